@@ -1,0 +1,99 @@
+import { buildCommand, type Command } from "@stricli/core";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import type { Operations } from "../../lib/client/operations.ts";
+import { controlTool } from "../../lib/client/tools/control.ts";
+import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { printJson, textJson } from "../json.ts";
+import { parseDomid } from "../parameters.ts";
+
+async function control(
+  context: XsContext,
+  nodes: Operations,
+  flags: CommonFlags,
+  command: string,
+  ...args: string[]
+): Promise<void> {
+  const { stdout } = context.shell;
+  if (!flags.json) {
+    return await controlTool(nodes, (text) => stdout.write(text), command, args);
+  }
+  let reply = "";
+  await controlTool(nodes, (text) => reply += text, command, args);
+  printJson(stdout, { command: textJson(command), reply: textJson(reply.replace(/\n$/, "")) });
+}
+
+/** `xs control`. */
+export const controlCommand: Command<XsContext> = buildCommand<
+  CommonFlags,
+  [string, ...string[]],
+  XsContext
+>({
+  func: withDaemon(control),
+  parameters: {
+    flags: { ...commonFlags },
+    positional: {
+      kind: "array",
+      parameter: { brief: "A command and its arguments", placeholder: "word", parse: String },
+      minimum: 1,
+    },
+  },
+  docs: {
+    brief: "Give the daemon a command",
+    fullDescription: "`xs control help` prints the commands that the daemon knows.\n" +
+      "Words that begin with a dash go behind --, as in: xs control log -- -io",
+    customUsage: ["<command> [<argument>]..."],
+  },
+});
+
+const domidParameter = {
+  kind: "tuple",
+  parameters: [{ brief: "Number of a domain", placeholder: "domid", parse: parseDomid }],
+} as const;
+
+async function getPath(
+  context: XsContext,
+  nodes: Operations,
+  flags: CommonFlags,
+  domid: number,
+): Promise<void> {
+  const type = MessageType.GET_DOMAIN_PATH;
+  const path = await nodes.ask(type, "get_domain_path", String(domid));
+  if (flags.json) printJson(context.shell.stdout, { domid, path: textJson(path) });
+  else context.shell.stdout.write(`${path}\n`);
+}
+
+/** `xs getpath`. */
+export const getPathCommand: Command<XsContext> = buildCommand<CommonFlags, [number], XsContext>({
+  func: withDaemon(getPath),
+  parameters: { flags: { ...commonFlags }, positional: domidParameter },
+  docs: {
+    brief: "Print the path of a domain's home",
+    fullDescription: "Relative paths of that domain are looked up there. It need not exist.",
+  },
+});
+
+async function introduced(
+  context: XsContext,
+  nodes: Operations,
+  flags: CommonFlags,
+  domid: number,
+): Promise<boolean> {
+  const type = MessageType.IS_DOMAIN_INTRODUCED;
+  const known = await nodes.ask(type, "is_domain_introduced", String(domid)) === "T";
+  if (flags.json) printJson(context.shell.stdout, { domid, introduced: known });
+  return known;
+}
+
+/** `xs introduced`. */
+export const introducedCommand: Command<XsContext> = buildCommand<
+  CommonFlags,
+  [number],
+  XsContext
+>({
+  func: withDaemon(introduced),
+  parameters: { flags: { ...commonFlags }, positional: domidParameter },
+  docs: {
+    brief: "Tell whether a domain is connected, by exit status",
+    fullDescription: "Exits with 0 when the domain has been introduced, with 1 when not.",
+  },
+});

@@ -1,0 +1,54 @@
+import { Operations } from "../lib/client/operations.ts";
+import { openSession, type XsContext } from "./context.ts";
+import { UsageError } from "./report.ts";
+
+/** Children of the node that a half-typed path is in; nothing when the daemon does not tell. */
+async function proposePaths(this: XsContext, partial: string): Promise<string[]> {
+  const slash = partial.lastIndexOf("/");
+  if (slash < 0) return ["/"];
+  const parent = partial.slice(0, slash + 1);
+  try {
+    const session = await openSession(this.shell, {});
+    try {
+      const nodes = new Operations(session);
+      const names = await nodes.directory(slash === 0 ? "/" : partial.slice(0, slash));
+      return names.map((name) => parent + name).filter((path) => path.startsWith(partial));
+    } finally {
+      session.close();
+    }
+  } catch {
+    return [];
+  }
+}
+
+/** The parameter of a node's path. */
+export const pathParameter = {
+  brief: "Path of a node, such as /local/domain/1/name",
+  placeholder: "path",
+  parse: String,
+  proposeCompletions: proposePaths,
+} as const;
+
+/** One path or more. */
+export const pathsParameter = { kind: "array", parameter: pathParameter, minimum: 1 } as const;
+
+/** A whole number from 0 up. */
+export function parseCount(input: string): number {
+  if (!/^\d{1,9}$/.test(input)) throw new UsageError(`'${input}' is not a whole number from 0 up`);
+  return Number(input);
+}
+
+/** A domain's number. */
+export function parseDomid(input: string): number {
+  const domid = /^\d{1,5}$/.test(input) ? Number(input) : NaN;
+  if (!(domid <= 65535)) throw new UsageError(`'${input}' is not a domid: a number up to 65535`);
+  return domid;
+}
+
+/** Seconds, with fractions. */
+export function parseSeconds(input: string): number {
+  if (!/^(?:\d+\.?\d*|\.\d+)$/.test(input)) {
+    throw new UsageError(`'${input}' is not a time in seconds, such as 5 or 0.5`);
+  }
+  return Number(input);
+}

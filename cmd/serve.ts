@@ -1,0 +1,172 @@
+import { buildCommand, type CommandContext } from "@stricli/core";
+import type { LogLevel } from "../lib/server/log.ts";
+import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quota.ts";
+import { parseCount, parseDomid } from "./parameters.ts";
+import { UsageError } from "./report.ts";
+
+/** The options of `xs serve` as typed on the command line. */
+export interface ServeFlags {
+  readonly socket?: string;
+  readonly logLevel: LogLevel;
+  readonly logFile?: string;
+  readonly traceFile?: string;
+  readonly traceControl?: readonly string[];
+  readonly xen: "auto" | "yes" | "no";
+  readonly privDomid?: number;
+  readonly masterDomid?: number;
+  readonly eventPort?: number;
+  readonly quota?: readonly QuotaSetting[];
+  readonly keepOrphans?: boolean;
+  readonly persist: "crash" | "none" | "disk";
+  readonly store?: string;
+  readonly onDamage: "refuse" | "fresh";
+  readonly syslog?: boolean;
+  readonly pidFile?: string;
+}
+
+/** A quota's setting, such as `nodes=2000`. */
+function parseQuota(input: string): QuotaSetting {
+  const [what, text] = input.split("=");
+  const name = quotaName(what ?? "");
+  if (name === null) {
+    const names = QUOTAS.map((quota) => quota.name).join(", ");
+    throw new UsageError(`'${input}' sets no quota: NAME=NUMBER, with NAME one of ${names}`);
+  }
+  return { name, value: parseCount(text ?? "") };
+}
+
+async function run(this: CommandContext, flags: ServeFlags): Promise<void | Error> {
+  // Loaded here: the clients in the same program need neither the engine nor FFI.
+  const { serve } = await import("../lib/server/serve.ts");
+  try {
+    const { quota = [], ...others } = flags;
+    await serve({ ...others, quotas: quota }, (text) => this.process.stdout.write(text));
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+}
+
+/** `xs serve`: the daemon. */
+export const serveCommand = buildCommand({
+  func: run,
+  parameters: {
+    flags: {
+      socket: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "path",
+        brief: "Where to listen [XENSTORED_PATH, else XENSTORED_RUNDIR/socket]",
+      },
+      logLevel: {
+        kind: "enum",
+        values: ["error", "warning", "info", "debug"],
+        default: "info",
+        brief: "Least grave messages to log",
+      },
+      logFile: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "path",
+        brief: "Log to this file, not to stderr; SIGHUP reopens it",
+      },
+      traceFile: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "path",
+        brief: "Trace every message to this file; SIGHUP reopens it",
+      },
+      traceControl: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        variadic: true,
+        placeholder: "+switch",
+        brief: "Set a trace switch, such as +acc; -io is given as --trace-control=-io",
+      },
+      xen: {
+        kind: "enum",
+        values: ["auto", "yes", "no"],
+        default: "auto",
+        brief: "Serve a Xen host's domains; auto: if this is its control domain",
+      },
+      privDomid: {
+        kind: "parsed",
+        parse: parseDomid,
+        optional: true,
+        placeholder: "domid",
+        brief: "Domain with all rights [the host's control domain]",
+      },
+      masterDomid: {
+        kind: "parsed",
+        parse: parseDomid,
+        optional: true,
+        placeholder: "domid",
+        brief: "Domain that this daemon runs in [as Xen says, else the one with all rights]",
+      },
+      eventPort: {
+        kind: "parsed",
+        parse: parseCount,
+        optional: true,
+        placeholder: "port",
+        brief: "Event channel of that domain's own ring [as its kernel says]",
+      },
+      quota: {
+        kind: "parsed",
+        parse: parseQuota,
+        optional: true,
+        variadic: true,
+        placeholder: "name=number",
+        brief: "Set a quota of domains, such as nodes=2000; 0 for none",
+      },
+      keepOrphans: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Keep the nodes of dead domains: a security risk",
+      },
+      persist: {
+        kind: "enum",
+        values: ["crash", "none", "disk"],
+        default: "crash",
+        brief: "What the store survives: the daemon's death, nothing, or also loss of power",
+      },
+      store: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "path",
+        brief: "The store file [beside the socket; for disk /var/lib/xs/store]",
+      },
+      onDamage: {
+        kind: "enum",
+        values: ["refuse", "fresh"],
+        default: "refuse",
+        brief: "A damaged store file: end, or move it aside and begin empty",
+      },
+      syslog: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Log to syslog, not to stderr",
+      },
+      pidFile: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "path",
+        brief: "Keep our pid in this file, locked, while we run",
+      },
+    },
+  },
+  docs: {
+    brief: "Run the Xenstore daemon",
+    fullDescription: [
+      "Serves Xenstore on a Unix socket until SIGTERM or SIGINT.",
+      "A user without rights on /var/run/xenstored gets a socket of their own; where is printed.",
+    ].join("\n"),
+  },
+});

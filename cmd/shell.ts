@@ -1,0 +1,100 @@
+import { toBytes, toText } from "../lib/wire/text.ts";
+import { type Surroundings, surroundings } from "../lib/client/socket_path.ts";
+
+/** Where text goes. All text has one character a byte, so that any bytes pass. */
+export interface Output {
+  write(text: string): void;
+}
+
+/**
+ * What a command has of the process it runs in; tests bring their own. Arguments and text have
+ * one character a byte.
+ */
+export interface Shell {
+  /** The name the program was called by. */
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** The rest of standard input. */
+  stdin(): Promise<Uint8Array>;
+  readFile(path: string): Promise<Uint8Array>;
+  /** Columns of the terminal that stdout is; null when it is none. */
+  columns(): number | null;
+  readonly around: Surroundings;
+}
+
+/** A pipe's reader is gone: the status that a shell gives for SIGPIPE. */
+const STATUS_PIPE = 141;
+
+/** Bytes collected before they are written. */
+const BUFFER_SIZE = 64 * 1024;
+
+/** A buffered output; {@link flush} before the process ends. */
+export class BufferedOutput implements Output {
+  #text = "";
+
+  constructor(private readonly file: { writeSync(bytes: Uint8Array): number }) {}
+
+  write(text: string): void {
+    this.#text += text;
+    if (this.#text.length >= BUFFER_SIZE) this.flush();
+  }
+
+  flush(): void {
+    const bytes = toBytes(this.#text);
+    this.#text = "";
+    try {
+      for (let at = 0; at < bytes.length;) at += this.file.writeSync(bytes.subarray(at));
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) Deno.exit(STATUS_PIPE);
+      const why = error instanceof Error ? error.message : String(error);
+      console.error(`xs: cannot write the output: ${why}`);
+      Deno.exit(1);
+    }
+  }
+}
+
+/** Writes out what an output has collected, if it collects. */
+export function flush(output: Output): void {
+  if (output instanceof BufferedOutput) output.flush();
+}
+
+/**
+ * The command line as bytes: Deno's own has U+FFFD for whatever is not UTF-8. Deno's may be
+ * shorter at the front (`deno run ...`), never at the end.
+ */
+function commandLine(): { program: string; args: string[] } {
+  const count = Deno.args.length;
+  let words: string[];
+  try {
+    words = toText(Deno.readFileSync("/proc/self/cmdline")).split("\0").slice(0, -1);
+  } catch {
+    const encoder = new TextEncoder();
+    words = ["xs", ...Deno.args].map((word) => toText(encoder.encode(word)));
+  }
+  return { program: words[0] ?? "xs", args: count === 0 ? [] : words.slice(-count) };
+}
+
+async function readStream(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  return await new Response(stream).bytes();
+}
+
+/** The process's own shell; its outputs are to be flushed at the end. */
+export function processShell(): Shell & { stdout: BufferedOutput; stderr: BufferedOutput } {
+  return {
+    ...commandLine(),
+    stdout: new BufferedOutput(Deno.stdout),
+    stderr: new BufferedOutput(Deno.stderr),
+    stdin: () => readStream(Deno.stdin.readable),
+    readFile: (path) => Deno.readFile(new TextDecoder().decode(toBytes(path))),
+    columns: () => {
+      try {
+        return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : null;
+      } catch {
+        return null;
+      }
+    },
+    around: surroundings,
+  };
+}

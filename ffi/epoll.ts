@@ -1,0 +1,128 @@
+import { EINTR, errno, type Libc, libc, SystemCallError } from "./libc.ts";
+
+/** Readiness bits (epoll_ctl(2)); error and hang-up are always reported. */
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
+export const EPOLLERR = 8;
+export const EPOLLHUP = 16;
+
+const EPOLL_CLOEXEC = 0x80000;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLL_CTL_MOD = 3;
+
+/** `struct epoll_event` is packed on x86-64 only: 12 bytes there, 16 elsewhere. */
+const EVENT_WORDS = Deno.build.arch === "x86_64" ? 3 : 4;
+const DATA_WORD = EVENT_WORDS - 2;
+
+/** A level-triggered epoll instance; what it hands back for each event is the descriptor. */
+export class Epoll {
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #events: Int32Array<ArrayBuffer>;
+  readonly #eventBytes: Uint8Array<ArrayBuffer>;
+  readonly #eventsMax: number;
+  readonly #parkedBytes: Uint8Array<ArrayBuffer> = new Uint8Array(EVENT_WORDS * 4);
+  readonly #control: Int32Array<ArrayBuffer> = new Int32Array(EVENT_WORDS);
+  readonly #controlBytes: Uint8Array<ArrayBuffer>;
+
+  /** @throws {SystemCallError} when the kernel gives no instance. */
+  constructor(eventsMax: number) {
+    this.#libc = libc();
+    this.#events = new Int32Array(EVENT_WORDS * eventsMax);
+    this.#eventBytes = new Uint8Array(this.#events.buffer);
+    this.#controlBytes = new Uint8Array(this.#control.buffer);
+    this.#eventsMax = eventsMax;
+    this.#fd = this.#libc.epoll_create1(EPOLL_CLOEXEC);
+    if (this.#fd < 0) throw new SystemCallError("epoll_create1", errno());
+  }
+
+  /** Starts to report `events` of a descriptor. */
+  add(fd: number, events: number): void {
+    this.#ctl(EPOLL_CTL_ADD, fd, events);
+  }
+
+  /** Changes what is reported of a descriptor. */
+  modify(fd: number, events: number): void {
+    this.#ctl(EPOLL_CTL_MOD, fd, events);
+  }
+
+  /** Stops reporting a descriptor. */
+  remove(fd: number): void {
+    this.#ctl(EPOLL_CTL_DEL, fd, 0);
+  }
+
+  #ctl(operation: number, fd: number, events: number): void {
+    this.#control[0] = events;
+    this.#control[DATA_WORD] = fd;
+    if (this.#libc.epoll_ctl(this.#fd, operation, fd, this.#controlBytes) < 0) {
+      throw new SystemCallError(`epoll_ctl of descriptor ${fd}`, errno());
+    }
+  }
+
+  /**
+   * Waits up to `timeoutMs` for events, on this very thread; 0 only looks, -1 waits for ever.
+   * Returns how many there are; a signal counts as none.
+   */
+  wait(timeoutMs: number): number {
+    const count = this.#libc.epoll_wait(this.#fd, this.#eventBytes, this.#eventsMax, timeoutMs);
+    if (count >= 0) return count;
+    const code = errno();
+    if (code === EINTR) return 0;
+    throw new SystemCallError("epoll_wait", code);
+  }
+
+  /**
+   * Resolves when there is some event or `timeoutMs` are over, at no cost to the main thread.
+   * It leaves the events to {@link wait}, which reports them again: they are level-triggered.
+   */
+  async park(timeoutMs: number): Promise<void> {
+    await this.#libc.epoll_wait_parked(this.#fd, this.#parkedBytes, 1, timeoutMs);
+  }
+
+  /** The readiness bits of event `index` of the latest {@link wait}. */
+  events(index: number): number {
+    return this.#events[index * EVENT_WORDS]!;
+  }
+
+  /** The descriptor of event `index` of the latest {@link wait}. */
+  fd(index: number): number {
+    return this.#events[index * EVENT_WORDS + DATA_WORD]!;
+  }
+
+  /** Frees the instance. Nothing may be parked on it. */
+  close(): void {
+    this.#libc.close(this.#fd);
+  }
+}
+
+const EFD_CLOEXEC = 0x80000;
+const EFD_NONBLOCK = 0x800;
+
+/** A descriptor that becomes readable on demand: wakes a loop that is parked. */
+export class Waker {
+  readonly fd: number;
+  readonly #one: Uint8Array<ArrayBuffer>;
+  readonly #taken: Uint8Array<ArrayBuffer> = new Uint8Array(8);
+
+  /** @throws {SystemCallError} when there is no descriptor left. */
+  constructor() {
+    this.#one = new Uint8Array(new BigUint64Array([1n]).buffer);
+    this.fd = libc().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (this.fd < 0) throw new SystemCallError("eventfd", errno());
+  }
+
+  /** Makes the descriptor readable. */
+  wake(): void {
+    libc().write(this.fd, this.#one, 8);
+  }
+
+  /** Makes it unreadable again. */
+  clear(): void {
+    libc().read(this.fd, this.#taken, 8);
+  }
+
+  close(): void {
+    libc().close(this.fd);
+  }
+}

@@ -1,0 +1,50 @@
+import { errno, libc, SystemCallError } from "./libc.ts";
+import { closeFd } from "./unix_socket.ts";
+
+const O_RDWR = 2;
+const O_CLOEXEC = 0x80000;
+const F_TLOCK = 2;
+const F_TEST = 3;
+const EACCES = 13;
+const EAGAIN = 11;
+
+/**
+ * Locks an existing file for this process, as lockf(3) does, until the returned descriptor is
+ * closed; null when another process has it locked.
+ *
+ * @throws {SystemCallError} naming the file.
+ */
+export function lockFile(path: string): number | null {
+  const fd = open(path);
+  if (libc().lockf(fd, F_TLOCK, 0n) === 0) return fd;
+  const code = errno();
+  closeFd(fd);
+  if (code === EACCES || code === EAGAIN) return null;
+  throw new SystemCallError(`lock '${path}'`, code);
+}
+
+/**
+ * Puts `text` in place of what is in a locked file, by its descriptor: to close another one of
+ * the same file would give the lock up.
+ *
+ * @throws {SystemCallError} naming the file.
+ */
+export function writeLockedFile(path: string, fd: number, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  if (libc().ftruncate(fd, 0n) === 0 && libc().write(fd, bytes, bytes.length) > 0) return;
+  throw new SystemCallError(`write '${path}'`, errno());
+}
+
+/** Whether another process has an existing file locked. @throws {SystemCallError} as above */
+export function isFileLocked(path: string): boolean {
+  const fd = open(path);
+  const isLocked = libc().lockf(fd, F_TEST, 0n) < 0;
+  closeFd(fd);
+  return isLocked;
+}
+
+function open(path: string): number {
+  const fd = libc().open(new TextEncoder().encode(`${path}\0`), O_RDWR | O_CLOEXEC);
+  if (fd < 0) throw new SystemCallError(`open '${path}'`, errno());
+  return fd;
+}

@@ -1,0 +1,42 @@
+import { errno, libc, SystemCallError } from "./libc.ts";
+import { closeFd } from "./unix_socket.ts";
+
+const O_RDWR = 2;
+const O_CLOEXEC = 0x80000;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * Maps `length` bytes of a file or device at `offset`, shared, to read and to write.
+ *
+ * @throws {SystemCallError} naming the file.
+ */
+export function mapFile(path: string, length: number, offset = 0): Deno.PointerObject {
+  const fd = libc().open(new TextEncoder().encode(`${path}\0`), O_RDWR | O_CLOEXEC);
+  if (fd < 0) throw new SystemCallError(`open '${path}'`, errno());
+  const address = libc().mmap(
+    null,
+    BigInt(length),
+    PROT_READ_WRITE,
+    MAP_SHARED,
+    fd,
+    BigInt(offset),
+  );
+  const code = errno();
+  closeFd(fd);
+  if (address === null || Deno.UnsafePointer.value(address) === MAP_FAILED) {
+    throw new SystemCallError(`map '${path}'`, code);
+  }
+  return address;
+}
+
+/** Undoes {@link mapFile}. All views of the memory are dangling from then on. */
+export function unmapFile(address: Deno.PointerObject, length: number): void {
+  libc().munmap(address, BigInt(length));
+}
+
+/** Memory as an array buffer, without a copy. Good only as long as it stays mapped. */
+export function viewMemory(address: Deno.PointerObject, length: number): ArrayBuffer {
+  return new Deno.UnsafePointerView(address).getArrayBuffer(length);
+}

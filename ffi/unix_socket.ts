@@ -1,0 +1,106 @@
+import { EINTR, errno, libc, SystemCallError } from "./libc.ts";
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0x800;
+const SOCK_CLOEXEC = 0x80000;
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+
+/** `struct sockaddr_un` for a path: the family in host order, the path, a NUL. */
+function socketAddress(path: string): Uint8Array<ArrayBuffer> {
+  const bytes = new TextEncoder().encode(path);
+  const address = new Uint8Array(2 + bytes.length + 1);
+  new Uint16Array(address.buffer, 0, 1)[0] = AF_UNIX;
+  address.set(bytes, 2);
+  return address;
+}
+
+/** A new nonblocking stream socket, not inherited by child processes. */
+function streamSocket(): number {
+  const fd = libc().socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new SystemCallError("socket", errno());
+  return fd;
+}
+
+/**
+ * Binds a socket to `path` and listens. The socket's file gets the rights the umask leaves.
+ *
+ * @throws {SystemCallError} naming the path; nothing is left behind.
+ */
+export function listenUnix(path: string, backlog: number): number {
+  const fd = streamSocket();
+  const address = socketAddress(path);
+  if (libc().bind(fd, address, address.length) < 0) {
+    const code = errno();
+    closeFd(fd);
+    throw new SystemCallError(`bind to '${path}'`, code);
+  }
+  if (libc().listen(fd, backlog) < 0) {
+    const code = errno();
+    closeFd(fd);
+    throw new SystemCallError(`listen on '${path}'`, code);
+  }
+  return fd;
+}
+
+/**
+ * Tries to connect to `path` and hangs up at once. Returns 0 when somebody answers, otherwise the
+ * error number: ENOENT for no such file, ECONNREFUSED for a file nobody listens behind, EAGAIN
+ * when somebody does whose queue is full.
+ */
+export function probeUnix(path: string): number {
+  const fd = streamSocket();
+  const address = socketAddress(path);
+  let code: number;
+  do code = libc().connect(fd, address, address.length) < 0 ? errno() : 0; while (code === EINTR);
+  closeFd(fd);
+  return code;
+}
+
+/** Accepts one connection, nonblocking and not inherited. Negative: minus the error number. */
+export function acceptUnix(listener: number): number {
+  for (;;) {
+    const fd = libc().accept4(listener, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) return fd;
+    const code = errno();
+    if (code !== EINTR) return -code;
+  }
+}
+
+/** The process id behind a connected socket when it connected, 0 when it is not known. */
+export function peerPid(fd: number): number {
+  const credentials = new Int32Array(3);
+  const length = new Uint32Array([12]);
+  const status = libc().getsockopt(
+    fd,
+    SOL_SOCKET,
+    SO_PEERCRED,
+    new Uint8Array(credentials.buffer),
+    new Uint8Array(length.buffer),
+  );
+  return status < 0 ? 0 : credentials[0]!;
+}
+
+const O_DIRECTORY = Deno.build.arch === "x86_64" ? 0x10000 : 0x4000;
+const O_CLOEXEC = 0x80000;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/**
+ * Locks a directory for ourselves (flock(2)), until the descriptor that it returns is closed.
+ * Negative: minus the error number, EAGAIN when somebody else has it locked.
+ */
+export function lockDirectory(path: string): number {
+  const fd = libc().open(new TextEncoder().encode(`${path}\0`), O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -errno();
+  if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) return fd;
+  const code = errno();
+  closeFd(fd);
+  return -code;
+}
+
+/** Closes a descriptor. Never tried again on a signal: Linux has freed the number by then. */
+export function closeFd(fd: number): void {
+  libc().close(fd);
+}

@@ -1,0 +1,75 @@
+/** Where the standard socket is when nothing else is said (libxenstore, 4.17 and later). */
+const STANDARD_RUN_DIR = "/var/run/xenstored";
+
+/** The devices by which a guest's kernel offers its ring, in libxenstore's order. */
+const DEVICES = ["/dev/xen/xenbus", "/proc/xen/xenbus"] as const;
+
+/** What of the surroundings decides where the daemon is. */
+export interface Surroundings {
+  env(name: string): string | undefined;
+  exists(path: string): boolean;
+  /** The user that a file belongs to; null when there is no such file. */
+  owner(path: string): number | null;
+  uid(): number | null;
+}
+
+/** This process's surroundings. */
+export const surroundings: Surroundings = {
+  env: (name) => Deno.env.get(name),
+  exists: (path) => {
+    try {
+      Deno.statSync(path);
+      return true;
+    } catch (error) {
+      // A folder that may not be searched hides whether the socket is there: better to try it.
+      return error instanceof Deno.errors.PermissionDenied;
+    }
+  },
+  owner: (path) => {
+    try {
+      return Deno.statSync(path).uid;
+    } catch {
+      return null;
+    }
+  },
+  uid: () => Deno.uid(),
+};
+
+/** The socket as libxenstore and the stock tools name it: the two variables, else the standard. */
+export function standardSocketPath(env: Surroundings["env"]): string {
+  return env("XENSTORED_PATH") ?? `${env("XENSTORED_RUNDIR") ?? STANDARD_RUN_DIR}/socket`;
+}
+
+/** The socket that a daemon started by an ordinary user, with no options, listens on. */
+export function userSocketPath(around: Surroundings): string {
+  const run = around.env("XDG_RUNTIME_DIR") ?? `/tmp/xs-${around.uid() ?? 0}`;
+  return `${run}/xenstored/socket`;
+}
+
+/**
+ * Where to find the daemon, best first; `xs` connects to the first.
+ *
+ * An explicit path, XENSTORED_PATH and XENSTORED_RUNDIR are taken at their word. Otherwise the
+ * standard socket, the daemon of a user other than root and the guest's device are tried in turn, and when none
+ * is there the standard socket is named, so that the error speaks of it.
+ */
+export function findSocket(explicit: string | undefined, around: Surroundings): string {
+  if (explicit !== undefined) return explicit;
+  const standard = standardSocketPath(around.env);
+  const told = around.env("XENSTORED_PATH") ?? around.env("XENSTORED_RUNDIR");
+  if (told !== undefined || around.exists(standard)) return standard;
+  const own = userSocketPath(around);
+  const uid = around.uid();
+  // Anyone may make a folder in /tmp: only a socket of this user's own is this user's daemon.
+  if (uid !== 0 && uid !== null && around.owner(own) === uid) return own;
+  return DEVICES.find((path) => around.exists(path)) ?? standard;
+}
+
+/**
+ * The paths that the stock tools try in turn: the socket, then XENSTORED_PATH again or the
+ * guest's device (libxenstore, `xs_open`).
+ */
+export function stockPaths(around: Surroundings): string[] {
+  const device = around.exists(DEVICES[0]) ? DEVICES[0] : DEVICES[1];
+  return [standardSocketPath(around.env), around.env("XENSTORED_PATH") ?? device];
+}

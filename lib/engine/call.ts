@@ -1,0 +1,127 @@
+import { emptyWalk, type Walk, walk } from "../store/lookup.ts";
+import type { Node } from "../store/node.ts";
+import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
+import { EACCES, EINVAL, ENOENT, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
+import { oneArgument } from "../wire/payload.ts";
+import type { Connection } from "./connection.ts";
+import { rightsOf } from "./domains.ts";
+import type { QuotaName } from "./quota.ts";
+import type { State } from "./state.ts";
+import { SEEN_EXISTENCE, SEEN_PERMS, type Transaction } from "./transaction.ts";
+
+/**
+ * One request on its way through its handler: who asks, about what, within which transaction,
+ * and the rules that all handlers share. One object serves all requests, one after the other.
+ */
+export class Call {
+  connection!: Connection;
+  transaction: Transaction | null = null;
+  payload!: Uint8Array;
+  /** The engine's clock, in ms. */
+  now = 0;
+  /** Why the latest {@link access} or path was refused. */
+  error: ErrorCode = OK;
+  /** What the handler wants sent behind the reply (the first event of a watch). */
+  afterReply: (() => void) | null = null;
+  /** How far the latest {@link access} came. */
+  readonly walk: Walk;
+
+  constructor(readonly state: State) {
+    this.walk = emptyWalk(state.tree.root);
+  }
+
+  /** The tree as the caller sees it. */
+  get root(): Node {
+    return this.transaction === null ? this.state.tree.root : this.transaction.root;
+  }
+
+  /** Whether the caller's domain would exceed one of its quotas with `value`. */
+  exceeds(name: QuotaName, value: number): boolean {
+    const { connection, state } = this;
+    if (connection.privileged) return false;
+    const quotas = state.domains.get(connection.domid)?.quotas ?? state.domains.quotas;
+    return quotas.exceeded(name, value);
+  }
+
+  /** The canonical path a client means, or null with `error` EINVAL. */
+  path(text: string | null, specials = false): string | null {
+    this.error = EINVAL;
+    if (text === null) return null;
+    const { home, privileged } = this.connection;
+    const path = canonicalPath(text, home, specials);
+    if (path === null || privileged) return path;
+    return this.exceeds("path-max", quotaLength(path)) ? null : path;
+  }
+
+  /** The path of a request whose one argument it is. */
+  onlyPath(specials = false): string | null {
+    return this.path(oneArgument(this.payload), specials);
+  }
+
+  /**
+   * The node at `path` if the caller has the rights `need` on it, else null with `error`. Who
+   * may not even know whether there is a node gets EACCES, not ENOENT: the nearest existing
+   * ancestor must grant one of the rights needed (XSA-115). `facets` is what the request will
+   * tell the caller of the node; in a transaction it counts as seen.
+   */
+  access(path: string, need: number, facets: number): Node | null {
+    const { connection, transaction } = this;
+    if (isSpecial(path)) return this.#accessSpecial(path, need);
+    const { node, above, aboveLength } = walk(this.root, path, this.walk);
+    if (transaction !== null && !this.#see(path, aboveLength, node !== null, facets)) return null;
+    if (connection.privileged) {
+      if (node === null) this.error = ENOENT;
+      return node;
+    }
+    const { domains } = this.state;
+    if (node !== null) {
+      if ((rightsOf(connection, domains, node.perms) & need) === need) return node;
+      this.error = EACCES;
+      return null;
+    }
+    this.error = (rightsOf(connection, domains, above.perms) & need) !== 0 ? ENOENT : EACCES;
+    return null;
+  }
+
+  #accessSpecial(path: string, need: number): Node | null {
+    const { connection, state } = this;
+    const node = state.specials.get(path) ?? null;
+    const perms = (node ?? state.tree.root).perms;
+    const rights = rightsOf(connection, state.domains, perms);
+    if (node !== null && (rights & need) === need) return node;
+    this.error = node === null && (rights & need) !== 0 ? ENOENT : EACCES;
+    return null;
+  }
+
+  /** Records in the transaction what a lookup shows; false if it now touches too many nodes. */
+  #see(path: string, aboveLength: number, exists: boolean, facets: number): boolean {
+    const { connection: { privileged } } = this;
+    const transaction = this.transaction!;
+    if (exists) {
+      transaction.see(path, privileged ? facets : facets | SEEN_PERMS);
+    } else {
+      transaction.see(path, facets === 0 ? 0 : SEEN_EXISTENCE);
+      if (!privileged) {
+        transaction.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS);
+        transaction.see(firstMissing(path, aboveLength), SEEN_EXISTENCE);
+      }
+    }
+    return this.fitsTransaction(0);
+  }
+
+  /** Whether the transaction may touch `more` nodes; if not, it has failed (XSA-326). */
+  fitsTransaction(more: number): boolean {
+    const transaction = this.transaction;
+    if (transaction === null) return true;
+    if (!this.exceeds("transaction-nodes", transaction.seen.size + more)) return true;
+    transaction.failed = true;
+    this.error = ENOSPC;
+    return false;
+  }
+}
+
+/** The path of the first node missing on the way to `path`. */
+function firstMissing(path: string, aboveLength: number): string {
+  const slash = path.indexOf("/", aboveLength + 1);
+  return slash < 0 ? path : path.slice(0, slash);
+}

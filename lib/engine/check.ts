@@ -1,0 +1,49 @@
+import { Accounts, type Counted } from "./accounts.ts";
+import { subtree } from "../store/lookup.ts";
+import { nodeSize } from "../store/node.ts";
+import { ownerOf, permDomid } from "../store/perms.ts";
+import type { State } from "./state.ts";
+
+/** Counts again all that the counters say, from what is really there. */
+export function recount(state: State): Accounts {
+  const accounts = new Accounts();
+  for (const [path, node] of subtree(state.tree.root)) {
+    accounts.charge(ownerOf(node.perms), 1, nodeSize(node) + path.length);
+    for (const entry of node.perms.slice(1)) accounts.mention(permDomid(entry), 1);
+  }
+  for (const [path, { perms }] of state.specials) {
+    accounts.charge(ownerOf(perms), 1, 16 + 8 * perms.length + path.length);
+    for (const entry of perms.slice(1)) accounts.mention(permDomid(entry), 1);
+  }
+  for (const connection of state.connections) {
+    const account = accounts.of(connection.domid);
+    account.add("watches", connection.watches.size);
+    account.add("transactions", connection.transactions.size);
+    for (const { path, token } of connection.watches.values()) {
+      account.add("memory", path.length + token.length);
+    }
+    for (const { bytesCharged } of connection.transactions.values()) {
+      account.add("memory", bytesCharged);
+    }
+  }
+  return accounts;
+}
+
+const RECOUNTED: readonly Counted[] = ["nodes", "watches", "transactions", "memory"];
+
+/** CONTROL check: every counter that is off is reported, and set right. */
+export function check(state: State): string[] {
+  const findings: string[] = [];
+  const counted = recount(state);
+  for (const domid of new Set([...counted.domids(), ...state.accounts.domids()])) {
+    const account = state.accounts.of(domid);
+    for (const what of RECOUNTED) {
+      const off = account.now[what] - counted.of(domid).now[what];
+      if (off === 0) continue;
+      findings.push(`Correct accounting data for domain ${domid}: ${what} are ${off} off`);
+      account.add(what, -off);
+    }
+    account.mentions = counted.of(domid).mentions;
+  }
+  return findings;
+}

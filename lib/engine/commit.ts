@@ -1,0 +1,216 @@
+import { PendingAccounts } from "./accounts.ts";
+import { childNames } from "../store/children.ts";
+import { Draft } from "../store/draft.ts";
+import { lookup } from "../store/lookup.ts";
+import type { Node, Origin } from "../store/node.ts";
+import { parentPath, ROOT_PATH } from "../store/path.ts";
+import { equalPerms, formatPerms, permDomid } from "../store/perms.ts";
+import { equalBytes, toText } from "../wire/text.ts";
+import {
+  SEEN_CHILDREN,
+  SEEN_PERMS,
+  SEEN_VALUE,
+  type Transaction,
+  type Written,
+} from "./transaction.ts";
+
+/** Why a transaction can't be committed. */
+export interface Conflict {
+  readonly path: string;
+  /** What of the node differs: `existence`, `value`, `permissions` or `children`. */
+  readonly facet: string;
+  readonly saw: string;
+  readonly now: string;
+  /** Who changed it. */
+  readonly by: string;
+}
+
+/** The conflict as one line for the log. */
+export function explain(conflict: Conflict): string {
+  const { path, facet, saw, now, by } = conflict;
+  return `${facet} of ${path}: saw ${saw}, now ${now}, changed by ${by}`;
+}
+
+/**
+ * The first thing the transaction saw that is no longer so, or null. A transaction that wrote
+ * nothing is never in conflict: it happened when its snapshot was taken.
+ */
+export function findConflict(transaction: Transaction, current: Node): Conflict | null {
+  const base = transaction.base;
+  if (base === null || base === current || transaction.written.size === 0) return null;
+  for (const [path, facets] of transaction.seen) {
+    if (facets === 0) continue;
+    const before = lookup(base, path);
+    const now = lookup(current, path);
+    if (before === now) continue;
+    const facet = differing(before, now, facets);
+    if (facet !== null) {
+      const by = (now ?? nearest(current, path)).origin.label;
+      return { path, facet, saw: show(before, facet), now: show(now, facet), by };
+    }
+  }
+  return findOtherMaker(transaction, current) ?? findOtherHeir(transaction, current) ??
+    findDeadDomid(transaction, base);
+}
+
+/**
+ * A node written that somebody else has removed, below one whose permissions this transaction
+ * set: made again it would inherit the last permissions set, not those of when it was written.
+ */
+function findOtherHeir(transaction: Transaction, current: Node): Conflict | null {
+  for (const [path, { createdWith, removed, valueSet }] of transaction.written) {
+    if (!valueSet || createdWith !== null || removed || lookup(current, path) !== null) continue;
+    for (let above = path; above !== ROOT_PATH;) {
+      above = parentPath(above);
+      if (!transaction.written.get(above)?.permsSet) continue;
+      const by = nearest(current, path).origin.label;
+      return { path, facet: "existence", saw: "a node", now: "no node", by };
+    }
+  }
+  return null;
+}
+
+/**
+ * A node that both this transaction and somebody else made, with other permissions: what was
+ * made below it would have inherited those.
+ */
+function findOtherMaker(transaction: Transaction, current: Node): Conflict | null {
+  for (const [path, { createdWith, removed }] of transaction.written) {
+    if (createdWith === null || removed) continue;
+    const now = lookup(current, path);
+    if (now === null || equalPerms(now.perms, createdWith)) continue;
+    const saw = formatPerms(createdWith);
+    const by = now.origin.label;
+    return { path, facet: "permissions", saw, now: formatPerms(now.perms), by };
+  }
+  return null;
+}
+
+function differing(before: Node | null, now: Node | null, facets: number): string | null {
+  if (before === null || now === null) return before === now ? null : "existence";
+  if ((facets & SEEN_VALUE) !== 0 && !equalBytes(before.value, now.value)) return "value";
+  if ((facets & SEEN_PERMS) !== 0 && !equalPerms(before.perms, now.perms)) return "permissions";
+  if ((facets & SEEN_CHILDREN) === 0 || before.children === now.children) return null;
+  return equalBytes(childNames(before.children), childNames(now.children)) ? null : "children";
+}
+
+function nearest(root: Node, path: string): Node {
+  for (let above = parentPath(path);; above = parentPath(above)) {
+    const node = lookup(root, above);
+    if (node !== null) return node;
+  }
+}
+
+/** Enough of what was seen to recognise it in a log. */
+function show(node: Node | null, facet: string): string {
+  if (node === null) return "no node";
+  switch (facet) {
+    case "existence":
+      return "a node";
+    case "value":
+      return JSON.stringify(shorten(toText(node.value, 0, Math.min(node.value.length, 65))));
+    case "permissions":
+      return formatPerms(node.perms);
+    default:
+      return `${node.children?.size ?? 0} children`;
+  }
+}
+
+function shorten(text: string): string {
+  return text.length > 64 ? `${text.slice(0, 64)}...` : text;
+}
+
+/** Permissions set in the transaction that name a domain which has died since. */
+function findDeadDomid(transaction: Transaction, base: Node): Conflict | null {
+  if (transaction.died.size === 0) return null;
+  for (const path of transaction.written.keys()) {
+    const node = lookup(transaction.root, path);
+    if (node === null) continue;
+    const dead = node.perms.map(permDomid).find((domid) => transaction.died.has(domid));
+    if (dead === undefined) continue;
+    const saw = `domain ${dead} alive`;
+    return {
+      path,
+      facet: "permissions",
+      saw,
+      now: "dead",
+      by: lookup(base, path)?.origin.label ?? "its death",
+    };
+  }
+  return null;
+}
+
+/** The tree with the transaction's changes merged in, ready to be adopted or dropped. */
+export interface Merge {
+  readonly draft: Draft;
+  readonly accounts: PendingAccounts;
+  /** What the journal must learn once the draft is adopted. */
+  readonly changes: readonly (readonly [path: string, node: Node | null])[];
+}
+
+/**
+ * Does again, on the committed tree, what the transaction did. Whatever it saw is still so;
+ * what others changed besides stays. Nothing real changes before the draft is adopted.
+ */
+export function merge(transaction: Transaction, committed: Draft): Merge {
+  const { base, draft: own } = transaction;
+  if (base === committed.root && own !== null) return unchanged(transaction, own, committed);
+  const accounts = new PendingAccounts();
+  const changes: [string, Node | null][] = [];
+  const draft = new Draft(
+    committed.snapshot(),
+    committed.clock,
+    accounts,
+    committed.recorder === null ? null : (path, node) => changes.push([path, node]),
+  );
+  for (const [path, written] of transaction.written) {
+    redo(transaction, draft, path, written);
+  }
+  return { draft, accounts, changes };
+}
+
+/** Nobody changed anything meanwhile: the transaction's own draft is the merge. */
+function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Merge {
+  const changes: [string, Node | null][] = [];
+  const tell = (path: string): void => {
+    const node = lookup(draft.root, path);
+    if (node !== null) changes.push([path, node]);
+  };
+  if (committed.recorder !== null) {
+    for (const [path, { createdWith, removed }] of transaction.written) {
+      if (removed) changes.push([path, null]);
+      tell(path);
+      // Its list of children has changed, and so its generation.
+      if (removed || createdWith !== null) tell(parentPath(path));
+    }
+  }
+  return { draft, accounts: transaction.accounts, changes };
+}
+
+function redo(transaction: Transaction, draft: Draft, path: string, written: Written): void {
+  const origin = transaction.connection.origin;
+  const wanted = lookup(transaction.root, path);
+  if (written.removed && lookup(draft.root, path) !== null) draft.remove(path, origin);
+  if (wanted === null) return;
+  if (lookup(draft.root, path) === null) createMissing(draft, path, written, origin);
+  if (written.valueSet) draft.setValue(path, wanted.value, origin);
+  if (written.permsSet) draft.setPerms(path, wanted.perms, origin);
+}
+
+/** Makes the node, and parents that somebody else removed meanwhile as a write makes them. */
+function createMissing(
+  draft: Draft,
+  path: string,
+  written: Written,
+  origin: Origin,
+): void {
+  const perms = written.createdWith ?? nearest(draft.root, path).perms;
+  const missing: string[] = [];
+  for (let above = parentPath(path); above !== ROOT_PATH; above = parentPath(above)) {
+    if (lookup(draft.root, above) !== null) break;
+    missing.push(above);
+  }
+  const inherited = missing.length === 0 ? perms : nearest(draft.root, path).perms;
+  while (missing.length > 0) draft.create(missing.pop()!, inherited, origin);
+  draft.create(path, perms, origin);
+}

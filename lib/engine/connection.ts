@@ -1,0 +1,67 @@
+import { CONFLICT_LINES_PER_SECOND_MAX } from "../limits.ts";
+import { LogBudget } from "./log_budget.ts";
+import type { Transaction } from "./transaction.ts";
+import type { Watch } from "./watch.ts";
+
+/**
+ * Where a connection's messages go. The engine calls it in the order in which the client must
+ * see them: a request's events before its reply, except WATCH, whose first event follows its
+ * reply. Nothing may leave the process before the turn is committed.
+ */
+export interface Outbox {
+  /** The one reply to a request. `payload` is only valid during the call: copy it. */
+  reply(type: number, reqId: number, txId: number, payload: Uint8Array): void;
+  /** A WATCH_EVENT. `path` and `token` have one character a byte. */
+  event(path: string, token: string): void;
+}
+
+/** How a connection reached us. */
+export type ConnectionKind = "socket" | "ring";
+
+/** What {@link Engine.connect} needs to know. */
+export interface ConnectionSpec {
+  readonly kind: ConnectionKind;
+  /** The domain the client speaks for; a socket's is the store domain (normally 0). */
+  readonly domid: number;
+  /** For logs, such as `socket 7 (pid 1234 xl)`. */
+  readonly label: string;
+  readonly outbox: Outbox;
+}
+
+/** One client: a socket or a domain's ring. Made by {@link Engine.connect}. */
+export class Connection {
+  readonly kind: ConnectionKind;
+  readonly domid: number;
+  /** Kept by the nodes this connection changed, which may outlive it. */
+  readonly origin: { label: string };
+  outbox: Outbox;
+  /** False from the moment the engine dropped it: such a connection gets no message more. */
+  open = true;
+  /** Keyed by canonical path, NUL, token: the identity of a watch (xenstore.txt, WATCH). */
+  readonly watches: Map<string, Watch> = new Map();
+  readonly transactions: Map<number, Transaction> = new Map();
+  /** What the log takes of its refused commits. */
+  readonly conflictLines: LogBudget = new LogBudget(CONFLICT_LINES_PER_SECOND_MAX);
+  /** The id given to the latest transaction; ids count up from 1 for each connection. */
+  transactionIdLast = 0;
+
+  constructor(
+    /** Rises with each connection: the order in which watchers hear of a change. */
+    readonly id: number,
+    /** All rights, no quota: the privileged domain and, with it, the sockets. */
+    readonly privileged: boolean,
+    /** What relative paths are put behind: `/local/domain/<domid>/`. */
+    readonly home: string,
+    spec: ConnectionSpec,
+  ) {
+    this.kind = spec.kind;
+    this.domid = spec.domid;
+    this.origin = { label: spec.label };
+    this.outbox = spec.outbox;
+  }
+
+  /** For logs, such as `socket 7 (pid 1234 xl)`. */
+  get label(): string {
+    return this.origin.label;
+  }
+}

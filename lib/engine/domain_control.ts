@@ -1,0 +1,69 @@
+import type { ErrorCode } from "../wire/errors.ts";
+import type { Connection } from "./connection.ts";
+
+/** State bits of a domain as the hypervisor reports them (libxenmanage, 4.21). */
+export const DOMAIN_EXISTS = 1;
+export const DOMAIN_SHUTDOWN = 2;
+export const DOMAIN_DYING = 4;
+export const DOMAIN_DEAD = 8;
+
+/** The hypervisor's view of one domain. */
+export interface DomainInfo {
+  readonly domid: number;
+  /** The state bits above. */
+  readonly state: number;
+  /** Never used twice during a host's uptime, unlike the domid. */
+  readonly uniqueId: bigint;
+}
+
+/** How far a ring has been served: what the daemon's next life must go on from. */
+export interface RingState {
+  readonly domid: number;
+  /** Our index in the request ring: all before it is ours. */
+  readonly requestsTaken: number;
+  /** The bytes of a request that was not whole yet. */
+  readonly partial: Uint8Array;
+  /** The index in the response ring behind the last byte that is owed to the guest. */
+  readonly responsesEnd: number;
+  /** The last bytes owed, up to `responsesEnd`: those added since the ring was last recorded. */
+  readonly responses: Uint8Array;
+  /** How many bytes up to `responsesEnd` were not in the ring yet. */
+  readonly unsent: number;
+  /** Whether nothing before counts any more: the ring was introduced, or introduced again. */
+  readonly afresh: boolean;
+  /** The guest broke the protocol and is not listened to. */
+  readonly ignored: boolean;
+}
+
+/**
+ * What the engine asks of the world of domains: the hypervisor's list, and the ring of each.
+ * On a Xen host it is made of libxengnttab, libxenevtchn and libxenmanage; in tests, of memory.
+ */
+export interface DomainControl {
+  /** The domain now, or null when the hypervisor knows none of that domid. */
+  info(domid: number): DomainInfo | null;
+  /**
+   * First INTRODUCE: maps the domain's page (grant 1), binds its event channel `port`, and
+   * from now on feeds the ring's requests to the engine for `connection`, whose `outbox` it sets.
+   * Returns an error code and leaves nothing behind when the page can't be mapped or bound.
+   */
+  open(connection: Connection, port: number): ErrorCode;
+  /**
+   * INTRODUCE of a domain that has its ring: drops what is buffered either way, binds the new
+   * port, zeroes the indices, clears the error word, and revives a ring that was ignored.
+   */
+  reset(connection: Connection, port: number): void;
+  /**
+   * After a restart: maps and binds again, and goes on at the very byte where the last life
+   * stopped. Missing where domains do not outlive the daemon.
+   */
+  reopen?(connection: Connection, port: number, ring: RingState): ErrorCode;
+  /** Unmaps the page and closes the event channel. The connection gets nothing more. */
+  close(connection: Connection): void;
+  /**
+   * The domains that changed since the last call, gone ones among them; missing where any
+   * domain may have.
+   */
+  changed?(): Iterable<number>;
+  /** Server features offered to the domain (bits 2, 4, 8) go into its page at `open`. */
+}

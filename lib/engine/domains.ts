@@ -1,0 +1,104 @@
+import { permDomid, permMask, type Perms } from "../store/perms.ts";
+import { DOMID_ANY, isStale, OWNER, READ, WRITE } from "../store/perms.ts";
+import type { Connection } from "./connection.ts";
+import { DOMAIN_EXISTS, type DomainControl } from "./domain_control.ts";
+import { Quotas } from "./quota.ts";
+import type { Recorder } from "./recorder.ts";
+
+/** Server features offered to domains: error word 2, watch depth 4, DOMID_ANY 8. */
+export const FEATURES = 14;
+export const FEATURE_WATCH_DEPTH = 4;
+export const FEATURE_DOMID_ANY = 8;
+
+/** What is known of one domain, from its first mention to its death. */
+export class Domain {
+  introduced = false;
+  /** The ring's connection, once introduced; null for the privileged domain without one. */
+  connection: Connection | null = null;
+  /** The domain whose rights this one has besides its own (SET_TARGET), or null. */
+  target: number | null = null;
+  features = FEATURES;
+  /** The guest's event channel port, as INTRODUCE named it; 0 before. */
+  port = 0;
+  /** Its shutdown has been announced; RESUME makes it announceable again. */
+  shutdownSeen = false;
+
+  constructor(
+    readonly domid: number,
+    readonly uniqueId: bigint,
+    readonly quotas: Quotas,
+  ) {}
+}
+
+/** The table of known domains. */
+export class Domains {
+  readonly #known = new Map<number, Domain>();
+  readonly #control: DomainControl;
+  readonly #recorder: Recorder | null;
+  /** What domains get when they become known; later changes do not reach those known. */
+  readonly quotas: Quotas = new Quotas();
+
+  constructor(control: DomainControl, recorder: Recorder | null = null) {
+    this.#control = control;
+    this.#recorder = recorder;
+  }
+
+  get(domid: number): Domain | undefined {
+    return this.#known.get(domid);
+  }
+
+  all(): IterableIterator<Domain> {
+    return this.#known.values();
+  }
+
+  /** The record of a domain, made if the hypervisor knows it; null if nobody does. */
+  know(domid: number): Domain | null {
+    const known = this.#known.get(domid);
+    if (known !== undefined) return known;
+    const info = this.#control.info(domid);
+    if (info === null || (info.state & DOMAIN_EXISTS) === 0) return null;
+    return this.add(domid, info.uniqueId);
+  }
+
+  add(domid: number, uniqueId: bigint): Domain {
+    const domain = new Domain(domid, uniqueId, new Quotas(this.quotas));
+    this.#known.set(domid, domain);
+    this.changed(domain);
+    return domain;
+  }
+
+  /** To be called whenever something of a domain's record was changed. */
+  changed(domain: Domain): void {
+    this.#recorder?.domain(domain);
+  }
+
+  drop(domain: Domain): void {
+    this.#known.delete(domain.domid);
+    this.#recorder?.domainGone(domain.domid);
+    for (const other of this.#known.values()) {
+      if (other.target !== domain.domid) continue;
+      other.target = null;
+      this.changed(other);
+    }
+  }
+}
+
+/**
+ * What a connection may do with a node of these permissions: a sum of READ, WRITE and OWNER.
+ * The first rule that fits decides (xenstore.txt, "Permissions"; C's order): privilege, owner,
+ * the first fresh entry naming the caller, its target or everybody, else the owner's letter.
+ */
+export function rightsOf(connection: Connection, domains: Domains, perms: Perms): number {
+  if (connection.privileged) return READ | WRITE | OWNER;
+  const self = connection.domid;
+  const target = domains.get(self)?.target ?? self;
+  const owner = permDomid(perms[0]!);
+  if (owner === self || owner === target || owner === DOMID_ANY) return READ | WRITE | OWNER;
+  for (let i = 1; i < perms.length; i++) {
+    const entry = perms[i]!;
+    const domid = permDomid(entry);
+    if (domid !== self && domid !== target && domid !== DOMID_ANY) continue;
+    if (!isStale(entry)) return permMask(entry);
+  }
+  return permMask(perms[0]!);
+}

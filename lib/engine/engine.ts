@@ -1,0 +1,135 @@
+import type { Header } from "../wire/header.ts";
+import { EACCES, ENOENT, ENOSYS, errorPayload } from "../wire/errors.ts";
+import { MessageType } from "../wire/message_type.ts";
+import { Call } from "./call.ts";
+import type { Connection, ConnectionSpec } from "./connection.ts";
+import { DOMAIN_DEAD, DOMAIN_EXISTS, DOMAIN_SHUTDOWN } from "./domain_control.ts";
+import type { Domain } from "./domains.ts";
+import { OPERATIONS } from "./operations.ts";
+import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
+
+/**
+ * The store and its rules, without any I/O or clock of its own: what comes in as requests goes
+ * out through the connections' outboxes, in the order in which the clients must see it.
+ *
+ * @example One request
+ * ```ts
+ * import { Engine } from "./engine.ts";
+ *
+ * const engine = new Engine({
+ *   domains: { info: () => null, open: () => 8, reset: () => {}, close: () => {} },
+ * });
+ * const outbox = {
+ *   reply: (type: number) => console.assert(type === 6),
+ *   event: () => {},
+ * };
+ * const client = engine.connect({ kind: "socket", domid: 0, label: "example", outbox });
+ * engine.handle(client, { type: 6, reqId: 1, txId: 0, len: 0 }, new Uint8Array(0), 0);
+ * ```
+ */
+export class Engine {
+  readonly state: State;
+  readonly #call: Call;
+
+  constructor(options: EngineOptions) {
+    this.state = new State(options);
+    this.#call = new Call(this.state);
+  }
+
+  /** Takes up a new client. */
+  connect(spec: ConnectionSpec): Connection {
+    return this.state.connect(spec);
+  }
+
+  /** Drops a client with its watches and transactions; a second time does nothing. */
+  disconnect(connection: Connection): void {
+    this.state.disconnect(connection);
+  }
+
+  /**
+   * Handles one request: exactly one reply goes to the connection's outbox, after the events it
+   * caused (WATCH: before its first event). `payload` need only be valid during the call; `now`
+   * is in ms. The order of checks is that of C xenstored (reference section 1.4).
+   */
+  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): void {
+    const { type, reqId, txId } = header;
+    const call = this.#call;
+    call.connection = connection;
+    call.payload = payload;
+    call.now = now;
+    call.transaction = null;
+    const outcome = this.#run(call, type, txId);
+    // The outbox as it is now: a domain that releases itself is not answered.
+    const { outbox } = connection;
+    if (typeof outcome === "number") {
+      outbox.reply(MessageType.ERROR, reqId, txId, errorPayload(outcome));
+    } else {
+      outbox.reply(type, reqId, txId, outcome);
+    }
+    if (call.afterReply !== null) {
+      const { afterReply } = call;
+      call.afterReply = null;
+      afterReply();
+    }
+  }
+
+  #run(call: Call, type: number, txId: number): Uint8Array | number {
+    const operation = OPERATIONS[type];
+    if (operation === undefined) return ENOSYS;
+    const { connection } = call;
+    if (operation.privileged && !connection.privileged) return EACCES;
+    if (txId === 0 || operation.anyTransaction) return operation.handler(call);
+    const transaction = connection.transactions.get(txId);
+    if (transaction === undefined) return ENOENT;
+    call.transaction = transaction;
+    const outcome = operation.handler(call);
+    if (call.transaction !== null) {
+      const grown = transaction.bytes - transaction.bytesCharged;
+      this.state.accounts.of(connection.domid).add("memory", grown);
+      transaction.bytesCharged = transaction.bytes;
+    }
+    return outcome;
+  }
+
+  /**
+   * To be called when the hypervisor says that domains changed (VIRQ_DOM_EXC): announces
+   * shutdowns, and buries the domains that are gone or whose domid somebody else has now.
+   */
+  domainsChanged(): void {
+    const { state } = this;
+    const shutdown: number[] = [];
+    for (const domain of this.#domainsToLookAt()) {
+      if (domain.domid === state.privDomid || domain.domid === state.storeDomid) continue;
+      if (this.#isGone(domain)) state.buryDomain(domain);
+      else if (this.#isNewlyShutdown(domain)) shutdown.push(domain.domid);
+    }
+    for (const domid of shutdown) state.announceOne(RELEASE_DOMAIN, domid);
+    if (shutdown.length > 0) state.announceBatch(RELEASE_DOMAIN);
+  }
+
+  #domainsToLookAt(): Domain[] {
+    const { control, domains } = this.state;
+    if (control.changed === undefined) return [...domains.all()];
+    const changed: Domain[] = [];
+    for (const domid of control.changed()) {
+      const domain = domains.get(domid);
+      if (domain !== undefined) changed.push(domain);
+    }
+    return changed;
+  }
+
+  #isGone(domain: Domain): boolean {
+    const info = this.state.control.info(domain.domid);
+    if (info === null || info.uniqueId !== domain.uniqueId) return true;
+    return (info.state & DOMAIN_EXISTS) === 0 || (info.state & DOMAIN_DEAD) !== 0;
+  }
+
+  #isNewlyShutdown(domain: Domain): boolean {
+    const info = this.state.control.info(domain.domid);
+    const isShutdown = info !== null && (info.state & DOMAIN_SHUTDOWN) !== 0;
+    if (!domain.introduced || domain.shutdownSeen || !isShutdown) return false;
+    domain.shutdownSeen = true;
+    this.state.domains.changed(domain);
+    return true;
+  }
+}

@@ -1,0 +1,83 @@
+import { lookup } from "../store/lookup.ts";
+import type { Node } from "../store/node.ts";
+import { isSpecial, parentPath } from "../store/path.ts";
+import { type Perms, READ } from "../store/perms.ts";
+import { type Domains, rightsOf } from "./domains.ts";
+import { eventPath, type Removed, type Watch, type Watches } from "./watch.ts";
+
+/** An event that is due, kept until its commit is sure. */
+export interface DueEvent {
+  readonly watch: Watch;
+  readonly path: string;
+}
+
+/**
+ * Decides who hears of a change: a watcher that can read the node, could read it before, or can
+ * read its parent (XSA-115: a name must not leak to whom it is not readable).
+ */
+export class Events {
+  constructor(private readonly watches: Watches, private readonly domains: Domains) {}
+
+  /**
+   * Events of a node created or changed. `before` are its permissions if they were others;
+   * `now` those it has, where it is not in the tree (a special).
+   */
+  ofChange(
+    root: Node,
+    path: string,
+    before: Perms | null,
+    due: DueEvent[],
+    now: Perms | null = null,
+  ): void {
+    const watches = this.watches.at(path);
+    if (watches.length === 0) return;
+    const perms = isSpecial(path) ? now : lookup(root, path)?.perms ?? null;
+    const parent = lookup(root, parentPath(path)) ?? root;
+    for (const watch of watches) {
+      if (this.#mayHear(watch, perms, before, parent.perms)) due.push({ watch, path });
+    }
+  }
+
+  /** Events of the removal of `path` and all below, seen from the tree that still has it. */
+  ofRemoval(root: Node, path: string, due: DueEvent[]): void {
+    const node = lookup(root, path);
+    if (node === null) return;
+    for (const removed of this.watches.below(path, node)) this.#ofRemovedBelow(removed, due);
+    this.ofChange(root, path, null, due);
+  }
+
+  #ofRemovedBelow({ path, node, parent, watches }: Removed, due: DueEvent[]): void {
+    for (const watch of watches) {
+      if (this.#mayHear(watch, node.perms, null, parent.perms)) due.push({ watch, path });
+    }
+  }
+
+  #mayHear(watch: Watch, now: Perms | null, before: Perms | null, parent: Perms): boolean {
+    if (watch.connection.privileged) return true;
+    return this.#reads(watch, now) || this.#reads(watch, before) || this.#reads(watch, parent);
+  }
+
+  #reads(watch: Watch, perms: Perms | null): boolean {
+    return perms !== null && (rightsOf(watch.connection, this.domains, perms) & READ) !== 0;
+  }
+
+  /** An event of a special: to plain watches on `name`, or to those that ask for the domid. */
+  ofSpecial(name: string, perms: Perms, root: Node, domid: number | null): void {
+    const due: DueEvent[] = [];
+    const path = domid === null ? name : `${name}/${domid}`;
+    for (const watch of this.watches.special(name)) {
+      if (domid === null ? watch.depth < 0 : watch.depth > 0) due.push({ watch, path });
+    }
+    if (domid !== null) {
+      for (const watch of this.watches.special(path)) due.push({ watch, path });
+    }
+    deliver(due.filter(({ watch }) => this.#mayHear(watch, perms, null, root.perms)));
+  }
+}
+
+/** Sends events that are due, in their order. */
+export function deliver(due: readonly DueEvent[]): void {
+  for (const { watch, path } of due) {
+    if (watch.connection.open) watch.connection.outbox.event(eventPath(watch, path), watch.token);
+  }
+}

@@ -1,0 +1,62 @@
+import { MessageType } from "../wire/message_type.ts";
+import { control } from "./operations/control.ts";
+import * as domains from "./operations/domains.ts";
+import * as limits from "./operations/limits.ts";
+import * as nodes from "./operations/nodes.ts";
+import type { Handler } from "./operations/outcome.ts";
+import { setPerms } from "./operations/permissions.ts";
+import * as transactions from "./operations/transactions.ts";
+import * as watches from "./operations/watches.ts";
+
+/** How a message type is served. */
+export interface Operation {
+  readonly handler: Handler;
+  /** For the privileged domain only. */
+  readonly privileged: boolean;
+  /** The transaction id is not looked at. */
+  readonly anyTransaction: boolean;
+}
+
+/** Indexed by message type; what is missing answers ENOSYS. */
+export const OPERATIONS: readonly (Operation | undefined)[] = table();
+
+function table(): (Operation | undefined)[] {
+  const operations: (Operation | undefined)[] = [];
+  const add = (type: MessageType, handler: Handler): void => {
+    operations[type] = { handler, privileged: false, anyTransaction: false };
+  };
+  const addPrivileged = (type: MessageType, handler: Handler): void => {
+    operations[type] = { handler, privileged: true, anyTransaction: false };
+  };
+  add(MessageType.DIRECTORY, nodes.directory);
+  add(MessageType.READ, nodes.read);
+  add(MessageType.GET_PERMS, nodes.getPerms);
+  add(MessageType.TRANSACTION_START, transactions.start);
+  add(MessageType.TRANSACTION_END, transactions.end);
+  add(MessageType.GET_DOMAIN_PATH, domains.getDomainPath);
+  add(MessageType.WRITE, nodes.write);
+  add(MessageType.MKDIR, nodes.mkdir);
+  add(MessageType.RM, nodes.remove);
+  add(MessageType.SET_PERMS, setPerms);
+  add(MessageType.RESET_WATCHES, watches.resetWatches);
+  add(MessageType.DIRECTORY_PART, nodes.directoryPart);
+  add(MessageType.GET_FEATURE, limits.getFeature);
+  addPrivileged(MessageType.CONTROL, control);
+  addPrivileged(MessageType.INTRODUCE, domains.introduce);
+  addPrivileged(MessageType.RELEASE, domains.release);
+  addPrivileged(MessageType.IS_DOMAIN_INTRODUCED, domains.isIntroduced);
+  addPrivileged(MessageType.RESUME, domains.resume);
+  addPrivileged(MessageType.SET_TARGET, domains.setTarget);
+  addPrivileged(MessageType.SET_FEATURE, limits.setFeature);
+  addPrivileged(MessageType.GET_QUOTA, limits.getQuota);
+  addPrivileged(MessageType.SET_QUOTA, limits.setQuota);
+  for (
+    const [type, handler] of [
+      [MessageType.WATCH, watches.watch],
+      [MessageType.UNWATCH, watches.unwatch],
+    ] as const
+  ) {
+    operations[type] = { handler, privileged: false, anyTransaction: true };
+  }
+  return operations;
+}

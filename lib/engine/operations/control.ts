@@ -1,0 +1,149 @@
+import { EINVAL, ENOENT } from "../../wire/errors.ts";
+import { splitStrings } from "../../wire/payload.ts";
+import { COUNTED } from "../accounts.ts";
+import type { Call } from "../call.ts";
+import { check } from "../check.ts";
+import { quotaName, QUOTAS } from "../quota.ts";
+import { DONE, type Outcome, parseLoose, textReply } from "./outcome.ts";
+
+interface Command {
+  readonly name: string;
+  /** The arguments as `help` shows them, one line each. */
+  readonly usage: readonly string[];
+  readonly run: (call: Call, args: readonly string[]) => Outcome;
+}
+
+/** What CONTROL understands (reference section 6.6), in the order in which `help` lists it. */
+const COMMANDS: readonly Command[] = [
+  { name: "check", usage: [""], run: runCheck },
+  { name: "log", usage: ["[on|off|+<switch>|-<switch>]"], run: runLog },
+  {
+    name: "live-update",
+    usage: [
+      "[-c <cmdline>] [-F] [-t <timeout>] [-v <version>] <file>",
+      "-a",
+    ],
+    run: runLiveUpdate,
+  },
+  { name: "logfile", usage: ["<file>"], run: runLogfile },
+  { name: "memreport", usage: ["[<file>]"], run: runMemreport },
+  { name: "print", usage: ["<string>"], run: runPrint },
+  { name: "quota", usage: ["[set <name> <val>|<domid>|max [-r]]"], run: runQuota },
+  { name: "quota-soft", usage: ["[set <name> <val>]"], run: runQuotaSoft },
+  { name: "help", usage: [""], run: runHelp },
+];
+
+/** CONTROL `command args...`: the operator's commands. */
+export function control(call: Call): Outcome {
+  if (call.payload.at(-1) !== 0) return EINVAL;
+  const [name, ...args] = splitStrings(call.payload);
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  return command === undefined ? EINVAL : command.run(call, args);
+}
+
+function runHelp(_call: Call, args: readonly string[]): Outcome {
+  if (args.length > 0) return EINVAL;
+  const lines = COMMANDS.flatMap(({ name, usage }) =>
+    usage.map((text) => `${name.padEnd(15)} ${text}\n`)
+  );
+  return textReply(lines.join(""));
+}
+
+function runCheck(call: Call, args: readonly string[]): Outcome {
+  if (args.length > 0) return EINVAL;
+  for (const finding of check(call.state)) call.state.log("warning", finding);
+  return DONE;
+}
+
+function runLog(call: Call, args: readonly string[]): Outcome {
+  const { admin } = call.state;
+  const [what, ...more] = args;
+  if (more.length > 0) return EINVAL;
+  if (what === undefined) {
+    const lines = admin.switches().map(([name, on]) => `${name.padEnd(8)}: ${on ? "on" : "off"}\n`);
+    return textReply(`Log switch settings:\n${lines.join("")}`);
+  }
+  if (what === "on" || what === "off") return admin.setTrace(what === "on") || DONE;
+  const sign = what[0];
+  if (sign !== "+" && sign !== "-") return EINVAL;
+  return admin.setSwitch(what.slice(1), sign === "+") ? DONE : EINVAL;
+}
+
+function runLogfile(call: Call, args: readonly string[]): Outcome {
+  if (args.length !== 1 || args[0] === "") return EINVAL;
+  return call.state.admin.setTraceFile(args[0]!) || DONE;
+}
+
+function runMemreport(call: Call, args: readonly string[]): Outcome {
+  if (args.length > 1) return EINVAL;
+  return call.state.admin.memoryReport(args[0] ?? null) || DONE;
+}
+
+function runPrint(call: Call, args: readonly string[]): Outcome {
+  if (args.length !== 1) return EINVAL;
+  call.state.admin.print(`control: ${args[0]}`);
+  return DONE;
+}
+
+function runLiveUpdate(): Outcome {
+  return textReply("live-update is not built into this version of xs yet");
+}
+
+function runQuota(call: Call, args: readonly string[]): Outcome {
+  const [what, ...more] = args;
+  if (what === undefined) return quotaSettings(call, false);
+  if (what === "set") return setGlobal(call, more, "");
+  if (what === "max") return maxSeen(call, more);
+  return more.length > 0 ? EINVAL : ofDomain(call, parseLoose(what));
+}
+
+function runQuotaSoft(call: Call, args: readonly string[]): Outcome {
+  const [what, ...more] = args;
+  if (what === undefined) return quotaSettings(call, true);
+  return what === "set" ? setGlobal(call, more, "soft-") : EINVAL;
+}
+
+function isSoft(name: string): boolean {
+  return name.startsWith("soft-");
+}
+
+function quotaSettings(call: Call, soft: boolean): Outcome {
+  const { quotas } = call.state.domains;
+  const lines = QUOTAS.filter(({ name }) => isSoft(name) === soft).map(({ name, text }) => {
+    const shown = name.replace(/^soft-/, "");
+    return `${shown.padEnd(17)}: ${`${quotas.get(name)}`.padStart(8)} ${text}\n`;
+  });
+  return textReply(`Quota settings:\n${lines.join("")}`);
+}
+
+function setGlobal(call: Call, args: readonly string[], prefix: string): Outcome {
+  const [text, valueText, ...more] = args;
+  if (text === undefined || valueText === undefined || more.length > 0) return EINVAL;
+  const name = quotaName(prefix + text);
+  const value = parseLoose(valueText);
+  if (name === null || isSoft(name) !== (prefix !== "") || value < 1) return EINVAL;
+  call.state.domains.quotas.set(name, value);
+  call.state.recorder?.quotas(call.state.domains.quotas);
+  return DONE;
+}
+
+function ofDomain(call: Call, domid: number): Outcome {
+  const { state } = call;
+  if (state.domains.get(domid) === undefined) return ENOENT;
+  const { now, peak } = state.accounts.of(domid);
+  const lines = COUNTED.map((name) =>
+    `${name.padEnd(17)}: ${`${now[name]}`.padStart(8)} (max ${`${peak[name]}`.padStart(8)})\n`
+  );
+  return textReply(`Domain ${domid}:\n${lines.join("")}`);
+}
+
+function maxSeen(call: Call, args: readonly string[]): Outcome {
+  const { accounts, privDomid } = call.state;
+  if (args.length > 1 || args.length === 1 && args[0] !== "-r") return EINVAL;
+  if (args.length === 1) accounts.resetPeaks();
+  const lines = COUNTED.map((name) => {
+    const peak = accounts.highest(name, privDomid);
+    return `${name.padEnd(17)}: ${`${peak}`.padStart(8)}\n`;
+  });
+  return textReply(`Max. seen accounting values:\n${lines.join("")}`);
+}

@@ -1,0 +1,202 @@
+import { childNames } from "../../store/children.ts";
+import { NO_VALUE, type Node, nodeSize } from "../../store/node.ts";
+import { parentPath, ROOT_PATH } from "../../store/path.ts";
+import { formatPerm, type Perms, READ, withOwner, WRITE } from "../../store/perms.ts";
+import { PAYLOAD_MAX } from "../../wire/header.ts";
+import { E2BIG, EINVAL, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../../wire/errors.ts";
+import { copyBytes, toBytes, toText } from "../../wire/text.ts";
+import type { Call } from "../call.ts";
+import { deliver, type DueEvent } from "../events.ts";
+import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "../transaction.ts";
+import { DONE, type Outcome, parseLoose } from "./outcome.ts";
+
+/** READ: the node's value. */
+export function read(call: Call): Outcome {
+  const path = call.onlyPath();
+  if (path === null) return EINVAL;
+  return call.access(path, READ, SEEN_VALUE)?.value ?? call.error;
+}
+
+/** DIRECTORY: the names of the children in creation order. */
+export function directory(call: Call): Outcome {
+  const path = call.onlyPath();
+  if (path === null) return EINVAL;
+  const node = call.access(path, READ, SEEN_CHILDREN);
+  if (node === null) return call.error;
+  if ((node.children?.bytes ?? 0) > PAYLOAD_MAX) return E2BIG;
+  return childNames(node.children);
+}
+
+/**
+ * DIRECTORY_PART: the node's generation, then as many whole names from a byte offset as fit,
+ * then, behind the last of all, an empty one (xenstore.txt).
+ */
+export function directoryPart(call: Call): Outcome {
+  const { payload } = call;
+  const nul = payload.indexOf(0);
+  if (nul < 0 || payload.indexOf(0, nul + 1) !== payload.length - 1) return EINVAL;
+  const path = call.path(toText(payload, 0, nul));
+  if (path === null) return EINVAL;
+  const node = call.access(path, READ, SEEN_CHILDREN | SEEN_VALUE | SEEN_PERMS);
+  if (node === null) return call.error;
+  const offset = Math.max(0, parseLoose(toText(payload, nul + 1, payload.length - 1)));
+  return slice(node, offset);
+}
+
+function slice(node: Node, offset: number): Uint8Array {
+  const generation = toBytes(`${node.generation}\0`);
+  const bytes = node.children?.bytes ?? 0;
+  if (offset >= bytes) return toBytes(`${node.generation}\0\0`);
+  const names = childNames(node.children);
+  const room = PAYLOAD_MAX - generation.length - 1;
+  let end = offset;
+  while (end < bytes) {
+    const next = names.indexOf(0, end) + 1;
+    if (next - 1 - offset >= room) break;
+    end = next;
+  }
+  const last = end === bytes ? 1 : 0;
+  const reply = new Uint8Array(generation.length + end - offset + last);
+  reply.set(generation);
+  reply.set(names.subarray(offset, end), generation.length);
+  return reply;
+}
+
+/** GET_PERMS: the entries, owner's first; stale ones show like all others. */
+export function getPerms(call: Call): Outcome {
+  const path = call.onlyPath(true);
+  if (path === null) return EINVAL;
+  const node = call.access(path, READ, SEEN_PERMS);
+  if (node === null) return call.error;
+  return toBytes(node.perms.map((entry) => `${formatPerm(entry)}\0`).join(""));
+}
+
+/** WRITE: gives the node a value, making it and its missing parents. */
+export function write(call: Call): Outcome {
+  const { payload } = call;
+  const nul = payload.indexOf(0);
+  if (nul < 0) return EINVAL;
+  const path = call.path(toText(payload, 0, nul));
+  if (path === null) return EINVAL;
+  const node = call.access(path, WRITE, 0);
+  if (node === null && call.error !== ENOENT) return call.error;
+  const value = nul + 1 === payload.length ? NO_VALUE : copyBytes(payload, nul + 1);
+  const error = node === null
+    ? checkCreation(call, path, value.length)
+    : checkGrowth(call, node, value.length - node.value.length);
+  if (error !== OK) return fail(call, error);
+  put(call, path, node === null, value);
+  return DONE;
+}
+
+/** MKDIR: makes the node if it is missing; like C, it asks for W on one that exists. */
+export function mkdir(call: Call): Outcome {
+  const path = call.onlyPath();
+  if (path === null) return EINVAL;
+  if (call.access(path, WRITE, SEEN_EXISTENCE) !== null) return DONE;
+  if (call.error !== ENOENT) return call.error;
+  const error = checkCreation(call, path, 0);
+  if (error !== OK) return fail(call, error);
+  put(call, path, true, null);
+  return DONE;
+}
+
+/** RM: removes the node with all below. A missing node is no error if its parent exists. */
+export function remove(call: Call): Outcome {
+  const path = call.onlyPath();
+  if (path === null) return EINVAL;
+  const node = call.access(path, WRITE, 0);
+  if (node === null) return call.error === ENOENT ? removeMissing(call, path) : call.error;
+  if (path === ROOT_PATH) return EINVAL;
+  const { state, transaction, connection } = call;
+  if (transaction !== null) {
+    transaction.see(parentPath(path), SEEN_EXISTENCE);
+    if (!call.fitsTransaction(0)) return ENOSPC;
+    transaction.remove(path, connection.origin);
+    return DONE;
+  }
+  const due: DueEvent[] = [];
+  state.events.ofRemoval(state.tree.root, path, due);
+  state.tree.remove(path, connection.origin);
+  deliver(due);
+  return DONE;
+}
+
+function removeMissing(call: Call, path: string): Outcome {
+  const parent = parentPath(path);
+  const parentExists = call.walk.aboveLength === (parent === ROOT_PATH ? 0 : parent.length);
+  if (call.transaction !== null) {
+    call.transaction.see(path, SEEN_EXISTENCE);
+    call.transaction.see(parent, SEEN_EXISTENCE);
+    if (!call.fitsTransaction(0)) return ENOSPC;
+  }
+  return parentExists ? DONE : ENOENT;
+}
+
+/** A transaction in which a change ran into a quota can't be committed (XSA-415). */
+function fail(call: Call, error: ErrorCode): ErrorCode {
+  if (call.transaction !== null) call.transaction.failed = true;
+  return error;
+}
+
+/** Whether the caller's quotas allow the node and its missing parents; call.walk is at it. */
+function checkCreation(call: Call, path: string, valueLength: number): ErrorCode {
+  const { connection, state, transaction, walk: { above, aboveLength } } = call;
+  if (connection.privileged) return OK;
+  let levels = 0;
+  for (let at = aboveLength; at >= 0 && at < path.length; levels++) at = nextSlash(path, at);
+  if (!call.fitsTransaction(levels)) return ENOSPC;
+  const account = state.accounts.of(connection.domid);
+  const nodes = account.now.nodes + (transaction?.accounts.nodesOf(connection.domid) ?? 0);
+  if (call.exceeds("nodes", nodes + levels)) return ENOSPC;
+  const own = 16 + 8 * above.perms.length;
+  const name = nextSlash(path, aboveLength) - aboveLength;
+  if (call.exceeds("node-size", nodeSize(above) + name)) return ENOSPC;
+  if (call.exceeds("node-size", own + valueLength)) return ENOSPC;
+  const bytes = levels * (own + path.length) + valueLength;
+  return call.exceeds("memory", account.now.memory + bytes) ? ENOMEM : OK;
+}
+
+/** Where the name that begins behind the slash at `at` ends. */
+function nextSlash(path: string, at: number): number {
+  const slash = path.indexOf("/", at + 1);
+  return slash < 0 ? path.length : slash;
+}
+
+function checkGrowth(call: Call, node: Node, bytes: number): ErrorCode {
+  const { connection, state } = call;
+  if (connection.privileged) return OK;
+  if (call.exceeds("node-size", nodeSize(node) + bytes)) return ENOSPC;
+  if (bytes <= 0) return OK;
+  const { memory } = state.accounts.of(connection.domid).now;
+  return call.exceeds("memory", memory + bytes) ? ENOMEM : OK;
+}
+
+/** Permissions of a node made below `above`: its own, owned by an unprivileged maker. */
+function inheritedPerms(call: Call, above: Node): Perms {
+  const { connection } = call;
+  return connection.privileged ? above.perms : withOwner(above.perms, connection.domid);
+}
+
+/** Makes the node if it is missing and gives it the value, if any; call.walk is at it. */
+function put(call: Call, path: string, missing: boolean, value: Uint8Array | null): void {
+  const { state, transaction, connection: { origin }, walk: { above, aboveLength } } = call;
+  const perms = missing ? inheritedPerms(call, above) : null;
+  if (transaction !== null) {
+    // What it inherits is seen: another's change of it must not go unnoticed.
+    if (perms !== null) transaction.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS);
+    if (value !== null) transaction.write(path, value, perms, origin);
+    else transaction.create(path, perms!, origin);
+    return;
+  }
+  if (perms !== null) {
+    for (let to = aboveLength; to < path.length;) {
+      to = nextSlash(path, to);
+      state.tree.create(path.slice(0, to), perms, origin);
+    }
+  }
+  if (value !== null) state.tree.setValue(path, value, origin, call.walk.node);
+  const due: DueEvent[] = [];
+  state.events.ofChange(state.tree.root, path, null, due);
+  deliver(due);
+}

@@ -1,0 +1,31 @@
+import type { Call } from "../call.ts";
+import type { ErrorCode } from "../../wire/errors.ts";
+import { toBytes } from "../../wire/text.ts";
+
+/** What a handler comes to: the reply's payload, or why not. There is nothing else. */
+export type Outcome = Uint8Array | ErrorCode;
+
+export type Handler = (call: Call) => Outcome;
+
+/** The payload where nothing else is specified. */
+export const DONE: Uint8Array = toBytes("OK\0");
+
+/** A reply of one string with its NUL. */
+export function textReply(text: string): Uint8Array {
+  return toBytes(`${text}\0`);
+}
+
+const BLANKS = /^[ \t\n\v\f\r]*/;
+
+/** A domid as a client writes it: decimal, nothing behind; empty is 0. Null when it is not one. */
+export function parseDomid(text: string): number | null {
+  const digits = text.replace(BLANKS, "").replace(/^\+/, "");
+  if (!/^[0-9]*$/.test(digits)) return null;
+  const domid = Number(digits);
+  return domid > 65535 ? null : domid;
+}
+
+/** A number as C's atoi reads it: as many digits as there are, else 0. */
+export function parseLoose(text: string): number {
+  return Number(/^[ \t\n\v\f\r]*([+-]?[0-9]+)/.exec(text)?.[1] ?? 0);
+}

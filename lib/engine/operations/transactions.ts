@@ -1,0 +1,117 @@
+import { isSpecial } from "../../store/path.ts";
+import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC } from "../../wire/errors.ts";
+import { oneArgument } from "../../wire/payload.ts";
+import type { Call } from "../call.ts";
+import { type Conflict, explain, findConflict, type Merge, merge } from "../commit.ts";
+import { deliver, type DueEvent } from "../events.ts";
+import { lookup } from "../../store/lookup.ts";
+import { Transaction } from "../transaction.ts";
+import { DONE, type Outcome, textReply } from "./outcome.ts";
+
+const UINT32_MAX = 0xffffffff;
+
+/** TRANSACTION_START: there is no nesting. Ids count up for each connection, from 1. */
+export function start(call: Call): Outcome {
+  const { connection, state, now } = call;
+  if (call.transaction !== null) return EBUSY;
+  const account = state.accounts.of(connection.domid);
+  if (call.exceeds("transactions", account.now.transactions + 1)) return ENOSPC;
+  let id = connection.transactionIdLast;
+  do id = id === UINT32_MAX ? 1 : id + 1; while (connection.transactions.has(id));
+  connection.transactionIdLast = id;
+  state.addTransaction(new Transaction(id, connection, now, state.tree));
+  return textReply(`${id}`);
+}
+
+/** TRANSACTION_END: `T` commits, `F` drops it; either way it is gone, but for a bad argument. */
+export function end(call: Call): Outcome {
+  const argument = oneArgument(call.payload);
+  if (argument !== "T" && argument !== "F") return EINVAL;
+  const { transaction, state } = call;
+  if (transaction === null) return ENOENT;
+  call.transaction = null;
+  state.dropTransaction(transaction);
+  if (argument === "F") return DONE;
+  return commit(call, transaction);
+}
+
+function commit(call: Call, transaction: Transaction): Outcome {
+  const { state, connection } = call;
+  if (transaction.lost) {
+    const { id } = transaction;
+    state.log("info", `EAGAIN for transaction ${id} of ${connection.label}: lost in a restart`);
+    return EAGAIN;
+  }
+  if (transaction.failed) return ENOMEM;
+  if (transaction.written.size === 0) return DONE;
+  const conflict = findConflict(transaction, state.tree.root);
+  if (conflict !== null) {
+    logConflict(call, transaction, conflict);
+    return EAGAIN;
+  }
+  const merged = merge(transaction, state.tree);
+  if (!connection.privileged && !fitsQuotas(call, merged)) return ENOSPC;
+  const due: DueEvent[] = [];
+  collectRemovals(call, transaction, due);
+  const before = state.tree.root;
+  state.tree.adopt(merged.draft);
+  merged.accounts.applyTo(state.accounts);
+  for (const [path, node] of merged.changes) state.tree.recorder?.(path, node);
+  deliver(inOrderOfAccess(call, transaction, before, due));
+  return DONE;
+}
+
+/** Says who ran into whom. All of it for the privileged; a guest must not flood the log. */
+function logConflict(call: Call, transaction: Transaction, conflict: Conflict): void {
+  const { connection, now, state } = call;
+  const left = connection.privileged ? 0 : connection.conflictLines.take(now);
+  if (left === null) return;
+  const more = left === 0 ? "" : ` (and ${left} before that are not shown)`;
+  const who = `transaction ${transaction.id} of ${connection.label}`;
+  state.log("info", `EAGAIN for ${who}: ${explain(conflict)}${more}`);
+}
+
+/** Whether every domain that would own more nodes may (its quota, not the caller's). */
+function fitsQuotas(call: Call, merged: Merge): boolean {
+  const { accounts, domains, privDomid } = call.state;
+  for (const domid of merged.accounts.risen()) {
+    if (domid === privDomid) continue;
+    const quotas = domains.get(domid)?.quotas ?? domains.quotas;
+    const nodes = accounts.of(domid).now.nodes + merged.accounts.nodesOf(domid);
+    if (quotas.exceeded("nodes", nodes)) return false;
+  }
+  return true;
+}
+
+/** Events of removals, which only the tree before the commit can tell. */
+function collectRemovals(call: Call, transaction: Transaction, due: DueEvent[]): void {
+  const { state: { events, tree } } = call;
+  for (const [path, { removed }] of transaction.written) {
+    if (removed) events.ofRemoval(tree.root, path, due);
+  }
+}
+
+/** One set of events for each path named, in the order in which paths were first accessed. */
+function inOrderOfAccess(
+  call: Call,
+  transaction: Transaction,
+  before: Transaction["root"],
+  removals: readonly DueEvent[],
+): DueEvent[] {
+  const { state: { events, tree } } = call;
+  const due: DueEvent[] = [];
+  for (const path of transaction.seen.keys()) {
+    const written = transaction.written.get(path);
+    if (written === undefined || isSpecial(path)) continue;
+    if (written.removed) {
+      due.push(...removals.filter((event) => isWithin(event.path, path)));
+    } else if (written.named && lookup(tree.root, path) !== null) {
+      events.ofChange(tree.root, path, lookup(before, path)?.perms ?? null, due);
+    }
+  }
+  return due;
+}
+
+function isWithin(path: string, top: string): boolean {
+  return path.startsWith(top) && (path.length === top.length || path[top.length] === "/");
+}

@@ -1,0 +1,57 @@
+import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC } from "../../wire/errors.ts";
+import { splitStrings } from "../../wire/payload.ts";
+import type { Call } from "../call.ts";
+import { FEATURE_WATCH_DEPTH } from "../domains.ts";
+import { eventPath } from "../watch.ts";
+import { DONE, type Outcome, parseLoose } from "./outcome.ts";
+
+function keyOf(path: string, token: string): string {
+  return `${path}\0${token}`;
+}
+
+/** WATCH: registers a watch; its first event follows the reply unconditionally. */
+export function watch(call: Call): Outcome {
+  const { connection, state } = call;
+  const [text, token, depthText, ...more] = splitStrings(call.payload);
+  if (text === undefined || token === undefined || more.length > 0) return EINVAL;
+  if (depthText !== undefined && !offersDepth(call)) return EINVAL;
+  const depth = depthText === undefined ? -1 : parseLoose(depthText);
+  if (depthText !== undefined && depth < 0) return EINVAL;
+  const path = call.path(text, true);
+  if (path === null) return EINVAL;
+  const key = keyOf(path, token);
+  if (connection.watches.has(key)) return EEXIST;
+  const account = state.accounts.of(connection.domid);
+  const bytes = path.length + token.length;
+  if (call.exceeds("watches", account.now.watches + 1)) return ENOSPC;
+  if (call.exceeds("memory", account.now.memory + bytes)) return ENOMEM;
+  const relative = text.length !== path.length;
+  const added = state.addWatch(connection, path, token, relative, depth);
+  call.afterReply = () => connection.outbox.event(eventPath(added, path), token);
+  return DONE;
+}
+
+function offersDepth(call: Call): boolean {
+  const { connection, state } = call;
+  const features = state.domains.get(connection.domid)?.features ?? 0;
+  return (features & FEATURE_WATCH_DEPTH) !== 0;
+}
+
+/** UNWATCH: events already queued still arrive. */
+export function unwatch(call: Call): Outcome {
+  const strings = splitStrings(call.payload);
+  if (strings.length !== 2) return EINVAL;
+  const path = call.path(strings[0]!, true);
+  if (path === null) return EINVAL;
+  const found = call.connection.watches.get(keyOf(path, strings[1]!));
+  if (found === undefined) return ENOENT;
+  call.state.dropWatch(found);
+  return DONE;
+}
+
+/** RESET_WATCHES: drops all watches and all transactions of the caller (XSA-330, XSA-484). */
+export function resetWatches(call: Call): Outcome {
+  call.state.resetConnection(call.connection);
+  call.transaction = null;
+  return DONE;
+}

@@ -1,0 +1,24 @@
+import type { Node } from "../store/node.ts";
+import type { Connection } from "./connection.ts";
+import type { Domain } from "./domains.ts";
+import type { Quotas } from "./quota.ts";
+import type { Watch } from "./watch.ts";
+
+/**
+ * Told of everything that must survive the process, when it changes: what the journal makes of
+ * a turn. Objects are told as they now are; who keeps them for later sees later changes, too.
+ */
+export interface Recorder {
+  /** A node or special that was made or changed; null for one gone with all below it. */
+  node(path: string, node: Node | null): void;
+  /** A domain that became known, or of which something changed. */
+  domain(domain: Domain): void;
+  /** A domain that nobody knows any more. */
+  domainGone(domid: number): void;
+  /** A watch that was registered, or dropped. */
+  watch(watch: Watch, registered: boolean): void;
+  /** A transaction that started (`open`) or ended. */
+  transaction(connection: Connection, id: number, open: boolean): void;
+  /** The quotas of domains yet to come. */
+  quotas(quotas: Quotas): void;
+}

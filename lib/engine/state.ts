@@ -1,0 +1,243 @@
+import { Accounts } from "./accounts.ts";
+import { type Admin, NO_ADMIN } from "./admin.ts";
+import { Clock, Draft } from "../store/draft.ts";
+import { lookup } from "../store/lookup.ts";
+import { newNode, type Node, type Origin } from "../store/node.ts";
+import { DOMID_ANY, permEntry, type Perms, READ } from "../store/perms.ts";
+import { type ErrorCode, OK } from "../wire/errors.ts";
+import { Connection, type ConnectionSpec, type Outbox } from "./connection.ts";
+import type { DomainControl } from "./domain_control.ts";
+import { type Domain, Domains } from "./domains.ts";
+import { eraseDomid } from "./erase.ts";
+import { Events } from "./events.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Transaction } from "./transaction.ts";
+import { type Watch, Watches } from "./watch.ts";
+
+export type LogLevel = "info" | "warning";
+export type Log = (level: LogLevel, text: string) => void;
+
+export const INTRODUCE_DOMAIN = "@introduceDomain";
+export const RELEASE_DOMAIN = "@releaseDomain";
+
+/** What an engine is made of. */
+export interface EngineOptions {
+  readonly domains: DomainControl;
+  /** The domain with all rights; normally 0. */
+  readonly privDomid?: number;
+  /** The domain that the daemon and its sockets' clients are in; normally 0. */
+  readonly storeDomid?: number;
+  /** Nodes of a dead domain fall to the privileged one instead of going: a security risk. */
+  readonly keepOrphans?: boolean;
+  readonly log?: Log;
+  readonly admin?: Admin;
+  /** Told of everything that must survive: the journal's seam. */
+  readonly recorder?: Recorder;
+}
+
+/** Everything the engine knows; its handlers change nothing else. */
+export class State {
+  readonly control: DomainControl;
+  readonly privDomid: number;
+  readonly storeDomid: number;
+  readonly keepOrphans: boolean;
+  readonly log: Log;
+  readonly admin: Admin;
+  readonly recorder: Recorder | null;
+  readonly accounts: Accounts = new Accounts();
+  readonly watches: Watches = new Watches();
+  readonly domains: Domains;
+  readonly events: Events;
+  readonly clock: Clock = new Clock();
+  readonly tree: Draft;
+  /** Not part of the tree: they have permissions and watches, but no value and no children. */
+  readonly specials: Map<string, Node> = new Map();
+  readonly connections: Set<Connection> = new Set();
+  #connectionIdLast = 0;
+
+  constructor(options: EngineOptions) {
+    this.control = options.domains;
+    this.privDomid = options.privDomid ?? 0;
+    this.storeDomid = options.storeDomid ?? 0;
+    this.keepOrphans = options.keepOrphans ?? false;
+    this.log = options.log ?? (() => {});
+    this.admin = options.admin ?? NO_ADMIN;
+    this.recorder = options.recorder ?? null;
+    this.domains = new Domains(options.domains, this.recorder);
+    this.events = new Events(this.watches, this.domains);
+    const origin = { label: "the start of the daemon" };
+    const perms = [permEntry(this.privDomid, 0)];
+    const root = newNode("", 0, this.clock.nextEpoch(), perms);
+    this.accounts.charge(this.privDomid, 1, 16 + 8 + 1);
+    const { recorder } = this;
+    this.tree = new Draft(
+      root,
+      this.clock,
+      this.accounts,
+      recorder === null ? null : (path, node) => recorder.node(path, node),
+    );
+    this.#plant(perms, origin);
+    const uniqueId = options.domains.info(this.privDomid)?.uniqueId ?? 0n;
+    this.domains.add(this.privDomid, uniqueId).introduced = true;
+  }
+
+  /** The tree that every store starts with (reference section 2.7). */
+  #plant(perms: Perms, origin: Origin): void {
+    const planted = [
+      this.tree.root,
+      this.tree.create("/tool", perms, origin),
+      this.tree.create("/tool/xenstored", perms, origin),
+    ];
+    const readable = [...perms, permEntry(DOMID_ANY, READ)];
+    this.specials.set(RELEASE_DOMAIN, newNode(RELEASE_DOMAIN, 0, 0, readable));
+    this.specials.set(INTRODUCE_DOMAIN, newNode(INTRODUCE_DOMAIN, 0, 0, perms));
+    for (const [path, node] of this.specials) {
+      node.origin = origin;
+      planted.push(node);
+      this.chargeSpecial(path, node.perms, 1);
+    }
+    planted[0] = this.tree.root;
+    planted.forEach((node, index) => node.generation = index + 1);
+    this.clock.generation = planted.length;
+  }
+
+  /** Charges a special to its owner (`sign` 1), or takes the charge back (-1). */
+  chargeSpecial(path: string, perms: Perms, sign: 1 | -1): void {
+    const bytes = 16 + 8 * perms.length + path.length;
+    this.accounts.charge(perms[0]! & 0xffff, sign, sign * bytes);
+    for (let i = 1; i < perms.length; i++) this.accounts.mention(perms[i]! & 0xffff, sign);
+  }
+
+  /** The committed node at an absolute path, or null. */
+  find(path: string): Node | null {
+    return lookup(this.tree.root, path);
+  }
+
+  connect(spec: ConnectionSpec): Connection {
+    const home = `/local/domain/${spec.domid}`;
+    const privileged = spec.domid === this.privDomid;
+    const connection = new Connection(++this.#connectionIdLast, privileged, home, spec);
+    this.connections.add(connection);
+    return connection;
+  }
+
+  /** A domain's connection, before its ring gives it an outbox. */
+  connectRing(domid: number): Connection {
+    return this.connect({ kind: "ring", domid, label: `domain ${domid}`, outbox: CLOSED });
+  }
+
+  /** Drops a connection with all it holds; again does nothing. */
+  disconnect(connection: Connection): void {
+    if (!connection.open) return;
+    this.resetConnection(connection);
+    connection.open = false;
+    connection.outbox = CLOSED;
+    this.connections.delete(connection);
+  }
+
+  /** Drops a connection's watches and transactions, as if it were new. */
+  resetConnection(connection: Connection): void {
+    for (const watch of [...connection.watches.values()]) this.dropWatch(watch);
+    for (const transaction of [...connection.transactions.values()]) {
+      this.dropTransaction(transaction);
+    }
+  }
+
+  /** Registers a watch that is not there yet, on a canonical path. */
+  addWatch(
+    connection: Connection,
+    path: string,
+    token: string,
+    relative: boolean,
+    depth: number,
+  ): Watch {
+    const watch: Watch = { id: this.watches.nextId(), connection, path, relative, token, depth };
+    connection.watches.set(`${path}\0${token}`, watch);
+    this.watches.add(watch);
+    this.recorder?.watch(watch, true);
+    const account = this.accounts.of(connection.domid);
+    account.add("watches", 1);
+    account.add("memory", path.length + token.length);
+    return watch;
+  }
+
+  dropWatch(watch: Watch): void {
+    watch.connection.watches.delete(`${watch.path}\0${watch.token}`);
+    this.watches.remove(watch);
+    this.recorder?.watch(watch, false);
+    const account = this.accounts.of(watch.connection.domid);
+    account.add("watches", -1);
+    account.add("memory", -(watch.path.length + watch.token.length));
+  }
+
+  addTransaction(transaction: Transaction): void {
+    const { connection, id } = transaction;
+    connection.transactions.set(id, transaction);
+    this.recorder?.transaction(connection, id, true);
+    this.accounts.of(connection.domid).add("transactions", 1);
+  }
+
+  dropTransaction(transaction: Transaction): void {
+    const { connection } = transaction;
+    connection.transactions.delete(transaction.id);
+    this.recorder?.transaction(connection, transaction.id, false);
+    const account = this.accounts.of(connection.domid);
+    account.add("transactions", -1);
+    account.add("memory", -transaction.bytesCharged);
+    transaction.bytesCharged = 0;
+  }
+
+  /** Connects a domain's ring for the first time; an error leaves nothing behind. */
+  openDomain(domid: number, port: number): ErrorCode {
+    const connection = this.connectRing(domid);
+    const error = this.control.open(connection, port);
+    if (error !== OK) {
+      this.disconnect(connection);
+      return error;
+    }
+    const uniqueId = this.control.info(domid)?.uniqueId ?? 0n;
+    const domain = this.domains.get(domid) ?? this.domains.add(domid, uniqueId);
+    domain.introduced = true;
+    domain.connection = connection;
+    domain.port = port;
+    this.domains.changed(domain);
+    return OK;
+  }
+
+  /** Fires a special for a domain: to plain watches, and to those that ask for its domid. */
+  announce(special: string, domid: number): void {
+    this.announceBatch(special);
+    this.announceOne(special, domid);
+  }
+
+  announceOne(special: string, domid: number): void {
+    this.events.ofSpecial(special, this.specials.get(special)!.perms, this.tree.root, domid);
+  }
+
+  announceBatch(special: string): void {
+    this.events.ofSpecial(special, this.specials.get(special)!.perms, this.tree.root, null);
+  }
+
+  /**
+   * Takes a domain for dead: its connection goes first, so that it hears nothing of this; then
+   * its nodes and what names it; then the world is told.
+   */
+  buryDomain(domain: Domain): void {
+    const { connection, domid, introduced } = domain;
+    if (connection !== null) {
+      this.disconnect(connection);
+      this.control.close(connection);
+      domain.connection = null;
+    }
+    this.domains.drop(domain);
+    for (const other of this.connections) {
+      for (const transaction of other.transactions.values()) transaction.died.add(domid);
+    }
+    eraseDomid(this, domid);
+    this.accounts.drop(domid);
+    if (introduced) this.announce(RELEASE_DOMAIN, domid);
+  }
+}
+
+/** Where messages to a connection go that is not there any more. */
+const CLOSED: Outbox = { reply: () => {}, event: () => {} };

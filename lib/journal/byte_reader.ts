@@ -1,0 +1,69 @@
+import { toText } from "../wire/text.ts";
+
+/** The bytes are not what a {@link ByteWriter} has written. */
+export class DamagedError extends Error {
+  override readonly name = "DamagedError";
+}
+
+/** Reads what a {@link ByteWriter} wrote, never beyond its end. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Whether all has been read. */
+  get atEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2), true);
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8), true);
+  }
+
+  /** @throws {DamagedError} when it is none. */
+  count(): number {
+    const value = this.#view.getFloat64(this.#take(8), true);
+    if (!Number.isSafeInteger(value) || value < 0) throw new DamagedError(`${value} is no count`);
+    return value;
+  }
+
+  text(): string {
+    const length = this.u16();
+    const at = this.#take(length);
+    return toText(this.#bytes, at, at + length);
+  }
+
+  /** A copy. */
+  bytes(): Uint8Array {
+    const length = this.u32();
+    const at = this.#take(length);
+    return this.#bytes.slice(at, at + length);
+  }
+
+  /** @throws {DamagedError} when fewer than `size` bytes are left. */
+  #take(size: number): number {
+    const at = this.#at;
+    if (at + size > this.#bytes.length) {
+      throw new DamagedError(`${size} bytes wanted at offset ${at} of ${this.#bytes.length}`);
+    }
+    this.#at = at + size;
+    return at;
+  }
+}

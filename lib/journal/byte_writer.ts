@@ -1,0 +1,79 @@
+import { putText } from "../wire/text.ts";
+
+/** Bytes appended to a buffer that grows and is used again. All numbers are little endian. */
+export class ByteWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  length = 0;
+
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** What has been written; valid until the next write. */
+  get written(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.length);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  u8(value: number): void {
+    const at = this.#room(1);
+    this.#view.setUint8(at, value);
+  }
+
+  u16(value: number): void {
+    const at = this.#room(2);
+    this.#view.setUint16(at, value, true);
+  }
+
+  u32(value: number): void {
+    const at = this.#room(4);
+    this.#view.setUint32(at, value, true);
+  }
+
+  u64(value: bigint): void {
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, value, true);
+  }
+
+  /** A whole number up to 2^53. */
+  count(value: number): void {
+    const at = this.#room(8);
+    this.#view.setFloat64(at, value, true);
+  }
+
+  /** Text of one byte a character, with its length (16 bits) before it. */
+  text(text: string): void {
+    this.u16(text.length);
+    const at = this.#room(text.length);
+    putText(this.#bytes, at, text);
+  }
+
+  /** Bytes with their length (32 bits) before them. */
+  bytes(bytes: Uint8Array): void {
+    this.u32(bytes.length);
+    const at = this.#room(bytes.length);
+    this.#bytes.set(bytes, at);
+  }
+
+  /** Makes room first, since that may replace both the bytes and their view. */
+  #room(size: number): number {
+    const at = this.length;
+    this.length = at + size;
+    if (this.length > this.#bytes.length) this.#grow();
+    return at;
+  }
+
+  #grow(): void {
+    let capacity = this.#bytes.length;
+    while (capacity < this.length) capacity *= 2;
+    const grown = new Uint8Array(capacity);
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}

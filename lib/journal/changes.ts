@@ -1,0 +1,276 @@
+import type { Domain } from "../engine/domains.ts";
+import type { RingState } from "../engine/domain_control.ts";
+import { QUOTAS, type Quotas } from "../engine/quota.ts";
+import type { Watch } from "../engine/watch.ts";
+import { NO_VALUE, type Node } from "../store/node.ts";
+import { INPUT_BYTES_MAX } from "../limits.ts";
+import { canonicalPath, isSpecial, ROOT_PATH } from "../store/path.ts";
+import type { Perms } from "../store/perms.ts";
+import { type ByteReader, DamagedError } from "./byte_reader.ts";
+import type { ByteWriter } from "./byte_writer.ts";
+
+/**
+ * What changed, in the order in which it did, as bytes: one string of changes for each turn, and
+ * the same for an image of everything. Each change says how a thing now is, not how it came
+ * there, so that doing a change a second time does no harm.
+ */
+const NODE = 1;
+const NODE_GONE = 2;
+const DOMAIN = 3;
+const DOMAIN_GONE = 4;
+const WATCH = 5;
+const UNWATCH = 6;
+const TRANSACTION = 7;
+const QUOTA = 8;
+const RING = 9;
+
+/** A watch as it is persisted; `domid` is that of the ring's connection. */
+export interface WatchState {
+  readonly domid: number;
+  readonly path: string;
+  readonly token: string;
+  readonly relative: boolean;
+  readonly depth: number;
+}
+
+/** A domain's record as it is persisted. */
+export interface DomainState {
+  readonly domid: number;
+  readonly uniqueId: bigint;
+  readonly introduced: boolean;
+  readonly hasRing: boolean;
+  readonly port: number;
+  readonly target: number | null;
+  readonly features: number;
+  readonly shutdownSeen: boolean;
+  readonly quotas: ReadonlyMap<string, number>;
+}
+
+/** A node as it is persisted; also a special. */
+export interface NodeState {
+  readonly path: string;
+  readonly value: Uint8Array;
+  readonly perms: Perms;
+  readonly generation: number;
+  readonly ordinal: number;
+}
+
+/** What is told of each change that is read. */
+export interface ChangeSink {
+  node(node: NodeState): void;
+  nodeGone(path: string): void;
+  domain(domain: DomainState): void;
+  domainGone(domid: number): void;
+  watch(watch: WatchState): void;
+  unwatch(domid: number, path: string, token: string): void;
+  transaction(domid: number, id: number, open: boolean): void;
+  quotas(values: ReadonlyMap<string, number>): void;
+  ring(ring: RingState): void;
+}
+
+export function putNode(to: ByteWriter, path: string, node: Node): void {
+  to.u8(NODE);
+  to.text(path);
+  to.count(node.generation);
+  to.count(node.ordinal);
+  to.u16(node.perms.length);
+  for (const entry of node.perms) to.u32(entry);
+  to.bytes(node.value);
+}
+
+export function putNodeGone(to: ByteWriter, path: string): void {
+  to.u8(NODE_GONE);
+  to.text(path);
+}
+
+const NO_TARGET = 0xffff;
+const INTRODUCED = 1;
+const HAS_RING = 2;
+const SHUTDOWN_SEEN = 4;
+
+export function putDomain(to: ByteWriter, domain: Domain): void {
+  to.u8(DOMAIN);
+  to.u16(domain.domid);
+  to.u64(domain.uniqueId);
+  to.u8(
+    (domain.introduced ? INTRODUCED : 0) | (domain.connection !== null ? HAS_RING : 0) |
+      (domain.shutdownSeen ? SHUTDOWN_SEEN : 0),
+  );
+  to.u32(domain.port);
+  to.u16(domain.target ?? NO_TARGET);
+  to.u32(domain.features);
+  putQuotaValues(to, domain.quotas);
+}
+
+export function putDomainGone(to: ByteWriter, domid: number): void {
+  to.u8(DOMAIN_GONE);
+  to.u16(domid);
+}
+
+/** Watches of ring connections only: a socket's end with it. */
+export function putWatch(to: ByteWriter, watch: Watch): void {
+  to.u8(WATCH);
+  to.u16(watch.connection.domid);
+  to.text(watch.path);
+  to.text(watch.token);
+  to.u8(watch.relative ? 1 : 0);
+  // No path is ever that deep.
+  to.u32(Math.min(watch.depth, 0xffff_fffe) + 1);
+}
+
+export function putUnwatch(to: ByteWriter, watch: Watch): void {
+  to.u8(UNWATCH);
+  to.u16(watch.connection.domid);
+  to.text(watch.path);
+  to.text(watch.token);
+}
+
+/** Of ring connections only. One that is not open stands for the highest id given. */
+export function putTransaction(to: ByteWriter, domid: number, id: number, open: boolean): void {
+  to.u8(TRANSACTION);
+  to.u16(domid);
+  to.u32(id);
+  to.u8(open ? 1 : 0);
+}
+
+export function putQuotas(to: ByteWriter, quotas: Quotas): void {
+  to.u8(QUOTA);
+  putQuotaValues(to, quotas);
+}
+
+function putQuotaValues(to: ByteWriter, quotas: Quotas): void {
+  to.u8(QUOTAS.length);
+  for (const { name } of QUOTAS) {
+    to.text(name);
+    to.u32(quotas.get(name));
+  }
+}
+
+const AFRESH = 1;
+const IGNORED = 2;
+
+export function putRing(to: ByteWriter, ring: RingState): void {
+  to.u8(RING);
+  to.u16(ring.domid);
+  to.u32(ring.requestsTaken);
+  to.bytes(ring.partial);
+  to.u32(ring.responsesEnd);
+  to.bytes(ring.responses);
+  to.u32(ring.unsent);
+  to.u8((ring.afresh ? AFRESH : 0) | (ring.ignored ? IGNORED : 0));
+}
+
+/**
+ * Tells `sink` of every change in order.
+ *
+ * @throws {DamagedError} when the bytes are not changes.
+ */
+export function readChanges(from: ByteReader, sink: ChangeSink): void {
+  while (!from.atEnd) readChange(from, from.u8(), sink);
+}
+
+function readChange(from: ByteReader, kind: number, sink: ChangeSink): void {
+  switch (kind) {
+    case NODE:
+      return sink.node(readNode(from));
+    case NODE_GONE:
+      return sink.nodeGone(readGone(from));
+    case DOMAIN:
+      return sink.domain(readDomain(from));
+    case DOMAIN_GONE:
+      return sink.domainGone(from.u16());
+    case WATCH:
+      return sink.watch(readWatch(from));
+    case UNWATCH:
+      return sink.unwatch(from.u16(), readPath(from), from.text());
+    case TRANSACTION:
+      return sink.transaction(from.u16(), from.u32(), from.u8() !== 0);
+    case QUOTA:
+      return sink.quotas(readQuotaValues(from));
+    case RING:
+      return sink.ring(readRing(from));
+    default:
+      throw new DamagedError(`no change is of kind ${kind}`);
+  }
+}
+
+function readPath(from: ByteReader): string {
+  const path = from.text();
+  if (canonicalPath(path, "", true) !== path) throw new DamagedError(`'${path}' is no path`);
+  return path;
+}
+
+function readGone(from: ByteReader): string {
+  const path = readPath(from);
+  if (path === ROOT_PATH || isSpecial(path)) throw new DamagedError(`${path} can't go`);
+  return path;
+}
+
+function readNode(from: ByteReader): NodeState {
+  const path = readPath(from);
+  const generation = from.count();
+  const ordinal = from.count();
+  const perms: number[] = [];
+  for (let count = from.u16(); count > 0; count--) perms.push(from.u32());
+  if (perms.length === 0) throw new DamagedError(`${path} has no permissions`);
+  const value = from.bytes();
+  return { path, generation, ordinal, perms, value: value.length === 0 ? NO_VALUE : value };
+}
+
+function readDomain(from: ByteReader): DomainState {
+  const domid = from.u16();
+  const uniqueId = from.u64();
+  const flags = from.u8();
+  const port = from.u32();
+  const target = from.u16();
+  const features = from.u32();
+  return {
+    domid,
+    uniqueId,
+    introduced: (flags & INTRODUCED) !== 0,
+    hasRing: (flags & HAS_RING) !== 0,
+    port,
+    target: target === NO_TARGET ? null : target,
+    features,
+    shutdownSeen: (flags & SHUTDOWN_SEEN) !== 0,
+    quotas: readQuotaValues(from),
+  };
+}
+
+function readWatch(from: ByteReader): WatchState {
+  const domid = from.u16();
+  const path = readPath(from);
+  const token = from.text();
+  const relative = from.u8() !== 0;
+  return { domid, path, token, relative, depth: from.u32() - 1 };
+}
+
+function readQuotaValues(from: ByteReader): Map<string, number> {
+  const values = new Map<string, number>();
+  for (let n = from.u8(); n > 0; n--) {
+    const name = from.text();
+    values.set(name, from.u32());
+  }
+  return values;
+}
+
+function readRing(from: ByteReader): RingState {
+  const domid = from.u16();
+  const requestsTaken = from.u32();
+  const partial = from.bytes();
+  if (partial.length > INPUT_BYTES_MAX) throw new DamagedError("too long a partial request");
+  const responsesEnd = from.u32();
+  const responses = from.bytes();
+  const unsent = from.u32();
+  const flags = from.u8();
+  return {
+    domid,
+    requestsTaken,
+    partial,
+    responsesEnd,
+    responses,
+    unsent,
+    afresh: (flags & AFRESH) !== 0,
+    ignored: (flags & IGNORED) !== 0,
+  };
+}

@@ -1,0 +1,170 @@
+import { DatabaseSync } from "node:sqlite";
+import { toText } from "../wire/text.ts";
+import { DamagedError } from "./byte_reader.ts";
+import schema from "./schema.sql" with { type: "text" };
+
+/** "xstr": what the SQLite header of our files says (PRAGMA application_id). */
+const APPLICATION_ID = 0x78737472;
+/** The layout of schema.sql; a migration for each step from an older one stands in MIGRATIONS. */
+export const LAYOUT_VERSION = 1;
+/** `MIGRATIONS[n]` leads from layout n to layout n + 1. There is no older layout yet. */
+const MIGRATIONS: Readonly<Record<number, string>> = {};
+
+/** What a store file is asked to survive. */
+export type Durability = "crash" | "disk";
+
+/** The file can't be used, and it is not for us to touch it. */
+export class JournalError extends Error {
+  override readonly name = "JournalError";
+}
+
+/**
+ * Opens the store file at `path`, or makes it, readable for its owner only.
+ *
+ * @throws {JournalError} when it is another program's, a newer version's, or can't be opened.
+ * @throws {DamagedError} when it is not whole.
+ */
+export function openDatabase(path: string, durability: Durability): DatabaseSync {
+  checkHeader(path);
+  createPrivately(path);
+  const database = new DatabaseSync(path, { timeout: 0 });
+  try {
+    prepare(database, path, durability);
+    return database;
+  } catch (error) {
+    database.close();
+    throw asOurs(error, path);
+  }
+}
+
+const MAGIC = "SQLite format 3\0";
+/** The part of a SQLite file's header that says whose it is, and where in it that stands. */
+const HEADER_BYTES = 100;
+const APPLICATION_ID_AT = 68;
+
+/** Looks at a file before anything touches it: it may be another program's, or no database. */
+function checkHeader(path: string): void {
+  let header: Uint8Array<ArrayBuffer>;
+  try {
+    header = readHeader(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw new JournalError(`the store file ${path} can't be read: ${messageOf(error)}`);
+  }
+  if (header.length === 0 && !hasBytes(`${path}-wal`)) return;
+  const start = toText(header, 0, Math.min(header.length, MAGIC.length));
+  const isDatabase = MAGIC.startsWith(start);
+  if (header.length < HEADER_BYTES) {
+    if (isDatabase) throw new DamagedError(`the file ends after ${header.length} bytes`);
+    throw new JournalError(`${path} is no store file: name another file with --store`);
+  }
+  const id = new DataView(header.buffer).getUint32(APPLICATION_ID_AT);
+  if (isDatabase && id === APPLICATION_ID) return;
+  if (id === APPLICATION_ID) throw new DamagedError("the file's first bytes are not SQLite's");
+  const what = isDatabase ? "another program's database" : "no store file";
+  throw new JournalError(`${path} is ${what}: name another file with --store`);
+}
+
+function readHeader(path: string): Uint8Array<ArrayBuffer> {
+  using file = Deno.openSync(path);
+  const header = new Uint8Array(HEADER_BYTES);
+  return header.slice(0, file.readSync(header) ?? 0);
+}
+
+function hasBytes(path: string): boolean {
+  try {
+    return Deno.statSync(path).size > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** SQLite takes the mode of its other files from that of the first. */
+function createPrivately(path: string): void {
+  try {
+    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return Deno.chmodSync(path, 0o600);
+    throw new JournalError(`the store file ${path} can't be made: ${messageOf(error)}`);
+  }
+}
+
+function prepare(database: DatabaseSync, path: string, durability: Durability): void {
+  const isNew = pragma(database, "schema_version") === 0;
+  if (!isNew) checkKind(database, path);
+  database.exec("PRAGMA locking_mode = EXCLUSIVE");
+  // Before there is a log, so that the file itself says from the start whose it is.
+  if (isNew) {
+    database.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${LAYOUT_VERSION}; COMMIT`);
+  }
+  database.exec("PRAGMA journal_mode = WAL");
+  // A process that is killed leaves what it has written to the kernel; only power loss does not.
+  database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "OFF"}`);
+  database.exec("PRAGMA wal_autocheckpoint = 0");
+  if (isNew) return;
+  checkWhole(database);
+  migrate(database);
+}
+
+function checkKind(database: DatabaseSync, path: string): void {
+  if (pragma(database, "application_id") !== APPLICATION_ID) {
+    throw new JournalError(`${path} is another program's database: name another file with --store`);
+  }
+  const version = pragma(database, "user_version");
+  if (version > LAYOUT_VERSION) {
+    throw new JournalError(
+      `${path} has layout ${version}, made by a newer xs: this one reads up to ${LAYOUT_VERSION}`,
+    );
+  }
+}
+
+function checkWhole(database: DatabaseSync): void {
+  const row = database.prepare("PRAGMA quick_check(1)").get();
+  const verdict = row?.["quick_check"];
+  if (verdict !== "ok") throw new DamagedError(`${verdict}`);
+}
+
+function migrate(database: DatabaseSync): void {
+  for (let version = pragma(database, "user_version"); version < LAYOUT_VERSION; version++) {
+    const step = MIGRATIONS[version] ?? "";
+    database.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${version + 1}; COMMIT`);
+  }
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
+}
+
+/** SQLite says what is wrong in words only. */
+function asOurs(error: unknown, path: string): Error {
+  if (error instanceof JournalError || error instanceof DamagedError) return error;
+  const text = messageOf(error);
+  if (/malformed|not a database|corrupt/.test(text)) return new DamagedError(text);
+  if (/locked|busy/.test(text)) {
+    return new JournalError(`${path} is in use by another daemon: stop that one first`);
+  }
+  return new JournalError(`the store file ${path} can't be opened: ${text}`);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Moves a file and its companions out of the way; returns where it now is. */
+export function moveAside(path: string, suffix: string): string {
+  const aside = `${path}.${suffix}`;
+  for (const companion of ["", "-wal", "-shm", "-journal"]) {
+    try {
+      // The log of an older one there must never be taken for this one's.
+      Deno.removeSync(aside + companion);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    try {
+      Deno.renameSync(path + companion, aside + companion);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return aside;
+}

@@ -1,0 +1,45 @@
+import type { State } from "../engine/state.ts";
+import type { RingState } from "../engine/domain_control.ts";
+import { subtree } from "../store/lookup.ts";
+import type { Node } from "../store/node.ts";
+import type { ByteWriter } from "./byte_writer.ts";
+import { putDomain, putNode, putQuotas, putRing, putTransaction, putWatch } from "./changes.ts";
+
+/** Bytes of one piece of an image: some hundred nodes, well under a millisecond of work. */
+const PIECE_BYTES = 65_536;
+
+/** Everything at one moment, handed out piece by piece while the store goes on changing. */
+export class Image {
+  readonly #nodes: Generator<[path: string, node: Node]>;
+
+  constructor(state: State) {
+    this.#nodes = subtree(state.tree.snapshot());
+  }
+
+  /** Puts the next nodes, parents first; false when there were none left. */
+  next(to: ByteWriter): boolean {
+    const before = to.length;
+    while (to.length - before < PIECE_BYTES) {
+      const next = this.#nodes.next();
+      if (next.done) break;
+      putNode(to, next.value[0], next.value[1]);
+    }
+    return to.length > before;
+  }
+}
+
+/** Puts all but the nodes, at once: domains are few, and what a guest may register is bounded. */
+export function putOthers(to: ByteWriter, state: State, rings: Iterable<RingState>): void {
+  const { connections, domains, specials } = state;
+  putQuotas(to, domains.quotas);
+  for (const [path, node] of specials) putNode(to, path, node);
+  for (const domain of domains.all()) putDomain(to, domain);
+  for (const connection of connections) {
+    if (connection.kind !== "ring") continue;
+    const { domid, transactionIdLast, transactions, watches } = connection;
+    putTransaction(to, domid, transactionIdLast, false);
+    for (const id of transactions.keys()) putTransaction(to, domid, id, true);
+    for (const watch of watches.values()) putWatch(to, watch);
+  }
+  for (const ring of rings) putRing(to, ring);
+}

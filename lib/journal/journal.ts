@@ -1,0 +1,70 @@
+import type { RingState } from "../engine/domain_control.ts";
+import type { Recorder } from "../engine/recorder.ts";
+import type { State } from "../engine/state.ts";
+import type { Revival } from "./revive.ts";
+
+/** Where images of everything come from. */
+export interface ImageSource {
+  readonly state: State;
+  /** All rings as they are now, whole. */
+  rings(): Iterable<RingState>;
+}
+
+/**
+ * Where a turn's changes are made durable. The turn calls {@link Journal.commit} once, after all
+ * requests and before the first byte of any reply or event leaves the process.
+ */
+export interface Journal {
+  /**
+   * Makes everything that was changed since the last commit durable. False when that failed: the
+   * turn then holds all output back and tries again.
+   */
+  commit(): boolean;
+  /** What is to be told of everything that must survive; null when nothing must. */
+  readonly recorder: Recorder | null;
+  /** Brings a fresh state to where the last life ended; null when there was none. */
+  recover(state: State): Revival | null;
+  /** From now on what is told counts. */
+  begin(source: ImageSource): void;
+  /** Rings have a life beyond the process: how far each has been served is to be told. */
+  readonly keepsRings: boolean;
+  /** A ring of which bytes were taken, or to which bytes are owed, in this turn. */
+  ring(ring: RingState): void;
+  /**
+   * A slice of the work that nobody waits for. True when there is more; unless `idle`, only what
+   * is overdue is done.
+   */
+  tend(idle: boolean): boolean;
+  /** Ends orderly, after the last commit. */
+  close(): void;
+}
+
+/** `--persist none`: the store lives in memory only, so that every commit is done at once. */
+export class NoJournal implements Journal {
+  readonly recorder = null;
+  readonly keepsRings = false;
+
+  recover(): null {
+    return null;
+  }
+
+  begin(): void {
+    // Nothing is told.
+  }
+
+  commit(): boolean {
+    return true;
+  }
+
+  ring(): void {
+    // Not told: see keepsRings.
+  }
+
+  tend(): boolean {
+    return false;
+  }
+
+  close(): void {
+    // Nothing is open.
+  }
+}

@@ -1,0 +1,123 @@
+import type { RingState } from "../engine/domain_control.ts";
+import type { Domain } from "../engine/domains.ts";
+import { quotaName } from "../engine/quota.ts";
+import type { State } from "../engine/state.ts";
+import { lookup } from "../store/lookup.ts";
+import { newNode } from "../store/node.ts";
+import { isSpecial, parentPath } from "../store/path.ts";
+import { DamagedError } from "./byte_reader.ts";
+import type { ChangeSink, DomainState, NodeState, WatchState } from "./changes.ts";
+
+/** Who is named as the last to have changed what was recovered. */
+const ORIGIN = { label: "somebody before the restart" };
+
+/** What one ring connection had. */
+export class RingRecord {
+  ring: RingState | null = null;
+  readonly watches = new Map<string, WatchState>();
+  readonly transactions = new Set<number>();
+  transactionIdLast = 0;
+}
+
+/**
+ * Takes changes into a state that is otherwise fresh: nodes go straight into its tree, all else
+ * is kept until the domains can be asked whether they are still there.
+ */
+export class Restorer implements ChangeSink {
+  readonly domains = new Map<number, DomainState>();
+  readonly #records = new Map<number, RingRecord>();
+
+  constructor(private readonly state: State) {
+    for (const path of ["/tool"]) state.tree.remove(path, ORIGIN);
+  }
+
+  /** What is known of a domain's ring connection. */
+  recordOf(domid: number): RingRecord {
+    let record = this.#records.get(domid);
+    if (record === undefined) this.#records.set(domid, record = new RingRecord());
+    return record;
+  }
+
+  node(node: NodeState): void {
+    const { state } = this;
+    if (isSpecial(node.path)) return this.#special(node);
+    if (lookup(state.tree.root, parentPath(node.path)) === null) {
+      throw new DamagedError(`${node.path} has no parent`);
+    }
+    state.tree.load(node.path, node, ORIGIN);
+  }
+
+  #special({ path, perms, generation }: NodeState): void {
+    const { state } = this;
+    const before = state.specials.get(path);
+    if (before !== undefined) state.chargeSpecial(path, before.perms, -1);
+    const node = newNode(path, 0, 0, perms);
+    node.generation = generation;
+    node.origin = ORIGIN;
+    const { clock } = state;
+    clock.generation = Math.max(clock.generation, generation);
+    state.specials.set(path, node);
+    state.chargeSpecial(path, perms, 1);
+  }
+
+  nodeGone(path: string): void {
+    const { state } = this;
+    if (lookup(state.tree.root, path) !== null) state.tree.remove(path, ORIGIN);
+  }
+
+  domain(domain: DomainState): void {
+    this.domains.set(domain.domid, domain);
+  }
+
+  domainGone(domid: number): void {
+    this.domains.delete(domid);
+    this.#records.delete(domid);
+  }
+
+  watch(watch: WatchState): void {
+    this.recordOf(watch.domid).watches.set(`${watch.path}\0${watch.token}`, watch);
+  }
+
+  unwatch(domid: number, path: string, token: string): void {
+    this.recordOf(domid).watches.delete(`${path}\0${token}`);
+  }
+
+  transaction(domid: number, id: number, open: boolean): void {
+    const record = this.recordOf(domid);
+    record.transactionIdLast = Math.max(record.transactionIdLast, id);
+    if (open) record.transactions.add(id);
+    else record.transactions.delete(id);
+  }
+
+  quotas(values: ReadonlyMap<string, number>): void {
+    setQuotas(this.state.domains, values);
+  }
+
+  ring(ring: RingState): void {
+    const record = this.recordOf(ring.domid);
+    record.ring = ring.afresh || record.ring === null ? ring : joined(record.ring, ring);
+  }
+}
+
+/** Gives quotas the values persisted; names that this version does not know are left out. */
+export function setQuotas(of: Pick<Domain, "quotas">, values: ReadonlyMap<string, number>): void {
+  for (const [text, value] of values) {
+    const name = quotaName(text);
+    if (name !== null) of.quotas.set(name, value);
+  }
+}
+
+/** A ring's later state, with what is still owed of what came before it. */
+function joined(before: RingState, ring: RingState): RingState {
+  const { responses, responsesEnd, unsent } = ring;
+  // What is told a second time is not owed a second time.
+  const known = before.responsesEnd - responsesEnd + responses.length | 0;
+  if (known < 0) return ring;
+  const older = before.responses.subarray(0, Math.max(0, before.responses.length - known));
+  const keep = Math.max(0, Math.min(older.length, unsent - responses.length));
+  if (keep === 0) return ring;
+  const bytes = new Uint8Array(keep + responses.length);
+  bytes.set(older.subarray(older.length - keep));
+  bytes.set(responses, keep);
+  return { ...ring, responses: bytes };
+}

@@ -1,0 +1,103 @@
+/**
+ * Every bound of the project, each with its reason. A queue, loop or buffer that is not bounded
+ * by something named here is a defect.
+ */
+
+/**
+ * Bytes read from one client in one turn, and the most of its input that is ever held: enough
+ * for three of the largest messages or some hundred usual ones a system call, too little to hurt
+ * with thousands of clients.
+ */
+export const INPUT_BYTES_MAX = 16_384;
+
+/**
+ * Requests of one client handled in one turn: enough to amortise the turn's commit and write,
+ * few enough that the others wait well under a millisecond behind a client that pipelines.
+ */
+export const REQUESTS_PER_TURN_MAX = 32;
+
+/**
+ * Unsent bytes of one client beyond which its next request is not read: whoever doesn't take its
+ * answers gets no new ones, as with a full ring. More than fifteen of the largest replies.
+ */
+export const OUTPUT_STALL_BYTES = 65_536;
+
+/**
+ * Unsent bytes of one socket client beyond which it is hung up, with a line in the log. Only
+ * watch events can bring it there; an event left out in silence would be a client that waits for
+ * ever. Removing a tree of 100,000 watched nodes fits.
+ */
+export const SOCKET_OUTPUT_BYTES_MAX = 16_777_216;
+
+/**
+ * Unsent bytes of one domain beyond which its further watch events are dropped, with a line in
+ * the log: a ring can't be hung up, and a guest must not take the daemon's memory (XSA-326).
+ */
+export const RING_OUTPUT_BYTES_MAX = 1_048_576;
+
+/** First size of an output buffer: the usual turn's answers, without growing. */
+export const OUTPUT_BYTES_FIRST = 16_384;
+
+/** Spare buffers kept for reuse: one for each client active in a busy turn, 1 MiB in all. */
+export const SPARE_BUFFERS_MAX = 64;
+
+/** Pending events compared one by one for a duplicate; beyond it a set is cheaper. */
+export const EVENTS_COMPARED_MAX = 8;
+
+/** Ready file descriptors taken from the kernel in one call; the rest come in the next turn. */
+export const EPOLL_EVENTS_MAX = 256;
+
+/** Connections accepted in one turn: a storm of them must not hold up those already there. */
+export const ACCEPTS_PER_TURN_MAX = 16;
+
+/** Connections the kernel queues for us while a turn runs. */
+export const LISTEN_BACKLOG = 128;
+
+/** Longest path of a Unix socket, without its NUL (unix(7), `sun_path`). */
+export const SOCKET_PATH_BYTES_MAX = 107;
+
+/**
+ * Empty polls in a row before the loop waits in the kernel, when spinning pays: some 40 us, what
+ * waking an idle virtual CPU costs both sides.
+ */
+export const SPIN_POLLS_MAX = 150;
+
+/** Waits without a spin after one that did not pay; doubled each time, up to the second value. */
+export const SPIN_REST_FIRST = 16;
+export const SPIN_REST_MAX = 4_096;
+
+/** Longest wait in the kernel on the main thread, in ms: how late a signal can be. */
+export const BLOCKING_WAIT_MS = 1;
+
+/** How long without traffic before the loop parks on a helper thread, in ms. */
+export const LINGER_MS = 20;
+
+/** Longest time under load without a turn for JavaScript's own events (signals), in ms. */
+export const JS_TURN_MS = 10;
+
+/** Wait before a commit that failed is tried again, in ms. Nothing leaves the process till then. */
+export const COMMIT_RETRY_MS = 100;
+
+/** Tries, one every 50 ms, for the lock that keeps two starting daemons from one socket path. */
+export const SOCKET_LOCK_TRIES_MAX = 40;
+
+/**
+ * Event channels taken in one turn: each at most once, so that one guest's storm of events does
+ * not keep the others' from us; the rest come in the next turn.
+ */
+export const WAKEUPS_PER_TURN_MAX = 64;
+
+/** Looks at all rings and domains for an event that got lost, in ms: oxenstored's interval. */
+export const RING_RESCAN_MS = 20_000;
+
+/** Pages of domains mapped at a time: one for each possible domid. */
+export const GRANTS_MAX = 32_752;
+
+/** Bytes of an in-process stream (tests) before its writer has to wait. */
+export const MEMORY_PIPE_BYTES = 65_536;
+
+/**
+ * Lines a second in the log about one domain's refused commits: enough to see what collides, too
+ * few for a guest to fill the disk. What was left out is counted in the next line.
+ */
+export const CONFLICT_LINES_PER_SECOND_MAX = 10;

@@ -1,0 +1,88 @@
+import type { Admin } from "../engine/admin.ts";
+import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
+import { type Log, message } from "./log.ts";
+import type { Trace } from "./trace.ts";
+
+/** Where CONTROL logfile and memreport put files that are named without a directory. */
+const REPORT_DIRECTORY = "/var/lib/xen/xenstore";
+
+/** The daemon's logs and memory, as the CONTROL commands reach them. */
+export class DaemonAdmin implements Admin {
+  readonly #trace: Trace;
+  readonly #log: Log;
+
+  constructor(trace: Trace, log: Log) {
+    this.#trace = trace;
+    this.#log = log;
+  }
+
+  switches(): readonly (readonly [name: string, on: boolean])[] {
+    return this.#trace.switches();
+  }
+
+  setSwitch(name: string, on: boolean): boolean {
+    return this.#trace.set(name, on);
+  }
+
+  setTrace(on: boolean): ErrorCode {
+    if (on) return this.#attempt("open the trace file", () => this.#trace.reopen());
+    this.#trace.close();
+    return OK;
+  }
+
+  setTraceFile(path: string): ErrorCode {
+    return this.#attempt("open the trace file", () => this.#trace.openFile(absolute(path)));
+  }
+
+  memoryReport(path: string | null): ErrorCode {
+    const report = memoryReport();
+    if (path === null) {
+      // No trace file is a bad descriptor to the C daemon, an error without a name on the wire.
+      if (!this.#trace.open) return EINVAL;
+      this.#trace.line(report);
+      return OK;
+    }
+    return this.#attempt(
+      "write the memory report",
+      () =>
+        Deno.writeTextFileSync(absolute(path), `${report}\n`, {
+          append: true,
+          create: true,
+          mode: 0o600,
+        }),
+    );
+  }
+
+  print(text: string): void {
+    this.#trace.line(text);
+    this.#log("info", text);
+  }
+
+  #attempt(what: string, action: () => void): ErrorCode {
+    try {
+      action();
+      return OK;
+    } catch (error) {
+      this.#log("warning", `cannot ${what}: ${message(error)}`);
+      if (error instanceof Deno.errors.NotFound) return ENOENT;
+      return error instanceof Deno.errors.PermissionDenied ? EACCES : EIO;
+    }
+  }
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${REPORT_DIRECTORY}/${path}`;
+}
+
+/** Memory of the process, in bytes. The C daemon's own form is not a stable one. */
+function memoryReport(): string {
+  const use = Deno.memoryUsage();
+  const line = (name: string, bytes: number): string => `  ${name.padEnd(28)} ${bytes} bytes`;
+  return [
+    `memory report of xs, process ${Deno.pid}:`,
+    line("resident", use.rss),
+    line("JavaScript heap, reserved", use.heapTotal),
+    line("JavaScript heap, used", use.heapUsed),
+    line("outside of the heap", use.external),
+  ].join("\n");
+}

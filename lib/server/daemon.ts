@@ -1,0 +1,140 @@
+import { EPOLLIN } from "../../ffi/epoll.ts";
+import { Engine } from "../engine/engine.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { QuotaSetting } from "../engine/quota.ts";
+import { DaemonAdmin } from "./admin.ts";
+import type { HostedDomains } from "./hosted_domains.ts";
+import type { Log } from "./log.ts";
+import { type EventSink, Loop, type LoopPolicy } from "./loop.ts";
+import type { GoneReason, Peer } from "./peer.ts";
+import type { ListeningSocket } from "./socket_path.ts";
+import { Sockets } from "./sockets.ts";
+import { takeUp } from "./take_up.ts";
+import type { Trace } from "./trace.ts";
+import { Turns } from "./turn.ts";
+
+/** What a daemon is made of. */
+export interface DaemonParts {
+  /** Where clients come in: open, but nobody is accepted before all is in place. */
+  readonly listening: ListeningSocket;
+  readonly domains: HostedDomains;
+  readonly journal: Journal;
+  readonly policy: LoopPolicy;
+  readonly trace: Trace;
+  readonly log: Log;
+  /** The domain that the daemon runs in, for which its sockets' clients speak; 0 unless told. */
+  readonly storeDomid?: number;
+  /** The domain with all rights; 0 unless told. */
+  readonly privDomid?: number;
+  /** Nodes of a dead domain fall to the privileged one instead of going. */
+  readonly keepOrphans?: boolean;
+  /** Quotas of new domains, where they are not the usual ones. */
+  readonly quotas?: readonly QuotaSetting[];
+}
+
+/** A running daemon: engine, turns, socket and loop, wired up. */
+export class Daemon {
+  readonly engine: Engine;
+  readonly turns: Turns;
+  /** Settles when the daemon has ended; rejects if an internal error ended it. */
+  readonly finished: Promise<void>;
+  readonly #parts: DaemonParts;
+  readonly #loop: Loop;
+  readonly #sockets: Sockets;
+
+  private constructor(
+    parts: DaemonParts,
+    engine: Engine,
+    turns: Turns,
+  ) {
+    const { domains, listening, log, policy, storeDomid = 0 } = parts;
+    this.#parts = parts;
+    this.engine = engine;
+    this.turns = turns;
+    this.#loop = new Loop(turns, policy);
+    const { epoll } = this.#loop;
+    this.#sockets = new Sockets(listening.fd, epoll, turns, engine, storeDomid, log);
+    if (domains.wakeups !== undefined) epoll.add(domains.wakeups.fd, EPOLLIN);
+    turns.onGone = (peer, reason) => this.#gone(peer, reason);
+    this.finished = this.#run();
+  }
+
+  /**
+   * Serves from the moment it returns.
+   *
+   * @throws {Error} when the store or the domains' world is not as it must be; the listening
+   *   socket then stays open, for another attempt.
+   */
+  static start(parts: DaemonParts): Daemon {
+    const { domains, journal, log, trace, storeDomid = 0, privDomid = 0 } = parts;
+    const { keepOrphans = false, quotas = [] } = parts;
+    const admin = new DaemonAdmin(trace, log);
+    const { recorder } = journal;
+    const engine = new Engine({
+      domains,
+      storeDomid,
+      privDomid,
+      keepOrphans,
+      log,
+      admin,
+      ...(recorder === null ? {} : { recorder }),
+    });
+    for (const { name, value } of quotas) engine.state.domains.quotas.set(name, value);
+    const turns = new Turns(engine, journal, trace, log);
+    try {
+      // Who is accepted finds all domains there.
+      domains.attach(turns, engine);
+      takeUp(engine, domains, journal, log);
+      return new Daemon(parts, engine, turns);
+    } catch (error) {
+      domains.wakeups?.release();
+      journal.close();
+      throw error;
+    }
+  }
+
+  /** Where it listens. */
+  get socketPath(): string {
+    return this.#parts.listening.path;
+  }
+
+  /** Ends orderly: removes the socket, hangs up the clients. Resolves when all is done. */
+  async stop(): Promise<void> {
+    this.#loop.stop();
+    await this.finished;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#loop.run(this.#sink());
+    } finally {
+      this.#parts.listening.close();
+      this.#sockets.close();
+      this.#parts.domains.wakeups?.release();
+      this.#parts.journal.close();
+      this.#parts.trace.close();
+    }
+  }
+
+  /** The loop's events go to the domains' wake-ups or to the sockets, by their descriptor. */
+  #sink(): EventSink {
+    const sockets = this.#sockets;
+    const { wakeups } = this.#parts.domains;
+    if (wakeups === undefined) return sockets;
+    return {
+      event: (fd, events) => fd === wakeups.fd ? wakeups.take() : sockets.event(fd, events),
+      eventsDone: () => sockets.eventsDone(),
+    };
+  }
+
+  #gone(peer: Peer, reason: GoneReason): void {
+    if (peer.kind === "socket") return this.#sockets.gone(peer, reason);
+    const what = reason === "oversize"
+      ? "it sent a message longer than 4096 bytes"
+      : reason === "failed"
+      ? "an internal error"
+      : "its ring's indices are more than 1024 bytes apart";
+    this.#parts.log("warning", `${peer.connection.label}: ignored until introduced again: ${what}`);
+    this.#parts.domains.gone(peer);
+  }
+}

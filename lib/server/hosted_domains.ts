@@ -1,0 +1,44 @@
+import type { Connection } from "../engine/connection.ts";
+import type { DomainControl, RingState } from "../engine/domain_control.ts";
+import type { Domain } from "../engine/domains.ts";
+import type { ErrorCode } from "../wire/errors.ts";
+import type { Peer } from "./peer.ts";
+import type { Turns } from "./turn.ts";
+
+/** What the rings need of the engine. */
+export interface DomainHost {
+  readonly state: {
+    readonly domains: { get(domid: number): Domain | undefined };
+    resetConnection(connection: Connection): void;
+    /** Connects a domain's ring without an INTRODUCE, as at the start. */
+    openDomain(domid: number, port: number): ErrorCode;
+  };
+}
+
+/** Where the domains' events come from, for the loop to wait for. */
+export interface Wakeups {
+  /** Readable when {@link take} has something to do. */
+  readonly fd: number;
+  /** Lets the turns know of all that woke us, up to a turn's share. */
+  take(): void;
+  /** Lets go of everything: at the end of the daemon. */
+  release(): void;
+}
+
+/** The world of domains, with the rings' side of the turn. */
+export interface HostedDomains extends DomainControl {
+  /** Missing where nothing outside of this process wakes us. */
+  readonly wakeups?: Wakeups;
+  /** Completes the circle of engine, turns and domains: once, before anything else. */
+  attach(turns: Turns, engine: DomainHost): void;
+  /**
+   * Connects the domains that are there already and not connected yet.
+   *
+   * @throws {Error} when the daemon can't do its work without them.
+   */
+  connectExisting(): void;
+  /** All rings as they are now, with all that is owed to their guests. */
+  rings(): Iterable<RingState>;
+  /** A ring's peer ended by itself, its guest having broken the protocol. */
+  gone(peer: Peer): void;
+}

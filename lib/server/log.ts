@@ -1,0 +1,117 @@
+/** How grave a line of the log is; each level includes those before it. */
+export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Takes the daemon's messages. */
+export interface Log {
+  (level: LogLevel, text: string): void;
+}
+
+/** For tests and embedders that don't want to hear anything. */
+export const SILENT: Log = () => {};
+
+/** What lines are written to: a file or stderr. */
+export interface Sink {
+  writeSync(bytes: Uint8Array): number;
+}
+
+/**
+ * Writes all bytes: a disk that fills up takes a part of them first.
+ *
+ * @throws {Error} when not all can be written.
+ */
+export function writeAll(sink: Sink, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += sink.writeSync(bytes.subarray(at));
+}
+
+/** Controls, which a client could use to forge lines: everything else is printed as it is. */
+// deno-lint-ignore no-control-regex -- finding controls is the purpose
+const CONTROLS = /[\x00-\x1f\x7f]/g;
+
+/** Text without controls: each is shown as `\xhh`. */
+export function escapeControls(text: string): string {
+  return text.replaceAll(
+    CONTROLS,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+}
+
+/** Lines on stderr, or in a file that can be reopened after it was moved away. */
+export class FileLog {
+  readonly #level: number;
+  readonly #path: string | null;
+  #file: Deno.FsFile | null = null;
+  #sink: Sink = Deno.stderr;
+  /** Whether the last line did not get into the file. */
+  #failing = false;
+
+  /**
+   * Logs what is at least as grave as `level` to the file `path`, or to stderr when it is null.
+   *
+   * @throws {Error} when the file cannot be opened.
+   */
+  constructor(level: LogLevel, path: string | null) {
+    this.#level = LOG_LEVELS.indexOf(level);
+    this.#path = path;
+    if (path !== null) this.#open(path);
+  }
+
+  /** The function to log with. */
+  readonly log: Log = (level, text) => {
+    if (LOG_LEVELS.indexOf(level) > this.#level) return;
+    const line = escapeControls(text);
+    const time = this.#file === null ? "" : `${new Date().toISOString()} `;
+    try {
+      writeAll(this.#sink, new TextEncoder().encode(`${time}xs: ${level}: ${line}\n`));
+      this.#failing = false;
+    } catch (error) {
+      if (this.#file !== null) this.#toStderr(level, line, message(error));
+    }
+  };
+
+  /** What cannot go to the file goes to stderr, the first time with the reason. */
+  #toStderr(level: LogLevel, line: string, why: string): void {
+    const reason = `xs: error: cannot write the log ${this.#path}, using stderr: ${why}\n`;
+    const text = `${this.#failing ? "" : reason}xs: ${level}: ${line}\n`;
+    this.#failing = true;
+    try {
+      writeAll(Deno.stderr, new TextEncoder().encode(text));
+    } catch {
+      // A full disk and a closed stderr must not stop the daemon, and there is nobody to tell.
+    }
+  }
+
+  /** Opens the file again, as after a rotation; does nothing on stderr. */
+  reopen(): void {
+    if (this.#path === null) return;
+    const old = this.#file;
+    try {
+      this.#open(this.#path);
+      old?.close();
+    } catch (error) {
+      this.log("error", `cannot reopen the log, keeping the old one: ${message(error)}`);
+    }
+  }
+
+  #open(path: string): void {
+    this.#file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+    this.#sink = this.#file;
+  }
+
+  close(): void {
+    this.#file?.close();
+    this.#file = null;
+    this.#sink = Deno.stderr;
+  }
+}
+
+/** The text of whatever was thrown. */
+export function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The same with the way to where it was thrown, for defects of our own. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}

@@ -1,0 +1,136 @@
+import { Epoll, Waker } from "../../ffi/epoll.ts";
+import { EPOLLIN } from "../../ffi/epoll.ts";
+import {
+  BLOCKING_WAIT_MS,
+  COMMIT_RETRY_MS,
+  EPOLL_EVENTS_MAX,
+  JS_TURN_MS,
+  LINGER_MS,
+  SPIN_POLLS_MAX,
+} from "../limits.ts";
+import { Spin } from "./spin.ts";
+import type { Turns } from "./turn.ts";
+
+/** How the loop waits. */
+export interface LoopPolicy {
+  /** Empty polls at most before a wait; 0 for none. */
+  readonly spinPolls: number;
+  /** Longest wait on the main thread, in ms. */
+  readonly blockingWaitMs: number;
+  /** How long without traffic before it parks on a helper thread, in ms. */
+  readonly lingerMs: number;
+}
+
+/** For a process that does nothing else: fastest answers. */
+export const DAEMON_POLICY: LoopPolicy = {
+  spinPolls: SPIN_POLLS_MAX,
+  blockingWaitMs: BLOCKING_WAIT_MS,
+  lingerMs: LINGER_MS,
+};
+
+/** For a server inside another program: never holds its JavaScript up. */
+export const EMBEDDED_POLICY: LoopPolicy = { spinPolls: 0, blockingWaitMs: 0, lingerMs: 0 };
+
+/** Takes the events of the descriptors that the loop itself knows nothing of. */
+export interface EventSink {
+  /** Descriptor `fd` has the epoll bits `events`. */
+  event(fd: number, events: number): void;
+  /** All events of one wait have been reported. */
+  eventsDone(): void;
+}
+
+/**
+ * Turns the turns: synchronously while there is traffic, with a turn for JavaScript's own events
+ * (signals) every few ms, and parked at no cost when idle.
+ */
+export class Loop {
+  readonly epoll: Epoll = new Epoll(EPOLL_EVENTS_MAX);
+  readonly #turns: Turns;
+  readonly #policy: LoopPolicy;
+  readonly #spin: Spin;
+  readonly #waker = new Waker();
+  #sink: EventSink | null = null;
+  #parked = false;
+  #stopping = false;
+  #trafficAt = 0;
+
+  constructor(turns: Turns, policy: LoopPolicy) {
+    this.#turns = turns;
+    this.#policy = policy;
+    this.#spin = new Spin(policy.spinPolls);
+    this.epoll.add(this.#waker.fd, EPOLLIN);
+    turns.onPending = () => {
+      if (this.#parked) this.#waker.wake();
+    };
+  }
+
+  /** Runs until {@link stop}. */
+  async run(sink: EventSink): Promise<void> {
+    this.#sink = sink;
+    // Whoever starts the loop gets to set up its signals before the first client is served.
+    await javaScriptTurn();
+    this.#trafficAt = performance.now();
+    while (!this.#stopping) {
+      const idle = this.#burst();
+      if (this.#stopping) break;
+      if (this.#turns.held) await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS));
+      else if (idle) await this.#park();
+      else await javaScriptTurn();
+    }
+    this.#waker.close();
+    this.epoll.close();
+  }
+
+  /** Lets {@link run} end after the current turn. */
+  stop(): void {
+    this.#stopping = true;
+    if (this.#parked) this.#waker.wake();
+  }
+
+  /** Turns until JavaScript is due, or (true) until there was no traffic for a while. */
+  #burst(): boolean {
+    const due = performance.now() + JS_TURN_MS;
+    for (;;) {
+      const count = this.#wait();
+      const now = performance.now();
+      if (count > 0) this.#dispatch(count);
+      if (count > 0 || this.#turns.pending) {
+        this.#turns.turn(now);
+        this.#turns.tend(false);
+        this.#trafficAt = now;
+      } else if (this.#turns.tend(true)) {
+        this.#trafficAt = now;
+      } else if (now - this.#trafficAt >= this.#policy.lingerMs) {
+        return true;
+      }
+      if (now >= due || this.#stopping || this.#turns.held) return false;
+    }
+  }
+
+  #wait(): number {
+    if (this.#turns.pending) return this.epoll.wait(0);
+    const count = this.#spin.wait(this.epoll);
+    return count > 0 ? count : this.epoll.wait(this.#policy.blockingWaitMs);
+  }
+
+  async #park(): Promise<void> {
+    this.#parked = true;
+    await this.epoll.park(-1);
+    this.#parked = false;
+  }
+
+  #dispatch(count: number): void {
+    this.#spin.found(count, this.epoll.fd(0));
+    for (let i = 0; i < count; i++) {
+      const fd = this.epoll.fd(i);
+      if (fd === this.#waker.fd) this.#waker.clear();
+      else this.#sink!.event(fd, this.epoll.events(i));
+    }
+    this.#sink!.eventsDone();
+  }
+}
+
+/** Lets everything else that waits for the main thread run: signals, timers, promises. */
+function javaScriptTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}

@@ -1,0 +1,55 @@
+import { DOMAIN_EXISTS, type DomainInfo, type RingState } from "../engine/domain_control.ts";
+import type { Connection } from "../engine/connection.ts";
+import { EIO, type ErrorCode } from "../wire/errors.ts";
+import type { HostedDomains } from "./hosted_domains.ts";
+import type { Log } from "./log.ts";
+
+const DOMAIN_0: DomainInfo = { domid: 0, state: DOMAIN_EXISTS, uniqueId: 0n };
+
+/**
+ * The world of domains on a machine without Xen: there is domain 0, whose clients come through
+ * the socket, and no other. INTRODUCE fails with EIO, as where a page can't be mapped.
+ */
+export class NoDomains implements HostedDomains {
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  info(domid: number): DomainInfo | null {
+    return domid === 0 ? DOMAIN_0 : null;
+  }
+
+  open(connection: Connection): ErrorCode {
+    this.#log(
+      "warning",
+      `cannot introduce domain ${connection.domid}: this daemon runs without Xen, on its socket only`,
+    );
+    return EIO;
+  }
+
+  reset(): void {
+    // Never reached: no domain has a ring.
+  }
+
+  close(): void {
+    // As above.
+  }
+
+  attach(): void {
+    // Without rings there is nothing to take part in.
+  }
+
+  connectExisting(): void {
+    // Domain 0 comes through the socket.
+  }
+
+  rings(): RingState[] {
+    return [];
+  }
+
+  gone(): void {
+    // As above.
+  }
+}

@@ -1,0 +1,396 @@
+import type { Connection, ConnectionKind, Outbox } from "../engine/connection.ts";
+import type { RingState } from "../engine/domain_control.ts";
+import {
+  OUTPUT_STALL_BYTES,
+  REQUESTS_PER_TURN_MAX,
+  RING_OUTPUT_BYTES_MAX,
+  SOCKET_OUTPUT_BYTES_MAX,
+} from "../limits.ts";
+import type { Transport } from "../transport/transport.ts";
+import { E2BIG, errorPayload } from "../wire/errors.ts";
+import { wholeMessage } from "../wire/framing.ts";
+import { decodeHeader, emptyHeader, type Header } from "../wire/header.ts";
+import { HEADER_SIZE, PAYLOAD_MAX } from "../wire/header.ts";
+import { MessageType } from "../wire/message_type.ts";
+import { toText } from "../wire/text.ts";
+import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
+import { OutputBuffer } from "./output_buffer.ts";
+import { PendingEvents } from "./pending_events.ts";
+import { RingNews } from "./ring_news.ts";
+import type { Trace } from "./trace.ts";
+
+/** What handles requests: the engine. */
+export interface RequestHandler {
+  /** Answers one request through the connection's outbox, exactly once. */
+  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): void;
+}
+
+/** What a peer needs of the turn it takes part in. */
+export interface PeerHost {
+  readonly handler: RequestHandler;
+  readonly trace: Trace;
+  /** Lets the peer be stepped in the next turn. */
+  ready(peer: Peer): void;
+  /** Lets the peer be flushed at the end of this turn. */
+  unflushed(peer: Peer): void;
+  /** The peer is finished: its client closed, broke the protocol, or doesn't read. */
+  gone(peer: Peer, reason: GoneReason): void;
+  /** Something an operator should know. */
+  warn(peer: Peer, text: string): void;
+  /** The handler threw: a defect of ours, which must not reach the other clients. */
+  failed(peer: Peer, error: unknown): void;
+}
+
+/** Why a peer is finished. */
+export type GoneReason = "closed" | "oversize" | "overflow" | "failed";
+
+const NOTHING = new Uint8Array(0);
+
+/** All peers read into this one: whatever is left over is copied to a buffer of their own. */
+const sharedInput = takeBuffer();
+const header = emptyHeader();
+
+/**
+ * One client's connection: takes whole requests out of the stream of bytes, and queues replies
+ * and events for it. It never waits and never does more than a turn's share of work.
+ */
+export class Peer implements Outbox {
+  readonly kind: ConnectionKind;
+  readonly #transport: Transport;
+  readonly #host: PeerHost;
+  readonly #output = new OutputBuffer();
+  readonly #outputMax: number;
+  readonly #events = new PendingEvents();
+  #connection: Connection | null = null;
+  /** A partial request, or requests left for the next turn; null when there are none. */
+  #input: Uint8Array<ArrayBuffer> | null = null;
+  #start = 0;
+  #end = 0;
+  readonly #news = new RingNews();
+  /** Rises when what is buffered is dropped, so that a step under way notices. */
+  #epoch = 0;
+  #open = true;
+  /** The client has closed its end: what it has sent is still answered. */
+  #ended = false;
+  /** The last read got all it had room for: more may be there, and nobody will announce it. */
+  #more = false;
+  #stalled = false;
+  #dropping = false;
+  #doom: GoneReason | null = null;
+  /** Kept by the host: whether the peer is on its list of the ready, of the unflushed. */
+  isReady = false;
+  isUnflushed = false;
+
+  /** `key` is what the owner knows the peer by: a socket's descriptor, a ring's domid. */
+  constructor(
+    kind: ConnectionKind,
+    readonly key: number,
+    transport: Transport,
+    host: PeerHost,
+  ) {
+    this.kind = kind;
+    this.#transport = transport;
+    this.#host = host;
+    this.#outputMax = kind === "socket" ? SOCKET_OUTPUT_BYTES_MAX : RING_OUTPUT_BYTES_MAX;
+  }
+
+  /** The engine's side of this peer; set once, before the first step. */
+  get connection(): Connection {
+    return this.#connection!;
+  }
+
+  set connection(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** False once nothing more is read from or written to the client. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** Bytes queued for the client and not sent. */
+  get unsent(): number {
+    return this.#output.length;
+  }
+
+  /** Whether requests are left unread until the client takes its answers. */
+  get stalled(): boolean {
+    return this.#stalled;
+  }
+
+  /**
+   * Reads once and handles up to {@link REQUESTS_PER_TURN_MAX} whole requests. True when there is
+   * more to do without any news from the client.
+   */
+  step(now: number): boolean {
+    if (!this.#open || this.#doom !== null || this.#isStalled()) return false;
+    const own = this.#input;
+    if (own !== null && wholeMessage(own, this.#start, this.#end) > 0) {
+      return this.#handleAll(own, now) || this.#more;
+    }
+    if (this.#ended) return false;
+    return own === null ? this.#readShared(now) : this.#readOwn(own, now);
+  }
+
+  #isStalled(): boolean {
+    if (this.#output.length <= OUTPUT_STALL_BYTES) return false;
+    this.#stalled = true;
+    return true;
+  }
+
+  #readShared(now: number): boolean {
+    const count = this.#transport.read(sharedInput, 0, sharedInput.length);
+    if (count <= 0) return this.#readNothing(count);
+    this.#noteRead();
+    this.#start = 0;
+    this.#end = count;
+    this.#more = count === sharedInput.length;
+    return this.#handleAll(sharedInput, now) || this.#more;
+  }
+
+  #readOwn(own: Uint8Array<ArrayBuffer>, now: number): boolean {
+    if (this.#start > 0) {
+      own.copyWithin(0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
+    const count = this.#transport.read(own, this.#end, own.length);
+    if (count <= 0) return this.#readNothing(count);
+    this.#noteRead();
+    this.#end += count;
+    this.#more = this.#end === own.length;
+    return this.#handleAll(own, now) || this.#more;
+  }
+
+  /** What was read is let go of by {@link flush}, even if nothing is to be answered yet. */
+  #noteRead(): void {
+    if (this.kind !== "ring") return;
+    this.#news.noteMoved();
+    this.#host.unflushed(this);
+  }
+
+  #readNothing(count: number): boolean {
+    this.#more = false;
+    if (count < 0) {
+      this.#ended = true;
+      this.#host.unflushed(this);
+    }
+    return false;
+  }
+
+  /** Handles requests out of `bytes`; true when a whole one is left and may be handled. */
+  #handleAll(bytes: Uint8Array<ArrayBuffer>, now: number): boolean {
+    const epoch = this.#epoch;
+    let budget = REQUESTS_PER_TURN_MAX;
+    let size = wholeMessage(bytes, this.#start, this.#end);
+    while (size > 0 && budget-- > 0 && this.#doom === null && !this.#isStalled()) {
+      const from = this.#start;
+      this.#start = from + size;
+      this.#handleOne(bytes, from, size, now);
+      if (this.#epoch !== epoch) return false;
+      size = wholeMessage(bytes, this.#start, this.#end);
+    }
+    if (size < 0) {
+      this.#doomFor("oversize");
+      this.#dropInput();
+      return false;
+    }
+    this.#keepRest(bytes);
+    return size > 0 && !this.#stalled;
+  }
+
+  #handleOne(bytes: Uint8Array, from: number, size: number, now: number): void {
+    decodeHeader(bytes, from, header);
+    const payload = bytes.subarray(from + HEADER_SIZE, from + size);
+    const connection = this.#connection!;
+    if (this.#host.trace.io) {
+      this.#host.trace.request(connection.id, connection.domid, header.type, payload);
+    }
+    try {
+      this.#host.handler.handle(connection, header, payload, now);
+    } catch (error) {
+      this.#host.failed(this, error);
+      this.#doomFor("failed");
+    }
+  }
+
+  /** Keeps what was not handled in a buffer of the peer's own. */
+  #keepRest(bytes: Uint8Array<ArrayBuffer>): void {
+    const length = this.#end - this.#start;
+    if (length === 0) {
+      this.#dropInput();
+    } else if (bytes === sharedInput) {
+      this.#input = takeBuffer();
+      for (let i = 0; i < length; i++) this.#input[i] = bytes[this.#start + i]!;
+      this.#start = 0;
+      this.#end = length;
+    }
+  }
+
+  #dropInput(): void {
+    if (this.#input !== null) giveBuffer(this.#input);
+    this.#input = null;
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  reply(type: number, reqId: number, txId: number, payload: Uint8Array): void {
+    if (!this.#open) return;
+    if (payload.length > PAYLOAD_MAX) {
+      return this.reply(MessageType.ERROR, reqId, txId, errorPayload(E2BIG));
+    }
+    this.#output.addMessage(type, reqId, txId, payload);
+    if (this.#host.trace.io) this.#traceOut(type, toText(payload));
+    if (!this.isUnflushed) this.#host.unflushed(this);
+  }
+
+  event(path: string, token: string): void {
+    if (!this.#open || this.#doom !== null) return;
+    const length = path.length + token.length + 2;
+    // A message can't be longer, and an event has no reply to carry an error (XSA-324).
+    if (length > PAYLOAD_MAX) return;
+    const repeatable = path.startsWith("@");
+    if (!repeatable && this.#events.has(path, token)) return;
+    if (this.#output.length + HEADER_SIZE + length > this.#outputMax) return this.#overflow();
+    this.#output.addEvent(path, token);
+    if (!repeatable) this.#events.add(path, token, this.#output.added);
+    if (this.#host.trace.io) this.#traceOut(MessageType.WATCH_EVENT, `${path}\0${token}\0`);
+    if (!this.isUnflushed) this.#host.unflushed(this);
+  }
+
+  #overflow(): void {
+    if (this.kind === "socket") {
+      const what = `${this.#outputMax} bytes of unread messages`;
+      this.#host.warn(this, `hung up: it has ${what} and a watch event more was due`);
+      this.#doomFor("overflow");
+    } else if (!this.#dropping) {
+      this.#dropping = true;
+      this.#host.warn(this, `watch events dropped: ${this.#outputMax} bytes wait to be read`);
+    }
+  }
+
+  #traceOut(type: number, payload: string): void {
+    const connection = this.#connection!;
+    this.#host.trace.message("OUT", connection.id, connection.domid, type, payload);
+  }
+
+  /** Ends the peer at the end of this turn, when its replies so far have been sent. */
+  #doomFor(reason: GoneReason): void {
+    this.#doom = reason;
+    this.#host.unflushed(this);
+  }
+
+  /** Sends what the client takes now. To be called after the turn's commit only. */
+  flush(): void {
+    if (!this.#open) return;
+    this.#transport.settle();
+    if (this.#output.length > 0) {
+      if (this.#output.sendTo(this.#transport) < 0) return this.#finish("closed");
+      this.#events.sentUpTo(this.#output.sent);
+    }
+    const unsent = this.#output.length;
+    if (this.#doom !== null) return this.#finish(this.#doom);
+    if (unsent === 0) {
+      this.#dropping = false;
+      if (this.#ended && !this.isReady) return this.#finish("closed");
+    }
+    if (this.#stalled && unsent <= OUTPUT_STALL_BYTES) {
+      this.#stalled = false;
+      this.#host.ready(this);
+    }
+    this.#transport.want(!this.#stalled && !this.#ended, unsent > 0);
+  }
+
+  #finish(reason: GoneReason): void {
+    if (reason === "oversize") this.#transport.rejectOversize();
+    this.#open = false;
+    this.drop();
+    if (this.kind === "ring") this.#noteRead();
+    this.#host.gone(this, reason);
+  }
+
+  /** Forgets all that is buffered either way, and what has befallen the client so far. */
+  drop(): void {
+    this.#epoch++;
+    this.#dropInput();
+    this.#output.clear();
+    this.#events.clear();
+    this.#ended = false;
+    this.#more = false;
+    this.#stalled = false;
+    this.#dropping = false;
+    this.#doom = null;
+  }
+
+  /** Starts afresh, as a ring does when its domain is introduced again. */
+  revive(): void {
+    this.drop();
+    this.#open = true;
+    this.#news.noteAfresh();
+    this.#host.unflushed(this);
+  }
+
+  /** Whether a ring has got on since {@link takeNews}: the journal must know before the guest. */
+  get hasNews(): boolean {
+    if (this.#transport.position === undefined) return false;
+    return this.#news.any(this.#open, this.#output.added);
+  }
+
+  /** How far a ring has been served, with what has come since the last time. */
+  takeNews(): RingState {
+    const { fresh, afresh } = this.#news.take(this.#output.added);
+    return this.#ringState(Math.min(fresh, this.#output.length), afresh);
+  }
+
+  /** How far a ring has been served, with all that is owed to the guest. */
+  wholeState(): RingState {
+    return this.#ringState(this.#output.length, true);
+  }
+
+  #ringState(owed: number, afresh: boolean): RingState {
+    const { requestsTaken, responsesWritten, ignored } = this.#transport.position!;
+    const unsent = this.#output.length;
+    return {
+      domid: this.key,
+      requestsTaken,
+      partial: this.#input === null ? NOTHING : this.#input.slice(this.#start, this.#end),
+      responsesEnd: (responsesWritten + unsent) >>> 0,
+      responses: this.#output.last(owed),
+      unsent,
+      afresh,
+      ignored: ignored || !this.#open,
+    };
+  }
+
+  /** After a restart: goes on with what its last life had read and not sent. */
+  resume({ ignored, partial, requestsTaken, responses, responsesEnd }: RingState): void {
+    this.#host.unflushed(this);
+    if (ignored) {
+      this.#open = false;
+      return;
+    }
+    this.#host.ready(this);
+    const position = this.#transport.position!;
+    // The guest has begun its page anew meanwhile: nothing is owed any more.
+    if (position.requestsTaken !== requestsTaken) return;
+    const owed = (responsesEnd - position.responsesWritten) >>> 0;
+    // More than was ever kept: the guest has moved the index, and has only itself to blame.
+    if (owed <= responses.length) {
+      this.#output.addBytes(responses.subarray(responses.length - owed));
+    }
+    this.#news.take(this.#output.added);
+    if (partial.length > 0) {
+      this.#input = takeBuffer();
+      this.#input.set(partial);
+      this.#end = partial.length;
+    }
+  }
+
+  /** Ends the peer now: nothing more is read, sent or reported. */
+  close(): void {
+    this.#open = false;
+    this.#news.forget();
+    this.drop();
+    this.#transport.close();
+  }
+}

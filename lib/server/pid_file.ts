@@ -1,0 +1,56 @@
+import { SystemCallError } from "../../ffi/libc.ts";
+import { isFileLocked, lockFile, writeLockedFile } from "../../ffi/file_lock.ts";
+import { closeFd } from "../../ffi/unix_socket.ts";
+
+/** A pid file that another daemon has. */
+export class PidFileLocked extends Error {
+  constructor(path: string) {
+    super(`Cannot use the pid file '${path}': the daemon named in it is running`);
+    this.name = "PidFileLocked";
+  }
+}
+
+/** The file with the daemon's pid, locked while the daemon runs: as C xenstored does it. */
+export class PidFile {
+  readonly #path: string;
+  readonly #fd: number;
+
+  private constructor(path: string, fd: number) {
+    this.#path = path;
+    this.#fd = fd;
+  }
+
+  /**
+   * Writes and locks the file, made with mode 0600.
+   *
+   * @throws {PidFileLocked} when another daemon has it.
+   * @throws {Error} when it can't be written.
+   */
+  static write(path: string): PidFile {
+    Deno.openSync(path, { append: true, create: true, mode: 0o600 }).close();
+    const fd = lockFile(path);
+    if (fd === null) throw new PidFileLocked(path);
+    writeLockedFile(path, fd, `${Deno.pid}\n`);
+    return new PidFile(path, fd);
+  }
+
+  /** Removes the file: what starts daemons takes it for one that runs. */
+  remove(): void {
+    try {
+      Deno.removeSync(this.#path);
+    } catch {
+      // It was removed, or its directory is not ours any more: it names nobody.
+    }
+    closeFd(this.#fd);
+  }
+}
+
+/** Whether a running daemon has the pid file `path`. */
+export function isPidFileLocked(path: string): boolean {
+  try {
+    return isFileLocked(path);
+  } catch (error) {
+    if (error instanceof SystemCallError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What of a ring the journal has not been told yet. The guest may not learn that bytes were
+ * taken, nor see an answer, before the journal knows.
+ */
+export class RingNews {
+  /** It was read, or broke the protocol. */
+  #moved = false;
+  /** It was introduced, or introduced again: nothing before counts. */
+  #afresh = true;
+  /** All bytes ever added to the output when the journal was last told. */
+  #told = 0;
+
+  noteMoved(): void {
+    this.#moved = true;
+  }
+
+  noteAfresh(): void {
+    this.#afresh = true;
+  }
+
+  /** The peer has ended by itself, or for good. */
+  forget(): void {
+    this.#moved = false;
+  }
+
+  /** Whether there are any; of a ring that is `open` no longer only its end is news. */
+  any(open: boolean, added: number): boolean {
+    return this.#moved || open && (this.#afresh || added !== this.#told);
+  }
+
+  /** How many bytes of output are new; from now on none of it all is. */
+  take(added: number): { fresh: number; afresh: boolean } {
+    const news = { fresh: added - this.#told, afresh: this.#afresh };
+    this.#told = added;
+    this.#moved = false;
+    this.#afresh = false;
+    return news;
+  }
+}

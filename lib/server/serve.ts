@@ -1,0 +1,226 @@
+import type { QuotaSetting } from "../engine/quota.ts";
+import { DamagedError } from "../journal/byte_reader.ts";
+import { Daemon } from "./daemon.ts";
+import { FileLog, type Log, type LogLevel, message, stackOf } from "./log.ts";
+import { DAEMON_POLICY } from "./loop.ts";
+import { notifyReady } from "./notify.ts";
+import {
+  handleDamage,
+  type OnDamage,
+  openJournal,
+  type Persistence,
+  type PersistenceChoice,
+  storePath,
+} from "./persistence.ts";
+import { PidFile } from "./pid_file.ts";
+import {
+  chooseSocketPath,
+  ListeningSocket,
+  type SocketChoice,
+  surroundings,
+} from "./socket_path.ts";
+import { syslog } from "./syslog.ts";
+import { Trace } from "./trace.ts";
+import { type DomainWorld, findDomainWorld, type XenChoice } from "./xen/world.ts";
+
+/** What `xs serve` can be told. */
+export interface ServeOptions {
+  /** Where to listen; by default where Xen's tools look. */
+  readonly socket?: string;
+  readonly logLevel: LogLevel;
+  /** A file to log to, instead of stderr. */
+  readonly logFile?: string;
+  /** A file to trace every message to. */
+  readonly traceFile?: string;
+  /** Trace switches, such as `+wrl` or `-io`. */
+  readonly traceControl?: readonly string[];
+  /** Whether to serve a Xen host's domains; `auto` unless told. */
+  readonly xen?: XenChoice;
+  /** The domain with all rights; the one with control of the host unless told. */
+  readonly privDomid?: number;
+  /** The domain that this daemon runs in; the one that Xen holds for it unless told. */
+  readonly masterDomid?: number;
+  /** The event channel of that domain's own ring; what its kernel says unless told. */
+  readonly eventPort?: number;
+  /** Nodes of a dead domain fall to the privileged one instead of going. */
+  readonly keepOrphans?: boolean;
+  /** Quotas of new domains, where they are not the usual ones. */
+  readonly quotas?: readonly QuotaSetting[];
+  /** What the store is to survive, and where it is kept; `crash` beside the socket unless told. */
+  readonly persist?: Persistence;
+  readonly store?: string;
+  readonly onDamage?: OnDamage;
+  /** Log to syslog instead. */
+  readonly syslog?: boolean;
+  /** A file to hold our pid while we run, locked. */
+  readonly pidFile?: string;
+}
+
+/**
+ * Runs the daemon until SIGTERM or SIGINT. `print` takes what the operator should read at the
+ * start.
+ *
+ * @throws {Error} when it cannot start: the socket is taken, a file can't be opened, or something
+ *   of Xen is missing.
+ */
+export async function serve(options: ServeOptions, print: (text: string) => void): Promise<void> {
+  const fileLog = new FileLog(options.logLevel, options.logFile ?? null);
+  const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
+  const trace = openTrace(options, log);
+  const socket = chooseSocketPath(options.socket, surroundings);
+  // Before there is a socket: whoever finds it may signal us at once.
+  const signals = new Signals(() => {
+    fileLog.reopen();
+    reopenTrace(trace, log);
+  });
+  let pidFile: PidFile | null = null;
+  try {
+    // First of all: two daemons of one host must not both reach for its rings.
+    if (options.pidFile !== undefined) pidFile = PidFile.write(options.pidFile);
+    const daemon = await start(options, socket, trace, log);
+    signals.onStop = () => void daemon.stop().catch(() => {});
+    notifyReady(log);
+    print(greeting(daemon.socketPath, socket.isFallback, keeping(options, socket.path)));
+    await untilEnd(daemon, log);
+    log("info", "stopped");
+  } finally {
+    pidFile?.remove();
+    signals.close();
+    fileLog.close();
+  }
+}
+
+/** Starts the daemon on its store; on an empty one if that is damaged and may be moved aside. */
+async function start(
+  options: ServeOptions,
+  socket: SocketChoice,
+  trace: Trace,
+  log: Log,
+): Promise<Daemon> {
+  const choice = persistenceOf(options);
+  // Before the store is touched: it may be that of a daemon that answers here.
+  const listening = await ListeningSocket.open(socket);
+  const attempt = (): Daemon =>
+    Daemon.start({
+      listening,
+      // Before the domains: a damaged store is tried again, a Xen host can be had but once.
+      journal: openJournal(choice, socket.path, log),
+      ...openDomains(options, log),
+      keepOrphans: options.keepOrphans ?? false,
+      quotas: options.quotas ?? [],
+      policy: DAEMON_POLICY,
+      trace,
+      log,
+    });
+  try {
+    try {
+      return attempt();
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error;
+      handleDamage(choice, socket.path, error, log);
+      return attempt();
+    }
+  } catch (error) {
+    listening.close();
+    throw error;
+  }
+}
+
+function persistenceOf(options: ServeOptions): PersistenceChoice {
+  const { onDamage = "refuse", persist = "crash", store } = options;
+  return { persist, onDamage, ...(store === undefined ? {} : { store }) };
+}
+
+async function untilEnd(daemon: Daemon, log: Log): Promise<void> {
+  try {
+    await daemon.finished;
+  } catch (error) {
+    log("error", `ended by an internal error: ${stackOf(error)}`);
+    throw error;
+  }
+}
+
+function openDomains(options: ServeOptions, log: Log): DomainWorld {
+  const { privDomid, masterDomid, eventPort } = options;
+  const choice = {
+    ...(eventPort === undefined ? {} : { eventPort }),
+    ...(privDomid === undefined ? {} : { privDomid }),
+    ...(masterDomid === undefined ? {} : { storeDomid: masterDomid }),
+  };
+  return findDomainWorld(options.xen ?? "auto", choice, log);
+}
+
+function openTrace(options: ServeOptions, log: Log): Trace {
+  const trace = new Trace(log);
+  for (const control of options.traceControl ?? []) {
+    const isKnown = /^[+-]/.test(control) && trace.set(control.slice(1), control[0] === "+");
+    if (isKnown) continue;
+    const names = trace.switches().map(([name]) => name).join(", ");
+    throw new Error(`Unknown trace switch '${control}': it is + or - and one of ${names}`);
+  }
+  if (options.traceFile !== undefined) trace.openFile(options.traceFile);
+  return trace;
+}
+
+function reopenTrace(trace: Trace, log: Log): void {
+  if (!trace.open) return;
+  try {
+    trace.reopen();
+  } catch (error) {
+    log("error", `cannot reopen the trace, keeping the old one: ${message(error)}`);
+  }
+}
+
+/** SIGTERM and SIGINT end the daemon, SIGHUP reopens its files; until {@link Signals.close}. */
+class Signals {
+  readonly #reopen: () => void;
+  readonly #stop = (): void => {
+    if (this.#onStop === null) this.#stopAsked = true;
+    else this.#onStop();
+  };
+  #onStop: (() => void) | null = null;
+  #stopAsked = false;
+
+  constructor(reopen: () => void) {
+    this.#reopen = reopen;
+    Deno.addSignalListener("SIGTERM", this.#stop);
+    Deno.addSignalListener("SIGINT", this.#stop);
+    Deno.addSignalListener("SIGHUP", reopen);
+  }
+
+  /** What ends the daemon; called at once if that was asked for already. */
+  set onStop(stop: () => void) {
+    this.#onStop = stop;
+    if (this.#stopAsked) stop();
+  }
+
+  close(): void {
+    Deno.removeSignalListener("SIGTERM", this.#stop);
+    Deno.removeSignalListener("SIGINT", this.#stop);
+    Deno.removeSignalListener("SIGHUP", this.#reopen);
+  }
+}
+
+/** What becomes of the store when the daemon ends. */
+function keeping(options: ServeOptions, socket: string): string {
+  const choice = persistenceOf(options);
+  if (choice.persist === "none") {
+    return "The store is in memory only: what is written is gone when the daemon stops";
+  }
+  const until = choice.persist === "crash" ? "until this machine is booted anew" : "on disk";
+  return `The store is kept in ${storePath(choice, socket)}, ${until}`;
+}
+
+/** Where the socket is, and what to type next. */
+function greeting(path: string, isFallback: boolean, kept: string): string {
+  const lines = [`xs serves Xenstore on ${path}`];
+  if (isFallback) {
+    lines.push("(not root, and no rights on /var/run/xenstored: this place is for you alone)");
+  }
+  lines.push(
+    `${kept}. Next, in another terminal:`,
+    `  xs --socket ${path} ls`,
+    `  export XENSTORED_PATH=${path}   # for xs, xenstore-ls and all other clients`,
+  );
+  return lines.map((line) => `${line}\n`).join("");
+}

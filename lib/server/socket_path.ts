@@ -1,0 +1,175 @@
+import { EAGAIN, ECONNREFUSED, ENOENT, errorText } from "../../ffi/libc.ts";
+import { closeFd, listenUnix, lockDirectory, probeUnix } from "../../ffi/unix_socket.ts";
+import { LISTEN_BACKLOG, SOCKET_LOCK_TRIES_MAX, SOCKET_PATH_BYTES_MAX } from "../limits.ts";
+
+/** Where Xen's tools look for the daemon. */
+const STANDARD_RUN_DIRECTORY = "/var/run/xenstored";
+
+/** A socket that cannot be served, in words for the operator. */
+export class SocketError extends Error {
+  constructor(text: string) {
+    super(text);
+    this.name = "SocketError";
+  }
+}
+
+/** What decides where the socket is. */
+export interface Surroundings {
+  env(name: string): string | undefined;
+  uid(): number | null;
+  /** Whether files can be made in the directory, or it can be made itself. */
+  canUse(directory: string): boolean;
+}
+
+/** This process's surroundings. */
+export const surroundings: Surroundings = {
+  env: (name) => Deno.env.get(name),
+  uid: () => Deno.uid(),
+  canUse: (directory) => {
+    try {
+      Deno.mkdirSync(directory, { recursive: true, mode: 0o755 });
+      Deno.removeSync(Deno.makeTempFileSync({ dir: directory, prefix: ".xs-" }));
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
+/** Where the socket is to be, and whether that is a way out (see {@link chooseSocketPath}). */
+export interface SocketChoice {
+  readonly path: string;
+  /** Set when the standard place could not be used: it is for this user alone. */
+  readonly isFallback: boolean;
+}
+
+/**
+ * Where the daemon's socket is: what was asked for, XENSTORED_PATH, XENSTORED_RUNDIR/socket, the
+ * standard place (as libxenstore has it); for users without rights there, a place of their own.
+ */
+export function chooseSocketPath(asked: string | undefined, around: Surroundings): SocketChoice {
+  const told = asked ?? around.env("XENSTORED_PATH");
+  if (told !== undefined) return { path: told, isFallback: false };
+  const runDirectory = around.env("XENSTORED_RUNDIR");
+  if (runDirectory !== undefined) return { path: `${runDirectory}/socket`, isFallback: false };
+  const uid = around.uid();
+  if (uid === 0 || around.canUse(STANDARD_RUN_DIRECTORY)) {
+    return { path: `${STANDARD_RUN_DIRECTORY}/socket`, isFallback: false };
+  }
+  const own = around.env("XDG_RUNTIME_DIR") ?? `/tmp/xs-${uid}`;
+  return { path: `${own}/xenstored/socket`, isFallback: true };
+}
+
+/** The listening socket at a path, until it is closed. */
+export class ListeningSocket {
+  readonly path: string;
+  readonly fd: number;
+
+  private constructor(path: string, fd: number) {
+    this.path = path;
+    this.fd = fd;
+  }
+
+  /**
+   * Listens at `path`, for this user alone. Makes the directory (0755; a fallback's own parents
+   * 0700), and clears away a socket that nobody answers behind.
+   *
+   * @throws {SocketError} when another daemon answers there, or the place can't be used.
+   */
+  static async open({ path, isFallback }: SocketChoice): Promise<ListeningSocket> {
+    if (new TextEncoder().encode(path).length > SOCKET_PATH_BYTES_MAX) {
+      throw new SocketError(
+        `Cannot listen on '${path}': a socket's path has at most ${SOCKET_PATH_BYTES_MAX} bytes`,
+      );
+    }
+    const directory = directoryOf(path);
+    makeDirectory(directory, isFallback);
+    // Held until we listen: of two daemons that start at once, the second finds the first.
+    const lock = await lockedDirectory(directory);
+    try {
+      clearStale(path);
+      return new ListeningSocket(path, listenPrivately(path));
+    } finally {
+      closeFd(lock);
+    }
+  }
+
+  /** Stops listening, and removes the socket's file unless another daemon has put its own there. */
+  close(): void {
+    closeFd(this.fd);
+    const lock = lockDirectory(directoryOf(this.path));
+    try {
+      if (probeUnix(this.path) === ECONNREFUSED) Deno.removeSync(this.path);
+    } catch {
+      // Somebody was faster, or the directory is gone: either way it is not there any more.
+    } finally {
+      if (lock >= 0) closeFd(lock);
+    }
+  }
+}
+
+function directoryOf(path: string): string {
+  return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";
+}
+
+function makeDirectory(directory: string, isFallback: boolean): void {
+  try {
+    if (isFallback) makeOwnDirectory(directory.slice(0, directory.lastIndexOf("/")));
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    if (error instanceof SocketError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SocketError(`Cannot make the socket's directory '${directory}': ${why}`);
+  }
+}
+
+/** Anybody can make a directory in /tmp: one that is not ours is not to be trusted. */
+function makeOwnDirectory(directory: string): void {
+  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const info = Deno.lstatSync(directory);
+  if (info.isDirectory && info.uid === Deno.uid()) return;
+  throw new SocketError(
+    `Cannot use '${directory}': it belongs to user ${info.uid}; give --socket PATH instead`,
+  );
+}
+
+async function lockedDirectory(directory: string): Promise<number> {
+  for (let i = 0; i < SOCKET_LOCK_TRIES_MAX; i++) {
+    const lock = lockDirectory(directory);
+    if (lock >= 0) return lock;
+    if (-lock !== EAGAIN) {
+      throw new SocketError(`Cannot use directory '${directory}': ${errorText(-lock)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new SocketError(`Cannot use directory '${directory}': another daemon is starting there`);
+}
+
+function clearStale(path: string): void {
+  const code = probeUnix(path);
+  if (code === ENOENT) return;
+  if (code === 0 || code === EAGAIN) {
+    throw new SocketError(
+      `Cannot listen on '${path}': another daemon answers there; stop it, or give --socket PATH`,
+    );
+  }
+  if (code !== ECONNREFUSED) {
+    throw new SocketError(`Cannot listen on '${path}': ${errorText(code)}`);
+  }
+  if (!Deno.lstatSync(path).isSocket) {
+    throw new SocketError(`Cannot listen on '${path}': there is a file that is not a socket`);
+  }
+  Deno.removeSync(path);
+}
+
+function listenPrivately(path: string): number {
+  const umask = Deno.umask(0o177);
+  try {
+    return listenUnix(path, LISTEN_BACKLOG);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SocketError(`Cannot listen on '${path}': ${why}`);
+  } finally {
+    Deno.umask(umask);
+  }
+}

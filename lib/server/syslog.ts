@@ -1,0 +1,24 @@
+import { sendDatagram } from "../../ffi/datagram.ts";
+import { escapeControls, type Log, LOG_LEVELS, type LogLevel } from "./log.ts";
+
+const SOCKET = "/dev/log";
+
+/** Facility "daemon", and a severity for each level (syslog(3)). */
+const FACILITY = 3;
+const SEVERITIES: Readonly<Record<LogLevel, number>> = {
+  error: 3,
+  warning: 4,
+  info: 6,
+  debug: 7,
+};
+
+/** Logs what is at least as grave as `level` to syslog, as `xenstored[pid]`. */
+export function syslog(level: LogLevel): Log {
+  const least = LOG_LEVELS.indexOf(level);
+  return (grade, text) => {
+    if (LOG_LEVELS.indexOf(grade) > least) return;
+    const priority = FACILITY * 8 + SEVERITIES[grade];
+    // Without a syslog there is nobody to tell, and its trouble must not stop the daemon.
+    sendDatagram(SOCKET, `<${priority}>xenstored[${Deno.pid}]: ${escapeControls(text)}`);
+  };
+}

@@ -1,0 +1,140 @@
+import { messageTypeName } from "../wire/message_type.ts";
+import { toBytes, toText } from "../wire/text.ts";
+import { type Log, message, SILENT, writeAll } from "./log.ts";
+
+/** The trace switches, in the order in which CONTROL log lists them. */
+export const TRACE_SWITCHES = ["obj", "io", "wrl", "acc", "tdb"] as const;
+
+export type TraceSwitch = (typeof TRACE_SWITCHES)[number];
+
+/**
+ * The trace file, in the form operators know from the C daemon: one line for each message and
+ * each connection made or ended. Everything is off, at the cost of reading one flag, until a file
+ * is named.
+ */
+export class Trace {
+  readonly #on: Record<TraceSwitch, boolean> = {
+    obj: true,
+    io: true,
+    wrl: false,
+    acc: false,
+    tdb: false,
+  };
+  readonly #log: Log;
+  /** Lines that did not get into the file since it last took one. */
+  #lost = 0;
+  #path: string | null = null;
+  #file: Deno.FsFile | null = null;
+  /** Whether messages are to be traced now: looked at for each, so kept apart. */
+  io = false;
+  /** Whether connections are to be traced now. */
+  obj = false;
+
+  /** `log` takes what goes wrong with the file. */
+  constructor(log: Log = SILENT) {
+    this.#log = log;
+  }
+
+  /** Whether lines are being written. */
+  get open(): boolean {
+    return this.#file !== null;
+  }
+
+  /** Each switch and whether it is on. */
+  switches(): [TraceSwitch, boolean][] {
+    return TRACE_SWITCHES.map((name) => [name, this.#on[name]]);
+  }
+
+  /** Sets a switch; false when there is none of that name. */
+  set(name: string, on: boolean): boolean {
+    const known = TRACE_SWITCHES.find((other) => other === name);
+    if (known === undefined) return false;
+    this.#on[known] = on;
+    this.#refresh();
+    return true;
+  }
+
+  /**
+   * Appends to the file `path` from now on, made with mode 0600.
+   *
+   * @throws {Error} when it can't be opened; the old file then stays in use.
+   */
+  openFile(path: string): void {
+    const file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+    this.#file?.close();
+    this.#file = file;
+    this.#path = path;
+    this.#refresh();
+    this.line("\n***");
+  }
+
+  /**
+   * Opens the file last named again. Without one nothing happens.
+   *
+   * @throws {Error} when it can't be opened; the old file then stays in use.
+   */
+  reopen(): void {
+    if (this.#path !== null) this.openFile(this.#path);
+  }
+
+  /** Closes the file; {@link reopen} goes on with it. */
+  close(): void {
+    this.#file?.close();
+    this.#file = null;
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    this.io = this.#file !== null && this.#on.io;
+    this.obj = this.#file !== null && this.#on.obj;
+  }
+
+  /** Writes one line of characters that stand for bytes. */
+  line(text: string): void {
+    if (this.#file === null) return;
+    try {
+      writeAll(this.#file, toBytes(`${text}\n`));
+    } catch (error) {
+      // A trace that can't be written must not stop the daemon, nor fill its log.
+      if (this.#lost++ > 0) return;
+      const why = message(error);
+      this.#log("warning", `cannot write the trace ${this.#path}, dropping lines: ${why}`);
+      return;
+    }
+    if (this.#lost === 0) return;
+    this.#log("warning", `the trace ${this.#path} takes lines again; ${this.#lost} were dropped`);
+    this.#lost = 0;
+  }
+
+  /** A message: `io: IN 0x7 (d0) 20261121 04:05:06 READ (/tool )`. */
+  message(
+    direction: "IN" | "OUT",
+    connection: number,
+    domid: number,
+    type: number,
+    payload: string,
+  ): void {
+    const words = payload.replaceAll("\0", " ");
+    const who = `0x${connection.toString(16)} (d${domid})`;
+    this.line(
+      `io: ${direction} ${who} ${localTime(new Date())} ${messageTypeName(type)} (${words})`,
+    );
+  }
+
+  /** A request as it came in. */
+  request(connection: number, domid: number, type: number, payload: Uint8Array): void {
+    this.message("IN", connection, domid, type, toText(payload));
+  }
+
+  /** A connection was made or ended. */
+  connection(what: "CREATE" | "DESTROY", connection: number): void {
+    this.line(`obj: ${what} connection 0x${connection.toString(16)}`);
+  }
+}
+
+/** Local time as `20261121 04:05:06`. */
+function localTime(time: Date): string {
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const day = `${time.getFullYear()}${two(time.getMonth() + 1)}${two(time.getDate())}`;
+  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}

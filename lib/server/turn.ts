@@ -1,0 +1,138 @@
+import type { Journal } from "../journal/journal.ts";
+import { type Log, stackOf } from "./log.ts";
+import type { GoneReason, Peer, PeerHost, RequestHandler } from "./peer.ts";
+import type { Trace } from "./trace.ts";
+
+/** What the turn asks of the engine. */
+export interface TurnHandler extends RequestHandler {
+  /** Looks again at the domains it knows, some of which have changed. */
+  domainsChanged(now: number): void;
+}
+
+/**
+ * The turn: every ready peer is stepped once, the journal commits once, and only then do the
+ * replies and events of all peers leave. It knows no clock and no file descriptor, so that tests
+ * can turn it by hand; the loop turns it for the daemon.
+ */
+export class Turns implements PeerHost {
+  readonly handler: TurnHandler;
+  readonly trace: Trace;
+  readonly #journal: Journal;
+  readonly #log: Log;
+  #ready: Peer[] = [];
+  #stepped: Peer[] = [];
+  #unflushed: Peer[] = [];
+  #flushed: Peer[] = [];
+  #domainsChanged = false;
+  #held = false;
+  #turning = false;
+  /** Called when a peer ended by itself; its owner cleans up behind it. */
+  onGone: (peer: Peer, reason: GoneReason) => void = () => {};
+  /** Called when there is something to do although no turn is under way: wakes the loop. */
+  onPending: () => void = () => {};
+
+  constructor(handler: TurnHandler, journal: Journal, trace: Trace, log: Log) {
+    this.handler = handler;
+    this.trace = trace;
+    this.#journal = journal;
+    this.#log = log;
+  }
+
+  /** Whether a further turn has work without any news from outside. */
+  get pending(): boolean {
+    return this.#ready.length > 0 || this.#unflushed.length > 0 || this.#domainsChanged;
+  }
+
+  /** Work that nobody waits for; true when there is more. */
+  tend(idle: boolean): boolean {
+    return this.#journal.tend(idle);
+  }
+
+  /** Whether the last commit failed, so that all output is held back. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  ready(peer: Peer): void {
+    if (peer.isReady) return;
+    peer.isReady = true;
+    this.#ready.push(peer);
+    if (!this.#turning) this.onPending();
+  }
+
+  unflushed(peer: Peer): void {
+    if (peer.isUnflushed) return;
+    peer.isUnflushed = true;
+    this.#unflushed.push(peer);
+    if (!this.#turning) this.onPending();
+  }
+
+  /** Some domain shut down, died or vanished: the next turn looks which. */
+  domainsChanged(): void {
+    this.#domainsChanged = true;
+    if (!this.#turning) this.onPending();
+  }
+
+  gone(peer: Peer, reason: GoneReason): void {
+    this.onGone(peer, reason);
+  }
+
+  warn(peer: Peer, text: string): void {
+    this.#log("warning", `${peer.connection.label}: ${text}`);
+  }
+
+  failed(peer: Peer, error: unknown): void {
+    const { label } = peer.connection;
+    this.#log("error", `${label}: hung up after an internal error: ${stackOf(error)}`);
+  }
+
+  /** One turn. `now` is in ms, on a clock that only goes forward. */
+  turn(now: number): void {
+    this.#turning = true;
+    try {
+      if (!this.#held) this.#step(now);
+      if (this.#journal.keepsRings) this.#recordRings();
+      this.#held = !this.#journal.commit();
+      if (!this.#held) this.#flush();
+    } finally {
+      this.#turning = false;
+    }
+  }
+
+  #step(now: number): void {
+    if (this.#domainsChanged) {
+      this.#domainsChanged = false;
+      this.handler.domainsChanged(now);
+    }
+    const peers = this.#ready;
+    this.#ready = this.#stepped;
+    this.#stepped = peers;
+    for (let i = 0; i < peers.length; i++) {
+      const peer = peers[i]!;
+      peer.isReady = false;
+      if (peer.step(now)) this.ready(peer);
+      // A ring tells nothing apart: it may be that the guest has read and made room.
+      if (peer.unsent > 0) this.unflushed(peer);
+    }
+    peers.length = 0;
+  }
+
+  /** Whatever was taken from a ring, or is owed to it, has made its peer unflushed. */
+  #recordRings(): void {
+    for (const peer of this.#unflushed) {
+      if (peer.hasNews) this.#journal.ring(peer.takeNews());
+    }
+  }
+
+  #flush(): void {
+    const peers = this.#unflushed;
+    this.#unflushed = this.#flushed;
+    this.#flushed = peers;
+    for (let i = 0; i < peers.length; i++) {
+      const peer = peers[i]!;
+      peer.isUnflushed = false;
+      peer.flush();
+    }
+    peers.length = 0;
+  }
+}

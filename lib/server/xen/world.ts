@@ -1,0 +1,32 @@
+import type { HostedDomains } from "../hosted_domains.ts";
+import type { Log } from "../log.ts";
+import { NoDomains } from "../no_domains.ts";
+import { type DomidChoice, isXenHost, openXenHost } from "./host.ts";
+import { XenDomains } from "./xen_domains.ts";
+
+/** Whether to serve a Xen host's domains: `auto` if this is one. */
+export const XEN_CHOICES = ["auto", "yes", "no"] as const;
+
+export type XenChoice = (typeof XEN_CHOICES)[number];
+
+/** The domains to serve, and the two of them that are special. */
+export interface DomainWorld {
+  readonly domains: HostedDomains;
+  readonly privDomid: number;
+  readonly storeDomid: number;
+}
+
+/**
+ * The world of domains that a daemon on this machine serves.
+ *
+ * @throws {XenError} on a Xen host, or where one is asked for, of which something is missing.
+ */
+export function findDomainWorld(xen: XenChoice, choice: DomidChoice, log: Log): DomainWorld {
+  if (xen === "yes" || (xen === "auto" && isXenHost())) {
+    const host = openXenHost(choice);
+    const { privDomid, storeDomid } = host;
+    return { domains: new XenDomains(host, log), privDomid, storeDomid };
+  }
+  // Nothing else is there to be special.
+  return { domains: new NoDomains(log), privDomid: 0, storeDomid: 0 };
+}

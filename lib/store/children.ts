@@ -1,0 +1,227 @@
+import { putText } from "../wire/text.ts";
+import { hashRange, type Node } from "./node.ts";
+
+/**
+ * The children of one node: a hash trie of 32-way branches, structure shared between versions,
+ * so that looking up, adding, replacing and removing cost the same with ten children and with
+ * 100,000. What carries the caller's epoch is changed in place, all else copied first.
+ */
+export interface Children {
+  epoch: number;
+  size: number;
+  /** Bytes of all names with their NULs: the length of a DIRECTORY reply. */
+  bytes: number;
+  ordinalNext: number;
+  root: Branch;
+  /** The list as DIRECTORY sends it, made when first asked for and kept while names stay. */
+  names: Uint8Array | null;
+}
+
+interface Branch {
+  epoch: number;
+  bitmap: number;
+  slots: Slot[];
+}
+
+/** Nodes whose hashes agree in all 32 bits share an array. */
+type Slot = Branch | Node | Node[];
+
+const BITS = 5;
+const HASH_BITS = 32;
+
+/** An empty set of children that belongs to `epoch`. */
+export function noChildren(epoch: number): Children {
+  const root = { epoch, bitmap: 0, slots: [] };
+  return { epoch, size: 0, bytes: 0, ordinalNext: 0, root, names: null };
+}
+
+/** A copy whose branches are still shared. */
+export function copyChildren(children: Children, epoch: number): Children {
+  return { ...children, epoch };
+}
+
+function isBranch(slot: Slot): slot is Branch {
+  return (slot as Branch).slots !== undefined;
+}
+
+function bitOf(hash: number, shift: number): number {
+  return 1 << (hash >>> shift & 31);
+}
+
+function popCount(bits: number): number {
+  bits -= bits >>> 1 & 0x55555555;
+  bits = (bits & 0x33333333) + (bits >>> 2 & 0x33333333);
+  return Math.imul(bits + (bits >>> 4) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** The child of that name, or null. */
+export function getChild(children: Children, name: string): Node | null {
+  return getChildIn(children, name, 0, name.length);
+}
+
+/**
+ * The child whose name stands in `path` from `from` to `to` (exclusive), or null. Walking down
+ * a path this way makes no string of each name.
+ */
+export function getChildIn(
+  children: Children,
+  path: string,
+  from: number,
+  to: number,
+): Node | null {
+  const hash = hashRange(path, from, to);
+  let branch = children.root;
+  for (let shift = 0; shift < HASH_BITS; shift += BITS) {
+    const bit = bitOf(hash, shift);
+    if ((branch.bitmap & bit) === 0) return null;
+    const slot = branch.slots[popCount(branch.bitmap & bit - 1)]!;
+    if (isBranch(slot)) {
+      branch = slot;
+      continue;
+    }
+    if (!Array.isArray(slot)) return isNamed(slot, path, from, to) ? slot : null;
+    return slot.find((node) => isNamed(node, path, from, to)) ?? null;
+  }
+  return null;
+}
+
+function isNamed(node: Node, path: string, from: number, to: number): boolean {
+  return node.name.length === to - from && path.startsWith(node.name, from);
+}
+
+function ownBranch(branch: Branch, epoch: number): Branch {
+  if (branch.epoch === epoch) return branch;
+  return { epoch, bitmap: branch.bitmap, slots: branch.slots.slice() };
+}
+
+/** Puts a node in, in place of one of the same name if there is one. `children` is owned. */
+function put(children: Children, node: Node): void {
+  const epoch = children.epoch;
+  let branch = children.root = ownBranch(children.root, epoch);
+  for (let shift = 0;; shift += BITS) {
+    const bit = bitOf(node.hash, shift);
+    const at = popCount(branch.bitmap & bit - 1);
+    if ((branch.bitmap & bit) === 0) {
+      branch.bitmap |= bit;
+      branch.slots.splice(at, 0, node);
+      return;
+    }
+    const slot = branch.slots[at]!;
+    if (isBranch(slot)) {
+      branch = branch.slots[at] = ownBranch(slot, epoch);
+      continue;
+    }
+    branch.slots[at] = joined(slot, node, shift + BITS, epoch);
+    return;
+  }
+}
+
+/** What takes the place of a leaf slot when `node` comes to it. */
+function joined(slot: Node | Node[], node: Node, shift: number, epoch: number): Slot {
+  const nodes = Array.isArray(slot) ? slot : [slot];
+  const hash = nodes[0]!.hash;
+  if (hash === node.hash) {
+    const others = nodes.filter((other) => other.name !== node.name);
+    return others.length === 0 ? node : [...others, node];
+  }
+  const top: Branch = { epoch, bitmap: 0, slots: [] };
+  let branch = top;
+  for (;; shift += BITS) {
+    const bit = bitOf(hash, shift), other = bitOf(node.hash, shift);
+    branch.bitmap = bit | other;
+    if (bit !== other) {
+      // Unsigned, since the topmost bit makes a signed one negative.
+      branch.slots = bit >>> 0 < other >>> 0 ? [slot, node] : [node, slot];
+      return top;
+    }
+    const below: Branch = { epoch, bitmap: 0, slots: [] };
+    branch.slots = [below];
+    branch = below;
+  }
+}
+
+/** Adds a new child; its name is not among `children`, which is owned. */
+export function addChild(children: Children, node: Node): void {
+  put(children, node);
+  children.size++;
+  children.bytes += node.name.length + 1;
+  children.names = null;
+}
+
+/** Replaces a child by another version of itself. */
+export function replaceChild(children: Children, node: Node): void {
+  put(children, node);
+}
+
+/** Removes a child that is there; `children` is owned. */
+export function removeChild(children: Children, node: Node): void {
+  const epoch = children.epoch;
+  const path: Branch[] = [];
+  let branch = children.root = ownBranch(children.root, epoch);
+  for (let shift = 0;; shift += BITS) {
+    const bit = bitOf(node.hash, shift);
+    const at = popCount(branch.bitmap & bit - 1);
+    const slot = branch.slots[at]!;
+    if (isBranch(slot)) {
+      path.push(branch);
+      branch = branch.slots[at] = ownBranch(slot, epoch);
+      continue;
+    }
+    const others = Array.isArray(slot) ? slot.filter((other) => other !== node) : [];
+    if (others.length > 0) {
+      branch.slots[at] = others.length === 1 ? others[0]! : others;
+    } else {
+      branch.slots.splice(at, 1);
+      branch.bitmap &= ~bit;
+    }
+    break;
+  }
+  collapse(path, branch, node.hash);
+  children.size--;
+  children.bytes -= node.name.length + 1;
+  children.names = null;
+}
+
+/** Folds branches left with one leaf or none into their parents: churn must leave nothing. */
+function collapse(path: Branch[], branch: Branch, hash: number): void {
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const parent = path[depth]!;
+    const bit = bitOf(hash, depth * BITS);
+    const at = popCount(parent.bitmap & bit - 1);
+    const last = branch.slots[0];
+    if (branch.slots.length > 1 || last !== undefined && isBranch(last)) return;
+    if (last === undefined) {
+      parent.slots.splice(at, 1);
+      parent.bitmap &= ~bit;
+    } else {
+      parent.slots[at] = last;
+    }
+    branch = parent;
+  }
+}
+
+/** All children in creation order, in an array of the caller's own. */
+export function listChildren(children: Children | null): Node[] {
+  const nodes: Node[] = [];
+  if (children === null) return nodes;
+  const pending: Slot[] = [children.root];
+  for (let slot = pending.pop(); slot !== undefined; slot = pending.pop()) {
+    if (Array.isArray(slot)) nodes.push(...slot);
+    else if (isBranch(slot)) { for (const below of slot.slots) pending.push(below); }
+    else nodes.push(slot);
+  }
+  return nodes.sort((a, b) => a.ordinal - b.ordinal);
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** The names in creation order, each with its NUL. Shared: never write into it. */
+export function childNames(children: Children | null): Uint8Array {
+  if (children === null) return EMPTY;
+  if (children.names !== null) return children.names;
+  const names = new Uint8Array(children.bytes);
+  let at = 0;
+  for (const node of listChildren(children)) at = putText(names, at, node.name) + 1;
+  children.names = names;
+  return names;
+}

@@ -1,0 +1,202 @@
+import {
+  addChild,
+  type Children,
+  copyChildren,
+  getChild,
+  getChildIn,
+  noChildren,
+  removeChild,
+  replaceChild,
+} from "./children.ts";
+import { lookup, subtree } from "./lookup.ts";
+import { copyNode, newNode, type Node, nodeSize, type Origin } from "./node.ts";
+import { parentPath } from "./path.ts";
+import { ownerOf, type Perms } from "./perms.ts";
+
+/** Told of every change, so that counters per domain are exact at any moment. */
+export interface Ledger {
+  /** `nodes` nodes and `bytes` bytes more (or fewer) are charged to the owner `domid`. */
+  charge(domid: number, nodes: number, bytes: number): void;
+  /** `count` entries more (or fewer), other than the owner's, name `domid`. */
+  mention(domid: number, count: number): void;
+}
+
+/** Told of every node as it now is (null: gone, with all below), for the journal. */
+export type NodeRecorder = (path: string, node: Node | null) => void;
+
+/** What recovery knows of a node. */
+export interface LoadedNode {
+  readonly value: Uint8Array;
+  readonly perms: Perms;
+  readonly generation: number;
+  readonly ordinal: number;
+}
+
+/** Numbers that all versions of one store share. */
+export class Clock {
+  #epoch = 0;
+  /** Rises with every change of any node. */
+  generation = 0;
+
+  /** An epoch that nobody has. */
+  nextEpoch(): number {
+    return ++this.#epoch;
+  }
+}
+
+/**
+ * A version of the tree that can be changed. Nodes of its own epoch are changed in place, all
+ * others are copied on the way down to them, so a change costs O(depth), and a
+ * {@link snapshot} O(1). All paths are canonical; what is done has been checked before.
+ */
+export class Draft {
+  root: Node;
+  #epoch: number;
+
+  constructor(
+    root: Node,
+    readonly clock: Clock,
+    readonly ledger: Ledger,
+    readonly recorder: NodeRecorder | null = null,
+  ) {
+    this.root = root;
+    this.#epoch = clock.nextEpoch();
+  }
+
+  /** The tree as it is now; later changes to this draft do not show in it. */
+  snapshot(): Node {
+    this.#epoch = this.clock.nextEpoch();
+    return this.root;
+  }
+
+  /** Takes over the tree of a draft that was made from this one and is done with. */
+  adopt(draft: Draft): void {
+    this.root = draft.root;
+    this.#epoch = draft.#epoch;
+  }
+
+  /**
+   * Gives an existing node a value. `value` is kept: never write into it again. `found` is the
+   * node if the caller has just looked it up: if it is this draft's own, so is all above it.
+   */
+  setValue(path: string, value: Uint8Array, origin: Origin, found: Node | null = null): void {
+    const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
+    this.ledger.charge(ownerOf(node.perms), 0, value.length - node.value.length);
+    node.value = value;
+    this.#touched(path, node, origin);
+  }
+
+  /** Gives an existing node permissions; a new owner takes over the charge for it. */
+  setPerms(path: string, perms: Perms, origin: Origin): void {
+    const node = this.#own(path);
+    this.#account(path, node, -1);
+    node.perms = perms;
+    this.#account(path, node, 1);
+    this.#touched(path, node, origin);
+  }
+
+  /** Adds a node whose parent exists and does not have it yet. */
+  create(path: string, perms: Perms, origin: Origin): Node {
+    const parent = this.#ownParent(path);
+    const children = this.#ownChildren(parent);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const node = newNode(name, children.ordinalNext++, this.#epoch, perms);
+    node.generation = ++this.clock.generation;
+    node.origin = origin;
+    addChild(children, node);
+    this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
+    this.#account(path, node, 1);
+    this.recorder?.(path, node);
+    this.#touched(parentPath(path), parent, origin);
+    return node;
+  }
+
+  /** Removes a node, not the root, with all below it. */
+  remove(path: string, origin: Origin): void {
+    const parent = this.#ownParent(path);
+    const children = this.#ownChildren(parent);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const node = getChild(children, name)!;
+    for (const [below, gone] of subtree(node, path)) this.#account(below, gone, -1);
+    removeChild(children, node);
+    if (children.size === 0) parent.children = null;
+    this.ledger.charge(ownerOf(parent.perms), 0, -(name.length + 1));
+    this.recorder?.(path, null);
+    this.#touched(parentPath(path), parent, origin);
+  }
+
+  /** Replaces permissions without that counting as a change (dead domids, stale marks). */
+  amendPerms(path: string, perms: Perms): void {
+    const node = this.#own(path);
+    this.#account(path, node, -1);
+    node.perms = perms;
+    this.#account(path, node, 1);
+    this.recorder?.(path, node);
+  }
+
+  /**
+   * Puts a node where it once was, as it was; its parent is there. For recovery: the recorder
+   * is not told, and nothing counts as changed.
+   */
+  load(path: string, was: LoadedNode, origin: Origin): void {
+    const { generation, ordinal, perms, value } = was;
+    if (generation > this.clock.generation) this.clock.generation = generation;
+    if (lookup(this.root, path) === null) this.#loadNew(path, ordinal);
+    const node = this.#own(path);
+    this.#account(path, node, -1);
+    Object.assign(node, { generation, origin, perms, value });
+    this.#account(path, node, 1);
+  }
+
+  #loadNew(path: string, ordinal: number): void {
+    const parent = this.#ownParent(path);
+    const children = this.#ownChildren(parent);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const node = newNode(name, ordinal, this.#epoch, [0]);
+    children.ordinalNext = Math.max(children.ordinalNext, ordinal + 1);
+    addChild(children, node);
+    this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
+    this.#account(path, node, 1);
+  }
+
+  #touched(path: string, node: Node, origin: Origin): void {
+    node.generation = ++this.clock.generation;
+    node.origin = origin;
+    this.recorder?.(path, node);
+  }
+
+  #account(path: string, node: Node, sign: 1 | -1): void {
+    this.ledger.charge(ownerOf(node.perms), sign, sign * (nodeSize(node) + path.length));
+    for (let i = 1; i < node.perms.length; i++) {
+      this.ledger.mention(node.perms[i]! & 0xffff, sign);
+    }
+  }
+
+  /** The node at `path`, made this draft's own with everything above it. */
+  #own(path: string): Node {
+    let node = this.root;
+    if (node.epoch !== this.#epoch) node = this.root = copyNode(node, this.#epoch);
+    if (path.length === 1) return node;
+    for (let from = 1;;) {
+      const slash = path.indexOf("/", from);
+      let child = getChildIn(node.children!, path, from, slash < 0 ? path.length : slash)!;
+      if (child.epoch !== this.#epoch) {
+        child = copyNode(child, this.#epoch);
+        replaceChild(this.#ownChildren(node), child);
+      }
+      if (slash < 0) return child;
+      node = child;
+      from = slash + 1;
+    }
+  }
+
+  #ownParent(path: string): Node {
+    return this.#own(parentPath(path));
+  }
+
+  #ownChildren(node: Node): Children {
+    if (node.children === null) return node.children = noChildren(this.#epoch);
+    if (node.children.epoch === this.#epoch) return node.children;
+    return node.children = copyChildren(node.children, this.#epoch);
+  }
+}

@@ -1,0 +1,73 @@
+import { getChildIn, listChildren } from "./children.ts";
+import type { Node } from "./node.ts";
+import { childPath, ROOT_PATH } from "./path.ts";
+
+/**
+ * The result of walking down a path: the node, or how far the walk came. Reused from call to
+ * call; it holds until the next {@link walk} into it.
+ */
+export interface Walk {
+  /** The node at the path, or null. */
+  node: Node | null;
+  /** The node's parent, or, without a node, its nearest existing ancestor. */
+  above: Node;
+  /** Length of the path of `above` within the path walked (0 for the root). */
+  aboveLength: number;
+}
+
+/** A walk to be filled in. */
+export function emptyWalk(root: Node): Walk {
+  return { node: null, above: root, aboveLength: 0 };
+}
+
+/** Follows an absolute canonical path from `root`. */
+export function walk(root: Node, path: string, into: Walk): Walk {
+  into.above = root;
+  into.aboveLength = 0;
+  into.node = root;
+  if (path.length === 1) return into;
+  let node = root;
+  let from = 1;
+  for (;;) {
+    const slash = path.indexOf("/", from);
+    const to = slash < 0 ? path.length : slash;
+    const child = node.children === null ? null : getChildIn(node.children, path, from, to);
+    into.above = node;
+    into.aboveLength = from - 1;
+    if (child === null || slash < 0) {
+      into.node = child;
+      return into;
+    }
+    node = child;
+    from = to + 1;
+  }
+}
+
+/** The node at an absolute canonical path, or null. */
+export function lookup(root: Node, path: string): Node | null {
+  if (path.length === 1) return root;
+  let node = root;
+  for (let from = 1;;) {
+    const slash = path.indexOf("/", from);
+    const to = slash < 0 ? path.length : slash;
+    const child = node.children === null ? null : getChildIn(node.children, path, from, to);
+    if (child === null || slash < 0) return child;
+    node = child;
+    from = slash + 1;
+  }
+}
+
+/**
+ * Every node at and below `path`, parents first, siblings in creation order. Iterative, since
+ * a path can be over a thousand names deep (XSA-418).
+ */
+export function* subtree(node: Node, path = ROOT_PATH): Generator<[path: string, node: Node]> {
+  const pending: [string, Node][] = [[path, node]];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    yield next;
+    const below = listChildren(next[1].children);
+    for (let i = below.length - 1; i >= 0; i--) {
+      pending.push([childPath(next[0], below[i]!.name), below[i]!]);
+    }
+  }
+}

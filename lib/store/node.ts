@@ -1,0 +1,85 @@
+import type { Children } from "./children.ts";
+import type { Perms } from "./perms.ts";
+
+/** Who last changed a node, for explanations of conflicts. */
+export interface Origin {
+  readonly label: string;
+}
+
+/**
+ * One node. It may be changed in place only by the {@link Draft} whose epoch it carries; every
+ * other holder of a root sees it as immutable. That is how snapshots cost nothing.
+ */
+export interface Node {
+  readonly name: string;
+  /** Of the name; see {@link hashName}. */
+  readonly hash: number;
+  /** Position among its siblings: creation order. */
+  readonly ordinal: number;
+  epoch: number;
+  value: Uint8Array;
+  perms: Perms;
+  children: Children | null;
+  /** The store's generation when value, permissions or child list last changed. */
+  generation: number;
+  origin: Origin;
+}
+
+/** The value of nodes that were never given one. */
+export const NO_VALUE: Uint8Array = new Uint8Array(0);
+
+const FNV_START = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** FNV-1a over the characters of a name. */
+export function hashName(name: string): number {
+  return hashRange(name, 0, name.length);
+}
+
+/** The hash of the name that stands in `path` from `from` to `to` (exclusive). */
+export function hashRange(path: string, from: number, to: number): number {
+  let hash = FNV_START;
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ path.charCodeAt(i), FNV_PRIME);
+  // FNV's low bits mix badly; the tree uses five at a time, lowest first.
+  return hash ^ hash >>> 15;
+}
+
+const NOBODY: Origin = { label: "nobody" };
+
+/** A node that has nothing yet. */
+export function newNode(name: string, ordinal: number, epoch: number, perms: Perms): Node {
+  return {
+    name,
+    hash: hashName(name),
+    ordinal,
+    epoch,
+    value: NO_VALUE,
+    perms,
+    children: null,
+    generation: 0,
+    origin: NOBODY,
+  };
+}
+
+/** A copy that belongs to `epoch`. */
+export function copyNode(node: Node, epoch: number): Node {
+  return {
+    name: node.name,
+    hash: node.hash,
+    ordinal: node.ordinal,
+    epoch,
+    value: node.value,
+    perms: node.perms,
+    children: node.children,
+    generation: node.generation,
+    origin: node.origin,
+  };
+}
+
+/**
+ * Bytes that count against the node-size quota: a fixed 16, 8 for each permission entry, the
+ * value, and the children's names with their NULs (C xenstored's record size).
+ */
+export function nodeSize(node: Node): number {
+  return 16 + 8 * node.perms.length + node.value.length + (node.children?.bytes ?? 0);
+}

@@ -1,0 +1,47 @@
+/** Where a transport stands that outlives the process: a ring's indices are in the guest's page. */
+export interface RingPosition {
+  /** Our index in the request ring, with what is not settled yet. */
+  readonly requestsTaken: number;
+  /** The index in the response ring behind the last byte that was written. */
+  readonly responsesWritten: number;
+  /** The guest broke the protocol and is not listened to. */
+  readonly ignored: boolean;
+}
+
+/**
+ * A stream of bytes to and from one client, nonblocking both ways. Reading and writing never
+ * wait; whoever owns the transport learns by other means (epoll, an event channel) when to try
+ * again.
+ */
+export interface Transport {
+  /** For a ring. */
+  readonly position?: RingPosition;
+  /**
+   * Reads what is there into `into[at, end)`. Returns the number of bytes, 0 when there is nothing
+   * now, negative when the client has closed or broken its end: nothing will ever come again.
+   * Less than was asked for means that all was taken and news of more will be announced.
+   */
+  read(into: Uint8Array<ArrayBuffer>, at: number, end: number): number;
+  /**
+   * Writes as much of `from[at, end)` as fits. Returns the number of bytes, 0 when nothing fits
+   * now, negative when nobody will ever read it.
+   */
+  write(from: Uint8Array<ArrayBuffer>, at: number, end: number): number;
+  /**
+   * Lets go of what has been read: only now does the client learn that it was taken. To be called
+   * when the turn that read it is committed. A stream that can't wait has let go at once.
+   */
+  settle(): void;
+  /**
+   * What the owner waits for. A level-triggered transport asks its poller for just that; others,
+   * which announce each change once, have nothing to do.
+   */
+  want(input: boolean, output: boolean): void;
+  /**
+   * The client sent a message longer than allowed: no framing is left in what follows. A socket
+   * is hung up by its owner; a ring tells the guest in its error word and is then ignored.
+   */
+  rejectOversize(): void;
+  /** Lets go of everything. Not to be used afterwards. */
+  close(): void;
+}

@@ -1,0 +1,114 @@
+/**
+ * Compiles `xs` into one executable file.
+ *
+ *     deno task compile [--denort=auto|own|stand-in] [-o build/xs]
+ *
+ * `own` takes Deno's denort, which Deno downloads; `stand-in` the one of denort/denort.ts; `auto`
+ * the first where it can be had, else the second.
+ */
+import { makeStandIn } from "./denort/denort.ts";
+
+const ROOT = new URL("../", import.meta.url).pathname;
+/** How long dl.deno.land may take to answer, in ms. */
+const PROBE_LIMIT_MS = 5_000;
+
+type Base = "auto" | "own" | "stand-in";
+
+interface Options {
+  readonly base: Base;
+  readonly out: string;
+}
+
+function parse(args: readonly string[]): Options {
+  let base: Base = "auto";
+  let out = `${ROOT}build/xs`;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (arg === "-o" && args[i + 1] !== undefined) out = args[++i] ?? out;
+    else if (arg === "--denort=auto") base = "auto";
+    else if (arg === "--denort=own") base = "own";
+    else if (arg === "--denort=stand-in") base = "stand-in";
+    else throw new Error(`unknown option ${arg}: use --denort=auto|own|stand-in, -o PATH`);
+  }
+  return { base, out };
+}
+
+/** Why Deno's own denort can't be downloaded; undefined where it can. */
+async function denortUnreachable(): Promise<string | undefined> {
+  const url = `https://dl.deno.land/release/v${Deno.version.deno}/denort-${Deno.build.target}.zip`;
+  try {
+    const answer = await fetch(url, {
+      method: "HEAD",
+      signal: AbortSignal.timeout(PROBE_LIMIT_MS),
+    });
+    await answer.body?.cancel();
+    return answer.ok ? undefined : `dl.deno.land answers ${answer.status}`;
+  } catch {
+    return "dl.deno.land cannot be reached";
+  }
+}
+
+/** The commit that the checkout is at, with a plus when files differ from it. */
+async function commit(): Promise<string | undefined> {
+  try {
+    const { success, stdout } = await new Deno.Command("git", {
+      args: ["describe", "--always", "--dirty=+", "--abbrev=10", "--match="],
+      cwd: ROOT,
+      stderr: "null",
+    }).output();
+    return success ? new TextDecoder().decode(stdout).trim() : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Writes the module that is compiled: it tells the program its commit, then runs it. */
+async function writeEntry(): Promise<string> {
+  await Deno.mkdir(`${ROOT}build`, { recursive: true });
+  const entry = `${ROOT}build/xs.ts`;
+  const value = JSON.stringify(await commit() ?? "");
+  await Deno.writeTextFile(
+    `${ROOT}build/commit.ts`,
+    `Reflect.set(globalThis, "xsCommit", ${value});\n`,
+  );
+  await Deno.writeTextFile(entry, `import "./commit.ts";\nimport "../cmd/main.ts";\n`);
+  return entry;
+}
+
+/** What `deno compile` is to build on: undefined for Deno's own denort. */
+async function chooseBase(wanted: Base): Promise<string | undefined> {
+  if (wanted === "own" || Deno.env.has("DENORT_BIN")) return undefined;
+  if (wanted === "auto") {
+    const why = await denortUnreachable();
+    if (why === undefined) return undefined;
+    console.error(`compile: ${why}; building on the stand-in for denort (docs/binary.md)`);
+  }
+  await Deno.mkdir(`${ROOT}build`, { recursive: true });
+  const standIn = `${ROOT}build/denort`;
+  makeStandIn(standIn);
+  return standIn;
+}
+
+async function main(): Promise<number> {
+  const { base, out } = parse(Deno.args);
+  const denort = await chooseBase(base);
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "compile",
+      "--quiet",
+      "--bundle",
+      "--minify",
+      "--allow-all",
+      "-o",
+      out,
+      await writeEntry(),
+    ],
+    cwd: ROOT,
+    ...(denort === undefined ? {} : { env: { DENORT_BIN: denort } }),
+  }).spawn().status;
+  if (code === 0) console.error(`compile: ${out}`);
+  return code;
+}
+
+Deno.exit(await main());

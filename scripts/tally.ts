@@ -1,0 +1,47 @@
+/** How many tests passed, failed and were skipped. */
+export interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+export function add(a: Tally, b: Tally): Tally {
+  return {
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    skipped: a.skipped + b.skipped,
+  };
+}
+
+/** What a check without tests of its own counts as: one test. */
+export function single(success: boolean): Tally {
+  return { passed: success ? 1 : 0, failed: success ? 0 : 1, skipped: 0 };
+}
+
+/**
+ * Reads the closing line of `deno test`, such as `ok | 3 passed (4 steps) | 0 failed | 1 ignored`,
+ * or of the emulated Xen host, such as `xen host with xs: 212 passed, 0 failed, 0 skipped, 231 s`.
+ * A run that went wrong without saying so, or that ran nothing, counts as one failure.
+ */
+export function tallyOf(output: string, success: boolean): Tally {
+  const host = /^xen host with \w+: (\d+) passed, (\d+) failed, (\d+) skipped/m.exec(output);
+  if (host !== null) return heard(host.slice(1), success);
+  const line = /^(?:ok|FAILED) \| (\d+) passed[^|]*\| (\d+) failed(?:[^|]*\| (\d+) ignored)?/gm;
+  const last = [...output.matchAll(line)].at(-1);
+  if (last === undefined) return single(false);
+  return heard(last.slice(1), success);
+}
+
+function heard(figures: readonly (string | undefined)[], success: boolean): Tally {
+  const [passed, failed, skipped] = figures.map((digits) => Number(digits ?? 0));
+  const tally = { passed: passed ?? 0, failed: failed ?? 0, skipped: skipped ?? 0 };
+  const silent = tally.failed === 0 && (!success || tally.passed + tally.skipped === 0);
+  return silent ? add(tally, single(false)) : tally;
+}
+
+/** The closing line; in CI a skip is a failure, as everything is there to be had. */
+export function closing(tally: Tally, ci: boolean): { line: string; success: boolean } {
+  const failed = tally.failed + (ci ? tally.skipped : 0);
+  const skipped = ci || tally.skipped === 0 ? "" : `, ${tally.skipped} skipped`;
+  return { line: `${tally.passed} passed, ${failed} failed${skipped}`, success: failed === 0 };
+}

@@ -1,0 +1,23 @@
+import { assertEquals } from "@std/assert";
+import { closing, tallyOf } from "./tally.ts";
+
+Deno.test("the closing line of deno test is read", () => {
+  const rows: readonly (readonly [string, boolean, number, number, number])[] = [
+    ["ok | 3 passed | 0 failed (610ms)", true, 3, 0, 0],
+    ["ok | 3 passed (4 steps) | 0 failed | 2 ignored (1s)", true, 3, 0, 2],
+    ["FAILED | 1 passed | 2 failed (2 steps) | 1 ignored (1 step) (1s)", false, 1, 2, 1],
+    ["ok | 9 passed | 0 failed (1ms)\nnoise\nok | 3 passed | 0 failed (2ms)\n", true, 3, 0, 0],
+    ["ok | 3 passed | 0 failed (610ms)", false, 3, 1, 0],
+    ["ok | 0 passed | 0 failed (0ms)", true, 0, 1, 0],
+    ["error: Module not found", false, 0, 1, 0],
+  ];
+  for (const [output, success, passed, failed, skipped] of rows) {
+    assertEquals(tallyOf(output, success), { passed, failed, skipped }, output);
+  }
+});
+
+Deno.test("in CI a skipped test is a failed one", () => {
+  const tally = { passed: 4, failed: 0, skipped: 1 };
+  assertEquals(closing(tally, false), { line: "4 passed, 0 failed, 1 skipped", success: true });
+  assertEquals(closing(tally, true), { line: "4 passed, 1 failed", success: false });
+});

@@ -1,0 +1,46 @@
+import { assertEquals } from "@std/assert";
+import { escapeValue, unescapeValue } from "../../lib/client/escape.ts";
+
+const shown: [value: string, text: string][] = [
+  ["", ""],
+  ["plain ~ text", "plain ~ text"],
+  ["\\", "\\\\"],
+  ["\t\n\r", "\\t\\n\\r"],
+  ["\0\x01\x07", "\\000\\001\\007"],
+  ["\b\v\f\x0e\x1f", "\\x08\\x0b\\x0c\\x0e\\x1f"],
+  ["\x7f\x80\xff", "\\x7f\\x80\\xff"],
+  ['"quoted"', '"quoted"'],
+  ["\x001", "\\0001"],
+];
+
+Deno.test("values are shown as the stock tools show them", () => {
+  for (const [value, text] of shown) assertEquals(escapeValue(value), text);
+});
+
+const read: [text: string, value: string][] = [
+  ["plain", "plain"],
+  ["\\t\\n\\r\\\\", "\t\n\r\\"],
+  ["\\101\\1018\\18\\7", "AA8\x018\x07"],
+  ["\\400\\777", "\0\xff"],
+  ["\\x41\\x414\\x4g\\xFf", "AA4\x04g\xff"],
+  ["\\x", "x"],
+  ["\\xg", "xg"],
+  ["\\x 1\\x\t\n12", "\x01\x12"],
+  ["\\x+1\\x-1\\x+g", "\x01\xffx+g"],
+  ["\\x0x1\\x0", "\x001\0"],
+  ['\\q\\"\\8', 'q"8'],
+  ["end\\", "end\0"],
+];
+
+Deno.test("escapes are read as xenstore-write reads them", () => {
+  for (const [text, value] of read) assertEquals(unescapeValue(text), value, text);
+});
+
+Deno.test("what is shown reads back as it was, for every pair of bytes", () => {
+  for (let first = 0; first < 256; first++) {
+    for (let second = 0; second < 256; second++) {
+      const value = String.fromCharCode(first, second);
+      assertEquals(unescapeValue(escapeValue(value)), value);
+    }
+  }
+});

@@ -1,0 +1,349 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { reorderGlobals, runApp } from "../../cmd/app.ts";
+import { Client } from "../../lib/client/client.ts";
+import { EmbeddedServer } from "../../lib/server/embedded.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+import { fakeShell, type FakeShellOptions } from "./fake_shell.ts";
+
+interface Outcome {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `xs` in this process. */
+async function xs(args: readonly string[], options: FakeShellOptions = {}): Promise<Outcome> {
+  const shell = fakeShell(args, options);
+  const status = await runApp(shell);
+  return { status, ...shell.printed };
+}
+
+interface Case {
+  readonly args: readonly string[];
+  readonly stdin?: string;
+  readonly status?: number;
+  readonly out?: string;
+  /** All of stderr, without its final line break. */
+  readonly err?: string;
+}
+
+/** Runs the cases in order on one new server. */
+function testCases(name: string, cases: readonly Case[]): void {
+  Deno.test(name, async () => {
+    await using server = await EmbeddedServer.start();
+    const env = { XENSTORED_PATH: server.socketPath };
+    for (const { args, stdin, status, out, err } of cases) {
+      const files = { "/etc/value": toBytes("from\xfffile") };
+      const got = await xs(args, { env, files, stdin: toBytes(stdin ?? "") });
+      const expected = { status: status ?? 0, out: out ?? "", err: err ? `${err}\n` : "" };
+      assertEquals(got, expected, JSON.stringify(args));
+    }
+  });
+}
+
+testCases("read, write, list, exists, rm, mkdir, ls, chmod", [
+  { args: ["write", "/a/b", "1", "/a/c", "\\x41\\n"] },
+  { args: ["read", "/a/b"], out: "1\n" },
+  { args: ["read", "-p", "/a/b", "/a/c"], out: "/a/b: 1\n/a/c: A\\n\n" },
+  { args: ["read", "--raw", "/a/c"], out: "A\n" },
+  { args: ["read", "-R", "-s", "/a/b"], out: "1" },
+  { args: ["write", "--raw", "/a/c", "\\x41"] },
+  { args: ["read", "/a/c"], out: "\\\\x41\n" },
+  { args: ["write", "/a/d", "--from", "-"], stdin: "\0\xff\\n" },
+  { args: ["read", "-R", "/a/d"], out: "\0\xff\\n" },
+  { args: ["write", "--from", "/etc/value", "/a/d"] },
+  { args: ["read", "-R", "/a/d"], out: "from\xfffile" },
+  { args: ["write", "/a/e", "--", "-1"] },
+  { args: ["read", "/a/e"], out: "-1\n" },
+  { args: ["list", "/a"], out: "b\nc\nd\ne\n" },
+  { args: ["list", "-p", "/a"], out: "/a/b\n/a/c\n/a/d\n/a/e\n" },
+  { args: ["rm", "/a/d", "/a/e"] },
+  { args: ["exists", "/a/b"] },
+  { args: ["exists", "/a/b", "/a/d"], status: 1 },
+  { args: ["mkdir", "/m/n", "/m/o"] },
+  { args: ["chmod", "-r", "/m", "n0", "r5"] },
+  {
+    args: ["ls", "-fp", "/m"],
+    out: '/m/n = ""   (n0,r5)\n/m/o = ""   (n0,r5)\n',
+  },
+  { args: ["rm", "-t", "/m/n"] },
+  { args: ["rm", "-t", "/m/o"] },
+  { args: ["exists", "/m"], status: 1 },
+  { args: ["watch", "-n1", "/a"], out: "/a\n" },
+  { args: ["watch", "-n", "2", "/a", "@releaseDomain"], out: "/a\n@releaseDomain\n" },
+  { args: ["getpath", "5"], out: "/local/domain/5\n" },
+  { args: ["introduced", "5"], status: 1 },
+  { args: ["control", "print", "hello"], out: "OK\n" },
+]);
+
+testCases("with --json, one object a line", [
+  { args: ["--json", "write", "/a", "x"], out: '{"path":"/a","written":true}\n' },
+  { args: ["write", "--json", "/b", "\\xff\\x00"], out: '{"path":"/b","written":true}\n' },
+  { args: ["write", "/c", "\xc3\xa9"] },
+  {
+    args: ["read", "/a", "/b", "/c", "--json"],
+    out: '{"path":"/a","value":"x"}\n{"path":"/b","value":{"base64":"/wA="}}\n' +
+      '{"path":"/c","value":"\xc3\xa9"}\n',
+  },
+  { args: ["--json", "list", "/tool"], out: '{"path":"/tool/xenstored","name":"xenstored"}\n' },
+  {
+    args: ["--json", "ls", "-p", "/tool"],
+    out: '{"path":"/tool/xenstored","value":"","perms":["n0"]}\n',
+  },
+  { args: ["--json", "ls", "/tool"], out: '{"path":"/tool/xenstored","value":""}\n' },
+  {
+    args: ["exists", "--json", "/a", "/z"],
+    status: 1,
+    out: '{"path":"/a","exists":true}\n{"path":"/z","exists":false}\n',
+  },
+  { args: ["mkdir", "--json", "/m"], out: '{"path":"/m","created":true}\n' },
+  { args: ["chmod", "--json", "/m", "r0"], out: '{"path":"/m","perms":["r0"]}\n' },
+  { args: ["rm", "--json", "/m"], out: '{"path":"/m","removed":true}\n' },
+  { args: ["watch", "--json", "-n", "1", "/a"], out: '{"path":"/a","watch":"/a"}\n' },
+  { args: ["wait", "--json", "/a"], out: '{"expression":"/a","result":true}\n' },
+  {
+    args: ["wait", "--json", "--timeout", "0", "/z"],
+    status: 1,
+    out: '{"expression":"/z","result":false}\n',
+  },
+  { args: ["getpath", "--json", "5"], out: '{"domid":5,"path":"/local/domain/5"}\n' },
+  { args: ["introduced", "--json", "5"], status: 1, out: '{"domid":5,"introduced":false}\n' },
+  { args: ["control", "--json", "print", "x"], out: '{"command":"print","reply":"OK"}\n' },
+  {
+    args: ["tx", "--json"],
+    stdin: "read /a\nlist /tool\nexists /z",
+    out: '{"path":"/a","value":"x"}\n{"path":"/tool","names":["xenstored"]}\n' +
+      '{"path":"/z","exists":false}\n',
+  },
+  {
+    args: ["--json", "read", "/z"],
+    status: 1,
+    err: '{"code":"ENOENT","path":"/z","message":"read /z: no such node (ENOENT)"}',
+  },
+  {
+    args: ["--json", "read"],
+    status: 2,
+    err: '{"code":"USAGE","path":null,"message":"Expected at least 1 argument(s) for path but ' +
+      'found none; see: xs read --help"}',
+  },
+]);
+
+const PATH_RULE = "a path has only A-Z a-z 0-9 - / _ @, no doubled slash and none at its end";
+
+testCases("a mistake is one line: what, where, what would be right", [
+  { args: ["read", "/z"], status: 1, err: "xs: read /z: no such node (ENOENT)" },
+  { args: ["read", "/a.b"], status: 1, err: `xs: read /a.b: ${PATH_RULE} (EINVAL)` },
+  { args: ["list", "/a/"], status: 1, err: `xs: directory /a/: ${PATH_RULE} (EINVAL)` },
+  { args: ["rm", "//a"], status: 1, err: `xs: rm //a: ${PATH_RULE} (EINVAL)` },
+  { args: ["exists", "/a b"], status: 1, err: `xs: read /a b: ${PATH_RULE} (EINVAL)` },
+  { args: ["ls", "/z"], status: 1, err: "xs: directory /z: no such node (ENOENT)" },
+  { args: ["chmod", "/z", "n0"], status: 1, err: "xs: set_perms /z: no such node (ENOENT)" },
+  {
+    args: ["chmod", "/z", "x0"],
+    status: 2,
+    err: "xs: 'x0' is not a permission: one of n, r, w, b and a domid, as in r5",
+  },
+  {
+    args: ["chmod", "/z"],
+    status: 2,
+    err: "xs: chmod needs permissions for '/z', such as n0 r5: the owner's first",
+  },
+  {
+    args: ["write", "/a"],
+    status: 2,
+    err: "xs: write needs a value for '/a'; values come behind their paths, or --from FILE",
+  },
+  {
+    args: ["write", "--from", "-", "/a", "1"],
+    status: 2,
+    err: "xs: write --from takes one path and no value",
+  },
+  {
+    args: ["write", "--from", "/gone", "/a"],
+    status: 1,
+    err: "xs: cannot read /gone: No such file",
+  },
+  {
+    args: ["control", "bogus"],
+    status: 1,
+    err: "xs: control bogus: not a command of this daemon, or not its arguments; " +
+      "`xs control help` lists what there is (EINVAL)",
+  },
+  {
+    args: ["raed", "/a"],
+    status: 2,
+    err: "xs: No command registered for `raed`, did you mean `read`?; see: xs --help",
+  },
+  {
+    args: ["read", "--bogus", "/a"],
+    status: 2,
+    err: "xs: No flag registered for --bogus; see: xs read --help",
+  },
+  {
+    args: ["watch", "-n", "x", "/a"],
+    status: 2,
+    err: "xs: Failed to parse \"x\" for number: 'x' is not a whole number from 0 up; " +
+      "see: xs watch --help",
+  },
+  {
+    args: ["wait", "/a", "="],
+    status: 2,
+    err: "xs: wait: a value is missing at column 5 of: /a =",
+  },
+  {
+    args: ["wait", "--timeout", "0.01", "/z"],
+    status: 1,
+    err: "xs: wait: not so within 0.01 s: /z",
+  },
+  {
+    args: ["tx"],
+    stdin: "mkdir /a\nfrob",
+    status: 2,
+    err: "xs: tx: line 2: 'frob' is not an operation " +
+      "(read, list, exists, mkdir, rm, write, chmod, check) at column 1",
+  },
+  {
+    args: ["getpath", "99999"],
+    status: 2,
+    err: "xs: Failed to parse \"99999\" for domid: '99999' is not a domid: a number up to 65535; " +
+      "see: xs getpath --help",
+  },
+]);
+
+testCases("tx does all or nothing", [
+  {
+    args: ["tx"],
+    stdin: 'write /a "x y"\nread /a\nlist /\nexists /b',
+    out: "x y\ntool\na\nfalse\n",
+  },
+  {
+    args: ["tx"],
+    stdin: "write /b 1\ncheck /a = other",
+    status: 1,
+    err: "xs: tx: not so: /a = other",
+  },
+  {
+    args: ["tx"],
+    stdin: "write /b 1\nread /z",
+    status: 1,
+    err: "xs: read /z: no such node (ENOENT)",
+  },
+  { args: ["exists", "/b"], status: 1 },
+  { args: ["tx"], stdin: "check /a = 'x y' and not /b\nwrite /b 1\nchmod /b r0\nrm /a\nmkdir /c" },
+  {
+    args: ["ls", "-fp"],
+    out: /* spaces as ls prints them */ '/tool = ""   (n0)\n' +
+      '/tool/xenstored = ""   (n0)\n/b = "1"   (r0)\n/c = ""   (n0)\n',
+  },
+  { args: ["tx"], stdin: "" },
+]);
+
+Deno.test("without a daemon: one line that says what to do", async () => {
+  const { status, out, err } = await xs(["--socket", "/nonexistent/socket", "read", "/a"]);
+  assertEquals([status, out], [1, ""]);
+  assertMatch(err, /^xs: connect \/nonexistent\/socket: .*`xs serve`.*--socket.*\(ENOENT\)\n$/);
+});
+
+Deno.test("a mistake in the command line is told before the daemon is missed", async () => {
+  const env = { XENSTORED_PATH: "/nonexistent/socket" };
+  for (const args of [["write", "/a"], ["chmod", "/a", "x"], ["wait", "/a and"]]) {
+    assertEquals((await xs(args, { env })).status, 2, args.join(" "));
+  }
+});
+
+Deno.test("--socket and --json go behind the command's name", () => {
+  const cases: [string[], string[]][] = [
+    [[], []],
+    [["read", "/a"], ["read", "/a"]],
+    [["--json", "read", "/a"], ["read", "--json", "/a"]],
+    [["--socket", "/s", "--json", "read"], ["read", "--socket", "/s", "--json"]],
+    [["--socket=/s", "read"], ["read", "--socket=/s"]],
+    [["--json"], []],
+    [["--help"], ["--help"]],
+    [["read", "--json"], ["read", "--json"]],
+  ];
+  for (const [given, expected] of cases) assertEquals(reorderGlobals(given), expected);
+});
+
+Deno.test("every command has help, and so has xs", async () => {
+  const { out, status } = await xs(["--help"]);
+  assertEquals(status, 0);
+  const commands = [...out.split("COMMANDS\n")[1]!.matchAll(/^ {2}(\w+) /gm)].map((match) =>
+    match[1]!
+  );
+  assert(commands.length >= 16, commands.join());
+  for (const command of commands) {
+    const help = await xs([command, "--help"]);
+    assertEquals([help.status, help.err], [0, ""], command);
+    assertStringIncludes(help.out, `xs ${command}`);
+  }
+  assertEquals(await xs([]), { status: 0, out, err: "" });
+});
+
+Deno.test("--version prints the project's", async () => {
+  const { version } = JSON.parse(
+    await Deno.readTextFile(new URL("../../deno.json", import.meta.url)),
+  );
+  assertEquals(await xs(["--version"]), { status: 0, out: `${version}\n`, err: "" });
+});
+
+Deno.test("wait wakes up when the condition comes to hold, by whatever path", async () => {
+  await using server = await EmbeddedServer.start();
+  await using client = await Client.connect({ socket: server.socketPath });
+  const env = { XENSTORED_PATH: server.socketPath };
+  const changes: [expression: string, change: () => Promise<void>][] = [
+    ["/a", () => client.write("/a", "")],
+    ["/a = 4", () => client.write("/a", "4")],
+    ["/a != 4 and exists /a", () => client.write("/a", "5")],
+    ["/deep/er", () => client.write("/deep/er/still", "")],
+    ["not /deep/er", () => client.rm("/deep")],
+    ["/x or /y", () => client.write("/y", "")],
+    ["/t/one = 1 and /t/two = 2", () =>
+      client.transaction(async (tx) => {
+        await tx.write("/t/one", "1");
+        await tx.write("/t/two", "2");
+      })],
+  ];
+  for (const [expression, change] of changes) {
+    let done = false;
+    const waiting = xs(["wait", "--timeout", "10", expression], { env }).finally(() => done = true);
+    await client.write("/unrelated", "");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assertEquals(done, false, `${expression} holds too early`);
+    await change();
+    assertEquals(await waiting, { status: 0, out: "", err: "" }, expression);
+  }
+});
+
+Deno.test("wait ends when the daemon does", async () => {
+  const server = await EmbeddedServer.start();
+  const waiting = xs(["wait", "/a"], { env: { XENSTORED_PATH: server.socketPath } });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await server.stop();
+  const { status, err } = await waiting;
+  assertEquals(status, 1);
+  assertStringIncludes(err, "ECONNRESET");
+});
+
+Deno.test("what may come next is proposed", async () => {
+  await using server = await EmbeddedServer.start();
+  await using client = await Client.connect({ socket: server.socketPath });
+  await client.write("/dir/one", "");
+  await client.write("/dir/other", "");
+  const propose = async (...words: string[]): Promise<string[]> => {
+    const env = { XENSTORED_PATH: server.socketPath };
+    const { out, status } = await xs(["__complete", ...words], { env });
+    assertEquals(status, 0);
+    return out.split("\n").slice(0, -1).map((line) => line.split("\t")[0]!);
+  };
+  assertEquals(await propose("wr"), ["write"]);
+  assertEquals(await propose("--json", "wr"), ["write"]);
+  assertEquals(await propose("completions", ""), ["bash", "zsh", "fish"]);
+  assertEquals(await propose("ls", "--f"), ["--flat"]);
+  assertEquals((await propose("read", "--")).includes("--socket-only"), false);
+  assertEquals(await propose("read", "/di"), ["/dir"]);
+  assertEquals(await propose("rm", "/dir/o"), ["/dir/one", "/dir/other"]);
+  assertEquals(await propose("read", "/gone/"), []);
+  assertEquals(await propose("--socket", "/nonexistent", "read", "/di"), []);
+  assertEquals(await propose("read", "--socket", server.socketPath, "/di"), ["/dir"]);
+});

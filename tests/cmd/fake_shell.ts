@@ -1,0 +1,42 @@
+import type { Surroundings } from "../../lib/client/socket_path.ts";
+import type { Shell } from "../../cmd/shell.ts";
+
+export interface FakeShell extends Shell {
+  /** What was printed, one character a byte. */
+  readonly printed: { out: string; err: string };
+}
+
+export interface FakeShellOptions {
+  readonly program?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly exists?: (path: string) => boolean;
+  readonly columns?: number;
+  readonly stdin?: Uint8Array;
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+}
+
+/** A process for a command to run in: its environment is only what the test says. */
+export function fakeShell(args: readonly string[], options: FakeShellOptions = {}): FakeShell {
+  const printed = { out: "", err: "" };
+  const around: Surroundings = {
+    env: (name) => options.env?.[name],
+    exists: options.exists ?? (() => false),
+    owner: () => null,
+    uid: () => 0,
+  };
+  return {
+    program: options.program ?? "xs",
+    args,
+    stdout: { write: (text) => void (printed.out += text) },
+    stderr: { write: (text) => void (printed.err += text) },
+    stdin: () => Promise.resolve(options.stdin ?? new Uint8Array()),
+    readFile: (path) => {
+      const bytes = options.files?.[path];
+      if (bytes !== undefined) return Promise.resolve(bytes);
+      return Promise.reject(new Deno.errors.NotFound("No such file"));
+    },
+    columns: () => options.columns ?? null,
+    around,
+    printed,
+  };
+}

@@ -1,0 +1,117 @@
+import { each, guest, type Scenario, scenario } from "../table.ts";
+
+/** Reference sections 6.6 and 7: CONTROL, features, quotas. */
+export const control: readonly Scenario[] = [
+  scenario("CONTROL: help names every command", [
+    ["s", "CONTROL", "help.", /^check *\n/],
+    ["s", "CONTROL", "help.", /\nquota +\[set <name> <val>\|<domid>\|max \[-r\]\]\n/],
+    ["s", "CONTROL", "help.", /\nhelp *\n?\.$/],
+  ]),
+  scenario("CONTROL: unknown commands and wrong arguments", [
+    ...each("s", "CONTROL", ["", "help", "nonsense.", "check.x.", "help.x.", "print."], "EINVAL"),
+    ...each("s", "CONTROL", ["log.maybe.", "log.+nope.", "quota.set.nodes.", "."], "EINVAL"),
+  ]),
+  scenario("CONTROL: check finds a sound store", [
+    ["s", "WRITE", "/a/b.v", "OK"],
+    ["s", "CONTROL", "check.", "OK"],
+    ["s", "READ", "/a/b.", "v"],
+  ]),
+  scenario("CONTROL: live-update says that it is not built (C: updates itself)", [
+    ["s", "CONTROL", "live-update.-s.", "live-update is not built into this version of xs yet."],
+  ]),
+  scenario("CONTROL: print", [["s", "CONTROL", "print.hello.", "OK"]]),
+  scenario("CONTROL: quota lists nine settings", [
+    ["s", "CONTROL", "quota.", /^Quota settings:\n(?:[a-z-]+ *: +[0-9]+ [A-Z][^\n]*\n){9}\.$/],
+    ["s", "CONTROL", "quota.", /\nnodes {12}: {5}1000 Nodes per domain\n/],
+    ["s", "CONTROL", "quota-soft.", /^Quota settings:\nmemory {11}: {2}2097152 Total Xenstore/],
+  ]),
+  scenario("CONTROL: quota set changes what later domains get", [
+    ...guest(1),
+    ["s", "CONTROL", "quota.set.nodes.33.", "OK"],
+    ["s", "CONTROL", "quota.set.nope.33.", "EINVAL"],
+    ["s", "CONTROL", "quota.set.nodes.0.", "EINVAL"],
+    ["s", "CONTROL", "quota.", /\nnodes {12}: {7}33 Nodes per domain\n/],
+    ["s", "GET_QUOTA", "1.nodes.", "1000."],
+    ...guest(2),
+    ["s", "GET_QUOTA", "2.nodes.", "33."],
+  ]),
+  scenario("CONTROL: quota of a domain shows what it uses and its highest", [
+    ...guest(1),
+    ["g1", "MKDIR", "data/a.", "OK"],
+    ["g1", "RM", "data/a.", "OK"],
+    ["s", "CONTROL", "quota.1.", /^Domain 1:\nnodes {12}: {8}1 \(max {8}2\)?/],
+    ["s", "CONTROL", "quota.99.", "ENOENT"],
+  ]),
+  scenario("CONTROL: quota max", [
+    ...guest(1),
+    ["g1", "MKDIR", "data/a.", "OK"],
+    ["s", "CONTROL", "quota.max.", /^Max. seen accounting values:\nnodes {12}: {8}2\n/],
+    ["g1", "RM", "data/a.", "OK"],
+    ["s", "CONTROL", "quota.max.-r.", /^Max. seen accounting values:\nnodes {12}: {8}1\n/],
+  ]),
+  scenario("GET_QUOTA lists the names in C's order", [
+    [
+      "s",
+      "GET_QUOTA",
+      "",
+      "nodes watches outstanding memory soft-memory transactions transaction-nodes " +
+      "node-permissions path-max node-size.",
+    ],
+    ["s", "GET_QUOTA", ".", "EINVAL"],
+    ["s", "GET_QUOTA", "1.nodes.x.", "EINVAL"],
+    ["s", "GET_QUOTA", "x.nodes.", "EINVAL"],
+  ]),
+  scenario("GET_QUOTA knows the defaults, and two other spellings (C: one each)", [
+    ["s", "GET_QUOTA", "watches.", "128."],
+    ["s", "GET_QUOTA", "outstanding.", "20."],
+    ["s", "GET_QUOTA", "memory.", "2621440."],
+    ["s", "GET_QUOTA", "transactions.", "10."],
+    ["s", "GET_QUOTA", "transaction-nodes.", "1024."],
+    ["s", "GET_QUOTA", "node-permissions.", "5."],
+    ["s", "GET_QUOTA", "permissions.", "5."],
+    ["s", "GET_QUOTA", "path-max.", "2048."],
+    ["s", "GET_QUOTA", "path-length.", "2048."],
+    ["s", "GET_QUOTA", "node-size.", "2048."],
+  ]),
+  scenario("SET_QUOTA of a domain holds at once; 0 switches it off", [
+    ...guest(1),
+    ["s", "SET_QUOTA", "1.nodes.2.", "OK"],
+    ["g1", "MKDIR", "data/a.", "OK"],
+    ["g1", "MKDIR", "data/b.", "ENOSPC"],
+    ["s", "SET_QUOTA", "1.nodes.0.", "OK"],
+    ["g1", "MKDIR", "data/b.", "OK"],
+    ["s", "GET_QUOTA", "1.nodes.", "0."],
+    ["s", "GET_QUOTA", "nodes.", "1000."],
+  ]),
+  scenario("SET_QUOTA refuses what it does not know", [
+    ...each("s", "SET_QUOTA", ["", "nodes.", "1.nodes.1.1.", "nope.1.", "x.nodes.1."], "EINVAL"),
+    ["s", "SET_QUOTA", "77.nodes.1.", "ENOENT"],
+  ]),
+  scenario("a request is charged for all the nodes it makes (C: one)", [
+    ...guest(1),
+    ["s", "SET_QUOTA", "1.nodes.10.", "OK"],
+    ["g1", "MKDIR", `data${"/x".repeat(10)}.`, "ENOSPC"],
+    ["g1", "DIRECTORY", "data.", ""],
+    ["g1", "MKDIR", `data${"/x".repeat(9)}.`, "OK"],
+  ]),
+  scenario("a node of 2048 bytes is allowed, one of 2049 is not (C: 2047)", [
+    ...guest(1),
+    ["g1", "WRITE", `data/a.${"v".repeat(2048 - 24)}`, "OK"],
+    ["g1", "WRITE", `data/a.${"v".repeat(2049 - 24)}`, "ENOSPC"],
+    ["g1", "SET_PERMS", "data/a.n1.r0.", "ENOSPC"],
+    ["g1", "READ", "data/a.", "v".repeat(2048 - 24)],
+    ["g1", "RM", "data/a.", "OK"],
+  ]),
+  scenario("features of a domain are set before its introduction", [
+    { domain: 1, change: "create" },
+    ["s", "SET_FEATURE", "1.4.", "OK"],
+    ["s", "INTRODUCE", "1.1.5.", "OK"],
+    ["s", "SET_FEATURE", "1.2.", "EBUSY"],
+    ["s", "GET_FEATURE", "1.", "4."],
+    ["g1", "GET_FEATURE", "", "4."],
+    ["s", "GET_FEATURE", "1.2.", "EINVAL"],
+    ["s", "GET_FEATURE", "x.", "EINVAL"],
+    ["s", "SET_FEATURE", "x.2.", "EINVAL"],
+    ["s", "SET_FEATURE", "1.2.3.", "EINVAL"],
+  ]),
+];

@@ -1,0 +1,203 @@
+import { each, guest, type Row, type Scenario, scenario, times } from "../table.ts";
+
+/** A node /n with a value, whose permissions are `perms`. */
+const node = (perms: string): readonly Row[] => [
+  ["s", "WRITE", "/n.v", "OK"],
+  ["s", "SET_PERMS", `/n.${perms}`, "OK"],
+];
+
+/** What each letter of the owner's entry gives to others. */
+const letters: readonly Scenario[] = ([
+  ["n", "EACCES", "EACCES"],
+  ["r", "v", "EACCES"],
+  ["w", "EACCES", "OK"],
+  ["b", "v", "OK"],
+] as const).flatMap(([letter, read, write]) => [
+  scenario(`the owner's letter ${letter} is for all without an entry`, [
+    ...guest(1),
+    ...node(`${letter}0.`),
+    ["g1", "READ", "/n.", read],
+    ["g1", "WRITE", "/n.v", write],
+    ["g1", "SET_PERMS", "/n.b1.", "EACCES"],
+  ]),
+  scenario(`an entry ${letter} for the domain itself`, [
+    ...guest(1),
+    ...node(`n0.${letter}1.`),
+    ["g1", "READ", "/n.", read],
+    ["g1", "WRITE", "/n.v", write],
+    ["g1", "SET_PERMS", "/n.b1.", "EACCES"],
+  ]),
+  scenario(`an entry ${letter} for every domain`, [
+    ...guest(1),
+    ...node(`n0.${letter}32757.`),
+    ["g1", "READ", "/n.", read],
+    ["g1", "WRITE", "/n.v", write],
+  ]),
+]);
+
+/** Reference section 2: rights, hiding, inheritance, SET_PERMS, stale entries. */
+export const permissions: readonly Scenario[] = [
+  ...letters,
+  scenario("the owner has all rights whatever its letter", [
+    ...guest(1),
+    ...node("n1."),
+    ["g1", "READ", "/n.", "v"],
+    ["g1", "WRITE", "/n.w", "OK"],
+    ["g1", "SET_PERMS", "/n.r1.b0.", "OK"],
+    ["g1", "GET_PERMS", "/n.", "r1.b0."],
+  ]),
+  scenario("no right on parents is needed", [
+    ...guest(1),
+    ["s", "WRITE", "/p/q/n.v", "OK"],
+    ["s", "SET_PERMS", "/p/q/n.n0.r1.", "OK"],
+    ["g1", "READ", "/p/q/n.", "v"],
+    ["g1", "DIRECTORY", "/p/q.", "EACCES"],
+  ]),
+  scenario("the first of two entries for a domain decides", [
+    ...guest(1),
+    ...node("n0.n1.r1."),
+    ["g1", "READ", "/n.", "EACCES"],
+    ...node("n0.r1.n1."),
+    ["g1", "READ", "/n.", "v"],
+  ]),
+  scenario("an early entry for every domain hides later ones", [
+    ...guest(1),
+    ...node("n0.n32757.r1."),
+    ["g1", "READ", "/n.", "EACCES"],
+    ...node("n0.r1.n32757."),
+    ["g1", "READ", "/n.", "v"],
+  ]),
+  scenario("the own entry before the target's decides", [
+    ...guest(5),
+    ...guest(6),
+    ["s", "SET_TARGET", "5.6.", "OK"],
+    ...node("n0.n5.b6."),
+    ["g5", "READ", "/n.", "EACCES"],
+    ...node("n0.b6.n5."),
+    ["g5", "READ", "/n.", "v"],
+  ]),
+  scenario("missing or denied looks at the nearest ancestor there is", [
+    ...guest(1),
+    ["s", "WRITE", "/p/q.", "OK"],
+    ["s", "SET_PERMS", "/p.n0.r1.", "OK"],
+    ["g1", "READ", "/p/q.", "EACCES"],
+    ["g1", "READ", "/p/nope.", "ENOENT"],
+    ["g1", "WRITE", "/p/nope.v", "EACCES"],
+    ["g1", "MKDIR", "/p/nope/x.", "EACCES"],
+    ["g1", "READ", "/p/q/nope.", "EACCES"],
+    ["s", "SET_PERMS", "/p.n0.w1.", "OK"],
+    ["g1", "READ", "/p/nope.", "EACCES"],
+    ["g1", "WRITE", "/p/nope.v", "OK"],
+  ]),
+  scenario("a new node has its parent's entries; a guest's belongs to the guest", [
+    ...guest(1),
+    ["s", "SET_PERMS", "/local/domain/1/data.r1.w0.n32757.", "OK"],
+    ["g1", "WRITE", "data/a/b.v", "OK"],
+    ["g1", "GET_PERMS", "data/a.", "r1.w0.n32757."],
+    ["g1", "GET_PERMS", "data/a/b.", "r1.w0.n32757."],
+    ["s", "MKDIR", "/local/domain/1/data/c.", "OK"],
+    ["g1", "GET_PERMS", "data/c.", "r1.w0.n32757."],
+  ]),
+  scenario("a guest that creates in dom0's directory becomes the owner, the letter stays", [
+    ...guest(1),
+    ["s", "MKDIR", "/pub.", "OK"],
+    ["s", "SET_PERMS", "/pub.r0.b1.", "OK"],
+    ["g1", "MKDIR", "/pub/x.", "OK"],
+    ["g1", "GET_PERMS", "/pub/x.", "r1.b1."],
+  ]),
+  scenario("SET_PERMS checks the number of strings, then of entries, then each", [
+    ...guest(1),
+    ["g1", "SET_PERMS", "data.", "EINVAL"],
+    ["g1", "SET_PERMS", "data.n1.r1.r1.r1.r1.x.", "ENOSPC"],
+    ["g1", "SET_PERMS", "//.x.", "EINVAL"],
+    ["g1", "SET_PERMS", "//.n77.", "ENOENT"],
+    ["g1", "SET_PERMS", "//.n1.", "EINVAL"],
+    ["g1", "SET_PERMS", "/tool.n0.", "EACCES"],
+    ["g1", "SET_PERMS", "data.n0.", "EPERM"],
+  ]),
+  scenario("letters and domids of SET_PERMS", [
+    ["s", "MKDIR", "/m.", "OK"],
+    ...each(
+      "s",
+      "SET_PERMS",
+      ["/m.0.", "/m.N0.", "/m.nn0.", "/m.n0 .", "/m.n08.", "/m.."],
+      "EINVAL",
+    ),
+    ["s", "SET_PERMS", "/m.b0.w0x1f.r010.", "OK"],
+    ["s", "GET_PERMS", "/m.", "b0.w31.r8."],
+  ]),
+  scenario("a target's nodes may be set, their owner kept", [
+    ...guest(1),
+    ...guest(2),
+    ["s", "SET_TARGET", "2.1.", "OK"],
+    ["g2", "SET_PERMS", "/local/domain/1/data.n1.r2.", "OK"],
+    ["g2", "SET_PERMS", "/local/domain/1/data.n2.", "EPERM"],
+  ]),
+  scenario("a stale entry is shown, inherited, and stays stale", [
+    ["s", "MKDIR", "/p.", "OK"],
+    ["s", "SET_PERMS", "/p.n0.r9.", "OK"],
+    ...guest(9),
+    ["s", "GET_PERMS", "/p.", "n0.r9."],
+    ["s", "WRITE", "/p/c.v", "OK"],
+    ["s", "WRITE", "/p.v", "OK"],
+    ["g9", "READ", "/p.", "EACCES"],
+    ["g9", "READ", "/p/c.", "EACCES"],
+    ["s", "GET_PERMS", "/p/c.", "n0.r9."],
+  ]),
+  scenario("an entry for a domain that exists is good before its introduction", [
+    { domain: 9, change: "create" },
+    ["s", "WRITE", "/x.v", "OK"],
+    ["s", "SET_PERMS", "/x.n0.r9.", "OK"],
+    ["s", "INTRODUCE", "9.1.5.", "OK"],
+    ["g9", "READ", "/x.", "v"],
+  ]),
+  scenario("a dead domain's entries leave the nodes of others without an event", [
+    ...guest(1),
+    ...node("n0.r1.r2."),
+    ["s", "WATCH", "/n.t.", "OK", { events: { s: ["/n.t."] } }],
+    { domain: 1, change: "gone" },
+    ["s", "GET_PERMS", "/n.", "n0.r2."],
+  ]),
+  scenario("every domain means nothing to one without the feature", [
+    { domain: 1, change: "create" },
+    ["s", "SET_FEATURE", "1.6.", "OK"],
+    ...guest(1).slice(1),
+    ["g1", "GET_FEATURE", "", "6."],
+    ["g1", "MKDIR", "data/a.", "OK"],
+    ["g1", "SET_PERMS", "data/a.n1.r32757.", "OK"],
+    ...guest(2),
+    ["g2", "READ", "/local/domain/1/data/a.", "EACCES"],
+  ]),
+  scenario("every domain set by one with the feature", [
+    ...guest(1),
+    ["g1", "MKDIR", "data/a.", "OK"],
+    ["g1", "SET_PERMS", "data/a.n1.r32757.", "OK"],
+    ...guest(2),
+    ["g2", "READ", "/local/domain/1/data/a.", ""],
+  ]),
+  scenario("every domain set through a socket (C aborts)", [
+    ...guest(1),
+    ...node("n0.r32757."),
+    ["s", "GET_PERMS", "/n.", "n0.r32757."],
+    ["g1", "READ", "/n.", "v"],
+  ]),
+  scenario("more permissions than the quota are dom0's to set", [
+    ["s", "MKDIR", "/m.", "OK"],
+    ["s", "SET_PERMS", `/m.n0.${"r0.".repeat(20)}`, "OK"],
+    ["s", "GET_PERMS", "/m.", `n0.${"r0.".repeat(20)}`],
+  ]),
+  scenario("deep trees need no deep stack (XSA-418)", [
+    ["s", "MKDIR", `${"/a".repeat(2000)}.`, "OK"],
+    ["s", "READ", `${"/a".repeat(2000)}.`, ""],
+    ["s", "WATCH", `${"/a".repeat(1500)}.t.`, "OK", {
+      events: { s: [`${"/a".repeat(1500)}.t.`] },
+    }],
+    ["s", "RM", "/a.", "OK", { events: { s: [`${"/a".repeat(1500)}.t.`] } }],
+    ["s", "DIRECTORY", "/.", "tool."],
+  ]),
+  scenario("many children in one directory", [
+    ...times(300, (i) => ["s", "MKDIR", `/d/${i}.`, "OK"]),
+    ["s", "RM", "/d.", "OK"],
+    ["s", "READ", "/d/299.", "ENOENT"],
+  ]),
+];

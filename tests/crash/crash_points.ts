@@ -1,0 +1,113 @@
+import type { Recorder } from "../../lib/engine/recorder.ts";
+import type { RingState } from "../../lib/engine/domain_control.ts";
+import type { State } from "../../lib/engine/state.ts";
+import type { ImageSource, Journal } from "../../lib/journal/journal.ts";
+import type { Revival } from "../../lib/journal/revive.ts";
+import type { StoreJournal } from "../../lib/journal/store_journal.ts";
+import { RingPage } from "../../lib/transport/ring_page.ts";
+
+/** The daemon is dead: nothing it does from here on has any effect. */
+export class Crash extends Error {
+  override readonly name = "Crash";
+}
+
+/**
+ * The moments at which a daemon in this process can be killed: whenever it is about to do, or has
+ * just done, something that outlives it (a commit, a word of a guest's page, an event).
+ */
+export class CrashPoints {
+  /** How often each kind of moment was the last one. */
+  readonly taken = new Map<string, number>();
+  #armed = Infinity;
+  #dead = false;
+  /** Whether it is the daemon that runs now, and not a guest. */
+  #running = false;
+
+  /** Lets the daemon die at its `count`th moment from now on; from birth on it is not armed. */
+  arm(count: number): void {
+    this.#armed = count;
+  }
+
+  reborn(): void {
+    this.#dead = false;
+    this.#armed = Infinity;
+  }
+
+  /** Runs a piece of the daemon's life; false when it died in it. */
+  run(body: () => void): boolean {
+    this.#running = true;
+    try {
+      body();
+    } catch (error) {
+      if (!this.#dead) throw error;
+    } finally {
+      this.#running = false;
+    }
+    return !this.#dead;
+  }
+
+  /** One of the moments. */
+  at(kind: string): void {
+    if (!this.#running) return;
+    if (!this.#dead && --this.#armed > 0) return;
+    if (!this.#dead) this.taken.set(kind, (this.taken.get(kind) ?? 0) + 1);
+    this.#dead = true;
+    throw new Crash(kind);
+  }
+
+  /** Lets the daemon die around its changes of a page's words. */
+  watch(page: RingPage): void {
+    page.store = (word, value) => {
+      this.at(`before word ${word}`);
+      RingPage.prototype.store.call(page, word, value);
+      this.at(`after word ${word}`);
+    };
+  }
+}
+
+/** A journal in which the daemon may die. */
+export class MortalJournal implements Journal {
+  readonly #journal: StoreJournal;
+  readonly #points: CrashPoints;
+
+  constructor(journal: StoreJournal, points: CrashPoints) {
+    this.#journal = journal;
+    this.#points = points;
+  }
+
+  get recorder(): Recorder {
+    return this.#journal.recorder;
+  }
+
+  get keepsRings(): boolean {
+    return this.#journal.keepsRings;
+  }
+
+  recover(state: State): Revival | null {
+    return this.#journal.recover(state);
+  }
+
+  begin(source: ImageSource): void {
+    this.#journal.begin(source);
+  }
+
+  commit(): boolean {
+    this.#points.at("before commit");
+    const done = this.#journal.commit();
+    this.#points.at("after commit");
+    return done;
+  }
+
+  ring(ring: RingState): void {
+    this.#journal.ring(ring);
+  }
+
+  tend(idle: boolean): boolean {
+    this.#points.at("before upkeep");
+    return this.#journal.tend(idle);
+  }
+
+  close(): void {
+    this.#journal.close();
+  }
+}

@@ -1,0 +1,160 @@
+import { assert, assertEquals } from "@std/assert";
+import { check } from "../../lib/engine/check.ts";
+import { Engine } from "../../lib/engine/engine.ts";
+import { openDatabase } from "../../lib/journal/database.ts";
+import { StoreJournal, type Upkeep } from "../../lib/journal/store_journal.ts";
+import { SILENT } from "../../lib/server/log.ts";
+import { MemoryDomains } from "../../lib/server/memory_domains.ts";
+import { Peer } from "../../lib/server/peer.ts";
+import { takeUp } from "../../lib/server/take_up.ts";
+import { Trace } from "../../lib/server/trace.ts";
+import { Turns } from "../../lib/server/turn.ts";
+import { lookup, subtree } from "../../lib/store/lookup.ts";
+import { MemoryTransport } from "../../lib/transport/memory.ts";
+import { decodeHeader, emptyHeader, encodeMessage } from "../../lib/wire/header.ts";
+import { HEADER_SIZE } from "../../lib/wire/header.ts";
+import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
+import { CrashPoints, MortalJournal } from "./crash_points.ts";
+
+const EAGER: Upkeep = { imageAfterBytes: 20_000, pagesPerCheckpoint: 40, turnsDeletedMax: 20 };
+
+/** A daemon in this process that dies and lives again, over one hypervisor and one store. */
+export class MemoryLives {
+  readonly domains = new MemoryDomains();
+  readonly points = new CrashPoints();
+  readonly #folder: string;
+  #engine!: Engine;
+  #turns!: Turns;
+  #journal!: StoreJournal;
+  /** How many lives there have been. */
+  life = 0;
+  #sockets = 0;
+  #now = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#begin();
+  }
+
+  #path(life: number): string {
+    return `${this.#folder}/store${life}`;
+  }
+
+  #begin(): void {
+    this.life++;
+    this.points.reborn();
+    this.#journal = new StoreJournal(
+      openDatabase(this.#path(this.life), "crash"),
+      () => {},
+      EAGER,
+    );
+    const journal = new MortalJournal(this.#journal, this.points);
+    const { domains } = this;
+    this.#engine = new Engine({ domains, recorder: journal.recorder });
+    this.#turns = new Turns(this.#engine, journal, new Trace(), SILENT);
+    this.#turns.onGone = (peer) => {
+      if (peer.kind === "ring") return domains.gone(peer);
+      this.#engine.disconnect(peer.connection);
+      peer.close();
+    };
+    domains.attach(this.#turns, this.#engine);
+    takeUp(this.#engine, domains, journal, SILENT);
+    assertEquals(check(this.#engine.state), [], "counters differ from a recount");
+  }
+
+  /** Kills the daemon, as it stands, and starts the next. */
+  reincarnate(): void {
+    const from = this.#path(this.life), to = this.#path(this.life + 1);
+    Deno.copyFileSync(from, to);
+    Deno.copyFileSync(`${from}-wal`, `${to}-wal`);
+    this.#journal.close();
+    Deno.removeSync(from);
+    this.#begin();
+  }
+
+  get pending(): boolean {
+    return this.#turns.pending;
+  }
+
+  /** A turn, if there is something to do; then perhaps upkeep. False when the daemon died. */
+  turn(idle = true): boolean {
+    return this.points.run(() => {
+      if (this.#turns.pending) this.#turns.turn(this.#now++);
+      this.#turns.tend(idle);
+    });
+  }
+
+  /** A client in dom0. */
+  connect(): SocketClient {
+    const [near, far] = MemoryTransport.pair();
+    const turns = this.#turns;
+    const peer = new Peer("socket", ++this.#sockets, near, turns);
+    near.onChange = () => turns.ready(peer);
+    peer.connection = this.#engine.connect({
+      kind: "socket",
+      domid: 0,
+      label: `socket ${this.#sockets}`,
+      outbox: peer,
+    });
+    return new SocketClient(far, () => this.turn());
+  }
+
+  isIntroduced(domid: number): boolean {
+    return this.#engine.state.domains.get(domid)?.introduced ?? false;
+  }
+
+  /** Values of the nodes below `top`, by their paths relative to it; null without `top`. */
+  nodesBelow(top: string): Map<string, string> | null {
+    const node = lookup(this.#engine.state.tree.root, top);
+    if (node === null) return null;
+    const nodes = new Map<string, string>();
+    for (const [path, { value }] of subtree(node, top)) {
+      if (path !== top) nodes.set(path.slice(top.length + 1), toText(value));
+    }
+    return nodes;
+  }
+
+  end(): void {
+    this.#journal.close();
+  }
+}
+
+/** The daemon died before it answered. */
+export class HungUp extends Error {}
+
+/** A client on a socket: one request at a time. */
+export class SocketClient {
+  readonly #end: MemoryTransport;
+  readonly #turn: () => boolean;
+  readonly events: string[] = [];
+
+  constructor(end: MemoryTransport, turn: () => boolean) {
+    this.#end = end;
+    this.#turn = turn;
+  }
+
+  /**
+   * The reply: its type and text, such as `READ value`.
+   *
+   * @throws {HungUp} when the daemon dies over it.
+   */
+  ask(type: number, payload: string): string {
+    const bytes = encodeMessage(type, 7, 0, toBytes(payload)).slice();
+    assertEquals(this.#end.write(bytes, 0, bytes.length), bytes.length);
+    const buffer = new Uint8Array(65_536);
+    for (let turns = 0; turns < 100; turns++) {
+      const alive = this.#turn();
+      const count = this.#end.read(buffer, 0, buffer.length);
+      for (let at = 0; at < count;) {
+        const { type, len } = decodeHeader(buffer, at, emptyHeader());
+        const text = toText(buffer, at + HEADER_SIZE, at + HEADER_SIZE + len);
+        at += HEADER_SIZE + len;
+        if (type !== MessageType.WATCH_EVENT) return `${messageTypeName(type)} ${text}`;
+        this.events.push(text);
+      }
+      if (!alive) throw new HungUp();
+    }
+    assert(false, `no answer to ${messageTypeName(type)} ${payload}`);
+  }
+}

@@ -1,0 +1,102 @@
+import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
+import { RING_PAGE_SIZE, RingPage } from "../../lib/transport/ring_page.ts";
+import { GuestRing } from "../../lib/transport/ring.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+import { ByteClient } from "../conformance/byte_client.ts";
+import { type DomainChange, domidOf, type Message, type World } from "../conformance/world.ts";
+import { type Peer, startPeer } from "../peers/peer.ts";
+import { RawClient } from "./raw_client.ts";
+
+/** Changes nothing; everything queued before its reply has come with it. */
+const BARRIER = { type: MessageType.GET_DOMAIN_PATH, txId: 0, payload: toBytes("0\0") };
+
+/** Debian's C xenstored with sockets and with guests on its simulated host. */
+export class PeerWorld implements World {
+  readonly name = "C xenstored";
+  readonly #peer: Peer;
+  /** A client of its own: C looks at all rings whenever anything comes, so it serves for kicks. */
+  readonly #kicker: RawClient;
+  readonly #sockets = new Map<string, RawClient>();
+  readonly #guests = new Map<string, ByteClient>();
+  readonly #pages: Deno.PointerObject[] = [];
+
+  private constructor(peer: Peer, kicker: RawClient) {
+    this.#peer = peer;
+    this.#kicker = kicker;
+  }
+
+  static async start(): Promise<PeerWorld> {
+    const peer = await startPeer("c");
+    return new PeerWorld(peer, await RawClient.connect(peer.socketPath));
+  }
+
+  /** What the daemon has printed. */
+  output(): string {
+    return this.#peer.output();
+  }
+
+  async open(name: string): Promise<void> {
+    if (this.#sockets.has(name) || this.#guests.has(name)) return;
+    const domid = domidOf(name);
+    if (domid === null) {
+      this.#sockets.set(name, await RawClient.connect(this.#peer.socketPath));
+      return;
+    }
+    const address = mapFile(this.#ringFile(domid), RING_PAGE_SIZE);
+    this.#pages.push(address);
+    const ring = new GuestRing(new RingPage(viewMemory(address, RING_PAGE_SIZE)), () => {});
+    this.#guests.set(name, new ByteClient(ring, () => this.#kick()));
+  }
+
+  async #kick(): Promise<void> {
+    await this.#kicker.exchange(BARRIER);
+  }
+
+  #ringFile(domid: number): string {
+    return `${this.#peer.dir}/ring-${domid}`;
+  }
+
+  async request(
+    name: string,
+    type: number,
+    payload: Uint8Array,
+    txId: number,
+  ): Promise<Message[]> {
+    const guest = this.#guests.get(name);
+    if (guest !== undefined) return await guest.request(type, payload, txId);
+    return await this.#socket(name).exchange({ type, txId, payload });
+  }
+
+  async drain(name: string): Promise<Message[]> {
+    const guest = this.#guests.get(name);
+    if (guest !== undefined) return await guest.drain();
+    return (await this.#socket(name).exchange(BARRIER)).slice(0, -1);
+  }
+
+  connections(): readonly string[] {
+    return [...this.#sockets.keys(), ...this.#guests.keys()];
+  }
+
+  /** Only creation: what C 4.17 does at a domain's end differs from what newer C does. */
+  async domain(domid: number, change: DomainChange): Promise<void> {
+    if (change !== "create") throw new Error(`${change} is not simulated for C xenstored`);
+    await Deno.writeFile(this.#ringFile(domid), new Uint8Array(RING_PAGE_SIZE));
+    using domains = await Deno.open(`${this.#peer.dir}/domains`, { write: true });
+    await domains.seek(domid, Deno.SeekMode.Start);
+    await domains.write(new Uint8Array([1]));
+  }
+
+  #socket(name: string): RawClient {
+    const client = this.#sockets.get(name);
+    if (client === undefined) throw new Error(`no connection ${name}`);
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#sockets.values()) client.close();
+    this.#kicker.close();
+    for (const address of this.#pages) unmapFile(address, RING_PAGE_SIZE);
+    await this.#peer.stop();
+  }
+}

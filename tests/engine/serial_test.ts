@@ -1,0 +1,123 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Engine } from "../../lib/engine/engine.ts";
+import { recount } from "../../lib/engine/check.ts";
+import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
+import { Client, newEngine, randomRequest, treeOf } from "./clients.ts";
+import { Random, testSeed } from "../support/random.ts";
+
+/**
+ * Serializability (design: "the commit checks what was seen and merges the rest"): whatever
+ * several clients do at once, doing the committed transactions one after the other, each as a
+ * whole, in the order of their commits, gives every client the same replies and the same tree.
+ * A transaction that wrote nothing stands at the moment of its snapshot instead.
+ */
+interface Step {
+  readonly type: number;
+  readonly payload: string;
+  readonly reply: string;
+}
+
+/** A running transaction: its id, its steps, and the history's length at its snapshot. */
+interface Open {
+  readonly id: number;
+  readonly steps: Step[];
+  snapshot: number;
+}
+
+/** One whole client step of the serial history: who, and all it did at that point. */
+interface Entry {
+  readonly domid: number;
+  readonly steps: readonly Step[];
+}
+
+function replay(entries: readonly Entry[]): Engine {
+  const engine = newEngine();
+  const clients = [0, 1, 2].map((domid) => new Client(engine, domid));
+  for (const { domid, steps } of entries) {
+    for (const { type, payload, reply } of steps) {
+      const now = clients[domid]!.ask(type, payload);
+      assertEquals(now, reply, `${messageTypeName(type)} ${payload}`);
+    }
+  }
+  return engine;
+}
+
+function runHistory(random: Random): { commits: number; refused: number } {
+  const engine = newEngine();
+  const clients = [0, 0, 1, 2].map((domid) => new Client(engine, domid));
+  const opened = new Map<Client, Open>();
+  const written: Entry[] = [];
+  const readOnly: [at: number, entry: Entry][] = [];
+  let commits = 0, refused = 0;
+  for (let step = 0; step < 60; step++) {
+    const client = random.pick(clients);
+    const { domid } = client.connection;
+    const open = opened.get(client);
+    if (open === undefined) {
+      if (random.chance(0.4)) {
+        const id = parseInt(client.ask(MessageType.TRANSACTION_START, "\0").split(" ")[1]!);
+        opened.set(client, { id, steps: [], snapshot: -1 });
+        continue;
+      }
+      const [type, payload] = randomRequest(random);
+      const reply = client.ask(type, payload);
+      written.push({ domid, steps: [{ type, payload, reply }] });
+    } else if (random.chance(0.75)) {
+      const [type, payload] = randomRequest(random);
+      if (open.snapshot < 0) open.snapshot = written.length;
+      const reply = client.ask(type, payload, open.id);
+      open.steps.push({ type, payload, reply });
+    } else {
+      opened.delete(client);
+      const running = client.connection.transactions.get(open.id)!;
+      const wrote = running.written.size > 0;
+      const reply = client.ask(MessageType.TRANSACTION_END, "T\0", open.id);
+      if (reply.startsWith("ERROR")) {
+        assertEquals(reply, "ERROR EAGAIN\0");
+        assert(wrote, "a read-only transaction was refused");
+        refused++;
+        continue;
+      }
+      commits++;
+      const entry = { domid, steps: open.steps };
+      if (wrote) written.push(entry);
+      else readOnly.push([open.snapshot, entry]);
+    }
+  }
+  const replayed = replay(written);
+  assertEquals(treeOf(engine), treeOf(replayed));
+  for (const [at, entry] of readOnly) replay([...written.slice(0, Math.max(0, at)), entry]);
+  checkCounters(engine);
+  return { commits, refused };
+}
+
+function checkCounters(engine: Engine): void {
+  const counted = recount(engine.state);
+  for (const domid of [0, 1, 2]) {
+    assertEquals(engine.state.accounts.of(domid).now, counted.of(domid).now, `domain ${domid}`);
+    assertEquals(engine.state.accounts.of(domid).mentions, counted.of(domid).mentions);
+  }
+}
+
+/** Histories that once went wrong. */
+const REMEMBERED = [241100067];
+
+Deno.test("transactions: histories that once went wrong equal a serial order", () => {
+  for (const seed of REMEMBERED) runHistory(new Random(seed));
+});
+
+Deno.test("transactions: what is committed equals a serial order", () => {
+  const seed = testSeed();
+  const rounds = Number(Deno.env.get("XS_ROUNDS") ?? 3000);
+  let commits = 0, refused = 0;
+  for (let round = 0; round < rounds; round++) {
+    try {
+      const result = runHistory(new Random(seed + round));
+      commits += result.commits;
+      refused += result.refused;
+    } catch (error) {
+      throw new Error(`failed with XS_SEED=${seed + round} XS_ROUNDS=1`, { cause: error });
+    }
+  }
+  assert(commits > rounds && refused > rounds / 10, `${commits} commits, ${refused} refused`);
+});

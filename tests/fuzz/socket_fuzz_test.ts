@@ -1,0 +1,136 @@
+/** Hostile clients on the daemon's socket, while another reads and writes and must notice nothing. */
+import { StreamRandom } from "../differential/random.ts";
+import { HangUp, RawClient } from "../differential/raw_client.ts";
+import { startDaemon } from "../support/daemon.ts";
+import { getU32 } from "../../lib/wire/header.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+import { Budget } from "./budget.ts";
+import { oversizeMessage, soundMessage, validMessage } from "./mutate.ts";
+
+/** Hostile clients at work at any one time. */
+const ATTACKERS = 6;
+
+/** Longest that the well-behaved client may wait for one answer, ms; a busy machine included. */
+const PATIENCE_MS = 2_000;
+
+const BARRIER = { type: T.GET_DOMAIN_PATH, txId: 0, payload: toBytes("0\0") };
+
+/** One whole request with an answer of its own for each: the connection must stay in step. */
+async function sendSound(client: RawClient, random: StreamRandom): Promise<void> {
+  const messages = Array.from({ length: 1 + random.below(20) }, (_, i) => soundMessage(random, i));
+  // The types that a server sends are answered too, with an error.
+  const ids = messages.map((message) => getU32(message, 4));
+  const [replies] = await Promise.all([
+    client.receive(messages.length),
+    (async () => {
+      for (const message of messages) await client.send(message);
+    })(),
+  ]);
+  const got = replies.filter(({ type }) => type !== T.WATCH_EVENT).map(({ reqId }) => reqId);
+  if (got.join() !== ids.join()) throw new Error(`answers to ${got}, not to ${ids}`);
+}
+
+/** Something after which the daemon owes nothing but its survival. */
+async function sendBroken(client: RawClient, random: StreamRandom): Promise<void> {
+  const message = validMessage(random, 1);
+  switch (random.below(5)) {
+    case 0:
+      return await client.send(message.subarray(0, random.below(message.length)));
+    case 1:
+      return await client.send(random.bytes(random.below(5000)));
+    case 2:
+      for (const byte of message.subarray(0, 20)) await client.send(new Uint8Array([byte]));
+      return;
+    case 3:
+      for (let i = 0; i < 50; i++) await client.send(validMessage(random, i));
+      return;
+    default:
+      return await expectHangUp(client, random);
+  }
+}
+
+/** A length over the limit is answered by hanging up. */
+async function expectHangUp(client: RawClient, random: StreamRandom): Promise<void> {
+  await client.send(oversizeMessage(random));
+  try {
+    await client.receive(1);
+  } catch (error) {
+    if (isHangUp(error)) return;
+    throw error;
+  }
+  throw new Error("a message over 4096 bytes was answered");
+}
+
+function isHangUp(error: unknown): boolean {
+  return error instanceof HangUp || error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.BrokenPipe;
+}
+
+async function attack(path: string, random: StreamRandom, budget: Budget): Promise<void> {
+  while (budget.next()) {
+    const client = await RawClient.connect(path);
+    try {
+      for (let i = random.below(4); i > 0; i--) await sendSound(client, random);
+      if (random.percent(80)) await sendBroken(client, random);
+    } catch (error) {
+      // Garbage may hold a length over the limit: then the daemon hangs up in the middle.
+      if (!isHangUp(error)) throw error;
+    } finally {
+      client.close();
+    }
+  }
+}
+
+/** Reads back what it wrote, sees its own events and no others. Returns how often it did. */
+async function behave(path: string, isOver: () => boolean): Promise<number> {
+  const client = await RawClient.connect(path);
+  const ask = async (type: number, payload: string, txId = 0): Promise<string[]> => {
+    const before = performance.now();
+    const messages = await client.exchange({ type, txId, payload: toBytes(payload) }, BARRIER);
+    const took = performance.now() - before;
+    if (took > PATIENCE_MS) throw new Error(`an answer took ${Math.round(took)} ms`);
+    return messages.slice(0, -1).map(({ text }) => text);
+  };
+  const expect = (got: readonly string[], ...wanted: readonly string[]): void => {
+    if (got.join("|") !== wanted.join("|")) throw new Error(`got ${got}, not ${wanted}`);
+  };
+  expect(await ask(T.WATCH, "/checked\0mine\0"), "OK\0", "/checked\0mine\0");
+  let rounds = 0;
+  for (; !isOver(); rounds++) {
+    const value = `value ${rounds}`;
+    expect(await ask(T.WRITE, `/checked/a\0${value}`), "/checked/a\0mine\0", "OK\0");
+    expect(await ask(T.READ, "/checked/a\0"), value);
+    const [id] = await ask(T.TRANSACTION_START, "\0");
+    const txId = parseInt(id ?? "");
+    expect(await ask(T.READ, "/checked/a\0", txId), value);
+    expect(await ask(T.WRITE, `/checked/b\0${value}`, txId), "OK\0");
+    expect(await ask(T.TRANSACTION_END, "T\0", txId), "/checked/b\0mine\0", "OK\0");
+    expect(await ask(T.DIRECTORY, "/checked\0"), "a\0b\0");
+    expect(await ask(T.RM, "/checked/b\0"), "/checked/b\0mine\0", "OK\0");
+  }
+  client.close();
+  return rounds;
+}
+
+Deno.test("hostile socket clients disturb nobody", async () => {
+  const budget = new Budget();
+  await using daemon = await startDaemon();
+  let over = false;
+  await budget.run(async () => {
+    const good = behave(daemon.socketPath, () => over);
+    const bad = Array.from(
+      { length: ATTACKERS },
+      (_, i) => attack(daemon.socketPath, new StreamRandom(budget.seed + i), budget),
+    );
+    try {
+      await Promise.race([Promise.all(bad), good]);
+    } finally {
+      over = true;
+      await Promise.allSettled(bad);
+    }
+    const rounds = await good;
+    if (rounds < 5) throw new Error(`the well-behaved client got round only ${rounds} times`);
+    console.log(`the well-behaved client got round ${rounds} times`);
+  });
+});

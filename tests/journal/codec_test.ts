@@ -1,0 +1,194 @@
+import { assertEquals } from "@std/assert";
+import type { RingState } from "../../lib/engine/domain_control.ts";
+import { Domain } from "../../lib/engine/domains.ts";
+import { QUOTAS, Quotas } from "../../lib/engine/quota.ts";
+import { ByteReader, DamagedError } from "../../lib/journal/byte_reader.ts";
+import { ByteWriter } from "../../lib/journal/byte_writer.ts";
+import * as changes from "../../lib/journal/changes.ts";
+import { newNode } from "../../lib/store/node.ts";
+import { toText } from "../../lib/wire/text.ts";
+import { type Random, withSeed } from "../support/random.ts";
+
+/** Writes down, in words, all that it is told. */
+class Words implements changes.ChangeSink {
+  readonly lines: string[] = [];
+  #add(what: string, ...about: unknown[]): void {
+    this.lines.push(`${what} ${
+      JSON.stringify(about, (_, value) => {
+        if (value instanceof Uint8Array) return toText(value);
+        if (value instanceof Map) return [...value];
+        return typeof value === "bigint" ? `${value}` : value;
+      })
+    }`);
+  }
+  node({ path, value, perms, generation, ordinal }: changes.NodeState): void {
+    this.#add("node", path, value, perms, generation, ordinal);
+  }
+  nodeGone(path: string): void {
+    this.#add("gone", path);
+  }
+  domain(domain: changes.DomainState): void {
+    const { domid, uniqueId, introduced, hasRing, port, target, features } = domain;
+    const { shutdownSeen, quotas } = domain;
+    this.#add("domain", domid, uniqueId, introduced, hasRing, port, target, features);
+    this.#add("with", shutdownSeen, quotas);
+  }
+  domainGone(domid: number): void {
+    this.#add("domain gone", domid);
+  }
+  watch({ domid, path, token, relative, depth }: changes.WatchState): void {
+    this.#add("watch", domid, path, token, relative, depth);
+  }
+  unwatch(domid: number, path: string, token: string): void {
+    this.#add("unwatch", domid, path, token);
+  }
+  transaction(domid: number, id: number, open: boolean): void {
+    this.#add("transaction", domid, id, open);
+  }
+  quotas(values: ReadonlyMap<string, number>): void {
+    this.#add("quotas", values);
+  }
+  ring(ring: RingState): void {
+    const { domid, requestsTaken, partial, responsesEnd, responses, unsent } = ring;
+    this.#add("ring", domid, requestsTaken, partial, responsesEnd, responses, unsent);
+    this.#add("with", ring.afresh, ring.ignored);
+  }
+}
+
+function randomBytes(random: Random, most: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: random.below(most + 1) }, () => random.below(256));
+}
+
+function randomPath(random: Random): string {
+  if (random.chance(0.1)) return random.pick(["/", "@releaseDomain", "@introduceDomain/5"]);
+  let path = "";
+  for (let depth = random.below(5); depth >= 0; depth--) {
+    path += `/${random.pick(["a", "-", "_9", "@", "local", "x".repeat(random.below(200) + 1)])}`;
+  }
+  return path;
+}
+
+function u32(random: Random): number {
+  return random.pick([0, 1, 0x7fffffff, 0xffffffff, random.below(0x100000000)]);
+}
+
+function randomQuotas(random: Random): Quotas {
+  const quotas = new Quotas();
+  for (const { name } of QUOTAS) if (random.chance(0.3)) quotas.set(name, u32(random));
+  return quotas;
+}
+
+const quotaValues = (quotas: Quotas): Map<string, number> =>
+  new Map(QUOTAS.map(({ name }) => [name, quotas.get(name)]));
+
+/** Puts a random change, and tells `expected` what is to be read. */
+function putRandom(random: Random, to: ByteWriter, expected: Words): void {
+  const domid = random.below(65536);
+  const path = randomPath(random);
+  const token = toText(randomBytes(random, 60));
+  switch (random.below(9)) {
+    case 0: {
+      const perms = Array.from({ length: 1 + random.below(6) }, () => random.below(1 << 19));
+      const node = newNode("x", random.below(2 ** 40), 0, perms);
+      node.value = randomBytes(random, 3000);
+      node.generation = random.below(Number.MAX_SAFE_INTEGER);
+      const { value, generation, ordinal } = node;
+      changes.putNode(to, path, node);
+      return expected.node({ path, value, perms, generation, ordinal });
+    }
+    case 1:
+      changes.putNodeGone(to, `/a${path === "/" || path[0] === "@" ? "" : path}`);
+      return expected.nodeGone(`/a${path === "/" || path[0] === "@" ? "" : path}`);
+    case 2: {
+      const domain = new Domain(domid, BigInt(u32(random)) << 31n, randomQuotas(random));
+      domain.introduced = random.chance(0.5);
+      domain.port = u32(random);
+      domain.target = random.chance(0.5) ? null : random.below(0xffff);
+      domain.features = random.below(16);
+      domain.shutdownSeen = random.chance(0.5);
+      const { introduced, port, target, features, uniqueId, shutdownSeen } = domain;
+      const quotas = quotaValues(domain.quotas);
+      changes.putDomain(to, domain);
+      const rest = { hasRing: false, port, target, features, shutdownSeen, quotas };
+      return expected.domain({ domid, uniqueId, introduced, ...rest });
+    }
+    case 3:
+      changes.putDomainGone(to, domid);
+      return expected.domainGone(domid);
+    case 4:
+    case 5: {
+      const connection = { domid } as unknown as Parameters<
+        typeof changes.putWatch
+      >[1]["connection"];
+      const watch = { id: 1, connection, path, token, relative: random.chance(0.5), depth: -1 };
+      if (random.chance(0.5)) watch.depth = random.below(1000);
+      if (random.chance(0.5)) {
+        changes.putWatch(to, watch);
+        return expected.watch({ domid, ...watch });
+      }
+      changes.putUnwatch(to, watch);
+      return expected.unwatch(domid, path, token);
+    }
+    case 6: {
+      const id = u32(random), open = random.chance(0.5);
+      changes.putTransaction(to, domid, id, open);
+      return expected.transaction(domid, id, open);
+    }
+    case 7: {
+      const quotas = randomQuotas(random);
+      changes.putQuotas(to, quotas);
+      return expected.quotas(quotaValues(quotas));
+    }
+    default: {
+      const ring: RingState = {
+        domid,
+        requestsTaken: u32(random),
+        partial: randomBytes(random, 200),
+        responsesEnd: u32(random),
+        responses: randomBytes(random, 2000),
+        unsent: u32(random),
+        afresh: random.chance(0.5),
+        ignored: random.chance(0.5),
+      };
+      changes.putRing(to, ring);
+      return expected.ring(ring);
+    }
+  }
+}
+
+Deno.test("changes: what is read is what was written", () => {
+  withSeed((random) => {
+    for (let round = 0; round < 300; round++) {
+      const to = new ByteWriter(1 + random.below(64));
+      const expected = new Words(), read = new Words();
+      for (let count = random.below(20); count > 0; count--) putRandom(random, to, expected);
+      changes.readChanges(new ByteReader(to.written), read);
+      assertEquals(read.lines, expected.lines);
+    }
+  });
+});
+
+Deno.test("changes: bytes that are none end in a DamagedError and in nothing else", () => {
+  withSeed((random) => {
+    let damaged = 0;
+    for (let round = 0; round < 3000; round++) {
+      const to = new ByteWriter(64);
+      for (let count = 1 + random.below(4); count > 0; count--) putRandom(random, to, new Words());
+      let bytes = random.chance(0.1) ? randomBytes(random, 200) : to.written.slice();
+      for (let flips = random.below(4); flips > 0 && bytes.length > 0; flips--) {
+        bytes[random.below(bytes.length)]! ^= 1 << random.below(8);
+      }
+      if (random.chance(0.4)) bytes = bytes.slice(0, random.below(bytes.length + 1));
+      const read = new Words();
+      try {
+        changes.readChanges(new ByteReader(bytes), read);
+      } catch (error) {
+        if (!(error instanceof DamagedError)) throw error;
+        damaged++;
+      }
+      // Each change takes a byte at least, so that reading ends.
+      assertEquals(read.lines.length <= 2 * bytes.length, true);
+    }
+    assertEquals(damaged > 300, true, `${damaged} of 3000 were damaged`);
+  });
+});

@@ -1,0 +1,99 @@
+/** Files that are not as we left them: an error that says so, never a loss in silence. */
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { DamagedError } from "../../lib/journal/byte_reader.ts";
+import { JournalError, openDatabase } from "../../lib/journal/database.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { withSeed } from "../support/random.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { Hypervisor, Life, wholeState } from "./lives.ts";
+
+function hypervisor(): Hypervisor {
+  const made = new Hypervisor();
+  for (const domid of [0, 1]) made.create(domid);
+  return made;
+}
+
+/** A store file, closed orderly, and the state in it. */
+function makeStore(path: string): string[] {
+  const life = new Life(hypervisor(), path);
+  life.ask(0, MessageType.INTRODUCE, "1\x001\x003\0");
+  for (let i = 0; i < 120; i++) {
+    life.ask(0, MessageType.WRITE, `/n${i % 40}/v\0${"x".repeat(i * 9)}`);
+    assert(life.journal.commit());
+  }
+  const state = wholeState(life.state);
+  life.close();
+  return state;
+}
+
+/** What becomes of the file: its state, or the message of the error it is refused with. */
+function outcome(path: string): string[] | string {
+  try {
+    const life = new Life(hypervisor(), path);
+    const state = wholeState(life.state);
+    life.close();
+    return state;
+  } catch (error) {
+    if (error instanceof DamagedError || error instanceof JournalError) return error.message;
+    throw error;
+  }
+}
+
+Deno.test("store file: a changed byte is found, or changes nothing", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`;
+  const state = makeStore(path);
+  assertEquals(outcome(path), state);
+  const whole = Deno.readFileSync(path);
+  let refused = 0;
+  withSeed((random) => {
+    for (let round = 0; round < 150; round++) {
+      const bytes = whole.slice();
+      bytes[random.below(bytes.length)]! ^= 1 << random.below(8);
+      Deno.writeFileSync(path, bytes);
+      const after = outcome(path);
+      if (typeof after === "string") refused++;
+      else assertEquals(after, state);
+    }
+  });
+  assert(refused > 30, `${refused} of 150 were refused`);
+});
+
+Deno.test("store file: one that is cut short is refused", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`;
+  makeStore(path);
+  const whole = Deno.readFileSync(path);
+  withSeed((random) => {
+    for (let round = 0; round < 60; round++) {
+      Deno.writeFileSync(path, whole.subarray(0, 1 + random.below(whole.length - 1)));
+      assertEquals(typeof outcome(path), "string", `${Deno.statSync(path).size} bytes`);
+    }
+  });
+});
+
+Deno.test("store file: another program's, a newer one's and one in use are left alone", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`;
+  const other = new DatabaseSync(path);
+  other.exec("CREATE TABLE t (x)");
+  other.close();
+  Deno.chmodSync(path, 0o644);
+  const before = Deno.readFileSync(path);
+  const refusal = (): string =>
+    assertThrows(() => openDatabase(path, "crash"), JournalError).message;
+  assertStringIncludes(refusal(), "another program's database: name another file with --store");
+  assertEquals(Deno.readFileSync(path), before);
+  assertEquals(Deno.statSync(path).mode! & 0o777, 0o644);
+  Deno.writeTextFileSync(path, "not a database at all");
+  assertStringIncludes(refusal(), "is no store file");
+  assertEquals(Deno.readTextFileSync(path), "not a database at all");
+  Deno.removeSync(path);
+  const ours = openDatabase(path, "crash");
+  assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+  assertStringIncludes(refusal(), "in use by another daemon");
+  ours.exec("PRAGMA user_version = 99");
+  ours.close();
+  assertStringIncludes(refusal(), "has layout 99, made by a newer xs");
+});

@@ -1,0 +1,64 @@
+/** What becomes of a store file at the start: of an earlier boot, or damaged. */
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { DamagedError } from "../../lib/journal/byte_reader.ts";
+import { JournalError, openDatabase } from "../../lib/journal/database.ts";
+import { StoreJournal } from "../../lib/journal/store_journal.ts";
+import { handleDamage, openJournal, type PersistenceChoice } from "../../lib/server/persistence.ts";
+import { makeScratch } from "../support/scratch.ts";
+
+function choose(folder: string, onDamage: "refuse" | "fresh"): PersistenceChoice {
+  return { persist: "crash", store: `${folder}/store`, onDamage };
+}
+
+function open(choice: PersistenceChoice, lines: string[]): StoreJournal {
+  const journal = openJournal(choice, "unused", (level, text) => lines.push(`${level}: ${text}`));
+  assert(journal instanceof StoreJournal);
+  return journal;
+}
+
+Deno.test("store file: one of an earlier boot is put aside", async () => {
+  await using scratch = await makeScratch();
+  const choice = choose(scratch.path, "refuse"), lines: string[] = [];
+  const before = open(choice, lines);
+  before.describe("boot_id", "another");
+  before.describe("mark", "old");
+  before.close();
+  const now = open(choice, lines);
+  assertEquals(now.description("mark"), null);
+  now.close();
+  assertEquals(lines.length, 1);
+  assertStringIncludes(lines[0]!, `it is now ${scratch.path}/store.old`);
+  assert(Deno.statSync(`${scratch.path}/store.old`).size > 0);
+});
+
+Deno.test("store file: a damaged one stays, or is moved aside where that is wanted", async () => {
+  await using scratch = await makeScratch();
+  const lines: string[] = [];
+  const log = (level: string, text: string): void => void lines.push(`${level}: ${text}`);
+  const refusing = choose(scratch.path, "refuse"), fresh = choose(scratch.path, "fresh");
+  open(refusing, lines).close();
+  const path = `${scratch.path}/store`;
+  Deno.truncateSync(path, 5000);
+  const damage = assertThrows(() => openJournal(refusing, "unused", log), DamagedError);
+  const refusal = assertThrows(() => handleDamage(refusing, "unused", damage, log), JournalError);
+  assertStringIncludes(refusal.message, "is damaged");
+  assertStringIncludes(refusal.message, "--on-damage fresh");
+  assertEquals(Deno.statSync(path).size, 5000);
+  handleDamage(fresh, "unused", damage, log);
+  assertStringIncludes(lines.at(-1)!, "error: the store file");
+  assertStringIncludes(lines.at(-1)!, "EMPTY store");
+  const aside = [...Deno.readDirSync(scratch.path)].map(({ name }) => name)
+    .filter((name) => /^store\.damaged-[0-9TZ]+$/.test(name));
+  assertEquals(aside.length, 1);
+  assertEquals(Deno.statSync(`${scratch.path}/${aside[0]}`).size, 5000);
+  open(fresh, lines).close();
+});
+
+Deno.test("store file: every commit of --persist disk ends in an fsync", async () => {
+  await using scratch = await makeScratch();
+  const database = openDatabase(`${scratch.path}/store`, "disk");
+  // 2 is FULL: in WAL mode the log is synchronised with each commit.
+  assertEquals(database.prepare("PRAGMA synchronous").get()?.["synchronous"], 2);
+  assertEquals(database.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "wal");
+  database.close();
+});

@@ -1,0 +1,50 @@
+/** Loss of power: the log ends anywhere, in whole or torn pages, behind what fsync has kept. */
+import { assert, assertEquals } from "@std/assert";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { withSeed } from "../support/random.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { Hypervisor, Life, wholeState } from "./lives.ts";
+
+/** Bytes of a page in the log with its header, and of the log's own header. */
+const FRAME_BYTES = 4096 + 24;
+const LOG_HEADER_BYTES = 32;
+
+Deno.test("power loss: a log cut or torn anywhere gives the last commit that is whole", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`, copy = `${scratch.path}/copy`;
+  const hypervisor = new Hypervisor();
+  for (const domid of [0, 1]) hypervisor.create(domid);
+  const life = new Life(hypervisor, path);
+  /** After each commit: how long the log was, and the state. */
+  const commits: [size: number, state: string[]][] = [];
+  const note = (): void => {
+    assert(life.journal.commit());
+    commits.push([Deno.statSync(`${path}-wal`).size, wholeState(life.state)]);
+  };
+  note();
+  const first = commits[0]![0];
+  for (let i = 0; i < 25; i++) {
+    const size = i % 5 === 4 ? 4000 : 20 * i;
+    life.ask(0, MessageType.WRITE, `/n${i % 7}\0${"x".repeat(size)}`);
+    if (i % 6 === 0) life.ask(0, MessageType.RM, `/n${i % 3}\0`);
+    note();
+  }
+  const main = Deno.readFileSync(path), log = Deno.readFileSync(`${path}-wal`);
+  life.close();
+  withSeed((random) => {
+    for (let at = first; at <= log.length; at += FRAME_BYTES) {
+      assertEquals((at - LOG_HEADER_BYTES) % FRAME_BYTES, 0);
+      for (const cut of [at, Math.min(log.length, at + 1 + random.below(FRAME_BYTES - 1))]) {
+        // What was not written yet may be missing, or be anything.
+        const torn = random.chance(0.5) ? log.slice(0, cut) : log.slice();
+        for (let i = cut; i < torn.length; i++) torn[i] = random.below(256);
+        Deno.writeFileSync(copy, main);
+        Deno.writeFileSync(`${copy}-wal`, torn);
+        const next = new Life(hypervisor, copy);
+        const wanted = commits.findLast(([size]) => size <= cut)![1];
+        assertEquals(wholeState(next.state), wanted, `cut at ${cut} of ${log.length}`);
+        next.close();
+      }
+    }
+  });
+});

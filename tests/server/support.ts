@@ -1,0 +1,170 @@
+/**
+ * A turn without an engine: an echo that answers READ with its payload and obeys a few made-up
+ * types, so that tests see the shell alone.
+ */
+import type { Connection } from "../../lib/engine/connection.ts";
+import { Connection as EngineConnection } from "../../lib/engine/connection.ts";
+import { MEMORY_PIPE_BYTES } from "../../lib/limits.ts";
+import type { Journal } from "../../lib/journal/journal.ts";
+import { type GoneReason, Peer } from "../../lib/server/peer.ts";
+import { Trace } from "../../lib/server/trace.ts";
+import { type TurnHandler, Turns } from "../../lib/server/turn.ts";
+import { MemoryTransport } from "../../lib/transport/memory.ts";
+import { decodeHeader, emptyHeader, encodeMessage, type Header } from "../../lib/wire/header.ts";
+import { HEADER_SIZE } from "../../lib/wire/header.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
+
+/** A message as tests compare it. */
+export interface Message {
+  readonly type: number;
+  readonly reqId: number;
+  readonly txId: number;
+  readonly payload: string;
+}
+
+/** Takes whole messages out of `bytes`; returns them and how many bytes they were. */
+export function parseMessages(bytes: Uint8Array): { messages: Message[]; used: number } {
+  const messages: Message[] = [];
+  const header = emptyHeader();
+  let at = 0;
+  while (bytes.length - at >= HEADER_SIZE) {
+    const { type, reqId, txId, len } = decodeHeader(bytes, at, header);
+    if (bytes.length - at - HEADER_SIZE < len) break;
+    const payload = toText(bytes, at + HEADER_SIZE, at + HEADER_SIZE + len);
+    messages.push({ type, reqId, txId, payload });
+    at += HEADER_SIZE + len;
+  }
+  return { messages, used: at };
+}
+
+/** The far end of a client's stream. */
+export class TestClient {
+  readonly peer: Peer;
+  readonly #end: MemoryTransport;
+  #bytes = new Uint8Array(0);
+
+  constructor(peer: Peer, end: MemoryTransport) {
+    this.peer = peer;
+    this.#end = end;
+  }
+
+  /** Sends one message; false if it does not fit into the stream now. */
+  send(type: number, reqId: number, payload: string, txId = 0): boolean {
+    return this.sendBytes(encodeMessage(type, reqId, txId, toBytes(payload)).slice());
+  }
+
+  sendBytes(bytes: Uint8Array<ArrayBuffer>): boolean {
+    return this.#end.write(bytes, 0, bytes.length) === bytes.length;
+  }
+
+  /** The whole messages that have come; at most `most` bytes are taken out of the stream. */
+  receive(most = MEMORY_PIPE_BYTES): Message[] {
+    const buffer = new Uint8Array(most);
+    const count = Math.max(0, this.#end.read(buffer, 0, most));
+    const bytes = new Uint8Array(this.#bytes.length + count);
+    bytes.set(this.#bytes);
+    bytes.set(buffer.subarray(0, count), this.#bytes.length);
+    const { messages, used } = parseMessages(bytes);
+    this.#bytes = bytes.slice(used);
+    return messages;
+  }
+
+  /** Whether the server has hung up and everything it sent has been received. */
+  get hungUp(): boolean {
+    const one = new Uint8Array(1);
+    return this.#end.read(one, 0, 1) < 0;
+  }
+
+  close(): void {
+    this.#end.close();
+  }
+}
+
+/** A journal whose commits a test can let fail. */
+export class TestJournal implements Journal {
+  readonly recorder = null;
+  readonly keepsRings = false;
+  recover(): null {
+    return null;
+  }
+  begin(): void {}
+  ring(): void {}
+  tend(): boolean {
+    return false;
+  }
+
+  commits = 0;
+  works = true;
+
+  commit(): boolean {
+    if (this.works) this.commits++;
+    return this.works;
+  }
+
+  close(): void {}
+}
+
+/** Turns, clients and the echo. */
+export class TestTurns implements TurnHandler {
+  readonly journal = new TestJournal();
+  readonly log: string[] = [];
+  readonly gone: [label: string, reason: GoneReason][] = [];
+  /** The requests handled so far: who sent it, and its request id. */
+  readonly handled: [label: string, reqId: number][] = [];
+  readonly clients: TestClient[] = [];
+  readonly turns: Turns;
+  /** What the echo does with a request, instead of sending its payload back. */
+  onRequest: ((connection: Connection, header: Header, payload: Uint8Array) => void) | null = null;
+
+  constructor() {
+    this.turns = new Turns(this, this.journal, new Trace(), (level, text) => {
+      this.log.push(`${level}: ${text}`);
+    });
+    this.turns.onGone = (peer, reason) => {
+      this.gone.push([peer.connection.label, reason]);
+      if (peer.kind === "socket") peer.close();
+    };
+  }
+
+  handle(connection: Connection, header: Header, payload: Uint8Array): void {
+    this.handled.push([connection.label, header.reqId]);
+    if (this.onRequest !== null) return this.onRequest(connection, header, payload);
+    connection.outbox.reply(header.type, header.reqId, header.txId, payload);
+  }
+
+  domainsChanged(): void {}
+
+  /** A client, labelled `client 1` and so on, with streams of `capacity` bytes each way. */
+  connect(capacity = MEMORY_PIPE_BYTES): TestClient {
+    const [near, far] = MemoryTransport.pair(capacity);
+    const id = this.clients.length + 1;
+    const peer = new Peer("socket", id, near, this.turns);
+    near.onChange = () => this.turns.ready(peer);
+    peer.connection = new EngineConnection(id, true, "/local/domain/0", {
+      kind: "socket",
+      domid: 0,
+      label: `client ${id}`,
+      outbox: peer,
+    });
+    const client = new TestClient(peer, far);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Turns `count` times. */
+  turn(count = 1): void {
+    for (let i = 0; i < count; i++) this.turns.turn(i);
+  }
+
+  /** Turns until nothing is left to do; returns how many turns that took. */
+  settle(most = 10_000): number {
+    for (let count = 0; count < most; count++) {
+      if (!this.turns.pending) return count;
+      this.turn();
+    }
+    throw new Error(`still busy after ${most} turns`);
+  }
+}
+
+export const { READ, WATCH_EVENT, ERROR } = MessageType;

@@ -1,0 +1,69 @@
+import type { Source } from "./sources.ts";
+
+/**
+ * What each layer may use directly; it may also use whatever these may use. docs/architecture.md
+ * says why.
+ */
+export const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  "cmd": ["lib/server", "lib/client", "lib/migrate"],
+  "lib/server": ["lib/transport", "lib/journal", "lib/migrate", "lib/engine"],
+  "lib/client": ["lib/wire", "lib/transport"],
+  "lib/transport": ["ffi"],
+  "lib/journal": ["lib/engine"],
+  "lib/migrate": ["lib/store"],
+  "lib/engine": ["lib/store"],
+  "lib/store": ["lib/wire"],
+  "lib/wire": [],
+  "ffi": [],
+};
+
+/** Files that every layer may use. */
+const COMMON = new Set(["lib/limits.ts", "lib/std.d.ts", "deno.json"]);
+
+/** The layer of a file, by its path from the project's root; undefined for a file in none. */
+export function layerOf(path: string): string | undefined {
+  return Object.keys(LAYERS).find((layer) => path.startsWith(`${layer}/`));
+}
+
+/** All layers that a layer may use, with those below them. */
+function reach(layer: string): Set<string> {
+  const reached = new Set<string>([layer]);
+  for (const at of reached) {
+    for (const below of LAYERS[at] ?? []) reached.add(below);
+  }
+  return reached;
+}
+
+/** A path from the project's root for a relative specifier; undefined for a package. */
+export function resolve(from: string, specifier: string): string | undefined {
+  if (!specifier.startsWith(".")) return undefined;
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
+
+/** One line for each import that does not point down. */
+export function wrongDirections(sources: readonly Source[]): string[] {
+  const wrong: string[] = [];
+  for (const source of sources) {
+    const layer = layerOf(source.path);
+    const allowed = layer === undefined ? new Set<string>() : reach(layer);
+    for (const { specifier, line } of source.imports) {
+      const target = resolve(source.path, specifier);
+      if (target === undefined || COMMON.has(target)) continue;
+      const below = layerOf(target);
+      if (below !== undefined && allowed.has(below)) continue;
+      wrong.push(`${source.path}:${line}: ${layer ?? "no layer"} may not use ${target}`);
+    }
+  }
+  return wrong;
+}
+
+/** The layers that LAYERS lets use each other, if any: there must be none. */
+export function layerCycles(): string[] {
+  const cycles: string[] = [];
+  for (const layer of Object.keys(LAYERS)) {
+    for (const below of LAYERS[layer] ?? []) {
+      if (reach(below).has(layer)) cycles.push(`${layer} <-> ${below}`);
+    }
+  }
+  return cycles;
+}

@@ -1,0 +1,129 @@
+/** The project looks at itself: directions of imports, sizes, words that must not stay. */
+import { assert, assertEquals } from "@std/assert";
+import { layerCycles, LAYERS, wrongDirections } from "./layers.ts";
+import { filesUnder, parseSource, readSources, readText, ROOT } from "./sources.ts";
+
+const FILE_LINES_MAX = 400;
+const FUNCTION_LINES_MAX = 70;
+
+const sources = readSources(["cmd", "lib", "ffi"]);
+const everything = filesUnder("", /\.(ts|js|c|h|py|sh|sql|md|json)$|^\.ci\//);
+
+function nothing(found: readonly string[], what: string): void {
+  assertEquals(found, [], `${what}:\n${found.join("\n")}`);
+}
+
+Deno.test("the checks read what they are meant to read", () => {
+  const text = [
+    `import { a } from "../lib/store/node.ts";`,
+    `export * from "./other.ts";`,
+    `const late = await import("./late.ts");`,
+    `export function long(): void {`,
+    `  Deno.dlopen("x", {});`,
+    `}`,
+  ].join("\n");
+  const source = parseSource("ffi/sample.ts", text);
+  assertEquals(source.imports.map(({ line }) => line), [1, 2, 3]);
+  assertEquals(source.functions, [{ name: "long", line: 4, lines: 3 }]);
+  assertEquals(source.dlopenLines, [5]);
+  assertEquals(wrongDirections([source]), [
+    "ffi/sample.ts:1: ffi may not use lib/store/node.ts",
+  ]);
+  assert(sources.length > 50, `only ${sources.length} source files found under ${ROOT}`);
+});
+
+Deno.test("imports point down", () => {
+  nothing(
+    wrongDirections(sources.filter(({ path }) => path !== "lib/limits.ts")),
+    "up or sideways",
+  );
+  nothing(layerCycles(), "layers that use each other");
+});
+
+Deno.test("every source file belongs to a layer", () => {
+  const layered = Object.keys(LAYERS);
+  const common = ["lib/limits.ts", "lib/std.d.ts"];
+  const stray = sources
+    .map(({ path }) => path)
+    .filter((path) => !common.includes(path) && !layered.some((layer) => path.startsWith(layer)));
+  nothing(stray, "in no layer");
+});
+
+Deno.test("only ffi opens C libraries", () => {
+  const outside = sources
+    .filter(({ path, dlopenLines }) => dlopenLines.length > 0 && !path.startsWith("ffi/"))
+    .map(({ path, dlopenLines }) => `${path}:${dlopenLines[0]}`);
+  nothing(outside, "dlopen outside ffi");
+});
+
+Deno.test("files and functions stay small", () => {
+  const files = sources
+    .map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
+    .filter(({ lines }) => lines > FILE_LINES_MAX)
+    .map(({ path, lines }) => `${path}: ${lines} lines`);
+  nothing(files, `files over ${FILE_LINES_MAX} lines`);
+  const functions = sources.flatMap(({ path, functions }) =>
+    functions
+      .filter(({ lines }) => lines > FUNCTION_LINES_MAX)
+      .map(({ name, line, lines }) => `${path}:${line}: ${name}, ${lines} lines`)
+  );
+  nothing(functions, `functions over ${FUNCTION_LINES_MAX} lines`);
+});
+
+/** Lines of the project's files that match, except where `but` does. */
+function matching(pattern: RegExp, paths: readonly string[]): string[] {
+  return paths.flatMap((path) =>
+    readText(path).split("\n").flatMap((line, i) =>
+      pattern.test(line) ? [`${path}:${i + 1}: ${line.trim().slice(0, 100)}`] : []
+    )
+  );
+}
+
+Deno.test("nothing is left to do, and no comment is a banner", () => {
+  // Put together here, so that this file does not match itself.
+  const marks = new RegExp(
+    `\\b(${["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK"].join("|")})\\b`,
+  );
+  nothing(matching(marks, everything), "left to do");
+  const banner = new RegExp("^\\s*(//|/?\\*+|#)\\s*" + "([-=*#~])\\2{4,}");
+  nothing(
+    matching(banner, everything.filter((path) => /\.(ts|js|c|py|sh)$/.test(path))),
+    "banners",
+  );
+});
+
+Deno.test("any is used for no type", () => {
+  const excuse = new RegExp("deno-lint-ignore(-file)?\\b.*no-explicit" + "-any");
+  nothing(
+    matching(excuse, everything.filter((path) => path.endsWith(".ts") && path !== "lib/std.d.ts")),
+    "excused from the lint rule",
+  );
+});
+
+Deno.test("the project names no machine that it was written on", () => {
+  const places = ["/" + "work/", "\\.\\./" + "shared", "\\." + "library", "/tmp/" + "denoeco"];
+  nothing(matching(new RegExp(places.join("|")), everything), "foreign paths");
+});
+
+Deno.test("links in the documentation lead somewhere", () => {
+  const broken: string[] = [];
+  for (const path of everything.filter((name) => name.endsWith(".md"))) {
+    for (const match of readText(path).matchAll(/\]\(([^)\s]+)\)/g)) {
+      const link = (match[1] ?? "").replace(/#.*$/, "");
+      if (link === "" || /^[a-z]+:/.test(link)) continue;
+      const target = new URL(link, `file://${ROOT}${path}`).pathname;
+      if (!exists(target)) broken.push(`${path}: ${link}`);
+    }
+  }
+  nothing(broken, "broken links");
+});
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,8 @@
+# The daemon starts on a host that has no domain but dom0, and dom0's own ring works.
+
+check store-starts store_start
+check xen-init-dom0 xen-init-dom0
+same dom0-name Domain-0 "$(xenstore-read /local/domain/0/name)"
+check dom0-kernel-writes within $PATIENCE xenstore-exists /local/domain/0/control/feature-poweroff
+same dom0-through-its-ring Domain-0 "$(XENSTORED_PATH=/dev/xen/xenbus xenstore-read name)"
+check xenconsoled xenconsoled --log=guest --log-dir=/var/log/xen/console

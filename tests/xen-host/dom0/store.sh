@@ -1,0 +1,38 @@
+# The Xenstore daemon of the host, as the unit files would run it.
+
+STORE=$(cat /rig/store)
+STORE_LOG=/var/log/xen/store.log
+STORE_TRACE=/var/log/xen/trace.log
+
+store_start() {
+	xenstored --no-fork --pid-file /run/xen/xenstored.pid --trace-file $STORE_TRACE >>$STORE_LOG 2>&1 &
+	store_pid=$!
+	store_guard $store_pid &
+	# Without a socket the client asks through the kernel, which waits for ever.
+	within $PATIENCE timeout 30 xenstore-exists /
+}
+
+# Ends the run when the daemon ends unasked: its clients would wait for ever.
+store_guard() { # PID
+	# A process that ended keeps its folder in /proc, with nothing in cmdline.
+	while [ -n "$(tr -d '\000' </proc/$1/cmdline)" ]; do sleep 2; done 2>/dev/null
+	[ -e /tmp/may-end.$1 ] && return
+	tail -n 20 $STORE_LOG | sed 's/^/[store] /'
+	echo "the daemon ended unasked"
+	poweroff -f
+}
+
+# store_end SIGNAL: ends the daemon; store_status is then how it ended
+store_end() {
+	touch /tmp/may-end.$store_pid
+	kill -$1 $store_pid
+	wait $store_pid
+	store_status=$?
+}
+
+store_is_ours() { [ $STORE = xs ]; }
+
+# How many guests' rings the daemon has mapped.
+store_maps() { grep -c gntdev /proc/$store_pid/maps; }
+
+store_fds() { ls /proc/$store_pid/fd | wc -l; }
