@@ -1,5 +1,5 @@
 import type { Header } from "../wire/header.ts";
-import { EACCES, ENOENT, ENOSYS, errorPayload } from "../wire/errors.ts";
+import { EACCES, ENOENT, ENOSPC, ENOSYS, errorPayload } from "../wire/errors.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { Call } from "./call.ts";
 import type { Connection, ConnectionSpec } from "./connection.ts";
@@ -78,6 +78,7 @@ export class Engine {
     if (operation === undefined) return ENOSYS;
     const { connection } = call;
     if (operation.privileged && !connection.privileged) return EACCES;
+    if (operation.needsSpace && this.state.full) return ENOSPC;
     if (txId === 0 || operation.anyTransaction) return operation.handler(call);
     const transaction = connection.transactions.get(txId);
     if (transaction === undefined) return ENOENT;

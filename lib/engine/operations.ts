@@ -15,7 +15,21 @@ export interface Operation {
   readonly privileged: boolean;
   /** The transaction id is not looked at. */
   readonly anyTransaction: boolean;
+  /** Needs space in the store: refused with ENOSPC while there is none (State.full). */
+  readonly needsSpace: boolean;
 }
+
+/** What makes the store grow or overwrites what is in it. TRANSACTION_END sees to itself. */
+const NEEDS_SPACE: ReadonlySet<MessageType> = new Set([
+  MessageType.WRITE,
+  MessageType.MKDIR,
+  MessageType.RM,
+  MessageType.SET_PERMS,
+  MessageType.INTRODUCE,
+  MessageType.SET_TARGET,
+  MessageType.SET_FEATURE,
+  MessageType.SET_QUOTA,
+]);
 
 /** Indexed by message type; what is missing answers ENOSYS. */
 export const OPERATIONS: readonly (Operation | undefined)[] = table();
@@ -23,10 +37,12 @@ export const OPERATIONS: readonly (Operation | undefined)[] = table();
 function table(): (Operation | undefined)[] {
   const operations: (Operation | undefined)[] = [];
   const add = (type: MessageType, handler: Handler): void => {
-    operations[type] = { handler, privileged: false, anyTransaction: false };
+    const needsSpace = NEEDS_SPACE.has(type);
+    operations[type] = { handler, privileged: false, anyTransaction: false, needsSpace };
   };
   const addPrivileged = (type: MessageType, handler: Handler): void => {
-    operations[type] = { handler, privileged: true, anyTransaction: false };
+    const needsSpace = NEEDS_SPACE.has(type);
+    operations[type] = { handler, privileged: true, anyTransaction: false, needsSpace };
   };
   add(MessageType.DIRECTORY, nodes.directory);
   add(MessageType.READ, nodes.read);
@@ -56,7 +72,7 @@ function table(): (Operation | undefined)[] {
       [MessageType.UNWATCH, watches.unwatch],
     ] as const
   ) {
-    operations[type] = { handler, privileged: false, anyTransaction: true };
+    operations[type] = { handler, privileged: false, anyTransaction: true, needsSpace: false };
   }
   return operations;
 }

@@ -41,6 +41,8 @@ export class State {
   readonly privDomid: number;
   readonly storeDomid: number;
   readonly keepOrphans: boolean;
+  /** There is no space for changes to be kept: what would make any is refused with ENOSPC. */
+  full = false;
   readonly log: Log;
   readonly admin: Admin;
   readonly recorder: Recorder | null;

@@ -23,6 +23,7 @@ const UNWATCH = 6;
 const TRANSACTION = 7;
 const QUOTA = 8;
 const RING = 9;
+const OTHERS_GONE = 10;
 
 /** A watch as it is persisted; `domid` is that of the ring's connection. */
 export interface WatchState {
@@ -66,9 +67,15 @@ export interface ChangeSink {
   transaction(domid: number, id: number, open: boolean): void;
   quotas(values: ReadonlyMap<string, number>): void;
   ring(ring: RingState): void;
+  /** Nothing but nodes counts of what was told before: the rest is told anew. */
+  othersGone(): void;
 }
 
-export function putNode(to: ByteWriter, path: string, node: Node): void {
+export function putNode(
+  to: ByteWriter,
+  path: string,
+  node: Pick<Node, "generation" | "ordinal" | "perms" | "value">,
+): void {
   to.u8(NODE);
   to.text(path);
   to.count(node.generation);
@@ -76,6 +83,11 @@ export function putNode(to: ByteWriter, path: string, node: Node): void {
   to.u16(node.perms.length);
   for (const entry of node.perms) to.u32(entry);
   to.bytes(node.value);
+}
+
+/** What follows tells anew all that is no node. */
+export function putOthersGone(to: ByteWriter): void {
+  to.u8(OTHERS_GONE);
 }
 
 export function putNodeGone(to: ByteWriter, path: string): void {
@@ -189,6 +201,8 @@ function readChange(from: ByteReader, kind: number, sink: ChangeSink): void {
       return sink.quotas(readQuotaValues(from));
     case RING:
       return sink.ring(readRing(from));
+    case OTHERS_GONE:
+      return sink.othersGone();
     default:
       throw new DamagedError(`no change is of kind ${kind}`);
   }

@@ -153,7 +153,7 @@ export function messageOf(error: unknown): string {
 /** Moves a file and its companions out of the way; returns where it now is. */
 export function moveAside(path: string, suffix: string): string {
   const aside = `${path}.${suffix}`;
-  for (const companion of ["", "-wal", "-shm", "-journal"]) {
+  for (const companion of ["", "-wal", "-shm", "-journal", ".tail"]) {
     try {
       // The log of an older one there must never be taken for this one's.
       Deno.removeSync(aside + companion);

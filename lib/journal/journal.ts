@@ -20,12 +20,17 @@ export interface Journal {
    * turn then holds all output back and tries again.
    */
   commit(): boolean;
+  /** There is no space for more: what would change something is refused (State.full). */
+  readonly full: boolean;
   /** What is to be told of everything that must survive; null when nothing must. */
   readonly recorder: Recorder | null;
   /** Brings a fresh state to where the last life ended; null when there was none. */
   recover(state: State): Revival | null;
-  /** From now on what is told counts. */
-  begin(source: ImageSource): void;
+  /**
+   * From now on what is told counts. A store that is empty gets its first image at once; `afresh`,
+   * so does any, and what was in it before counts no more, from one moment to the next.
+   */
+  begin(source: ImageSource, afresh?: boolean): void;
   /** Rings have a life beyond the process: how far each has been served is to be told. */
   readonly keepsRings: boolean;
   /** A ring of which bytes were taken, or to which bytes are owed, in this turn. */
@@ -42,6 +47,7 @@ export interface Journal {
 /** `--persist none`: the store lives in memory only, so that every commit is done at once. */
 export class NoJournal implements Journal {
   readonly recorder = null;
+  readonly full = false;
   readonly keepsRings = false;
 
   recover(): null {

@@ -93,6 +93,11 @@ export class Restorer implements ChangeSink {
     setQuotas(this.state.domains, values);
   }
 
+  othersGone(): void {
+    this.domains.clear();
+    this.#records.clear();
+  }
+
   ring(ring: RingState): void {
     const record = this.recordOf(ring.domid);
     record.ring = ring.afresh || record.ring === null ? ring : joined(record.ring, ring);

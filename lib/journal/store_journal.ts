@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Connection } from "../engine/connection.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
@@ -6,16 +6,20 @@ import type { Quotas } from "../engine/quota.ts";
 import type { Recorder } from "../engine/recorder.ts";
 import type { State } from "../engine/state.ts";
 import type { Watch } from "../engine/watch.ts";
+import { COMMIT_RETRY_MS } from "../limits.ts";
 import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
-import { checksum } from "./checksum.ts";
-import { messageOf } from "./database.ts";
-import { Image, putOthers } from "./image.ts";
+import { type Durability, messageOf } from "./database.ts";
+import { putOthers } from "./image.ts";
+import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal } from "./journal.ts";
+import { NodeChanges } from "./node_changes.ts";
 import { Restorer } from "./restore.ts";
 import { type Revival, reviveDomains } from "./revive.ts";
+import type { Tail } from "./tail.ts";
+import { TurnLog, type UpTo } from "./turn_log.ts";
 
 /** When the work is done that nobody waits for. */
 export interface Upkeep {
@@ -25,67 +29,65 @@ export interface Upkeep {
   readonly pagesPerCheckpoint: number;
   /** Old turns deleted at once: 500 are about a millisecond. */
   readonly turnsDeletedMax: number;
+  /** Bytes in the tail from which on they go to the store file: half a millisecond's work. */
+  readonly drainBytes: number;
 }
 
 const UPKEEP: Upkeep = {
   imageAfterBytes: 8_388_608,
   pagesPerCheckpoint: 2_000,
   turnsDeletedMax: 500,
+  drainBytes: 131_072,
 };
 
 type JournalLog = (level: "info" | "warning", text: string) => void;
 
+/** What a journal is made of: see openStore. */
+export interface JournalParts {
+  readonly database: DatabaseSync;
+  readonly tail: Tail;
+  readonly durability: Durability;
+  readonly log: JournalLog;
+  readonly upkeep?: Upkeep;
+  /** Called at the orderly end, when the file alone has everything. */
+  readonly onComplete?: () => void;
+}
+
 /**
- * The journal in a SQLite file: one row a turn, whatever the number of its changes, and now and
- * then, piece by piece in idle moments, an image of everything that makes older rows needless.
+ * The journal in a SQLite file and its tail: one record a turn, whatever the number of its
+ * changes, and now and then, piece by piece in idle moments, an image of everything that makes
+ * older records needless.
  */
 export class StoreJournal implements Journal, Recorder {
   readonly recorder: Recorder = this;
   readonly keepsRings = true;
-  readonly #database: DatabaseSync;
-  readonly #log: JournalLog;
+  readonly #parts: JournalParts;
   readonly #upkeep: Upkeep;
-  readonly #insertTurn: StatementSync;
-  readonly #insertPiece: StatementSync;
+  readonly #turns: TurnLog;
+  readonly #images: ImageShelf;
   readonly #changes = new ByteWriter(65_536);
-  readonly #piece = new ByteWriter(131_072);
   #source: ImageSource | null = null;
-  #turn: number;
   #turnBytes = 0;
-  #imageBytes = 0;
   #logPages = 0;
-  #making: { image: Image; number: number; upto: number; pieces: number } | null = null;
-  #imageLast: number;
-  #staleUpto = -1;
-  #failing = false;
+  #hasStale = false;
+  #full = false;
+  #retryAt = 0;
 
-  constructor(database: DatabaseSync, log: JournalLog, upkeep: Upkeep = UPKEEP) {
-    this.#database = database;
-    this.#log = log;
+  constructor(parts: JournalParts) {
+    const { database, durability, tail, upkeep = UPKEEP } = parts;
+    this.#parts = parts;
     this.#upkeep = upkeep;
-    this.#insertTurn = database.prepare("INSERT INTO turns VALUES (?, ?, ?, ?)");
-    this.#insertPiece = database.prepare(
-      "INSERT INTO pieces (image, sum, changes) VALUES (?, ?, ?)",
-    );
-    this.#turn = numberOf(database, "SELECT max(turn) AS n FROM turns");
-    this.#turn = Math.max(this.#turn, numberOf(database, "SELECT max(upto) AS n FROM images"));
-    this.#imageLast = numberOf(database, "SELECT max(image) AS n FROM pieces");
+    this.#images = new ImageShelf(database);
+    this.#turns = new TurnLog(database, tail, durability, this.#images.upto);
   }
 
   /** Whether there is anything to go on from. */
   get isEmpty(): boolean {
-    return numberOf(this.#database, "SELECT count(*) AS n FROM images") === 0;
+    return this.#images.upto < 0;
   }
 
-  /** Notes something about the file itself. */
-  describe(name: string, value: string): void {
-    this.#database.prepare("INSERT OR REPLACE INTO about VALUES (?, ?)").run(name, value);
-  }
-
-  /** What was noted, or null. */
-  description(name: string): string | null {
-    const row = this.#database.prepare("SELECT value FROM about WHERE name = ?").get(name);
-    return row === undefined ? null : String(row["value"]);
+  get full(): boolean {
+    return this.#full;
   }
 
   /**
@@ -96,173 +98,151 @@ export class StoreJournal implements Journal, Recorder {
   recover(state: State): Revival | null {
     if (this.isEmpty) return null;
     const restorer = new Restorer(state);
-    try {
-      this.replay(restorer);
-    } catch (error) {
-      // SQLite finds some damage only where it is read.
-      throw error instanceof DamagedError ? error : new DamagedError(messageOf(error));
-    }
+    this.replay(restorer);
     return reviveDomains(state, restorer);
   }
 
   /**
-   * Tells `sink` all that was persisted, in order.
+   * Tells `sink` all that was persisted, in order; of the turns behind the newest image only
+   * those that `upto` accepts.
    *
    * @throws {DamagedError} when something in it can't be read.
    */
-  replay(sink: put.ChangeSink): void {
-    const row = this.#database.prepare(
-      "SELECT image, upto, pieces FROM images ORDER BY image DESC LIMIT 1",
-    ).get();
-    if (row === undefined) return;
-    this.#imageBytes = this.#replayImage(Number(row["image"]), Number(row["pieces"]), sink);
-    this.#turnBytes = this.#replayTurns(Number(row["upto"]), sink);
-  }
-
-  #replayImage(image: number, wanted: number, sink: put.ChangeSink): number {
-    const select = this.#database.prepare(
-      "SELECT sum, changes FROM pieces WHERE image = ? ORDER BY piece",
-    );
-    let pieces = 0, size = 0;
-    for (const row of select.iterate(image)) {
-      pieces++;
-      size += readRow(row, image, `piece ${pieces} of image ${image}`, sink);
+  replay(sink: put.ChangeSink, upto: UpTo = () => true): void {
+    try {
+      this.#images.replay(sink);
+      this.#turnBytes = this.#turns.replay(this.#images.upto, sink, upto);
+    } catch (error) {
+      // SQLite finds some damage only where it is read.
+      throw error instanceof DamagedError ? error : new DamagedError(messageOf(error));
     }
-    if (pieces === wanted) return size;
-    throw new DamagedError(`image ${image} has ${pieces} pieces instead of ${wanted}`);
   }
 
-  #replayTurns(after: number, sink: put.ChangeSink): number {
-    const select = this.#database.prepare(
-      "SELECT turn, sum, changes FROM turns WHERE turn > ? ORDER BY turn",
-    );
-    let turn = after, size = 0;
-    for (const row of select.iterate(after)) {
-      if (Number(row["turn"]) !== ++turn) throw new DamagedError(`turn ${turn} is missing`);
-      size += readRow(row, turn, `turn ${turn}`, sink);
-    }
-    return size;
-  }
-
-  /** A journal that is empty gets its first image at once. */
-  begin(source: ImageSource): void {
+  begin(source: ImageSource, afresh = false): void {
     this.#source = source;
     this.#changes.clear();
-    if (!this.isEmpty) return;
-    this.#beginImage();
-    while (this.#making !== null) this.#continueImage();
+    if (!this.isEmpty && !afresh) return;
+    this.#logPages += this.#images.begin(source, this.#turns.last);
+    while (this.#images.isMaking) this.#continueImage();
   }
 
   commit(): boolean {
-    if (this.#changes.length === 0) return true;
-    try {
-      const { written } = this.#changes;
-      const turn = this.#turn + 1;
-      this.#insertTurn.run(turn, Date.now(), checksum(written, turn), written);
-    } catch (error) {
-      this.#fail(error);
-      return false;
-    }
-    if (this.#failing) this.#log("warning", "the store file can be written again");
-    this.#failing = false;
-    this.#turn++;
-    this.#logPages += 1 + (this.#changes.length >>> 12);
-    this.#turnBytes += this.#changes.length;
+    const { length, written } = this.#changes;
+    if (length === 0) return true;
+    if (!this.#append(written)) return false;
+    this.#turnBytes += length;
     this.#changes.clear();
     return true;
   }
 
-  #fail(error: unknown): void {
-    if (!this.#failing) {
-      this.#log(
-        "warning",
-        `the store file can't be written, nothing is answered: ${messageOf(error)}`,
-      );
+  #append(changes: Uint8Array<ArrayBuffer>): boolean {
+    // While there is no space, each attempt would be another look at a disk that is full.
+    if (this.#full && Date.now() < this.#retryAt) return this.#appendInNeed(changes);
+    try {
+      this.#turns.append(changes);
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return this.#appendInNeed(changes);
     }
-    this.#failing = true;
+  }
+
+  /** The store file can't be written: the tail has to do, if need be without its history. */
+  #appendInNeed(changes: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#turns.appendToTail(changes)) return true;
+    const { state, rings } = this.#source!;
+    const nodes = new NodeChanges();
+    this.#turns.replayTail(nodes);
+    put.readChanges(new ByteReader(changes), nodes);
+    put.putOthersGone(nodes.changes);
+    putOthers(nodes.changes, state, rings());
+    return this.#turns.replaceTail(nodes.changes.written, this.#images.upto);
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#full) {
+      const reason = messageOf(error);
+      const text = `the store file can't be written, changes are refused until it can: ${reason}`;
+      this.#parts.log("warning", text);
+    }
+    this.#setFull(true);
+    this.#retryAt = Date.now() + COMMIT_RETRY_MS;
+  }
+
+  #setFull(full: boolean): void {
+    this.#full = full;
+    if (this.#source !== null) this.#source.state.full = full;
   }
 
   /**
-   * A slice of the work that needs nobody to wait for it: images, old turns, checkpoints. True
-   * when there is more. `idle` says that nothing else is to be done now; otherwise it only
-   * works on what is overdue.
+   * A slice of the work that needs nobody to wait for it: turns from the tail to the file,
+   * images, old turns, checkpoints. True when there is more. `idle` says that nothing else is to
+   * be done now; otherwise it only works on what is overdue.
    */
   tend(idle: boolean): boolean {
-    const patience = idle ? 1 : 4;
-    const { pagesPerCheckpoint, imageAfterBytes } = this.#upkeep;
+    if (this.#full && Date.now() < this.#retryAt) return false;
     try {
-      if (this.#making !== null) {
-        this.#continueImage();
-        return true;
-      }
-      if (this.#staleUpto >= 0 && idle) return this.#deleteStale();
-      if (this.#turnBytes > patience * Math.max(imageAfterBytes, 2 * this.#imageBytes)) {
-        this.#beginImage();
-        return true;
-      }
-      if (this.#logPages > patience * pagesPerCheckpoint) {
-        this.#logPages = 0;
-        this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
-      }
+      return this.#tend(idle ? 1 : 4);
     } catch (error) {
-      this.#making = null;
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      this.#fail(error);
+      this.#images.abandon();
+      const { database } = this.#parts;
+      if (database.isTransaction) database.exec("ROLLBACK");
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  #tend(patience: number): boolean {
+    const { drainBytes, imageAfterBytes, pagesPerCheckpoint } = this.#upkeep;
+    if (this.#full || this.#turns.waiting > drainBytes) {
+      this.#drain();
+    } else if (this.#images.isMaking) {
+      this.#continueImage();
+      return true;
+    } else if (this.#hasStale) {
+      this.#deleteStale();
+      return this.#hasStale && patience === 1;
+    } else if (this.#turnBytes > patience * Math.max(imageAfterBytes, 2 * this.#images.bytes)) {
+      this.#turnBytes = 0;
+      this.#logPages += this.#images.begin(this.#source!, this.#turns.last);
+      return true;
+    } else if (this.#logPages > patience * pagesPerCheckpoint) {
+      this.#logPages = 0;
+      this.#parts.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
     }
     return false;
   }
 
-  #beginImage(): void {
-    const { state, rings } = this.#source!;
-    this.#imageLast++;
-    this.#making = {
-      image: new Image(state),
-      number: this.#imageLast,
-      upto: this.#turn,
-      pieces: 0,
-    };
-    this.#piece.clear();
-    this.#imageBytes = 0;
-    this.#turnBytes = 0;
-    putOthers(this.#piece, state, rings());
-    this.#endPiece();
+  #drain(): void {
+    const { waiting } = this.#turns;
+    this.#turns.drain();
+    this.#logPages += 1 + (waiting >>> 12);
+    if (!this.#full) return;
+    this.#setFull(false);
+    this.#parts.log("warning", "the store file can be written again: changes are taken");
   }
 
   #continueImage(): void {
-    const making = this.#making!;
-    if (making.image.next(this.#piece)) return this.#endPiece();
-    this.#making = null;
-    this.#database.exec("BEGIN IMMEDIATE");
-    this.#database.prepare("DELETE FROM images").run();
-    const { number, pieces, upto } = making;
-    this.#database.prepare("INSERT INTO images VALUES (?, ?, ?)").run(number, upto, pieces);
-    this.#database.prepare("DELETE FROM pieces WHERE image < ?").run(number);
-    this.#database.exec("COMMIT");
-    this.#staleUpto = making.upto;
+    this.#logPages += this.#images.continue();
+    if (!this.#images.isMaking) this.#hasStale = true;
   }
 
-  #endPiece(): void {
-    const making = this.#making!;
-    const { written } = this.#piece;
-    this.#insertPiece.run(making.number, checksum(written, making.number), written);
-    making.pieces++;
-    this.#imageBytes += this.#piece.length;
-    this.#logPages += 1 + (this.#piece.length >>> 12);
-    this.#piece.clear();
-  }
-
-  #deleteStale(): boolean {
-    const { turnsDeletedMax } = this.#upkeep;
-    const deleted = this.#database.prepare(
-      "DELETE FROM turns WHERE turn IN (SELECT turn FROM turns WHERE turn <= ? ORDER BY turn LIMIT ?)",
-    ).run(this.#staleUpto, turnsDeletedMax);
+  #deleteStale(): void {
+    this.#hasStale = this.#turns.deleteUpTo(this.#images.upto, this.#upkeep.turnsDeletedMax);
     this.#logPages++;
-    if (Number(deleted.changes) < turnsDeletedMax) this.#staleUpto = -1;
-    return true;
   }
 
+  /** The file alone then has everything, unless there is no space for it. */
   close(): void {
-    this.#database.close();
+    const { database, onComplete, tail } = this.#parts;
+    try {
+      this.#turns.drain();
+      onComplete?.();
+    } catch (error) {
+      this.#parts.log("warning", `the last turns stay in ${tail.path}: ${messageOf(error)}`);
+    }
+    tail.close();
+    database.close();
   }
 
   node(path: string, node: Node | null): void {
@@ -297,23 +277,4 @@ export class StoreJournal implements Journal, Recorder {
   ring(ring: RingState): void {
     if (this.#source !== null) put.putRing(this.#changes, ring);
   }
-}
-
-/** Reads a row's changes; returns how many bytes they are. */
-function readRow(
-  row: Record<string, SQLOutputValue>,
-  number: number,
-  what: string,
-  sink: put.ChangeSink,
-): number {
-  const changes = row["changes"];
-  if (!(changes instanceof Uint8Array) || checksum(changes, number) !== row["sum"]) {
-    throw new DamagedError(`${what} is not what was written`);
-  }
-  put.readChanges(new ByteReader(changes), sink);
-  return changes.length;
-}
-
-function numberOf(database: DatabaseSync, query: string): number {
-  return Number(database.prepare(query).get()?.["n"] ?? 0);
 }

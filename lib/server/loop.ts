@@ -115,7 +115,7 @@ export class Loop {
 
   async #park(): Promise<void> {
     this.#parked = true;
-    await this.epoll.park(-1);
+    await this.epoll.park(this.#turns.waitsForSpace ? COMMIT_RETRY_MS : -1);
     this.#parked = false;
   }
 

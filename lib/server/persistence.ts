@@ -1,7 +1,7 @@
 import type { DamagedError } from "../journal/byte_reader.ts";
 import { JournalError, moveAside, openDatabase } from "../journal/database.ts";
 import { type Journal, NoJournal } from "../journal/journal.ts";
-import { StoreJournal } from "../journal/store_journal.ts";
+import { About, openStore } from "../journal/store_file.ts";
 import type { Log } from "./log.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
@@ -38,9 +38,8 @@ export function openJournal(choice: PersistenceChoice, socket: string, log: Log)
   const path = storePath(choice, socket);
   makeDirectory(path);
   if (choice.persist === "crash") putOldAside(path, log);
-  const database = openDatabase(path, choice.persist);
-  const journal = new StoreJournal(database, log);
-  if (journal.isEmpty) journal.describe("boot_id", bootId());
+  const { about, journal } = openStore(path, { durability: choice.persist, log });
+  if (journal.isEmpty) about.set("boot_id", bootId());
   return journal;
 }
 
@@ -75,7 +74,7 @@ function bootIdOf(path: string): string | null {
   }
   const database = openDatabase(path, "crash");
   try {
-    return new StoreJournal(database, () => {}).description("boot_id");
+    return new About(database).get("boot_id");
   } finally {
     database.close();
   }

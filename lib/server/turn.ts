@@ -53,6 +53,11 @@ export class Turns implements PeerHost {
     return this.#held;
   }
 
+  /** Whether the journal waits for space: to be tried again after a while. */
+  get waitsForSpace(): boolean {
+    return this.#journal.full;
+  }
+
   ready(peer: Peer): void {
     if (peer.isReady) return;
     peer.isReady = true;

@@ -87,6 +87,10 @@ export class MortalJournal implements Journal {
     return this.#journal.recover(state);
   }
 
+  get full(): boolean {
+    return this.#journal.full;
+  }
+
   begin(source: ImageSource): void {
     this.#journal.begin(source);
   }

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { check } from "../../lib/engine/check.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { openDatabase } from "../../lib/journal/database.ts";
-import { StoreJournal, type Upkeep } from "../../lib/journal/store_journal.ts";
+import { openStore, type StoreOptions } from "../../lib/journal/store_file.ts";
+import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { SILENT } from "../../lib/server/log.ts";
 import { MemoryDomains } from "../../lib/server/memory_domains.ts";
 import { Peer } from "../../lib/server/peer.ts";
@@ -17,7 +17,18 @@ import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { CrashPoints, MortalJournal } from "./crash_points.ts";
 
-const EAGER: Upkeep = { imageAfterBytes: 20_000, pagesPerCheckpoint: 40, turnsDeletedMax: 20 };
+/** So eager that images, deletions, checkpoints and full tails happen all the time. */
+const EAGER_STORE: StoreOptions = {
+  durability: "crash",
+  log: () => {},
+  upkeep: {
+    imageAfterBytes: 20_000,
+    pagesPerCheckpoint: 40,
+    turnsDeletedMax: 20,
+    drainBytes: 4_000,
+  },
+  tailBytes: 16_384,
+};
 
 /** A daemon in this process that dies and lives again, over one hypervisor and one store. */
 export class MemoryLives {
@@ -44,11 +55,7 @@ export class MemoryLives {
   #begin(): void {
     this.life++;
     this.points.reborn();
-    this.#journal = new StoreJournal(
-      openDatabase(this.#path(this.life), "crash"),
-      () => {},
-      EAGER,
-    );
+    this.#journal = openStore(this.#path(this.life), EAGER_STORE).journal;
     const journal = new MortalJournal(this.#journal, this.points);
     const { domains } = this;
     this.#engine = new Engine({ domains, recorder: journal.recorder });
@@ -66,8 +73,9 @@ export class MemoryLives {
   /** Kills the daemon, as it stands, and starts the next. */
   reincarnate(): void {
     const from = this.#path(this.life), to = this.#path(this.life + 1);
-    Deno.copyFileSync(from, to);
-    Deno.copyFileSync(`${from}-wal`, `${to}-wal`);
+    for (const companion of ["", "-wal", ".tail"]) {
+      Deno.copyFileSync(from + companion, to + companion);
+    }
     this.#journal.close();
     Deno.removeSync(from);
     this.#begin();

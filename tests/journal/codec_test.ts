@@ -48,6 +48,9 @@ class Words implements changes.ChangeSink {
   quotas(values: ReadonlyMap<string, number>): void {
     this.#add("quotas", values);
   }
+  othersGone(): void {
+    this.#add("others gone");
+  }
   ring(ring: RingState): void {
     const { domid, requestsTaken, partial, responsesEnd, responses, unsent } = ring;
     this.#add("ring", domid, requestsTaken, partial, responsesEnd, responses, unsent);
@@ -86,7 +89,7 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
   const domid = random.below(65536);
   const path = randomPath(random);
   const token = toText(randomBytes(random, 60));
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0: {
       const perms = Array.from({ length: 1 + random.below(6) }, () => random.below(1 << 19));
       const node = newNode("x", random.below(2 ** 40), 0, perms);
@@ -134,6 +137,9 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       changes.putTransaction(to, domid, id, open);
       return expected.transaction(domid, id, open);
     }
+    case 8:
+      changes.putOthersGone(to);
+      return expected.othersGone();
     case 7: {
       const quotas = randomQuotas(random);
       changes.putQuotas(to, quotas);

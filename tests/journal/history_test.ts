@@ -10,7 +10,12 @@ import { assertSurvives, Hypervisor, Life } from "./lives.ts";
 const GUESTS = [1, 2, 3];
 
 /** So eager that images, deletions and checkpoints happen all the time. */
-const EAGER: Upkeep = { imageAfterBytes: 2_000, pagesPerCheckpoint: 10, turnsDeletedMax: 7 };
+const EAGER: Upkeep = {
+  imageAfterBytes: 2_000,
+  pagesPerCheckpoint: 10,
+  turnsDeletedMax: 7,
+  drainBytes: 500,
+};
 
 /** Random requests and events, with what must hold of their answers across lives. */
 class History {

@@ -6,8 +6,9 @@ import type { DomainControl, DomainInfo } from "../../lib/engine/domain_control.
 import { Engine } from "../../lib/engine/engine.ts";
 import { QUOTAS, type Quotas } from "../../lib/engine/quota.ts";
 import type { State } from "../../lib/engine/state.ts";
-import { openDatabase } from "../../lib/journal/database.ts";
-import { StoreJournal, type Upkeep } from "../../lib/journal/store_journal.ts";
+import type { Durability } from "../../lib/journal/database.ts";
+import { openStore } from "../../lib/journal/store_file.ts";
+import type { StoreJournal, Upkeep } from "../../lib/journal/store_journal.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
@@ -53,6 +54,9 @@ export class Hypervisor implements DomainControl {
   close(): void {}
 }
 
+/** So small that it is full again and again. */
+const TEST_TAIL_BYTES = 16_384;
+
 /** From one start of the daemon to its death. */
 export class Life {
   readonly engine: Engine;
@@ -61,9 +65,16 @@ export class Life {
   #socket: Connection;
   #reply = "";
 
-  constructor(hypervisor: Hypervisor, readonly path: string, upkeep?: Upkeep) {
+  constructor(
+    hypervisor: Hypervisor,
+    readonly path: string,
+    upkeep?: Upkeep,
+    durability: Durability = "crash",
+  ) {
     this.#hypervisor = hypervisor;
-    this.journal = new StoreJournal(openDatabase(path, "crash"), () => {}, upkeep);
+    const options = { durability, log: () => {}, tailBytes: TEST_TAIL_BYTES };
+    const store = openStore(path, upkeep === undefined ? options : { ...options, upkeep });
+    this.journal = store.journal;
     this.engine = new Engine({ domains: hypervisor, recorder: this.journal });
     const { state } = this.engine;
     const revival = this.journal.recover(state);
@@ -94,15 +105,9 @@ export class Life {
 
   /** The files as a sudden death would leave them now, at another place. */
   copyFiles(to: string): void {
-    for (const companion of ["", "-wal"]) {
-      try {
-        Deno.removeSync(to + companion);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
+    for (const companion of ["", "-wal", ".tail"]) {
+      Deno.copyFileSync(this.path + companion, to + companion);
     }
-    Deno.copyFileSync(this.path, to);
-    Deno.copyFileSync(`${this.path}-wal`, `${to}-wal`);
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DamagedError } from "../../lib/journal/byte_reader.ts";
 import { JournalError, openDatabase } from "../../lib/journal/database.ts";
+import { openStore } from "../../lib/journal/store_file.ts";
 import { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { handleDamage, openJournal, type PersistenceChoice } from "../../lib/server/persistence.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -19,13 +20,14 @@ function open(choice: PersistenceChoice, lines: string[]): StoreJournal {
 Deno.test("store file: one of an earlier boot is put aside", async () => {
   await using scratch = await makeScratch();
   const choice = choose(scratch.path, "refuse"), lines: string[] = [];
-  const before = open(choice, lines);
-  before.describe("boot_id", "another");
-  before.describe("mark", "old");
-  before.close();
-  const now = open(choice, lines);
-  assertEquals(now.description("mark"), null);
-  now.close();
+  const before = openStore(choice.store!, { durability: "crash", log: () => {} });
+  before.about.set("boot_id", "another");
+  before.about.set("mark", "old");
+  before.journal.close();
+  open(choice, lines).close();
+  const now = openStore(choice.store!, { durability: "crash", log: () => {} });
+  assertEquals(now.about.get("mark"), null);
+  now.journal.close();
   assertEquals(lines.length, 1);
   assertStringIncludes(lines[0]!, `it is now ${scratch.path}/store.old`);
   assert(Deno.statSync(`${scratch.path}/store.old`).size > 0);

@@ -14,7 +14,7 @@ Deno.test("power loss: a log cut or torn anywhere gives the last commit that is 
   const path = `${scratch.path}/store`, copy = `${scratch.path}/copy`;
   const hypervisor = new Hypervisor();
   for (const domid of [0, 1]) hypervisor.create(domid);
-  const life = new Life(hypervisor, path);
+  const life = new Life(hypervisor, path, undefined, "disk");
   /** After each commit: how long the log was, and the state. */
   const commits: [size: number, state: string[]][] = [];
   const note = (): void => {
@@ -30,6 +30,7 @@ Deno.test("power loss: a log cut or torn anywhere gives the last commit that is 
     note();
   }
   const main = Deno.readFileSync(path), log = Deno.readFileSync(`${path}-wal`);
+  const tail = Deno.readFileSync(`${path}.tail`);
   life.close();
   withSeed((random) => {
     for (let at = first; at <= log.length; at += FRAME_BYTES) {
@@ -40,7 +41,8 @@ Deno.test("power loss: a log cut or torn anywhere gives the last commit that is 
         for (let i = cut; i < torn.length; i++) torn[i] = random.below(256);
         Deno.writeFileSync(copy, main);
         Deno.writeFileSync(`${copy}-wal`, torn);
-        const next = new Life(hypervisor, copy);
+        Deno.writeFileSync(`${copy}.tail`, tail);
+        const next = new Life(hypervisor, copy, undefined, "disk");
         const wanted = commits.findLast(([size]) => size <= cut)![1];
         assertEquals(wholeState(next.state), wanted, `cut at ${cut} of ${log.length}`);
         next.close();

@@ -5,12 +5,13 @@ import type { Source } from "./sources.ts";
  * says why.
  */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  "cmd": ["lib/server", "lib/client", "lib/migrate"],
+  "cmd": ["lib/server", "lib/client", "lib/archive"],
   "lib/server": ["lib/transport", "lib/journal", "lib/migrate", "lib/engine"],
+  "lib/archive": ["lib/journal", "lib/migrate", "lib/client"],
   "lib/client": ["lib/wire", "lib/transport"],
   "lib/transport": ["ffi"],
-  "lib/journal": ["lib/engine"],
-  "lib/migrate": ["lib/store"],
+  "lib/journal": ["lib/engine", "ffi"],
+  "lib/migrate": ["lib/engine"],
   "lib/engine": ["lib/store"],
   "lib/store": ["lib/wire"],
   "lib/wire": [],

@@ -44,6 +44,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
   }
   if (transaction.failed) return ENOMEM;
   if (transaction.written.size === 0) return DONE;
+  if (state.full) return ENOSPC;
   const conflict = findConflict(transaction, state.tree.root);
   if (conflict !== null) {
     logConflict(call, transaction, conflict);

@@ -1,0 +1,140 @@
+import type { DatabaseSync } from "node:sqlite";
+import { DamagedError } from "./byte_reader.ts";
+import type { ChangeSink } from "./changes.ts";
+import { type Durability, JournalError, messageOf, openDatabase } from "./database.ts";
+import { type JournalParts, StoreJournal, type Upkeep } from "./store_journal.ts";
+import { Tail, TAIL_BYTES } from "./tail.ts";
+import type { UpTo } from "./turn_log.ts";
+
+/** Notes about the store file itself, in it. */
+export class About {
+  constructor(private readonly database: DatabaseSync) {}
+
+  get(name: string): string | null {
+    const row = this.database.prepare("SELECT value FROM about WHERE name = ?").get(name);
+    return row === undefined ? null : String(row["value"]);
+  }
+
+  set(name: string, value: string): void {
+    this.database.prepare("INSERT OR REPLACE INTO about VALUES (?, ?)").run(name, value);
+  }
+}
+
+/** How a store is opened. */
+export interface StoreOptions {
+  readonly durability: Durability;
+  readonly log: JournalParts["log"];
+  readonly upkeep?: Upkeep;
+  /** Size of a tail that is made. */
+  readonly tailBytes?: number;
+}
+
+/** A store that is open. */
+export interface OpenStore {
+  readonly journal: StoreJournal;
+  readonly about: About;
+}
+
+/** Where the tail of the store file at `path` is. */
+export function tailPath(path: string): string {
+  return `${path}.tail`;
+}
+
+/**
+ * Opens the store file at `path` with its tail, or makes both.
+ *
+ * @throws {JournalError} when they can't be used, {@link DamagedError} when they are damaged.
+ */
+export function openStore(path: string, options: StoreOptions): OpenStore {
+  const { durability, log, upkeep } = options;
+  const database = openDatabase(path, durability);
+  try {
+    const about = new About(database);
+    const tail = openTail(path, about, options);
+    about.set("durability", durability);
+    const onComplete = (): void => {
+      about.set("tail", "none");
+      Deno.removeSync(tail.path);
+    };
+    const parts = { database, tail, durability, log, onComplete };
+    const journal = new StoreJournal(upkeep === undefined ? parts : { ...parts, upkeep });
+    return { journal, about };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function openTail(store: string, about: About, options: StoreOptions): Tail {
+  const path = tailPath(store);
+  const id = idOf(about);
+  if (about.get("tail") === "open") return Tail.open(path, id, isTorn(about));
+  try {
+    const tail = Tail.create(path, id, options.tailBytes ?? TAIL_BYTES);
+    if (options.durability === "disk") tail.sync();
+    about.set("tail", "open");
+    return tail;
+  } catch (error) {
+    throw new JournalError(
+      `the file of the last turns, ${path}, can't be made: ${messageOf(error)}`,
+    );
+  }
+}
+
+/** What went through a loss of power may end in the middle of a record that nobody was told of. */
+function isTorn(about: About): boolean {
+  return about.get("durability") === "disk";
+}
+
+function idOf(about: About): string {
+  const id = about.get("id") ?? crypto.randomUUID();
+  about.set("id", id);
+  return id;
+}
+
+/** Copies of a file that is written meanwhile may not fit together: then they are made again. */
+const READ_TRIES_MAX = 5;
+
+/**
+ * Tells `sink` what the store file at `path` holds, up to the turn that `upto` refuses. The file
+ * is not touched, and may be that of a daemon that is running.
+ *
+ * @throws {JournalError} when it is no store file, {@link DamagedError} when it is damaged.
+ */
+export function readStore(path: string, makeSink: () => ChangeSink, upto?: UpTo): void {
+  for (let tries = 1;; tries++) {
+    const directory = Deno.makeTempDirSync({ prefix: "xs-read-" });
+    try {
+      return readCopy(copyStore(path, `${directory}/store`), makeSink(), upto);
+    } catch (error) {
+      if (!(error instanceof DamagedError) || tries === READ_TRIES_MAX) throw error;
+    } finally {
+      Deno.removeSync(directory, { recursive: true });
+    }
+  }
+}
+
+function copyStore(path: string, to: string): string {
+  try {
+    Deno.copyFileSync(path, to);
+  } catch (error) {
+    throw new JournalError(`the store file ${path} can't be read: ${messageOf(error)}`);
+  }
+  for (const companion of ["-wal", ".tail"]) {
+    try {
+      Deno.copyFileSync(path + companion, to + companion);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return to;
+}
+
+function readCopy(path: string, sink: ChangeSink, upto?: UpTo): void {
+  const { journal } = openStore(path, { durability: "crash", log: () => {} });
+  try {
+    journal.replay(sink, upto);
+  } finally {
+    journal.close();
+  }
+}

@@ -1,0 +1,243 @@
+import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
+import { toBytes, toText } from "../wire/text.ts";
+import { DamagedError } from "./byte_reader.ts";
+import { checksum } from "./checksum.ts";
+
+/**
+ * The tail: the last turns, in memory that outlives the process. It is a file beside the store
+ * file, allocated once and mapped, so that to commit a turn is to copy its bytes: no system call,
+ * and no want of space. Now and then its turns go into the store file, many at a time.
+ *
+ *     0   "xs-tail\x01"
+ *     8   u32: where the newest record ends, which also says in which half the records are
+ *     16  the id of the store file it belongs to, 36 characters
+ *     64  the first half: records, one behind the other; the second half alike
+ *
+ * A record: turn (f64), when (f64, ms since 1970), length (u32), CRC-32 (u32, begun with the
+ * turn), the changes, zeros up to a multiple of 8. Little endian throughout. A record counts from
+ * the moment at which the word at 8 points behind it.
+ */
+const MAGIC = "xs-tail\x01";
+const END_AT = 8;
+const ID_AT = 16;
+const ID_BYTES = 36;
+const HEADER_BYTES = 64;
+const RECORD_HEADER_BYTES = 24;
+/** Of the usual tail: half of it takes thousands of turns, and it is memory on most hosts. */
+export const TAIL_BYTES = HEADER_BYTES + 2 * 2_097_152;
+
+/** One turn as it was committed. `changes` is valid until the tail changes. */
+export interface TailRecord {
+  readonly turn: number;
+  /** When, in ms since 1970. */
+  readonly at: number;
+  readonly changes: Uint8Array;
+}
+
+/**
+ * The records of a tail file's bytes, which must be those of store `id`. With `mayTear` (the
+ * bytes have been through a loss of power) one that is not whole ends them.
+ *
+ * @throws {DamagedError} when they are not what was written.
+ */
+export function* readTail(
+  bytes: Uint8Array<ArrayBuffer>,
+  id: string,
+  mayTear: boolean,
+): Generator<TailRecord> {
+  checkHeader(bytes, id);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const end = view.getUint32(END_AT, true);
+  let at = startOfHalf(bytes.length, end);
+  if (at < 0) {
+    throw new DamagedError(`the tail's records end at ${end}, which is no place for that`);
+  }
+  while (at < end) {
+    const record = readRecord(bytes, view, at, end);
+    if (record === null) {
+      if (mayTear) return;
+      throw new DamagedError(`the tail's record at ${at} is not what was written`);
+    }
+    yield record;
+    at += recordBytes(record.changes.length);
+  }
+}
+
+function checkHeader(bytes: Uint8Array, id: string): void {
+  if (bytes.length < HEADER_BYTES || toText(bytes, 0, MAGIC.length) !== MAGIC) {
+    throw new DamagedError("the tail file beside it is none");
+  }
+  const found = toText(bytes, ID_AT, ID_AT + ID_BYTES);
+  if (found !== id) throw new DamagedError("the tail file beside it belongs to another store file");
+}
+
+function readRecord(
+  bytes: Uint8Array<ArrayBuffer>,
+  view: DataView,
+  at: number,
+  end: number,
+): TailRecord | null {
+  if (at + RECORD_HEADER_BYTES > end) return null;
+  const turn = view.getFloat64(at, true);
+  const length = view.getUint32(at + 16, true);
+  const from = at + RECORD_HEADER_BYTES;
+  if (length > end - from) return null;
+  const changes = bytes.subarray(from, from + length);
+  if (checksum(changes, turn) !== view.getUint32(at + 20, true)) return null;
+  return { turn, at: view.getFloat64(at + 8, true), changes };
+}
+
+/** Where the half begins in which records end at `end`; negative for no such place. */
+function startOfHalf(size: number, end: number): number {
+  const middle = middleOf(size);
+  if (end % 8 !== 0 || end < HEADER_BYTES || end > size) return -1;
+  // A full first half ends where the second begins: no half is ever filled to the last byte.
+  return end < middle ? HEADER_BYTES : middle;
+}
+
+function middleOf(size: number): number {
+  return HEADER_BYTES + (size - HEADER_BYTES >>> 4) * 8;
+}
+
+function recordBytes(length: number): number {
+  return RECORD_HEADER_BYTES + (length + 7 & ~7);
+}
+
+/** A tail file that is open for writing. */
+export class Tail {
+  readonly #address: Deno.PointerObject;
+  readonly #size: number;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView;
+  readonly #words: Int32Array<ArrayBuffer>;
+  #start: number;
+  #end: number;
+
+  private constructor(readonly path: string, size: number) {
+    this.#address = mapFile(path, size);
+    this.#size = size;
+    const memory = viewMemory(this.#address, size);
+    this.#bytes = new Uint8Array(memory);
+    this.#view = new DataView(memory);
+    this.#words = new Int32Array(memory);
+    this.#end = this.#words[END_AT / 4]!;
+    this.#start = startOfHalf(size, this.#end);
+  }
+
+  /**
+   * Makes an empty tail of `size` bytes for store `id`; one that is there is overwritten.
+   *
+   * @throws {Error} when there is no space for all of it.
+   */
+  static create(path: string, id: string, size: number = TAIL_BYTES): Tail {
+    const bytes = new Uint8Array(size);
+    bytes.set(toBytes(MAGIC));
+    new DataView(bytes.buffer).setUint32(END_AT, HEADER_BYTES, true);
+    bytes.set(toBytes(id), ID_AT);
+    Deno.writeFileSync(path, bytes, { mode: 0o600 });
+    Deno.chmodSync(path, 0o600);
+    return new Tail(path, size);
+  }
+
+  /**
+   * Opens the tail of store `id`, which its records must belong to.
+   *
+   * @throws {DamagedError} when it is missing, or not what was written.
+   */
+  static open(path: string, id: string, mayTear: boolean): Tail {
+    let bytes: Uint8Array<ArrayBuffer>;
+    try {
+      bytes = Deno.readFileSync(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      throw new DamagedError(`the file with the last turns, ${path}, is missing`);
+    }
+    const records = [...readTail(bytes, id, mayTear)];
+    const tail = new Tail(path, bytes.length);
+    let whole = tail.#start;
+    for (const { changes } of records) whole += recordBytes(changes.length);
+    if (whole < tail.#end) tail.#publish(whole);
+    return tail;
+  }
+
+  /** Bytes of records. */
+  get used(): number {
+    return this.#end - this.#start;
+  }
+
+  /** All records, the oldest first. Each is valid until the tail changes. */
+  *records(): Generator<TailRecord> {
+    for (let at = this.#start; at < this.#end;) {
+      const record = readRecord(this.#bytes, this.#view, at, this.#end);
+      if (record === null) throw new DamagedError(`the tail's record at ${at} was overwritten`);
+      yield record;
+      at += recordBytes(record.changes.length);
+    }
+  }
+
+  /** Adds a turn; false when there is no room for it. */
+  append(turn: number, when: number, changes: Uint8Array): boolean {
+    const end = this.#put(this.#end, this.#limit(this.#start), turn, when, changes);
+    if (end < 0) return false;
+    this.#publish(end);
+    return true;
+  }
+
+  /**
+   * Puts one turn in the place of all that are there, in one step: it goes to the half that is
+   * not in use. False when there is no room for it.
+   */
+  replace(turn: number, when: number, changes: Uint8Array): boolean {
+    const start = this.#otherStart();
+    const end = this.#put(start, this.#limit(start), turn, when, changes);
+    if (end < 0) return false;
+    this.#start = start;
+    this.#publish(end);
+    return true;
+  }
+
+  /** Forgets all records: the store file has them. */
+  clear(): void {
+    this.#publish(this.#start);
+  }
+
+  #otherStart(): number {
+    const middle = middleOf(this.#size);
+    return this.#start === middle ? HEADER_BYTES : middle;
+  }
+
+  /** Records of the half that begins at `start` end before this. */
+  #limit(start: number): number {
+    const middle = middleOf(this.#size);
+    return start === middle ? this.#size : middle;
+  }
+
+  #put(at: number, limit: number, turn: number, when: number, changes: Uint8Array): number {
+    const end = at + recordBytes(changes.length);
+    if (end >= limit) return -1;
+    const view = this.#view;
+    view.setFloat64(at, turn, true);
+    view.setFloat64(at + 8, when, true);
+    view.setUint32(at + 16, changes.length, true);
+    view.setUint32(at + 20, checksum(changes, turn), true);
+    this.#bytes.set(changes, at + RECORD_HEADER_BYTES);
+    return end;
+  }
+
+  /** Whoever dies before this has not added the record, whoever dies after it has. */
+  #publish(end: number): void {
+    Atomics.store(this.#words, END_AT / 4, end);
+    this.#end = end;
+  }
+
+  /** Waits until the disk has it all. */
+  sync(): void {
+    using file = Deno.openSync(this.path, { write: true });
+    file.syncDataSync();
+  }
+
+  /** Lets go of the memory; the file stays. */
+  close(): void {
+    unmapFile(this.#address, this.#size);
+  }
+}

@@ -1,0 +1,177 @@
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+import { ByteReader, DamagedError } from "./byte_reader.ts";
+import { type ChangeSink, readChanges } from "./changes.ts";
+import { checksum } from "./checksum.ts";
+import type { Durability } from "./database.ts";
+import type { Tail } from "./tail.ts";
+
+/** Up to which turn to read: asked before each; what it refuses ends the reading. */
+export type UpTo = (turn: number, at: number) => boolean;
+
+/**
+ * The turns: numbered without a gap, the older ones as rows of the store file, the latest in the
+ * tail. `crash` commits to the tail and moves its turns to the file later; `disk` commits to the
+ * file, and to the tail only when the file can't take more.
+ */
+export class TurnLog {
+  readonly #database: DatabaseSync;
+  readonly #tail: Tail;
+  readonly #durability: Durability;
+  readonly #insert: StatementSync;
+  #last: number;
+  #stored: number;
+
+  /** `upto` is the last turn that the newest image contains. */
+  constructor(database: DatabaseSync, tail: Tail, durability: Durability, upto: number) {
+    this.#database = database;
+    this.#tail = tail;
+    this.#durability = durability;
+    this.#insert = database.prepare("INSERT INTO turns VALUES (?, ?, ?, ?)");
+    const row = database.prepare("SELECT max(turn) AS n FROM turns").get();
+    this.#stored = Math.max(Number(row?.["n"] ?? 0), upto);
+    this.#last = this.#stored;
+    for (const { turn } of tail.records()) this.#last = Math.max(this.#last, turn);
+  }
+
+  /** The number of the last turn; 0 before the first. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Bytes of turns that the store file does not have yet. */
+  get waiting(): number {
+    return this.#tail.used;
+  }
+
+  /**
+   * Makes the next turn durable.
+   *
+   * @throws {Error} when the store file would have to take it and can't.
+   */
+  append(changes: Uint8Array<ArrayBuffer>): void {
+    const turn = this.#last + 1, at = Date.now();
+    const toFile = this.#durability === "disk" && this.#tail.used === 0;
+    if (toFile) this.#insertTurn(turn, at, changes);
+    else if (!this.#toTail(turn, at, changes)) {
+      this.drain();
+      if (!this.#toTail(turn, at, changes)) this.#insertTurn(turn, at, changes);
+    }
+    this.#last = turn;
+  }
+
+  /** Makes the next turn durable although the store file can't; false when there is no room. */
+  appendToTail(changes: Uint8Array<ArrayBuffer>): boolean {
+    if (!this.#toTail(this.#last + 1, Date.now(), changes)) return false;
+    this.#last++;
+    return true;
+  }
+
+  #toTail(turn: number, at: number, changes: Uint8Array<ArrayBuffer>): boolean {
+    if (!this.#tail.append(turn, at, changes)) return false;
+    if (this.#durability === "disk") this.#tail.sync();
+    return true;
+  }
+
+  #insertTurn(turn: number, at: number, changes: Uint8Array<ArrayBuffer>): void {
+    this.#insert.run(turn, at, checksum(changes, turn), changes);
+    this.#stored = turn;
+  }
+
+  /**
+   * Puts `changes` in the place of all turns in the tail, under the number of the first of them.
+   * They must lead from the last turn in the file to where the last one in the tail led. False
+   * when there is no room.
+   */
+  replaceTail(changes: Uint8Array<ArrayBuffer>, upto: number): boolean {
+    const turn = Math.max(this.#stored, upto) + 1;
+    if (!this.#tail.replace(turn, Date.now(), changes)) return false;
+    if (this.#durability === "disk") this.#tail.sync();
+    this.#last = turn;
+    return true;
+  }
+
+  /** Tells `sink` of the changes that are in the tail only. */
+  replayTail(sink: ChangeSink): void {
+    for (const { changes } of this.#tail.records()) readChanges(new ByteReader(changes), sink);
+  }
+
+  /**
+   * Moves the turns of the tail to the store file.
+   *
+   * @throws {Error} when the file can't be written; the tail then stays as it is.
+   */
+  drain(): void {
+    if (this.#tail.used === 0) return;
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      for (const { turn, at, changes } of this.#tail.records()) {
+        // A death between the commit and the clearing has left turns in both.
+        if (turn <= this.#stored) continue;
+        this.#insert.run(turn, at, checksum(changes, turn), changes);
+      }
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+    this.#stored = this.#last;
+    this.#tail.clear();
+  }
+
+  /**
+   * Tells `sink` of the turns after `after`, in order, as far as `upto` lets it; returns their
+   * bytes.
+   *
+   * @throws {DamagedError} when one is missing or not what was written.
+   */
+  replay(after: number, sink: ChangeSink, upto: UpTo): number {
+    const select = this.#database.prepare(
+      "SELECT turn, at, sum, changes FROM turns WHERE turn > ? ORDER BY turn",
+    );
+    let last = after, size = 0;
+    const next = (turn: number): void => {
+      if (turn !== ++last) throw new DamagedError(`turn ${last} is missing`);
+    };
+    for (const row of select.iterate(after)) {
+      const turn = Number(row["turn"]);
+      if (!upto(turn, Number(row["at"]))) return size;
+      next(turn);
+      size += readRow(row, turn, `turn ${turn}`, sink);
+    }
+    for (const { turn, at, changes } of this.#tail.records()) {
+      if (turn <= last) continue;
+      if (!upto(turn, at)) return size;
+      next(turn);
+      readChanges(new ByteReader(changes), sink);
+      size += changes.length;
+    }
+    return size;
+  }
+
+  /** Deletes at most `most` of the rows up to turn `upto`; false when there are none left. */
+  deleteUpTo(upto: number, most: number): boolean {
+    const { changes } = this.#database.prepare(
+      "DELETE FROM turns WHERE turn IN (SELECT turn FROM turns WHERE turn <= ? ORDER BY turn LIMIT ?)",
+    ).run(upto, most);
+    return Number(changes) === most;
+  }
+}
+
+/**
+ * Reads a row's changes; returns how many bytes they are.
+ *
+ * @throws {DamagedError} when they are not what was written.
+ */
+export function readRow(
+  row: Record<string, SQLOutputValue>,
+  number: number,
+  what: string,
+  sink: ChangeSink,
+): number {
+  const changes = row["changes"];
+  if (!(changes instanceof Uint8Array) || checksum(changes, number) !== row["sum"]) {
+    throw new DamagedError(`${what} is not what was written`);
+  }
+  readChanges(new ByteReader(changes), sink);
+  return changes.length;
+}
