@@ -1,0 +1,59 @@
+import { isSpecial } from "../store/path.ts";
+import { ownerOf } from "../store/perms.ts";
+import type { MigrationRecord } from "./records.ts";
+
+/** Nodes named in one line at most; the rest is counted. */
+const NODES_SHOWN_MAX = 3;
+
+/**
+ * What C xenstored would die of, or take wrongly, when it reads these records (reference section
+ * 8.5): a line for each kind and domain; none for a stream that it reads.
+ */
+export function findHazards(records: Iterable<MigrationRecord>): string[] {
+  const rings = new Set<number>();
+  const domains: number[] = [];
+  const owners = new Map<number, string[]>();
+  const pending = new Set<number>();
+  let roots = 0;
+  for (const record of records) {
+    if (record.kind === "connection" && record.end.kind === "ring") rings.add(record.end.domid);
+    else if (record.kind === "domain") domains.push(record.domid);
+    else if (record.kind !== "node") continue;
+    else if (record.connection !== 0 || record.transaction !== 0) pending.add(record.transaction);
+    else {
+      if (record.path === "/") roots++;
+      if (record.perms.length === 0 || isSpecial(record.path)) continue;
+      const owner = ownerOf(record.perms);
+      const paths = owners.get(owner);
+      if (paths === undefined) owners.set(owner, [record.path]);
+      else paths.push(record.path);
+    }
+  }
+  const lines: string[] = [];
+  if (roots !== 1) lines.push(`the root node is there ${roots} times: C xenstored wants it once`);
+  for (const domid of domains) {
+    if (domid === 0 || rings.has(domid)) continue;
+    lines.push(
+      `domain ${domid} was never introduced: C xenstored ends with "referenced domain not found"`,
+    );
+  }
+  for (const [owner, paths] of owners) {
+    if (owner === 0 || rings.has(owner)) continue;
+    lines.push(
+      `domain ${owner}, which was never introduced, owns ${show(paths)}: ` +
+        `C xenstored ends with "write node error restoring node"`,
+    );
+  }
+  if (pending.size > 0) {
+    lines.push(
+      `${pending.size} open transactions have nodes: C xenstored takes those for committed ones`,
+    );
+  }
+  return lines;
+}
+
+function show(paths: readonly string[]): string {
+  const more = paths.length - NODES_SHOWN_MAX;
+  const shown = paths.slice(0, NODES_SHOWN_MAX).join(", ");
+  return more > 0 ? `${shown} and ${more} more nodes` : shown;
+}
