@@ -1,0 +1,350 @@
+import { asStale, permEntry } from "../store/perms.ts";
+import { canonicalPath } from "../store/path.ts";
+import { StreamError } from "./errors.ts";
+import { FieldReader } from "./field_reader.ts";
+import * as types from "./record_types.ts";
+import type * as records from "./records.ts";
+
+/** A record and where it was found. */
+export interface PlacedRecord {
+  readonly record: records.MigrationRecord;
+  /** Of the record's first byte in the file. */
+  readonly offset: number;
+  /** From 1; records that were skipped count. */
+  readonly number: number;
+}
+
+/** What the first 16 bytes of a stream say. */
+export interface Preamble {
+  readonly version: 1 | 2;
+  readonly endian: "little" | "big";
+}
+
+/**
+ * Reads the preamble.
+ * @throws {StreamError} when it is none that we know
+ */
+export function readPreamble(bytes: Uint8Array): Preamble {
+  if (bytes.length < types.PREAMBLE_BYTES) {
+    throw new StreamError(
+      `the stream ends in its first ${types.PREAMBLE_BYTES} bytes, after ${bytes.length}`,
+      0,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const version = view.getUint32(8), flags = view.getUint32(12);
+  if (version !== 1 && version !== 2) {
+    throw new StreamError(`version ${version} is not known: 1 or ${types.VERSION_MAX}`, 8);
+  }
+  if (flags > types.FLAG_BIG_ENDIAN) {
+    const text = flags.toString(16).padStart(8, "0");
+    throw new StreamError(`flags 0x${text} are not known: 0 little endian, 1 big endian`, 12);
+  }
+  return { version, endian: flags === types.FLAG_BIG_ENDIAN ? "big" : "little" };
+}
+
+/**
+ * Reads the final format, record by record. Lengths may count the padding, as Xen's daemon writes
+ * them, or not, as the specification says. Nothing is allocated by a length that the file claims,
+ * and values are views into the file.
+ */
+export class StreamReader {
+  readonly version: 1 | 2;
+  readonly endian: "little" | "big";
+  /** Type numbers that are not known, each once. */
+  readonly skipped: Set<number> = new Set();
+  /** What could not be read as it was meant, in words; each thing once. */
+  readonly notes: Set<string> = new Set();
+  readonly #fields: FieldReader;
+  readonly #length: number;
+  #next = types.PREAMBLE_BYTES;
+  #number = 0;
+  #ended = false;
+
+  /** @throws {StreamError} when the preamble is none */
+  constructor(bytes: Uint8Array) {
+    ({ version: this.version, endian: this.endian } = readPreamble(bytes));
+    this.#fields = new FieldReader(bytes, this.endian);
+    this.#length = bytes.length;
+  }
+
+  /** Offset and number of the record that `next` gave last. */
+  get offset(): number {
+    return this.#fields.offset;
+  }
+
+  get number(): number {
+    return this.#number;
+  }
+
+  /**
+   * The next record that is known, or null after END.
+   * @throws {StreamError} when the bytes are none
+   */
+  next(): records.MigrationRecord | null {
+    while (!this.#ended) {
+      const record = this.#step();
+      if (record !== null) return record;
+    }
+    return null;
+  }
+
+  #step(): records.MigrationRecord | null {
+    const fields = this.#fields, start = this.#next;
+    if (start === this.#length) {
+      throw new StreamError("the stream ends without an END record", start);
+    }
+    fields.begin(start, ++this.#number);
+    if (fields.left < types.RECORD_HEADER_BYTES) {
+      fields.fail(`the stream ends in the record's header, after ${fields.left} bytes`);
+    }
+    const type = fields.u32(), length = fields.u32();
+    const body = start + types.RECORD_HEADER_BYTES, name = types.typeName(type);
+    fields.bound(this.#length, name);
+    if (length > fields.left) {
+      fields.fail(`its length is ${length}, but only ${fields.left} bytes follow`);
+    }
+    this.#next = body + types.aligned(length);
+    if (type === types.END) return this.#end(length);
+    if (this.#next > this.#length) fields.fail("the stream ends in the padding of the record");
+    fields.bound(body + length, name);
+    const record = this.#decode(type);
+    if (record === null) {
+      this.skipped.add(type);
+    } else if (isOurs(type)) {
+      // A newer version of ours may have appended fields.
+    } else if (fields.left >= types.ALIGNMENT) {
+      fields.fail(
+        `its length is ${length}, but its fields end after ${length - fields.left} bytes`,
+      );
+    }
+    return record;
+  }
+
+  #end(length: number): null {
+    if (length !== 0) this.#fields.fail(`its length is ${length}: it has no body`);
+    const behind = this.#length - this.#next;
+    if (behind > 0) {
+      throw new StreamError(`${behind} bytes follow the END record: the last of all`, this.#next);
+    }
+    this.#ended = true;
+    return null;
+  }
+
+  #decode(type: number): records.MigrationRecord | null {
+    const fields = this.#fields;
+    switch (type) {
+      case types.NODE_DATA:
+        return readNode(fields);
+      case types.WATCH_DATA: {
+        const connection = fields.u32();
+        return readWatch(fields, connection, fields.u16(), fields.u16(), Infinity);
+      }
+      case types.WATCH_DATA_EXTENDED:
+        return this.#watchExtended();
+      case types.CONNECTION_DATA:
+        return this.#connection();
+      case types.TRANSACTION_DATA:
+        return { kind: "transaction", connection: fields.u32(), id: fields.u32() };
+      case types.GLOBAL_DATA:
+        return { kind: "global", socketFd: fields.i32(), eventChannelFd: fields.i32() };
+      case types.GLOBAL_QUOTA_DATA: {
+        const domain = fields.u16(), global = fields.u16();
+        const [first, second] = readQuotas(fields, domain, global);
+        return { kind: "quota", domain: first, global: second };
+      }
+      case types.DOMAIN_DATA: {
+        const domid = fields.u16(), count = fields.u16(), features = fields.u32();
+        const [quotas] = readQuotas(fields, count, 0);
+        return { kind: "domain", domid, features: this.version >= 2 ? features : 0, quotas };
+      }
+      default:
+        return readDetail(fields, type);
+    }
+  }
+
+  #connection(): records.ConnectionRecord {
+    const fields = this.#fields, start = fields.at;
+    const id = fields.u32(), kind = fields.u16(), flags = fields.u16();
+    const end = readEnd(fields, kind);
+    const inputLength = fields.u16(), partialResponse = fields.u16(), outputLength = fields.u32();
+    const input = fields.bytes(inputLength, "unhandled input");
+    const output = fields.bytes(outputLength, "unsent output");
+    if (partialResponse > outputLength) {
+      fields.fail(
+        `${partialResponse} bytes of a partly sent message, but ${outputLength} bytes of output`,
+      );
+    }
+    let uniqueId: bigint | null = null;
+    if ((flags & types.FIELD_UNIQUE_ID) !== 0) {
+      const used = fields.at - start, padding = types.aligned(used) - used;
+      if (end.kind === "socket" && fields.left < padding + 8) {
+        // The bit meant a read-only socket before unique ids had a place.
+        this.notes.add("a socket's flag of the first draft, read-only, has no meaning any more");
+      } else {
+        fields.skip(padding, "the padding before the unique id");
+        uniqueId = fields.u64();
+      }
+    }
+    return { kind: "connection", id, end, input, output, partialResponse, uniqueId };
+  }
+
+  /**
+   * Three layouts are about. The specification's has the strings at 12; the struct by which Xen's
+   * daemon reads has them at 10; and Xen's daemon writes them at 8, without the depth, and with a
+   * length that counts four bytes that are not there. NULs and paths tell which it is.
+   */
+  #watchExtended(): records.WatchRecord {
+    const fields = this.#fields, start = fields.at;
+    const connection = fields.u32(), pathLength = fields.u16(), tokenLength = fields.u16();
+    const fits = (at: number): boolean => stringsFit(fields, start + at, pathLength, tokenLength);
+    if (fits(12) || !(fits(10) || fits(8))) {
+      const depth = fields.u16();
+      fields.skip(2, "the padding behind the depth");
+      return readWatch(fields, connection, pathLength, tokenLength, depthOf(depth));
+    }
+    if (fits(10)) {
+      return readWatch(fields, connection, pathLength, tokenLength, depthOf(fields.u16()));
+    }
+    this.notes.add("a watch with a limited depth was written without it: it is unlimited now");
+    const watch = readWatch(fields, connection, pathLength, tokenLength, Infinity);
+    this.#next = start + types.aligned(fields.at - start);
+    return watch;
+  }
+}
+
+function depthOf(depth: number): number {
+  return depth === types.DEPTH_UNLIMITED ? Infinity : depth;
+}
+
+/** Whether two strings with their NULs, the first of them a path, are at `at`. */
+function stringsFit(fields: FieldReader, at: number, path: number, token: number): boolean {
+  if (path < 2 || token < 1 || at + path + token > fields.at + fields.left) return false;
+  let text = "";
+  for (let i = 0; i < path + token; i++) {
+    const byte = fields.peek(at + i)!;
+    if ((byte === 0) !== (i === path - 1 || i === path + token - 1)) return false;
+    if (i < path - 1) text += String.fromCharCode(byte);
+  }
+  return canonicalPath(text, "", true) !== null;
+}
+
+function readWatch(
+  fields: FieldReader,
+  connection: number,
+  pathLength: number,
+  tokenLength: number,
+  depth: number,
+): records.WatchRecord {
+  const path = fields.textWithNul(pathLength, "the watched path");
+  const token = fields.textWithNul(tokenLength, "the token");
+  return { kind: "watch", connection, path, token, depth };
+}
+
+function readEnd(fields: FieldReader, kind: number): records.ConnectionEnd {
+  if (kind === types.CONNECTION_RING) {
+    const domid = fields.u16(), target = fields.u16(), port = fields.u32();
+    return { kind: "ring", domid, target: target === types.DOMID_INVALID ? null : target, port };
+  }
+  if (kind !== types.CONNECTION_SOCKET) {
+    fields.fail(`a connection of type ${kind} is not known: 0 ring, 1 socket`);
+  }
+  const fd = fields.i32();
+  fields.skip(4, "the padding behind the descriptor");
+  return { kind: "socket", fd };
+}
+
+function readNode(fields: FieldReader): records.NodeRecord {
+  const connection = fields.u32(), transaction = fields.u32();
+  const pathLength = fields.u16(), valueLength = fields.u16();
+  const access = fields.u16(), count = fields.u16();
+  const perms = readPerms(fields, count);
+  const path = fields.textWithNul(pathLength, "the path");
+  const value = fields.bytes(valueLength, "the value");
+  if (connection !== 0) {
+    return { kind: "node", connection, transaction, path, value, access, perms };
+  }
+  // The specification has them ignored.
+  return { kind: "node", connection, transaction: 0, path, value, access: 0, perms };
+}
+
+/** The masks of the letters n, r, w, b by their code. */
+const MASKS: ReadonlyMap<number, number> = new Map(
+  [...types.PERM_LETTERS].map((letter, mask) => [letter.charCodeAt(0), mask]),
+);
+
+function readPerms(fields: FieldReader, count: number): number[] {
+  if (count * 4 > fields.left) {
+    fields.fail(`${count} permissions need ${4 * count} bytes, the record has ${fields.left} left`);
+  }
+  const perms: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const letter = fields.u8(), flags = fields.u8(), domid = fields.u16();
+    const mask = MASKS.get(letter);
+    if (mask === undefined) {
+      const shown = letter > 32 && letter < 127 ? `"${String.fromCharCode(letter)}"` : letter;
+      fields.fail(`permission ${i + 1} has the letter ${shown}: n, r, w or b`);
+    }
+    const entry = permEntry(domid, mask);
+    perms.push((flags & types.PERM_STALE) === 0 ? entry : asStale(entry));
+  }
+  return perms;
+}
+
+/** Values, then names in the same order, for two lists. */
+function readQuotas(
+  fields: FieldReader,
+  first: number,
+  second: number,
+): [Map<string, number>, Map<string, number>] {
+  const count = first + second;
+  if (count * 4 > fields.left) {
+    fields.fail(`${count} quotas need ${4 * count} bytes, the record has ${fields.left} left`);
+  }
+  const values: number[] = [];
+  for (let i = 0; i < count; i++) values.push(fields.u32());
+  const maps: [Map<string, number>, Map<string, number>] = [new Map(), new Map()];
+  for (let i = 0; i < count; i++) {
+    const map = i < first ? maps[0] : maps[1];
+    const name = fields.textToNul(`the name of quota ${i + 1}`);
+    if (map.has(name)) fields.fail(`the quota ${JSON.stringify(name)} is there twice`);
+    map.set(name, values[i]!);
+  }
+  return maps;
+}
+
+/** Types of our range, also those that newer versions may have. */
+function isOurs(type: number): boolean {
+  return type >>> 16 === types.RING_DETAIL >>> 16;
+}
+
+function readDetail(fields: FieldReader, type: number): records.MigrationRecord | null {
+  switch (type) {
+    case types.RING_DETAIL: {
+      const connection = fields.u32(), remotePort = fields.u32(), gfn = fields.u64();
+      return { kind: "ring-detail", connection, gfn, remotePort };
+    }
+    case types.TRANSACTION_DETAIL: {
+      const connection = fields.u32(), id = fields.u32(), operations = fields.u32();
+      return { kind: "transaction-detail", connection, id, operations };
+    }
+    case types.CONNECTION_DETAIL: {
+      const connection = fields.u32(), transactionIdLast = fields.u32();
+      const ignored = (fields.u32() & types.CONNECTION_IGNORED) !== 0;
+      return { kind: "connection-detail", connection, transactionIdLast, ignored };
+    }
+    case types.DOMAIN_DETAIL: {
+      const domid = fields.u16(), target = fields.u16(), flags = fields.u32();
+      return {
+        kind: "domain-detail",
+        domid,
+        uniqueId: fields.u64(),
+        introduced: (flags & types.DOMAIN_INTRODUCED) !== 0,
+        shutdownSeen: (flags & types.DOMAIN_SHUTDOWN_SEEN) !== 0,
+        target: target === types.DOMID_INVALID ? null : target,
+      };
+    }
+    default:
+      return null;
+  }
+}
