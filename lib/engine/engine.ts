@@ -6,6 +6,7 @@ import type { Connection, ConnectionSpec } from "./connection.ts";
 import { DOMAIN_DEAD, DOMAIN_EXISTS, DOMAIN_SHUTDOWN } from "./domain_control.ts";
 import type { Domain } from "./domains.ts";
 import { OPERATIONS } from "./operations.ts";
+import { inLostTransaction } from "./operations/lost.ts";
 import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
 
 /**
@@ -83,7 +84,8 @@ export class Engine {
     const transaction = connection.transactions.get(txId);
     if (transaction === undefined) return ENOENT;
     call.transaction = transaction;
-    const outcome = operation.handler(call);
+    const done = operation.handler(call);
+    const outcome = transaction.lost ? inLostTransaction(type, done) : done;
     if (call.transaction !== null) {
       const grown = transaction.bytes - transaction.bytesCharged;
       this.state.accounts.of(connection.domid).add("memory", grown);
