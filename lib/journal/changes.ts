@@ -24,6 +24,8 @@ const TRANSACTION = 7;
 const QUOTA = 8;
 const RING = 9;
 const OTHERS_GONE = 10;
+const STAGED = 11;
+const ADOPTED = 12;
 
 /** A watch as it is persisted; `domid` is that of the ring's connection. */
 export interface WatchState {
@@ -69,6 +71,10 @@ export interface ChangeSink {
   ring(ring: RingState): void;
   /** Nothing but nodes counts of what was told before: the rest is told anew. */
   othersGone(): void;
+  /** A node of a tree that may come to take the place of the present one; `/` begins it. */
+  staged(node: NodeState): void;
+  /** The nodes staged are the tree from now on. */
+  adopted(): void;
 }
 
 export function putNode(
@@ -83,6 +89,22 @@ export function putNode(
   to.u16(node.perms.length);
   for (const entry of node.perms) to.u32(entry);
   to.bytes(node.value);
+}
+
+/** As {@link putNode}, of a tree that does not count yet. */
+export function putStaged(
+  to: ByteWriter,
+  path: string,
+  node: Pick<Node, "generation" | "ordinal" | "perms" | "value">,
+): void {
+  const at = to.length;
+  putNode(to, path, node);
+  to.written[at] = STAGED;
+}
+
+/** The nodes staged are the tree from now on. */
+export function putAdopted(to: ByteWriter): void {
+  to.u8(ADOPTED);
 }
 
 /** What follows tells anew all that is no node. */
@@ -203,6 +225,10 @@ function readChange(from: ByteReader, kind: number, sink: ChangeSink): void {
       return sink.ring(readRing(from));
     case OTHERS_GONE:
       return sink.othersGone();
+    case STAGED:
+      return sink.staged(readNode(from));
+    case ADOPTED:
+      return sink.adopted();
     default:
       throw new DamagedError(`no change is of kind ${kind}`);
   }

@@ -1,6 +1,7 @@
 import type { RingState } from "../engine/domain_control.ts";
 import type { Recorder } from "../engine/recorder.ts";
 import type { State } from "../engine/state.ts";
+import type { Node } from "../store/node.ts";
 import type { Revival } from "./revive.ts";
 
 /** Where images of everything come from. */
@@ -31,6 +32,13 @@ export interface Journal {
    * so does any, and what was in it before counts no more, from one moment to the next.
    */
   begin(source: ImageSource, afresh?: boolean): void;
+  /**
+   * A node of a tree that may come to take the place of the present one: parents first, the root
+   * first of all. It counts from {@link endStaging} on, or never.
+   */
+  stage(path: string, node: Node): void;
+  /** The end of a tree that was staged: from this turn on it is the store's, or is given up. */
+  endStaging(adopted: boolean): void;
   /** Rings have a life beyond the process: how far each has been served is to be told. */
   readonly keepsRings: boolean;
   /** A ring of which bytes were taken, or to which bytes are owed, in this turn. */
@@ -64,6 +72,14 @@ export class NoJournal implements Journal {
 
   ring(): void {
     // Not told: see keepsRings.
+  }
+
+  stage(): void {
+    // Nothing is told.
+  }
+
+  endStaging(): void {
+    // As above.
   }
 
   tend(): boolean {

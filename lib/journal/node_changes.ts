@@ -1,16 +1,24 @@
 import { ByteWriter } from "./byte_writer.ts";
-import { type ChangeSink, type NodeState, putNode, putNodeGone } from "./changes.ts";
+import * as put from "./changes.ts";
 
 /** Of the changes that it is told, keeps those of nodes, as bytes. */
-export class NodeChanges implements ChangeSink {
+export class NodeChanges implements put.ChangeSink {
   readonly changes = new ByteWriter(65_536);
 
-  node(node: NodeState): void {
-    putNode(this.changes, node.path, node);
+  node(node: put.NodeState): void {
+    put.putNode(this.changes, node.path, node);
   }
 
   nodeGone(path: string): void {
-    putNodeGone(this.changes, path);
+    put.putNodeGone(this.changes, path);
+  }
+
+  staged(node: put.NodeState): void {
+    put.putStaged(this.changes, node.path, node);
+  }
+
+  adopted(): void {
+    put.putAdopted(this.changes);
   }
 
   domain(): void {

@@ -2,9 +2,10 @@ import type { RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
 import { quotaName } from "../engine/quota.ts";
 import type { State } from "../engine/state.ts";
+import { listChildren } from "../store/children.ts";
 import { lookup } from "../store/lookup.ts";
 import { newNode } from "../store/node.ts";
-import { isSpecial, parentPath } from "../store/path.ts";
+import { isSpecial, parentPath, ROOT_PATH } from "../store/path.ts";
 import { DamagedError } from "./byte_reader.ts";
 import type { ChangeSink, DomainState, NodeState, WatchState } from "./changes.ts";
 
@@ -26,6 +27,7 @@ export class RingRecord {
 export class Restorer implements ChangeSink {
   readonly domains = new Map<number, DomainState>();
   readonly #records = new Map<number, RingRecord>();
+  #staged: NodeState[] = [];
 
   constructor(private readonly state: State) {
     for (const path of ["/tool"]) state.tree.remove(path, ORIGIN);
@@ -63,6 +65,19 @@ export class Restorer implements ChangeSink {
   nodeGone(path: string): void {
     const { state } = this;
     if (lookup(state.tree.root, path) !== null) state.tree.remove(path, ORIGIN);
+  }
+
+  staged(node: NodeState): void {
+    // One that came to nothing is followed by the next, from its root on.
+    if (node.path === ROOT_PATH) this.#staged = [];
+    this.#staged.push(node);
+  }
+
+  adopted(): void {
+    const { tree } = this.state;
+    for (const { name } of listChildren(tree.root.children)) tree.remove(`/${name}`, ORIGIN);
+    for (const node of this.#staged) this.node(node);
+    this.#staged = [];
   }
 
   domain(domain: DomainState): void {

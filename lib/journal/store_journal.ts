@@ -70,6 +70,8 @@ export class StoreJournal implements Journal, Recorder {
   #turnBytes = 0;
   #logPages = 0;
   #hasStale = false;
+  /** A tree is being staged: an image would leave it out. */
+  #staging = false;
   #full = false;
   #retryAt = 0;
 
@@ -193,7 +195,7 @@ export class StoreJournal implements Journal, Recorder {
   }
 
   #tend(patience: number): boolean {
-    const { drainBytes, imageAfterBytes, pagesPerCheckpoint } = this.#upkeep;
+    const { drainBytes, pagesPerCheckpoint } = this.#upkeep;
     if (this.#full || this.#turns.waiting > drainBytes) {
       this.#drain();
     } else if (this.#images.isMaking) {
@@ -202,7 +204,7 @@ export class StoreJournal implements Journal, Recorder {
     } else if (this.#hasStale) {
       this.#deleteStale();
       return this.#hasStale && patience === 1;
-    } else if (this.#turnBytes > patience * Math.max(imageAfterBytes, 2 * this.#images.bytes)) {
+    } else if (this.#imageIsDue(patience)) {
       this.#turnBytes = 0;
       this.#logPages += this.#images.begin(this.#source!, this.#turns.last);
       return true;
@@ -211,6 +213,11 @@ export class StoreJournal implements Journal, Recorder {
       this.#parts.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
     }
     return false;
+  }
+
+  #imageIsDue(patience: number): boolean {
+    const due = Math.max(this.#upkeep.imageAfterBytes, 2 * this.#images.bytes);
+    return !this.#staging && this.#turnBytes > patience * due;
   }
 
   #drain(): void {
@@ -272,6 +279,16 @@ export class StoreJournal implements Journal, Recorder {
 
   quotas(quotas: Quotas): void {
     if (this.#source !== null) put.putQuotas(this.#changes, quotas);
+  }
+
+  stage(path: string, node: Node): void {
+    this.#staging = true;
+    put.putStaged(this.#changes, path, node);
+  }
+
+  endStaging(adopted: boolean): void {
+    if (adopted && this.#staging) put.putAdopted(this.#changes);
+    this.#staging = false;
   }
 
   ring(ring: RingState): void {

@@ -4,6 +4,7 @@ import type { State } from "../../lib/engine/state.ts";
 import type { ImageSource, Journal } from "../../lib/journal/journal.ts";
 import type { Revival } from "../../lib/journal/revive.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
+import type { Node } from "../../lib/store/node.ts";
 import { RingPage } from "../../lib/transport/ring_page.ts";
 
 /** The daemon is dead: nothing it does from here on has any effect. */
@@ -100,6 +101,14 @@ export class MortalJournal implements Journal {
     const done = this.#journal.commit();
     this.#points.at("after commit");
     return done;
+  }
+
+  stage(path: string, node: Node): void {
+    this.#journal.stage(path, node);
+  }
+
+  endStaging(adopted: boolean): void {
+    this.#journal.endStaging(adopted);
   }
 
   ring(ring: RingState): void {

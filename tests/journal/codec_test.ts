@@ -51,6 +51,12 @@ class Words implements changes.ChangeSink {
   othersGone(): void {
     this.#add("others gone");
   }
+  staged({ path, value, perms, generation, ordinal }: changes.NodeState): void {
+    this.#add("staged", path, value, perms, generation, ordinal);
+  }
+  adopted(): void {
+    this.#add("adopted");
+  }
   ring(ring: RingState): void {
     const { domid, requestsTaken, partial, responsesEnd, responses, unsent } = ring;
     this.#add("ring", domid, requestsTaken, partial, responsesEnd, responses, unsent);
@@ -96,6 +102,10 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       node.value = randomBytes(random, 3000);
       node.generation = random.below(Number.MAX_SAFE_INTEGER);
       const { value, generation, ordinal } = node;
+      if (random.chance(0.3)) {
+        changes.putStaged(to, path, node);
+        return expected.staged({ path, value, perms, generation, ordinal });
+      }
       changes.putNode(to, path, node);
       return expected.node({ path, value, perms, generation, ordinal });
     }
@@ -138,6 +148,10 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       return expected.transaction(domid, id, open);
     }
     case 8:
+      if (random.chance(0.5)) {
+        changes.putAdopted(to);
+        return expected.adopted();
+      }
       changes.putOthersGone(to);
       return expected.othersGone();
     case 7: {
