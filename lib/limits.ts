@@ -47,6 +47,12 @@ export const EVENTS_COMPARED_MAX = 8;
 /** Ready file descriptors taken from the kernel in one call; the rest come in the next turn. */
 export const EPOLL_EVENTS_MAX = 256;
 
+/**
+ * Starts of transactions of one connection that wait for the end of a live update: a kernel speaks
+ * for many programs, which all may begin one; what is beyond waits in its ring.
+ */
+export const PARKED_STARTS_MAX = 64;
+
 /** Connections accepted in one turn: a storm of them must not hold up those already there. */
 export const ACCEPTS_PER_TURN_MAX = 16;
 
@@ -101,3 +107,32 @@ export const MEMORY_PIPE_BYTES = 65_536;
  * few for a guest to fill the disk. What was left out is counted in the next line.
  */
 export const CONFLICT_LINES_PER_SECOND_MAX = 10;
+
+/**
+ * Received bytes of a held socket that wait for their commit, in memory that outlives the process:
+ * two of the largest messages less their headers. A power of two, since counts of bytes wrap at one.
+ */
+export const HELD_INPUT_BYTES = 8_192;
+
+/** Bytes of one send on a held socket: they are copied to a place that the kernel knows. */
+export const HELD_SEND_BYTES = 65_536;
+
+/** Slots of held sockets made at a time: half a megabyte. */
+export const HELD_SLOTS_STEP = 64;
+
+/**
+ * Descriptors that `xs serve --supervise` holds. More than any toolstack has clients; their names
+ * go to the daemon in one variable of its environment, which Linux limits to 128 KiB.
+ */
+export const HELD_DESCRIPTORS_MAX = 4_096;
+
+/** How long the daemon waits for a holder that is busy before it does without, in ms. */
+export const HOLDER_WAIT_MS = 1_000;
+
+/** The supervisor gives up after this many deaths of the daemon within the time (ms) below. */
+export const RESTARTS_MAX = 10;
+export const RESTARTS_WITHIN_MS = 60_000;
+
+/** Wait before the second restart in a row, in ms: doubled each time, up to the second value. */
+export const RESTART_DELAY_MS = 50;
+export const RESTART_DELAY_MAX_MS = 5_000;

@@ -1,5 +1,27 @@
 import type { ErrorCode } from "../wire/errors.ts";
 
+/** A live update that an operator asks for. */
+export interface UpdateOrder {
+  /** The next daemon's file. */
+  readonly file: string;
+  /** Its command line without its name; null for this daemon's own. */
+  readonly commandLine: string | null;
+  /** Version of the migration stream; null for the best that the next daemon reads. */
+  readonly version: number | null;
+}
+
+/** What a live update asks of the daemon around the engine. */
+export interface UpdateActions {
+  /** Why a file can't be the next daemon, as the reply's text; null when it may be. */
+  refuse(file: string): string | null;
+  /** Tries the next daemon out while this one serves on; tells LiveUpdate.tried how it went. */
+  tryOut(order: UpdateOrder): void;
+  /** At the end of this turn hands over to it; LiveUpdate.fail is told if that is not possible. */
+  handOver(order: UpdateOrder): void;
+  /** Nobody waits for a trial or a handing over any more. */
+  drop(): void;
+}
+
 /** What CONTROL commands reach in the daemon around the engine: its logs and its memory. */
 export interface Admin {
   /** The trace switches and whether each is on, in the order in which they are listed. */
@@ -12,6 +34,8 @@ export interface Admin {
   setTraceFile(path: string): ErrorCode;
   /** Appends a report of memory use to `path`, or to the trace file. */
   memoryReport(path: string | null): ErrorCode;
+  /** How this daemon can be replaced; null where it can't. */
+  readonly liveUpdate: UpdateActions | null;
   /** Puts a line into the trace. */
   print(text: string): void;
 }
@@ -23,5 +47,6 @@ export const NO_ADMIN: Admin = {
   setTrace: () => 0,
   setTraceFile: () => 0,
   memoryReport: () => 0,
+  liveUpdate: null,
   print: () => {},
 };

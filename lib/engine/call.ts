@@ -17,6 +17,9 @@ export class Call {
   connection!: Connection;
   transaction: Transaction | null = null;
   payload!: Uint8Array;
+  /** The request's id and the transaction's that it names. */
+  reqId = 0;
+  txId = 0;
   /** The engine's clock, in ms. */
   now = 0;
   /** Why the latest {@link access} or path was refused. */

@@ -7,7 +7,10 @@ import { DOMAIN_DEAD, DOMAIN_EXISTS, DOMAIN_SHUTDOWN } from "./domain_control.ts
 import type { Domain } from "./domains.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
+import { LATER } from "./operations/outcome.ts";
 import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /**
  * The store and its rules, without any I/O or clock of its own: what comes in as requests goes
@@ -50,18 +53,27 @@ export class Engine {
   /**
    * Handles one request: exactly one reply goes to the connection's outbox, after the events it
    * caused (WATCH: before its first event). `payload` need only be valid during the call; `now`
-   * is in ms. The order of checks is that of C xenstored (reference section 1.4).
+   * is in ms. The order of checks is that of C xenstored (reference section 1.4). False when the
+   * request has to wait, unhandled, with all behind it, until nothing is {@link holding} any more.
    */
-  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): void {
+  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): boolean {
     const { type, reqId, txId } = header;
+    const { liveUpdate } = this.state;
+    if (liveUpdate.parking) {
+      const verdict = liveUpdate.admit(connection, header);
+      if (verdict !== "handle") return verdict === "parked";
+    }
     const call = this.#call;
     call.connection = connection;
     call.payload = payload;
     call.now = now;
+    call.reqId = reqId;
+    call.txId = txId;
     call.transaction = null;
     const outcome = this.#run(call, type, txId);
     // The outbox as it is now: a domain that releases itself is not answered.
     const { outbox } = connection;
+    if (outcome === LATER) return true;
     if (typeof outcome === "number") {
       outbox.reply(MessageType.ERROR, reqId, txId, errorPayload(outcome));
     } else {
@@ -71,6 +83,28 @@ export class Engine {
       const { afterReply } = call;
       call.afterReply = null;
       afterReply();
+    }
+    return true;
+  }
+
+  /** Whether {@link tick} has something to do without waiting. */
+  get due(): boolean {
+    return this.state.liveUpdate.due;
+  }
+
+  /** Whether requests may have to wait. */
+  get holding(): boolean {
+    return this.state.liveUpdate.parking;
+  }
+
+  /** Goes on with what waits for time to pass or for others to end. */
+  tick(now: number): void {
+    const { liveUpdate } = this.state;
+    liveUpdate.look(now);
+    if (liveUpdate.parking) return;
+    for (const { connection, reqId } of liveUpdate.takeParked()) {
+      const header = { type: MessageType.TRANSACTION_START, reqId, txId: 0, len: 0 };
+      this.handle(connection, header, NOTHING, now);
     }
   }
 

@@ -12,6 +12,7 @@ import { eraseDomid } from "./erase.ts";
 import { Events } from "./events.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Transaction } from "./transaction.ts";
+import { LiveUpdate } from "./live_update.ts";
 import { type Watch, Watches } from "./watch.ts";
 
 export type LogLevel = "info" | "warning";
@@ -55,6 +56,7 @@ export class State {
   /** Not part of the tree: they have permissions and watches, but no value and no children. */
   readonly specials: Map<string, Node> = new Map();
   readonly connections: Set<Connection> = new Set();
+  readonly liveUpdate: LiveUpdate = new LiveUpdate(() => this.admin.liveUpdate, this.connections);
   #connectionIdLast = 0;
 
   constructor(options: EngineOptions) {
@@ -135,6 +137,7 @@ export class State {
     connection.open = false;
     connection.outbox = CLOSED;
     this.connections.delete(connection);
+    this.liveUpdate.forget(connection);
   }
 
   /** Drops a connection's watches and transactions, as if it were new. */

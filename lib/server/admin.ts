@@ -1,4 +1,4 @@
-import type { Admin } from "../engine/admin.ts";
+import type { Admin, UpdateActions } from "../engine/admin.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
 import { type Log, message } from "./log.ts";
 import type { Trace } from "./trace.ts";
@@ -10,6 +10,8 @@ const REPORT_DIRECTORY = "/var/lib/xen/xenstore";
 export class DaemonAdmin implements Admin {
   readonly #trace: Trace;
   readonly #log: Log;
+  /** Set where the daemon is a process of its own. */
+  liveUpdate: UpdateActions | null = null;
 
   constructor(trace: Trace, log: Log) {
     this.#trace = trace;

@@ -1,8 +1,11 @@
-import { encodeHeader, HEADER_SIZE } from "../wire/header.ts";
+import { encodeHeader, getU32, HEADER_SIZE } from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { putText } from "../wire/text.ts";
 import type { Transport } from "../transport/transport.ts";
 import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
+
+/** Where a header has the length of what follows it. */
+const LENGTH_AT = 12;
 
 const NOTHING = new Uint8Array(0);
 
@@ -18,6 +21,8 @@ export class OutputBuffer {
   #start = 0;
   #end = 0;
   #sent = 0;
+  /** Where the message ends of which the next byte is to be sent, counted in all bytes ever sent. */
+  #boundary = 0;
 
   /** Bytes not sent yet. */
   get length(): number {
@@ -32,6 +37,11 @@ export class OutputBuffer {
   /** All bytes ever added. */
   get added(): number {
     return this.#sent + this.length;
+  }
+
+  /** How many bytes are left of a message that was sent in part; 0 when none was. */
+  get partial(): number {
+    return Math.max(0, this.#boundary - this.#sent);
   }
 
   /** Adds a message with a copy of `payload`. */
@@ -68,7 +78,15 @@ export class OutputBuffer {
     this.#start += count;
     this.#sent += count;
     if (this.#start === this.#end) this.#release();
+    else this.#findBoundary(this.#bytes);
     return count;
+  }
+
+  /** Walks to the end of the message that has been sent in part; what was sent is still there. */
+  #findBoundary(bytes: Uint8Array): void {
+    let at = this.#start - (this.#sent - this.#boundary);
+    while (at < this.#start) at += HEADER_SIZE + getU32(bytes, at + LENGTH_AT);
+    this.#boundary = this.#sent + at - this.#start;
   }
 
   /** A copy of the last `count` bytes, none of which has been sent. */
@@ -76,9 +94,13 @@ export class OutputBuffer {
     return this.#bytes === null ? NOTHING : this.#bytes.slice(this.#end - count, this.#end);
   }
 
-  /** Adds bytes that were once owed already. */
-  addBytes(bytes: Uint8Array): void {
+  /**
+   * Adds bytes that were once owed already, to an empty buffer. The first `partial` of them are
+   * the rest of a message; where that is not known, all are taken for it.
+   */
+  addBytes(bytes: Uint8Array, partial = bytes.length): void {
     if (bytes.length === 0) return;
+    this.#boundary = this.#sent + partial;
     const target = this.#room(bytes.length);
     target.set(bytes, this.#end);
     this.#end += bytes.length;
@@ -91,6 +113,7 @@ export class OutputBuffer {
   }
 
   #release(): void {
+    this.#boundary = this.#sent;
     if (this.#bytes !== null) giveBuffer(this.#bytes);
     this.#bytes = null;
     this.#start = 0;

@@ -21,8 +21,11 @@ import type { Trace } from "./trace.ts";
 
 /** What handles requests: the engine. */
 export interface RequestHandler {
-  /** Answers one request through the connection's outbox, exactly once. */
-  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): void;
+  /**
+   * Answers one request through the connection's outbox, exactly once. False when it has to wait
+   * for something else: it is to be offered again.
+   */
+  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): boolean;
 }
 
 /** What a peer needs of the turn it takes part in. */
@@ -33,12 +36,26 @@ export interface PeerHost {
   ready(peer: Peer): void;
   /** Lets the peer be flushed at the end of this turn. */
   unflushed(peer: Peer): void;
+  /** The peer's next request has to wait: it is to be {@link Peer.release}d. */
+  postponed(peer: Peer): void;
   /** The peer is finished: its client closed, broke the protocol, or doesn't read. */
   gone(peer: Peer, reason: GoneReason): void;
   /** Something an operator should know. */
   warn(peer: Peer, text: string): void;
   /** The handler threw: a defect of ours, which must not reach the other clients. */
   failed(peer: Peer, error: unknown): void;
+}
+
+/** What a connection has buffered, on its way from one process to the next. */
+export interface InFlight {
+  /** Requests that were not handled, the last of which may not be whole. */
+  readonly input: Uint8Array;
+  /** Bytes owed to the client. */
+  readonly output: Uint8Array;
+  /** How many of them, at the start, are the rest of a message that was sent in part. */
+  readonly partialResponse: number;
+  /** The client broke the protocol and is not listened to. */
+  readonly ignored: boolean;
 }
 
 /** Why a peer is finished. */
@@ -75,6 +92,7 @@ export class Peer implements Outbox {
   /** The last read got all it had room for: more may be there, and nobody will announce it. */
   #more = false;
   #stalled = false;
+  #held = false;
   #dropping = false;
   #doom: GoneReason | null = null;
   /** Kept by the host: whether the peer is on its list of the ready, of the unflushed. */
@@ -123,7 +141,7 @@ export class Peer implements Outbox {
    * more to do without any news from the client.
    */
   step(now: number): boolean {
-    if (!this.#open || this.#doom !== null || this.#isStalled()) return false;
+    if (!this.#open || this.#doom !== null || this.#held || this.#isStalled()) return false;
     const own = this.#input;
     if (own !== null && wholeMessage(own, this.#start, this.#end) > 0) {
       return this.#handleAll(own, now) || this.#more;
@@ -186,8 +204,13 @@ export class Peer implements Outbox {
     while (size > 0 && budget-- > 0 && this.#doom === null && !this.#isStalled()) {
       const from = this.#start;
       this.#start = from + size;
-      this.#handleOne(bytes, from, size, now);
+      const isHandled = this.#handleOne(bytes, from, size, now);
       if (this.#epoch !== epoch) return false;
+      if (!isHandled) {
+        this.#start = from;
+        this.#hold();
+        break;
+      }
       size = wholeMessage(bytes, this.#start, this.#end);
     }
     if (size < 0) {
@@ -196,10 +219,25 @@ export class Peer implements Outbox {
       return false;
     }
     this.#keepRest(bytes);
-    return size > 0 && !this.#stalled;
+    return size > 0 && !this.#stalled && !this.#held;
   }
 
-  #handleOne(bytes: Uint8Array, from: number, size: number, now: number): void {
+  /** Nothing more is handled, and nothing read, until {@link release}. */
+  #hold(): void {
+    this.#held = true;
+    this.#host.postponed(this);
+    this.#host.unflushed(this);
+  }
+
+  /** What the next request waited for has come about. */
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#host.ready(this);
+    this.#host.unflushed(this);
+  }
+
+  #handleOne(bytes: Uint8Array, from: number, size: number, now: number): boolean {
     decodeHeader(bytes, from, header);
     const payload = bytes.subarray(from + HEADER_SIZE, from + size);
     const connection = this.#connection!;
@@ -207,10 +245,11 @@ export class Peer implements Outbox {
       this.#host.trace.request(connection.id, connection.domid, header.type, payload);
     }
     try {
-      this.#host.handler.handle(connection, header, payload, now);
+      return this.#host.handler.handle(connection, header, payload, now);
     } catch (error) {
       this.#host.failed(this, error);
       this.#doomFor("failed");
+      return true;
     }
   }
 
@@ -292,13 +331,13 @@ export class Peer implements Outbox {
     if (this.#doom !== null) return this.#finish(this.#doom);
     if (unsent === 0) {
       this.#dropping = false;
-      if (this.#ended && !this.isReady) return this.#finish("closed");
+      if (this.#ended && !this.isReady && !this.#held) return this.#finish("closed");
     }
     if (this.#stalled && unsent <= OUTPUT_STALL_BYTES) {
       this.#stalled = false;
       this.#host.ready(this);
     }
-    this.#transport.want(!this.#stalled && !this.#ended, unsent > 0);
+    this.#transport.want(!this.#stalled && !this.#ended && !this.#held, unsent > 0);
   }
 
   #finish(reason: GoneReason): void {
@@ -318,6 +357,7 @@ export class Peer implements Outbox {
     this.#ended = false;
     this.#more = false;
     this.#stalled = false;
+    this.#held = false;
     this.#dropping = false;
     this.#doom = null;
   }
@@ -384,6 +424,34 @@ export class Peer implements Outbox {
       this.#input.set(partial);
       this.#end = partial.length;
     }
+  }
+
+  /** What is buffered either way, for another process to go on with. */
+  handOver(): InFlight {
+    return {
+      input: this.#input === null ? NOTHING : this.#input.slice(this.#start, this.#end),
+      output: this.#output.last(this.#output.length),
+      partialResponse: this.#output.partial,
+      ignored: !this.#open || this.#transport.position?.ignored === true,
+    };
+  }
+
+  /** Goes on with what another process had buffered. */
+  takeOver({ ignored, input, output, partialResponse }: InFlight): void {
+    this.#host.unflushed(this);
+    if (ignored) {
+      this.#open = false;
+      return;
+    }
+    this.#host.ready(this);
+    this.#output.addBytes(output, partialResponse);
+    if (input.length === 0) return;
+    const buffer = takeBuffer();
+    // More than a buffer only from a daemon that keeps whole requests without bound.
+    this.#input = input.length < buffer.length ? buffer : new Uint8Array(2 * input.length);
+    this.#input.set(input);
+    this.#start = 0;
+    this.#end = input.length;
   }
 
   /** Ends the peer now: nothing more is read, sent or reported. */

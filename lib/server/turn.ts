@@ -7,6 +7,12 @@ import type { Trace } from "./trace.ts";
 export interface TurnHandler extends RequestHandler {
   /** Looks again at the domains it knows, some of which have changed. */
   domainsChanged(now: number): void;
+  /** Whether {@link tick} has something to do now. */
+  readonly due: boolean;
+  /** Whether requests may be refused for the time being. */
+  readonly holding: boolean;
+  /** Goes on with what was waiting. */
+  tick(now: number): void;
 }
 
 /**
@@ -24,12 +30,17 @@ export class Turns implements PeerHost {
   #unflushed: Peer[] = [];
   #flushed: Peer[] = [];
   #domainsChanged = false;
+  /** Peers whose next request was refused for the time being. */
+  #waiting: Peer[] = [];
+  #tickDue = false;
   #held = false;
   #turning = false;
   /** Called when a peer ended by itself; its owner cleans up behind it. */
   onGone: (peer: Peer, reason: GoneReason) => void = () => {};
   /** Called when there is something to do although no turn is under way: wakes the loop. */
   onPending: () => void = () => {};
+  /** Called once behind the next turn whose output has left. */
+  onSettled: (() => void) | null = null;
 
   constructor(handler: TurnHandler, journal: Journal, trace: Trace, log: Log) {
     this.handler = handler;
@@ -40,7 +51,8 @@ export class Turns implements PeerHost {
 
   /** Whether a further turn has work without any news from outside. */
   get pending(): boolean {
-    return this.#ready.length > 0 || this.#unflushed.length > 0 || this.#domainsChanged;
+    return this.#ready.length > 0 || this.#unflushed.length > 0 || this.#domainsChanged ||
+      this.#tickDue || this.handler.due || this.onSettled !== null;
   }
 
   /** Work that nobody waits for; true when there is more. */
@@ -69,6 +81,16 @@ export class Turns implements PeerHost {
     if (peer.isUnflushed) return;
     peer.isUnflushed = true;
     this.#unflushed.push(peer);
+    if (!this.#turning) this.onPending();
+  }
+
+  postponed(peer: Peer): void {
+    this.#waiting.push(peer);
+  }
+
+  /** Time has passed, or something has come about, that what waits in the engine may be for. */
+  tick(): void {
+    this.#tickDue = true;
     if (!this.#turning) this.onPending();
   }
 
@@ -102,6 +124,13 @@ export class Turns implements PeerHost {
     } finally {
       this.#turning = false;
     }
+    if (this.onSettled !== null && !this.#held) this.#settled();
+  }
+
+  #settled(): void {
+    const settled = this.onSettled;
+    this.onSettled = null;
+    settled?.();
   }
 
   #step(now: number): void {
@@ -109,6 +138,7 @@ export class Turns implements PeerHost {
       this.#domainsChanged = false;
       this.handler.domainsChanged(now);
     }
+    if (this.#tickDue || this.handler.due) this.#tick(now);
     const peers = this.#ready;
     this.#ready = this.#stepped;
     this.#stepped = peers;
@@ -120,6 +150,15 @@ export class Turns implements PeerHost {
       if (peer.unsent > 0) this.unflushed(peer);
     }
     peers.length = 0;
+  }
+
+  #tick(now: number): void {
+    this.#tickDue = false;
+    this.handler.tick(now);
+    if (this.handler.holding) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const peer of waiting) peer.release();
   }
 
   /** Whatever was taken from a ring, or is owed to it, has made its peer unflushed. */

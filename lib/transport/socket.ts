@@ -49,9 +49,13 @@ export class SocketTransport implements Transport {
 
   want(input: boolean, output: boolean): void {
     const interest = (input ? EPOLLIN : 0) | (output ? EPOLLOUT : 0);
-    if (interest === this.#interest) return;
+    const before = this.#interest;
+    if (interest === before) return;
     this.#interest = interest;
-    this.#epoll.modify(this.fd, interest);
+    // A hang-up is reported whatever is asked for: of one who waits for neither, again and again.
+    if (interest === 0) this.#epoll.remove(this.fd);
+    else if (before === 0) this.#epoll.add(this.fd, interest);
+    else this.#epoll.modify(this.fd, interest);
   }
 
   rejectOversize(): void {

@@ -85,10 +85,13 @@ export class TestClient {
 export class TestJournal implements Journal {
   readonly recorder = null;
   readonly keepsRings = false;
+  readonly full = false;
   recover(): null {
     return null;
   }
   begin(): void {}
+  stage(): void {}
+  endStaging(): void {}
   ring(): void {}
   tend(): boolean {
     return false;
@@ -127,10 +130,19 @@ export class TestTurns implements TurnHandler {
     };
   }
 
-  handle(connection: Connection, header: Header, payload: Uint8Array): void {
+  due = false;
+  holding = false;
+
+  handle(connection: Connection, header: Header, payload: Uint8Array): boolean {
+    if (this.holding) return false;
     this.handled.push([connection.label, header.reqId]);
-    if (this.onRequest !== null) return this.onRequest(connection, header, payload);
-    connection.outbox.reply(header.type, header.reqId, header.txId, payload);
+    if (this.onRequest !== null) this.onRequest(connection, header, payload);
+    else connection.outbox.reply(header.type, header.reqId, header.txId, payload);
+    return true;
+  }
+
+  tick(): void {
+    this.due = false;
   }
 
   domainsChanged(): void {}

@@ -4,6 +4,7 @@ import { COUNTED } from "../accounts.ts";
 import type { Call } from "../call.ts";
 import { check } from "../check.ts";
 import { quotaName, QUOTAS } from "../quota.ts";
+import { liveUpdate } from "./live_update.ts";
 import { DONE, type Outcome, parseLoose, textReply } from "./outcome.ts";
 
 interface Command {
@@ -23,7 +24,7 @@ const COMMANDS: readonly Command[] = [
       "[-c <cmdline>] [-F] [-t <timeout>] [-v <version>] <file>",
       "-a",
     ],
-    run: runLiveUpdate,
+    run: liveUpdate,
   },
   { name: "logfile", usage: ["<file>"], run: runLogfile },
   { name: "memreport", usage: ["[<file>]"], run: runMemreport },
@@ -83,10 +84,6 @@ function runPrint(call: Call, args: readonly string[]): Outcome {
   if (args.length !== 1) return EINVAL;
   call.state.admin.print(`control: ${args[0]}`);
   return DONE;
-}
-
-function runLiveUpdate(): Outcome {
-  return textReply("live-update is not built into this version of xs yet");
 }
 
 function runQuota(call: Call, args: readonly string[]): Outcome {

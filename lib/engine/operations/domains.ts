@@ -20,6 +20,7 @@ export function introduce(call: Call): Outcome {
   const known = state.domains.get(domid);
   if (known !== undefined && known.connection !== null) {
     state.resetConnection(known.connection);
+    state.liveUpdate.forget(known.connection);
     state.control.reset(known.connection, port);
     known.port = port;
     state.domains.changed(known);

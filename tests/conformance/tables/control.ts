@@ -16,8 +16,24 @@ export const control: readonly Scenario[] = [
     ["s", "CONTROL", "check.", "OK"],
     ["s", "READ", "/a/b.", "v"],
   ]),
-  scenario("CONTROL: live-update says that it is not built (C: updates itself)", [
-    ["s", "CONTROL", "live-update.-s.", "live-update is not built into this version of xs yet."],
+  scenario("CONTROL: live-update without a session, and what it does not understand", [
+    ["s", "CONTROL", "live-update.-s.", "Not in live-update session.."],
+    ["s", "CONTROL", "live-update.-s.-t.60.-F.-v.1.", "Not in live-update session.."],
+    ["s", "CONTROL", "live-update.-c.--verbose.", "Not in live-update session.."],
+    ["s", "CONTROL", "live-update.-a.", "No live-update session active.."],
+    ...each("s", "CONTROL", [
+      "live-update.",
+      "live-update.-x.",
+      "live-update.-f.",
+      "live-update.-f.a.b.",
+      "live-update.-c.",
+      "live-update.-a.now.",
+      "live-update.-s.-t.",
+      "live-update.-s.-v.",
+      "live-update.-s.now.",
+      "live-update.-b.4096.",
+      "live-update.-d.4.abcd.",
+    ], "EINVAL"),
   ]),
   scenario("CONTROL: print", [["s", "CONTROL", "print.hello.", "OK"]]),
   scenario("CONTROL: quota lists nine settings", [
