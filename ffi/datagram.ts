@@ -1,4 +1,4 @@
-import { errno, libc } from "./libc.ts";
+import { errno, libc, SystemCallError } from "./libc.ts";
 import { closeFd } from "./unix_socket.ts";
 
 const AF_UNIX = 1;
@@ -6,6 +6,14 @@ const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const MSG_NOSIGNAL = 0x4000;
+const SOL_SOCKET = 1;
+const SO_PASSCRED = 16;
+const SO_SNDTIMEO = 21;
+
+const symbols = {
+  // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen)
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
 
 /**
  * Sends one datagram to a Unix socket; a name that begins with `@` is an abstract one. Never
@@ -20,6 +28,49 @@ export function sendDatagram(path: string, text: string): number {
   const code = count < 0 ? errno() : 0;
   closeFd(fd);
   return code;
+}
+
+/**
+ * A datagram socket connected to the one at `path` (named as above), whose sends wait up to
+ * `timeoutMs` for room. Negative: minus the error number.
+ */
+export function connectDatagram(path: string, timeoutMs: number): number {
+  const fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno();
+  const address = datagramAddress(path);
+  const seconds = Math.floor(timeoutMs / 1000);
+  const timeout = new BigInt64Array([BigInt(seconds), BigInt((timeoutMs % 1000) * 1000)]);
+  const failed = setOption(fd, SO_SNDTIMEO, new Uint8Array(timeout.buffer)) < 0 ||
+    libc().connect(fd, address, address.length) < 0;
+  if (!failed) return fd;
+  const code = errno();
+  closeFd(fd);
+  return -code;
+}
+
+/**
+ * A datagram socket bound to `path`, named as above; each message tells who sent it.
+ *
+ * @throws {SystemCallError} naming the path.
+ */
+export function bindDatagram(path: string): number {
+  const fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new SystemCallError("socket", errno());
+  const address = datagramAddress(path);
+  const on = new Uint8Array(new Int32Array([1]).buffer);
+  const failed = setOption(fd, SO_PASSCRED, on) < 0 ||
+    libc().bind(fd, address, address.length) < 0;
+  if (!failed) return fd;
+  const code = errno();
+  closeFd(fd);
+  throw new SystemCallError(`bind to '${path}'`, code);
+}
+
+let setsockopt: Deno.DynamicLibrary<typeof symbols>["symbols"]["setsockopt"] | undefined;
+
+function setOption(fd: number, option: number, value: Uint8Array<ArrayBuffer>): number {
+  setsockopt ??= Deno.dlopen("libc.so.6", symbols).symbols.setsockopt;
+  return setsockopt(fd, SOL_SOCKET, option, value, value.length);
 }
 
 /** `struct sockaddr_un`: an abstract name begins with a NUL, has no other, and counts in full. */

@@ -104,3 +104,21 @@ export function lockDirectory(path: string): number {
 export function closeFd(fd: number): void {
   libc().close(fd);
 }
+
+const SHUT_RDWR = 2;
+
+const symbols = {
+  // int shutdown(int sockfd, int how)
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+let shutdownFunction: Deno.DynamicLibrary<typeof symbols>["symbols"]["shutdown"] | undefined;
+
+/**
+ * Ends a socket both ways, whoever else has a descriptor of it: its client finds the end of the
+ * stream; a listening one refuses connections.
+ */
+export function shutDown(fd: number): void {
+  shutdownFunction ??= Deno.dlopen("libc.so.6", symbols).symbols.shutdown;
+  shutdownFunction(fd, SHUT_RDWR);
+}
