@@ -113,7 +113,7 @@ export function overQuota(plan: RestorePlan, state: State | null): string[] {
   >();
   for (const { path, perms, value } of plan.nodes.values()) {
     const owner = ownerOf(perms);
-    if (owner === 0 || owner === DOMID_ANY) continue;
+    if (owner === (state?.privDomid ?? 0) || owner === DOMID_ANY) continue;
     let sum = owned.get(owner);
     if (sum === undefined) owned.set(owner, sum = { nodes: 0, memory: 0, biggest: 0, perms: 0 });
     const size = 16 + 8 * perms.length + value.length;

@@ -225,3 +225,51 @@ export function childNames(children: Children | null): Uint8Array {
   children.names = names;
   return names;
 }
+
+/** A child in two versions of a set; null in the one that lacks it. */
+export type ChildPair = readonly [before: Node | null, after: Node | null];
+
+/**
+ * The children that are not the very same in both sets, in creation order. What the sets share is
+ * not looked at, so versions of one set cost what was changed between them.
+ */
+export function differingChildren(before: Children | null, after: Children | null): ChildPair[] {
+  const pairs: ChildPair[] = [];
+  if (before !== after) compareSlots(before?.root ?? null, after?.root ?? null, pairs);
+  return pairs.sort(([a, b], [c, d]) => (a ?? b)!.ordinal - (c ?? d)!.ordinal);
+}
+
+function compareSlots(before: Slot | null, after: Slot | null, pairs: ChildPair[]): void {
+  if (before === after) return;
+  if (before !== null && after !== null && isBranch(before) && isBranch(after)) {
+    return compareBranches(before, after, pairs);
+  }
+  const left = nodesOf(before), right = nodesOf(after);
+  for (const [name, node] of left) {
+    const other = right.get(name) ?? null;
+    if (node !== other) pairs.push([node, other]);
+  }
+  for (const [name, node] of right) if (!left.has(name)) pairs.push([null, node]);
+}
+
+function compareBranches(before: Branch, after: Branch, pairs: ChildPair[]): void {
+  for (let bits = before.bitmap | after.bitmap; bits !== 0; bits &= bits - 1) {
+    const bit = bits & -bits;
+    compareSlots(slotAt(before, bit), slotAt(after, bit), pairs);
+  }
+}
+
+function slotAt(branch: Branch, bit: number): Slot | null {
+  return (branch.bitmap & bit) === 0 ? null : branch.slots[popCount(branch.bitmap & bit - 1)]!;
+}
+
+function nodesOf(slot: Slot | null): Map<string, Node> {
+  const nodes = new Map<string, Node>();
+  const pending: Slot[] = slot === null ? [] : [slot];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (Array.isArray(next)) { for (const node of next) nodes.set(node.name, node); }
+    else if (isBranch(next)) pending.push(...next.slots);
+    else nodes.set(next.name, next);
+  }
+  return nodes;
+}

@@ -1,0 +1,226 @@
+import { Accounts } from "../engine/accounts.ts";
+import { deliver, type DueEvent } from "../engine/events.ts";
+import { quotaName } from "../engine/quota.ts";
+import type { State } from "../engine/state.ts";
+import { differences, type NodeDifference } from "../store/difference.ts";
+import { Draft } from "../store/draft.ts";
+import { lookup, subtree } from "../store/lookup.ts";
+import { newNode, type Node } from "../store/node.ts";
+import { parentPath, ROOT_PATH } from "../store/path.ts";
+import { asStale, DOMID_ANY, ownerOf, permDomid, type Perms } from "../store/perms.ts";
+import { loadSpecial, RESTORED, uniqueIdOf } from "./load.ts";
+import { domidsNamed, type PlannedNode, RestoreError, type RestorePlan } from "./plan.ts";
+
+/** Steps between two pauses: some hundred microseconds of work. */
+const STEPS_PER_PAUSE = 128;
+
+/** Where a tree that is to replace the store's own is written down beforehand. */
+export type Stage = (path: string, node: Node) => void;
+
+/**
+ * A whole store's nodes, made beside those of a living one in small steps, to take their place in
+ * one moment. Clients see nothing of it before {@link adopt}.
+ */
+export class Replacement {
+  /** Nodes left out with the domain that owned them, by domid. */
+  readonly leftOut: Map<number, number> = new Map();
+  readonly #state: State;
+  readonly #plan: RestorePlan;
+  readonly #accounts = new Accounts();
+  readonly #draft: Draft;
+  /** The domids that the plan names, and who held them when it was begun. */
+  readonly #holders: ReadonlyMap<number, bigint | null>;
+  readonly #base: Node;
+  #changed: NodeDifference[] = [];
+
+  constructor(state: State, plan: RestorePlan) {
+    this.#state = state;
+    this.#plan = plan;
+    this.#holders = holders(state, plan);
+    const top = plan.nodes.get(ROOT_PATH)!;
+    const perms = this.#perms(top);
+    const root = newNode("", 0, state.clock.nextEpoch(), perms);
+    this.#draft = new Draft(root, state.clock, this.#accounts);
+    this.#accounts.charge(ownerOf(perms), 1, 16 + 8 * perms.length + 1);
+    for (let i = 1; i < perms.length; i++) this.#accounts.mention(permDomid(perms[i]!), 1);
+    this.#base = state.tree.snapshot();
+  }
+
+  /** How many nodes the store will have, specials apart. */
+  get nodes(): number {
+    return this.#accounts.total("nodes");
+  }
+
+  /**
+   * Makes the tree, tells `stage` of it, and finds out what it changes; yields now and then.
+   *
+   * @throws {RestoreError} when the root itself is a domain's that is not there.
+   */
+  *prepare(stage: Stage): Generator<void, void> {
+    yield* this.#build();
+    let steps = 0;
+    for (const [path, node] of subtree(this.#draft.root)) {
+      stage(path, node);
+      if (++steps % STEPS_PER_PAUSE === 0) yield;
+    }
+    for (const difference of differences(this.#base, this.#draft.root)) {
+      this.#changed.push(difference);
+      if (++steps % STEPS_PER_PAUSE === 0) yield;
+    }
+  }
+
+  *#build(): Generator<void, void> {
+    let ordinal = 0;
+    const draft = this.#draft;
+    for (const node of this.#plan.nodes.values()) {
+      const { path, value } = node;
+      const owner = ownerOf(node.perms);
+      if (this.#isGone(owner) && path === ROOT_PATH) {
+        throw new RestoreError(`/ belongs to domain ${owner}, which is not there`);
+      }
+      const hasParent = path === ROOT_PATH || lookup(draft.root, parentPath(path)) !== null;
+      if (this.#isGone(owner) || !hasParent) {
+        this.leftOut.set(owner, (this.leftOut.get(owner) ?? 0) + 1);
+        continue;
+      }
+      const generation = this.#state.clock.generation + 1;
+      const perms = this.#perms(node);
+      draft.load(path, { value, perms, generation, ordinal: ++ordinal }, RESTORED);
+      if (ordinal % STEPS_PER_PAUSE === 0) yield;
+    }
+  }
+
+  #isGone(domid: number): boolean {
+    return domid !== this.#state.privDomid && this.#holders.get(domid) === null;
+  }
+
+  /** Entries that name nobody must never apply to a domain that comes later. */
+  #perms({ perms }: PlannedNode): Perms {
+    if (!perms.some((entry, i) => i > 0 && this.#isGone(permDomid(entry)))) return perms;
+    return perms.map((entry, i) =>
+      i > 0 && this.#isGone(permDomid(entry)) ? asStale(entry) : entry
+    );
+  }
+
+  /** Whether the domains are still those for which the tree was made. */
+  get isCurrent(): boolean {
+    for (const [domid, uniqueId] of this.#holders) {
+      if (holderOf(this.#state, this.#plan, domid) !== uniqueId) return false;
+    }
+    return true;
+  }
+
+  /** Puts the tree in the place of the store's own, and lets the watchers know. */
+  adopt(): void {
+    const state = this.#state, { specials, quota } = this.#plan;
+    const before = state.tree.root, after = this.#draft.root;
+    const changed = this.#changedSince(before, after);
+    const due: DueEvent[] = [];
+    for (const { path, after: is } of changed) {
+      if (is === null) state.events.ofRemoval(before, path, due);
+    }
+    this.#account();
+    state.tree.adopt(this.#draft);
+    for (const { path, before: was, after: is } of changed) {
+      if (is !== null) state.events.ofChange(after, path, was?.perms ?? null, due);
+    }
+    for (const special of specials.values()) this.#special(special, due);
+    if (quota !== null) this.#quotas(quota.domain);
+    deliver(due);
+  }
+
+  /** What others did since the tree was compared counts, too. */
+  #changedSince(before: Node, after: Node): readonly NodeDifference[] {
+    const touched = new Set<string>();
+    for (const { path } of differences(this.#base, before)) touched.add(path);
+    for (const path of [...touched]) if (isBelow(touched, path)) touched.delete(path);
+    if (touched.size === 0) return this.#changed;
+    const changed = this.#changed.filter(({ path }) =>
+      !touched.has(path) && !isBelow(touched, path)
+    );
+    for (const path of touched) {
+      changed.push(...differences(lookup(before, path), lookup(after, path), path));
+    }
+    return changed;
+  }
+
+  /** The counters of nodes are those of the new tree; all else that is counted stays. */
+  #account(): void {
+    const state = this.#state;
+    const domids = new Set([...state.accounts.domids(), ...this.#accounts.domids()]);
+    const rest = accountsWithoutTree(state);
+    for (const domid of domids) {
+      const account = state.accounts.of(domid);
+      const tree = this.#accounts.of(domid), other = rest.of(domid);
+      account.add("nodes", tree.now.nodes + other.now.nodes - account.now.nodes);
+      account.add("memory", tree.now.memory + other.now.memory - account.now.memory);
+      account.mentions = tree.mentions + other.mentions;
+    }
+  }
+
+  #special(planned: PlannedNode, due: DueEvent[]): void {
+    const state = this.#state, { path } = planned;
+    const before = state.specials.get(path);
+    if (before === undefined || this.#isGone(ownerOf(planned.perms))) return;
+    const perms = this.#perms(planned);
+    loadSpecial(state, { ...planned, perms });
+    state.tree.recorder?.(path, state.specials.get(path)!);
+    if (before.perms.join() === perms.join()) return;
+    state.events.ofChange(state.tree.root, path, before.perms, due, perms);
+  }
+
+  #quotas(values: ReadonlyMap<string, number>): void {
+    const { domains, recorder } = this.#state;
+    for (const [text, value] of values) {
+      const name = quotaName(text);
+      if (name !== null) domains.quotas.set(name, value);
+    }
+    recorder?.quotas(domains.quotas);
+  }
+}
+
+function isBelow(paths: ReadonlySet<string>, path: string): boolean {
+  for (let above = path; above !== ROOT_PATH;) {
+    above = parentPath(above);
+    if (paths.has(above)) return true;
+  }
+  return false;
+}
+
+/** Everything that is counted and is no node of the tree. */
+function accountsWithoutTree(state: State): Accounts {
+  const accounts = new Accounts();
+  for (const [path, { perms }] of state.specials) {
+    accounts.charge(ownerOf(perms), 1, 16 + 8 * perms.length + path.length);
+    for (let i = 1; i < perms.length; i++) accounts.mention(permDomid(perms[i]!), 1);
+  }
+  for (const { domid, transactions, watches } of state.connections) {
+    const account = accounts.of(domid);
+    for (const { path, token } of watches.values()) {
+      account.add("memory", path.length + token.length);
+    }
+    for (const { bytesCharged } of transactions.values()) account.add("memory", bytesCharged);
+  }
+  return accounts;
+}
+
+/**
+ * Who holds each domid that a plan names: the hypervisor's unique id, or null where nobody does or
+ * it is another domain than the stream's (XSA-322).
+ */
+function holders(state: State, plan: RestorePlan): Map<number, bigint | null> {
+  const found = new Map<number, bigint | null>();
+  for (const domid of domidsNamed(plan)) {
+    if (domid !== DOMID_ANY) found.set(domid, holderOf(state, plan, domid));
+  }
+  return found;
+}
+
+function holderOf(state: State, plan: RestorePlan, domid: number): bigint | null {
+  const known = state.domains.know(domid);
+  if (known === null) return null;
+  const planned = plan.domains.get(domid);
+  const wanted = planned === undefined ? null : uniqueIdOf(planned);
+  if (domid === state.privDomid || wanted === null) return known.uniqueId;
+  return known.uniqueId === wanted ? wanted : null;
+}

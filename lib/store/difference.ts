@@ -1,0 +1,39 @@
+import { equalBytes } from "../wire/text.ts";
+import { differingChildren } from "./children.ts";
+import type { Node } from "./node.ts";
+import { childPath, ROOT_PATH } from "./path.ts";
+import { equalPerms } from "./perms.ts";
+
+/** A node that is not the same in two trees: null where it is not there. */
+export interface NodeDifference {
+  readonly path: string;
+  readonly before: Node | null;
+  readonly after: Node | null;
+}
+
+/**
+ * What differs between two trees in existence, value or permissions, parents first. Of what is only
+ * in `before` only the topmost node is told. What both share is passed over at no cost.
+ */
+export function* differences(
+  before: Node | null,
+  after: Node | null,
+  path = ROOT_PATH,
+): Generator<NodeDifference, void> {
+  const pending: NodeDifference[] = [{ path, before, after }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { before, after, path } = next;
+    if (before === after) continue;
+    if (before === null || after === null || !isSame(before, after)) yield next;
+    if (after === null) continue;
+    const below = differingChildren(before?.children ?? null, after.children);
+    for (let i = below.length - 1; i >= 0; i--) {
+      const [was, is] = below[i]!;
+      pending.push({ path: childPath(path, (was ?? is)!.name), before: was, after: is });
+    }
+  }
+}
+
+function isSame(a: Node, b: Node): boolean {
+  return equalPerms(a.perms, b.perms) && equalBytes(a.value, b.value);
+}
