@@ -1,0 +1,218 @@
+import { parsePerm } from "../store/perms.ts";
+import { toText } from "../wire/text.ts";
+import type { PlacedRecord } from "./decode.ts";
+import { StreamError } from "./errors.ts";
+import type { MigrationRecord } from "./records.ts";
+
+/** The first line of oxenstored's text dump, the format in which it updates and restarts. */
+export const TEXT_HEADER = "$xenstored-dump-format";
+
+/** What an older format gave. */
+export interface OlderStream {
+  readonly records: readonly PlacedRecord[];
+  /** In words, what was left out. */
+  readonly notes: readonly string[];
+}
+
+const NEWLINE = 10;
+const KIND_SHOWN_MAX = 20;
+
+/**
+ * Reads oxenstored's text dump. The number of a record is that of its line.
+ * @throws {StreamError} when the bytes are none
+ */
+export function readOxenstoredText(bytes: Uint8Array): OlderStream {
+  return new TextReader().read(bytes);
+}
+
+class TextReader {
+  readonly #records: PlacedRecord[] = [];
+  readonly #notes = new Set<string>();
+  /** Ids of connections by domid, or minus the socket's descriptor. */
+  readonly #connections = new Map<number, number>();
+  #socketFd = -1;
+  #eventChannelFd = -1;
+  /** Where the first line about descriptors is. */
+  #global: { offset: number; number: number } | null = null;
+  #offset = 0;
+  #number = 0;
+  #what = "";
+
+  read(bytes: Uint8Array): OlderStream {
+    for (let at = 0; at < bytes.length;) {
+      this.#offset = at;
+      this.#number++;
+      this.#what = "line";
+      const end = bytes.indexOf(NEWLINE, at);
+      if (end < 0) this.#fail("the dump ends within the line");
+      this.#line(toText(bytes, at, end));
+      at = end + 1;
+    }
+    if (this.#number === 0) throw new StreamError("the dump is empty", 0);
+    if (this.#global !== null) {
+      const { offset, number } = this.#global;
+      const socketFd = this.#socketFd, eventChannelFd = this.#eventChannelFd;
+      const record = { kind: "global", socketFd, eventChannelFd } as const;
+      this.#records.unshift({ record, offset, number });
+    }
+    return { records: this.#records, notes: [...this.#notes] };
+  }
+
+  #line(line: string): void {
+    if (this.#number === 1) {
+      if (line !== TEXT_HEADER) this.#fail(`the first line is not ${TEXT_HEADER}`);
+      return;
+    }
+    const fields = line.split(",");
+    const kind = fields[0]!;
+    this.#what = `${kind.slice(0, KIND_SHOWN_MAX)} line`;
+    switch (kind) {
+      case "global":
+        this.#global ??= { offset: this.#offset, number: this.#number };
+        // A read-only socket stood behind the first one in older versions.
+        this.#socketFd = this.#number32(fields, 1, 2, 3);
+        return;
+      case "evtchn-dev":
+        this.#global ??= { offset: this.#offset, number: this.#number };
+        this.#eventChannelFd = this.#number32(fields, 1, 3);
+        this.#number32(fields, 2, 3);
+        this.#notes.add("the port of the domain exception VIRQ: it is bound anew");
+        return;
+      case "socket":
+        return this.#socket(this.#number32(fields, 1, 2));
+      case "dom":
+        return this.#domain(fields);
+      case "watch":
+        return this.#watch(fields);
+      case "store":
+        return this.#store(fields);
+      default:
+        if (line === "") this.#fail("the line is empty");
+        this.#notes.add(
+          `lines of an unknown kind, ${JSON.stringify(kind.slice(0, KIND_SHOWN_MAX))}`,
+        );
+    }
+  }
+
+  #socket(fd: number): void {
+    if (fd < 0) this.#fail(`${fd} is no file descriptor`);
+    this.#connect(-fd, { kind: "socket", fd });
+  }
+
+  #domain(fields: string[]): void {
+    const domid = this.#domid(fields, 1, 4, 5);
+    const gfn = fields[2]!;
+    if (!/^-?[0-9]{1,19}$/.test(gfn)) this.#fail("its frame number is no decimal number");
+    const remotePort = this.#number32(fields, 3, 4, 5);
+    // Versions before live update had no local port, and a domain that is gone has none.
+    const local = fields[4] ?? "";
+    const port = local === "" ? 0 : this.#number32(fields, 4, 5);
+    if (remotePort < 0 || port < 0) this.#fail("a port is below 0");
+    const connection = this.#connect(domid, { kind: "ring", domid, target: null, port });
+    this.#put({
+      kind: "ring-detail",
+      connection,
+      gfn: BigInt.asUintN(64, BigInt(gfn)),
+      remotePort,
+    });
+  }
+
+  #connect(
+    key: number,
+    end: { kind: "socket"; fd: number } | {
+      kind: "ring";
+      domid: number;
+      target: null;
+      port: number;
+    },
+  ): number {
+    if (this.#connections.has(key)) this.#fail("this connection is there twice");
+    const id = this.#connections.size + 1;
+    this.#connections.set(key, id);
+    const input = new Uint8Array(0), output = new Uint8Array(0);
+    this.#put({ kind: "connection", id, end, input, output, partialResponse: 0, uniqueId: null });
+    return id;
+  }
+
+  #watch(fields: string[]): void {
+    const owner = this.#number32(fields, 1, 4, 5);
+    const connection = this.#connections.get(owner);
+    if (connection === undefined) {
+      const who = owner < 0 ? `socket ${-owner}` : `domain ${owner}`;
+      this.#fail(`it belongs to ${who}, of which no line tells before`);
+    }
+    const path = this.#text(fields[2]!, "path"), token = this.#text(fields[3]!, "token");
+    let depth = Infinity;
+    if (fields[4] !== undefined && fields[4] !== "") {
+      const given = this.#number32(fields, 4, 5);
+      if (given >= 0) depth = given;
+    }
+    this.#put({ kind: "watch", connection, path, token, depth });
+  }
+
+  #store(fields: string[]): void {
+    this.#count(fields, 4, 4);
+    const path = this.#text(fields[1]!, "path");
+    const value = this.#hex(fields[3]!, "value");
+    const entries = toText(this.#hex(fields[2]!, "permissions")).split(/[\0,]/);
+    const perms = entries.map((text) => {
+      const entry = parsePerm(text);
+      if (entry === null) this.#fail(`${JSON.stringify(text.slice(0, 20))} is no permission`);
+      return entry;
+    });
+    this.#put({
+      kind: "node",
+      connection: 0,
+      transaction: 0,
+      // oxenstored keeps the specials as children of the root.
+      path: /^\/@(introduce|release)Domain$/.test(path) ? path.slice(1) : path,
+      value,
+      access: 0,
+      perms,
+    });
+  }
+
+  #put(record: MigrationRecord): void {
+    this.#records.push({ record, offset: this.#offset, number: this.#number });
+  }
+
+  #count(fields: string[], least: number, most: number): void {
+    if (fields.length >= least && fields.length <= most) return;
+    const right = least === most ? `${least}` : `${least} to ${most}`;
+    this.#fail(`it has ${fields.length} fields: ${right}`);
+  }
+
+  #number32(fields: string[], at: number, least: number, most = least): number {
+    this.#count(fields, least, most);
+    const text = fields[at]!;
+    const value = Number(text);
+    if (!/^-?[0-9]{1,10}$/.test(text) || value > 0xffffffff || value < -0x80000000) {
+      this.#fail(`its field ${at + 1} is ${JSON.stringify(text.slice(0, 20))}: a decimal number`);
+    }
+    // Minus nothing is nothing.
+    return value === 0 ? 0 : value;
+  }
+
+  #domid(fields: string[], at: number, least: number, most: number): number {
+    const value = this.#number32(fields, at, least, most);
+    if (value < 0 || value > 0xffff) this.#fail(`${value} is no domid`);
+    return value;
+  }
+
+  #text(hex: string, what: string): string {
+    const text = toText(this.#hex(hex, what));
+    if (text.includes("\0")) this.#fail(`the ${what} has a NUL`);
+    return text;
+  }
+
+  #hex(text: string, what: string): Uint8Array {
+    if (!/^(?:[0-9a-fA-F]{2})*$/.test(text)) {
+      this.#fail(`the ${what} is not of pairs of hexadecimal digits`);
+    }
+    return Uint8Array.fromHex(text);
+  }
+
+  #fail(problem: string): never {
+    throw new StreamError(problem, this.#offset, this.#number, this.#what);
+  }
+}
