@@ -1,4 +1,4 @@
-import { toText } from "../wire/text.ts";
+import { copyBytes, toText } from "../wire/text.ts";
 
 /** The bytes are not what a {@link ByteWriter} has written. */
 export class DamagedError extends Error {
@@ -54,7 +54,7 @@ export class ByteReader {
   bytes(): Uint8Array {
     const length = this.u32();
     const at = this.#take(length);
-    return this.#bytes.slice(at, at + length);
+    return copyBytes(this.#bytes, at, at + length);
   }
 
   /** @throws {DamagedError} when fewer than `size` bytes are left. */

@@ -5,7 +5,7 @@ import type { State } from "../engine/state.ts";
 import { listChildren } from "../store/children.ts";
 import { lookup } from "../store/lookup.ts";
 import { newNode } from "../store/node.ts";
-import { isSpecial, parentPath, ROOT_PATH } from "../store/path.ts";
+import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { DamagedError } from "./byte_reader.ts";
 import type { ChangeSink, DomainState, NodeState, WatchState } from "./changes.ts";
 
@@ -43,10 +43,9 @@ export class Restorer implements ChangeSink {
   node(node: NodeState): void {
     const { state } = this;
     if (isSpecial(node.path)) return this.#special(node);
-    if (lookup(state.tree.root, parentPath(node.path)) === null) {
+    if (!state.tree.load(node.path, node, ORIGIN)) {
       throw new DamagedError(`${node.path} has no parent`);
     }
-    state.tree.load(node.path, node, ORIGIN);
   }
 
   #special({ path, perms, generation }: NodeState): void {

@@ -23,7 +23,10 @@ import { TurnLog, type UpTo } from "./turn_log.ts";
 
 /** When the work is done that nobody waits for. */
 export interface Upkeep {
-  /** Bytes of turns behind an image from which on a new one is worth making. */
+  /**
+   * Bytes of turns behind an image from which on a new one is worth making; of a large image,
+   * half its size. To read a turn's bytes at the start takes several times as long as an image's.
+   */
   readonly imageAfterBytes: number;
   /** Pages of 4 KiB, about, that are written to the log between checkpoints. */
   readonly pagesPerCheckpoint: number;
@@ -34,7 +37,7 @@ export interface Upkeep {
 }
 
 const UPKEEP: Upkeep = {
-  imageAfterBytes: 8_388_608,
+  imageAfterBytes: 4_194_304,
   pagesPerCheckpoint: 2_000,
   turnsDeletedMax: 500,
   drainBytes: 131_072,

@@ -10,7 +10,7 @@ import {
 } from "./children.ts";
 import { lookup, subtree } from "./lookup.ts";
 import { copyNode, newNode, type Node, nodeSize, type Origin } from "./node.ts";
-import { parentPath } from "./path.ts";
+import { parentPath, ROOT_PATH } from "./path.ts";
 import { ownerOf, type Perms } from "./perms.ts";
 
 /** Told of every change, so that counters per domain are exact at any moment. */
@@ -52,6 +52,7 @@ export class Clock {
 export class Draft {
   root: Node;
   #epoch: number;
+  #loading: { path: string; parent: Node; epoch: number } | null = null;
 
   constructor(
     root: Node,
@@ -113,6 +114,7 @@ export class Draft {
 
   /** Removes a node, not the root, with all below it. */
   remove(path: string, origin: Origin): void {
+    this.#loading = null;
     const parent = this.#ownParent(path);
     const children = this.#ownChildren(parent);
     const name = path.slice(path.lastIndexOf("/") + 1);
@@ -135,28 +137,52 @@ export class Draft {
   }
 
   /**
-   * Puts a node where it once was, as it was; its parent is there. For recovery: the recorder
-   * is not told, and nothing counts as changed.
+   * Puts a node where it once was, as it was. For recovery: the recorder is not told, and nothing
+   * counts as changed. False when it has no parent.
    */
-  load(path: string, was: LoadedNode, origin: Origin): void {
-    const { generation, ordinal, perms, value } = was;
+  load(path: string, was: LoadedNode, origin: Origin): boolean {
+    const { generation } = was;
     if (generation > this.clock.generation) this.clock.generation = generation;
-    if (lookup(this.root, path) === null) this.#loadNew(path, ordinal);
-    const node = this.#own(path);
-    this.#account(path, node, -1);
-    Object.assign(node, { generation, origin, perms, value });
+    const node = path === ROOT_PATH ? this.#own(path) : this.#loadBelow(path, was.ordinal);
+    if (node === null) return false;
+    if (node.perms.length > 0) this.#account(path, node, -1);
+    node.generation = generation;
+    node.origin = origin;
+    node.perms = was.perms;
+    node.value = was.value;
     this.#account(path, node, 1);
+    return true;
   }
 
-  #loadNew(path: string, ordinal: number): void {
-    const parent = this.#ownParent(path);
+  /** The node at `path`, this draft's own; a new one has no permissions and is not charged yet. */
+  #loadBelow(path: string, ordinal: number): Node | null {
+    const slash = path.lastIndexOf("/");
+    const parent = this.#loadParent(slash === 0 ? ROOT_PATH : path.slice(0, slash));
+    if (parent === null) return null;
     const children = this.#ownChildren(parent);
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    const node = newNode(name, ordinal, this.#epoch, [0]);
+    const found = getChildIn(children, path, slash + 1, path.length);
+    if (found !== null && found.epoch === this.#epoch) return found;
+    if (found !== null) {
+      const copy = copyNode(found, this.#epoch);
+      replaceChild(children, copy);
+      return copy;
+    }
+    const name = path.slice(slash + 1);
+    const node = newNode(name, ordinal, this.#epoch, []);
     children.ordinalNext = Math.max(children.ordinalNext, ordinal + 1);
     addChild(children, node);
     this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
-    this.#account(path, node, 1);
+    return node;
+  }
+
+  /** Nodes are mostly loaded with their siblings: the parent is looked for once. */
+  #loadParent(path: string): Node | null {
+    const last = this.#loading;
+    if (last !== null && last.path === path && last.epoch === this.#epoch) return last.parent;
+    if (lookup(this.root, path) === null) return null;
+    const parent = this.#own(path);
+    this.#loading = { path, parent, epoch: this.#epoch };
+    return parent;
   }
 
   #touched(path: string, node: Node, origin: Origin): void {

@@ -52,10 +52,10 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 /** Bytes up to which a loop is faster than a call into the runtime. */
 const SHORT_BYTES = 64;
 
-/** A copy of the bytes from `from` on. */
-export function copyBytes(bytes: Uint8Array, from: number): Uint8Array {
-  const length = bytes.length - from;
-  if (length > SHORT_BYTES) return bytes.slice(from);
+/** A copy of the bytes `from` to `to` (exclusive). */
+export function copyBytes(bytes: Uint8Array, from: number, to = bytes.length): Uint8Array {
+  const length = to - from;
+  if (length > SHORT_BYTES) return bytes.slice(from, to);
   const copy = new Uint8Array(length);
   for (let i = 0; i < length; i++) copy[i] = bytes[from + i]!;
   return copy;
