@@ -26,12 +26,19 @@ export interface ConnectionSpec {
   /** For logs, such as `socket 7 (pid 1234 xl)`. */
   readonly label: string;
   readonly outbox: Outbox;
+  /** See {@link Connection.key}; a connection that ends with this process has none. */
+  readonly key?: number;
 }
 
 /** One client: a socket or a domain's ring. Made by {@link Engine.connect}. */
 export class Connection {
   readonly kind: ConnectionKind;
   readonly domid: number;
+  /**
+   * What the journal knows it by, which outlives the process: the domid of a ring, a number above
+   * all domids of a held socket, -1 of a connection that ends with this process.
+   */
+  readonly key: number;
   /** Kept by the nodes this connection changed, which may outlive it. */
   readonly origin: { label: string };
   outbox: Outbox;
@@ -56,6 +63,7 @@ export class Connection {
   ) {
     this.kind = spec.kind;
     this.domid = spec.domid;
+    this.key = spec.key ?? -1;
     this.origin = { label: spec.label };
     this.outbox = spec.outbox;
   }

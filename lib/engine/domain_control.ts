@@ -18,7 +18,8 @@ export interface DomainInfo {
 
 /** How far a ring has been served: what the daemon's next life must go on from. */
 export interface RingState {
-  readonly domid: number;
+  /** Whose it is: {@link Connection.key}. Of a held socket all here counts bytes of the stream. */
+  readonly key: number;
   /** Our index in the request ring: all before it is ours. */
   readonly requestsTaken: number;
   /** The bytes of a request that was not whole yet. */

@@ -19,6 +19,8 @@ export interface Recorder {
   watch(watch: Watch, registered: boolean): void;
   /** A transaction that started (`open`) or ended. */
   transaction(connection: Connection, id: number, open: boolean): void;
+  /** A socket's connection that outlives this process, which came (`open`) or has ended. */
+  held(connection: Connection, open: boolean): void;
   /** The quotas of domains yet to come. */
   quotas(quotas: Quotas): void;
 }

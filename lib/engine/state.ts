@@ -122,12 +122,14 @@ export class State {
     const privileged = spec.domid === this.privDomid;
     const connection = new Connection(++this.#connectionIdLast, privileged, home, spec);
     this.connections.add(connection);
+    if (isHeld(connection)) this.recorder?.held(connection, true);
     return connection;
   }
 
   /** A domain's connection, before its ring gives it an outbox. */
   connectRing(domid: number): Connection {
-    return this.connect({ kind: "ring", domid, label: `domain ${domid}`, outbox: CLOSED });
+    const label = `domain ${domid}`;
+    return this.connect({ kind: "ring", domid, label, outbox: CLOSED, key: domid });
   }
 
   /** Drops a connection with all it holds; again does nothing. */
@@ -137,6 +139,7 @@ export class State {
     connection.open = false;
     connection.outbox = CLOSED;
     this.connections.delete(connection);
+    if (isHeld(connection)) this.recorder?.held(connection, false);
     this.liveUpdate.forget(connection);
   }
 
@@ -242,6 +245,11 @@ export class State {
     this.accounts.drop(domid);
     if (introduced) this.announce(RELEASE_DOMAIN, domid);
   }
+}
+
+/** Whether it is a socket's that outlives this process. */
+function isHeld(connection: Connection): boolean {
+  return connection.kind === "socket" && connection.key >= 0;
 }
 
 /** Where messages to a connection go that is not there any more. */

@@ -26,14 +26,27 @@ const RING = 9;
 const OTHERS_GONE = 10;
 const STAGED = 11;
 const ADOPTED = 12;
+const HELD = 13;
+const HELD_GONE = 14;
 
-/** A watch as it is persisted; `domid` is that of the ring's connection. */
+/** Added to a kind whose key has 32 bits: a held socket's. The keys of rings, domids, have 16. */
+const WIDE = 0x40;
+
+/** A watch as it is persisted; `key` is that of its connection. */
 export interface WatchState {
-  readonly domid: number;
+  readonly key: number;
   readonly path: string;
   readonly token: string;
   readonly relative: boolean;
   readonly depth: number;
+}
+
+/** A held socket's connection as it is persisted. */
+export interface HeldState {
+  readonly key: number;
+  /** The domain that it speaks for. */
+  readonly domid: number;
+  readonly label: string;
 }
 
 /** A domain's record as it is persisted. */
@@ -65,8 +78,10 @@ export interface ChangeSink {
   domain(domain: DomainState): void;
   domainGone(domid: number): void;
   watch(watch: WatchState): void;
-  unwatch(domid: number, path: string, token: string): void;
-  transaction(domid: number, id: number, open: boolean): void;
+  unwatch(key: number, path: string, token: string): void;
+  transaction(key: number, id: number, open: boolean): void;
+  held(held: HeldState): void;
+  heldGone(key: number): void;
   quotas(values: ReadonlyMap<string, number>): void;
   ring(ring: RingState): void;
   /** Nothing but nodes counts of what was told before: the rest is told anew. */
@@ -141,10 +156,19 @@ export function putDomainGone(to: ByteWriter, domid: number): void {
   to.u16(domid);
 }
 
-/** Watches of ring connections only: a socket's end with it. */
+function putKey(to: ByteWriter, kind: number, key: number): void {
+  if (key <= 0xffff) {
+    to.u8(kind);
+    to.u16(key);
+  } else {
+    to.u8(kind | WIDE);
+    to.u32(key);
+  }
+}
+
+/** Of connections with a key only: others end with the process. */
 export function putWatch(to: ByteWriter, watch: Watch): void {
-  to.u8(WATCH);
-  to.u16(watch.connection.domid);
+  putKey(to, WATCH, watch.connection.key);
   to.text(watch.path);
   to.text(watch.token);
   to.u8(watch.relative ? 1 : 0);
@@ -153,18 +177,29 @@ export function putWatch(to: ByteWriter, watch: Watch): void {
 }
 
 export function putUnwatch(to: ByteWriter, watch: Watch): void {
-  to.u8(UNWATCH);
-  to.u16(watch.connection.domid);
+  putKey(to, UNWATCH, watch.connection.key);
   to.text(watch.path);
   to.text(watch.token);
 }
 
-/** Of ring connections only. One that is not open stands for the highest id given. */
-export function putTransaction(to: ByteWriter, domid: number, id: number, open: boolean): void {
-  to.u8(TRANSACTION);
-  to.u16(domid);
+/** As {@link putWatch}. One that is not open stands for the highest id given. */
+export function putTransaction(to: ByteWriter, key: number, id: number, open: boolean): void {
+  putKey(to, TRANSACTION, key);
   to.u32(id);
   to.u8(open ? 1 : 0);
+}
+
+/** Begins anew what is known of the connection. */
+export function putHeld(to: ByteWriter, { key, domid, label }: HeldState): void {
+  to.u8(HELD);
+  to.u32(key);
+  to.u16(domid);
+  to.text(label);
+}
+
+export function putHeldGone(to: ByteWriter, key: number): void {
+  to.u8(HELD_GONE);
+  to.u32(key);
 }
 
 export function putQuotas(to: ByteWriter, quotas: Quotas): void {
@@ -184,8 +219,7 @@ const AFRESH = 1;
 const IGNORED = 2;
 
 export function putRing(to: ByteWriter, ring: RingState): void {
-  to.u8(RING);
-  to.u16(ring.domid);
+  putKey(to, RING, ring.key);
   to.u32(ring.requestsTaken);
   to.bytes(ring.partial);
   to.u32(ring.responsesEnd);
@@ -213,22 +247,34 @@ function readChange(from: ByteReader, kind: number, sink: ChangeSink): void {
       return sink.domain(readDomain(from));
     case DOMAIN_GONE:
       return sink.domainGone(from.u16());
-    case WATCH:
-      return sink.watch(readWatch(from));
-    case UNWATCH:
-      return sink.unwatch(from.u16(), readPath(from), from.text());
-    case TRANSACTION:
-      return sink.transaction(from.u16(), from.u32(), from.u8() !== 0);
+    case HELD:
+      return sink.held({ key: from.u32(), domid: from.u16(), label: from.text() });
+    case HELD_GONE:
+      return sink.heldGone(from.u32());
     case QUOTA:
       return sink.quotas(readQuotaValues(from));
-    case RING:
-      return sink.ring(readRing(from));
     case OTHERS_GONE:
       return sink.othersGone();
     case STAGED:
       return sink.staged(readNode(from));
     case ADOPTED:
       return sink.adopted();
+    default:
+      return readKeyed(from, kind & ~WIDE, (kind & WIDE) === 0 ? from.u16() : from.u32(), sink);
+  }
+}
+
+/** Of what a connection has, which may be a ring or a held socket. */
+function readKeyed(from: ByteReader, kind: number, key: number, sink: ChangeSink): void {
+  switch (kind) {
+    case WATCH:
+      return sink.watch(readWatch(from, key));
+    case UNWATCH:
+      return sink.unwatch(key, readPath(from), from.text());
+    case TRANSACTION:
+      return sink.transaction(key, from.u32(), from.u8() !== 0);
+    case RING:
+      return sink.ring(readRing(from, key));
     default:
       throw new DamagedError(`no change is of kind ${kind}`);
   }
@@ -277,12 +323,11 @@ function readDomain(from: ByteReader): DomainState {
   };
 }
 
-function readWatch(from: ByteReader): WatchState {
-  const domid = from.u16();
+function readWatch(from: ByteReader, key: number): WatchState {
   const path = readPath(from);
   const token = from.text();
   const relative = from.u8() !== 0;
-  return { domid, path, token, relative, depth: from.u32() - 1 };
+  return { key, path, token, relative, depth: from.u32() - 1 };
 }
 
 function readQuotaValues(from: ByteReader): Map<string, number> {
@@ -294,8 +339,7 @@ function readQuotaValues(from: ByteReader): Map<string, number> {
   return values;
 }
 
-function readRing(from: ByteReader): RingState {
-  const domid = from.u16();
+function readRing(from: ByteReader, key: number): RingState {
   const requestsTaken = from.u32();
   const partial = from.bytes();
   if (partial.length > INPUT_BYTES_MAX) throw new DamagedError("too long a partial request");
@@ -304,7 +348,7 @@ function readRing(from: ByteReader): RingState {
   const unsent = from.u32();
   const flags = from.u8();
   return {
-    domid,
+    key,
     requestsTaken,
     partial,
     responsesEnd,

@@ -3,7 +3,7 @@ import type { RingState } from "../engine/domain_control.ts";
 import { subtree } from "../store/lookup.ts";
 import type { Node } from "../store/node.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import { putDomain, putNode, putQuotas, putRing, putTransaction, putWatch } from "./changes.ts";
+import * as put from "./changes.ts";
 
 /** Bytes of one piece of an image: some hundred nodes, well under a millisecond of work. */
 const PIECE_BYTES = 65_536;
@@ -22,7 +22,7 @@ export class Image {
     while (to.length - before < PIECE_BYTES) {
       const next = this.#nodes.next();
       if (next.done) break;
-      putNode(to, next.value[0], next.value[1]);
+      put.putNode(to, next.value[0], next.value[1]);
     }
     return to.length > before;
   }
@@ -31,15 +31,16 @@ export class Image {
 /** Puts all but the nodes, at once: domains are few, and what a guest may register is bounded. */
 export function putOthers(to: ByteWriter, state: State, rings: Iterable<RingState>): void {
   const { connections, domains, specials } = state;
-  putQuotas(to, domains.quotas);
-  for (const [path, node] of specials) putNode(to, path, node);
-  for (const domain of domains.all()) putDomain(to, domain);
+  put.putQuotas(to, domains.quotas);
+  for (const [path, node] of specials) put.putNode(to, path, node);
+  for (const domain of domains.all()) put.putDomain(to, domain);
   for (const connection of connections) {
-    if (connection.kind !== "ring") continue;
-    const { domid, transactionIdLast, transactions, watches } = connection;
-    putTransaction(to, domid, transactionIdLast, false);
-    for (const id of transactions.keys()) putTransaction(to, domid, id, true);
-    for (const watch of watches.values()) putWatch(to, watch);
+    if (connection.key < 0) continue;
+    if (connection.kind === "socket") put.putHeld(to, connection);
+    const { key, transactionIdLast, transactions, watches } = connection;
+    put.putTransaction(to, key, transactionIdLast, false);
+    for (const id of transactions.keys()) put.putTransaction(to, key, id, true);
+    for (const watch of watches.values()) put.putWatch(to, watch);
   }
-  for (const ring of rings) putRing(to, ring);
+  for (const ring of rings) put.putRing(to, ring);
 }

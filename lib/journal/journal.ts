@@ -2,12 +2,12 @@ import type { RingState } from "../engine/domain_control.ts";
 import type { Recorder } from "../engine/recorder.ts";
 import type { State } from "../engine/state.ts";
 import type { Node } from "../store/node.ts";
-import type { Revival } from "./revive.ts";
+import type { HeldConnections, Revival } from "./revive.ts";
 
 /** Where images of everything come from. */
 export interface ImageSource {
   readonly state: State;
-  /** All rings as they are now, whole. */
+  /** All rings and held sockets as they are now, whole. */
   rings(): Iterable<RingState>;
 }
 
@@ -25,8 +25,11 @@ export interface Journal {
   readonly full: boolean;
   /** What is to be told of everything that must survive; null when nothing must. */
   readonly recorder: Recorder | null;
-  /** Brings a fresh state to where the last life ended; null when there was none. */
-  recover(state: State): Revival | null;
+  /**
+   * Brings a fresh state to where the last life ended; null when there was none. Sockets that
+   * were held go on as far as `held` has them.
+   */
+  recover(state: State, held?: HeldConnections): Revival | null;
   /**
    * From now on what is told counts. A store that is empty gets its first image at once; `afresh`,
    * so does any, and what was in it before counts no more, from one moment to the next.

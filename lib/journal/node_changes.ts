@@ -31,5 +31,7 @@ export class NodeChanges implements put.ChangeSink {
   transaction(): void {}
   quotas(): void {}
   ring(): void {}
+  held(): void {}
+  heldGone(): void {}
   othersGone(): void {}
 }

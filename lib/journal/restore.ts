@@ -7,13 +7,15 @@ import { lookup } from "../store/lookup.ts";
 import { newNode } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { DamagedError } from "./byte_reader.ts";
-import type { ChangeSink, DomainState, NodeState, WatchState } from "./changes.ts";
+import type { ChangeSink, DomainState, HeldState, NodeState, WatchState } from "./changes.ts";
 
 /** Who is named as the last to have changed what was recovered. */
 const ORIGIN = { label: "somebody before the restart" };
 
-/** What one ring connection had. */
-export class RingRecord {
+/** What one connection had: a ring, or a held socket. */
+export class ConnectionRecord {
+  /** Of a held socket. */
+  held: HeldState | null = null;
   ring: RingState | null = null;
   readonly watches = new Map<string, WatchState>();
   readonly transactions = new Set<number>();
@@ -26,18 +28,23 @@ export class RingRecord {
  */
 export class Restorer implements ChangeSink {
   readonly domains = new Map<number, DomainState>();
-  readonly #records = new Map<number, RingRecord>();
+  readonly #records = new Map<number, ConnectionRecord>();
   #staged: NodeState[] = [];
 
   constructor(private readonly state: State) {
     for (const path of ["/tool"]) state.tree.remove(path, ORIGIN);
   }
 
-  /** What is known of a domain's ring connection. */
-  recordOf(domid: number): RingRecord {
-    let record = this.#records.get(domid);
-    if (record === undefined) this.#records.set(domid, record = new RingRecord());
+  /** What is known of a connection. */
+  recordOf(key: number): ConnectionRecord {
+    let record = this.#records.get(key);
+    if (record === undefined) this.#records.set(key, record = new ConnectionRecord());
     return record;
+  }
+
+  /** What is known of all connections, in the order in which they came. */
+  get records(): Iterable<ConnectionRecord> {
+    return this.#records.values();
   }
 
   node(node: NodeState): void {
@@ -89,15 +96,15 @@ export class Restorer implements ChangeSink {
   }
 
   watch(watch: WatchState): void {
-    this.recordOf(watch.domid).watches.set(`${watch.path}\0${watch.token}`, watch);
+    this.recordOf(watch.key).watches.set(`${watch.path}\0${watch.token}`, watch);
   }
 
-  unwatch(domid: number, path: string, token: string): void {
-    this.recordOf(domid).watches.delete(`${path}\0${token}`);
+  unwatch(key: number, path: string, token: string): void {
+    this.recordOf(key).watches.delete(`${path}\0${token}`);
   }
 
-  transaction(domid: number, id: number, open: boolean): void {
-    const record = this.recordOf(domid);
+  transaction(key: number, id: number, open: boolean): void {
+    const record = this.recordOf(key);
     record.transactionIdLast = Math.max(record.transactionIdLast, id);
     if (open) record.transactions.add(id);
     else record.transactions.delete(id);
@@ -107,13 +114,22 @@ export class Restorer implements ChangeSink {
     setQuotas(this.state.domains, values);
   }
 
+  held(held: HeldState): void {
+    this.#records.delete(held.key);
+    this.recordOf(held.key).held = held;
+  }
+
+  heldGone(key: number): void {
+    this.#records.delete(key);
+  }
+
   othersGone(): void {
     this.domains.clear();
     this.#records.clear();
   }
 
   ring(ring: RingState): void {
-    const record = this.recordOf(ring.domid);
+    const record = this.recordOf(ring.key);
     record.ring = ring.afresh || record.ring === null ? ring : joined(record.ring, ring);
   }
 }

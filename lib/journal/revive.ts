@@ -1,10 +1,11 @@
 import { DOMAIN_DEAD, DOMAIN_EXISTS, type RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
+import type { Connection } from "../engine/connection.ts";
 import type { State } from "../engine/state.ts";
 import { Transaction } from "../engine/transaction.ts";
 import { OK } from "../wire/errors.ts";
-import type { DomainState } from "./changes.ts";
-import { type Restorer, type RingRecord, setQuotas } from "./restore.ts";
+import type { DomainState, HeldState } from "./changes.ts";
+import { type ConnectionRecord, type Restorer, setQuotas } from "./restore.ts";
 
 /** What became of the domains that the last life of the daemon knew. */
 export interface Revival {
@@ -12,13 +13,49 @@ export interface Revival {
   readonly rings: number;
   /** Domains that died meanwhile: to be buried once the journal records again. */
   readonly dead: readonly Domain[];
+  /** Sockets that go on, too. */
+  readonly sockets: number;
+  /** Keys of those that nobody has held: to be forgotten then, too. */
+  readonly lost: readonly number[];
+}
+
+/** The connected sockets that were held for us meanwhile. */
+export interface HeldConnections {
+  /**
+   * Takes a connection up again at the very byte where the last life stopped; null when it is not
+   * there.
+   */
+  reopen(held: HeldState, ring: RingState): Connection | null;
+}
+
+/** Brings back what had connections: the domains with their rings, and the held sockets. */
+export function reviveAll(
+  state: State,
+  restorer: Restorer,
+  held: HeldConnections | undefined,
+): Revival {
+  const { dead, rings } = reviveDomains(state, restorer);
+  const lost: number[] = [];
+  let sockets = 0;
+  for (const record of restorer.records) {
+    if (record.held === null) continue;
+    const { key } = record.held;
+    const connection = held?.reopen(record.held, record.ring ?? unused(key)) ?? null;
+    if (connection === null) {
+      lost.push(key);
+    } else {
+      giveBack(state, connection, record);
+      sockets++;
+    }
+  }
+  return { dead, lost, rings, sockets };
 }
 
 /**
  * Gives the domains their records back, their rings, watches and open transactions. A domain
  * that is gone, or whose domid somebody else has by now, is left for burial (XSA-322).
  */
-export function reviveDomains(state: State, restorer: Restorer): Revival {
+function reviveDomains(state: State, restorer: Restorer): Pick<Revival, "dead" | "rings"> {
   const dead: Domain[] = [];
   let rings = 0;
   for (const was of restorer.domains.values()) {
@@ -44,11 +81,11 @@ function isAlive(state: State, was: DomainState): boolean {
   return (info.state & DOMAIN_EXISTS) !== 0 && (info.state & DOMAIN_DEAD) === 0;
 }
 
-/** Before its first request an introduced ring has no state of its own. */
-function unused(domid: number): RingState {
+/** Before its first request a connection has no state of its own. */
+function unused(key: number): RingState {
   const nothing = new Uint8Array(0);
   return {
-    domid,
+    key,
     requestsTaken: 0,
     partial: nothing,
     responsesEnd: 0,
@@ -59,7 +96,7 @@ function unused(domid: number): RingState {
   };
 }
 
-function reviveRing(state: State, domain: Domain, record: RingRecord): boolean {
+function reviveRing(state: State, domain: Domain, record: ConnectionRecord): boolean {
   const { domid, port } = domain;
   const connection = state.connectRing(domid);
   const error = state.control.reopen?.(connection, port, record.ring ?? unused(domid));
@@ -69,6 +106,12 @@ function reviveRing(state: State, domain: Domain, record: RingRecord): boolean {
     return false;
   }
   domain.connection = connection;
+  giveBack(state, connection, record);
+  return true;
+}
+
+/** Gives a connection back its watches, and its transactions, which are lost. */
+function giveBack(state: State, connection: Connection, record: ConnectionRecord): void {
   connection.transactionIdLast = record.transactionIdLast;
   for (const id of record.transactions) {
     const transaction = new Transaction(id, connection, 0, state.tree);
@@ -78,5 +121,4 @@ function reviveRing(state: State, domain: Domain, record: RingRecord): boolean {
   for (const { path, token, relative, depth } of record.watches.values()) {
     state.addWatch(connection, path, token, relative, depth);
   }
-  return true;
 }

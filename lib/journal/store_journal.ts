@@ -17,7 +17,7 @@ import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal } from "./journal.ts";
 import { NodeChanges } from "./node_changes.ts";
 import { Restorer } from "./restore.ts";
-import { type Revival, reviveDomains } from "./revive.ts";
+import { type HeldConnections, type Revival, reviveAll } from "./revive.ts";
 import type { Tail } from "./tail.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
 
@@ -100,11 +100,11 @@ export class StoreJournal implements Journal, Recorder {
    *
    * @throws {DamagedError} when something in it can't be read.
    */
-  recover(state: State): Revival | null {
+  recover(state: State, held?: HeldConnections): Revival | null {
     if (this.isEmpty) return null;
     const restorer = new Restorer(state);
     this.replay(restorer);
-    return reviveDomains(state, restorer);
+    return reviveAll(state, restorer, held);
   }
 
   /**
@@ -270,14 +270,20 @@ export class StoreJournal implements Journal, Recorder {
   }
 
   watch(watch: Watch, registered: boolean): void {
-    if (this.#source === null || watch.connection.kind !== "ring") return;
+    if (this.#source === null || watch.connection.key < 0) return;
     if (registered) put.putWatch(this.#changes, watch);
     else put.putUnwatch(this.#changes, watch);
   }
 
   transaction(connection: Connection, id: number, open: boolean): void {
-    if (this.#source === null || connection.kind !== "ring") return;
-    put.putTransaction(this.#changes, connection.domid, id, open);
+    if (this.#source === null || connection.key < 0) return;
+    put.putTransaction(this.#changes, connection.key, id, open);
+  }
+
+  held(connection: Connection, open: boolean): void {
+    if (this.#source === null) return;
+    if (open) put.putHeld(this.#changes, connection);
+    else put.putHeldGone(this.#changes, connection.key);
   }
 
   quotas(quotas: Quotas): void {

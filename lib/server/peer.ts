@@ -391,7 +391,7 @@ export class Peer implements Outbox {
     const { requestsTaken, responsesWritten, ignored } = this.#transport.position!;
     const unsent = this.#output.length;
     return {
-      domid: this.key,
+      key: this.#connection!.key,
       requestsTaken,
       partial: this.#input === null ? NOTHING : this.#input.slice(this.#start, this.#end),
       responsesEnd: (responsesWritten + unsent) >>> 0,

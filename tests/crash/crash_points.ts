@@ -2,7 +2,7 @@ import type { Recorder } from "../../lib/engine/recorder.ts";
 import type { RingState } from "../../lib/engine/domain_control.ts";
 import type { State } from "../../lib/engine/state.ts";
 import type { ImageSource, Journal } from "../../lib/journal/journal.ts";
-import type { Revival } from "../../lib/journal/revive.ts";
+import type { HeldConnections, Revival } from "../../lib/journal/revive.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import type { Node } from "../../lib/store/node.ts";
 import { RingPage } from "../../lib/transport/ring_page.ts";
@@ -84,8 +84,8 @@ export class MortalJournal implements Journal {
     return this.#journal.keepsRings;
   }
 
-  recover(state: State): Revival | null {
-    return this.#journal.recover(state);
+  recover(state: State, held?: HeldConnections): Revival | null {
+    return this.#journal.recover(state, held);
   }
 
   get full(): boolean {

@@ -26,6 +26,7 @@ class Recorded implements Recorder {
   watch(): void {}
   transaction(): void {}
   quotas(): void {}
+  held(): void {}
 
   tree(): string {
     return [...this.nodes].map(([path, text]) => `${path} ${text}`).sort().join("\n");

@@ -36,14 +36,20 @@ class Words implements changes.ChangeSink {
   domainGone(domid: number): void {
     this.#add("domain gone", domid);
   }
-  watch({ domid, path, token, relative, depth }: changes.WatchState): void {
-    this.#add("watch", domid, path, token, relative, depth);
+  watch({ key, path, token, relative, depth }: changes.WatchState): void {
+    this.#add("watch", key, path, token, relative, depth);
   }
-  unwatch(domid: number, path: string, token: string): void {
-    this.#add("unwatch", domid, path, token);
+  held({ key, domid, label }: changes.HeldState): void {
+    this.#add("held", key, domid, label);
   }
-  transaction(domid: number, id: number, open: boolean): void {
-    this.#add("transaction", domid, id, open);
+  heldGone(key: number): void {
+    this.#add("held gone", key);
+  }
+  unwatch(key: number, path: string, token: string): void {
+    this.#add("unwatch", key, path, token);
+  }
+  transaction(key: number, id: number, open: boolean): void {
+    this.#add("transaction", key, id, open);
   }
   quotas(values: ReadonlyMap<string, number>): void {
     this.#add("quotas", values);
@@ -58,8 +64,8 @@ class Words implements changes.ChangeSink {
     this.#add("adopted");
   }
   ring(ring: RingState): void {
-    const { domid, requestsTaken, partial, responsesEnd, responses, unsent } = ring;
-    this.#add("ring", domid, requestsTaken, partial, responsesEnd, responses, unsent);
+    const { key, requestsTaken, partial, responsesEnd, responses, unsent } = ring;
+    this.#add("ring", key, requestsTaken, partial, responsesEnd, responses, unsent);
     this.#add("with", ring.afresh, ring.ignored);
   }
 }
@@ -93,9 +99,11 @@ const quotaValues = (quotas: Quotas): Map<string, number> =>
 /** Puts a random change, and tells `expected` what is to be read. */
 function putRandom(random: Random, to: ByteWriter, expected: Words): void {
   const domid = random.below(65536);
+  /** Of a ring, or of a held socket. */
+  const key = random.chance(0.5) ? domid : 0x10000 + random.below(0xffff_0000);
   const path = randomPath(random);
   const token = toText(randomBytes(random, 60));
-  switch (random.below(10)) {
+  switch (random.below(12)) {
     case 0: {
       const perms = Array.from({ length: 1 + random.below(6) }, () => random.below(1 << 19));
       const node = newNode("x", random.below(2 ** 40), 0, perms);
@@ -130,22 +138,22 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       return expected.domainGone(domid);
     case 4:
     case 5: {
-      const connection = { domid } as unknown as Parameters<
+      const connection = { key } as unknown as Parameters<
         typeof changes.putWatch
       >[1]["connection"];
       const watch = { id: 1, connection, path, token, relative: random.chance(0.5), depth: -1 };
       if (random.chance(0.5)) watch.depth = random.below(1000);
       if (random.chance(0.5)) {
         changes.putWatch(to, watch);
-        return expected.watch({ domid, ...watch });
+        return expected.watch({ key, ...watch });
       }
       changes.putUnwatch(to, watch);
-      return expected.unwatch(domid, path, token);
+      return expected.unwatch(key, path, token);
     }
     case 6: {
       const id = u32(random), open = random.chance(0.5);
-      changes.putTransaction(to, domid, id, open);
-      return expected.transaction(domid, id, open);
+      changes.putTransaction(to, key, id, open);
+      return expected.transaction(key, id, open);
     }
     case 8:
       if (random.chance(0.5)) {
@@ -159,9 +167,17 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       changes.putQuotas(to, quotas);
       return expected.quotas(quotaValues(quotas));
     }
+    case 9: {
+      const held = { key, domid, label: token };
+      changes.putHeld(to, held);
+      return expected.held(held);
+    }
+    case 10:
+      changes.putHeldGone(to, key);
+      return expected.heldGone(key);
     default: {
       const ring: RingState = {
-        domid,
+        key,
         requestsTaken: u32(random),
         partial: randomBytes(random, 200),
         responsesEnd: u32(random),
