@@ -1,6 +1,7 @@
 import type { PlacedRecord } from "./decode.ts";
 import { readPerms } from "./decode_fields.ts";
 import { FieldReader } from "./field_reader.ts";
+import { fromOxenstored } from "./oxenstored_paths.ts";
 import * as types from "./record_types.ts";
 import type * as records from "./records.ts";
 
@@ -104,7 +105,7 @@ export class OxenstoredBinaryReader {
         const pathLength = fields.u32(), valueLength = fields.u32();
         const access = fields.u32();
         const perms = readPerms(fields, fields.u32());
-        const path = fields.text(pathLength, "the path");
+        const path = fromOxenstored(fields.text(pathLength, "the path"));
         const value = fields.bytes(valueLength, "the value");
         const committed = connection === 0;
         return {

@@ -2,6 +2,7 @@ import { parsePerm } from "../store/perms.ts";
 import { toText } from "../wire/text.ts";
 import type { PlacedRecord } from "./decode.ts";
 import { StreamError } from "./errors.ts";
+import { fromOxenstored } from "./oxenstored_paths.ts";
 import type { MigrationRecord } from "./records.ts";
 
 /** The first line of oxenstored's text dump, the format in which it updates and restarts. */
@@ -164,8 +165,7 @@ class TextReader {
       kind: "node",
       connection: 0,
       transaction: 0,
-      // oxenstored keeps the specials as children of the root.
-      path: /^\/@(introduce|release)Domain$/.test(path) ? path.slice(1) : path,
+      path: fromOxenstored(path),
       value,
       access: 0,
       perms,

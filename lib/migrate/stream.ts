@@ -23,3 +23,10 @@ export { type EncodeOptions, encodeStream, StreamEncoder } from "./encode.ts";
 export { type PlacedRecord, StreamReader } from "./decode.ts";
 export { type Detected, detectFormat } from "./detect.ts";
 export { type DecodedStream, decodeStream, readRecords } from "./read.ts";
+export {
+  checkRecords,
+  type RecordList,
+  type ValidateOptions,
+  validateRecords,
+} from "./validate.ts";
+export { type EncodedOxenstored, encodeOxenstoredBinary } from "./oxenstored_encode.ts";

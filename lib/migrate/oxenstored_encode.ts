@@ -1,0 +1,192 @@
+import { isStale, permDomid, permMask } from "../store/perms.ts";
+import { ChunkWriter, joinChunks } from "./chunk_writer.ts";
+import { StreamError } from "./errors.ts";
+import { toOxenstored } from "./oxenstored_paths.ts";
+import * as types from "./record_types.ts";
+import type * as records from "./records.ts";
+
+/** A file, and what of the records it has no place for. */
+export interface EncodedOxenstored {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** In words; each thing once. */
+  readonly notes: readonly string[];
+}
+
+const CONNECTION_BYTES = 32;
+
+/**
+ * Writes oxenstored's binary format of 2021. It has no place for quotas, domains, depths of
+ * watches, unique ids and stale permissions: the latter are left out, so that they give nobody
+ * rights, and a stale owner becomes domain 0.
+ * @throws {StreamError} when a record does not fit the format
+ */
+export function encodeOxenstoredBinary(
+  stream: Iterable<records.MigrationRecord>,
+): EncodedOxenstored {
+  const all = [...stream];
+  const writer = new BinaryWriter(remotePorts(all));
+  for (const record of all) writer.put(record);
+  return writer.end();
+}
+
+/** By connection; the format names the remote port, our record the local one. */
+function remotePorts(all: readonly records.MigrationRecord[]): Map<number, number> {
+  const ports = new Map<number, number>();
+  for (const record of all) {
+    if (record.kind === "ring-detail") ports.set(record.connection, record.remotePort);
+  }
+  return ports;
+}
+
+class BinaryWriter {
+  readonly #to = new ChunkWriter("big");
+  readonly #notes = new Set<string>();
+  readonly #ports: ReadonlyMap<number, number>;
+  #records = 0;
+
+  constructor(ports: ReadonlyMap<number, number>) {
+    this.#ports = ports;
+    this.#to.reserve(types.PREAMBLE_BYTES);
+    this.#to.text(types.IDENT);
+    this.#to.u32(1);
+    this.#to.u32(types.FLAG_BIG_ENDIAN);
+  }
+
+  put(record: records.MigrationRecord): void {
+    switch (record.kind) {
+      case "node":
+        return this.#node(record);
+      case "watch":
+        return this.#watch(record);
+      case "connection":
+        return this.#connection(record);
+      case "transaction":
+        this.#begin(types.TRANSACTION_DATA, 8);
+        this.#u32(record.connection);
+        return this.#u32(record.id);
+      case "global":
+        if (record.eventChannelFd >= 0) this.#notes.add("the descriptor of the event channels");
+        this.#begin(types.GLOBAL_DATA, 8);
+        this.#to.u32(record.socketFd);
+        return this.#to.u32(0xffffffff);
+      case "quota":
+        return void this.#notes.add("quotas");
+      case "domain":
+        return void this.#notes.add("features and quotas of domains");
+      case "transaction-detail":
+        return void this.#notes.add("how many operations a transaction has done");
+      case "connection-detail":
+        return void this.#notes.add("the highest transaction id of a connection");
+      case "domain-detail":
+        return void this.#notes.add("domains that were never introduced");
+      case "ring-detail":
+        if (record.gfn !== 0n) this.#notes.add("frame numbers of rings");
+    }
+  }
+
+  end(): EncodedOxenstored {
+    this.#begin(types.END, 0);
+    return { bytes: joinChunks(this.#to.take()), notes: [...this.#notes] };
+  }
+
+  #connection(connection: records.ConnectionRecord): void {
+    const { id, end, input, output, partialResponse } = connection;
+    if (partialResponse > output.length) {
+      this.#fail(`${partialResponse} bytes of a partly sent message in ${output.length}`);
+    }
+    if (connection.uniqueId !== null) this.#notes.add("unique ids of domains");
+    // Its own writer forgets the partial response here, so that nothing could read the file.
+    this.#begin(types.CONNECTION_DATA, CONNECTION_BYTES + input.length + output.length);
+    this.#u32(id);
+    if (end.kind === "ring") {
+      this.#to.u32(types.CONNECTION_RING);
+      this.#to.u32(0);
+      this.#u16(end.domid);
+      this.#u16(end.target ?? types.DOMID_INVALID);
+      const port = this.#ports.get(id);
+      if (port === undefined) this.#notes.add("remote ports of event channels: not known");
+      this.#u32(port ?? 0);
+    } else {
+      this.#to.u32(types.CONNECTION_SOCKET);
+      this.#to.u32(0);
+      this.#to.u32(end.fd);
+      this.#to.u32(0);
+    }
+    this.#to.u32(input.length);
+    this.#to.u32(partialResponse);
+    this.#to.u32(output.length - partialResponse);
+    this.#to.bytes(input);
+    this.#to.bytes(output);
+    this.#pad();
+  }
+
+  #watch({ connection, path, token, depth }: records.WatchRecord): void {
+    if (depth !== Infinity) this.#notes.add("depths of watches: they are unlimited now");
+    this.#begin(types.WATCH_DATA, 12 + path.length + token.length);
+    this.#u32(connection);
+    this.#to.u32(path.length);
+    this.#to.u32(token.length);
+    this.#text(path);
+    this.#text(token);
+    this.#pad();
+  }
+
+  #node(node: records.NodeRecord): void {
+    const path = toOxenstored(node.path);
+    const perms = node.perms.filter((entry, i) => i === 0 || !isStale(entry));
+    if (node.perms.some(isStale)) this.#notes.add("stale permissions: they are removed");
+    this.#begin(types.NODE_DATA, 24 + 4 * perms.length + path.length + node.value.length);
+    this.#u32(node.connection);
+    this.#u32(node.transaction);
+    this.#to.u32(path.length);
+    this.#to.u32(node.value.length);
+    this.#u32(node.access);
+    this.#to.u32(perms.length);
+    for (const entry of perms) {
+      this.#to.u8(types.PERM_LETTERS.charCodeAt(permMask(entry)));
+      this.#to.u8(0);
+      this.#to.u16(isStale(entry) ? 0 : permDomid(entry));
+    }
+    this.#text(path);
+    this.#to.bytes(node.value);
+    this.#pad();
+  }
+
+  /** Room for the record; its length does not count the padding. */
+  #begin(type: number, length: number): void {
+    this.#to.reserve(types.RECORD_HEADER_BYTES + types.aligned(length));
+    this.#to.u32(type);
+    this.#to.u32(length);
+    this.#records++;
+  }
+
+  #pad(): void {
+    this.#to.skip(types.aligned(this.#to.length) - this.#to.length);
+  }
+
+  #text(text: string): void {
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code === 0 || code > 0xff) {
+        this.#fail(`${JSON.stringify(text.slice(0, 80))} is not bytes`);
+      }
+    }
+    this.#to.text(text);
+  }
+
+  #u16(value: number): void {
+    if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff)) {
+      this.#fail(`${value} is not from 0 to 65535`);
+    }
+    this.#to.u16(value);
+  }
+
+  #u32(value: number): void {
+    if (value >>> 0 !== value) this.#fail(`${value} is not from 0 to 4294967295`);
+    this.#to.u32(value);
+  }
+
+  #fail(problem: string): never {
+    throw new StreamError(problem, this.#to.length, this.#records);
+  }
+}
