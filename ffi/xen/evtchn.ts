@@ -1,10 +1,14 @@
-import { errno, errorText, libc, SystemCallError } from "../libc.ts";
+import { keepOnExec, setNonblocking } from "../exec.ts";
+import { errno, errorText } from "../libc.ts";
 import { openLibrary, XenError } from "./library.ts";
 
 /** The library of event channels; its interface is stable. */
 const symbols = {
   // xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
   xenevtchn_open: { parameters: ["pointer", "u32"], result: "pointer" },
+  // xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int fd,
+  //                                    unsigned open_flags)
+  xenevtchn_fdopen: { parameters: ["pointer", "i32", "u32"], result: "pointer" },
   // int xenevtchn_close(xenevtchn_handle *xce)
   xenevtchn_close: { parameters: ["pointer"], result: "i32" },
   // int xenevtchn_fd(xenevtchn_handle *xce)
@@ -28,10 +32,6 @@ type Evtchn = Deno.DynamicLibrary<typeof symbols>["symbols"];
 /** The virtual interrupt that tells of domains that shut down, died or vanished (xen.h). */
 export const VIRQ_DOM_EXC = 3;
 
-const F_SETFL = 4;
-const F_GETFL = 3;
-const O_NONBLOCK = 0x800;
-
 /** The event channels of this process. Ports of ours are numbers of this very handle. */
 export class EventChannels {
   readonly #library: Evtchn;
@@ -40,22 +40,23 @@ export class EventChannels {
   readonly fd: number;
 
   /**
-   * Opens /dev/xen/evtchn.
+   * Opens /dev/xen/evtchn; or takes up `inherited`, its descriptor in the process that was here
+   * before, with all ports that are bound.
    *
    * @throws {XenError} when the library or the device can't be opened.
    */
-  constructor() {
+  constructor(inherited = -1) {
     this.#library = openLibrary("libxenevtchn.so.1", symbols);
-    this.#handle = this.#library.xenevtchn_open(null, 0);
+    this.#handle = inherited < 0
+      ? this.#library.xenevtchn_open(null, 0)
+      : this.#library.xenevtchn_fdopen(null, inherited, 0);
     if (this.#handle === null) {
       throw new XenError(`cannot open the event channels (/dev/xen/evtchn): ${errorText(errno())}`);
     }
     this.fd = this.#library.xenevtchn_fd(this.#handle);
-    const flags = libc().fcntl(this.fd, F_GETFL, 0);
     // `pending` would wait for an event that another look has taken.
-    if (flags < 0 || libc().fcntl(this.fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-      throw new SystemCallError("fcntl of the event channels' descriptor", errno());
-    }
+    setNonblocking(this.fd, true);
+    keepOnExec(this.fd, false);
   }
 
   /** Binds to port `remote` of domain `domid`. Returns our port, or minus the error number. */
