@@ -136,3 +136,36 @@ export const RESTARTS_WITHIN_MS = 60_000;
 /** Wait before the second restart in a row, in ms: doubled each time, up to the second value. */
 export const RESTART_DELAY_MS = 50;
 export const RESTART_DELAY_MAX_MS = 5_000;
+
+/** Bytes of a program that are looked through for what kind of daemon it is: ours has 100 MB. */
+export const CANDIDATE_BYTES_MAX = 1_073_741_824;
+
+/** Bytes of it that are looked through at once: a millisecond, about. */
+export const CANDIDATE_PIECE_BYTES = 1_048_576;
+
+/**
+ * How long the next daemon may take to read a state in a trial, in ms: it takes a second; an
+ * emulated host is fifty times slower. This daemon serves on meanwhile.
+ */
+export const TRIAL_MS_MAX = 60_000;
+
+/** Bytes kept of what it prints in a trial: enough for the line that says what is wrong. */
+export const TRIAL_OUTPUT_BYTES_MAX = 65_536;
+
+/** How often a live update that waits looks whether transactions have ended, in ms. */
+export const UPDATE_LOOK_MS = 50;
+
+/**
+ * Longest slice of a dump or a restore in one turn, in ms: far below the 50 ms that nobody is to
+ * wait because of it, long enough that most of the time goes to the work itself.
+ */
+export const ARCHIVE_SLICE_MS = 3;
+
+/** Nodes of a domain's part restored at once, in one turn: some 50 ms of work. */
+export const RESTORE_PART_NODES_MAX = 10_000;
+
+/** Bytes of a file that is restored: it is held in memory, and a store of millions of nodes fits. */
+export const RESTORE_BYTES_MAX = 1_073_741_824;
+
+/** Times that a restore is prepared again because a domain came or went meanwhile. */
+export const RESTORE_TRIES_MAX = 5;

@@ -22,6 +22,28 @@ export interface UpdateActions {
   drop(): void;
 }
 
+/** What a restore is asked to be. */
+export interface RestoreOrder {
+  /** Absolute path of a migration stream of any format. */
+  readonly file: string;
+  /** One domain's part only, and as which domain; null for the whole store. */
+  readonly mapping: { readonly from: number; readonly to: number } | null;
+  /** Only look whether it could be done. */
+  readonly check: boolean;
+  /** Even if a domain then is over its quotas. */
+  readonly overQuota: boolean;
+}
+
+/** Long work on behalf of an operator: one at a time, a slice a turn, asked about by its number. */
+export interface ArchiveActions {
+  /** Begins to write a stream to a new file; the job's number, or why not, as the reply's text. */
+  dump(file: string, domid: number | null): string;
+  /** Begins to restore one; likewise. */
+  restore(order: RestoreOrder): string;
+  /** How a job gets on: a word, and what there is to say; null for one not known any more. */
+  status(job: string): string | null;
+}
+
 /** What CONTROL commands reach in the daemon around the engine: its logs and its memory. */
 export interface Admin {
   /** The trace switches and whether each is on, in the order in which they are listed. */
@@ -36,6 +58,8 @@ export interface Admin {
   memoryReport(path: string | null): ErrorCode;
   /** How this daemon can be replaced; null where it can't. */
   readonly liveUpdate: UpdateActions | null;
+  /** Dumps and restores; null where there are no files. */
+  readonly archive: ArchiveActions | null;
   /** Puts a line into the trace. */
   print(text: string): void;
 }
@@ -48,5 +72,6 @@ export const NO_ADMIN: Admin = {
   setTraceFile: () => 0,
   memoryReport: () => 0,
   liveUpdate: null,
+  archive: null,
   print: () => {},
 };

@@ -1,4 +1,4 @@
-import type { Admin, UpdateActions } from "../engine/admin.ts";
+import type { Admin, ArchiveActions, UpdateActions } from "../engine/admin.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
 import { type Log, message } from "./log.ts";
 import type { Trace } from "./trace.ts";
@@ -12,6 +12,7 @@ export class DaemonAdmin implements Admin {
   readonly #log: Log;
   /** Set where the daemon is a process of its own. */
   liveUpdate: UpdateActions | null = null;
+  archive: ArchiveActions | null = null;
 
   constructor(trace: Trace, log: Log) {
     this.#trace = trace;

@@ -3,6 +3,7 @@ import { Engine } from "../engine/engine.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { QuotaSetting } from "../engine/quota.ts";
 import { DaemonAdmin } from "./admin.ts";
+import { Archivist } from "./archivist.ts";
 import type { HostedDomains } from "./hosted_domains.ts";
 import type { Log } from "./log.ts";
 import { type EventSink, Loop, type LoopPolicy } from "./loop.ts";
@@ -81,6 +82,7 @@ export class Daemon {
     });
     for (const { name, value } of quotas) engine.state.domains.quotas.set(name, value);
     const turns = new Turns(engine, journal, trace, log);
+    admin.archive = new Archivist(engine.state, turns, journal, domains, log);
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);

@@ -15,6 +15,12 @@ export interface TurnHandler extends RequestHandler {
   tick(now: number): void;
 }
 
+/** Long work that is done in slices, so that nobody waits for it. */
+export interface TurnJob {
+  /** One slice; false when that was the last. It throws nothing. */
+  step(): boolean;
+}
+
 /**
  * The turn: every ready peer is stepped once, the journal commits once, and only then do the
  * replies and events of all peers leave. It knows no clock and no file descriptor, so that tests
@@ -39,6 +45,8 @@ export class Turns implements PeerHost {
   onGone: (peer: Peer, reason: GoneReason) => void = () => {};
   /** Called when there is something to do although no turn is under way: wakes the loop. */
   onPending: () => void = () => {};
+  /** Long work under way, if there is any: done a slice a turn, behind all peers. */
+  job: TurnJob | null = null;
   /** Called once behind the next turn whose output has left. */
   onSettled: (() => void) | null = null;
 
@@ -52,7 +60,7 @@ export class Turns implements PeerHost {
   /** Whether a further turn has work without any news from outside. */
   get pending(): boolean {
     return this.#ready.length > 0 || this.#unflushed.length > 0 || this.#domainsChanged ||
-      this.#tickDue || this.handler.due || this.onSettled !== null;
+      this.#tickDue || this.handler.due || this.onSettled !== null || this.job !== null;
   }
 
   /** Work that nobody waits for; true when there is more. */
@@ -150,6 +158,7 @@ export class Turns implements PeerHost {
       if (peer.unsent > 0) this.unflushed(peer);
     }
     peers.length = 0;
+    if (this.job !== null && !this.job.step()) this.job = null;
   }
 
   #tick(now: number): void {

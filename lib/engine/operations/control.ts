@@ -4,6 +4,7 @@ import { COUNTED } from "../accounts.ts";
 import type { Call } from "../call.ts";
 import { check } from "../check.ts";
 import { quotaName, QUOTAS } from "../quota.ts";
+import { archiveStatus, dump, restore } from "./archive.ts";
 import { liveUpdate } from "./live_update.ts";
 import { DONE, type Outcome, parseLoose, textReply } from "./outcome.ts";
 
@@ -31,6 +32,9 @@ const COMMANDS: readonly Command[] = [
   { name: "print", usage: ["<string>"], run: runPrint },
   { name: "quota", usage: ["[set <name> <val>|<domid>|max [-r]]"], run: runQuota },
   { name: "quota-soft", usage: ["[set <name> <val>]"], run: runQuotaSoft },
+  { name: "dump", usage: ["<file> [<domid>]"], run: dump },
+  { name: "restore", usage: ["[-n] [-q] <file> [<domid>[:<domid>]]"], run: restore },
+  { name: "archive", usage: ["<job>"], run: archiveStatus },
   { name: "help", usage: [""], run: runHelp },
 ];
 

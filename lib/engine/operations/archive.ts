@@ -1,0 +1,42 @@
+import { EINVAL, ENOENT, ENOSYS } from "../../wire/errors.ts";
+import type { Call } from "../call.ts";
+import { type Outcome, textReply } from "./outcome.ts";
+
+const DOMID = /^[0-9]{1,5}$/;
+
+/** CONTROL `dump <file> [<domid>]`: begins to write a migration stream; the reply is the job's number. */
+export function dump(call: Call, args: readonly string[]): Outcome {
+  const { archive } = call.state.admin;
+  const [file, domid, ...more] = args;
+  if (archive === null) return ENOSYS;
+  if (file === undefined || !file.startsWith("/") || more.length > 0) return EINVAL;
+  if (domid !== undefined && !DOMID.test(domid)) return EINVAL;
+  return textReply(archive.dump(file, domid === undefined ? null : Number(domid)));
+}
+
+/**
+ * CONTROL `restore [-n] [-q] <file> [<domid>[:<domid>]]`: begins to restore a stream. `-n` only
+ * looks whether it could be done, `-q` lets domains be over their quotas.
+ */
+export function restore(call: Call, args: readonly string[]): Outcome {
+  const { archive } = call.state.admin;
+  if (archive === null) return ENOSYS;
+  const options = args.filter((word) => word === "-n" || word === "-q");
+  const [file, domain, ...more] = args.filter((word) => word !== "-n" && word !== "-q");
+  if (file === undefined || !file.startsWith("/") || more.length > 0) return EINVAL;
+  const [from, to = from, ...others] = domain?.split(":") ?? [];
+  if (others.length > 0) return EINVAL;
+  if (from !== undefined && !(DOMID.test(from) && DOMID.test(to!))) return EINVAL;
+  const mapping = from === undefined ? null : { from: Number(from), to: Number(to) };
+  const check = options.includes("-n"), overQuota = options.includes("-q");
+  return textReply(archive.restore({ file, mapping, check, overQuota }));
+}
+
+/** CONTROL `archive <job>`: how a dump or a restore gets on. */
+export function archiveStatus(call: Call, args: readonly string[]): Outcome {
+  const { archive } = call.state.admin;
+  if (archive === null) return ENOSYS;
+  if (args.length !== 1) return EINVAL;
+  const status = archive.status(args[0]!);
+  return status === null ? ENOENT : textReply(status);
+}

@@ -1,0 +1,222 @@
+import type { Connection } from "../engine/connection.ts";
+import type { Domain } from "../engine/domains.ts";
+import { deliver, type DueEvent } from "../engine/events.ts";
+import type { QuotaName } from "../engine/quota.ts";
+import type { State } from "../engine/state.ts";
+import { RESTORE_PART_NODES_MAX } from "../limits.ts";
+import { nodeSize } from "../store/node.ts";
+import { parentPath, ROOT_PATH } from "../store/path.ts";
+import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
+import { equalBytes, toText } from "../wire/text.ts";
+import type { DomainMapping } from "./domain_part.ts";
+import { attachConnection, RESTORED } from "./load.ts";
+import {
+  type PlannedConnection,
+  type PlannedNode,
+  RestoreError,
+  type RestorePlan,
+} from "./plan.ts";
+
+/** Gives a ring what was in flight on it in the stream; false where that can't be done. */
+export type Inherit = (connection: Connection, input: Uint8Array, output: Uint8Array) => boolean;
+
+/** What came of one domain's part. */
+export interface PartReport {
+  /** Nodes made or changed, and those that were already as in the stream. */
+  readonly nodes: number;
+  readonly same: number;
+  readonly watches: number;
+  readonly transactions: number;
+  /** A line for each thing that was left out, and why. */
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * Restores one domain's part into a living store, where the domain is `mapping.to`: all of it or,
+ * with a RestoreError, nothing. Nodes are made or overwritten, none is removed. `check` only looks
+ * whether it could be done.
+ *
+ * @throws {RestoreError} when it can't.
+ */
+export function restorePart(
+  state: State,
+  plan: RestorePlan,
+  mapping: DomainMapping,
+  options: { check: boolean; overQuota: boolean; inherit: Inherit },
+): PartReport {
+  const domain = checkPart(state, plan, mapping, options.overQuota);
+  const leftOut: string[] = [];
+  const nodes = keptNodes(state, plan, leftOut);
+  const held = heldBy(plan, mapping);
+  const changing = nodes.filter((node) => differs(state, node));
+  const report = {
+    nodes: changing.length,
+    same: nodes.length - changing.length,
+    watches: domain.connection === null ? 0 : held?.watches.size ?? 0,
+    transactions: domain.connection === null ? 0 : held?.transactions.size ?? 0,
+    leftOut,
+  };
+  noteValues(nodes, mapping, leftOut);
+  noteConnection(domain, held, leftOut);
+  if (options.check) return report;
+  const due: DueEvent[] = [];
+  for (const node of changing) putNode(state, node, due);
+  deliver(due);
+  if (held !== null && domain.connection !== null) {
+    restoreConnection(state, domain.connection, held, options.inherit, leftOut);
+  }
+  return report;
+}
+
+function heldBy(plan: RestorePlan, { from }: DomainMapping): PlannedConnection | null {
+  return plan.domains.get(from)?.connection ?? null;
+}
+
+function checkPart(
+  state: State,
+  plan: RestorePlan,
+  { from, to }: DomainMapping,
+  overQuota: boolean,
+): Domain {
+  const domain = state.domains.know(to);
+  if (domain === null) throw new RestoreError(`there is no domain ${to} on this host`);
+  if (plan.nodes.size > RESTORE_PART_NODES_MAX) {
+    throw new RestoreError(
+      `domain ${from} has ${plan.nodes.size} nodes in it: a part may have ${RESTORE_PART_NODES_MAX}`,
+    );
+  }
+  if (overQuota || to === state.privDomid) return domain;
+  const added = addedTo(state, plan, to);
+  const { now } = state.accounts.of(to);
+  const held = heldBy(plan, { from, to });
+  const wanted: [QuotaName, number][] = [
+    ["nodes", now.nodes + added.nodes],
+    ["memory", now.memory + added.memory],
+    ["node-size", added.biggest],
+    ["node-permissions", added.perms],
+    ["watches", now.watches + (held?.watches.size ?? 0)],
+    ["transactions", now.transactions + (held?.transactions.size ?? 0)],
+  ];
+  for (const [name, value] of wanted) {
+    if (!domain.quotas.exceeded(name, value)) continue;
+    throw new RestoreError(
+      `domain ${to} would have ${name} ${value}, its quota is ${domain.quotas.get(name)}: ` +
+        "raise the quota, or restore with --over-quota",
+    );
+  }
+  return domain;
+}
+
+/** What a domain would own more than now. */
+function addedTo(
+  state: State,
+  plan: RestorePlan,
+  domid: number,
+): { nodes: number; memory: number; biggest: number; perms: number } {
+  const added = { nodes: 0, memory: 0, biggest: 0, perms: 0 };
+  for (const { path, perms, value } of plan.nodes.values()) {
+    if (ownerOf(perms) !== domid) continue;
+    const size = 16 + 8 * perms.length + value.length;
+    added.biggest = Math.max(added.biggest, size);
+    added.perms = Math.max(added.perms, perms.length);
+    const before = state.find(path);
+    const owned = before !== null && ownerOf(before.perms) === domid;
+    if (!owned) added.nodes++;
+    added.memory += size + path.length - (owned ? nodeSize(before) + path.length : 0);
+  }
+  return added;
+}
+
+/** The nodes without those of domains that are not there, and without what is below these. */
+function keptNodes(state: State, plan: RestorePlan, leftOut: string[]): PlannedNode[] {
+  const kept: PlannedNode[] = [];
+  const gone = new Set<string>();
+  const counts = new Map<number, number>();
+  for (const node of plan.nodes.values()) {
+    const owner = ownerOf(node.perms);
+    if (!isThere(state, owner) || gone.has(parentPath(node.path))) {
+      gone.add(node.path);
+      counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    } else kept.push({ ...node, perms: freshPerms(state, node.perms) });
+  }
+  for (const [domid, count] of counts) {
+    leftOut.push(`${count} nodes of domain ${domid}, which is not there`);
+  }
+  if (plan.others > 0) leftOut.push(`${plan.others} nodes that are not the domain's`);
+  return kept;
+}
+
+function isThere(state: State, domid: number): boolean {
+  return domid === DOMID_ANY || state.domains.know(domid) !== null;
+}
+
+function freshPerms(state: State, perms: Perms): Perms {
+  return perms.map((entry, i) =>
+    i === 0 || isThere(state, permDomid(entry)) ? entry : asStale(entry)
+  );
+}
+
+function differs(state: State, { path, perms, value }: PlannedNode): boolean {
+  const node = state.find(path);
+  return node === null || !equalPerms(node.perms, perms) || !equalBytes(node.value, value);
+}
+
+function putNode(state: State, { path, perms, value }: PlannedNode, due: DueEvent[]): void {
+  const { tree } = state;
+  const before = state.find(path);
+  if (before === null) makeMissing(state, path, perms);
+  else if (!equalPerms(before.perms, perms)) tree.setPerms(path, perms, RESTORED);
+  if (!equalBytes(state.find(path)!.value, value)) tree.setValue(path, value, RESTORED);
+  state.events.ofChange(tree.root, path, before?.perms ?? null, due);
+}
+
+/** Makes a node, and parents that are missing as a write of the privileged domain makes them. */
+function makeMissing(state: State, path: string, perms: Perms): void {
+  const missing: string[] = [];
+  let above = parentPath(path);
+  for (; above !== ROOT_PATH && state.find(above) === null; above = parentPath(above)) {
+    missing.push(above);
+  }
+  const inherited = state.find(above)!.perms;
+  while (missing.length > 0) state.tree.create(missing.pop()!, inherited, RESTORED);
+  state.tree.create(path, perms, RESTORED);
+}
+
+/** Values are left as they are: only who wrote one knows what it means. */
+function noteValues(
+  nodes: readonly PlannedNode[],
+  { from, to }: DomainMapping,
+  to_: string[],
+): void {
+  if (from === to) return;
+  const name = new RegExp(`/(?:domain|libxl|[a-z]+)/${from}(?:/|$)`);
+  const named = nodes.filter(({ value }) => value.length < 256 && name.test(toText(value)));
+  if (named.length === 0) return;
+  to_.push(
+    `the values of ${named.length} nodes still name paths of domain ${from}, such as ${
+      named[0]!.path
+    }`,
+  );
+}
+
+function noteConnection(domain: Domain, held: PlannedConnection | null, to: string[]): void {
+  if (held === null || domain.connection !== null) return;
+  const { transactions, watches } = held;
+  to.push(
+    `${watches.size} watches and ${transactions.size} transactions: ` +
+      `domain ${domain.domid} has no ring here yet`,
+  );
+}
+
+function restoreConnection(
+  state: State,
+  connection: Connection,
+  held: PlannedConnection,
+  inherit: Inherit,
+  leftOut: string[],
+): void {
+  attachConnection(state, connection, held);
+  const { input, output } = held.record;
+  if (input.length + output.length === 0 || inherit(connection, input, output)) return;
+  leftOut.push(`${input.length} bytes of requests and ${output.length} bytes of replies in flight`);
+}

@@ -1,0 +1,126 @@
+import type { RestoreOrder } from "../engine/admin.ts";
+import type { State } from "../engine/state.ts";
+import type { Journal } from "../journal/journal.ts";
+import { RESTORE_BYTES_MAX, RESTORE_TRIES_MAX } from "../limits.ts";
+import { checkQuotas } from "../migrate/load.ts";
+import { restorePart } from "../migrate/part.ts";
+import { planRestore, RestoreError, type RestorePlan } from "../migrate/plan.ts";
+import type { MigrationRecord } from "../migrate/records.ts";
+import { Replacement } from "../migrate/replace.ts";
+import { readRecords } from "../migrate/stream.ts";
+import type { JobSteps, Progress } from "./archivist.ts";
+
+/**
+ * Restores a file into a living store: read, checked and prepared in slices, then done in one
+ * moment or, whatever is wrong, not at all. The report is JSON.
+ */
+export function* restoreSteps(
+  state: State,
+  journal: Journal,
+  order: RestoreOrder,
+  progress: Progress,
+): JobSteps {
+  const { check, file, mapping, overQuota } = order;
+  const bytes = readFile(file);
+  progress.expected = bytes.length;
+  const plan = yield* planRestore(records(bytes, progress), mapping);
+  checkSpace(state);
+  if (mapping !== null) {
+    const inherit = (): boolean => false;
+    return JSON.stringify(restorePart(state, plan, mapping, { check, overQuota, inherit }));
+  }
+  if (!overQuota) checkQuotas(plan, state);
+  for (let tries = 1;; tries++) {
+    const replacement = yield* prepare(state, journal, plan, check);
+    if (replacement.isCurrent) return finish(state, journal, plan, replacement, check);
+    journal.endStaging(false);
+    if (tries === RESTORE_TRIES_MAX) {
+      throw new RestoreError("domains come and go while it is prepared: try again");
+    }
+  }
+}
+
+function readFile(path: string): Uint8Array {
+  using file = Deno.openSync(path);
+  const { isFile, size } = file.statSync();
+  if (!isFile) throw new RestoreError(`${path} is no file`);
+  if (size > RESTORE_BYTES_MAX) {
+    throw new RestoreError(`${path} has ${size} bytes: at most ${RESTORE_BYTES_MAX} are restored`);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (let count = 1; at < size && count > 0; at += count) {
+    count = file.readSync(bytes.subarray(at)) ?? 0;
+  }
+  return bytes.subarray(0, at);
+}
+
+function* records(bytes: Uint8Array, progress: Progress): Generator<MigrationRecord, void> {
+  for (const { offset, record } of readRecords(bytes)) {
+    progress.done = offset;
+    yield record;
+  }
+}
+
+/** While there is no space for more, nothing is changed. */
+function checkSpace(state: State): void {
+  if (state.full) {
+    throw new RestoreError("the daemon has no space to write to: changes are refused");
+  }
+}
+
+function* prepare(
+  state: State,
+  journal: Journal,
+  plan: RestorePlan,
+  check: boolean,
+): Generator<void, Replacement> {
+  let ready = false;
+  try {
+    const replacement = new Replacement(state, plan);
+    const stage = check ? () => {} : journal.stage.bind(journal);
+    for (const _ of replacement.prepare(stage)) {
+      checkSpace(state);
+      yield;
+    }
+    ready = true;
+    return replacement;
+  } finally {
+    if (!ready) journal.endStaging(false);
+  }
+}
+
+function finish(
+  state: State,
+  journal: Journal,
+  plan: RestorePlan,
+  replacement: Replacement,
+  check: boolean,
+): string {
+  const leftOut = leftOutOf(plan, replacement);
+  journal.endStaging(!check);
+  if (!check) replacement.adopt();
+  const nodes = replacement.nodes;
+  if (!check) state.log("info", `the store was replaced by a restored one of ${nodes} nodes`);
+  return JSON.stringify({ nodes, specials: plan.specials.size, leftOut });
+}
+
+/** What of a whole store belongs to others than its nodes, and can't be given to the living. */
+function leftOutOf(plan: RestorePlan, replacement: Replacement): string[] {
+  const lines: string[] = [];
+  for (const [domid, count] of replacement.leftOut) {
+    lines.push(`${count} nodes of domain ${domid} or below such: it is not there, or another one`);
+  }
+  let watches = 0, transactions = 0;
+  for (const connection of plan.connections.values()) {
+    watches += connection.watches.size;
+    transactions += connection.transactions.size;
+  }
+  if (plan.connections.size > 0) {
+    lines.push(
+      `${plan.connections.size} connections, ${watches} watches and ${transactions} transactions: ` +
+        "those who are connected now keep their own",
+    );
+  }
+  return lines;
+}
