@@ -10,6 +10,7 @@ import { startDaemon } from "../tests/support/daemon.ts";
 import type { ServerProcess } from "../tests/support/process.ts";
 import { peersMissing, startPeer } from "../tests/peers/peer.ts";
 import { buildLoad, type Figures, type Operation, OPERATIONS, runLoad } from "./load.ts";
+import { machine } from "./machine.ts";
 import { median, table } from "./report.ts";
 import { pin, residentBytes, timeReads } from "./process.ts";
 
@@ -99,13 +100,6 @@ async function memoryOf(contenders: readonly Contender[]): Promise<string[]> {
     ((await residentBytes(server.pid)) / 1e6).toFixed(1)
   );
   return await Promise.all(megabytes);
-}
-
-function machine(): string {
-  const model = /model name\s*: (.*)/.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1];
-  const date = new Date().toISOString().slice(0, 10);
-  const cpus = `${navigator.hardwareConcurrency} x ${model ?? "unknown CPU"}`;
-  return `${date}; ${cpus}, Linux ${Deno.osRelease()}, Deno ${Deno.version.deno}`;
 }
 
 async function main(): Promise<void> {

@@ -9,6 +9,9 @@ import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { DamagedError } from "./byte_reader.ts";
 import type { ChangeSink, DomainState, HeldState, NodeState, WatchState } from "./changes.ts";
 
+/** A unique id that no domain has. */
+const NOBODYS = -1n;
+
 /** Who is named as the last to have changed what was recovered. */
 const ORIGIN = { label: "somebody before the restart" };
 
@@ -121,6 +124,13 @@ export class Restorer implements ChangeSink {
 
   heldGone(key: number): void {
     this.#records.delete(key);
+  }
+
+  /** The host was booted anew: no domain is what it was, not even where domids are the same. */
+  hostBooted(): void {
+    for (const [domid, domain] of this.domains) {
+      this.domains.set(domid, { ...domain, uniqueId: NOBODYS, hasRing: false });
+    }
   }
 
   othersGone(): void {

@@ -15,8 +15,8 @@ export interface Revival {
   readonly dead: readonly Domain[];
   /** Sockets that go on, too. */
   readonly sockets: number;
-  /** Keys of those that nobody has held: to be forgotten then, too. */
-  readonly lost: readonly number[];
+  /** Those that nobody has held: to be forgotten then, too. */
+  readonly lost: readonly HeldState[];
 }
 
 /** The connected sockets that were held for us meanwhile. */
@@ -35,14 +35,14 @@ export function reviveAll(
   held: HeldConnections | undefined,
 ): Revival {
   const { dead, rings } = reviveDomains(state, restorer);
-  const lost: number[] = [];
+  const lost: HeldState[] = [];
   let sockets = 0;
   for (const record of restorer.records) {
     if (record.held === null) continue;
-    const { key } = record.held;
-    const connection = held?.reopen(record.held, record.ring ?? unused(key)) ?? null;
+    const { held: was, ring } = record;
+    const connection = held?.reopen(was, ring ?? unused(was.key)) ?? null;
     if (connection === null) {
-      lost.push(key);
+      lost.push(was);
     } else {
       giveBack(state, connection, record);
       sockets++;

@@ -23,6 +23,8 @@ export class About {
 /** How a store is opened. */
 export interface StoreOptions {
   readonly durability: Durability;
+  /** Which boot of the host this is; unless told, that of the file. */
+  readonly bootId?: string;
   readonly log: JournalParts["log"];
   readonly upkeep?: Upkeep;
   /** Size of a tail that is made. */
@@ -33,6 +35,8 @@ export interface StoreOptions {
 export interface OpenStore {
   readonly journal: StoreJournal;
   readonly about: About;
+  /** The file is of an earlier boot: none of its domains is alive. */
+  readonly isOld: boolean;
 }
 
 /** Where the tail of the store file at `path` is. */
@@ -56,9 +60,21 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       about.set("tail", "none");
       Deno.removeSync(tail.path);
     };
-    const parts = { database, tail, durability, log, onComplete };
-    const journal = new StoreJournal(upkeep === undefined ? parts : { ...parts, upkeep });
-    return { journal, about };
+    const noteBoot = (): void => about.set("boot_id", bootId);
+    const stamp = about.get("boot_id");
+    const { bootId = stamp ?? "" } = options;
+    const isOld = stamp !== null && stamp !== bootId;
+    if (stamp === null) noteBoot();
+    const journal = new StoreJournal({
+      database,
+      tail,
+      durability,
+      log,
+      onComplete,
+      ...(upkeep === undefined ? {} : { upkeep }),
+      ...(isOld ? { onNewBoot: noteBoot } : {}),
+    });
+    return { about, isOld, journal };
   } catch (error) {
     database.close();
     throw error;

@@ -54,6 +54,8 @@ export interface JournalParts {
   readonly upkeep?: Upkeep;
   /** Called at the orderly end, when the file alone has everything. */
   readonly onComplete?: () => void;
+  /** The host was booted since; called when what that means is committed. */
+  readonly onNewBoot?: () => void;
 }
 
 /**
@@ -76,12 +78,14 @@ export class StoreJournal implements Journal, Recorder {
   /** A tree is being staged: an image would leave it out. */
   #staging = false;
   #full = false;
+  #onNewBoot: (() => void) | undefined;
   #retryAt = 0;
 
   constructor(parts: JournalParts) {
     const { database, durability, tail, upkeep = UPKEEP } = parts;
     this.#parts = parts;
     this.#upkeep = upkeep;
+    this.#onNewBoot = parts.onNewBoot;
     this.#images = new ImageShelf(database);
     this.#turns = new TurnLog(database, tail, durability, this.#images.upto);
   }
@@ -104,6 +108,7 @@ export class StoreJournal implements Journal, Recorder {
     if (this.isEmpty) return null;
     const restorer = new Restorer(state);
     this.replay(restorer);
+    if (this.#onNewBoot !== undefined) restorer.hostBooted();
     return reviveAll(state, restorer, held);
   }
 
@@ -133,10 +138,13 @@ export class StoreJournal implements Journal, Recorder {
 
   commit(): boolean {
     const { length, written } = this.#changes;
-    if (length === 0) return true;
-    if (!this.#append(written)) return false;
-    this.#turnBytes += length;
-    this.#changes.clear();
+    if (length > 0) {
+      if (!this.#append(written)) return false;
+      this.#turnBytes += length;
+      this.#changes.clear();
+    }
+    this.#onNewBoot?.();
+    this.#onNewBoot = undefined;
     return true;
   }
 
@@ -280,7 +288,7 @@ export class StoreJournal implements Journal, Recorder {
     put.putTransaction(this.#changes, connection.key, id, open);
   }
 
-  held(connection: Connection, open: boolean): void {
+  held(connection: put.HeldState, open: boolean): void {
     if (this.#source === null) return;
     if (open) put.putHeld(this.#changes, connection);
     else put.putHeldGone(this.#changes, connection.key);

@@ -1,7 +1,7 @@
-import type { DamagedError } from "../journal/byte_reader.ts";
-import { JournalError, moveAside, openDatabase } from "../journal/database.ts";
+import { DamagedError } from "../journal/byte_reader.ts";
+import { JournalError, moveAside } from "../journal/database.ts";
 import { type Journal, NoJournal } from "../journal/journal.ts";
-import { About, openStore } from "../journal/store_file.ts";
+import { openStore } from "../journal/store_file.ts";
 import type { Log } from "./log.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
@@ -34,13 +34,48 @@ export function storePath(choice: PersistenceChoice, socket: string): string {
  * @throws {JournalError} when the file can't be used, {@link DamagedError} when it is damaged.
  */
 export function openJournal(choice: PersistenceChoice, socket: string, log: Log): Journal {
-  if (choice.persist === "none") return new NoJournal();
-  const path = storePath(choice, socket);
+  const { persist } = choice;
+  const usual = `${socket}.store`, path = storePath(choice, socket);
+  // It would be out of date when it is chosen again.
+  if ((persist === "none" || path !== usual) && exists(usual)) {
+    putAside(usual, "is not used by this daemon", log);
+  }
+  if (persist === "none") return new NoJournal();
   makeDirectory(path);
-  if (choice.persist === "crash") putOldAside(path, log);
-  const { about, journal } = openStore(path, { durability: choice.persist, log });
-  if (journal.isEmpty) about.set("boot_id", bootId());
-  return journal;
+  const options = { durability: persist, log, bootId: bootId() };
+  if (persist === "disk") return openStore(path, options).journal;
+  try {
+    const { isOld, journal } = openStore(path, options);
+    if (!isOld) return journal;
+    journal.close();
+  } catch (error) {
+    // The loss of power may well have damaged it.
+    if (!(error instanceof DamagedError) || !isOlderThanBoot(path)) throw error;
+  }
+  // What a host's domains left in the store means nothing after the host has been booted anew.
+  putAside(path, "was of an earlier boot of this host", log);
+  return openStore(path, options).journal;
+}
+
+/** Whether a file was last written before this boot of the host. */
+function isOlderThanBoot(path: string): boolean {
+  const booted = /^btime (\d+)$/m.exec(Deno.readTextFileSync("/proc/stat"))?.[1];
+  const written = Deno.statSync(path).mtime?.getTime() ?? Infinity;
+  return booted !== undefined && written < Number(booted) * 1000;
+}
+
+function putAside(path: string, why: string, log: Log): void {
+  const aside = moveAside(path, "old");
+  log("info", `the store file ${path} ${why}: it is now ${aside}`);
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function makeDirectory(path: string): void {
@@ -54,29 +89,6 @@ function makeDirectory(path: string): void {
     throw new JournalError(
       `the directory of the store file, ${directory}, can't be made: ${reason}`,
     );
-  }
-}
-
-/** What a host's domains left in the store means nothing after the host has been booted anew. */
-function putOldAside(path: string, log: Log): void {
-  const stamp = bootIdOf(path);
-  if (stamp === null || stamp === bootId()) return;
-  const aside = moveAside(path, "old");
-  log("info", `the store file was of an earlier boot of this host: it is now ${aside}`);
-}
-
-/** The boot in which the file was made, or null when there is no such file. */
-function bootIdOf(path: string): string | null {
-  try {
-    if (Deno.statSync(path).size === 0) return null;
-  } catch {
-    return null;
-  }
-  const database = openDatabase(path, "crash");
-  try {
-    return new About(database).get("boot_id");
-  } finally {
-    database.close();
   }
 }
 

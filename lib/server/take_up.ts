@@ -1,7 +1,17 @@
+import type { RingState } from "../engine/domain_control.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { HeldConnections } from "../journal/revive.ts";
 import type { HostedDomains } from "./hosted_domains.ts";
 import type { Log } from "./log.ts";
+
+/** The clients' sockets that outlive this process. */
+export interface HeldClients extends HeldConnections {
+  /** All of them as they are now, with all that is owed. */
+  states(): Iterable<RingState>;
+  /** Takes up those that the last life of the daemon had only just accepted. */
+  takeRest(): void;
+}
 
 /** Goes on where the last life of the daemon ended, if it left anything, and begins to record. */
 export function takeUp(
@@ -9,17 +19,21 @@ export function takeUp(
   domains: HostedDomains,
   journal: Journal,
   log: Log,
+  held?: HeldClients,
 ): void {
   const { state } = engine;
   const started = performance.now();
-  const revival = journal.recover(state);
-  journal.begin({ state, rings: () => domains.rings() });
+  const revival = journal.recover(state, held);
+  journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
+  for (const lost of revival?.lost ?? []) journal.recorder?.held(lost, false);
+  held?.takeRest();
   if (revival !== null) {
     for (const domain of revival.dead) state.buryDomain(domain);
     const nodes = state.accounts.total("nodes");
     const ms = Math.ceil(performance.now() - started);
-    const dead = revival.dead.length;
-    log("info", `recovered ${nodes} nodes, ${revival.rings} rings, ${dead} deaths in ${ms} ms`);
+    const { dead: { length: dead }, rings, sockets } = revival;
+    const others = `${rings} rings, ${sockets} sockets, ${dead} deaths`;
+    log("info", `recovered ${nodes} nodes, ${others} in ${ms} ms`);
   }
   domains.connectExisting();
   if (revival !== null) engine.domainsChanged();

@@ -70,9 +70,10 @@ export class Life {
     readonly path: string,
     upkeep?: Upkeep,
     durability: Durability = "crash",
+    bootId = "",
   ) {
     this.#hypervisor = hypervisor;
-    const options = { durability, log: () => {}, tailBytes: TEST_TAIL_BYTES };
+    const options = { durability, bootId, log: () => {}, tailBytes: TEST_TAIL_BYTES };
     const store = openStore(path, upkeep === undefined ? options : { ...options, upkeep });
     this.journal = store.journal;
     this.engine = new Engine({ domains: hypervisor, recorder: this.journal });

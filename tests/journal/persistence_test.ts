@@ -5,7 +5,9 @@ import { JournalError, openDatabase } from "../../lib/journal/database.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { handleDamage, openJournal, type PersistenceChoice } from "../../lib/server/persistence.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { Hypervisor, Life } from "./lives.ts";
 
 function choose(folder: string, onDamage: "refuse" | "fresh"): PersistenceChoice {
   return { persist: "crash", store: `${folder}/store`, onDamage };
@@ -31,6 +33,56 @@ Deno.test("store file: one of an earlier boot is put aside", async () => {
   assertEquals(lines.length, 1);
   assertStringIncludes(lines[0]!, `it is now ${scratch.path}/store.old`);
   assert(Deno.statSync(`${scratch.path}/store.old`).size > 0);
+});
+
+Deno.test("store file: a damaged one of an earlier boot is put aside, too", async () => {
+  await using scratch = await makeScratch();
+  const choice = choose(scratch.path, "refuse"), lines: string[] = [];
+  open(choice, lines).close();
+  const path = `${scratch.path}/store`;
+  Deno.truncateSync(path, 5000);
+  Deno.utimeSync(path, 1, 1);
+  open(choice, lines).close();
+  assertStringIncludes(lines.join(), `was of an earlier boot of this host: it is now ${path}.old`);
+});
+
+Deno.test("store file: one that another choice leaves behind is put aside", async () => {
+  await using scratch = await makeScratch();
+  const lines: string[] = [], socket = `${scratch.path}/socket`;
+  const log = (_level: string, text: string): void => void lines.push(text);
+  const start = (persist: "none" | "crash"): void =>
+    openJournal({ persist, onDamage: "refuse" }, socket, log).close();
+  start("none");
+  start("crash");
+  start("crash");
+  assertEquals(lines, []);
+  start("none");
+  const aside = `${socket}.store.old`;
+  assertEquals(lines, [
+    `the store file ${socket}.store is not used by this daemon: it is now ${aside}`,
+  ]);
+  assert(Deno.statSync(aside).isFile);
+});
+
+Deno.test("store file: on disk, the domains of an earlier boot are dead", async () => {
+  await using scratch = await makeScratch();
+  const hypervisor = new Hypervisor(), path = `${scratch.path}/store`;
+  for (const domid of [0, 1]) hypervisor.create(domid);
+  const first = new Life(hypervisor, path, undefined, "disk", "boot 1");
+  first.ask(0, MessageType.INTRODUCE, "1\x001\x003\0");
+  for (const node of ["/a", "/b"]) first.ask(0, MessageType.WRITE, `${node}\0x`);
+  first.ask(0, MessageType.SET_PERMS, "/a\0n1\0");
+  first.journal.commit();
+  first.close();
+  // By chance somebody has the same domid and unique id again.
+  for (const boot of ["boot 2", "boot 2"]) {
+    const life = new Life(hypervisor, path, undefined, "disk", boot);
+    life.journal.commit();
+    assertEquals(life.state.domains.get(1), undefined);
+    assertEquals(life.ask(0, MessageType.READ, "/a\0"), "ERROR ENOENT\0");
+    assertEquals(life.ask(0, MessageType.READ, "/b\0"), "READ x");
+    life.close();
+  }
 });
 
 Deno.test("store file: a damaged one stays, or is moved aside where that is wanted", async () => {
