@@ -5,7 +5,7 @@ import type { State } from "../engine/state.ts";
 import { Transaction } from "../engine/transaction.ts";
 import { newNode } from "../store/node.ts";
 import { canonicalPath } from "../store/path.ts";
-import { DOMID_ANY, ownerOf } from "../store/perms.ts";
+import { DOMID_ANY } from "../store/perms.ts";
 import {
   type PlannedConnection,
   type PlannedDomain,
@@ -107,23 +107,9 @@ export function attachConnection(
 export function overQuota(plan: RestorePlan, state: State | null): string[] {
   const global = new Quotas(state?.domains.quotas);
   if (plan.quota !== null) setQuotas(global, plan.quota.domain);
-  const owned = new Map<
-    number,
-    { nodes: number; memory: number; biggest: number; perms: number }
-  >();
-  for (const { path, perms, value } of plan.nodes.values()) {
-    const owner = ownerOf(perms);
-    if (owner === (state?.privDomid ?? 0) || owner === DOMID_ANY) continue;
-    let sum = owned.get(owner);
-    if (sum === undefined) owned.set(owner, sum = { nodes: 0, memory: 0, biggest: 0, perms: 0 });
-    const size = 16 + 8 * perms.length + value.length;
-    sum.nodes++;
-    sum.memory += size + path.length;
-    sum.biggest = Math.max(sum.biggest, size);
-    sum.perms = Math.max(sum.perms, perms.length);
-  }
   const lines: string[] = [];
-  for (const [domid, { biggest, memory, nodes, perms }] of owned) {
+  for (const [domid, { biggest, memory, nodes, perms }] of plan.owned) {
+    if (domid === (state?.privDomid ?? 0) || domid === DOMID_ANY) continue;
     const quotas = new Quotas(state?.domains.get(domid)?.quotas ?? global);
     const record = plan.domains.get(domid)?.record;
     if (record !== undefined && record !== null) setQuotas(quotas, record.quotas);

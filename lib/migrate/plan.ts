@@ -1,5 +1,5 @@
 import { canonicalPath, isSpecial, parentPath, ROOT_PATH } from "../store/path.ts";
-import { permDomid, type Perms } from "../store/perms.ts";
+import { ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { type DomainMapping, mapPath, mapPerms } from "./domain_part.ts";
 import type {
   ConnectionDetail,
@@ -50,6 +50,15 @@ export interface PlannedDomain {
   connection: PlannedConnection | null;
 }
 
+/** What a domain would own, in the units of its quotas. */
+export interface Owned {
+  nodes: number;
+  memory: number;
+  /** Size of the biggest node, and entries of the longest list of permissions. */
+  biggest: number;
+  perms: number;
+}
+
 /** A stream in order: everything in it has been checked as far as it can be without a store. */
 export interface RestorePlan {
   global: GlobalRecord | null;
@@ -59,6 +68,10 @@ export interface RestorePlan {
   readonly specials: Map<string, PlannedNode>;
   readonly connections: Map<number, PlannedConnection>;
   readonly domains: Map<number, PlannedDomain>;
+  /** What the nodes add up to, by the domid of their owner. */
+  readonly owned: Map<number, Owned>;
+  /** Domids that own a node or a special, or that an entry names. */
+  readonly named: Set<number>;
   /** Of a domain's part: how many nodes of the stream are not the domain's. */
   others: number;
 }
@@ -106,6 +119,8 @@ class Planner {
     specials: new Map(),
     connections: new Map(),
     domains: new Map(),
+    owned: new Map(),
+    named: new Set(),
     others: 0,
   };
   /** Which need something that may come later: looked at again at the end. */
@@ -171,7 +186,7 @@ class Planner {
     if (record.perms.length === 0) throw refusal(number, `${path} has no permissions`);
     const perms = mapping === null ? record.perms : mapPerms(record.perms, mapping);
     const node = { path, value: record.value, perms };
-    const { nodes, specials } = this.#plan;
+    const { named, nodes, specials } = this.#plan;
     const table = isSpecial(path) ? specials : nodes;
     if (table.has(path)) throw refusal(number, `${path} comes a second time`);
     if (table === nodes && path !== ROOT_PATH && !nodes.has(parentPath(path))) {
@@ -181,6 +196,20 @@ class Planner {
       }
     }
     table.set(path, node);
+    for (const entry of perms) named.add(permDomid(entry));
+    if (table === nodes) this.#own(node);
+  }
+
+  #own({ path, perms, value }: PlannedNode): void {
+    const { owned } = this.#plan;
+    const owner = ownerOf(perms);
+    let sum = owned.get(owner);
+    if (sum === undefined) owned.set(owner, sum = { nodes: 0, memory: 0, biggest: 0, perms: 0 });
+    const size = 16 + 8 * perms.length + value.length;
+    sum.nodes++;
+    sum.memory += size + path.length;
+    sum.biggest = Math.max(sum.biggest, size);
+    sum.perms = Math.max(sum.perms, perms.length);
   }
 
   #connection(record: ConnectionRecord, number: number): void {
@@ -286,18 +315,4 @@ function checkPath(path: string, number: number): string {
 
 function refusal(number: number, problem: string): RestoreError {
   return new RestoreError(`record ${number}: ${problem}`);
-}
-
-/** The domids that own a node or a special of the plan, or are named by a fresh entry. */
-export function domidsNamed(plan: RestorePlan): Set<number> {
-  const named = new Set<number>();
-  let latest: Perms | null = null;
-  for (const table of [plan.nodes, plan.specials]) {
-    for (const { perms } of table.values()) {
-      if (perms === latest) continue;
-      latest = perms;
-      for (const entry of perms) named.add(permDomid(entry));
-    }
-  }
-  return named;
 }

@@ -9,7 +9,7 @@ import { newNode, type Node } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { loadSpecial, RESTORED, uniqueIdOf } from "./load.ts";
-import { domidsNamed, type PlannedNode, RestoreError, type RestorePlan } from "./plan.ts";
+import { type PlannedNode, RestoreError, type RestorePlan } from "./plan.ts";
 
 /** Steps between two pauses: some hundred microseconds of work. */
 const STEPS_PER_PAUSE = 128;
@@ -64,8 +64,8 @@ export class Replacement {
       if (++steps % STEPS_PER_PAUSE === 0) yield;
     }
     for (const difference of differences(this.#base, this.#draft.root)) {
-      this.#changed.push(difference);
-      if (++steps % STEPS_PER_PAUSE === 0) yield;
+      if (difference === null) yield;
+      else this.#changed.push(difference);
     }
   }
 
@@ -132,14 +132,18 @@ export class Replacement {
   /** What others did since the tree was compared counts, too. */
   #changedSince(before: Node, after: Node): readonly NodeDifference[] {
     const touched = new Set<string>();
-    for (const { path } of differences(this.#base, before)) touched.add(path);
+    for (const difference of differences(this.#base, before)) {
+      if (difference !== null) touched.add(difference.path);
+    }
     for (const path of [...touched]) if (isBelow(touched, path)) touched.delete(path);
     if (touched.size === 0) return this.#changed;
     const changed = this.#changed.filter(({ path }) =>
       !touched.has(path) && !isBelow(touched, path)
     );
     for (const path of touched) {
-      changed.push(...differences(lookup(before, path), lookup(after, path), path));
+      for (const difference of differences(lookup(before, path), lookup(after, path), path)) {
+        if (difference !== null) changed.push(difference);
+      }
     }
     return changed;
   }
@@ -210,7 +214,7 @@ function accountsWithoutTree(state: State): Accounts {
  */
 function holders(state: State, plan: RestorePlan): Map<number, bigint | null> {
   const found = new Map<number, bigint | null>();
-  for (const domid of domidsNamed(plan)) {
+  for (const domid of plan.named) {
     if (domid !== DOMID_ANY) found.set(domid, holderOf(state, plan, domid));
   }
   return found;

@@ -229,34 +229,61 @@ export function childNames(children: Children | null): Uint8Array {
 /** A child in two versions of a set; null in the one that lacks it. */
 export type ChildPair = readonly [before: Node | null, after: Node | null];
 
+/** Whether two versions of a child need not be told apart. */
+export type SameChild = (before: Node, after: Node) => boolean;
+
 /**
- * The children that are not the very same in both sets, in creation order. What the sets share is
- * not looked at, so versions of one set cost what was changed between them.
+ * The children that are not the same in both sets, in creation order. What the sets share is not
+ * looked at, so versions of one set cost what was changed between them.
  */
-export function differingChildren(before: Children | null, after: Children | null): ChildPair[] {
+export function differingChildren(
+  before: Children | null,
+  after: Children | null,
+  isSame: SameChild,
+): ChildPair[] {
   const pairs: ChildPair[] = [];
-  if (before !== after) compareSlots(before?.root ?? null, after?.root ?? null, pairs);
+  if (before !== after) compareSlots(before?.root ?? null, after?.root ?? null, isSame, pairs);
   return pairs.sort(([a, b], [c, d]) => (a ?? b)!.ordinal - (c ?? d)!.ordinal);
 }
 
-function compareSlots(before: Slot | null, after: Slot | null, pairs: ChildPair[]): void {
+function compareSlots(
+  before: Slot | null,
+  after: Slot | null,
+  isSame: SameChild,
+  pairs: ChildPair[],
+): void {
   if (before === after) return;
-  if (before !== null && after !== null && isBranch(before) && isBranch(after)) {
-    return compareBranches(before, after, pairs);
+  if (before !== null && after !== null) {
+    if (isBranch(before) && isBranch(after)) {
+      for (let bits = before.bitmap | after.bitmap; bits !== 0; bits &= bits - 1) {
+        const bit = bits & -bits;
+        compareSlots(slotAt(before, bit), slotAt(after, bit), isSame, pairs);
+      }
+      return;
+    }
+    if (isNode(before) && isNode(after) && before.name === after.name) {
+      if (!isSame(before, after)) pairs.push([before, after]);
+      return;
+    }
   }
-  const left = nodesOf(before), right = nodesOf(after);
-  for (const [name, node] of left) {
-    const other = right.get(name) ?? null;
-    if (node !== other) pairs.push([node, other]);
-  }
-  for (const [name, node] of right) if (!left.has(name)) pairs.push([null, node]);
+  compareNodes(nodesOf(before), nodesOf(after), isSame, pairs);
 }
 
-function compareBranches(before: Branch, after: Branch, pairs: ChildPair[]): void {
-  for (let bits = before.bitmap | after.bitmap; bits !== 0; bits &= bits - 1) {
-    const bit = bits & -bits;
-    compareSlots(slotAt(before, bit), slotAt(after, bit), pairs);
+function compareNodes(
+  before: ReadonlyMap<string, Node>,
+  after: ReadonlyMap<string, Node>,
+  isSame: SameChild,
+  pairs: ChildPair[],
+): void {
+  for (const [name, node] of before) {
+    const other = after.get(name) ?? null;
+    if (other === null || node !== other && !isSame(node, other)) pairs.push([node, other]);
   }
+  for (const [name, node] of after) if (!before.has(name)) pairs.push([null, node]);
+}
+
+function isNode(slot: Slot): slot is Node {
+  return !Array.isArray(slot) && !isBranch(slot);
 }
 
 function slotAt(branch: Branch, bit: number): Slot | null {

@@ -4,6 +4,9 @@ import type { Node } from "./node.ts";
 import { childPath, ROOT_PATH } from "./path.ts";
 import { equalPerms } from "./perms.ts";
 
+/** Nodes looked at between two pauses. */
+const NODES_PER_PAUSE = 128;
+
 /** A node that is not the same in two trees: null where it is not there. */
 export interface NodeDifference {
   readonly path: string;
@@ -13,25 +16,36 @@ export interface NodeDifference {
 
 /**
  * What differs between two trees in existence, value or permissions, parents first. Of what is only
- * in `before` only the topmost node is told. What both share is passed over at no cost.
+ * in `before` only the topmost node is told. What both share is passed over at no cost. Null is a
+ * pause, for who has other work to do.
  */
 export function* differences(
   before: Node | null,
   after: Node | null,
   path = ROOT_PATH,
-): Generator<NodeDifference, void> {
+): Generator<NodeDifference | null, void> {
+  let looked = 0;
   const pending: NodeDifference[] = [{ path, before, after }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { before, after, path } = next;
     if (before === after) continue;
     if (before === null || after === null || !isSame(before, after)) yield next;
     if (after === null) continue;
-    const below = differingChildren(before?.children ?? null, after.children);
+    const below = differingChildren(before?.children ?? null, after.children, isSameLeaf);
+    looked += 1 + (after.children?.size ?? 0);
+    if (looked > NODES_PER_PAUSE) {
+      looked = 0;
+      yield null;
+    }
     for (let i = below.length - 1; i >= 0; i--) {
       const [was, is] = below[i]!;
       pending.push({ path: childPath(path, (was ?? is)!.name), before: was, after: is });
     }
   }
+}
+
+function isSameLeaf(a: Node, b: Node): boolean {
+  return a.children === null && b.children === null && isSame(a, b);
 }
 
 function isSame(a: Node, b: Node): boolean {
