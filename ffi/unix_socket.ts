@@ -6,6 +6,8 @@ const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
+const SO_ACCEPTCONN = 30;
+const EINVAL = 22;
 
 /** `struct sockaddr_un` for a path: the family in host order, the path, a NUL. */
 function socketAddress(path: string): Uint8Array<ArrayBuffer> {
@@ -68,6 +70,21 @@ export function acceptUnix(listener: number): number {
   }
 }
 
+/** Makes sure that a descriptor is a listening socket. @throws {SystemCallError} saying so */
+export function checkListening(fd: number): void {
+  const listens = new Int32Array(1);
+  const length = new Uint32Array([4]);
+  const status = libc().getsockopt(
+    fd,
+    SOL_SOCKET,
+    SO_ACCEPTCONN,
+    new Uint8Array(listens.buffer),
+    new Uint8Array(length.buffer),
+  );
+  if (status < 0) throw new SystemCallError(`descriptor ${fd} as listening socket`, errno());
+  if (listens[0] === 0) throw new SystemCallError(`descriptor ${fd} does not listen`, EINVAL);
+}
+
 /** The process id behind a connected socket when it connected, 0 when it is not known. */
 export function peerPid(fd: number): number {
   const credentials = new Int32Array(3);
@@ -110,15 +127,37 @@ const SHUT_RDWR = 2;
 const symbols = {
   // int shutdown(int sockfd, int how)
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  // int getsockname(int sockfd, struct sockaddr *addr, socklen_t *addrlen)
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-let shutdownFunction: Deno.DynamicLibrary<typeof symbols>["symbols"]["shutdown"] | undefined;
+type Functions = Deno.DynamicLibrary<typeof symbols>["symbols"];
+
+let opened: Functions | undefined;
+
+function functions(): Functions {
+  return opened ??= Deno.dlopen("libc.so.6", symbols).symbols;
+}
 
 /**
  * Ends a socket both ways, whoever else has a descriptor of it: its client finds the end of the
  * stream; a listening one refuses connections.
  */
 export function shutDown(fd: number): void {
-  shutdownFunction ??= Deno.dlopen("libc.so.6", symbols).symbols.shutdown;
-  shutdownFunction(fd, SHUT_RDWR);
+  functions().shutdown(fd, SHUT_RDWR);
+}
+
+/** Bytes of `struct sockaddr_un`. */
+const ADDRESS_BYTES = 110;
+
+/** The path that a Unix socket is bound to; null for none, and for what is no Unix socket. */
+export function boundPath(fd: number): string | null {
+  const address = new Uint8Array(ADDRESS_BYTES);
+  const length = new Uint32Array([ADDRESS_BYTES]);
+  if (functions().getsockname(fd, address, new Uint8Array(length.buffer)) < 0) return null;
+  const isUnix = new Uint16Array(address.buffer, 0, 1)[0] === AF_UNIX;
+  const path = address.subarray(2, Math.min(length[0]!, ADDRESS_BYTES));
+  const end = path.indexOf(0);
+  if (!isUnix || end === 0 || path.length === 0) return null;
+  return new TextDecoder().decode(end < 0 ? path : path.subarray(0, end));
 }

@@ -2,7 +2,7 @@ import type { Connection } from "../engine/connection.ts";
 import type { DomainControl, RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
 import type { ErrorCode } from "../wire/errors.ts";
-import type { Peer } from "./peer.ts";
+import type { InFlight, Peer } from "./peer.ts";
 import type { Turns } from "./turn.ts";
 
 /** What the rings need of the engine. */
@@ -25,10 +25,26 @@ export interface Wakeups {
   release(): void;
 }
 
+/** What rings need to go from one process to the next that takes its place. */
+export interface RingHandover {
+  /** The descriptor of the event-channel device: all ports are bound to it. */
+  readonly eventsFd: number;
+  /** Our end of the event channel of a connection's ring; 0 when none is bound. */
+  portOf(connection: Connection): number;
+  /** Maps the page of an introduced domain and takes up its ring, whose channel is bound. */
+  inherit(connection: Connection, port: number, flight: InFlight): ErrorCode;
+  /** Gives up what a process can only have alone; its successor is about to come. */
+  letGo(): void;
+  /** No successor came: takes it again. */
+  takeBack(): void;
+}
+
 /** The world of domains, with the rings' side of the turn. */
 export interface HostedDomains extends DomainControl {
   /** Missing where nothing outside of this process wakes us. */
   readonly wakeups?: Wakeups;
+  /** Missing where domains do not outlive the process. */
+  readonly handover?: RingHandover;
   /** Completes the circle of engine, turns and domains: once, before anything else. */
   attach(turns: Turns, engine: DomainHost): void;
   /**

@@ -77,14 +77,19 @@ export class Loop {
       else if (idle) await this.#park();
       else await javaScriptTurn();
     }
-    this.#waker.close();
-    this.epoll.close();
+    this.discard();
   }
 
   /** Lets {@link run} end after the current turn. */
   stop(): void {
     this.#stopping = true;
     if (this.#parked) this.#waker.wake();
+  }
+
+  /** Lets go of a loop that was never run. */
+  discard(): void {
+    this.#waker.close();
+    this.epoll.close();
   }
 
   /** Turns until JavaScript is due, or (true) until there was no traffic for a while. */

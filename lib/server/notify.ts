@@ -7,9 +7,18 @@ import type { Log } from "./log.ts";
  * waits for it: the variable NOTIFY_SOCKET names its socket.
  */
 export function notifyReady(log: Log): void {
+  // A daemon that went to the background is not the process that was started.
+  notify(`READY=1\nMAINPID=${Deno.pid}\n`, "are ready", log);
+}
+
+/** Tells it that another program is about to take this one's place, and will say when it is ready. */
+export function notifyReloading(log: Log): void {
+  notify("RELOADING=1\n", "are being replaced", log);
+}
+
+function notify(text: string, what: string, log: Log): void {
   const socket = Deno.env.get("NOTIFY_SOCKET");
   if (socket === undefined || socket === "") return;
-  // A daemon that went to the background is not the process that was started.
-  const code = sendDatagram(socket, `READY=1\nMAINPID=${Deno.pid}\n`);
-  if (code !== 0) log("warning", `cannot tell '${socket}' that we are ready: ${errorText(code)}`);
+  const code = sendDatagram(socket, text);
+  if (code !== 0) log("warning", `cannot tell '${socket}' that we ${what}: ${errorText(code)}`);
 }

@@ -1,3 +1,4 @@
+import { descriptorTarget, keepOnExec, openDescriptors } from "../../ffi/exec.ts";
 import { SystemCallError } from "../../ffi/libc.ts";
 import { isFileLocked, lockFile, writeLockedFile } from "../../ffi/file_lock.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
@@ -13,11 +14,12 @@ export class PidFileLocked extends Error {
 /** The file with the daemon's pid, locked while the daemon runs: as C xenstored does it. */
 export class PidFile {
   readonly #path: string;
-  readonly #fd: number;
+  /** Holds the lock; it goes over to a process that takes this one's place. */
+  readonly fd: number;
 
   private constructor(path: string, fd: number) {
     this.#path = path;
-    this.#fd = fd;
+    this.fd = fd;
   }
 
   /**
@@ -34,6 +36,27 @@ export class PidFile {
     return new PidFile(path, fd);
   }
 
+  /**
+   * Takes up the file that the program before us in this process held open, if it did; else writes
+   * it anew.
+   *
+   * @throws {PidFileLocked} as {@link write} does.
+   */
+  static inherit(path: string): PidFile {
+    let real = path;
+    try {
+      real = Deno.realPathSync(path);
+    } catch {
+      // It is not there: nobody holds it.
+    }
+    for (const fd of openDescriptors()) {
+      if (descriptorTarget(fd) !== real) continue;
+      keepOnExec(fd, false);
+      return new PidFile(path, fd);
+    }
+    return PidFile.write(path);
+  }
+
   /** Removes the file: what starts daemons takes it for one that runs. */
   remove(): void {
     try {
@@ -41,7 +64,7 @@ export class PidFile {
     } catch {
       // It was removed, or its directory is not ours any more: it names nobody.
     }
-    closeFd(this.#fd);
+    closeFd(this.fd);
   }
 }
 

@@ -1,5 +1,12 @@
 import { EAGAIN, ECONNREFUSED, ENOENT, errorText } from "../../ffi/libc.ts";
-import { closeFd, listenUnix, lockDirectory, probeUnix } from "../../ffi/unix_socket.ts";
+import { keepOnExec, setNonblocking } from "../../ffi/exec.ts";
+import {
+  checkListening,
+  closeFd,
+  listenUnix,
+  lockDirectory,
+  probeUnix,
+} from "../../ffi/unix_socket.ts";
 import { LISTEN_BACKLOG, SOCKET_LOCK_TRIES_MAX, SOCKET_PATH_BYTES_MAX } from "../limits.ts";
 
 /** Where Xen's tools look for the daemon. */
@@ -92,6 +99,18 @@ export class ListeningSocket {
     } finally {
       closeFd(lock);
     }
+  }
+
+  /**
+   * Takes up a socket that listens already, from the process that was here before.
+   *
+   * @throws {SystemCallError} when it is none.
+   */
+  static inherit(path: string, fd: number): ListeningSocket {
+    checkListening(fd);
+    setNonblocking(fd, true);
+    keepOnExec(fd, false);
+    return new ListeningSocket(path, fd);
   }
 
   /** Stops listening, and removes the socket's file unless another daemon has put its own there. */

@@ -109,6 +109,13 @@ export class RingTransport implements Transport, RingPosition {
     this.#notify();
   }
 
+  /** In another process that takes the place of one which served this ring: all is as it was. */
+  inherit(features: number): void {
+    this.#features = features;
+    this.#ignored = false;
+    this.#ahead = 0;
+  }
+
   write(from: Uint8Array, at: number, end: number): number {
     if (this.#ignored) return -1;
     const count = putIntoRing(this.#page, RESPONSE_RING, RSP_CONS, RSP_PROD, from, at, end);

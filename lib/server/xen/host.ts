@@ -51,25 +51,30 @@ export function isXenHost(): boolean {
 }
 
 /**
- * Opens Xen's devices and asks for the domains.
+ * Opens Xen's devices and asks for the domains. `eventsFd` is the event-channel device of the
+ * process that was here before, or -1.
  *
  * @throws {XenError} saying what is missing.
  */
-export function openXenHost(choice: DomidChoice): XenHost {
-  const events = new EventChannels();
+export function openXenHost(choice: DomidChoice, eventsFd = -1): XenHost {
+  const events = new EventChannels(eventsFd);
   const grants = new GrantTable(GRANTS_MAX);
   const list = openDomainList();
   // Only who has it bound may ask which domains changed.
-  const virqPort = events.bindVirq(VIRQ_DOM_EXC);
-  if (virqPort < 0) {
-    throw new XenError(
-      `cannot bind VIRQ_DOM_EXC: ${errorText(-virqPort)}; is another Xenstore daemon running?`,
-    );
-  }
+  const virqPort = bindDomainEvents(events);
   const existing = list.changed();
   const eventPort = choice.eventPort ?? null;
   const domids = chooseDomids(choice, list, existing);
   return { events, grants, list, virqPort, existing, eventPort, ...domids };
+}
+
+/** Binds VIRQ_DOM_EXC. Returns our port. @throws {XenError} when somebody else has it */
+export function bindDomainEvents(events: EventChannels): number {
+  const port = events.bindVirq(VIRQ_DOM_EXC);
+  if (port >= 0) return port;
+  throw new XenError(
+    `cannot bind VIRQ_DOM_EXC: ${errorText(-port)}; is another Xenstore daemon running?`,
+  );
 }
 
 /** libxenmanage where there is one, else libxenctrl. */

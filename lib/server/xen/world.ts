@@ -17,13 +17,19 @@ export interface DomainWorld {
 }
 
 /**
- * The world of domains that a daemon on this machine serves.
+ * The world of domains that a daemon on this machine serves. `eventsFd` is the event-channel
+ * device of the process that was here before, or -1.
  *
  * @throws {XenError} on a Xen host, or where one is asked for, of which something is missing.
  */
-export function findDomainWorld(xen: XenChoice, choice: DomidChoice, log: Log): DomainWorld {
+export function findDomainWorld(
+  xen: XenChoice,
+  choice: DomidChoice,
+  log: Log,
+  eventsFd = -1,
+): DomainWorld {
   if (xen === "yes" || (xen === "auto" && isXenHost())) {
-    const host = openXenHost(choice);
+    const host = openXenHost(choice, eventsFd);
     const { privDomid, storeDomid } = host;
     return { domains: new XenDomains(host, log), privDomid, storeDomid };
   }

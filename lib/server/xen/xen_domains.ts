@@ -8,12 +8,12 @@ import { RING_RESCAN_MS, WAKEUPS_PER_TURN_MAX } from "../../limits.ts";
 import { RingTransport } from "../../transport/ring.ts";
 import { EVTCHN_PORT, RING_PAGE_SIZE, RingPage } from "../../transport/ring_page.ts";
 import { type ErrorCode, OK } from "../../wire/errors.ts";
-import type { DomainHost, HostedDomains, Wakeups } from "../hosted_domains.ts";
+import type { DomainHost, HostedDomains, RingHandover, Wakeups } from "../hosted_domains.ts";
 import type { Log } from "../log.ts";
-import { Peer } from "../peer.ts";
+import { type InFlight, Peer } from "../peer.ts";
 import type { Turns } from "../turn.ts";
 import { wireError } from "./errno.ts";
-import type { XenHost } from "./host.ts";
+import { bindDomainEvents, type XenHost } from "./host.ts";
 import { mapKernelPage, readKernelPort } from "./kernel_ring.ts";
 
 /** The grant under which a domain's builder offers its Xenstore page (grant_table.h). */
@@ -36,9 +36,11 @@ interface Ring {
 }
 
 /** The domains of a Xen host: their pages are mapped, their event channels bound. */
-export class XenDomains implements HostedDomains, Wakeups {
+export class XenDomains implements HostedDomains, Wakeups, RingHandover {
   readonly wakeups = this;
+  readonly handover = this;
   readonly fd: number;
+  #virqPort: number;
   readonly #host: XenHost;
   readonly #log: Log;
   readonly #rings = new Map<Connection, Ring>();
@@ -53,6 +55,7 @@ export class XenDomains implements HostedDomains, Wakeups {
     this.#host = host;
     this.#log = log;
     this.fd = host.events.fd;
+    this.#virqPort = host.virqPort;
   }
 
   attach(turns: Turns, engine: DomainHost): void {
@@ -122,13 +125,45 @@ export class XenDomains implements HostedDomains, Wakeups {
     for (const { peer } of this.#rings.values()) yield peer.wholeState();
   }
 
-  /** Maps a domain's page and binds its event channel. Returns the error where that fails. */
-  #connect(connection: Connection, port: number): Ring | ErrorCode {
+  get eventsFd(): number {
+    return this.#host.events.fd;
+  }
+
+  portOf(connection: Connection): number {
+    return this.#rings.get(connection)?.port ?? NO_PORT;
+  }
+
+  inherit(connection: Connection, port: number, flight: InFlight): ErrorCode {
+    const ring = this.#connect(connection, port, true);
+    if (typeof ring === "number") {
+      if (port !== NO_PORT) this.#host.events.unbind(port);
+      return ring;
+    }
+    ring.transport.inherit(this.#features(connection.domid));
+    ring.peer.takeOver(flight);
+    return OK;
+  }
+
+  letGo(): void {
+    this.#host.events.unbind(this.#virqPort);
+    this.#virqPort = NO_PORT;
+  }
+
+  takeBack(): void {
+    this.#virqPort = bindDomainEvents(this.#host.events);
+    this.#lookAtAll();
+  }
+
+  /**
+   * Maps a domain's page and binds its event channel, unless `port` is ours and bound already.
+   * Returns the error where that fails.
+   */
+  #connect(connection: Connection, port: number, isBound = false): Ring | ErrorCode {
     const { domid } = connection;
     const address = this.#map(domid);
     if (typeof address === "number") return wireError(address);
     const page = new RingPage(viewMemory(address, RING_PAGE_SIZE));
-    const local = this.#bind(domid, page, port);
+    const local = isBound ? port : this.#bind(domid, page, port);
     if (local < 0) {
       this.#unmap(domid, address);
       return wireError(-local);
@@ -139,7 +174,7 @@ export class XenDomains implements HostedDomains, Wakeups {
     peer.connection = connection;
     connection.outbox = peer;
     this.#rings.set(connection, ring);
-    this.#byPort.set(local, ring);
+    if (local !== NO_PORT) this.#byPort.set(local, ring);
     return ring;
   }
 
@@ -237,7 +272,7 @@ export class XenDomains implements HostedDomains, Wakeups {
 
   /** Each port once in a turn; only then can they raise events again. */
   take(): void {
-    const { events, virqPort } = this.#host;
+    const { events } = this.#host;
     const ports: number[] = [];
     while (ports.length < WAKEUPS_PER_TURN_MAX) {
       const port = events.pending();
@@ -252,7 +287,7 @@ export class XenDomains implements HostedDomains, Wakeups {
       events.unmask(port);
       const ring = this.#byPort.get(port);
       if (ring !== undefined) this.#turns!.ready(ring.peer);
-      else if (port === virqPort) this.#turns!.domainsChanged();
+      else if (port === this.#virqPort) this.#turns!.domainsChanged();
     }
   }
 

@@ -1,0 +1,191 @@
+import { descriptorTarget, keepOnExec, openDescriptors } from "../../../ffi/exec.ts";
+import { replaceProcess, setNonblocking } from "../../../ffi/exec.ts";
+import { errorText } from "../../../ffi/libc.ts";
+import type { Connection } from "../../engine/connection.ts";
+import type { State } from "../../engine/state.ts";
+import { capture, type ConnectionIo } from "../../migrate/capture.ts";
+import { findHazards } from "../../migrate/hazards.ts";
+import { planAtOnce } from "../../migrate/plan.ts";
+import { decodeStream, StreamEncoder } from "../../migrate/stream.ts";
+import type { HostedDomains } from "../hosted_domains.ts";
+import { type Log, message } from "../log.ts";
+import { notifyReloading } from "../notify.ts";
+import { Peer } from "../peer.ts";
+import type { Sockets } from "../sockets.ts";
+import { readStateFile, removeStateFile, writeStateFile } from "./state_file.ts";
+import type { TrialSubject } from "./trial.ts";
+
+/** The daemon that is to come, and what it reads. */
+export interface Successor {
+  readonly kind: "xs" | "c";
+  readonly file: string;
+  /** Its command line, without its name. */
+  readonly words: readonly string[];
+  /** Version of the migration stream. */
+  readonly version: 1 | 2;
+  /** Where it looks for the state. */
+  readonly stateFile: string;
+}
+
+/** What goes over to another process. */
+export interface Estate {
+  readonly state: State;
+  readonly domains: HostedDomains;
+  readonly sockets: Sockets;
+  /** The listening socket's descriptor. */
+  readonly listener: number;
+  readonly log: Log;
+}
+
+/** A state that the next daemon could not read, or that can't be given to it. */
+export class HandOverError extends Error {
+  override readonly name = "HandOverError";
+}
+
+/** Where a connection stands, as the next daemon is told. */
+function whereItStands(
+  { state, domains }: Estate,
+  connection: Connection,
+  fd: number,
+): ConnectionIo {
+  const { outbox, kind } = connection;
+  const { liveUpdate } = state;
+  const flight = outbox instanceof Peer ? outbox.handOver() : NOTHING_IN_FLIGHT;
+  const farewell = liveUpdate.farewellOf(connection);
+  return {
+    fd,
+    port: kind === "ring" ? domains.handover?.portOf(connection) ?? 0 : 0,
+    input: joined([...liveUpdate.parkedOf(connection), flight.input]),
+    output: joined(farewell === null ? [flight.output] : [flight.output, farewell]),
+    partialResponse: flight.partialResponse,
+    ignored: flight.ignored,
+  };
+}
+
+const NOTHING = new Uint8Array(0);
+const NOTHING_IN_FLIGHT = { input: NOTHING, output: NOTHING, partialResponse: 0, ignored: true };
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** The state as bytes, slice by slice, so that who is not in a hurry can do something else. */
+export function* encodeEstate(
+  estate: Estate,
+  { kind, version }: Successor,
+): Generator<void, Uint8Array[]> {
+  const descriptors = estate.sockets.descriptors();
+  const { records } = capture(estate.state, {
+    global: {
+      kind: "global",
+      socketFd: estate.listener,
+      eventChannelFd: estate.domains.handover?.eventsFd ?? -1,
+    },
+    io: (connection) => whereItStands(estate, connection, descriptors.get(connection) ?? -1),
+    forC: kind === "c",
+  });
+  const encoder = new StreamEncoder({ version, endian: "little", details: kind === "xs" });
+  for (let count = 1;; count++) {
+    const { done, value } = records.next();
+    if (done === true) break;
+    encoder.put(value);
+    if (count % RECORDS_PER_SLICE === 0) yield;
+  }
+  encoder.end();
+  return encoder.take();
+}
+
+const RECORDS_PER_SLICE = 1_000;
+
+/**
+ * Reads a state back from where the next daemon will find it, as that would.
+ *
+ * @throws {Error} that says what it would stumble over.
+ */
+export function checkState(path: string, { kind }: Pick<Successor, "kind">): TrialSubject {
+  const bytes = readStateFile(path);
+  const { records } = decodeStream(bytes);
+  planAtOnce(records);
+  if (kind === "c") {
+    const [hazard] = findHazards(records);
+    if (hazard !== undefined) throw new HandOverError(`C xenstored could not take it: ${hazard}`);
+  }
+  return { bytes: bytes.length, records: records.length };
+}
+
+/**
+ * Gives everything to the next daemon and lets it take this process's place. All output of the turn
+ * has left and all that it changed is committed: a process that is killed from here on leaves a
+ * complete store behind. Descriptors in `kept` stay open, too. Returns only if it was not possible, with the reason; everything is then
+ * as it was.
+ */
+export function handOver(
+  estate: Estate,
+  successor: Successor,
+  kept: readonly number[],
+): string {
+  const { domains, listener, log, sockets } = estate;
+  const { file, kind, stateFile, words } = successor;
+  const started = performance.now();
+  const staying = [listener, ...sockets.descriptors().values(), ...kept];
+  try {
+    const steps = encodeEstate(estate, successor);
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    writeStateFile(stateFile, step.value);
+    const { bytes, records } = checkState(stateFile, successor);
+    if (domains.handover !== undefined) staying.push(domains.handover.eventsFd);
+    const ms = Math.ceil(performance.now() - started);
+    log("info", `live update: ${file} takes over ${records} records, ${bytes} bytes (${ms} ms)`);
+  } catch (error) {
+    tidyUp(stateFile, log);
+    return message(error);
+  }
+  if (kind === "xs") notifyReloading(log);
+  const code = leave(estate, successor, staying, [file, ...words]);
+  tidyUp(stateFile, log);
+  return `Error activating new binary: ${errorText(code)}`;
+}
+
+function leave(
+  { domains: { handover } }: Estate,
+  { file, kind }: Successor,
+  staying: readonly number[],
+  argv: readonly string[],
+): number {
+  keepOnly(staying);
+  // Its own reads wait for an event that it knows to be there.
+  if (handover !== undefined && kind === "c") setNonblocking(handover.eventsFd, false);
+  handover?.letGo();
+  const code = replaceProcess(file, argv);
+  handover?.takeBack();
+  if (handover !== undefined) setNonblocking(handover.eventsFd, true);
+  for (const fd of staying) keepOnExec(fd, false);
+  return code;
+}
+
+/** Standard input, output and error are everybody's. */
+const STANDARD_FD_MAX = 2;
+
+function keepOnly(staying: readonly number[]): void {
+  for (const fd of openDescriptors()) {
+    // That of the folder that was just read is closed by now.
+    if (fd <= STANDARD_FD_MAX || descriptorTarget(fd) === null) continue;
+    keepOnExec(fd, staying.includes(fd));
+  }
+}
+
+function tidyUp(stateFile: string, log: Log): void {
+  try {
+    removeStateFile(stateFile);
+  } catch (error) {
+    log("warning", message(error));
+  }
+}

@@ -1,0 +1,153 @@
+import { check } from "../../engine/check.ts";
+import type { Connection } from "../../engine/connection.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { State } from "../../engine/state.ts";
+import type { Journal } from "../../journal/journal.ts";
+import { attachConnection, loadPlan } from "../../migrate/load.ts";
+import { planAtOnce, type PlannedConnection, type RestorePlan } from "../../migrate/plan.ts";
+import { decodeStream } from "../../migrate/stream.ts";
+import { permDomid } from "../../store/perms.ts";
+import { OK } from "../../wire/errors.ts";
+import { toText } from "../../wire/text.ts";
+import type { HostedDomains } from "../hosted_domains.ts";
+import { type Log, message } from "../log.ts";
+import type { InFlight } from "../peer.ts";
+import type { Sockets } from "../sockets.ts";
+import { readStateFile, removeStateFile, StateFileError } from "./state_file.ts";
+
+/** What the daemon that was here before has left to us. */
+export interface Inheritance {
+  /** Where it was found. */
+  readonly file: string;
+  readonly plan: RestorePlan;
+}
+
+/**
+ * Reads what the last daemon has left, at the first of these places where there is something.
+ *
+ * @throws {Error} when there is nothing, or nothing that can be read.
+ */
+export function findInheritance(places: readonly string[]): Inheritance {
+  let first: StateFileError | null = null;
+  for (const file of places) {
+    try {
+      return { file, plan: planAtOnce(decodeStream(readStateFile(file)).records) };
+    } catch (error) {
+      if (!(error instanceof StateFileError)) throw error;
+      first ??= error;
+    }
+  }
+  throw first!;
+}
+
+/** Who takes over, and with what. */
+export interface Heir {
+  readonly engine: Engine;
+  readonly domains: HostedDomains;
+  readonly journal: Journal;
+  readonly sockets: Sockets;
+  readonly log: Log;
+}
+
+/**
+ * Goes on in the place of another daemon, in the same process. Until the state is in the store file
+ * nothing is answered and what was inherited stays where it is: whoever is killed meanwhile leaves
+ * the last daemon's store behind, and afterwards this one's.
+ */
+export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
+  const { domains, engine, journal, log } = heir;
+  const { state } = engine;
+  const started = performance.now();
+  loadPlan(state, plan);
+  let [sockets, rings] = [0, 0];
+  for (const planned of plan.connections.values()) {
+    const { end } = planned.record;
+    if (end.kind === "socket" && takeSocket(heir, planned, end.fd)) sockets++;
+    else if (end.kind === "ring" && takeRing(heir, planned, end.domid, end.port)) rings++;
+  }
+  journal.begin({ state, rings: () => domains.rings() }, true);
+  removeInheritance(file, log);
+  connectOthers(domains, log);
+  // Deaths of the last moments were told to nobody.
+  engine.domainsChanged();
+  for (const finding of check(state)) log("warning", finding);
+  const ms = Math.ceil(performance.now() - started);
+  const nodes = state.accounts.total("nodes");
+  log(
+    "info",
+    `live update: took over ${nodes} nodes, ${sockets} sockets, ${rings} rings (${ms} ms)`,
+  );
+}
+
+function inFlight({ detail, record }: PlannedConnection): InFlight {
+  const { input, output, partialResponse } = record;
+  return { input, output, partialResponse, ignored: detail?.ignored ?? false };
+}
+
+function takeSocket(
+  { engine, log, sockets }: Heir,
+  planned: PlannedConnection,
+  fd: number,
+): boolean {
+  try {
+    attachConnection(engine.state, sockets.inherit(fd, inFlight(planned)), planned);
+    return true;
+  } catch (error) {
+    log("warning", `live update: a client of the socket is lost: ${message(error)}`);
+    return false;
+  }
+}
+
+/** A ring that can't be had stays known, so that its domain's death will be told. */
+function takeRing(
+  { domains, engine: { state }, log }: Heir,
+  planned: PlannedConnection,
+  domid: number,
+  port: number,
+): boolean {
+  const domain = state.domains.get(domid);
+  if (domain === undefined) return false;
+  const remote = domain.port || portInStore(state, domid);
+  const connection: Connection = state.connectRing(domid);
+  domain.connection = connection;
+  domain.port = remote;
+  const error = domains.handover?.inherit(connection, port, inFlight(planned)) ?? NO_RINGS;
+  if (error === OK) {
+    attachConnection(state, connection, planned);
+    return true;
+  }
+  state.disconnect(connection);
+  domain.connection = null;
+  log("warning", `domain ${domid}: its ring could not be taken over; it waits to be introduced`);
+  return false;
+}
+
+const NO_RINGS = 1;
+
+/**
+ * The guest's end of an event channel, which C xenstored does not tell and a restart needs: as the
+ * toolstack left it in the store. What a guest may have written there is not believed.
+ */
+function portInStore(state: State, domid: number): number {
+  const node = state.find(`/local/domain/${domid}/store/port`);
+  if (node === null || permDomid(node.perms[0]!) !== state.privDomid) return 0;
+  const text = toText(node.value);
+  return /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : 0;
+}
+
+/** Nobody must lose what he has because somebody else can't be had. */
+function connectOthers(domains: HostedDomains, log: Log): void {
+  try {
+    domains.connectExisting();
+  } catch (error) {
+    log("error", `live update: ${message(error)}`);
+  }
+}
+
+function removeInheritance(file: string, log: Log): void {
+  try {
+    removeStateFile(file);
+  } catch (error) {
+    log("warning", message(error));
+  }
+}

@@ -1,0 +1,98 @@
+import { TRIAL_MS_MAX, TRIAL_OUTPUT_BYTES_MAX } from "../../limits.ts";
+import { XS_MARK } from "./candidate.ts";
+
+/** What a trial is about: a state, by its size and the number of its records. */
+export interface TrialSubject {
+  readonly bytes: number;
+  readonly records: number;
+}
+
+/** The option by which a daemon is asked to try a state, and how it says that it could be. */
+export const TRIAL_OPTION = "--live-update-check";
+
+export function trialAnswer({ bytes, records }: TrialSubject): string {
+  return `${XS_MARK}: ${bytes} bytes, ${records} records: good`;
+}
+
+/**
+ * Runs the next daemon on a state that it is to read, not to serve. Null when it says, in time,
+ * that it has read all of it; else what went wrong.
+ *
+ * @param signal ends the trial, and the child with it
+ */
+export async function tryOut(
+  file: string,
+  words: readonly string[],
+  state: string,
+  subject: TrialSubject,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const limit = AbortSignal.timeout(TRIAL_MS_MAX);
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(file, {
+      args: [...words, TRIAL_OPTION, state],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    return `It can't be run: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  const kill = (): void => {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  };
+  const either = AbortSignal.any([signal, limit]);
+  either.addEventListener("abort", kill);
+  const output = [new Collector(child.stdout), new Collector(child.stderr)];
+  const { code, signal: death } = await child.status;
+  either.removeEventListener("abort", kill);
+  const [stdout = "", stderr = ""] = await Promise.all(output.map((one) => one.finish()));
+  if (limit.aborted) return `Its trial took more than ${TRIAL_MS_MAX / 1000} s.`;
+  if (code === 0 && stdout.split("\n").includes(trialAnswer(subject))) return null;
+  const last = stderr.trim().split("\n").at(-1) ?? "";
+  if (last !== "") return `Its trial failed: ${last}`;
+  if (death !== null) return `Its trial ended by ${death}.`;
+  return code === 0
+    ? "Its trial ended without a word about the state."
+    : `Its trial ended with status ${code}.`;
+}
+
+/** How long after a child's end what it has printed may take to come, in ms. */
+const OUTPUT_MS = 1_000;
+
+/** The beginning of what a child prints; the rest is thrown away. */
+class Collector {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #ended: Promise<void>;
+  #text = "";
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.getReader();
+    this.#ended = this.#collect();
+  }
+
+  async #collect(): Promise<void> {
+    const decoder = new TextDecoder();
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) return;
+      const room = TRIAL_OUTPUT_BYTES_MAX - this.#text.length;
+      if (room > 0) this.#text += decoder.decode(value.subarray(0, room), { stream: true });
+    }
+  }
+
+  /** What has come when the child has ended: its own children may hold the pipe open. */
+  async finish(): Promise<string> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, OUTPUT_MS));
+    await Promise.race([this.#ended, late]);
+    clearTimeout(timer);
+    await this.#reader.cancel();
+    return this.#text;
+  }
+}

@@ -1,0 +1,145 @@
+import type { UpdateActions, UpdateOrder } from "../../engine/admin.ts";
+import { UPDATE_LOOK_MS } from "../../limits.ts";
+import { message } from "../log.ts";
+import type { Turns } from "../turn.ts";
+import { inspect } from "./candidate.ts";
+import { nextC, nextXs, type OwnCommandLine, type SharedOptions } from "./command_line.ts";
+import { checkState, encodeEstate, type Estate, handOver, type Successor } from "./hand_over.ts";
+import { removeStateFile, stateFileOf, stateFileOfC, writeStateFile } from "./state_file.ts";
+import { tryOut } from "./trial.ts";
+
+/** What only the daemon's start knows of how it can be succeeded. */
+export interface Succession {
+  readonly own: OwnCommandLine;
+  readonly shared: SharedOptions;
+  /** Descriptors that the next process takes up, beside those in the state. */
+  readonly kept: () => readonly number[];
+}
+
+/** The daemon's side of a live update: looks at files, tries daemons out, gives way to them. */
+export class LiveUpdater implements UpdateActions {
+  readonly #estate: Estate;
+  readonly #succession: Succession;
+  readonly #turns: Turns;
+  readonly #socket: string;
+  #abort: AbortController | null = null;
+  #look: ReturnType<typeof setInterval> | null = null;
+  #successor: Successor | null = null;
+
+  /** `socket` is where the daemon listens. */
+  constructor(estate: Estate, succession: Succession, turns: Turns, socket: string) {
+    this.#estate = estate;
+    this.#succession = succession;
+    this.#turns = turns;
+    this.#socket = socket;
+  }
+
+  refuse(file: string): string | null {
+    let mode: number | null;
+    try {
+      ({ mode } = Deno.statSync(file));
+    } catch {
+      return "File not accessible.";
+    }
+    return mode !== null && (mode & ANYBODY_MAY_RUN) === 0 ? "File not executable." : null;
+  }
+
+  tryOut(order: UpdateOrder): void {
+    this.drop();
+    this.#abort = new AbortController();
+    this.#look = setInterval(() => this.#turns.tick(), UPDATE_LOOK_MS);
+    this.#log(`${order.file} is tried out`);
+    void this.#try(order, this.#abort.signal);
+  }
+
+  async #try(order: UpdateOrder, signal: AbortSignal): Promise<void> {
+    let why: string | null;
+    try {
+      why = await this.#tryAll(order, signal);
+    } catch (error) {
+      why = message(error);
+    }
+    if (signal.aborted) return;
+    if (why !== null) this.#log(`${order.file} is refused: ${why}`);
+    this.#estate.state.liveUpdate.tried(why);
+    this.#turns.tick();
+  }
+
+  async #tryAll(order: UpdateOrder, signal: AbortSignal): Promise<string | null> {
+    const successor = await this.#successorOf(order);
+    if (typeof successor === "string") return successor;
+    this.#successor = successor;
+    const trialFile = `${successor.stateFile}.trial`;
+    const steps = encodeEstate(this.#estate, successor);
+    let step = steps.next();
+    while (step.done !== true) {
+      await new Promise((resolve) => void setImmediate(resolve));
+      if (signal.aborted) return null;
+      step = steps.next();
+    }
+    writeStateFile(trialFile, step.value);
+    try {
+      const subject = checkState(trialFile, successor);
+      if (successor.kind === "c") return null;
+      return await tryOut(successor.file, successor.words, trialFile, subject, signal);
+    } finally {
+      removeStateFile(trialFile);
+    }
+  }
+
+  /** How the file is to be run, or why it can't be. */
+  async #successorOf(order: UpdateOrder): Promise<Successor | string> {
+    const { commandLine, version } = order;
+    const { own, shared } = this.#succession;
+    // As the operator means it now: we may be somewhere else when it is run.
+    const file = order.file.startsWith("/") ? order.file : `${Deno.cwd()}/${order.file}`;
+    const candidate = await inspect(file);
+    if (candidate.kind === "unknown") {
+      return "The file is neither xs nor C xenstored: it would not take up the state.";
+    }
+    if (candidate.kind === "xs") {
+      const words = nextXs(commandLine, own, isOurProgram(file));
+      const stateFile = stateFileOf(this.#socket);
+      return { kind: "xs", file, words, version: version === 1 ? 1 : 2, stateFile };
+    }
+    if (this.#estate.domains.handover === undefined) {
+      return "C xenstored serves Xen's domains only, and this daemon runs without Xen.";
+    }
+    if (version !== null && version > candidate.version) {
+      return `Migration stream version not supported: the file reads ${candidate.version}.`;
+    }
+    const words = nextC(commandLine, shared);
+    const stateFile = stateFileOfC();
+    return { kind: "c", file, words, version: version === 1 ? 1 : candidate.version, stateFile };
+  }
+
+  handOver(): void {
+    const successor = this.#successor!;
+    this.#turns.onSettled = () => {
+      const why = handOver(this.#estate, successor, this.#succession.kept());
+      this.#log(`not done: ${why}`);
+      this.#estate.state.liveUpdate.fail(why);
+      this.#turns.tick();
+    };
+  }
+
+  drop(): void {
+    this.#abort?.abort();
+    this.#abort = null;
+    if (this.#look !== null) clearInterval(this.#look);
+    this.#look = null;
+    this.#successor = null;
+    this.#turns.onSettled = null;
+  }
+
+  #log(text: string): void {
+    this.#estate.log("info", `live update: ${text}`);
+  }
+}
+
+const ANYBODY_MAY_RUN = 0o111;
+
+function isOurProgram(file: string): boolean {
+  const [info, own] = [Deno.statSync(file), Deno.statSync(Deno.execPath())];
+  return info.ino === own.ino && info.dev === own.dev;
+}
