@@ -200,6 +200,7 @@ export class StreamReader {
     this.notes.add("a watch with a limited depth was written without it: it is unlimited now");
     const watch = readWatch(fields, connection, pathLength, tokenLength, Infinity);
     this.#next = start + types.aligned(fields.at - start);
+    fields.bound(fields.at, fields.what);
     return watch;
   }
 }

@@ -12,7 +12,7 @@ export class FieldReader {
   /** Number and offset of the present record, and what messages call it. */
   number = 0;
   offset = 0;
-  #what = "";
+  what = "";
   #at = 0;
   #end: number;
 
@@ -36,7 +36,7 @@ export class FieldReader {
   begin(offset: number, number: number): void {
     this.offset = offset;
     this.number = number;
-    this.#what = "";
+    this.what = "";
     this.#at = offset;
     this.#end = this.#bytes.length;
   }
@@ -44,7 +44,7 @@ export class FieldReader {
   /** Names the record, and bounds it; `end` is within the bytes. */
   bound(end: number, what: string): void {
     this.#end = end;
-    this.#what = what;
+    this.what = what;
   }
 
   /** Goes on at an offset within the record. */
@@ -121,7 +121,7 @@ export class FieldReader {
   }
 
   fail(problem: string): never {
-    throw new StreamError(problem, this.offset, this.number, this.#what);
+    throw new StreamError(problem, this.offset, this.number, this.what);
   }
 
   #take(length: number, what: string): number {
