@@ -34,8 +34,6 @@ const FILE_ACTIONS_BYTES = 256;
 const SYS_PIDFD_OPEN = 434n;
 const WNOHANG = 1;
 const F_DUPFD_CLOEXEC = 1030;
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
 
 /** A program to start. */
 export interface SpawnSpec {
@@ -137,9 +135,4 @@ export function reap(pid: number): ChildEnd | null {
 export function duplicateFrom(fd: number, least: number): number {
   const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, least);
   return copy < 0 ? -errno() : copy;
-}
-
-/** Keeps child processes from inheriting a descriptor. Returns 0, or the error number. */
-export function closeOnExec(fd: number): number {
-  return libc().fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? errno() : 0;
 }

@@ -20,7 +20,7 @@ export interface Recorder {
   /** A transaction that started (`open`) or ended. */
   transaction(connection: Connection, id: number, open: boolean): void;
   /** A socket's connection that outlives this process, which came (`open`) or has ended. */
-  held(connection: Connection, open: boolean): void;
+  held(connection: Pick<Connection, "domid" | "key" | "label">, open: boolean): void;
   /** The quotas of domains yet to come. */
   quotas(quotas: Quotas): void;
 }

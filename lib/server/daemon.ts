@@ -4,7 +4,10 @@ import type { Journal } from "../journal/journal.ts";
 import type { QuotaSetting } from "../engine/quota.ts";
 import { DaemonAdmin } from "./admin.ts";
 import { Archivist } from "./archivist.ts";
+import type { HeldSockets } from "./held_sockets.ts";
 import type { HostedDomains } from "./hosted_domains.ts";
+import { type Inheritance, takeOver } from "./live_update/take_over.ts";
+import { LiveUpdater, type Succession } from "./live_update/updater.ts";
 import type { Log } from "./log.ts";
 import { type EventSink, Loop, type LoopPolicy } from "./loop.ts";
 import type { GoneReason, Peer } from "./peer.ts";
@@ -31,6 +34,12 @@ export interface DaemonParts {
   readonly keepOrphans?: boolean;
   /** Quotas of new domains, where they are not the usual ones. */
   readonly quotas?: readonly QuotaSetting[];
+  /** Where somebody holds the clients' sockets while we are dead. */
+  readonly held?: HeldSockets | null;
+  /** How another daemon can take this one's place; missing where none can. */
+  readonly succession?: Succession;
+  /** What the daemon that was here before has left. */
+  readonly inheritance?: Inheritance;
 }
 
 /** A running daemon: engine, turns, socket and loop, wired up. */
@@ -47,14 +56,16 @@ export class Daemon {
     parts: DaemonParts,
     engine: Engine,
     turns: Turns,
+    loop: Loop,
+    sockets: Sockets,
   ) {
-    const { domains, listening, log, policy, storeDomid = 0 } = parts;
+    const { domains } = parts;
+    const { epoll } = loop;
     this.#parts = parts;
     this.engine = engine;
     this.turns = turns;
-    this.#loop = new Loop(turns, policy);
-    const { epoll } = this.#loop;
-    this.#sockets = new Sockets(listening.fd, epoll, turns, engine, storeDomid, log);
+    this.#loop = loop;
+    this.#sockets = sockets;
     if (domains.wakeups !== undefined) epoll.add(domains.wakeups.fd, EPOLLIN);
     turns.onGone = (peer, reason) => this.#gone(peer, reason);
     this.finished = this.#run();
@@ -67,8 +78,8 @@ export class Daemon {
    *   socket then stays open, for another attempt.
    */
   static start(parts: DaemonParts): Daemon {
-    const { domains, journal, log, trace, storeDomid = 0, privDomid = 0 } = parts;
-    const { keepOrphans = false, quotas = [] } = parts;
+    const { domains, journal, listening, log, trace, storeDomid = 0, privDomid = 0 } = parts;
+    const { inheritance, keepOrphans = false, quotas = [], succession } = parts;
     const admin = new DaemonAdmin(trace, log);
     const { recorder } = journal;
     const engine = new Engine({
@@ -82,13 +93,29 @@ export class Daemon {
     });
     for (const { name, value } of quotas) engine.state.domains.quotas.set(name, value);
     const turns = new Turns(engine, journal, trace, log);
+    const loop = new Loop(turns, parts.policy);
+    const sockets = new Sockets(
+      listening.fd,
+      loop.epoll,
+      turns,
+      engine,
+      storeDomid,
+      log,
+      parts.held,
+    );
+    if (succession !== undefined) {
+      const estate = { state: engine.state, domains, sockets, listener: listening.fd, log };
+      admin.liveUpdate = new LiveUpdater(estate, succession, turns, listening.path);
+    }
     admin.archive = new Archivist(engine.state, turns, journal, domains, log);
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);
-      takeUp(engine, domains, journal, log);
-      return new Daemon(parts, engine, turns);
+      if (inheritance === undefined) takeUp(engine, domains, journal, log, sockets);
+      else takeOver({ engine, domains, journal, sockets, log }, inheritance);
+      return new Daemon(parts, engine, turns, loop, sockets);
     } catch (error) {
+      loop.discard();
       domains.wakeups?.release();
       journal.close();
       throw error;

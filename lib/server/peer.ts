@@ -84,6 +84,8 @@ export class Peer implements Outbox {
   #start = 0;
   #end = 0;
   readonly #news = new RingNews();
+  /** Whether the journal is told how far the client has been served. */
+  readonly #journaled: boolean;
   /** Rises when what is buffered is dropped, so that a step under way notices. */
   #epoch = 0;
   #open = true;
@@ -108,6 +110,7 @@ export class Peer implements Outbox {
   ) {
     this.kind = kind;
     this.#transport = transport;
+    this.#journaled = transport.position !== undefined;
     this.#host = host;
     this.#outputMax = kind === "socket" ? SOCKET_OUTPUT_BYTES_MAX : RING_OUTPUT_BYTES_MAX;
   }
@@ -182,7 +185,7 @@ export class Peer implements Outbox {
 
   /** What was read is let go of by {@link flush}, even if nothing is to be answered yet. */
   #noteRead(): void {
-    if (this.kind !== "ring") return;
+    if (!this.#journaled) return;
     this.#news.noteMoved();
     this.#host.unflushed(this);
   }
@@ -370,9 +373,12 @@ export class Peer implements Outbox {
     this.#host.unflushed(this);
   }
 
-  /** Whether a ring has got on since {@link takeNews}: the journal must know before the guest. */
+  /**
+   * Whether a ring, or a held socket, has got on since {@link takeNews}: the journal must know
+   * before the client.
+   */
   get hasNews(): boolean {
-    if (this.#transport.position === undefined) return false;
+    if (!this.#journaled) return false;
     return this.#news.any(this.#open, this.#output.added);
   }
 
@@ -419,6 +425,8 @@ export class Peer implements Outbox {
       this.#output.addBytes(responses.subarray(responses.length - owed));
     }
     this.#news.take(this.#output.added);
+    // What came behind the last bytes taken was perhaps announced to the last life alone.
+    this.#more = true;
     if (partial.length > 0) {
       this.#input = takeBuffer();
       this.#input.set(partial);

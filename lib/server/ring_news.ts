@@ -1,5 +1,5 @@
 /**
- * What of a ring the journal has not been told yet. The guest may not learn that bytes were
+ * What of a ring, or of a held socket, the journal has not been told yet. The guest may not learn that bytes were
  * taken, nor see an answer, before the journal knows.
  */
 export class RingNews {

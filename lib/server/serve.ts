@@ -1,6 +1,8 @@
 import type { QuotaSetting } from "../engine/quota.ts";
 import { DamagedError } from "../journal/byte_reader.ts";
 import { Daemon } from "./daemon.ts";
+import { openHeldParts } from "./held_parts.ts";
+import { supervision } from "./holder.ts";
 import { FileLog, type Log, type LogLevel, message, stackOf } from "./log.ts";
 import { DAEMON_POLICY } from "./loop.ts";
 import { notifyReady } from "./notify.ts";
@@ -13,12 +15,7 @@ import {
   storePath,
 } from "./persistence.ts";
 import { PidFile } from "./pid_file.ts";
-import {
-  chooseSocketPath,
-  ListeningSocket,
-  type SocketChoice,
-  surroundings,
-} from "./socket_path.ts";
+import { chooseSocketPath, type SocketChoice, surroundings } from "./socket_path.ts";
 import { syslog } from "./syslog.ts";
 import { Trace } from "./trace.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "./xen/world.ts";
@@ -73,14 +70,21 @@ export async function serve(options: ServeOptions, print: (text: string) => void
     fileLog.reopen();
     reopenTrace(trace, log);
   });
+  // The supervisor has the pid file then: who signals it means both.
+  const supervised = supervision(Deno.env);
   let pidFile: PidFile | null = null;
   try {
     // First of all: two daemons of one host must not both reach for its rings.
-    if (options.pidFile !== undefined) pidFile = PidFile.write(options.pidFile);
+    if (options.pidFile !== undefined && supervised === null) {
+      pidFile = PidFile.write(options.pidFile);
+    }
     const daemon = await start(options, socket, trace, log);
     signals.onStop = () => void daemon.stop().catch(() => {});
     notifyReady(log);
-    print(greeting(daemon.socketPath, socket.isFallback, keeping(options, socket.path)));
+    // Of a daemon that is started again the operator knows.
+    if (supervised === null || supervised.life === 1) {
+      print(greeting(daemon.socketPath, socket.isFallback, keeping(options, socket.path)));
+    }
     await untilEnd(daemon, log);
     log("info", "stopped");
   } finally {
@@ -99,10 +103,12 @@ async function start(
 ): Promise<Daemon> {
   const choice = persistenceOf(options);
   // Before the store is touched: it may be that of a daemon that answers here.
-  const listening = await ListeningSocket.open(socket);
+  const keepsState = choice.persist !== "none";
+  const { held, inherited, listening } = await openHeldParts(socket, keepsState, log);
   const attempt = (): Daemon =>
     Daemon.start({
       listening,
+      held,
       // Before the domains: a damaged store is tried again, a Xen host can be had but once.
       journal: openJournal(choice, socket.path, log),
       ...openDomains(options, log),
@@ -121,7 +127,8 @@ async function start(
       return attempt();
     }
   } catch (error) {
-    listening.close();
+    // Clients of a daemon that died wait there for the next attempt.
+    if (!inherited) listening.close();
     throw error;
   }
 }

@@ -1,11 +1,13 @@
 import { EAGAIN, ECONNREFUSED, ENOENT, errorText } from "../../ffi/libc.ts";
 import { keepOnExec, setNonblocking } from "../../ffi/exec.ts";
 import {
+  boundPath,
   checkListening,
   closeFd,
   listenUnix,
   lockDirectory,
   probeUnix,
+  shutDown,
 } from "../../ffi/unix_socket.ts";
 import { LISTEN_BACKLOG, SOCKET_LOCK_TRIES_MAX, SOCKET_PATH_BYTES_MAX } from "../limits.ts";
 
@@ -71,6 +73,8 @@ export function chooseSocketPath(asked: string | undefined, around: Surroundings
 export class ListeningSocket {
   readonly path: string;
   readonly fd: number;
+  /** Called at the end, before the socket's file goes: for who else has the descriptor. */
+  onClose: () => void = () => {};
 
   private constructor(path: string, fd: number) {
     this.path = path;
@@ -113,8 +117,17 @@ export class ListeningSocket {
     return new ListeningSocket(path, fd);
   }
 
+  /** The same, if that is where it listens; null if not, or if its file is gone. */
+  static inheritAt(path: string, fd: number): ListeningSocket | null {
+    const code = boundPath(fd) === path ? probeUnix(path) : ENOENT;
+    return code === 0 || code === EAGAIN ? ListeningSocket.inherit(path, fd) : null;
+  }
+
   /** Stops listening, and removes the socket's file unless another daemon has put its own there. */
   close(): void {
+    // Whoever else has it: nobody gets in any more.
+    shutDown(this.fd);
+    this.onClose();
     closeFd(this.fd);
     const lock = lockDirectory(directoryOf(this.path));
     try {

@@ -1,12 +1,18 @@
 import { type Epoll, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../../ffi/epoll.ts";
 import { EAGAIN, ECONNABORTED, EMFILE, ENFILE, errorText } from "../../ffi/libc.ts";
+import { keepOnExec } from "../../ffi/exec.ts";
 import { acceptUnix, peerPid } from "../../ffi/unix_socket.ts";
 import type { Connection, ConnectionSpec } from "../engine/connection.ts";
+import type { RingState } from "../engine/domain_control.ts";
+import type { HeldState } from "../journal/changes.ts";
 import { ACCEPTS_PER_TURN_MAX } from "../limits.ts";
+import type { HeldSocketTransport } from "../transport/held_socket.ts";
 import { SocketTransport } from "../transport/socket.ts";
+import type { HeldSockets } from "./held_sockets.ts";
 import type { Log } from "./log.ts";
 import type { EventSink } from "./loop.ts";
-import { type GoneReason, Peer } from "./peer.ts";
+import { type GoneReason, type InFlight, Peer } from "./peer.ts";
+import type { HeldClients } from "./take_up.ts";
 import type { Turns } from "./turn.ts";
 
 /** What makes and ends connections: the engine. */
@@ -16,19 +22,23 @@ export interface Connector {
 }
 
 /** The listening socket and the clients that came through it. */
-export class Sockets implements EventSink {
+export class Sockets implements EventSink, HeldClients {
   readonly #listener: number;
   readonly #epoll: Epoll;
   readonly #turns: Turns;
   readonly #engine: Connector;
   readonly #domid: number;
   readonly #log: Log;
+  readonly #held: HeldSockets | null;
   /** By descriptor, a small number. */
   readonly #peers: (Peer | undefined)[] = [];
   #acceptable = false;
   #full = false;
 
-  /** `listener` stays the caller's to close. Clients speak for domain `domid`. */
+  /**
+   * `listener` stays the caller's to close. Clients speak for domain `domid`; `held` are theirs
+   * where somebody holds them while we are dead, and the journal knows of them.
+   */
   constructor(
     listener: number,
     epoll: Epoll,
@@ -36,6 +46,7 @@ export class Sockets implements EventSink {
     engine: Connector,
     domid: number,
     log: Log,
+    held: HeldSockets | null = null,
   ) {
     this.#listener = listener;
     this.#epoll = epoll;
@@ -43,6 +54,7 @@ export class Sockets implements EventSink {
     this.#engine = engine;
     this.#domid = domid;
     this.#log = log;
+    this.#held = held;
     epoll.add(listener, EPOLLIN);
   }
 
@@ -85,18 +97,71 @@ export class Sockets implements EventSink {
     this.#epoll.modify(this.#listener, 0);
   }
 
-  #connect(fd: number): void {
-    const transport = new SocketTransport(fd, this.#epoll);
-    const peer = new Peer("socket", fd, transport, this.#turns);
-    peer.connection = this.#engine.connect({
-      kind: "socket",
-      domid: this.#domid,
-      label: `socket ${fd} (${processName(peerPid(fd))})`,
-      outbox: peer,
+  /**
+   * Takes up a client's connection that another process had, with what is on its way.
+   *
+   * @throws {SystemCallError} when there is no such descriptor.
+   */
+  inherit(fd: number, flight: InFlight): Connection {
+    keepOnExec(fd, false);
+    const peer = this.#connect(fd);
+    peer.takeOver(flight);
+    return peer.connection;
+  }
+
+  /** The descriptors of all clients' connections. */
+  descriptors(): Map<Connection, number> {
+    const descriptors = new Map<Connection, number>();
+    this.#peers.forEach((peer, fd) => {
+      if (peer !== undefined) descriptors.set(peer.connection, fd);
     });
+    return descriptors;
+  }
+
+  #connect(fd: number): Peer {
+    const held = this.#held?.hold(fd, this.#epoll) ?? null;
+    const transport = held ?? new SocketTransport(fd, this.#epoll);
+    const label = `socket ${fd} (${processName(peerPid(fd))})`;
+    const peer = this.#add(transport, label, this.#domid, held?.slot.key ?? -1);
+    this.#turns.ready(peer);
+    return peer;
+  }
+
+  #add(
+    transport: SocketTransport | HeldSocketTransport,
+    label: string,
+    domid: number,
+    key: number,
+  ): Peer {
+    const { fd } = transport;
+    const peer = new Peer("socket", fd, transport, this.#turns);
+    peer.connection = this.#engine.connect({ kind: "socket", domid, label, outbox: peer, key });
     this.#peers[fd] = peer;
     if (this.#turns.trace.obj) this.#turns.trace.connection("CREATE", peer.connection.id);
-    this.#turns.ready(peer);
+    return peer;
+  }
+
+  reopen(was: HeldState, ring: RingState): Connection | null {
+    const transport = this.#held?.reopen(ring, this.#epoll) ?? null;
+    if (transport === null) return null;
+    const label = was.label.replace(/^socket \d+/, `socket ${transport.fd}`);
+    const peer = this.#add(transport, label, was.domid, was.key);
+    peer.resume(ring);
+    return peer.connection;
+  }
+
+  takeRest(): void {
+    for (const transport of this.#held?.takeRest(this.#epoll) ?? []) {
+      const { fd, slot } = transport;
+      const label = `socket ${fd} (${processName(peerPid(fd))})`;
+      this.#turns.ready(this.#add(transport, label, this.#domid, slot.key));
+    }
+  }
+
+  *states(): Generator<RingState> {
+    for (const peer of this.#peers) {
+      if (peer !== undefined && peer.connection.key >= 0) yield peer.wholeState();
+    }
   }
 
   /** A client's peer has ended: forgets it. */
@@ -120,13 +185,16 @@ export class Sockets implements EventSink {
   /** Hangs up all clients. */
   close(): void {
     for (const peer of this.#peers) if (peer !== undefined) this.#end(peer);
+    this.#held?.close();
   }
 }
 
 /** A process as the log names it. Asked for at once: a short-lived client is soon gone. */
 function processName(pid: number): string {
   try {
-    return `pid ${pid} ${Deno.readTextFileSync(`/proc/${pid}/comm`).trimEnd()}`;
+    const name = Deno.readTextFileSync(`/proc/${pid}/comm`).trimEnd();
+    // The journal has one byte for each character.
+    return `pid ${pid} ${name.replaceAll(/[^\x20-\x7e]/g, "?")}`;
   } catch {
     return `pid ${pid}`;
   }

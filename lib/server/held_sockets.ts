@@ -1,0 +1,180 @@
+import type { Epoll } from "../../ffi/epoll.ts";
+import { ECONNREFUSED, SystemCallError } from "../../ffi/libc.ts";
+import { closeFd, shutDown } from "../../ffi/unix_socket.ts";
+import type { RingState } from "../engine/domain_control.ts";
+import { HELD_INPUT_BYTES } from "../limits.ts";
+import type { HeldSlot } from "../transport/held_slot.ts";
+import { HELD_KEY_FIRST, HeldSlots, type SlotMaker } from "../transport/held_slots.ts";
+import { type HeldBy, HeldSocketTransport } from "../transport/held_socket.ts";
+import type { Log } from "./log.ts";
+
+/** What keeps descriptors under names while we are dead. */
+export interface DescriptorHolder {
+  readonly capacity: number;
+  /** The names of what it gave back to us and we have not taken yet. */
+  readonly names: string[];
+  take(name: string): number | null;
+  store(name: string, fd: number): boolean;
+  remove(name: string): void;
+}
+
+/** The name of the file with the counts; connections are named by their keys. */
+const SLOTS = "slots";
+
+/** What else is held: the file, and the listening socket. */
+const OTHERS = 2;
+
+/**
+ * The clients' sockets that somebody keeps for us while we are dead, with the counts that say how
+ * far each has been served. Only of use with a journal that knows what is owed to them.
+ */
+export class HeldSockets implements HeldBy {
+  readonly #holder: DescriptorHolder;
+  readonly #slots: HeldSlots;
+  readonly #log: Log;
+  /** Those of the connections that are open. */
+  readonly #open = new Set<HeldSlot>();
+  #isFull = false;
+
+  private constructor(holder: DescriptorHolder, slots: HeldSlots, log: Log) {
+    this.#holder = holder;
+    this.#slots = slots;
+    this.#log = log;
+  }
+
+  /**
+   * Begins to let sockets be held, with what the last life left. Null when that can't be: what
+   * was left is then hung up.
+   */
+  static open(holder: DescriptorHolder, log: Log, maker?: SlotMaker): HeldSockets | null {
+    const fd = holder.take(SLOTS);
+    try {
+      const slots = fd === null ? null : HeldSlots.reopen(fd, maker);
+      if (fd !== null && slots === null) {
+        log("warning", "the counts of held sockets are of another version: all are hung up");
+        closeFd(fd);
+      }
+      return new HeldSockets(holder, slots ?? newSlots(holder, maker), log);
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      log("warning", `sockets will not outlive this process: ${error.message}`);
+      HeldSockets.abandon(holder);
+      return null;
+    }
+  }
+
+  /** Hangs up all clients that are left with the holder. */
+  static abandon(holder: DescriptorHolder): void {
+    for (const name of holder.names) {
+      if (name === SLOTS || isKey(name)) discard(holder, name);
+    }
+  }
+
+  /**
+   * Lets a connected socket be held, of a new client or of one that another process of ours had
+   * (a live update); null when it can't be.
+   */
+  hold(fd: number, epoll: Epoll): HeldSocketTransport | null {
+    if (this.#open.size + OTHERS >= this.#holder.capacity) {
+      const most = `only ${this.#holder.capacity} descriptors are held for us`;
+      return this.#refuse(`${most}: further clients are hung up when this process dies`);
+    }
+    let slot: HeldSlot;
+    try {
+      slot = this.#slots.take();
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      return this.#refuse(`clients are hung up when this process dies: ${error.message}`);
+    }
+    this.#open.add(slot);
+    if (this.#holder.store(String(slot.key), fd)) {
+      return new HeldSocketTransport(fd, slot, epoll, this);
+    }
+    this.release(slot);
+    return null;
+  }
+
+  #refuse(text: string): null {
+    if (!this.#isFull) this.#log("warning", text);
+    this.#isFull = true;
+    return null;
+  }
+
+  /** The connection has ended. */
+  release(slot: HeldSlot): void {
+    const { key } = slot;
+    // First: a descriptor without a slot is closed by whoever finds it.
+    this.#slots.release(slot);
+    this.#holder.remove(String(key));
+    this.#open.delete(slot);
+    this.#isFull = false;
+  }
+
+  /** Takes up a socket of the last life which the journal knows; null when it is not there. */
+  reopen(ring: RingState, epoll: Epoll): HeldSocketTransport | null {
+    const slot = this.#slots.find(ring.key);
+    if (slot === null || !fits(slot, ring)) return null;
+    const fd = this.#holder.take(String(ring.key));
+    if (fd === null) return null;
+    const transport = this.#attach(fd, slot, epoll);
+    transport.resume(ring.requestsTaken);
+    return transport;
+  }
+
+  #attach(fd: number, slot: HeldSlot, epoll: Epoll): HeldSocketTransport {
+    this.#open.add(slot);
+    return new HeldSocketTransport(fd, slot, epoll, this);
+  }
+
+  /**
+   * To be called when the journal's are taken up. What is left are clients that were accepted in
+   * the last turn, which the journal has not come to know: they are new. Others are hung up.
+   */
+  takeRest(epoll: Epoll): HeldSocketTransport[] {
+    const rest: HeldSocketTransport[] = [];
+    for (const name of this.#holder.names.filter(isKey)) {
+      const slot = this.#slots.find(Number(name));
+      if (slot === null || slot.settled !== 0 || slot.sent !== 0) discard(this.#holder, name);
+      else rest.push(this.#attach(this.#holder.take(name)!, slot, epoll));
+    }
+    for (const slot of this.#slots.inUse()) {
+      if (!this.#open.has(slot)) this.#slots.release(slot);
+    }
+    return rest;
+  }
+
+  /** At the orderly end, when all connections have been closed. */
+  close(): void {
+    this.#holder.remove(SLOTS);
+    closeFd(this.#slots.fd);
+  }
+}
+
+function newSlots(holder: DescriptorHolder, maker?: SlotMaker): HeldSlots {
+  const slots = HeldSlots.make(maker);
+  holder.remove(SLOTS);
+  if (!holder.store(SLOTS, slots.fd)) {
+    throw new SystemCallError("hand over the counts", ECONNREFUSED);
+  }
+  return slots;
+}
+
+function isKey(name: string): boolean {
+  return Number(name) >= HELD_KEY_FIRST;
+}
+
+/** Hangs up a client that nothing is known of. */
+function discard(holder: DescriptorHolder, name: string): void {
+  const fd = holder.take(name);
+  holder.remove(name);
+  if (fd === null) return;
+  shutDown(fd);
+  closeFd(fd);
+}
+
+/** Whether the counts and the journal speak of the same stream: they do unless files were moved. */
+function fits(slot: HeldSlot, { requestsTaken, responses, responsesEnd }: RingState): boolean {
+  const waiting = (slot.received - requestsTaken) >>> 0;
+  const owed = (responsesEnd - slot.sent) >>> 0;
+  return waiting <= HELD_INPUT_BYTES && owed <= responses.length;
+}

@@ -1,0 +1,131 @@
+import { connectDatagram } from "../../ffi/datagram.ts";
+import { sendWithDescriptor } from "../../ffi/fd_passing.ts";
+import { errorText } from "../../ffi/libc.ts";
+import { keepOnExec } from "../../ffi/exec.ts";
+import { closeFd } from "../../ffi/unix_socket.ts";
+import { HOLDER_WAIT_MS } from "../limits.ts";
+import type { Log } from "./log.ts";
+
+/** The first descriptor that a holder gives back (sd_listen_fds(3)). */
+const LISTEN_FDS_START = 3;
+
+/** What our descriptors' names begin with; systemd may hand us others of its own. */
+const PREFIX = "xs-";
+
+/**
+ * Says to a daemon who supervises it, by process id, and the how manieth it is: its descriptors
+ * are then meant for it, although their LISTEN_PID could not be known before it was started.
+ */
+export const SUPERVISED = "XS_SUPERVISED";
+
+/** The variables of a process, which are taken out once they are read. */
+export interface Variables {
+  get(name: string): string | undefined;
+  delete(name: string): void;
+}
+
+/** Who keeps descriptors for us across our death: systemd, or our own supervisor. */
+export class Holder {
+  /** How many descriptors it takes. */
+  readonly capacity: number;
+  readonly #socket: number;
+  readonly #given: Map<string, number>;
+  readonly #log: Log;
+  #failed = false;
+
+  private constructor(
+    capacity: number,
+    socket: number,
+    given: Map<string, number>,
+    log: Log,
+  ) {
+    this.capacity = capacity;
+    this.#socket = socket;
+    this.#given = given;
+    this.#log = log;
+  }
+
+  /**
+   * Finds the holder that the environment names, with what it kept for us: $FDSTORE says how many
+   * descriptors it takes, $NOTIFY_SOCKET where it listens. Null without one.
+   */
+  static find(env: Variables, log: Log): Holder | null {
+    const given = takeGiven(env);
+    const path = env.get("NOTIFY_SOCKET") ?? "";
+    const capacity = Number(env.get("FDSTORE") ?? 0);
+    const isOffered = path !== "" && Number.isSafeInteger(capacity) && capacity > 0;
+    const socket = isOffered ? connectDatagram(path, HOLDER_WAIT_MS) : 0;
+    if (socket > 0) return new Holder(capacity, socket, given, log);
+    if (socket < 0) log("warning", `cannot reach '${path}': ${errorText(-socket)}`);
+    for (const fd of given.values()) closeFd(fd);
+    return null;
+  }
+
+  /** What it kept under a name that has not been taken yet; ours to close. */
+  take(name: string): number | null {
+    const fd = this.#given.get(PREFIX + name);
+    if (fd === undefined) return null;
+    this.#given.delete(PREFIX + name);
+    return fd;
+  }
+
+  /** The names of what has not been taken. */
+  get names(): string[] {
+    return [...this.#given.keys()].map((name) => name.slice(PREFIX.length));
+  }
+
+  /** Lets it keep a descriptor; false when it can't be reached. */
+  store(name: string, fd: number): boolean {
+    // It must not let go of a hung up client by itself: what that has sent is still there.
+    return this.#send(`FDSTORE=1\nFDNAME=${PREFIX}${name}\nFDPOLL=0\n`, fd);
+  }
+
+  /** Lets it close what it keeps under a name. */
+  remove(name: string): void {
+    this.#send(`FDSTOREREMOVE=1\nFDNAME=${PREFIX}${name}\n`, null);
+  }
+
+  #send(text: string, fd: number | null): boolean {
+    const code = sendWithDescriptor(this.#socket, text, fd);
+    if (code === 0) return true;
+    if (!this.#failed) {
+      this.#log("warning", `who held our descriptors can't be reached: ${errorText(code)}`);
+    }
+    this.#failed = true;
+    return false;
+  }
+}
+
+/** Our descriptors among those that were passed on, by their names. */
+function takeGiven(env: Variables): Map<string, number> {
+  const count = Number(env.get("LISTEN_FDS") ?? 0);
+  const names = (env.get("LISTEN_FDNAMES") ?? "").split(":");
+  const isOurs = env.get("LISTEN_PID") === String(Deno.pid) || supervision(env)?.pid === Deno.ppid;
+  // A program that takes our place must not take them for its own, too.
+  for (const name of ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"]) env.delete(name);
+  const given = new Map<string, number>();
+  if (!isOurs) return given;
+  for (let i = 0; i < count; i++) {
+    const name = names[i] ?? "";
+    if (!name.startsWith(PREFIX)) continue;
+    const fd = LISTEN_FDS_START + i;
+    keepOnExec(fd, false);
+    if (given.has(name)) closeFd(fd);
+    else given.set(name, fd);
+  }
+  return given;
+}
+
+/** Who supervises us. */
+export interface Supervision {
+  /** The supervisor's process id. */
+  readonly pid: number;
+  /** How many daemons it has started, with us. */
+  readonly life: number;
+}
+
+/** What the environment says of a supervisor; null when we have none. */
+export function supervision(env: Pick<Variables, "get">): Supervision | null {
+  const match = /^(\d+):(\d+)$/.exec(env.get(SUPERVISED) ?? "");
+  return match === null ? null : { pid: Number(match[1]), life: Number(match[2]) };
+}
