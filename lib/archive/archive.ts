@@ -1,0 +1,25 @@
+import type { MigrationRecord } from "../migrate/records.ts";
+
+/** A store at one moment, wherever it was read from. */
+export interface Archive {
+  /** What it was read from, as the user named it. */
+  readonly name: string;
+  readonly records: readonly MigrationRecord[];
+  /** Nodes and their permissions are all that could be had: the daemon tells no more. */
+  readonly nodesOnly: boolean;
+  /** What the user should know: records that were skipped, say. */
+  readonly notes: readonly string[];
+}
+
+/** Something could not be read, written or understood: the message says what and where. */
+export class ArchiveError extends Error {
+  override readonly name = "ArchiveError";
+}
+
+/** What is told of work that takes its time. */
+export interface ProgressSink {
+  /** So many of so many (0: not known) of what is being done. */
+  update(what: string, done: number, expected: number): void;
+}
+
+export const NO_PROGRESS: ProgressSink = { update: () => {} };

@@ -1,0 +1,109 @@
+import { bytesOfJson } from "../wire/json.ts";
+import { toText } from "../wire/text.ts";
+import { ArchiveError } from "./archive.ts";
+
+/** Highest number that a field of a stream holds. */
+const UINT32_MAX = 0xffffffff;
+
+/** The fields of one object of a dump in JSON, each checked when it is asked for. */
+export class Fields {
+  private constructor(
+    private readonly values: Readonly<Record<string, unknown>>,
+    private readonly line: number,
+  ) {}
+
+  /** @throws {ArchiveError} when the line is no JSON object. */
+  static parse(line: string, number: number): Fields {
+    let values: unknown;
+    try {
+      values = JSON.parse(line);
+    } catch {
+      throw new ArchiveError(`line ${number}: it is no JSON`);
+    }
+    return Fields.#of(values, number, "it");
+  }
+
+  static #of(values: unknown, line: number, what: string): Fields {
+    if (typeof values === "object" && values !== null && !Array.isArray(values)) {
+      return new Fields(values as Record<string, unknown>, line);
+    }
+    throw new ArchiveError(`line ${line}: ${what} is no object`);
+  }
+
+  error(problem: string): ArchiveError {
+    return new ArchiveError(`line ${this.line}: ${problem}`);
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.values, name);
+  }
+
+  #get(name: string): unknown {
+    if (this.has(name)) return this.values[name];
+    throw this.error(`'${name}' is missing`);
+  }
+
+  string(name: string): string {
+    const value = this.#get(name);
+    if (typeof value === "string") return value;
+    throw this.error(`'${name}' is no string`);
+  }
+
+  integer(name: string): number {
+    const value = this.#get(name);
+    if (Number.isInteger(value) && Math.abs(value as number) <= UINT32_MAX) return value as number;
+    throw this.error(`'${name}' is no whole number of 32 bits`);
+  }
+
+  /** A whole number from 0 up. */
+  count(name: string): number {
+    const value = this.integer(name);
+    if (value >= 0) return value;
+    throw this.error(`'${name}' is less than 0`);
+  }
+
+  countOrNull(name: string): number | null {
+    return this.#get(name) === null ? null : this.count(name);
+  }
+
+  flag(name: string): boolean {
+    const value = this.#get(name);
+    if (typeof value === "boolean") return value;
+    throw this.error(`'${name}' is neither true nor false`);
+  }
+
+  /** A number of 64 bits, as a string of digits. */
+  big(name: string): bigint {
+    const text = this.string(name);
+    const value = /^[0-9]{1,20}$/.test(text) ? BigInt(text) : -1n;
+    if (value >= 0n && value < 1n << 64n) return value;
+    throw this.error(`'${name}' is no number of 64 bits`);
+  }
+
+  bytes(name: string): Uint8Array {
+    const bytes = bytesOfJson(this.#get(name));
+    if (bytes !== null) return bytes;
+    throw this.error(`'${name}' is neither a string nor {"base64":"..."}`);
+  }
+
+  /** As {@link bytes}, one character a byte. */
+  text(name: string): string {
+    return toText(this.bytes(name));
+  }
+
+  list(name: string): readonly unknown[] {
+    const value = this.#get(name);
+    if (Array.isArray(value)) return value;
+    throw this.error(`'${name}' is no list`);
+  }
+
+  object(name: string): Fields {
+    return Fields.#of(this.#get(name), this.line, `'${name}'`);
+  }
+
+  /** Names with numbers. */
+  numbers(name: string): Map<string, number> {
+    const fields = this.object(name);
+    return new Map(Object.keys(fields.values).map((key) => [key, fields.count(key)]));
+  }
+}

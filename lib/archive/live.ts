@@ -1,0 +1,76 @@
+import { XenstoreError } from "../client/error.ts";
+import type { Operations } from "../client/operations.ts";
+import { MessageType } from "../wire/message_type.ts";
+import { ArchiveError, type ProgressSink } from "./archive.ts";
+
+/** Between two looks at a job of the daemon, in ms: at first, and at most. */
+const LOOK_FIRST_MS = 4;
+const LOOK_MAX_MS = 50;
+
+/** What the daemon answers that does not know such commands. */
+const UNKNOWN = new Set(["EINVAL", "ENOSYS", "ENOENT", "EPERM"]);
+
+/**
+ * Gives an `xs` daemon the beginning of a job and waits for its end; returns what it reports. Null
+ * when this daemon is another kind, which has no such command.
+ *
+ * @throws {ArchiveError} with the daemon's reason when the job failed.
+ */
+export async function runJob(
+  nodes: Operations,
+  words: readonly [string, ...string[]],
+  what: string,
+  progress: ProgressSink,
+): Promise<string | null> {
+  const begun = await begin(nodes, words);
+  if (begun === null) return null;
+  const [, job] = /^job (\d+)$/.exec(begun) ?? [];
+  if (job === undefined) throw new ArchiveError(begun);
+  for (let wait = LOOK_FIRST_MS;; wait = Math.min(2 * wait, LOOK_MAX_MS)) {
+    const status = await nodes.ask(MessageType.CONTROL, "control", "archive", job);
+    const [, word, rest = ""] = /^(\w+) ?(.*)$/s.exec(status) ?? [];
+    if (word === "done") return rest;
+    if (word !== "running") throw new ArchiveError(rest);
+    const [, done, expected] = /^(\d+) of (\d+)$/.exec(rest) ?? [];
+    progress.update(what, Number(done ?? 0), Number(expected ?? 0));
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
+
+async function begin(nodes: Operations, words: readonly string[]): Promise<string | null> {
+  const [command = "", ...args] = words;
+  try {
+    return await nodes.ask(MessageType.CONTROL, "control", command, ...args);
+  } catch (error) {
+    if (error instanceof XenstoreError && UNKNOWN.has(error.code)) return null;
+    throw error;
+  }
+}
+
+/** A folder that only this user and root can look into, for what the daemon and we hand over. */
+export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await Deno.makeTempDir({ prefix: "xs-archive-" });
+  try {
+    return await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/**
+ * The stream that an `xs` daemon writes of itself, or of one domain; null when it is another kind.
+ *
+ * @throws {ArchiveError} when it can't.
+ */
+export async function dumpLive(
+  nodes: Operations,
+  domid: number | null,
+  progress: ProgressSink,
+): Promise<Uint8Array | null> {
+  return await withFolder(async (folder) => {
+    const file = `${folder}/dump`;
+    const words = domid === null ? ["dump", file] as const : ["dump", file, `${domid}`] as const;
+    const report = await runJob(nodes, words, "dumping", progress);
+    return report === null ? null : await Deno.readFile(file);
+  });
+}

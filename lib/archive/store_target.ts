@@ -1,0 +1,173 @@
+import { State } from "../engine/state.ts";
+import { openStore } from "../journal/store_file.ts";
+import { attachConnection, checkQuotas, loadPlan, uniqueIdOf } from "../migrate/load.ts";
+import { DOMID_ANY } from "../store/perms.ts";
+import type { RestorePlan } from "../migrate/plan.ts";
+import { ArchiveError } from "./archive.ts";
+import { OfflineDomains } from "./offline_domains.ts";
+
+/** What a restore did, or would do. */
+export interface RestoreReport {
+  readonly nodes: number;
+  readonly specials: number;
+  readonly domains: number;
+  readonly watches: number;
+  readonly transactions: number;
+  /** A line for each thing that was left out, and why. */
+  readonly leftOut: readonly string[];
+}
+
+/** A unique id that no domain has: who is known by it is buried when a daemon takes the store up. */
+const NOBODYS = (1n << 64n) - 1n;
+
+/**
+ * Loads a plan into a state of its own, as a daemon that knew all its domains would have it. Of
+ * domains whose unique id the stream does not tell, a later daemon can't know that they still are
+ * the same: their nodes go when it takes the store up.
+ */
+export function loadState(
+  plan: RestorePlan,
+  overQuota: boolean,
+): { state: State; report: RestoreReport } {
+  if (!overQuota) checkQuotas(plan, null);
+  const idOf = (domid: number): bigint | null => {
+    const planned = plan.domains.get(domid);
+    if (planned === undefined) return domid === 0 ? 0n : null;
+    return uniqueIdOf(planned) ?? (domid === 0 ? 0n : NOBODYS);
+  };
+  const state = new State({ domains: new OfflineDomains(idOf) });
+  loadPlan(state, plan);
+  const leftOut: string[] = [];
+  connectRings(state, plan, leftOut);
+  for (const domid of plan.named) {
+    if (domid !== DOMID_ANY && state.domains.get(domid) === undefined) {
+      state.domains.add(domid, NOBODYS);
+    }
+  }
+  noteUnknown(state, plan, leftOut);
+  let watches = 0, transactions = 0;
+  for (const connection of state.connections) {
+    watches += connection.watches.size;
+    transactions += connection.transactions.size;
+  }
+  const domains = [...state.domains.all()].filter(({ uniqueId }) => uniqueId !== NOBODYS).length;
+  const { nodes, specials } = plan;
+  const counts = { nodes: nodes.size, specials: specials.size, domains, watches, transactions };
+  return { state, report: { ...counts, leftOut } };
+}
+
+/** Rings can be taken up again where the stream tells the port that their guests listen on. */
+function connectRings(state: State, plan: RestorePlan, leftOut: string[]): void {
+  let sockets = 0, watches = 0;
+  for (const connection of plan.connections.values()) {
+    const { end } = connection.record;
+    if (end.kind === "socket") {
+      sockets++;
+      watches += connection.watches.size;
+      continue;
+    }
+    const domain = state.domains.get(end.domid)!;
+    if (domain.port > 0 && domain.uniqueId !== NOBODYS) {
+      domain.connection = state.connectRing(end.domid);
+      attachConnection(state, domain.connection, connection);
+      const { input, output } = connection.record;
+      if (input.length + output.length === 0) continue;
+      leftOut.push(`what was in flight on the ring of domain ${end.domid}`);
+    } else if (end.domid !== 0 || connection.watches.size > 0) {
+      if (end.domid !== 0) domain.introduced = false;
+      const why = domain.port > 0 ? "which domain it was" : "its guest's event channel";
+      leftOut.push(
+        `the ring of domain ${end.domid} and its ${connection.watches.size} watches: ` +
+          `it is not told ${why}`,
+      );
+    }
+  }
+  if (sockets > 0) leftOut.push(`${sockets} sockets and their ${watches} watches: they are gone`);
+}
+
+function noteUnknown(state: State, plan: RestorePlan, leftOut: string[]): void {
+  for (const [domid, { nodes }] of plan.owned) {
+    if (state.domains.get(domid)?.uniqueId !== NOBODYS) continue;
+    leftOut.push(
+      `when a daemon takes it up: ${nodes} nodes of domain ${domid}, ` +
+        "which nothing tells from a later one of that domid",
+    );
+  }
+}
+
+/**
+ * Makes a store file that `xs serve --store` takes up; whole, or not there at all.
+ *
+ * @throws {ArchiveError} when there is something at `path`, or it can't be written.
+ */
+export function writeStore(path: string, state: State): void {
+  checkFree(path);
+  const part = `${path}.part-${Deno.pid}`;
+  try {
+    const { journal } = openStore(part, {
+      durability: "crash",
+      log: (_level, text) => {
+        throw new ArchiveError(`${path} can't be written: ${text}`);
+      },
+      bootId: bootId(),
+    });
+    try {
+      journal.begin({ state, rings: () => [] });
+    } finally {
+      journal.close();
+    }
+    sync(part);
+    for (const companion of ["-wal", "-shm", ".tail"]) mustNotBe(part + companion);
+    Deno.linkSync(part, path);
+    Deno.removeSync(part);
+  } catch (error) {
+    for (const companion of ["", "-wal", "-shm", ".tail", "-journal"]) {
+      removeQuietly(part + companion);
+    }
+    if (error instanceof ArchiveError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ArchiveError(`the store file ${path} can't be written: ${reason}`);
+  }
+}
+
+function bootId(): string {
+  return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
+}
+
+/** A store is made where there is none: what is there may be what a daemon runs on. */
+export function checkFree(path: string): void {
+  for (const companion of ["", "-wal", ".tail"]) {
+    try {
+      Deno.lstatSync(path + companion);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) continue;
+      throw error;
+    }
+    throw new ArchiveError(
+      `${path}${companion} is there already: move it away, or name another file`,
+    );
+  }
+}
+
+function sync(path: string): void {
+  using file = Deno.openSync(path, { write: true });
+  file.syncSync();
+}
+
+function mustNotBe(path: string): void {
+  try {
+    Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  throw new ArchiveError(`${path} is left over: not all of the store is in its file`);
+}
+
+function removeQuietly(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // It was never made, or goes with its folder.
+  }
+}

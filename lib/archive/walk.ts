@@ -1,0 +1,101 @@
+import { XenstoreError } from "../client/error.ts";
+import type { Operations } from "../client/operations.ts";
+import type { NodeRecord } from "../migrate/records.ts";
+import { childPath, ROOT_PATH } from "../store/path.ts";
+import { parsePerm } from "../store/perms.ts";
+import { ArchiveError, type ProgressSink } from "./archive.ts";
+
+/** Nodes asked about at once: enough to keep the daemon busy, little enough to be fair. */
+const AHEAD = 64;
+
+interface Visit {
+  readonly record: NodeRecord;
+  readonly names: readonly string[];
+}
+
+/**
+ * All nodes of any daemon, read one by one within one transaction, so that they are those of one
+ * moment: parents first, siblings in the daemon's order. Only nodes and permissions can be read so.
+ *
+ * @throws {XenstoreError} when the daemon does not let us.
+ */
+export async function walkNodes(
+  outside: Operations,
+  progress: ProgressSink,
+  tops: readonly string[] = [ROOT_PATH],
+): Promise<NodeRecord[]> {
+  const nodes = await outside.begin();
+  try {
+    const found: NodeRecord[] = [];
+    for (const top of tops) await walkFrom(nodes, top, found, progress);
+    return found;
+  } finally {
+    await nodes.end(false).catch(() => {});
+  }
+}
+
+async function walkFrom(
+  nodes: Operations,
+  top: string,
+  found: NodeRecord[],
+  progress: ProgressSink,
+): Promise<void> {
+  const done = new Map<string, Visit>();
+  const pending = [top];
+  const running = new Map<string, Promise<void>>();
+  while (pending.length > 0 || running.size > 0) {
+    while (pending.length > 0 && running.size < AHEAD) {
+      const path = pending.pop()!;
+      const visiting = visit(nodes, path).then((visited) => {
+        running.delete(path);
+        if (visited === null) return;
+        done.set(path, visited);
+        progress.update("reading nodes", done.size, 0);
+        for (const name of visited.names) pending.push(childPath(path, name));
+      });
+      // Whoever waits for it hears of its failure; until then it is not unheard of.
+      visiting.catch(() => {});
+      running.set(path, visiting);
+    }
+    await Promise.race(running.values());
+  }
+  putInOrder(done, top, found);
+}
+
+function putInOrder(done: ReadonlyMap<string, Visit>, top: string, found: NodeRecord[]): void {
+  const pending = [top];
+  for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    const visited = done.get(path);
+    if (visited === undefined) continue;
+    found.push(visited.record);
+    for (let i = visited.names.length - 1; i >= 0; i--) {
+      pending.push(childPath(path, visited.names[i]!));
+    }
+  }
+}
+
+async function visit(nodes: Operations, path: string): Promise<Visit | null> {
+  try {
+    const [value, perms, names] = await Promise.all([
+      nodes.read(path),
+      nodes.getPerms(path),
+      nodes.directory(path),
+    ]);
+    return { record: recordOf(path, value, perms), names };
+  } catch (error) {
+    // Only the domain's own nodes may be missing: what it is asked for by name.
+    if (error instanceof XenstoreError && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function recordOf(path: string, value: Uint8Array, texts: readonly string[]): NodeRecord {
+  const perms = texts.map((text) => {
+    const entry = parsePerm(text);
+    if (entry === null) {
+      throw new ArchiveError(`the daemon says '${text}' is a permission of ${path}`);
+    }
+    return entry;
+  });
+  return { kind: "node", connection: 0, transaction: 0, path, value, access: 0, perms };
+}
