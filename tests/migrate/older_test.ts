@@ -1,0 +1,88 @@
+/** The older formats, made by hand from their descriptions. */
+import { assert, assertEquals } from "@std/assert";
+import {
+  decodeStream,
+  detectFormat,
+  encodeOxenstoredBinary,
+  encodeStream,
+  validateRecords,
+} from "../../lib/migrate/stream.ts";
+import { lay, preamble, record, stream, u16, u32, u8 } from "./bytes.ts";
+import {
+  draft,
+  DRAFT_RECORDS,
+  OXENSTORED_BINARY_RECORDS,
+  OXENSTORED_TEXT,
+  OXENSTORED_TEXT_RECORDS,
+  oxenstoredBinary,
+} from "./older.ts";
+
+for (const endian of ["little", "big"] as const) {
+  Deno.test(`the draft of 2020, ${endian} endian`, () => {
+    const read = decodeStream(draft(endian));
+    assertEquals([read.format, read.version, read.endian], ["draft-2020", 0, endian]);
+    assertEquals(read.records, DRAFT_RECORDS);
+    assertEquals(read.notes, []);
+    // Of two domains, and with a grandparent missing, it is a part of a store.
+    assertEquals(validateRecords(read), []);
+    // Where each was in the file.
+    assertEquals(read.numbers, [3, 4, 6, 5, 7, 9, 2, 1]);
+    const [first] = read.offsets.slice(-1);
+    assertEquals(first, 0);
+  });
+
+  Deno.test(`a single record of the draft, ${endian} endian`, () => {
+    const watch = lay(endian, u32(2), u32(1), "/", "\0\0\0", u32(0));
+    const read = decodeStream(watch);
+    const [connection, found] = read.records;
+    assertEquals(found, { kind: "watch", connection: 1, path: "/", token: "", depth: Infinity });
+    assert(connection?.kind === "connection" && connection.end.kind === "ring");
+    // Nobody: the carrier of the record knows the domain.
+    assertEquals(connection.end.domid, 0x7ff4);
+    assertEquals(read.notes.length, 1);
+    assertEquals(validateRecords(read), []);
+  });
+}
+
+for (const whole of [true, false]) {
+  const name = whole ? "a length that counts all" : "the length that its writer counted";
+  Deno.test(`oxenstored's binary format, ${name}`, () => {
+    const read = decodeStream(oxenstoredBinary(whole));
+    assertEquals([read.format, read.version, read.endian], ["oxenstored-binary", 1, "big"]);
+    assertEquals(read.records, OXENSTORED_BINARY_RECORDS);
+    assertEquals(read.skipped, []);
+    assertEquals(validateRecords(read), []);
+  });
+}
+
+Deno.test("oxenstored's binary format is written as described", () => {
+  const { bytes, notes } = encodeOxenstoredBinary(OXENSTORED_BINARY_RECORDS);
+  assertEquals(bytes, oxenstoredBinary(true));
+  assertEquals(notes, []);
+});
+
+Deno.test("oxenstored's text dump", () => {
+  const read = decodeStream(OXENSTORED_TEXT);
+  assertEquals(read.format, "oxenstored-text");
+  assertEquals(read.records, OXENSTORED_TEXT_RECORDS);
+  assertEquals(validateRecords(read), []);
+  assertEquals(read.notes.length, 2, read.notes.join("; "));
+  assertEquals(read.numbers[0], 2);
+  assertEquals(read.numbers.at(-1), 12);
+});
+
+Deno.test("the two big-endian formats of version 1 are told apart", () => {
+  for (const records of [OXENSTORED_BINARY_RECORDS, OXENSTORED_TEXT_RECORDS]) {
+    const ours = encodeStream(records, { version: 1, endian: "big" });
+    assertEquals(detectFormat(ours).format, "stream");
+    assertEquals(detectFormat(encodeOxenstoredBinary(records).bytes).format, "oxenstored-binary");
+  }
+  // Records that are the same in both.
+  const both = stream("big", 1, [[1, u32(3), u32(-1)], [4, u32(1), u32(2)]]);
+  assertEquals(detectFormat(both).format, "stream");
+  // What is damaged later on stays what its first records are.
+  const node = lay("big", u32(0), u32(0), u32(1), u32(0), u32(0), u32(1), "n", u8(0), u16(0), "/");
+  const other = [preamble(1, 1), record("big", 5, node, false), lay("big", u32(5), u32(999))];
+  const bytes = new Uint8Array(other.flatMap((part) => [...part]));
+  assertEquals(detectFormat(bytes).format, "oxenstored-binary");
+});
