@@ -12,7 +12,8 @@ async function main(): Promise<number> {
       const { runStockControl } = await import("./stock_control.ts");
       return await runStockControl(shell);
     }
-    if (baseName(shell.program) === "xenstored") {
+    // C xenstored takes no words but options: so a next xs can be told its own, whatever its name.
+    if (baseName(shell.program) === "xenstored" && shell.args[0] !== "serve") {
       const { runXenstored } = await import("./xenstored.ts");
       return await runXenstored(shell);
     }

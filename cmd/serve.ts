@@ -1,8 +1,11 @@
-import { buildCommand, type CommandContext } from "@stricli/core";
+import { buildCommand, type Command } from "@stricli/core";
+import { fromByteText } from "../lib/client/operations.ts";
 import type { LogLevel } from "../lib/server/log.ts";
 import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quota.ts";
 import { parseCount, parseDomid } from "./parameters.ts";
 import { UsageError } from "./report.ts";
+import type { XsContext } from "./context.ts";
+import { runtimeArguments } from "./runtime_arguments.ts";
 
 /** The options of `xs serve` as typed on the command line. */
 export interface ServeFlags {
@@ -22,6 +25,11 @@ export interface ServeFlags {
   readonly onDamage: "refuse" | "fresh";
   readonly syslog?: boolean;
   readonly pidFile?: string;
+  readonly supervise?: boolean;
+  readonly restarts: number;
+  readonly restartDelay: number;
+  readonly liveUpdate?: boolean;
+  readonly liveUpdateCheck?: string;
 }
 
 /** A quota's setting, such as `nodes=2000`. */
@@ -35,12 +43,34 @@ function parseQuota(input: string): QuotaSetting {
   return { name, value: parseCount(text ?? "") };
 }
 
-async function run(this: CommandContext, flags: ServeFlags): Promise<void | Error> {
+async function run(this: XsContext, flags: ServeFlags): Promise<void | Error> {
+  const supervised = Deno.env.has(SUPERVISED);
+  if (flags.supervise === true && !supervised) return await supervise(this, flags);
   // Loaded here: the clients in the same program need neither the engine nor FFI.
   const { serve } = await import("../lib/server/serve.ts");
   try {
     const { quota = [], ...others } = flags;
-    await serve({ ...others, quotas: quota }, (text) => this.process.stdout.write(text));
+    const commandLine = {
+      words: this.shell.args.map(fromByteText),
+      runtime: runtimeArguments(),
+    };
+    await serve(
+      { ...others, quotas: quota, commandLine },
+      (text) => this.process.stdout.write(text),
+    );
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+}
+
+/** As our parent, or that of a daemon that took this one's place, has said. */
+const SUPERVISED = "XS_SUPERVISED";
+
+async function supervise(context: XsContext, flags: ServeFlags): Promise<void | Error> {
+  const { runSupervised } = await import("./supervise.ts");
+  try {
+    await runSupervised(context, flags);
   } catch (error) {
     if (error instanceof Error) return error;
     throw error;
@@ -48,7 +78,7 @@ async function run(this: CommandContext, flags: ServeFlags): Promise<void | Erro
 }
 
 /** `xs serve`: the daemon. */
-export const serveCommand = buildCommand({
+export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsContext>({
   func: run,
   parameters: {
     flags: {
@@ -160,7 +190,41 @@ export const serveCommand = buildCommand({
         placeholder: "path",
         brief: "Keep our pid in this file, locked, while we run",
       },
+      supervise: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Start the daemon again when it dies; clients of the socket stay connected",
+      },
+      restarts: {
+        kind: "parsed",
+        parse: parseCount,
+        default: "10",
+        placeholder: "number",
+        brief: "With --supervise: give up after that many deaths within a minute; 0 for never",
+      },
+      restartDelay: {
+        kind: "parsed",
+        parse: parseCount,
+        default: "50",
+        placeholder: "ms",
+        brief: "With --supervise: wait before the second restart in a row; doubled each time",
+      },
+      liveUpdate: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Take over from the daemon that ran in this process (live update)",
+      },
+      liveUpdateCheck: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "file",
+        brief: "Only try whether the state in this file could be taken over",
+      },
     },
+    aliases: { U: "liveUpdate" },
   },
   docs: {
     brief: "Run the Xenstore daemon",

@@ -1,6 +1,7 @@
 import { isPidFileLocked } from "../lib/server/pid_file.ts";
 import { fromByteText } from "../lib/client/operations.ts";
 import { runApp } from "./app.ts";
+import { runtimeArguments } from "./runtime_arguments.ts";
 import { flush, type Shell } from "./shell.ts";
 import {
   readXenstoredOptions,
@@ -24,10 +25,12 @@ export async function runXenstored(shell: Shell): Promise<number> {
     return 0;
   }
   for (const note of options.notes) shell.stderr.write(`xenstored: ${note}\n`);
+  const args = ["serve", ...options.serve];
+  // It goes on in the background where the last one was.
+  if (options.liveUpdate || options.trial) return await runApp({ ...shell, args });
   // One is there already: C xenstored takes that for success, and init scripts rely on it.
   if (options.pidFile !== null && isPidFileLocked(fromByteText(options.pidFile))) return 0;
   flush(shell.stderr);
-  const args = ["serve", ...options.serve];
   if (options.noFork) return await runApp({ ...shell, args });
   return await runInBackground(shell, [...args, "--syslog"].map(fromByteText));
 }
@@ -61,12 +64,6 @@ async function relay(stream: ReadableStream<Uint8Array>, shell: Shell): Promise<
     shell.stderr.write(text);
     flush(shell.stderr);
   }
-}
-
-/** What stands between the runtime and our own arguments: nothing in a compiled binary. */
-function runtimeArguments(): string[] {
-  const words = Deno.readTextFileSync("/proc/self/cmdline").split("\0").slice(1, -1);
-  return words.slice(0, words.length - Deno.args.length);
 }
 
 function absolute(path: string): string {

@@ -5,6 +5,10 @@ export interface XenstoredOptions {
   readonly help: boolean;
   /** Stay in the foreground. */
   readonly noFork: boolean;
+  /** Take the place of the daemon that was here before, in this process. */
+  readonly liveUpdate: boolean;
+  /** Only try whether that could be done. */
+  readonly trial: boolean;
   readonly pidFile: string | null;
   /** Options of `xs serve`, each `--name=value`; paths are absolute. */
   readonly serve: readonly string[];
@@ -40,6 +44,7 @@ const LONGS: readonly LongOption[] = [
   { name: "priv-domid", short: "priv-domid", takesValue: true },
   { name: "event", short: "event-port", takesValue: true },
   { name: "live-update", short: "U" },
+  { name: "live-update-check", short: "live-update-check", takesValue: true },
 ];
 
 /** The quotas that have a letter of their own. */
@@ -78,6 +83,7 @@ export const XENSTORED_USAGE = `Usage: xenstored [options], as of C xenstored:
       --master-domid <n>      the domain that this daemon runs in
       --priv-domid <n>        the domain with all rights
       --event <port>          event channel of this domain's own ring
+  -U, --live-update           take over from the daemon that ran in this process
 
 It is xs, in xenstored's place: "xs serve --help" shows more options.
 `;
@@ -94,20 +100,26 @@ export function readXenstoredOptions(
   const getopt = new Getopt(args, SHORTS, LONGS, false);
   const serve: string[] = ["--xen=yes"];
   const notes: string[] = [];
-  let [help, noFork] = [false, false];
+  let [help, liveUpdate, noFork, trial] = [false, false, false, false];
   let pidFile: string | null = null;
   for (const { letter, value = "", complaint } of getopt.options()) {
     if (complaint !== undefined) throw new XenstoredUsage(complaint);
     if (letter === "H") help = true;
     else if (letter === "N") noFork = true;
     else if (letter === "w") notes.push(checkTimeout(value));
-    else if (letter === "F") serve.push(`--pid-file=${pidFile = absolute(value)}`);
+    else if (letter === "U") liveUpdate = true;
+    else if (letter === "live-update-check") {
+      trial = true;
+      serve.push(`--live-update-check=${value}`);
+    } else if (letter === "F") serve.push(`--pid-file=${pidFile = absolute(value)}`);
     else serve.push(serveOption(letter, value, absolute));
   }
   if (getopt.operands.length > 0) {
     throw new XenstoredUsage(`no arguments are taken: '${getopt.operands[0]}'`);
   }
-  return { help, noFork, pidFile, serve, notes };
+  if (liveUpdate) serve.push("--live-update");
+  if (liveUpdate && !noFork) serve.push("--syslog");
+  return { help, noFork, liveUpdate, trial, pidFile, serve, notes };
 }
 
 /** The option of `xs serve` that means the same. */
@@ -128,8 +140,6 @@ function serveOption(letter: string, value: string, absolute: (path: string) => 
       return `--quota=${parseSetting(value)}`;
     case "q":
       return `--quota=soft-${parseSetting(value)}`;
-    case "U":
-      throw new XenstoredUsage("live update (-U) is not supported: start the daemon without it");
     default:
       return `--${letter}=${parseNumber(value)}`;
   }

@@ -21,18 +21,22 @@ export interface HeldParts {
  * there was no daemon have only waited; and what the clients' sockets are held with, if the
  * journal `keepsState`: to go on with a client whose watches and answers are lost would be wrong.
  *
+ * @param listener the listening socket of the program that was here before in this process, or -1
  * @throws {SocketError} when it can't be had.
  */
 export async function openHeldParts(
   choice: SocketChoice,
   keepsState: boolean,
   log: Log,
+  listener = -1,
 ): Promise<HeldParts> {
   const holder = Holder.find(Deno.env, log);
+  const handedOver = listener < 0 ? null : ListeningSocket.inherit(choice.path, listener);
   if (holder === null) {
-    return { listening: await ListeningSocket.open(choice), held: null, inherited: false };
+    const listening = handedOver ?? await ListeningSocket.open(choice);
+    return { listening, held: null, inherited: handedOver !== null };
   }
-  const before = takeListening(holder, choice);
+  const before = handedOver ?? takeListening(holder, choice);
   const listening = before ?? await ListeningSocket.open(choice);
   if (before === null) holder.store(LISTENER, listening.fd);
   listening.onClose = () => holder.remove(LISTENER);

@@ -4,6 +4,12 @@ import { Daemon } from "./daemon.ts";
 import { openHeldParts } from "./held_parts.ts";
 import { supervision } from "./holder.ts";
 import { FileLog, type Log, type LogLevel, message, stackOf } from "./log.ts";
+import { answerTrial } from "./live_update/check.ts";
+import type { OwnCommandLine } from "./live_update/command_line.ts";
+import { openJournalAnyway } from "./live_update/journal.ts";
+import { stateFileOf, stateFileOfC } from "./live_update/state_file.ts";
+import { findInheritance } from "./live_update/take_over.ts";
+import type { Succession } from "./live_update/updater.ts";
 import { DAEMON_POLICY } from "./loop.ts";
 import { notifyReady } from "./notify.ts";
 import {
@@ -51,6 +57,12 @@ export interface ServeOptions {
   readonly syslog?: boolean;
   /** A file to hold our pid while we run, locked. */
   readonly pidFile?: string;
+  /** Go on in the place of the daemon that was here before, in this process. */
+  readonly liveUpdate?: boolean;
+  /** Only try whether the state in this file could be taken over. */
+  readonly liveUpdateCheck?: string;
+  /** How we were called: what a next daemon is told, too; without it none can take our place. */
+  readonly commandLine?: OwnCommandLine;
 }
 
 /**
@@ -61,6 +73,10 @@ export interface ServeOptions {
  *   of Xen is missing.
  */
 export async function serve(options: ServeOptions, print: (text: string) => void): Promise<void> {
+  if (options.liveUpdateCheck !== undefined) {
+    const { path } = chooseSocketPath(options.socket, surroundings);
+    return print(`${answerTrial(options.liveUpdateCheck, path)}\n`);
+  }
   const fileLog = new FileLog(options.logLevel, options.logFile ?? null);
   const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
   const trace = openTrace(options, log);
@@ -76,13 +92,16 @@ export async function serve(options: ServeOptions, print: (text: string) => void
   try {
     // First of all: two daemons of one host must not both reach for its rings.
     if (options.pidFile !== undefined && supervised === null) {
-      pidFile = PidFile.write(options.pidFile);
+      pidFile = openPidFile(options, options.pidFile, log);
     }
-    const daemon = await start(options, socket, trace, log);
+    const succession = successionOf(options, () => pidFile === null ? [] : [pidFile.fd]);
+    const surrounded = { options, socket, succession, trace, log };
+    const daemon = await (options.liveUpdate ? startInPlace : start)(surrounded);
     signals.onStop = () => void daemon.stop().catch(() => {});
     notifyReady(log);
     // Of a daemon that is started again the operator knows.
-    if (supervised === null || supervised.life === 1) {
+    if (options.liveUpdate) log("info", `live update: serving on ${daemon.socketPath}`);
+    else if (supervised === null || supervised.life === 1) {
       print(greeting(daemon.socketPath, socket.isFallback, keeping(options, socket.path)));
     }
     await untilEnd(daemon, log);
@@ -94,13 +113,57 @@ export async function serve(options: ServeOptions, print: (text: string) => void
   }
 }
 
+/** What a start goes by. */
+interface Start {
+  readonly options: ServeOptions;
+  readonly socket: SocketChoice;
+  readonly succession: { readonly succession?: Succession };
+  readonly trace: Trace;
+  readonly log: Log;
+}
+
+/** The next daemon in the same process must not end for want of a file that only names it. */
+function openPidFile(options: ServeOptions, path: string, log: Log): PidFile | null {
+  if (options.liveUpdate !== true) return PidFile.write(path);
+  try {
+    return PidFile.inherit(path);
+  } catch (error) {
+    log("error", message(error));
+    return null;
+  }
+}
+
+function successionOf(
+  { commandLine, ...shared }: ServeOptions,
+  kept: () => readonly number[],
+): Start["succession"] {
+  return commandLine === undefined ? {} : { succession: { own: commandLine, shared, kept } };
+}
+
+/** Starts the daemon with what the one before it, in this very process, has left. */
+async function startInPlace({ log, options, socket, succession, trace }: Start): Promise<Daemon> {
+  const choice = persistenceOf(options);
+  const inheritance = findInheritance([stateFileOf(socket.path), stateFileOfC()]);
+  const { eventChannelFd = -1, socketFd = -1 } = inheritance.plan.global ?? {};
+  const keepsState = choice.persist !== "none";
+  const { held, listening } = await openHeldParts(socket, keepsState, log, socketFd);
+  return Daemon.start({
+    listening,
+    held,
+    journal: openJournalAnyway(choice, socket.path, log),
+    ...openDomains(options, log, eventChannelFd),
+    keepOrphans: options.keepOrphans ?? false,
+    quotas: options.quotas ?? [],
+    policy: DAEMON_POLICY,
+    trace,
+    log,
+    inheritance,
+    ...succession,
+  });
+}
+
 /** Starts the daemon on its store; on an empty one if that is damaged and may be moved aside. */
-async function start(
-  options: ServeOptions,
-  socket: SocketChoice,
-  trace: Trace,
-  log: Log,
-): Promise<Daemon> {
+async function start({ log, options, socket, succession, trace }: Start): Promise<Daemon> {
   const choice = persistenceOf(options);
   // Before the store is touched: it may be that of a daemon that answers here.
   const keepsState = choice.persist !== "none";
@@ -117,6 +180,7 @@ async function start(
       policy: DAEMON_POLICY,
       trace,
       log,
+      ...succession,
     });
   try {
     try {
@@ -147,14 +211,14 @@ async function untilEnd(daemon: Daemon, log: Log): Promise<void> {
   }
 }
 
-function openDomains(options: ServeOptions, log: Log): DomainWorld {
+function openDomains(options: ServeOptions, log: Log, eventsFd = -1): DomainWorld {
   const { privDomid, masterDomid, eventPort } = options;
   const choice = {
     ...(eventPort === undefined ? {} : { eventPort }),
     ...(privDomid === undefined ? {} : { privDomid }),
     ...(masterDomid === undefined ? {} : { storeDomid: masterDomid }),
   };
-  return findDomainWorld(options.xen ?? "auto", choice, log);
+  return findDomainWorld(options.xen ?? "auto", choice, log, eventsFd);
 }
 
 function openTrace(options: ServeOptions, log: Log): Trace {

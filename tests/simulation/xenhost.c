@@ -93,10 +93,21 @@ static void deliver(uint32_t n) {
 	p->pending = 0;
 	if (write(events_fd, &n, sizeof n) != sizeof n) abort();
 }
+enum { NO_CLOEXEC = 1 };
 void *xenevtchn_open(void *logger, unsigned flags) {
 	if (events_fd < 0) events_fd = open_here("events", O_RDWR);
+	if (events_fd >= 0 && flags & NO_CLOEXEC) fcntl(events_fd, F_SETFD, 0);
 	if (notices_fd < 0) notices_fd = open_here("notices", O_RDWR | O_NONBLOCK);
 	return events_fd < 0 ? NULL : &events_fd;
+}
+// In a program that takes another's place: ports are still bound, pages were unmapped by execve.
+void *xenevtchn_fdopen(void *logger, int fd, unsigned flags) {
+	if (flags) { errno = EINVAL; return NULL; }
+	if (fcntl(fd, F_GETFD) < 0) return NULL;
+	for (uint32_t d = 0; d < DOMAINS; d++) host()->domain[d].mapped = 0;
+	host()->mapped = 0;
+	events_fd = fd;
+	return xenevtchn_open(logger, 0);
 }
 int xenevtchn_close(void *e) {
 	for (uint32_t n = 0; n < PORTS; n++)

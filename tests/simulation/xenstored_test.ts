@@ -117,7 +117,7 @@ testUnless(missing, "command lines of xenstored that are refused", async () => {
   await using host = await SimulatedHost.make();
   for (
     const [args, complaint] of [
-      [["-U"], "live update (-U) is not supported"],
+      [["-U"], "There is no state to take up in"],
       [["-E", "x"], 'invalid parameter value "x"'],
       [["-E", "2147483648"], "invalid parameter value"],
       [["-w", "sleep=1"], 'unknown timeout "sleep=1"'],

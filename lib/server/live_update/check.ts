@@ -1,0 +1,43 @@
+import { check } from "../../engine/check.ts";
+import { NO_ADMIN } from "../../engine/admin.ts";
+import { State } from "../../engine/state.ts";
+import { DOMAIN_EXISTS } from "../../engine/domain_control.ts";
+import { OK } from "../../wire/errors.ts";
+import { loadPlan } from "../../migrate/load.ts";
+import { planAtOnce } from "../../migrate/plan.ts";
+import { decodeStream } from "../../migrate/stream.ts";
+import { HandOverError } from "./hand_over.ts";
+import { readStateFile, stateFileOf } from "./state_file.ts";
+import { trialAnswer } from "./trial.ts";
+
+/**
+ * `xs serve --live-update-check FILE`: reads a state as if to take it over, builds a store of it, and
+ * lets go of it all. Returns the line that says that it could be.
+ *
+ * @param socket where this daemon would listen
+ * @throws {Error} that says why not.
+ */
+export function answerTrial(file: string, socket: string): string {
+  const place = stateFileOf(socket);
+  if (file !== `${place}.trial`) {
+    throw new HandOverError(
+      `it would look for the state in ${place}, not beside ${file}: --socket and ` +
+        "XENSTORED_RUNDIR must be those of the daemon that runs",
+    );
+  }
+  const bytes = readStateFile(file);
+  const { records } = decodeStream(bytes);
+  const state = new State({
+    domains: {
+      info: (domid) => ({ domid, state: DOMAIN_EXISTS, uniqueId: 0n }),
+      open: () => OK,
+      reset: () => {},
+      close: () => {},
+    },
+    admin: NO_ADMIN,
+  });
+  loadPlan(state, planAtOnce(records));
+  const [finding] = check(state);
+  if (finding !== undefined) throw new HandOverError(`the store it would have: ${finding}`);
+  return trialAnswer({ bytes: bytes.length, records: records.length });
+}

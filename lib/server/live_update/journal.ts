@@ -1,0 +1,25 @@
+import { type Journal, NoJournal } from "../../journal/journal.ts";
+import { moveAside } from "../../journal/database.ts";
+import { type Log, message } from "../log.ts";
+import { openJournal, type PersistenceChoice, storePath } from "../persistence.ts";
+
+/**
+ * Opens the store file for a daemon that brings its state with it: what is in the file does not
+ * matter, and a file that can't be used must not cost what is there. It is moved aside; if even
+ * that does not help, the daemon goes on in memory, and says so.
+ */
+export function openJournalAnyway(choice: PersistenceChoice, socket: string, log: Log): Journal {
+  try {
+    return openJournal(choice, socket, log);
+  } catch (error) {
+    const path = storePath(choice, socket);
+    log("error", `the store file ${path} can't be used: ${message(error)}`);
+    try {
+      log("error", `the store file is now ${moveAside(path, `unusable-${Date.now()}`)}`);
+      return openJournal(choice, socket, log);
+    } catch (again) {
+      log("error", `nothing is kept, a restart will lose everything: ${message(again)}`);
+      return new NoJournal();
+    }
+  }
+}
