@@ -1,0 +1,23 @@
+import { fromByteText } from "../lib/client/operations.ts";
+import type { LogLevel } from "../lib/server/log.ts";
+import type { XsContext } from "./context.ts";
+import { runtimeArguments } from "./runtime_arguments.ts";
+
+/** The options of `xs serve` that its supervisor needs to know. */
+export interface SuperviseFlags {
+  readonly supervise?: boolean;
+  readonly restarts: number;
+  readonly restartDelay: number;
+  readonly logLevel: LogLevel;
+  readonly logFile?: string;
+  readonly syslog?: boolean;
+  readonly pidFile?: string;
+}
+
+/** Runs the daemon under a supervisor, which is this process, and sets the exit status. */
+export async function runSupervised(context: XsContext, flags: SuperviseFlags): Promise<void> {
+  const { supervise } = await import("../lib/server/supervise.ts");
+  const { supervise: _, ...options } = flags;
+  const words = ["xs", ...runtimeArguments(), ...context.shell.args.map(fromByteText)];
+  context.process.exitCode = await supervise({ ...options, program: Deno.execPath(), words });
+}

@@ -1,0 +1,224 @@
+import { bindDatagram, sendDatagram } from "../../ffi/datagram.ts";
+import { Epoll, EPOLLIN } from "../../ffi/epoll.ts";
+import { receiveWithDescriptors } from "../../ffi/fd_passing.ts";
+import { type ChildEnd, openPidFd, reap, spawn } from "../../ffi/spawn.ts";
+import { closeFd } from "../../ffi/unix_socket.ts";
+import { HELD_DESCRIPTORS_MAX, RESTARTS_WITHIN_MS } from "../limits.ts";
+import { HeldDescriptors, parseNotice } from "./held_descriptors.ts";
+import { SUPERVISED } from "./holder.ts";
+import { FileLog, type Log, type LogLevel } from "./log.ts";
+import { PidFile } from "./pid_file.ts";
+import { Restarts, type Verdict } from "./restarts.ts";
+import { syslog } from "./syslog.ts";
+
+/** What `xs serve --supervise` is told. */
+export interface SuperviseOptions {
+  /** The program that runs the daemon, and its words, with its name. */
+  readonly program: string;
+  readonly words: readonly string[];
+  /** Deaths within a minute after which it gives up; 0 for never. */
+  readonly restarts: number;
+  /** Wait before the second restart in a row, in ms; doubled each time. */
+  readonly restartDelay: number;
+  readonly logLevel: LogLevel;
+  readonly logFile?: string;
+  readonly syslog?: boolean;
+  readonly pidFile?: string;
+}
+
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/** Names of the signals that programs die of. */
+const SIGNAL_NAMES: Readonly<Record<number, string>> = {
+  1: "SIGHUP",
+  2: "SIGINT",
+  4: "SIGILL",
+  6: "SIGABRT",
+  7: "SIGBUS",
+  8: "SIGFPE",
+  9: "SIGKILL",
+  11: "SIGSEGV",
+  15: "SIGTERM",
+};
+
+/** Descriptors of our own, and room for one that comes. */
+const OWN_DESCRIPTORS = 64;
+
+/** What we pass on to who started us, of what the daemon tells. */
+const FORWARDED = ["READY", "STATUS", "RELOADING", "STOPPING"];
+
+/**
+ * Runs the daemon as a child, keeps what descriptors it gives us, and starts it again with them
+ * when it has died. Resolves to an exit status when it has ended for good.
+ *
+ * @throws {Error} when the pid file or the log can't be had, or the kernel is too old.
+ */
+export async function supervise(options: SuperviseOptions): Promise<number> {
+  const fileLog = new FileLog(options.logLevel, options.logFile ?? null);
+  const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
+  let pidFile: PidFile | null = null;
+  try {
+    if (options.pidFile !== undefined) pidFile = PidFile.write(options.pidFile);
+    const supervisor = new Supervisor(options, log, () => fileLog.reopen());
+    try {
+      return await supervisor.run();
+    } finally {
+      supervisor.close();
+    }
+  } finally {
+    pidFile?.remove();
+    fileLog.close();
+  }
+}
+
+class Supervisor {
+  readonly #options: SuperviseOptions;
+  readonly #log: Log;
+  readonly #held: HeldDescriptors;
+  readonly #capacity: number;
+  readonly #epoll = new Epoll(2);
+  readonly #address = `@xs-supervise-${Deno.pid}-${crypto.randomUUID()}`;
+  readonly #notices = bindDatagram(this.#address);
+  readonly #handlers: readonly (readonly [Deno.Signal, () => void])[];
+  #pid = 0;
+  #life = 0;
+  #served = false;
+  #stopping = false;
+  /** Ends a wait between two lives. */
+  #wake: () => void = () => {};
+
+  constructor(options: SuperviseOptions, log: Log, reopenLog: () => void) {
+    this.#options = options;
+    this.#log = log;
+    this.#capacity = Math.min(HELD_DESCRIPTORS_MAX, (openFilesMax() - OWN_DESCRIPTORS) >> 1);
+    this.#held = new HeldDescriptors(this.#capacity, log);
+    this.#epoll.add(this.#notices, EPOLLIN);
+    this.#handlers = SIGNALS.map((signal) => [signal, () => this.#signal(signal, reopenLog)]);
+    for (const [signal, handler] of this.#handlers) Deno.addSignalListener(signal, handler);
+  }
+
+  close(): void {
+    for (const [signal, handler] of this.#handlers) Deno.removeSignalListener(signal, handler);
+    this.#held.close();
+    this.#epoll.close();
+    closeFd(this.#notices);
+  }
+
+  /** The daemon hears what we hear. */
+  #signal(signal: Deno.Signal, reopenLog: () => void): void {
+    if (signal === "SIGHUP") reopenLog();
+    else this.#stopping = true;
+    if (this.#pid !== 0) Deno.kill(this.#pid, signal);
+    this.#wake();
+  }
+
+  async run(): Promise<number> {
+    const { restartDelay, restarts } = this.#options;
+    const policy = new Restarts(restarts, restartDelay);
+    for (;;) {
+      const started = performance.now();
+      const end = await this.#live();
+      const now = performance.now();
+      const verdict = policy.after({ ...end, served: this.#served }, now, this.#stopping);
+      this.#tell(end, now - started, verdict);
+      if ("end" in verdict) return verdict.end;
+      await this.#pause(verdict.delayMs);
+      if (this.#stopping) return 0;
+    }
+  }
+
+  /** From the daemon's start to its death. */
+  async #live(): Promise<ChildEnd> {
+    this.#life++;
+    this.#served = false;
+    const { program, words } = this.#options;
+    const fds = this.#held.all.map(({ fd }) => fd);
+    const pid = spawn({ path: program, argv: words, env: this.#environment(), fds });
+    this.#pid = pid;
+    const pidFd = openPidFd(pid);
+    this.#epoll.add(pidFd, EPOLLIN);
+    try {
+      for (;;) {
+        await this.#epoll.park(-1);
+        const end = reap(pid);
+        // All that it had to say is there: what it gave us last counts, too.
+        this.#takeNotices(pid);
+        if (end !== null) return end;
+      }
+    } finally {
+      this.#pid = 0;
+      this.#epoll.remove(pidFd);
+      closeFd(pidFd);
+    }
+  }
+
+  #environment(): Record<string, string> {
+    const held = this.#held.all;
+    const inherited = Deno.env.toObject();
+    // Those of who started us are meant for us.
+    for (const name of ["LISTEN_PID", "WATCHDOG_PID", "WATCHDOG_USEC"]) delete inherited[name];
+    return {
+      ...inherited,
+      NOTIFY_SOCKET: this.#address,
+      FDSTORE: String(this.#capacity),
+      LISTEN_FDS: String(held.length),
+      LISTEN_FDNAMES: held.map(({ name }) => name).join(":"),
+      [SUPERVISED]: `${Deno.pid}:${this.#life}`,
+    };
+  }
+
+  #takeNotices(pid: number): void {
+    for (;;) {
+      const message = receiveWithDescriptors(this.#notices);
+      if (message === null) return;
+      // The address is open to all: only the daemon is listened to.
+      const notice = parseNotice(message.pid === pid ? message.text : "");
+      this.#held.apply(notice, message);
+      if (notice.get("READY") === "1") this.#served = true;
+      this.#forward(notice);
+    }
+  }
+
+  #forward(notice: ReadonlyMap<string, string>): void {
+    const outer = Deno.env.get("NOTIFY_SOCKET") ?? "";
+    const lines = FORWARDED.filter((name) => notice.has(name))
+      .map((name) => `${name}=${notice.get(name)}\n`);
+    if (outer === "" || lines.length === 0) return;
+    // A daemon in the background is not the process that was started.
+    sendDatagram(outer, `${lines.join("")}MAINPID=${Deno.pid}\n`);
+  }
+
+  #tell(end: ChildEnd, livedMs: number, verdict: Verdict): void {
+    const signal = end.signal === null ? null : SIGNAL_NAMES[end.signal] ?? `signal ${end.signal}`;
+    const how = signal === null ? `ended with status ${end.status}` : `was killed by ${signal}`;
+    const what = `the daemon ${how} after ${(livedMs / 1000).toFixed(1)} s`;
+    const within = `within ${RESTARTS_WITHIN_MS / 1000} s`;
+    if ("deaths" in verdict) {
+      const when = verdict.delayMs === 0 ? "at once" : `in ${verdict.delayMs} ms`;
+      this.#log("warning", `${what}: started again ${when} (death ${verdict.deaths} ${within})`);
+    } else if (verdict.gaveUp) {
+      const many = `${this.#options.restarts} deaths ${within}`;
+      this.#log("error", `${what}: given up after ${many}; its clients are hung up`);
+    } else if (end.signal !== null) {
+      this.#log("warning", what);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (ms === 0 || this.#stopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        if (!this.#stopping) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** How many descriptors this process may have. */
+function openFilesMax(): number {
+  const match = /^Max open files +(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits"));
+  return match === null ? 1024 : Number(match[1]);
+}
