@@ -16,12 +16,14 @@ export class StreamError extends Error {
     readonly offset: number,
     readonly record = 0,
     readonly what = "",
+    /** What is counted: the records of a text are its lines. */
+    readonly unit: "record" | "line" = "record",
   ) {
-    super(`${place(offset, record, what)}: ${problem}`);
+    super(`${place(offset, record, what, unit)}: ${problem}`);
   }
 }
 
-function place(offset: number, record: number, what: string): string {
+function place(offset: number, record: number, what: string, unit: string): string {
   if (record === 0) return `at offset ${offset}`;
-  return `record ${record}${what === "" ? "" : ` (${what})`} at offset ${offset}`;
+  return `${unit} ${record}${what === "" ? "" : ` (${what})`} at offset ${offset}`;
 }

@@ -43,7 +43,7 @@ class TextReader {
     for (let at = 0; at < bytes.length;) {
       this.#offset = at;
       this.#number++;
-      this.#what = "line";
+      this.#what = "";
       const end = bytes.indexOf(NEWLINE, at);
       if (end < 0) this.#fail("the dump ends within the line");
       this.#line(toText(bytes, at, end));
@@ -66,7 +66,7 @@ class TextReader {
     }
     const fields = line.split(",");
     const kind = fields[0]!;
-    this.#what = `${kind.slice(0, KIND_SHOWN_MAX)} line`;
+    this.#what = kind.slice(0, KIND_SHOWN_MAX);
     switch (kind) {
       case "global":
         this.#global ??= { offset: this.#offset, number: this.#number };
@@ -213,6 +213,6 @@ class TextReader {
   }
 
   #fail(problem: string): never {
-    throw new StreamError(problem, this.#offset, this.#number, this.#what);
+    throw new StreamError(problem, this.#offset, this.#number, this.#what, "line");
   }
 }

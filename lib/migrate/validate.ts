@@ -37,10 +37,11 @@ export function validateRecords(
 ): StreamError[] {
   const validator = new Validator(scope === "store");
   const problems: StreamError[] = [];
+  const unit = list.format === "oxenstored-text" ? "line" : "record";
   const add = (found: string | null, index: number, what: string): void => {
     if (found === null || problems.length >= most) return;
     const offset = list.offsets?.[index] ?? 0, number = list.numbers?.[index] ?? index + 1;
-    problems.push(new StreamError(found, offset, number, what));
+    problems.push(new StreamError(found, offset, number, what, unit));
   };
   for (let i = 0; i < list.records.length && problems.length < most; i++) {
     const record = list.records[i]!;
