@@ -138,7 +138,7 @@ export class StreamReader {
       case types.TRANSACTION_DATA:
         return { kind: "transaction", connection: fields.u32(), id: fields.u32() };
       case types.GLOBAL_DATA:
-        return { kind: "global", socketFd: fields.i32(), eventChannelFd: fields.i32() };
+        return { kind: "global", socketFd: fields.fd(), eventChannelFd: fields.fd() };
       case types.GLOBAL_QUOTA_DATA: {
         const domain = fields.u16(), global = fields.u16();
         const [first, second] = readQuotas(fields, domain, global);
@@ -241,7 +241,7 @@ function readEnd(fields: FieldReader, kind: number): records.ConnectionEnd {
   if (kind !== types.CONNECTION_SOCKET) {
     fields.fail(`a connection of type ${kind} is not known: 0 ring, 1 socket`);
   }
-  const fd = fields.i32();
+  const fd = fields.fd();
   fields.skip(4, "the padding behind the descriptor");
   return { kind: "socket", fd };
 }

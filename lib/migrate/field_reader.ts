@@ -64,8 +64,11 @@ export class FieldReader {
     return this.#view.getUint32(this.#take(4, "a field of 4 bytes"), this.#littleEndian);
   }
 
-  i32(): number {
-    return this.#view.getInt32(this.#take(4, "a field of 4 bytes"), this.#littleEndian);
+  /** A file descriptor, or -1. */
+  fd(): number {
+    const fd = this.#view.getInt32(this.#take(4, "a file descriptor"), this.#littleEndian);
+    if (fd < -1) this.fail(`${fd} is no file descriptor, nor -1`);
+    return fd;
   }
 
   u64(): bigint {

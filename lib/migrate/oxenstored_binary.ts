@@ -86,7 +86,7 @@ export class OxenstoredBinaryReader {
     const fields = this.#fields;
     switch (type) {
       case types.GLOBAL_DATA: {
-        const socketFd = fields.i32();
+        const socketFd = fields.fd();
         if (fields.u32() !== 0xffffffff) fields.fail("its second word is not all ones");
         return { kind: "global", socketFd, eventChannelFd: -1 };
       }
@@ -137,7 +137,7 @@ export class OxenstoredBinaryReader {
       end = { kind: "ring", domid, target, port: 0 };
       this.#pending = { kind: "ring-detail", connection: id, gfn: 0n, remotePort };
     } else {
-      end = { kind: "socket", fd: fields.i32() };
+      end = { kind: "socket", fd: fields.fd() };
       fields.skip(4, "the padding behind the descriptor");
     }
     const inputLength = fields.u32(), partialResponse = fields.u32(), restLength = fields.u32();

@@ -71,16 +71,16 @@ class TextReader {
       case "global":
         this.#global ??= { offset: this.#offset, number: this.#number };
         // A read-only socket stood behind the first one in older versions.
-        this.#socketFd = this.#number32(fields, 1, 2, 3);
+        this.#socketFd = this.#descriptor(fields, 2, 3);
         return;
       case "evtchn-dev":
         this.#global ??= { offset: this.#offset, number: this.#number };
-        this.#eventChannelFd = this.#number32(fields, 1, 3);
+        this.#eventChannelFd = this.#descriptor(fields, 3);
         this.#number32(fields, 2, 3);
         this.#notes.add("the port of the domain exception VIRQ: it is bound anew");
         return;
       case "socket":
-        return this.#socket(this.#number32(fields, 1, 2));
+        return this.#socket(this.#descriptor(fields, 2));
       case "dom":
         return this.#domain(fields);
       case "watch":
@@ -191,6 +191,13 @@ class TextReader {
     }
     // Minus nothing is nothing.
     return value === 0 ? 0 : value;
+  }
+
+  /** That of the first field, or -1. */
+  #descriptor(fields: string[], least: number, most = least): number {
+    const fd = this.#number32(fields, 1, least, most);
+    if (fd < -1 || fd > 0x7fffffff) this.#fail(`${fd} is no file descriptor, nor -1`);
+    return fd;
   }
 
   #domid(fields: string[], at: number, least: number, most: number): number {

@@ -144,6 +144,11 @@ const BYTES: readonly Row[] = [
     "record 1 (CONNECTION_DATA) at offset 16: a connection of type 2 is not known: 0 ring, 1 socket",
   ],
   [
+    "a descriptor that is none",
+    one(1, u32(-2), u32(0)),
+    "record 1 (GLOBAL_DATA) at offset 16: -2 is no file descriptor, nor -1",
+  ],
+  [
     "a ring without the unique id that it promises",
     one(2, u32(1), u16(0), u16(1), u32(1), u32(0), u32(0), u32(0)),
     "record 1 (CONNECTION_DATA) at offset 16: a field of 8 bytes needs 8 bytes at offset 48, the " +

@@ -8,11 +8,17 @@ const none = new Uint8Array(0);
 
 /** Records of the draft of 2020, one behind the other, children before their parents. */
 export function draft(endian: Endian): Uint8Array<ArrayBuffer> {
+  return join(...draftRecords(endian));
+}
+
+export function draftRecords(endian: Endian): Uint8Array[] {
   const r1 = ["r", u8(0), u16(1)] as const;
-  return join(
+  return [
     lay(endian, u32(1), u32(9), "/vm/a/b/c", "\0\0\0", u32(1), ...r1, u32(0)),
-    lay(endian, u32(1), u32(3), "/vm", "\0", u32(2), "n", u8(0), u16(0), ...r1, u32(5), "v\0lue"),
-    lay(endian, "\0\0\0"),
+    join(
+      lay(endian, u32(1), u32(3), "/vm", "\0", u32(2), "n", u8(0), u16(0), ...r1),
+      lay(endian, u32(5), "v\0lue", "\0\0\0"),
+    ),
     lay(endian, u32(6), u16(1), u16(0)),
     lay(endian, u32(2), u32(4), "data", u32(2), "tk", "\0\0"),
     lay(endian, u32(4), u32(8), u32(4), "/new", u32(1), "n", u8(0), u16(1), u32(1), "x", "\0\0\0"),
@@ -22,7 +28,7 @@ export function draft(endian: Endian): Uint8Array<ArrayBuffer> {
     lay(endian, u32(6), u16(2), u16(0)),
     lay(endian, u32(5), u32(2), "de", "\0\0"),
     lay(endian, u32(5), u32(4), "fghi"),
-  );
+  ];
 }
 
 function node(path: string, value: string, perms: readonly number[]): MigrationRecord {
