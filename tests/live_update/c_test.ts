@@ -1,0 +1,78 @@
+/** From C xenstored to xs and back, in one process, on a simulated host. */
+import { assertEquals } from "@std/assert";
+import { encodeMessage } from "../../lib/wire/header.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+import { RawClient } from "../differential/raw_client.ts";
+import { dumpTree, treeDifference } from "../differential/tree.ts";
+import { SimulatedHost } from "../simulation/simulated_host.ts";
+import type { ServerProcess } from "../support/process.ts";
+import { testUnless } from "../support/skip.ts";
+import { C_XENSTORED, cMissing, type Next, nextXs, startC, startXs, update } from "./operator.ts";
+import { until } from "../simulation/bench.ts";
+import { Household } from "./household.ts";
+
+async function replaced(
+  host: SimulatedHost,
+  daemon: ServerProcess,
+  next: Next,
+): Promise<void> {
+  const house = await Household.furnish(host);
+  const before = await dumpTree(house.client);
+  // Half a request, whose other half goes to the next daemon.
+  const request = encodeMessage(T.WRITE, 77, 0, toBytes("/tool/half\0whole"));
+  const halves = await RawClient.connect(host.socketPath);
+  await halves.send(request.subarray(0, 21));
+  const { end } = house.guests[0]!;
+  end.write(request.slice(0, 9), 0, 9);
+  assertEquals(await update(house.client, next, "-t", "5"), "OK", daemon.output());
+  await halves.send(request.subarray(21));
+  assertEquals((await halves.receive(1)).map(({ reqId, text }) => [reqId, text]), [[77, "OK\0"]]);
+  await house.client.exchange({ type: T.RM, txId: 0, payload: toBytes("/tool/half\0") });
+  assertEquals(treeDifference(before, await dumpTree(house.client)), []);
+  end.write(request.slice(9), 0, request.length - 9);
+  const reply = new Uint8Array(64);
+  await until("the guest's reply", () => end.read(reply, 0, reply.length) > 0);
+  // It may not write there.
+  assertEquals([reply[0], reply[4]], [T.ERROR, 77]);
+  await house.use(daemon);
+  halves.close();
+  house.close();
+}
+
+testUnless(cMissing, "live update: C xenstored gives way to xs", async () => {
+  await using host = await SimulatedHost.make();
+  const daemon = await startC(host);
+  try {
+    await replaced(host, daemon, nextXs(host));
+  } finally {
+    await daemon.stop();
+  }
+});
+
+testUnless(cMissing, "live update: xs gives way to C xenstored", async () => {
+  await using host = await SimulatedHost.make();
+  const daemon = await startXs(host);
+  try {
+    await replaced(host, daemon, { file: C_XENSTORED });
+  } finally {
+    await daemon.stop();
+  }
+});
+
+testUnless(cMissing, "live update: xs, C xenstored, xs, xs", async () => {
+  await using host = await SimulatedHost.make();
+  const daemon = await startXs(host);
+  try {
+    const house = await Household.furnish(host);
+    const before = await dumpTree(house.client);
+    for (const next of [{ file: C_XENSTORED }, nextXs(host), nextXs(host)]) {
+      assertEquals(await update(house.client, next, "-t", "5"), "OK", daemon.output());
+      assertEquals(treeDifference(before, await dumpTree(house.client)), []);
+    }
+    await house.use(daemon);
+    house.close();
+  } finally {
+    await daemon.stop();
+  }
+});
