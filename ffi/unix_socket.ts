@@ -6,6 +6,7 @@ const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
+const F_SETFL = 4;
 const SO_ACCEPTCONN = 30;
 const EINVAL = 22;
 
@@ -58,6 +59,22 @@ export function probeUnix(path: string): number {
   do code = libc().connect(fd, address, address.length) < 0 ? errno() : 0; while (code === EINTR);
   closeFd(fd);
   return code;
+}
+
+/**
+ * Connects to `path`, nonblocking from then on; waits while the listener's queue is full.
+ *
+ * @throws {SystemCallError} naming the path.
+ */
+export function connectUnix(path: string): number {
+  const fd = libc().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new SystemCallError("socket", errno());
+  const address = socketAddress(path);
+  let code: number;
+  do code = libc().connect(fd, address, address.length) < 0 ? errno() : 0; while (code === EINTR);
+  if (code === 0 && libc().fcntl(fd, F_SETFL, SOCK_NONBLOCK) === 0) return fd;
+  closeFd(fd);
+  throw new SystemCallError(`connect to '${path}'`, code);
 }
 
 /** Accepts one connection, nonblocking and not inherited. Negative: minus the error number. */

@@ -83,10 +83,10 @@ export class HeldSlots {
   }
 
   /** A slot for a new connection, with a key that no other has. @throws {SystemCallError} */
-  take(): HeldSlot {
+  take(origin = 0): HeldSlot {
     if (this.#free.length === 0) this.#grow();
     const slot = this.#free.pop()!;
-    slot.begin(this.#nextKey());
+    slot.begin(this.#nextKey(), origin);
     this.#byKey.set(slot.key, slot);
     return slot;
   }

@@ -47,7 +47,7 @@ export class RingGuest {
   /** What its answered requests have left in the store. */
   readonly #nodes = new Map<string, string>();
   readonly #waiting: Request[] = [];
-  readonly #ring: GuestRing;
+  readonly #ring: Pick<GuestRing, "read" | "write">;
   readonly #random: Random;
   #unsent = new Uint8Array(0);
   #received = new Uint8Array(0);
@@ -60,7 +60,13 @@ export class RingGuest {
   lost = 0;
   committed = 0;
 
-  constructor(domid: number, ring: GuestRing, random: Random) {
+  /** A client on a socket, which shares its home with others, has its nodes below `top`. */
+  constructor(
+    domid: number,
+    ring: Pick<GuestRing, "read" | "write">,
+    random: Random,
+    private readonly top = "",
+  ) {
     this.domid = domid;
     this.#ring = ring;
     this.#random = random;
@@ -117,7 +123,9 @@ export class RingGuest {
   #send(type: number, path: string, value: string, txId: number, life: number): void {
     const reqId = ++this.#reqId;
     this.#waiting.push({ reqId, type, txId, path, value, life });
-    const bytes = encodeMessage(type, reqId, txId, toBytes(`${path}\0${value}`));
+    const isNode = type === READ || type === WRITE || type === RM;
+    const payload = `${isNode ? this.top : ""}${path}\0${value}`;
+    const bytes = encodeMessage(type, reqId, txId, toBytes(payload));
     this.#unsent = joined(this.#unsent, bytes);
     this.flush();
   }
