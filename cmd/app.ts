@@ -8,6 +8,7 @@ import {
   text_en,
 } from "@stricli/core";
 import { fromByteText, toByteText } from "../lib/client/operations.ts";
+import { diffCommand, dumpCommand, restoreCommand } from "./commands/archive.ts";
 import { completionsCommand, printProposals } from "./commands/completions.ts";
 import { txCommand, waitCommand } from "./commands/conditions.ts";
 import { controlCommand, getPathCommand, introducedCommand } from "./commands/daemon.ts";
@@ -39,6 +40,9 @@ const routes: RouteMap<XsContext> = buildRouteMap({
     chmod: chmodCommand,
     watch: watchCommand,
     control: controlCommand,
+    dump: dumpCommand,
+    restore: restoreCommand,
+    diff: diffCommand,
     wait: waitCommand,
     tx: txCommand,
     getpath: getPathCommand,

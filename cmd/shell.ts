@@ -21,6 +21,8 @@ export interface Shell {
   readFile(path: string): Promise<Uint8Array>;
   /** Columns of the terminal that stdout is; null when it is none. */
   columns(): number | null;
+  /** Whether an output is a terminal, for people to read. */
+  isTerminal(output: "stdout" | "stderr"): boolean;
   readonly around: Surroundings;
 }
 
@@ -95,6 +97,7 @@ export function processShell(): Shell & { stdout: BufferedOutput; stderr: Buffer
         return null;
       }
     },
+    isTerminal: (output) => Deno[output].isTerminal(),
     around: surroundings,
   };
 }

@@ -5,6 +5,8 @@ export interface Archive {
   /** What it was read from, as the user named it. */
   readonly name: string;
   readonly records: readonly MigrationRecord[];
+  /** The same as a stream of version 2, little endian, where it came as one. */
+  readonly stream?: Uint8Array;
   /** Nodes and their permissions are all that could be had: the daemon tells no more. */
   readonly nodesOnly: boolean;
   /** What the user should know: records that were skipped, say. */

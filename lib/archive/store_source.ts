@@ -8,12 +8,8 @@ import { readStore } from "../journal/store_file.ts";
 import { capture, type Captured, type ConnectionIo } from "../migrate/capture.ts";
 import type { MigrationRecord } from "../migrate/records.ts";
 import { type Archive, ArchiveError } from "./archive.ts";
+import type { HistoryPoint } from "./history.ts";
 import { OfflineDomains } from "./offline_domains.ts";
-
-/** A point in a store's history: the state after a turn, or at a time in ms since 1970. */
-export type HistoryPoint =
-  | { readonly kind: "turn"; readonly turn: number }
-  | { readonly kind: "time"; readonly at: number };
 
 /**
  * What is in the store file at `path`, now or at a point of the history that it has; the file is not

@@ -82,7 +82,7 @@ function connectRings(state: State, plan: RestorePlan, leftOut: string[]): void 
       );
     }
   }
-  if (sockets > 0) leftOut.push(`${sockets} sockets and their ${watches} watches: they are gone`);
+  if (watches > 0) leftOut.push(`${watches} watches of ${sockets} sockets: these are gone`);
 }
 
 function noteUnknown(state: State, plan: RestorePlan, leftOut: string[]): void {

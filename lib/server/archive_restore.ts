@@ -10,6 +10,9 @@ import { Replacement } from "../migrate/replace.ts";
 import { readRecords } from "../migrate/stream.ts";
 import type { JobSteps, Progress } from "./archivist.ts";
 
+/** Lines of what was left out, of some hundred bytes each, that fit a reply to CONTROL. */
+const LINES_MAX = 16;
+
 /**
  * Restores a file into a living store: read, checked and prepared in slices, then done in one
  * moment or, whatever is wrong, not at all. The report is JSON.
@@ -27,7 +30,8 @@ export function* restoreSteps(
   checkSpace(state);
   if (mapping !== null) {
     const inherit = (): boolean => false;
-    return JSON.stringify(restorePart(state, plan, mapping, { check, overQuota, inherit }));
+    const report = restorePart(state, plan, mapping, { check, overQuota, inherit });
+    return JSON.stringify({ ...report, leftOut: shorten(report.leftOut) });
   }
   if (!overQuota) checkQuotas(plan, state);
   for (let tries = 1;; tries++) {
@@ -90,6 +94,12 @@ function* prepare(
   }
 }
 
+/** As many lines as a reply has room for. */
+function shorten(lines: readonly string[]): readonly string[] {
+  if (lines.length <= LINES_MAX) return lines;
+  return [...lines.slice(0, LINES_MAX), `and ${lines.length - LINES_MAX} things more`];
+}
+
 function finish(
   state: State,
   journal: Journal,
@@ -116,11 +126,11 @@ function leftOutOf(plan: RestorePlan, replacement: Replacement): string[] {
     watches += connection.watches.size;
     transactions += connection.transactions.size;
   }
-  if (plan.connections.size > 0) {
+  if (watches + transactions > 0) {
     lines.push(
-      `${plan.connections.size} connections, ${watches} watches and ${transactions} transactions: ` +
+      `${watches} watches and ${transactions} transactions of ${plan.connections.size} connections: ` +
         "those who are connected now keep their own",
     );
   }
-  return lines;
+  return shorten(lines);
 }

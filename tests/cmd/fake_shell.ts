@@ -11,6 +11,7 @@ export interface FakeShellOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly exists?: (path: string) => boolean;
   readonly columns?: number;
+  readonly terminals?: readonly ("stdout" | "stderr")[];
   readonly stdin?: Uint8Array;
   readonly files?: Readonly<Record<string, Uint8Array>>;
 }
@@ -36,6 +37,7 @@ export function fakeShell(args: readonly string[], options: FakeShellOptions = {
       return Promise.reject(new Deno.errors.NotFound("No such file"));
     },
     columns: () => options.columns ?? null,
+    isTerminal: (output) => options.terminals?.includes(output) ?? false,
     around,
     printed,
   };

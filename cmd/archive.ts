@@ -1,0 +1,185 @@
+/** What `xs dump`, `xs restore` and `xs diff` do: loaded when one of them is called. */
+import { type Archive, ArchiveError } from "../lib/archive/archive.ts";
+import { diffArchives } from "../lib/archive/diff.ts";
+import { differenceJson, differenceLines } from "../lib/archive/diff_text.ts";
+import { writeFile } from "../lib/archive/file.ts";
+import { type Format, formatArchive, isReadable } from "../lib/archive/format.ts";
+import { restoreArchive, type RestoreResult } from "../lib/archive/restore.ts";
+import { parseSource, readSource, type Source } from "../lib/archive/source.ts";
+import { fromByteText, Operations, toByteText } from "../lib/client/operations.ts";
+import type { Session } from "../lib/client/session.ts";
+import { findSocket } from "../lib/client/socket_path.ts";
+import { StreamError } from "../lib/migrate/stream.ts";
+import { toText } from "../lib/wire/text.ts";
+import type { DiffFlags, DumpFlags, RestoreFlags } from "./commands/archive.ts";
+import { type CommonFlags, openSession, type XsContext } from "./context.ts";
+import { printJson, textJson } from "./json.ts";
+import { Progress } from "./progress.ts";
+import { CommandError, reportFailure, UsageError } from "./report.ts";
+import { flush, type Shell } from "./shell.ts";
+
+/** Sources read, and a daemon spoken to, by one command. */
+class Sources {
+  readonly progress: Progress;
+  readonly #shell: Shell;
+  readonly #flags: CommonFlags;
+  #session: Session | null = null;
+
+  constructor(shell: Shell, flags: CommonFlags) {
+    this.#shell = shell;
+    this.#flags = flags;
+    this.progress = new Progress(shell.stderr, shell.isTerminal("stderr"));
+  }
+
+  readonly connect = async (): Promise<Operations> => {
+    this.#session ??= await openSession(this.#shell, this.#flags);
+    return new Operations(this.#session);
+  };
+
+  parse(text: string): Source {
+    return parseSource(fromByteText(text), Date.now());
+  }
+
+  async read(source: Source, domid: number | null): Promise<Archive> {
+    const { socket } = this.#flags;
+    const told = socket === undefined ? undefined : fromByteText(socket);
+    const { connect, progress } = this;
+    const socketPath = findSocket(told, this.#shell.around);
+    const context = { connect, progress, domid, socketPath, now: Date.now() };
+    const archive = await readSource(source, context);
+    this.note(archive.notes);
+    return archive;
+  }
+
+  /** Tells people what they should know, on stderr. */
+  note(notes: readonly string[]): void {
+    if (notes.length > 0) this.progress.clear();
+    for (const note of notes) this.#shell.stderr.write(`xs: ${toByteText(note)}\n`);
+  }
+
+  close(): void {
+    this.progress.clear();
+    this.#session?.close();
+  }
+}
+
+/** Runs an action with its sources; returns the exit status, `trouble` when it fails. */
+async function withSources(
+  shell: Shell,
+  flags: CommonFlags,
+  trouble: number | null,
+  action: (sources: Sources) => Promise<number>,
+): Promise<number> {
+  const sources = new Sources(shell, flags);
+  try {
+    return await action(sources);
+  } catch (error) {
+    sources.progress.clear();
+    const known = error instanceof ArchiveError || error instanceof StreamError
+      ? new CommandError(toByteText(error.message))
+      : error;
+    const status = reportFailure(shell.stderr, known, flags.json === true);
+    return trouble ?? status;
+  } finally {
+    sources.close();
+  }
+}
+
+/** `xs dump`; returns the exit status. */
+export function runDump(
+  { shell }: XsContext,
+  flags: DumpFlags,
+  name = "live",
+): Promise<number> {
+  return withSources(shell, flags, null, async (sources) => {
+    const format = flags.json === true ? "json" : flags.format;
+    const how: Format = { format, version: flags.version === "1" ? 1 : 2, endian: flags.endian };
+    if (flags.output === undefined && !isReadable(how) && shell.isTerminal("stdout")) {
+      throw new UsageError(
+        "a terminal is no place for bytes: name a file with -o, or take --format text",
+      );
+    }
+    const archive = await sources.read(sources.parse(name), flags.domain ?? null);
+    const chunks = formatArchive(archive, how, (text) => sources.note([text]));
+    if (flags.output !== undefined) writeFile(fromByteText(flags.output), chunks);
+    else {
+      for (const chunk of chunks) {
+        shell.stdout.write(toText(chunk));
+        flush(shell.stdout);
+      }
+    }
+    return 0;
+  });
+}
+
+/** `xs restore`; returns the exit status. */
+export function runRestore(
+  { shell }: XsContext,
+  flags: RestoreFlags,
+  name: string,
+): Promise<number> {
+  return withSources(shell, flags, null, async (sources) => {
+    const dryRun = flags.dryRun === true;
+    if (flags.into === undefined && !dryRun) {
+      throw new UsageError(
+        "nothing says where to: --into live, or --into FILE for a new store; --dry-run only checks",
+      );
+    }
+    const into = flags.into === undefined
+      ? null
+      : flags.into === "live"
+      ? { kind: "live" } as const
+      : { kind: "store", path: fromByteText(flags.into) } as const;
+    const mapping = flags.domain ?? null;
+    if (mapping !== null && into?.kind === "store") {
+      throw new UsageError("--domain restores into a living store: --into live");
+    }
+    const archive = await sources.read(sources.parse(name), null);
+    const request = { into, dryRun, mapping, overQuota: flags.overQuota === true };
+    const result = await restoreArchive(archive, request, sources.connect, sources.progress);
+    printResult(shell, result, flags, name);
+    return 0;
+  });
+}
+
+function printResult(
+  { stdout }: Shell,
+  { counts, leftOut }: RestoreResult,
+  { dryRun = false, into, json }: RestoreFlags,
+  name: string,
+): void {
+  if (json === true) {
+    const target = into === undefined ? null : textJson(into);
+    return printJson(stdout, { from: textJson(name), into: target, dryRun, ...counts, leftOut });
+  }
+  const what = Object.entries(counts).map(([word, count]) => `${count} ${word}`).join(", ");
+  const done = dryRun ? "can be restored" : `restored into ${into}`;
+  stdout.write(`${name}: ${done}: ${what}\n`);
+  for (const line of leftOut) stdout.write(`left out: ${toByteText(line)}\n`);
+}
+
+/** `xs diff`; returns the exit status: 0 same, 1 different, 2 trouble. */
+export function runDiff(
+  { shell }: XsContext,
+  flags: DiffFlags,
+  left: string,
+  right: string,
+): Promise<number> {
+  return withSources(shell, flags, 2, async (sources) => {
+    const domid = flags.domain ?? null;
+    const [from, to] = [sources.parse(left), sources.parse(right)];
+    const before = await sources.read(from, domid);
+    const after = await sources.read(to, domid);
+    if (before.nodesOnly || after.nodesOnly) sources.note(["only nodes are compared"]);
+    sources.progress.clear();
+    const found = diffArchives(before, after);
+    const colour = shell.isTerminal("stdout") && (shell.around.env("NO_COLOR") ?? "") === "";
+    for (const difference of found) {
+      if (flags.json === true) printJson(shell.stdout, differenceJson(difference));
+      else {
+        for (const line of differenceLines(difference, colour)) shell.stdout.write(`${line}\n`);
+      }
+    }
+    return found.length === 0 ? 0 : 1;
+  });
+}

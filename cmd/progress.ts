@@ -1,0 +1,42 @@
+import type { ProgressSink } from "../lib/archive/archive.ts";
+import { flush, type Output } from "./shell.ts";
+
+/** What takes less time is not worth a line. */
+const PATIENCE_MS = 1_000;
+/** Between two lines. */
+const INTERVAL_MS = 100;
+
+/** Progress of what takes over a second, on one line of a terminal that is written again and again. */
+export class Progress implements ProgressSink {
+  readonly #output: Output;
+  readonly #enabled: boolean;
+  readonly #clock: () => number;
+  #dueAt: number;
+  #shown = false;
+
+  constructor(output: Output, enabled: boolean, clock: () => number = () => performance.now()) {
+    this.#output = output;
+    this.#enabled = enabled;
+    this.#clock = clock;
+    this.#dueAt = clock() + PATIENCE_MS;
+  }
+
+  update(what: string, done: number, expected: number): void {
+    if (!this.#enabled) return;
+    const now = this.#clock();
+    if (now < this.#dueAt) return;
+    this.#dueAt = now + INTERVAL_MS;
+    this.#shown = true;
+    const share = expected > 0 ? `${Math.floor(100 * Math.min(1, done / expected))} %` : `${done}`;
+    this.#output.write(`\r\x1b[K${what}: ${share}`);
+    flush(this.#output);
+  }
+
+  /** Takes the line away, so that others can be written. */
+  clear(): void {
+    if (!this.#shown) return;
+    this.#shown = false;
+    this.#output.write("\r\x1b[K");
+    flush(this.#output);
+  }
+}

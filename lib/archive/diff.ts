@@ -1,0 +1,156 @@
+import type * as records from "../migrate/records.ts";
+import { equalPerms, type Perms } from "../store/perms.ts";
+import { equalBytes } from "../wire/text.ts";
+import type { Archive } from "./archive.ts";
+import { connectionLabel } from "./text.ts";
+
+/** A node's value and permissions. */
+export interface NodeSide {
+  readonly value: Uint8Array;
+  readonly perms: Perms;
+}
+
+/** One thing that is not the same in two archives; null where it is not there. */
+export type Difference =
+  | {
+    readonly kind: "node";
+    readonly path: string;
+    readonly before: NodeSide | null;
+    readonly after: NodeSide | null;
+  }
+  | {
+    readonly kind: "watch" | "transaction" | "domain" | "quota";
+    /** Whose it is, or its name: what tells it from others of its kind. */
+    readonly name: string;
+    readonly before: string | null;
+    readonly after: string | null;
+  };
+
+/** All nodes with their paths, and all else by kind and name, as text that can be compared. */
+interface Picture {
+  readonly nodes: Map<string, NodeSide>;
+  readonly others: Record<"watch" | "transaction" | "domain" | "quota", Map<string, string>>;
+}
+
+/**
+ * What differs between two archives: nodes in order of their paths, then watches, transactions,
+ * domains and quotas. Where one of them has nodes only, only nodes are compared.
+ */
+export function diffArchives(before: Archive, after: Archive): Difference[] {
+  const left = pictureOf(before.records), right = pictureOf(after.records);
+  const found: Difference[] = [...diffNodes(left.nodes, right.nodes)];
+  if (before.nodesOnly || after.nodesOnly) return found;
+  for (const kind of ["watch", "transaction", "domain", "quota"] as const) {
+    found.push(...diffOthers(kind, left.others[kind], right.others[kind]));
+  }
+  return found;
+}
+
+function diffNodes(
+  left: ReadonlyMap<string, NodeSide>,
+  right: ReadonlyMap<string, NodeSide>,
+): Difference[] {
+  const found: Difference[] = [];
+  for (const [path, before] of left) {
+    const after = right.get(path) ?? null;
+    if (after === null || !isSame(before, after)) found.push({ kind: "node", path, before, after });
+  }
+  for (const [path, after] of right) {
+    if (!left.has(path)) found.push({ kind: "node", path, before: null, after });
+  }
+  const keyed = found.map((difference) => ({ key: sortKey(difference), difference }));
+  return keyed.sort((a, b) => a.key < b.key ? -1 : 1).map(({ difference }) => difference);
+}
+
+function isSame(a: NodeSide, b: NodeSide): boolean {
+  return equalPerms(a.perms, b.perms) && equalBytes(a.value, b.value);
+}
+
+/** A slash sorts before all that names are made of, so that children follow their parent. */
+function sortKey(difference: Difference): string {
+  return difference.kind === "node" ? difference.path.replaceAll("/", "\x01") : "";
+}
+
+function diffOthers(
+  kind: "watch" | "transaction" | "domain" | "quota",
+  left: ReadonlyMap<string, string>,
+  right: ReadonlyMap<string, string>,
+): Difference[] {
+  const found: Difference[] = [];
+  for (const name of new Set([...left.keys(), ...right.keys()])) {
+    const before = left.get(name) ?? null, after = right.get(name) ?? null;
+    if (before !== after) found.push({ kind, name, before, after });
+  }
+  return found;
+}
+
+function pictureOf(all: readonly records.MigrationRecord[]): Picture {
+  const nodes = new Map<string, NodeSide>();
+  const others = {
+    watch: new Map<string, string>(),
+    transaction: new Map<string, string>(),
+    domain: new Map<string, string>(),
+    quota: new Map<string, string>(),
+  };
+  const owners = new Map<number, string>();
+  for (const record of all) {
+    switch (record.kind) {
+      case "node":
+        if (record.connection !== 0) break;
+        nodes.set(record.path, { value: record.value, perms: record.perms });
+        break;
+      case "connection":
+        owners.set(record.id, ownerName(record));
+        break;
+      case "watch":
+        count(others.watch, watchName(record, owners.get(record.connection) ?? "?"));
+        break;
+      case "transaction":
+        count(others.transaction, `${record.id} of ${owners.get(record.connection) ?? "?"}`);
+        break;
+      case "quota":
+        for (const values of [record.domain, record.global]) {
+          for (const [name, value] of values) others.quota.set(name, `${value}`);
+        }
+        break;
+      case "domain":
+      case "domain-detail":
+        putDomain(others.domain, record);
+        break;
+    }
+  }
+  return { nodes, others };
+}
+
+/** The numbers of sockets mean nothing elsewhere: all of them are one owner. */
+function ownerName(record: records.ConnectionRecord): string {
+  return record.end.kind === "ring" ? connectionLabel(record) : "a socket";
+}
+
+function watchName({ depth, path, token }: records.WatchRecord, owner: string): string {
+  const limit = Number.isFinite(depth) ? ` to depth ${depth}` : "";
+  return `${path} ${JSON.stringify(token)}${limit} of ${owner}`;
+}
+
+/** Things of one name are told apart by how many there are. */
+function count(map: Map<string, string>, name: string): void {
+  const before = /^(\d+) times$/.exec(map.get(name) ?? "");
+  if (!map.has(name)) map.set(name, "once");
+  else map.set(name, `${before === null ? 2 : Number(before[1]) + 1} times`);
+}
+
+function putDomain(
+  map: Map<string, string>,
+  record: records.DomainRecord | records.DomainDetail,
+): void {
+  const { domid } = record;
+  if (record.kind === "domain") {
+    map.set(`${domid} features`, `${record.features}`);
+    for (const [name, value] of record.quotas) map.set(`${domid} quota ${name}`, `${value}`);
+    return;
+  }
+  map.set(`${domid}`, record.introduced ? "introduced" : "never introduced");
+  map.set(`${domid} unique id`, `${record.uniqueId}`);
+  if (record.shutdownSeen) map.set(`${domid} shutdown`, "seen");
+  if (record.target !== null) map.set(`${domid} target`, `${record.target}`);
+}

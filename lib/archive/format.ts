@@ -1,0 +1,90 @@
+import { encodeOxenstoredBinary, StreamEncoder, StreamError } from "../migrate/stream.ts";
+import { toBytes } from "../wire/text.ts";
+import { type Archive, ArchiveError } from "./archive.ts";
+import { toJsonLines } from "./json.ts";
+import { toTextLines } from "./text.ts";
+
+export const FORMATS = ["stream", "json", "text", "oxenstored-binary"] as const;
+
+/** How an archive is written. */
+export interface Format {
+  readonly format: (typeof FORMATS)[number];
+  /** Of a stream. */
+  readonly version: 1 | 2;
+  readonly endian: "little" | "big";
+}
+
+/** Whether the bytes are for people, so that they may go to a terminal. */
+export function isReadable({ format }: Format): boolean {
+  return format === "json" || format === "text";
+}
+
+/** Lines put together before they are handed out. */
+const LINES_PER_CHUNK = 512;
+/** Records encoded before their bytes are. */
+const RECORDS_PER_CHUNK = 1_024;
+
+/**
+ * The bytes of an archive, piece by piece. `note` is told of what the format has no place for.
+ *
+ * @throws {ArchiveError} when it can't be written so.
+ */
+export function* formatArchive(
+  archive: Archive,
+  how: Format,
+  note: (text: string) => void,
+): Generator<Uint8Array> {
+  try {
+    yield* pieces(archive, how, note);
+  } catch (error) {
+    if (error instanceof StreamError) throw new ArchiveError(`${archive.name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function* pieces(
+  archive: Archive,
+  how: Format,
+  note: (text: string) => void,
+): Generator<Uint8Array> {
+  const { records, stream } = archive;
+  switch (how.format) {
+    case "json":
+      return yield* inChunks(toJsonLines(records), (text) => new TextEncoder().encode(text));
+    case "text":
+      return yield* inChunks(toTextLines(records), toBytes);
+    case "oxenstored-binary": {
+      const { bytes, notes } = encodeOxenstoredBinary(records);
+      notes.forEach(note);
+      return yield bytes;
+    }
+    case "stream":
+      if (stream !== undefined && how.version === 2 && how.endian === "little") return yield stream;
+      return yield* streamOf(archive, how);
+  }
+}
+
+function* streamOf({ records }: Archive, { endian, version }: Format): Generator<Uint8Array> {
+  const encoder = new StreamEncoder({ version, endian });
+  let count = 0;
+  for (const record of records) {
+    encoder.put(record);
+    if (++count % RECORDS_PER_CHUNK === 0) yield* encoder.take();
+  }
+  encoder.end();
+  yield* encoder.take();
+}
+
+function* inChunks(
+  lines: Iterable<string>,
+  toChunk: (text: string) => Uint8Array,
+): Generator<Uint8Array> {
+  let chunk: string[] = [];
+  for (const line of lines) {
+    chunk.push(`${line}\n`);
+    if (chunk.length < LINES_PER_CHUNK) continue;
+    yield toChunk(chunk.join(""));
+    chunk = [];
+  }
+  if (chunk.length > 0) yield toChunk(chunk.join(""));
+}

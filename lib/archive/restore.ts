@@ -1,0 +1,98 @@
+import type { Operations } from "../client/operations.ts";
+import type { DomainMapping } from "../migrate/domain_part.ts";
+import { planAtOnce, RestoreError, type RestorePlan } from "../migrate/plan.ts";
+import { StreamError } from "../migrate/stream.ts";
+import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
+import { writeFile } from "./file.ts";
+import { formatArchive } from "./format.ts";
+import { runJob, withFolder } from "./live.ts";
+import { checkFree, loadState, writeStore } from "./store_target.ts";
+
+/** What a restore is to do. */
+export interface RestoreRequest {
+  /** A file for a new store, the daemon, or null: only to be checked. */
+  readonly into:
+    | { readonly kind: "live" }
+    | { readonly kind: "store"; readonly path: string }
+    | null;
+  readonly dryRun: boolean;
+  readonly overQuota: boolean;
+  readonly mapping: DomainMapping | null;
+}
+
+/** What it did, or with `dryRun` would do: counts by name, and what was left out. */
+export interface RestoreResult {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * Restores an archive: all of it is checked first, and then all is done or nothing.
+ *
+ * @throws {ArchiveError} that says why it can't be.
+ */
+export async function restoreArchive(
+  archive: Archive,
+  request: RestoreRequest,
+  connect: () => Promise<Operations>,
+  progress: ProgressSink,
+): Promise<RestoreResult> {
+  const { dryRun, into, mapping, overQuota } = request;
+  const plan = named(archive, () => planAtOnce(archive.records, mapping));
+  if (into?.kind === "live") return await restoreLive(archive, request, connect, progress);
+  if (mapping !== null) return partResult(plan, mapping);
+  const { report, state } = named(archive, () => loadState(plan, overQuota));
+  if (into !== null) {
+    checkFree(into.path);
+    if (!dryRun) writeStore(into.path, state);
+  }
+  const { leftOut, ...counts } = report;
+  return { counts, leftOut };
+}
+
+function named<T>(archive: Archive, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof RestoreError || error instanceof StreamError) {
+      throw new ArchiveError(`${archive.name}: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** What is known of a domain's part before any daemon has looked at it. */
+function partResult(plan: RestorePlan, { from }: DomainMapping): RestoreResult {
+  const connection = plan.domains.get(from)?.connection ?? null;
+  return {
+    counts: {
+      nodes: plan.nodes.size,
+      watches: connection?.watches.size ?? 0,
+      transactions: connection?.transactions.size ?? 0,
+    },
+    leftOut: plan.others === 0 ? [] : [`${plan.others} nodes that are not the domain's`],
+  };
+}
+
+async function restoreLive(
+  archive: Archive,
+  { dryRun, mapping, overQuota }: RestoreRequest,
+  connect: () => Promise<Operations>,
+  progress: ProgressSink,
+): Promise<RestoreResult> {
+  const nodes = await connect();
+  return await withFolder(async (folder) => {
+    const file = `${folder}/stream`;
+    const how = { format: "stream", version: 2, endian: "little" } as const;
+    writeFile(file, formatArchive(archive, how, () => {}));
+    const options = [...(dryRun ? ["-n"] : []), ...(overQuota ? ["-q"] : [])];
+    const domain = mapping === null ? [] : [`${mapping.from}:${mapping.to}`];
+    const words = ["restore", ...options, file, ...domain] as const;
+    const report = await runJob(nodes, words, "restoring", progress);
+    if (report === null) {
+      throw new ArchiveError("this daemon can't restore: only xs has a command for it");
+    }
+    const { leftOut, ...counts } = JSON.parse(report);
+    return { counts, leftOut };
+  });
+}

@@ -1,0 +1,180 @@
+import type { Operations } from "../client/operations.ts";
+import { mapPath } from "../migrate/domain_part.ts";
+import type { MigrationRecord, NodeRecord } from "../migrate/records.ts";
+import { decodeStream, StreamError } from "../migrate/stream.ts";
+import { toText } from "../wire/text.ts";
+import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
+import { type HistoryPoint, parsePoint } from "./history.ts";
+import { fromJson, looksLikeJson } from "./json.ts";
+import { dumpLive } from "./live.ts";
+import { readStoreArchive } from "./store_source.ts";
+import { walkNodes } from "./walk.ts";
+
+/** Where an archive comes from. */
+export type Source =
+  | { readonly kind: "live"; readonly point: HistoryPoint | null; readonly text: string }
+  | {
+    readonly kind: "file";
+    readonly path: string;
+    readonly point: HistoryPoint | null;
+    readonly text: string;
+  };
+
+/** What reading a source may need. */
+export interface SourceContext {
+  /** The socket of the daemon that `live` means. */
+  readonly socketPath: string;
+  /** A connection to it; made when it is first needed. */
+  connect(): Promise<Operations>;
+  readonly progress: ProgressSink;
+  /** Ms since 1970. */
+  readonly now: number;
+  /** Only this domain's part; null for all. */
+  readonly domid: number | null;
+}
+
+/**
+ * What a user means by `live`, the name of a file, or one of these with `@` and a point in time. A
+ * name is taken whole if there is such a file.
+ *
+ * @throws {ArchiveError} when what is behind the `@` is no point in time.
+ */
+export function parseSource(text: string, now: number): Source {
+  if (text === "live") return { kind: "live", point: null, text };
+  const at = text.lastIndexOf("@");
+  if (at <= 0 || exists(text)) return { kind: "file", path: text, point: null, text };
+  const what = text.slice(0, at), point = parsePoint(text.slice(at + 1), now);
+  if (what === "live") return { kind: "live", point, text };
+  return { kind: "file", path: what, point, text };
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Reads a source.
+ *
+ * @throws {ArchiveError} that says what is wrong with it; {@link XenstoreError} from the daemon.
+ */
+export async function readSource(source: Source, context: SourceContext): Promise<Archive> {
+  if (source.kind === "live" && source.point === null) return await readLive(context);
+  const path = source.kind === "live" ? `${context.socketPath}.store` : source.path;
+  if (source.kind === "live" && !exists(path)) {
+    throw new ArchiveError(
+      `${source.text}: the daemon's store is not at ${path}; name its file, as in FILE@TIME`,
+    );
+  }
+  const archive = readFile(path, source);
+  if (context.domid === null) return archive;
+  return { ...archive, records: partOf(archive.records, context.domid) };
+}
+
+async function readLive(context: SourceContext): Promise<Archive> {
+  const { domid, progress } = context;
+  const nodes = await context.connect();
+  const bytes = await dumpLive(nodes, domid, progress);
+  if (bytes !== null) return { ...fromStream(bytes, "live"), stream: bytes };
+  const notes = ["live: this daemon has no command for it: only nodes and permissions were read"];
+  const all = await walkNodes(nodes, progress);
+  const records = domid === null ? all : partOf(all, domid);
+  return { name: "live", records, nodesOnly: true, notes };
+}
+
+const SQLITE = "SQLite format 3\0";
+
+function readFile(path: string, source: Source): Archive {
+  const { point, text } = source;
+  const bytes = readBytes(path, SQLITE.length);
+  if (toText(bytes) === SQLITE) return readStoreArchive(path, point, text);
+  if (point !== null) {
+    throw new ArchiveError(`${path} is no store file: only these have a history to go back in`);
+  }
+  const whole = readBytes(path, Infinity);
+  return whole.length > 0 && looksLikeJson(whole)
+    ? named(path, () => ({ name: text, records: fromJson(whole), nodesOnly: false, notes: [] }))
+    : fromStream(whole, text);
+}
+
+function readBytes(path: string, most: number): Uint8Array {
+  try {
+    using file = Deno.openSync(path);
+    const { isDirectory, size } = file.statSync();
+    if (isDirectory) throw new ArchiveError(`${path} is a directory`);
+    const bytes = new Uint8Array(Math.min(size, most));
+    let at = 0;
+    for (let count = 1; at < bytes.length && count > 0; at += count) {
+      count = file.readSync(bytes.subarray(at)) ?? 0;
+    }
+    return bytes.subarray(0, at);
+  } catch (error) {
+    if (error instanceof ArchiveError) throw error;
+    const why = error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new ArchiveError(`${path}: ${why}`);
+  }
+}
+
+function fromStream(bytes: Uint8Array, name: string): Archive {
+  return named(name, () => {
+    const { records, notes } = decodeStream(bytes);
+    return { name, records, nodesOnly: false, notes: notes.map((note) => `${name}: ${note}`) };
+  });
+}
+
+/** Errors of a file's contents, with the file's name. */
+function named<T>(name: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof StreamError || error instanceof ArchiveError) {
+      throw new ArchiveError(`${name}: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** What of the records is one domain's: as a daemon asked for that domain alone would write it. */
+export function partOf(records: readonly MigrationRecord[], domid: number): MigrationRecord[] {
+  const mapping = { from: domid, to: domid };
+  const vm = vmPathOf(records, domid);
+  const ids = new Set<number>();
+  return records.filter((record) => {
+    switch (record.kind) {
+      case "node": {
+        if (record.connection !== 0) return ids.has(record.connection);
+        if (mapPath(record.path, mapping) === null) return false;
+        const isVm = record.path.startsWith("/vm/");
+        return !isVm || record.path === vm || record.path.startsWith(`${vm}/`);
+      }
+      case "connection":
+        if (record.end.kind !== "ring" || record.end.domid !== domid) return false;
+        ids.add(record.id);
+        return true;
+      case "domain":
+      case "domain-detail":
+        return record.domid === domid;
+      case "quota":
+      case "global":
+        return false;
+      default:
+        return ids.has(record.connection);
+    }
+  });
+}
+
+function vmPathOf(records: readonly MigrationRecord[], domid: number): string | null {
+  const path = `/local/domain/${domid}/vm`;
+  const node = records.find((record): record is NodeRecord =>
+    record.kind === "node" && record.connection === 0 && record.path === path
+  );
+  return node === undefined ? null : toText(node.value);
+}
