@@ -116,7 +116,7 @@ function finish(
 }
 
 /** What of a whole store belongs to others than its nodes, and can't be given to the living. */
-function leftOutOf(plan: RestorePlan, replacement: Replacement): string[] {
+function leftOutOf(plan: RestorePlan, replacement: Replacement): readonly string[] {
   const lines: string[] = [];
   for (const [domid, count] of replacement.leftOut) {
     lines.push(`${count} nodes of domain ${domid} or below such: it is not there, or another one`);
