@@ -140,8 +140,12 @@ function successionOf(
   return commandLine === undefined ? {} : { succession: { own: commandLine, shared, kept } };
 }
 
+const USUAL_UMASK = 0o022;
+
 /** Starts the daemon with what the one before it, in this very process, has left. */
 async function startInPlace({ log, options, socket, succession, trace }: Start): Promise<Daemon> {
+  // C xenstored has none in the background: files that we make are not for everybody to write.
+  Deno.umask(USUAL_UMASK);
   const choice = persistenceOf(options);
   const inheritance = findInheritance([stateFileOf(socket.path), stateFileOfC()]);
   const { eventChannelFd = -1, socketFd = -1 } = inheritance.plan.global ?? {};
