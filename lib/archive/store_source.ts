@@ -51,6 +51,9 @@ function recordsOf(
   restorer: Restorer,
   domains: OfflineDomains,
 ): MigrationRecord[] {
+  // The record that every state begins with knows nothing of the unique id that was stored.
+  const own = state.domains.get(state.privDomid);
+  if (own !== undefined && restorer.domains.has(own.domid)) state.domains.drop(own);
   const outbox = { reply: (): void => {}, event: (): void => {} };
   reviveAll(state, restorer, {
     reopen: ({ domid, key, label }, ring) => {

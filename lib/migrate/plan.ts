@@ -1,5 +1,5 @@
 import { canonicalPath, isSpecial, parentPath, ROOT_PATH } from "../store/path.ts";
-import { ownerOf, permDomid, type Perms } from "../store/perms.ts";
+import { isStale, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { type DomainMapping, mapPath, mapPerms } from "./domain_part.ts";
 import type {
   ConnectionDetail,
@@ -70,7 +70,7 @@ export interface RestorePlan {
   readonly domains: Map<number, PlannedDomain>;
   /** What the nodes add up to, by the domid of their owner. */
   readonly owned: Map<number, Owned>;
-  /** Domids that own a node or a special, or that an entry names. */
+  /** Domids that own a node or a special, or that an entry names which is not stale. */
   readonly named: Set<number>;
   /** Of a domain's part: how many nodes of the stream are not the domain's. */
   others: number;
@@ -196,7 +196,9 @@ class Planner {
       }
     }
     table.set(path, node);
-    for (const entry of perms) named.add(permDomid(entry));
+    for (let i = 0; i < perms.length; i++) {
+      if (i === 0 || !isStale(perms[i]!)) named.add(permDomid(perms[i]!));
+    }
     if (table === nodes) this.#own(node);
   }
 
