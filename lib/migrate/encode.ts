@@ -11,6 +11,11 @@ export interface EncodeOptions {
   readonly endian: "little" | "big";
   /** Whether records of our own types are written [true]; other readers skip and log them. */
   readonly details?: boolean;
+  /**
+   * Whether version 2 says how deep watches are [true]. False for Xen's daemon: 4.21 skips the
+   * record and loses the watch, 4.22 dies of it. The watch then hears of all below its path.
+   */
+  readonly depths?: boolean;
 }
 
 /**
@@ -28,13 +33,15 @@ export class StreamEncoder {
   readonly #to: ChunkWriter;
   readonly #version: number;
   readonly #details: boolean;
+  readonly #depths: boolean;
   #records = 0;
   #ended = false;
 
-  constructor({ version, endian, details = true }: EncodeOptions) {
+  constructor({ version, endian, details = true, depths = true }: EncodeOptions) {
     this.#to = new ChunkWriter(endian);
     this.#version = version;
     this.#details = details;
+    this.#depths = depths && version >= 2;
     this.#to.reserve(types.PREAMBLE_BYTES);
     this.#to.text(types.IDENT);
     this.#to.u32Big(version);
@@ -139,7 +146,7 @@ export class StreamEncoder {
       this.#fail("watch", `a depth of ${depth}: a whole number or Infinity`);
     }
     // No path has so many levels that a depth which does not fit the field would limit anything.
-    const extended = this.#version >= 2 && depth < types.DEPTH_UNLIMITED;
+    const extended = this.#depths && depth < types.DEPTH_UNLIMITED;
     const to = this.#to;
     if (extended) this.#begin(types.WATCH_DATA_EXTENDED, 12 + pathLength + tokenLength);
     else this.#begin(types.WATCH_DATA, 8 + pathLength + tokenLength);

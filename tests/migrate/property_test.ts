@@ -84,7 +84,8 @@ for (const name of corpusNames()) {
         assertEquals(again.records, read.records);
         assertEquals(validateRecords(again), []);
         const same = again.version === read.version && again.endian === read.endian;
-        if (same && read.format === "stream") {
+        // Where something was written wrongly, a note says so, and it is written rightly.
+        if (same && read.format === "stream" && read.notes.length === 0) {
           assertEquals(encodeStream(read.records, { version, endian }), bytes);
         }
       }

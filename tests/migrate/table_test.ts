@@ -235,6 +235,14 @@ Deno.test("a depth that no path can have is written as none", () => {
   }
 });
 
+Deno.test("depths can be left out of version 2, for daemons that die of them", () => {
+  const watch = { kind: "watch", connection: 1, path: "/a", token: "t", depth: 2 } as const;
+  assertEquals(
+    encodeStream([watch], { version: 2, endian: "little", depths: false }),
+    stream("little", 2, [[3, u32(1), u16(3), u16(2), "/a\0", "t\0"]]),
+  );
+});
+
 Deno.test("without details, our own records are left out", () => {
   const records = CASES.map(({ record }) => record);
   const bytes = encodeStream(records, { version: 2, endian: "little", details: false });
