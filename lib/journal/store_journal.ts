@@ -25,7 +25,7 @@ import { TurnLog, type UpTo } from "./turn_log.ts";
 export interface Upkeep {
   /**
    * Bytes of turns behind an image from which on a new one is worth making; of a large image,
-   * half its size. To read a turn's bytes at the start takes several times as long as an image's.
+   * a quarter of its size. To read a turn's bytes at the start takes several times as long as an image's.
    */
   readonly imageAfterBytes: number;
   /** Pages of 4 KiB, about, that are written to the log between checkpoints. */
@@ -37,7 +37,7 @@ export interface Upkeep {
 }
 
 const UPKEEP: Upkeep = {
-  imageAfterBytes: 4_194_304,
+  imageAfterBytes: 524_288,
   pagesPerCheckpoint: 2_000,
   turnsDeletedMax: 500,
   drainBytes: 131_072,

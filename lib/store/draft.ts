@@ -52,7 +52,8 @@ export class Clock {
 export class Draft {
   root: Node;
   #epoch: number;
-  #loading: { path: string; parent: Node; epoch: number } | null = null;
+  /** By path, nodes of this epoch under which others were loaded. */
+  readonly #loading = new Map<string, Node>();
 
   constructor(
     root: Node,
@@ -67,11 +68,13 @@ export class Draft {
   /** The tree as it is now; later changes to this draft do not show in it. */
   snapshot(): Node {
     this.#epoch = this.clock.nextEpoch();
+    this.#loading.clear();
     return this.root;
   }
 
   /** Takes over the tree of a draft that was made from this one and is done with. */
   adopt(draft: Draft): void {
+    this.#loading.clear();
     this.root = draft.root;
     this.#epoch = draft.#epoch;
   }
@@ -114,7 +117,7 @@ export class Draft {
 
   /** Removes a node, not the root, with all below it. */
   remove(path: string, origin: Origin): void {
-    this.#loading = null;
+    this.#loading.clear();
     const parent = this.#ownParent(path);
     const children = this.#ownChildren(parent);
     const name = path.slice(path.lastIndexOf("/") + 1);
@@ -175,13 +178,14 @@ export class Draft {
     return node;
   }
 
-  /** Nodes are mostly loaded with their siblings: the parent is looked for once. */
+  /** Nodes are mostly loaded with their siblings: each parent is looked for once. */
   #loadParent(path: string): Node | null {
-    const last = this.#loading;
-    if (last !== null && last.path === path && last.epoch === this.#epoch) return last.parent;
-    if (lookup(this.root, path) === null) return null;
-    const parent = this.#own(path);
-    this.#loading = { path, parent, epoch: this.#epoch };
+    const known = this.#loading.get(path);
+    if (known !== undefined) return known;
+    const found = lookup(this.root, path);
+    if (found === null) return null;
+    const parent = found.epoch === this.#epoch ? found : this.#own(path);
+    this.#loading.set(path, parent);
     return parent;
   }
 
