@@ -40,8 +40,9 @@ function begins(bytes: Uint8Array, text: string): boolean {
 }
 
 /**
- * Both formats have this preamble. The same bytes may be a record in both only where they mean
- * the same (a transaction, an END); the first other record fits one of them.
+ * Both formats have this preamble. Some records fit both: a transaction means the same in both, a
+ * socket without data does not. Nodes and watches never do, and every store has a node; so the
+ * first record that fits only one of them decides.
  */
 function isOxenstoredBinary(bytes: Uint8Array): boolean {
   const stream = new StreamReader(bytes), other = new OxenstoredBinaryReader(bytes);

@@ -80,6 +80,18 @@ Deno.test("the two big-endian formats of version 1 are told apart", () => {
   // Records that are the same in both.
   const both = stream("big", 1, [[1, u32(3), u32(-1)], [4, u32(1), u32(2)]]);
   assertEquals(detectFormat(both).format, "stream");
+  // A socket without data fits both; the node behind it does not.
+  const socket = lay("big", u32(1), u32(1), u32(0), u32(9), u32(0), u32(0), u32(0), u32(0));
+  const slash = lay("big", u32(0), u32(0), u32(1), u32(0), u32(0), u32(1), "n", u8(0), u16(0), "/");
+  const file = [
+    preamble(1, 1),
+    record("big", 2, socket, false),
+    record("big", 5, slash, false),
+    record("big", 0, new Uint8Array(0)),
+  ];
+  const read = decodeStream(new Uint8Array(file.flatMap((part) => [...part])));
+  assertEquals(read.format, "oxenstored-binary");
+  assertEquals(read.records.map(({ kind }) => kind), ["connection", "node"]);
   // What is damaged later on stays what its first records are.
   const node = lay("big", u32(0), u32(0), u32(1), u32(0), u32(0), u32(1), "n", u8(0), u16(0), "/");
   const other = [preamble(1, 1), record("big", 5, node, false), lay("big", u32(5), u32(999))];
