@@ -5,6 +5,7 @@ const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
 const SO_PEERCRED = 17;
 const F_SETFL = 4;
 const SO_ACCEPTCONN = 30;
@@ -144,6 +145,8 @@ const SHUT_RDWR = 2;
 const symbols = {
   // int shutdown(int sockfd, int how)
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen)
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   // int getsockname(int sockfd, struct sockaddr *addr, socklen_t *addrlen)
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -162,6 +165,12 @@ function functions(): Functions {
  */
 export function shutDown(fd: number): void {
   functions().shutdown(fd, SHUT_RDWR);
+}
+
+/** Limits how much the kernel takes of what is not read at the other end: for tests. */
+export function setSendBuffer(fd: number, bytes: number): void {
+  const value = new Uint8Array(new Int32Array([bytes]).buffer);
+  functions().setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length);
 }
 
 /** Bytes of `struct sockaddr_un`. */

@@ -20,13 +20,19 @@ export class CrashPoints {
   /** How often each kind of moment was the last one. */
   readonly taken = new Map<string, number>();
   #armed = Infinity;
+  /** The one kind of moment that counts; null for all. */
+  #kind: string | null = null;
   #dead = false;
   /** Whether it is the daemon that runs now, and not a guest. */
   #running = false;
 
-  /** Lets the daemon die at its `count`th moment from now on; from birth on it is not armed. */
-  arm(count: number): void {
+  /**
+   * Lets the daemon die at its `count`th moment (of that `kind`) from now on; from birth on it is
+   * not armed.
+   */
+  arm(count: number, kind: string | null = null): void {
     this.#armed = count;
+    this.#kind = kind;
   }
 
   reborn(): void {
@@ -50,6 +56,7 @@ export class CrashPoints {
   /** One of the moments. */
   at(kind: string): void {
     if (!this.#running) return;
+    if (!this.#dead && this.#kind !== null && kind !== this.#kind) return;
     if (!this.#dead && --this.#armed > 0) return;
     if (!this.#dead) this.taken.set(kind, (this.taken.get(kind) ?? 0) + 1);
     this.#dead = true;

@@ -86,6 +86,11 @@ export class RingGuest {
     this.#send(WATCH, path, `${token}\0`, 0, 0);
   }
 
+  /** Writes a node that is not its own, by its absolute path. */
+  write(path: string, value: string, life: number): void {
+    this.#send(WRITE, path, value, 0, life);
+  }
+
   /** Perhaps thinks of a request more. `life` counts the daemon's. */
   act(life: number, finish = false): void {
     const random = this.#random;
@@ -123,7 +128,7 @@ export class RingGuest {
   #send(type: number, path: string, value: string, txId: number, life: number): void {
     const reqId = ++this.#reqId;
     this.#waiting.push({ reqId, type, txId, path, value, life });
-    const isNode = type === READ || type === WRITE || type === RM;
+    const isNode = (type === READ || type === WRITE || type === RM) && !path.startsWith("/");
     const payload = `${isNode ? this.top : ""}${path}\0${value}`;
     const bytes = encodeMessage(type, reqId, txId, toBytes(payload));
     this.#unsent = joined(this.#unsent, bytes);
@@ -191,7 +196,7 @@ export class RingGuest {
       }
       case WRITE:
         assertEquals(error, null, what);
-        return this.#change(path, value, txId);
+        return path.startsWith("/") ? undefined : this.#change(path, value, txId);
       case RM:
         assert(error === null || error === "ENOENT", `${what}: ${error}`);
         return this.#change(path, null, txId);
@@ -243,7 +248,7 @@ export class RingGuest {
     const within = [...this.#transaction?.changes ?? []];
     for (const { path, txId, type, value } of this.#waiting) {
       if (type === TRANSACTION_END) candidates.push(show(apply(now, within)));
-      if (type !== WRITE && type !== RM) continue;
+      if (type !== WRITE && type !== RM || path.startsWith("/")) continue;
       const left = type === WRITE ? value : null;
       if (txId === 0) changeIn(now, path, left);
       else within.push([path, left]);

@@ -6,24 +6,24 @@ const MSG_NOSIGNAL = 0x4000;
 
 /** A client's end of a Unix socket, read and written without waiting: for tests with a step. */
 export class SocketEnd {
-  readonly fd: number;
+  #fd: number;
   /** The daemon has hung up. */
   ended = false;
 
   constructor(path: string) {
-    this.fd = connectUnix(path);
+    this.#fd = connectUnix(path);
   }
 
   /** As Transport.read. */
   read(into: Uint8Array<ArrayBuffer>, at: number, end: number): number {
-    const count = libc().recv(this.fd, into.subarray(at, end), end - at, MSG_DONTWAIT);
+    const count = libc().recv(this.#fd, into.subarray(at, end), end - at, MSG_DONTWAIT);
     return this.#judge(count === 0 ? -1 : count, count === 0);
   }
 
   /** As Transport.write. */
   write(from: Uint8Array<ArrayBuffer>, at: number, end: number): number {
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    return this.#judge(libc().send(this.fd, from.subarray(at, end), end - at, flags), false);
+    return this.#judge(libc().send(this.#fd, from.subarray(at, end), end - at, flags), false);
   }
 
   #judge(count: number, ended: boolean): number {
@@ -33,7 +33,9 @@ export class SocketEnd {
     return -1;
   }
 
+  /** A second time, and reading and writing then, does nothing. */
   close(): void {
-    closeFd(this.fd);
+    if (this.#fd >= 0) closeFd(this.#fd);
+    this.#fd = -1;
   }
 }
