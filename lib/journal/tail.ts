@@ -13,9 +13,9 @@ import { checksum } from "./checksum.ts";
  *     16  the id of the store file it belongs to, 36 characters
  *     64  the first half: records, one behind the other; the second half alike
  *
- * A record: turn (f64), when (f64, ms since 1970), length (u32), CRC-32 (u32, begun with the
- * turn), the changes, zeros up to a multiple of 8. Little endian throughout. A record counts from
- * the moment at which the word at 8 points behind it.
+ * A record: CRC-32 of the rest (u32), length of the changes (u32), turn (f64), when (f64, ms since
+ * 1970), the changes, anything up to a multiple of 8. Little endian throughout. A record counts
+ * from the moment at which the word at 8 points behind it.
  */
 const MAGIC = "xs-tail\x01";
 const END_AT = 8;
@@ -23,6 +23,8 @@ const ID_AT = 16;
 const ID_BYTES = 36;
 const HEADER_BYTES = 64;
 const RECORD_HEADER_BYTES = 24;
+/** What the CRC begins with, so that zeros are no record. */
+const SUM_START = 0x7461696c;
 /** Of the usual tail: half of it takes thousands of turns, and it is memory on most hosts. */
 export const TAIL_BYTES = HEADER_BYTES + 2 * 2_097_152;
 
@@ -78,13 +80,16 @@ function readRecord(
   end: number,
 ): TailRecord | null {
   if (at + RECORD_HEADER_BYTES > end) return null;
-  const turn = view.getFloat64(at, true);
-  const length = view.getUint32(at + 16, true);
+  const length = view.getUint32(at + 4, true);
   const from = at + RECORD_HEADER_BYTES;
-  if (length > end - from) return null;
+  if (length > end - from || sumOf(bytes, at, length) !== view.getUint32(at, true)) return null;
   const changes = bytes.subarray(from, from + length);
-  if (checksum(changes, turn) !== view.getUint32(at + 20, true)) return null;
-  return { turn, at: view.getFloat64(at + 8, true), changes };
+  return { turn: view.getFloat64(at + 8, true), at: view.getFloat64(at + 16, true), changes };
+}
+
+/** The CRC-32 of the record at `at`, of `length` bytes of changes. */
+function sumOf(bytes: Uint8Array, at: number, length: number): number {
+  return checksum(bytes.subarray(at + 4, at + RECORD_HEADER_BYTES + length), SUM_START);
 }
 
 /** Where the half begins in which records end at `end`; negative for no such place. */
@@ -216,11 +221,11 @@ export class Tail {
     const end = at + recordBytes(changes.length);
     if (end >= limit) return -1;
     const view = this.#view;
-    view.setFloat64(at, turn, true);
-    view.setFloat64(at + 8, when, true);
-    view.setUint32(at + 16, changes.length, true);
-    view.setUint32(at + 20, checksum(changes, turn), true);
+    view.setUint32(at + 4, changes.length, true);
+    view.setFloat64(at + 8, turn, true);
+    view.setFloat64(at + 16, when, true);
     this.#bytes.set(changes, at + RECORD_HEADER_BYTES);
+    view.setUint32(at, sumOf(this.#bytes, at, changes.length), true);
     return end;
   }
 
