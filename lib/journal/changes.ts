@@ -3,7 +3,6 @@ import type { RingState } from "../engine/domain_control.ts";
 import { QUOTAS, type Quotas } from "../engine/quota.ts";
 import type { Watch } from "../engine/watch.ts";
 import { NO_VALUE, type Node } from "../store/node.ts";
-import { INPUT_BYTES_MAX } from "../limits.ts";
 import { canonicalPath, isSpecial, ROOT_PATH } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
@@ -342,7 +341,6 @@ function readQuotaValues(from: ByteReader): Map<string, number> {
 function readRing(from: ByteReader, key: number): RingState {
   const requestsTaken = from.u32();
   const partial = from.bytes();
-  if (partial.length > INPUT_BYTES_MAX) throw new DamagedError("too long a partial request");
   const responsesEnd = from.u32();
   const responses = from.bytes();
   const unsent = from.u32();

@@ -32,8 +32,8 @@ export class HeldSockets implements HeldBy {
   readonly #holder: DescriptorHolder;
   readonly #slots: HeldSlots;
   readonly #log: Log;
-  /** Those of the connections that are open. */
-  readonly #open = new Set<HeldSlot>();
+  /** Those of the connections that are open, with their descriptors. */
+  readonly #open = new Map<HeldSlot, number>();
   #isFull = false;
 
   private constructor(holder: DescriptorHolder, slots: HeldSlots, log: Log) {
@@ -86,7 +86,7 @@ export class HeldSockets implements HeldBy {
       if (!(error instanceof SystemCallError)) throw error;
       return this.#refuse(`clients are hung up when this process dies: ${error.message}`);
     }
-    this.#open.add(slot);
+    this.#open.set(slot, fd);
     if (this.#holder.store(String(slot.key), fd)) {
       return new HeldSocketTransport(fd, slot, epoll, this);
     }
@@ -110,6 +110,21 @@ export class HeldSockets implements HeldBy {
     this.#isFull = false;
   }
 
+  /**
+   * Before another program takes this process's place: it gets the sockets otherwise, and has
+   * them held anew. Clients are hung up should it die before that.
+   */
+  letGo(): void {
+    for (const { key } of this.#open.keys()) this.#holder.remove(String(key));
+    this.#holder.remove(SLOTS);
+  }
+
+  /** It could not, and all is as it was. */
+  takeBack(): void {
+    this.#holder.store(SLOTS, this.#slots.fd);
+    for (const [{ key }, fd] of this.#open) this.#holder.store(String(key), fd);
+  }
+
   /** Takes up a socket of the last life which the journal knows; null when it is not there. */
   reopen(ring: RingState, epoll: Epoll): HeldSocketTransport | null {
     const slot = this.#slots.find(ring.key);
@@ -122,7 +137,7 @@ export class HeldSockets implements HeldBy {
   }
 
   #attach(fd: number, slot: HeldSlot, epoll: Epoll): HeldSocketTransport {
-    this.#open.add(slot);
+    this.#open.set(slot, fd);
     return new HeldSocketTransport(fd, slot, epoll, this);
   }
 

@@ -427,17 +427,29 @@ export class Peer implements Outbox {
     this.#news.take(this.#output.added);
     // What came behind the last bytes taken was perhaps announced to the last life alone.
     this.#more = true;
-    if (partial.length > 0) {
-      this.#input = takeBuffer();
-      this.#input.set(partial);
-      this.#end = partial.length;
-    }
+    this.#keep(partial);
+  }
+
+  /** Goes on with requests that somebody else has read. */
+  #keep(input: Uint8Array): void {
+    if (input.length === 0) return;
+    const buffer = takeBuffer();
+    // More than a buffer only from a daemon that keeps whole requests without bound.
+    this.#input = input.length < buffer.length ? buffer : new Uint8Array(2 * input.length);
+    this.#input.set(input);
+    this.#start = 0;
+    this.#end = input.length;
   }
 
   /** What is buffered either way, for another process to go on with. */
   handOver(): InFlight {
+    const read = this.#input === null ? NOTHING : this.#input.subarray(this.#start, this.#end);
+    const unread = this.#transport.unread?.() ?? NOTHING;
+    const input = new Uint8Array(read.length + unread.length);
+    input.set(read);
+    input.set(unread, read.length);
     return {
-      input: this.#input === null ? NOTHING : this.#input.slice(this.#start, this.#end),
+      input,
       output: this.#output.last(this.#output.length),
       partialResponse: this.#output.partial,
       ignored: !this.#open || this.#transport.position?.ignored === true,
@@ -453,13 +465,7 @@ export class Peer implements Outbox {
     }
     this.#host.ready(this);
     this.#output.addBytes(output, partialResponse);
-    if (input.length === 0) return;
-    const buffer = takeBuffer();
-    // More than a buffer only from a daemon that keeps whole requests without bound.
-    this.#input = input.length < buffer.length ? buffer : new Uint8Array(2 * input.length);
-    this.#input.set(input);
-    this.#start = 0;
-    this.#end = input.length;
+    this.#keep(input);
   }
 
   /** Ends the peer now: nothing more is read, sent or reported. */

@@ -150,6 +150,15 @@ export class Sockets implements EventSink, HeldClients {
     return peer.connection;
   }
 
+  /** Before another program takes this process's place, and if that was not possible. */
+  letGo(): void {
+    this.#held?.letGo();
+  }
+
+  takeBack(): void {
+    this.#held?.takeBack();
+  }
+
   takeRest(): void {
     for (const transport of this.#held?.takeRest(this.#epoll) ?? []) {
       const { fd, slot } = transport;

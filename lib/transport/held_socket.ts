@@ -1,6 +1,7 @@
 import { type Epoll, EPOLLIN, EPOLLOUT } from "../../ffi/epoll.ts";
 import { EAGAIN, EINTR } from "../../ffi/libc.ts";
 import { closeFd, shutDown } from "../../ffi/unix_socket.ts";
+import { HELD_INPUT_BYTES } from "../limits.ts";
 import type { HeldSlot } from "./held_slot.ts";
 import type { RingPosition, Transport } from "./transport.ts";
 
@@ -49,6 +50,11 @@ export class HeldSocketTransport implements Transport, RingPosition {
     this.#ahead += count;
     // Whatever came before the end is taken first: the end is found again.
     return count > 0 ? count : ended ? -1 : 0;
+  }
+
+  unread(): Uint8Array {
+    const bytes = new Uint8Array(HELD_INPUT_BYTES);
+    return bytes.subarray(0, this.slot.copyInput(this.requestsTaken, bytes, 0, bytes.length));
   }
 
   /** Receives what has come; negative at the end. */

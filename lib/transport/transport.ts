@@ -22,6 +22,8 @@ export interface Transport {
    * Less than was asked for means that all was taken and news of more will be announced.
    */
   read(into: Uint8Array<ArrayBuffer>, at: number, end: number): number;
+  /** A copy of what the kernel gave up already and is not read; missing where it keeps all. */
+  unread?(): Uint8Array;
   /**
    * Writes as much of `from[at, end)` as fits. Returns the number of bytes, 0 when nothing fits
    * now, negative when nobody will ever read it.

@@ -155,7 +155,7 @@ export function handOver(
 }
 
 function leave(
-  { domains: { handover } }: Estate,
+  { domains: { handover }, sockets }: Estate,
   { file, kind }: Successor,
   staying: readonly number[],
   argv: readonly string[],
@@ -164,8 +164,10 @@ function leave(
   // Its own reads wait for an event that it knows to be there.
   if (handover !== undefined && kind === "c") setNonblocking(handover.eventsFd, false);
   handover?.letGo();
+  sockets.letGo();
   const code = replaceProcess(file, argv);
   handover?.takeBack();
+  sockets.takeBack();
   if (handover !== undefined) setNonblocking(handover.eventsFd, true);
   for (const fd of staying) keepOnExec(fd, false);
   return code;

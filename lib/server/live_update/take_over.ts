@@ -65,7 +65,7 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
     if (end.kind === "socket" && takeSocket(heir, planned, end.fd)) sockets++;
     else if (end.kind === "ring" && takeRing(heir, planned, end.domid, end.port)) rings++;
   }
-  journal.begin({ state, rings: () => domains.rings() }, true);
+  journal.begin({ state, rings: () => [...domains.rings(), ...heir.sockets.states()] }, true);
   removeInheritance(file, log);
   connectOthers(domains, log);
   // Deaths of the last moments were told to nobody.
