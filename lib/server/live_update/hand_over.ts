@@ -91,7 +91,8 @@ export function* encodeEstate(
     io: (connection) => whereItStands(estate, connection, descriptors.get(connection) ?? -1),
     forC: kind === "c",
   });
-  const encoder = new StreamEncoder({ version, endian: "little", details: kind === "xs" });
+  const ours = kind === "xs";
+  const encoder = new StreamEncoder({ version, endian: "little", details: ours, depths: ours });
   for (let count = 1;; count++) {
     const { done, value } = records.next();
     if (done === true) break;
