@@ -11,6 +11,7 @@ import { checksum } from "./checksum.ts";
  *     0   "xs-tail\x01"
  *     8   u32: where the newest record ends, which also says in which half the records are
  *     16  the id of the store file it belongs to, 36 characters
+ *     56  f64: the last turn that went into the store file from here
  *     64  the first half: records, one behind the other; the second half alike
  *
  * A record: CRC-32 of the rest (u32), length of the changes (u32), turn (f64), when (f64, ms since
@@ -21,6 +22,7 @@ const MAGIC = "xs-tail\x01";
 const END_AT = 8;
 const ID_AT = 16;
 const ID_BYTES = 36;
+const MOVED_AT = 56;
 const HEADER_BYTES = 64;
 const RECORD_HEADER_BYTES = 24;
 /** What the CRC begins with, so that zeros are no record. */
@@ -201,9 +203,15 @@ export class Tail {
     return true;
   }
 
-  /** Forgets all records: the store file has them. */
-  clear(): void {
+  /** Forgets all records: the store file has them, up to turn `last`. */
+  clear(last: number): void {
+    this.#view.setFloat64(MOVED_AT, last, true);
     this.#publish(this.#start);
+  }
+
+  /** The last turn that the store file must have. */
+  get moved(): number {
+    return this.#view.getFloat64(MOVED_AT, true);
   }
 
   #otherStart(): number {

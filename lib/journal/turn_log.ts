@@ -115,7 +115,7 @@ export class TurnLog {
       throw error;
     }
     this.#stored = this.#last;
-    this.#tail.clear();
+    this.#tail.clear(this.#stored);
   }
 
   /**
@@ -138,6 +138,8 @@ export class TurnLog {
       next(turn);
       size += readRow(row, turn, `turn ${turn}`, sink);
     }
+    // SQLite cuts a log off at the first page that is not whole, without a word.
+    if (last < this.#tail.moved) throw new DamagedError(`turn ${last + 1} is missing`);
     for (const { turn, at, changes } of this.#tail.records()) {
       if (turn <= last) continue;
       if (!upto(turn, at)) return size;

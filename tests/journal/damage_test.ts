@@ -73,6 +73,38 @@ Deno.test("store file: one that is cut short is refused", async () => {
   });
 });
 
+Deno.test("store file: a changed byte in the log is found, too", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`, copy = `${scratch.path}/copy`;
+  const life = new Life(hypervisor(), path);
+  for (let i = 0; i < 60; i++) {
+    life.ask(0, MessageType.WRITE, `/n${i % 7}\0${"x".repeat(900)}`);
+    assert(life.journal.commit());
+    // More than a tail of this size takes: the older ones are in the log.
+    life.journal.tend(false);
+  }
+  life.copyFiles(copy);
+  const state = wholeState(life.state);
+  life.close();
+  const [main, log, tail] = ["", "-wal", ".tail"].map((of) => Deno.readFileSync(copy + of));
+  let refused = 0;
+  withSeed((random) => {
+    for (let round = 0; round < 60; round++) {
+      const bytes = log!.slice();
+      // The first bytes, the log's header, are there only to tell it from an older one.
+      if (round > 0) bytes[32 + random.below(bytes.length - 32)]! ^= 1 << random.below(8);
+      Deno.writeFileSync(copy, main!);
+      Deno.writeFileSync(`${copy}-wal`, bytes);
+      Deno.writeFileSync(`${copy}.tail`, tail!);
+      const after = outcome(copy);
+      if (typeof after === "string") refused++;
+      else assertEquals(after, state);
+      assert(round > 0 || typeof after !== "string", `${after}`);
+    }
+  });
+  assert(refused > 10, `${refused} of 59 were refused`);
+});
+
 Deno.test("store file: another program's, a newer one's and one in use are left alone", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/store`;

@@ -44,7 +44,8 @@ Deno.test("tail: what was appended is read, what was replaced or cleared is not"
         expected = [next];
         last++;
       } else if (dice < 0.9) {
-        tail.clear();
+        tail.clear(last);
+        assertEquals(tail.moved, last);
         expected = [];
       } else {
         tail.close();
