@@ -55,7 +55,7 @@ function* pieces(
       return yield* inChunks(toTextLines(records), toBytes);
     case "oxenstored-binary": {
       const { bytes, notes } = encodeOxenstoredBinary(records);
-      notes.forEach(note);
+      if (notes.length > 0) note(`oxenstored's binary has no place for: ${notes.join("; ")}`);
       return yield bytes;
     }
     case "stream":

@@ -1,4 +1,5 @@
 import type { Operations } from "../client/operations.ts";
+import { FEATURES } from "../engine/domains.ts";
 import { mapPath } from "../migrate/domain_part.ts";
 import type { MigrationRecord, NodeRecord } from "../migrate/records.ts";
 import { decodeStream, StreamError } from "../migrate/stream.ts";
@@ -125,9 +126,17 @@ function readBytes(path: string, most: number): Uint8Array {
 
 function fromStream(bytes: Uint8Array, name: string): Archive {
   return named(name, () => {
-    const { records, notes } = decodeStream(bytes);
+    const { format, notes, records: all, version } = decodeStream(bytes);
+    const records = format === "stream" && version === 1 ? all.map(withFeatures) : all;
     return { name, records, nodesOnly: false, notes: notes.map((note) => `${name}: ${note}`) };
   });
+}
+
+/** Version 1 has no place for features: its domains are offered the usual ones. */
+function withFeatures(record: MigrationRecord): MigrationRecord {
+  return record.kind === "domain" && record.features === 0
+    ? { ...record, features: FEATURES }
+    : record;
 }
 
 /** Errors of a file's contents, with the file's name. */

@@ -163,10 +163,7 @@ class Planner {
     }
     if (this.mapping !== null) return this.#part(this.mapping);
     if (!plan.nodes.has(ROOT_PATH)) {
-      const what = plan.nodes.size === 0
-        ? "it has no nodes"
-        : "its first node is not /: what was dumped with --domain is restored with --domain";
-      throw new RestoreError(`this is no whole store: ${what}`);
+      throw new RestoreError("this is no whole store: it has no nodes");
     }
     return plan;
   }
@@ -191,6 +188,7 @@ class Planner {
     if (table.has(path)) throw refusal(number, `${path} comes a second time`);
     if (table === nodes && path !== ROOT_PATH && !nodes.has(parentPath(path))) {
       // A domain's part begins below nodes that are not its own.
+      if (mapping === null && nodes.size === 0) throw noWholeStore(path);
       if (mapping === null || !isTop(path)) {
         throw refusal(number, `${path} comes before its parent`);
       }
@@ -308,6 +306,13 @@ function transactionOf(
 /** A path whose parent is not the domain's own. */
 function isTop(path: string): boolean {
   return /^\/(?:local\/domain|libxl|vm)\/[\w\-@]+$/.test(path);
+}
+
+function noWholeStore(first: string): RestoreError {
+  return new RestoreError(
+    `this is no whole store: its first node is ${first}, not /; ` +
+      "what was dumped with --domain is restored with --domain",
+  );
 }
 
 function checkPath(path: string, number: number): string {

@@ -1,0 +1,326 @@
+/** `xs dump`, `xs restore` and `xs diff` as they are called. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { runApp } from "../../cmd/app.ts";
+import { Progress } from "../../cmd/progress.ts";
+import { Client } from "../../lib/client/client.ts";
+import { encodeStream } from "../../lib/migrate/stream.ts";
+import { EmbeddedServer } from "../../lib/server/embedded.ts";
+import { fakeShell, type FakeShellOptions } from "../cmd/fake_shell.ts";
+import { startDaemon } from "../support/daemon.ts";
+import { makeScratch, type Scratch } from "../support/scratch.ts";
+
+interface Outcome {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `xs` in this process, against the daemon at `socket`. */
+async function xs(
+  socket: string,
+  args: readonly string[],
+  options: FakeShellOptions = {},
+): Promise<Outcome> {
+  const shell = fakeShell(args, { env: { XENSTORED_PATH: socket }, ...options });
+  const status = await runApp(shell);
+  return { status, ...shell.printed };
+}
+
+async function done(socket: string, ...args: string[]): Promise<string> {
+  const { err, out, status } = await xs(socket, args);
+  assertEquals([status, err], [0, ""], args.join(" "));
+  return out;
+}
+
+interface World extends AsyncDisposable {
+  readonly server: EmbeddedServer;
+  readonly socket: string;
+  readonly client: Client;
+  readonly folder: string;
+}
+
+async function makeWorld(): Promise<World> {
+  const server = await EmbeddedServer.start();
+  const scratch: Scratch = await makeScratch();
+  const client = await Client.connect({ socket: server.socketPath });
+  return {
+    server,
+    socket: server.socketPath,
+    client,
+    folder: scratch.path,
+    [Symbol.asyncDispose]: async () => {
+      await client[Symbol.asyncDispose]();
+      await server.stop();
+      await scratch[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const FORMS = [
+  ["--format", "stream"],
+  ["--format", "stream", "--endian", "big"],
+  ["--format", "stream", "--version", "1"],
+  ["--format", "json"],
+  ["--json"],
+  ["--format", "oxenstored-binary"],
+] as const;
+
+Deno.test("dump in each form, restored into the daemon: the store as it was", async () => {
+  await using world = await makeWorld();
+  const { client, folder, socket } = world;
+  await client.write("/a/b", "value");
+  await client.write("/a/bytes", new Uint8Array([0, 255, 10]));
+  await client.setPerms("/a", [{ domid: 0, access: "b" }]);
+  await done(socket, "dump", "-o", `${folder}/first`);
+  for (const [i, form] of FORMS.entries()) {
+    const file = `${folder}/${i}`;
+    // oxenstored's has neither domains nor quotas.
+    const isWhole = !form.includes("oxenstored-binary" as never);
+    const dumped = await xs(socket, ["dump", ...form, "-o", file]);
+    assertMatch(dumped.err, isWhole ? /^$/ : /^xs: oxenstored's binary has no place for: .*\n$/);
+    assertEquals([dumped.status, dumped.out], [0, ""]);
+    assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
+    if (isWhole) await done(socket, "diff", file, "live");
+    await client.write("/a/b", "changed");
+    await client.rm("/a/bytes");
+    const different = await xs(socket, ["diff", file, "live"]);
+    assertEquals(different.status, 1);
+    assertStringIncludes(different.out, '- /a/b = "value"   (n0)\n+ /a/b = "changed"   (n0)\n');
+    const report = await done(socket, "restore", file, "--into", "live");
+    assertMatch(report, /: restored into live: \d+ nodes, /);
+    assertEquals((await xs(socket, ["diff", `${folder}/first`, "live"])).status, 0);
+  }
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+  assertEquals(names, ["0", "1", "2", "3", "4", "5", "first"], "something was left behind");
+});
+
+Deno.test("dump to standard output: bytes to a pipe, not to a terminal", async () => {
+  await using world = await makeWorld();
+  const { socket } = world;
+  const piped = await xs(socket, ["dump"]);
+  assertEquals([piped.status, piped.err, piped.out.slice(0, 8)], [0, "", "xenstore"]);
+  const refused = await xs(socket, ["dump"], {
+    env: { XENSTORED_PATH: socket },
+    terminals: ["stdout"],
+  });
+  assertEquals([refused.status, refused.out], [2, ""]);
+  assertStringIncludes(refused.err, "a terminal is no place for bytes");
+  const text = await xs(socket, ["dump", "--format", "text"], {
+    env: { XENSTORED_PATH: socket },
+    terminals: ["stdout"],
+  });
+  assertStringIncludes(text.out, '/tool/xenstored = ""   (n0)\n');
+});
+
+Deno.test("dump --domain, restore --domain", async () => {
+  await using world = await makeWorld();
+  const { client, folder, server, socket } = world;
+  for (const domid of [1, 2]) {
+    server.domains.create(domid);
+    await client.write(`/local/domain/${domid}/name`, `guest-${domid}`);
+    await client.setPerms(`/local/domain/${domid}`, [{ domid, access: "n" }]);
+  }
+  await done(socket, "dump", "--domain", "1", "-o", `${folder}/one`);
+  assertEquals(
+    (await done(socket, "dump", "--domain", "1", "--format", "text")).split("\n").filter((line) =>
+      !line.startsWith("#")
+    ),
+    [
+      '/local/domain/1 = ""   (n1)',
+      '/local/domain/1/name = "guest-1"   (n0)',
+      "",
+    ],
+  );
+  const whole = await xs(socket, ["restore", `${folder}/one`, "--into", "live"]);
+  assertEquals(whole.status, 1);
+  assertStringIncludes(whole.err, "what was dumped with --domain is restored with --domain");
+  const report = await done(
+    socket,
+    "restore",
+    `${folder}/one`,
+    "--into",
+    "live",
+    "--domain",
+    "1:2",
+  );
+  assertMatch(report, /restored into live: 1 nodes, 1 same, 0 watches, 0 transactions\n/);
+  assertEquals(await client.readText("/local/domain/2/name"), "guest-1");
+  const gone = await xs(socket, ["restore", `${folder}/one`, "--into", "live", "--domain", "1:7"]);
+  assertEquals([gone.status, gone.err], [1, "xs: there is no domain 7 on this host\n"]);
+});
+
+/** Command lines that fail, with their status and what is said, in one line. */
+async function failures(folder: string): Promise<readonly (readonly [string[], number, RegExp])[]> {
+  const bytes = encodeStream([], { version: 2, endian: "little" });
+  const file = async (name: string, content: Uint8Array | string): Promise<string> => {
+    const path = `${folder}/${name}`;
+    if (typeof content === "string") await Deno.writeTextFile(path, content);
+    else await Deno.writeFile(path, content);
+    return path;
+  };
+  const header = '{"kind":"xs-dump","version":1}\n';
+  const version3 = bytes.slice();
+  version3[11] = 3;
+  const live = ["--into", "live"];
+  return [
+    [["restore", `${folder}/none`, ...live], 1, /none: there is no such file/],
+    [["restore", folder, ...live], 1, /is a directory/],
+    [["restore", await file("empty", ""), ...live], 1, /empty: .*the file is empty/],
+    [
+      ["restore", await file("text", "hello\n"), ...live],
+      1,
+      /text: .*no migration stream, but text/,
+    ],
+    [["restore", await file("cut", bytes.slice(0, 9)), ...live], 1, /cut: .*offset/],
+    [["restore", await file("v3", version3), ...live], 1, /v3: .*version 3/],
+    [["restore", await file("nothing", bytes), ...live], 1, /nothing: .*it has no nodes/],
+    [["restore", await file("j1", "{}\n"), ...live], 1, /j1: /],
+    [
+      ["restore", await file("j2", `${header}{"kind":"x"}\n`), ...live],
+      1,
+      /j2: line 2: .*kind 'x'/,
+    ],
+    [
+      ["restore", await file("j3", `${header}{"kind":"node"`), ...live],
+      1,
+      /j3: line 2: .*cut short/,
+    ],
+    [
+      ["restore", await file("j4", `${header}{"kind":"node","path":"/","value":1}\n`), ...live],
+      1,
+      /j4: line 2: 'value' is neither/,
+    ],
+    [
+      ["restore", await file("j5", header.replace("1", "9")), "--dry-run"],
+      1,
+      /j5: line 1: version 9/,
+    ],
+    [["restore", await file("x@-5q", "") + "@-5q", ...live], 1, /'-5q' is no point in time/],
+    [["restore", `${folder}/text@-5m`, ...live], 1, /only these have a history/],
+    [["restore", "live@-5m", ...live], 1, /the daemon's store is not at/],
+    [["restore", "live"], 2, /nothing says where to/],
+    [["restore", "live", "--into", `${folder}/text`], 1, /text is there already/],
+    [["restore", "live", "--into", `${folder}/new`, "--domain", "1"], 2, /--into live/],
+    [["restore", "live", ...live, "--domain", "1:2:3"], 2, /is not N or N:M/],
+    [["restore"], 2, /argument/],
+    [["dump", "-o", `${folder}/none/file`], 1, /none\/file can't be written/],
+    [["dump", "-o", folder], 1, /is a directory/],
+    [["dump", "--format", "xml"], 2, /stream\|json\|text/],
+    [["diff", "live", `${folder}/none`], 2, /no such file/],
+    [["diff", "live"], 2, /argument/],
+    [["diff", "live", "live", "--socket", `${folder}/none`], 2, /there is no such socket/],
+  ];
+}
+
+Deno.test("what can't be done is said in one line, and changes nothing", async () => {
+  await using world = await makeWorld();
+  const { client, folder, socket } = world;
+  await client.write("/kept", "value");
+  await done(socket, "dump", "-o", `${folder}/before`);
+  for (const [args, status, complaint] of await failures(folder)) {
+    const got = await xs(socket, args);
+    assertEquals([got.status, got.out], [status, ""], args.join(" "));
+    assertMatch(got.err, /^xs: [^\n]+\n$/, args.join(" "));
+    assertMatch(got.err, complaint);
+    assertEquals((await xs(socket, ["diff", `${folder}/before`, "live"])).status, 0);
+  }
+  assertEquals([...Deno.readDirSync(folder)].some(({ name }) => name.includes("part")), false);
+});
+
+Deno.test("restore with --json, and diff with it", async () => {
+  await using world = await makeWorld();
+  const { client, folder, socket } = world;
+  await done(socket, "dump", "-o", `${folder}/dump`);
+  await client.write("/new", "x");
+  const report = await done(
+    socket,
+    "restore",
+    `${folder}/dump`,
+    "--into",
+    "live",
+    "--dry-run",
+    "--json",
+  );
+  const { counts: _, ...got } = JSON.parse(report);
+  assertEquals(got, {
+    from: `${folder}/dump`,
+    into: "live",
+    dryRun: true,
+    nodes: 3,
+    specials: 2,
+    leftOut: [],
+  });
+  const { out, status } = await xs(socket, ["diff", `${folder}/dump`, "live", "--json"]);
+  assertEquals(status, 1);
+  assertEquals(JSON.parse(out)["change"], "added");
+  const trouble = await xs(socket, ["restore", `${folder}/none`, "--into", "live", "--json"]);
+  assertEquals(JSON.parse(trouble.err)["code"], "FAILED");
+});
+
+Deno.test("diff colours a terminal unless NO_COLOR says otherwise", async () => {
+  await using world = await makeWorld();
+  const { client, folder, socket } = world;
+  await done(socket, "dump", "-o", `${folder}/dump`);
+  await client.write("/new", "x");
+  const args = ["diff", `${folder}/dump`, "live"];
+  const env = { XENSTORED_PATH: socket };
+  const plain = '+ /new = "x"   (n0)\n', coloured = `\x1b[32m${plain.trimEnd()}\x1b[0m\n`;
+  assertEquals((await xs(socket, args)).out, plain);
+  assertEquals((await xs(socket, args, { env, terminals: ["stdout"] })).out, coloured);
+  const noColour = { env: { ...env, NO_COLOR: "1" }, terminals: ["stdout"] as const };
+  assertEquals((await xs(socket, args, noColour)).out, plain);
+});
+
+Deno.test("progress is shown on a terminal, and after a second only", () => {
+  let now = 0, text = "";
+  const output = { write: (more: string): void => void (text += more) };
+  const progress = new Progress(output, true, () => now);
+  progress.update("dumping", 1, 10);
+  assertEquals(text, "");
+  now = 1_001;
+  progress.update("dumping", 5, 10);
+  progress.update("dumping", 6, 10);
+  assertEquals(text, "\r\x1b[Kdumping: 50 %");
+  progress.clear();
+  progress.clear();
+  assertEquals(text, "\r\x1b[Kdumping: 50 %\r\x1b[K");
+  text = "";
+  new Progress(output, false, () => 9_999).update("dumping", 1, 10);
+  assertEquals(text, "");
+});
+
+Deno.test("a store restored into a file is served, and its history can be looked at", async () => {
+  await using scratch = await makeScratch();
+  const folder = scratch.path, store = `${folder}/store`;
+  await using first = await startDaemon();
+  const client = await Client.connect({ socket: first.socketPath });
+  await client.write("/a/b", "one");
+  await done(first.socketPath, "dump", "-o", `${folder}/dump`);
+  await client.write("/a/b", "two");
+  await client[Symbol.asyncDispose]();
+  assertMatch(
+    await done("unused", "restore", `${folder}/dump`, "--into", store),
+    /: 5 nodes, 2 specials, 1 domains, 0 watches, 0 transactions\n$/,
+  );
+  assertEquals(await done("unused", "diff", `${folder}/dump`, store), "");
+  await using second = await startDaemon({ args: ["--store", store] });
+  assertEquals((await xs(second.socketPath, ["diff", `${folder}/dump`, "live"])).status, 0);
+  await done(second.socketPath, "write", "/a/b", "three");
+  await done(second.socketPath, "write", "/a/c", "four");
+  // The file of a daemon that runs, as it is now and as it was.
+  assertEquals(await done(second.socketPath, "diff", store, "live"), "");
+  const { out } = await xs(second.socketPath, ["diff", `${store}@turn:1`, "live"]);
+  assertEquals(out, '+ /a/c = "four"   (n0)\n');
+  const early = await xs(second.socketPath, ["dump", `${store}@2001-01-01T00:00:00Z`]);
+  assertEquals(early.status, 1);
+  assertMatch(early.err, /has history from \S+ \(turn 1\) on only/);
+  const late = await xs(second.socketPath, ["dump", `${store}@turn:77`]);
+  assertMatch(late.err, /has turns up to 2 only/);
+  // And of one that died.
+  const dead = await done(second.socketPath, "dump", "--format", "text");
+  Deno.kill(second.pid, "SIGKILL");
+  await second.status;
+  const nodes = (text: string): string[] => text.split("\n").filter((line) => line[0] === "/");
+  assertEquals(nodes(await done("unused", "dump", store, "--format", "text")), nodes(dead));
+  assert(nodes(dead).includes('/a/c = "four"   (n0)'));
+});

@@ -1,0 +1,178 @@
+/** What differs between two archives, as text, as JSON, and in colours. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { type Archive, ArchiveError } from "../../lib/archive/archive.ts";
+import { diffArchives } from "../../lib/archive/diff.ts";
+import { differenceJson, differenceLines } from "../../lib/archive/diff_text.ts";
+import { parsePoint } from "../../lib/archive/history.ts";
+import { toTextLines } from "../../lib/archive/text.ts";
+import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import { asStale, permEntry } from "../../lib/store/perms.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+
+const DOM0 = [permEntry(0, 0)];
+
+function node(path: string, value: string, perms = DOM0): MigrationRecord {
+  const none = { connection: 0, transaction: 0, access: 0 };
+  return { kind: "node", ...none, path, value: toBytes(value), perms };
+}
+
+function ring(id: number, domid: number): MigrationRecord {
+  const nothing = new Uint8Array(0);
+  return {
+    kind: "connection",
+    id,
+    end: { kind: "ring", domid, target: null, port: 0 },
+    input: nothing,
+    output: nothing,
+    partialResponse: 0,
+    uniqueId: null,
+  };
+}
+
+function socket(id: number): MigrationRecord {
+  return { ...ring(id, 0), end: { kind: "socket", fd: id } } as MigrationRecord;
+}
+
+function watch(connection: number, path: string, token: string, depth = Infinity): MigrationRecord {
+  return { kind: "watch", connection, path, token, depth };
+}
+
+function archive(...records: MigrationRecord[]): Archive {
+  return { name: "test", records, nodesOnly: false, notes: [] };
+}
+
+function lines(before: readonly MigrationRecord[], after: readonly MigrationRecord[]): string[] {
+  return diffArchives(archive(...before), archive(...after))
+    .flatMap((difference) => differenceLines(difference, false));
+}
+
+const quotas = new Map([["nodes", 10]]), more = new Map([["nodes", 11]]);
+const domain: MigrationRecord = { kind: "domain", domid: 3, features: 14, quotas };
+const detail: MigrationRecord = {
+  kind: "domain-detail",
+  domid: 3,
+  uniqueId: 5n,
+  introduced: true,
+  shutdownSeen: false,
+  target: null,
+};
+
+/** Before, after, and the lines of the difference. */
+const TABLE: readonly (readonly [MigrationRecord[], MigrationRecord[], string[]])[] = [
+  [[], [], []],
+  [[node("/a", "1")], [node("/a", "1")], []],
+  [[node("/a", "1")], [], ['- /a = "1"   (n0)']],
+  [[], [node("/a", "\x80\n")], ['+ /a = "\\x80\\n"   (n0)']],
+  [[node("/a", "1")], [node("/a", "2")], ['- /a = "1"   (n0)', '+ /a = "2"   (n0)']],
+  [
+    [node("/a", "", [permEntry(1, 0), permEntry(2, 1)])],
+    [node("/a", "", [permEntry(1, 0), asStale(permEntry(2, 1))])],
+    ['- /a = ""   (n1,r2)', '+ /a = ""   (n1,r2 stale)'],
+  ],
+  [
+    [node("/b", ""), node("/a-b", "")],
+    [node("/a/c", "")],
+    ['+ /a/c = ""   (n0)', '- /a-b = ""   (n0)', '- /b = ""   (n0)'],
+  ],
+  [
+    [ring(1, 5), watch(1, "/x", "t")],
+    [ring(9, 5), watch(9, "/x", "t"), watch(9, "/x", "u", 2)],
+    ['+ watch /x \\"u\\" to depth 2 of domain 5'.replaceAll("\\", "")],
+  ],
+  [
+    [socket(1), watch(1, "/x", "t"), socket(2), watch(2, "/x", "t")],
+    [socket(4), watch(4, "/x", "t")],
+    ['- watch /x "t" of a socket: 2 times', '+ watch /x "t" of a socket'],
+  ],
+  [
+    [ring(1, 5), { kind: "transaction", connection: 1, id: 7 }],
+    [ring(1, 5)],
+    ["- transaction 7 of domain 5"],
+  ],
+  [
+    [domain, detail],
+    [{ ...domain, quotas: more }, { ...detail, shutdownSeen: true, uniqueId: 6n }],
+    [
+      "- domain 3 quota nodes: 10",
+      "+ domain 3 quota nodes: 11",
+      "- domain 3 unique id: 5",
+      "+ domain 3 unique id: 6",
+      "+ domain 3 shutdown: seen",
+    ],
+  ],
+  [
+    [{ kind: "quota", domain: quotas, global: new Map() }],
+    [{ kind: "quota", domain: more, global: new Map() }],
+    ["- quota nodes: 10", "+ quota nodes: 11"],
+  ],
+];
+
+Deno.test("diff: a line for each thing that is not the same", () => {
+  for (const [before, after, expected] of TABLE) assertEquals(lines(before, after), expected);
+});
+
+Deno.test("diff: where one side has nodes only, nothing else is compared", () => {
+  const left = { ...archive(node("/a", "")), nodesOnly: true };
+  assertEquals(diffArchives(left, archive(node("/a", ""), domain, detail)), []);
+});
+
+Deno.test("diff: colours and JSON", () => {
+  const [changed] = diffArchives(archive(node("/a", "\xff")), archive(node("/a", "b")));
+  assertEquals(differenceLines(changed!, true), [
+    '\x1b[31m- /a = "\\xff"   (n0)\x1b[0m',
+    '\x1b[32m+ /a = "b"   (n0)\x1b[0m',
+  ]);
+  assertEquals(differenceJson(changed!), {
+    kind: "node",
+    path: "/a",
+    change: "changed",
+    before: { value: { base64: "/w==" }, perms: ["n0"] },
+    after: { value: "b", perms: ["n0"] },
+  });
+});
+
+Deno.test("dump as text: nodes as xenstore-ls prints them, all else behind a hash", () => {
+  const pending = { connection: 1, transaction: 7, access: 2 };
+  const records = [
+    ring(1, 5),
+    watch(1, "device", "tok\x01", 3),
+    { kind: "transaction", connection: 1, id: 7 } as const,
+    node("/", ""),
+    node("/a", "v", [permEntry(5, 3), asStale(permEntry(7, 1))]),
+    { ...node("/a/b", "w"), ...pending } as MigrationRecord,
+    { ...node("/c", ""), ...pending, access: 0, perms: [] } as MigrationRecord,
+    node("@releaseDomain", ""),
+    domain,
+    detail,
+  ];
+  assertEquals([...toTextLines(records)], [
+    '/a = "v"   (b5,r7)',
+    "# connection 1: domain 5",
+    '# watch of domain 5: device "tok\\001" to depth 3',
+    "# transaction 7 of domain 5 is open",
+    '# / = "" (n0)',
+    "# of /a, stale permissions of domains: 7",
+    '# transaction 7 of domain 5: wrote /a/b = "w" (n0)',
+    "# transaction 7 of domain 5: removed /c",
+    "# special @releaseDomain (n0)",
+    "# domain 3: features 14, nodes=10",
+    "# domain 3: introduced, unique id 5",
+  ]);
+});
+
+Deno.test("points in a store's history", () => {
+  const now = Date.parse("2026-05-04T12:00:00Z");
+  for (
+    const [text, expected] of [
+      ["turn:12", { kind: "turn", turn: 12 }],
+      ["-5m", { kind: "time", at: now - 300_000 }],
+      ["-1h30m2.5s", { kind: "time", at: now - 5_402_500 }],
+      ["-250ms", { kind: "time", at: now - 250 }],
+      ["2026-05-04T11:00:00Z", { kind: "time", at: now - 3_600_000 }],
+      ["2026-05-04T13:00:00.500+02:00", { kind: "time", at: now - 3_599_500 }],
+    ] as const
+  ) assertEquals(parsePoint(text, now), expected);
+  for (const text of ["", "5m", "-5", "-m", "turn:", "turn:-1", "yesterday", "2026-13-01T00:00Z"]) {
+    assertThrows(() => parsePoint(text, now), ArchiveError, "is no point in time");
+  }
+});
