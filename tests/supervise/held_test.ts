@@ -4,51 +4,19 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { openDescriptors } from "../../ffi/exec.ts";
-import { RingGuest } from "../crash/guest.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketEnd } from "../support/socket_end.ts";
 import { HeldLives } from "./held_lives.ts";
+import { SHARED, SocketGuest } from "./socket_guest.ts";
 
 const CLIENTS = 4;
 /** Deaths in one world. */
 const DEATHS = 25;
-const SHARED = "/shared";
 /** Moments that are rare among all, and are chosen more often for that. */
 const RARE = ["commit", "giving away", "taking back"].flatMap((what) => [
   `before ${what}`,
   `after ${what}`,
 ]);
-
-/** A client that knows what its socket must say. */
-class SocketGuest {
-  readonly guest: RingGuest;
-  readonly top: string;
-  readonly end: SocketEnd;
-  /** It was hung up before it had heard anything. */
-  refused = false;
-  #heard = false;
-
-  constructor(number: number, path: string, random: Random) {
-    this.end = new SocketEnd(path);
-    this.top = `/clients/${number}`;
-    const stream = {
-      read: (into: Uint8Array<ArrayBuffer>, at: number, end: number): number => {
-        const count = this.end.read(into, at, end);
-        this.#heard ||= count > 0;
-        if (count >= 0 || this.#heard) return count;
-        this.refused = true;
-        return 0;
-      },
-      // What is written to who has hung up is lost: reading tells.
-      write: (from: Uint8Array<ArrayBuffer>, at: number, end: number): number =>
-        Math.max(0, this.end.write(from, at, end)),
-    };
-    this.guest = new RingGuest(number, stream, random, `${this.top}/`);
-    this.guest.watch(SHARED, "shared");
-    this.guest.watch(this.top, "own");
-  }
-}
 
 /** The clients of one daemon. */
 class Story {

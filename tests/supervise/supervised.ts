@@ -1,0 +1,79 @@
+import { assert } from "@std/assert";
+import { startDaemon } from "../support/daemon.ts";
+import type { ServerProcess } from "../support/process.ts";
+
+/** How long a restart may take, in ms, on a machine that is busy with other things. */
+const RESTART_LIMIT_MS = 20_000;
+
+export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+/** Waits until `look` gives something. */
+export async function until<T>(look: () => T | null | false, what: string): Promise<T> {
+  const deadline = Date.now() + RESTART_LIMIT_MS;
+  for (;;) {
+    const found = look();
+    if (found !== null && found !== false) return found;
+    assert(Date.now() < deadline, `${what}: not after ${RESTART_LIMIT_MS} ms`);
+    await pause(2);
+  }
+}
+
+/** The process ids of a process's children. */
+export function childrenOf(pid: number): number[] {
+  try {
+    const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
+    return text.split(" ").filter((word) => word !== "").map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** How many descriptors a process has. */
+export function descriptorsOf(pid: number): number {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+}
+
+/** `xs serve --supervise`, whose daemon can be killed. */
+export class Supervised implements AsyncDisposable {
+  readonly #killed = new Set<number>();
+
+  private constructor(readonly server: ServerProcess) {}
+
+  static async start(args: readonly string[] = [], socket?: string): Promise<Supervised> {
+    const options = { args: ["--supervise", ...args], ...(socket === undefined ? {} : { socket }) };
+    return new Supervised(await startDaemon(options));
+  }
+
+  get path(): string {
+    return this.server.socketPath;
+  }
+
+  /** The daemon that runs now; null while there is none. */
+  get daemon(): number | null {
+    const pid = childrenOf(this.server.pid)[0];
+    return pid === undefined || this.#killed.has(pid) ? null : pid;
+  }
+
+  /** Waits for a daemon and kills it; returns who that was. */
+  async kill(signal: Deno.Signal = "SIGKILL"): Promise<number> {
+    const pid = await until(() => this.daemon, "a daemon");
+    this.#killed.add(pid);
+    Deno.kill(pid, signal);
+    return pid;
+  }
+
+  /** Kills the daemon and keeps the supervisor from noticing until `meanwhile` is over. */
+  async whileDead(meanwhile: () => void | Promise<void>): Promise<void> {
+    Deno.kill(this.server.pid, "SIGSTOP");
+    await this.kill();
+    try {
+      await meanwhile();
+    } finally {
+      Deno.kill(this.server.pid, "SIGCONT");
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.stop();
+  }
+}
