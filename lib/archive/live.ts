@@ -23,7 +23,8 @@ export async function runJob(
   progress: ProgressSink,
 ): Promise<string | null> {
   const begun = await begin(nodes, words);
-  if (begun === null) return null;
+  // oxenstored says OK to whatever it is told.
+  if (begun === null || begun === "OK") return null;
   const [, job] = /^job (\d+)$/.exec(begun) ?? [];
   if (job === undefined) throw new ArchiveError(begun);
   for (let wait = LOOK_FIRST_MS;; wait = Math.min(2 * wait, LOOK_MAX_MS)) {

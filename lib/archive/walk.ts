@@ -81,7 +81,9 @@ async function visit(nodes: Operations, path: string): Promise<Visit | null> {
       nodes.getPerms(path),
       nodes.directory(path),
     ]);
-    return { record: recordOf(path, value, perms), names };
+    // oxenstored lists the specials among the root's children.
+    const known = path.startsWith("/@") ? path.slice(1) : path;
+    return { record: recordOf(known, value, perms), names };
   } catch (error) {
     // Only the domain's own nodes may be missing: what it is asked for by name.
     if (error instanceof XenstoreError && error.code === "ENOENT") return null;
