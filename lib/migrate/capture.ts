@@ -42,7 +42,7 @@ export interface CaptureOptions {
   readonly io?: (connection: Connection) => ConnectionIo;
   /**
    * For C xenstored, which takes the nodes of transactions for committed ones and dies of domains
-   * that were never introduced (reference sections 8.2, 8.5): both are left out.
+   * that were never introduced (reference sections 8.2, 8.5): both are left out, as are unique ids.
    */
   readonly forC?: boolean;
 }
@@ -80,7 +80,7 @@ export function capture(state: State, options: CaptureOptions = {}): Captured {
   for (const connection of state.connections) {
     if (domid !== undefined && (connection.kind !== "ring" || connection.domid !== domid)) continue;
     ids.set(connection, connection.id);
-    putConnection(state, connection, io(connection), head);
+    putConnection(state, connection, io(connection), forC, head);
     if (!forC) putTransactions(connection, head, pending);
   }
   const last: MigrationRecord[] = [];
@@ -133,6 +133,7 @@ function putConnection(
   state: State,
   connection: Connection,
   io: ConnectionIo,
+  forC: boolean,
   to: MigrationRecord[],
 ): void {
   const { domid, id, kind, transactionIdLast, watches } = connection;
@@ -148,7 +149,8 @@ function putConnection(
     input,
     output,
     partialResponse,
-    uniqueId: domain?.uniqueId ?? null,
+    // Without libxenmanage it is one that we made up, and C xenstored buries whom Xen has another of.
+    uniqueId: forC ? null : domain?.uniqueId ?? null,
   });
   to.push({ kind: "connection-detail", connection: id, transactionIdLast, ignored });
   if (domain !== undefined) {
