@@ -90,9 +90,11 @@ function createPrivately(path: string): void {
 }
 
 function prepare(database: DatabaseSync, path: string, durability: Durability): void {
+  // Before anything is read: SQLite then keeps the log's index in its memory, not in a file that
+  // a full disk has no space for.
+  database.exec("PRAGMA locking_mode = EXCLUSIVE");
   const isNew = pragma(database, "schema_version") === 0;
   if (!isNew) checkKind(database, path);
-  database.exec("PRAGMA locking_mode = EXCLUSIVE");
   // Before there is a log, so that the file itself says from the start whose it is.
   if (isNew) {
     database.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${LAYOUT_VERSION}; COMMIT`);

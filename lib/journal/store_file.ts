@@ -15,7 +15,9 @@ export class About {
     return row === undefined ? null : String(row["value"]);
   }
 
+  /** Writes nothing when it says so already: there may be no space. */
   set(name: string, value: string): void {
+    if (this.get(name) === value) return;
     this.database.prepare("INSERT OR REPLACE INTO about VALUES (?, ?)").run(name, value);
   }
 }
@@ -85,6 +87,7 @@ function openTail(store: string, about: About, options: StoreOptions): Tail {
   const path = tailPath(store);
   const id = idOf(about);
   if (about.get("tail") === "open") return Tail.open(path, id, isTorn(about));
+  if (exists(path)) checkNeedless(path, id);
   try {
     const tail = Tail.create(path, id, options.tailBytes ?? TAIL_BYTES);
     if (options.durability === "disk") tail.sync();
@@ -95,6 +98,23 @@ function openTail(store: string, about: About, options: StoreOptions): Tail {
       `the file of the last turns, ${path}, can't be made: ${messageOf(error)}`,
     );
   }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A tail that the store file knows nothing of is left from an orderly end, or the file is not. */
+function checkNeedless(path: string, id: string): void {
+  const tail = Tail.open(path, id, false);
+  const { used } = tail;
+  tail.close();
+  if (used > 0) throw new DamagedError(`its last turns, in ${path}, are not known to it`);
 }
 
 /** What went through a loss of power may end in the middle of a record that nobody was told of. */

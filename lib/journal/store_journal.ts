@@ -105,7 +105,10 @@ export class StoreJournal implements Journal, Recorder {
    * @throws {DamagedError} when something in it can't be read.
    */
   recover(state: State, held?: HeldConnections): Revival | null {
-    if (this.isEmpty) return null;
+    if (this.isEmpty) {
+      if (this.#turns.everAny) throw new DamagedError("what its turns begin from is missing");
+      return null;
+    }
     const restorer = new Restorer(state);
     this.replay(restorer);
     if (this.#onNewBoot !== undefined) restorer.hostBooted();

@@ -38,6 +38,11 @@ export class TurnLog {
     return this.#last;
   }
 
+  /** Whether there is or was a turn. */
+  get everAny(): boolean {
+    return this.#last > 0 || this.#tail.moved > 0;
+  }
+
   /** Bytes of turns that the store file does not have yet. */
   get waiting(): number {
     return this.#tail.used;

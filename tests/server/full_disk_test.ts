@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
+import { makeScratch } from "../support/scratch.ts";
 import { SocketClient } from "./socket_client.ts";
 
 /** How often the daemon said so. */
@@ -30,3 +31,60 @@ Deno.test("Without space for log and trace it goes on, and says so once on stder
   );
   assertEquals(times(output, "xs: info: stopped\n"), 1, output);
 });
+
+/** A file system of its own, or null where we have no right to mount one. */
+async function smallFileSystem(path: string): Promise<AsyncDisposable | null> {
+  const run = async (command: string, ...args: string[]): Promise<boolean> =>
+    (await new Deno.Command(command, { args, stderr: "null" }).output()).success;
+  if (!await run("mount", "-t", "tmpfs", "-o", "size=10m", "none", path)) return null;
+  return { [Symbol.asyncDispose]: async () => void await run("umount", path) };
+}
+
+Deno.test("Without space for the store changes get ENOSPC, until there is some again", async () => {
+  await using scratch = await makeScratch();
+  await using fileSystem = await smallFileSystem(scratch.path);
+  if (fileSystem === null) {
+    console.log("no right to mount a small file system: tests/journal/full_test.ts must do");
+    return;
+  }
+  const options = { args: ["--store", `${scratch.path}/store`] };
+  let daemon = await startDaemon(options);
+  try {
+    const client = await SocketClient.connect(daemon.socketPath);
+    const write = (i: number): Promise<string> =>
+      client.ask(T.WRITE, `/full/${i % 40}\0${`${i}`.padEnd(2000)}`);
+    for (let i = 0; i < 50; i++) assertEquals(await write(i), "OK\0");
+    const filler = `${scratch.path}/filler`;
+    fillUp(filler);
+    let last = 50;
+    while (await write(last) === "OK\0") last++;
+    assertEquals(
+      await client.ask(T.READ, `/full/${(last - 1) % 40}\0`),
+      `${last - 1}`.padEnd(2000),
+    );
+    assertEquals(await client.ask(T.RM, "/full\0"), "ENOSPC\0");
+    await client[Symbol.asyncDispose]();
+    const { socketPath } = daemon;
+    Deno.kill(daemon.pid, "SIGKILL");
+    await daemon.status;
+    daemon = await startDaemon({ ...options, socket: socketPath });
+    await using next = await SocketClient.connect(socketPath);
+    assertEquals(await next.ask(T.READ, `/full/${(last - 1) % 40}\0`), `${last - 1}`.padEnd(2000));
+    Deno.removeSync(filler);
+    while (await next.ask(T.WRITE, "/room\0") === "ENOSPC\0") await new Promise(setImmediate);
+    assertEquals(await next.ask(T.RM, "/full\0"), "OK\0");
+  } finally {
+    await daemon.stop();
+  }
+});
+
+/** Takes all the space there is. */
+function fillUp(path: string): void {
+  using file = Deno.openSync(path, { write: true, create: true });
+  const block = new Uint8Array(65_536);
+  try {
+    for (;;) if (file.writeSync(block) < block.length) return;
+  } catch (error) {
+    if (!/No space left/.test(`${error}`)) throw error;
+  }
+}
