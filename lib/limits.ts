@@ -51,7 +51,7 @@ export const EPOLL_EVENTS_MAX = 256;
  * Starts of transactions of one connection that wait for the end of a live update: a kernel speaks
  * for many programs, which all may begin one; what is beyond waits in its ring.
  */
-export const PARKED_STARTS_MAX = 64;
+export const ASIDE_MAX = 64;
 
 /** Connections accepted in one turn: a storm of them must not hold up those already there. */
 export const ACCEPTS_PER_TURN_MAX = 16;

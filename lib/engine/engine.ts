@@ -10,7 +10,11 @@ import { inLostTransaction } from "./operations/lost.ts";
 import { LATER } from "./operations/outcome.ts";
 import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
 
-const NOTHING = new Uint8Array(0);
+/**
+ * What became of a request: it was handled; it is to be set aside until it can be, while others
+ * behind it are; or it has to wait with all behind it.
+ */
+export type Handled = "done" | "aside" | "held";
 
 /**
  * The store and its rules, without any I/O or clock of its own: what comes in as requests goes
@@ -53,15 +57,15 @@ export class Engine {
   /**
    * Handles one request: exactly one reply goes to the connection's outbox, after the events it
    * caused (WATCH: before its first event). `payload` need only be valid during the call; `now`
-   * is in ms. The order of checks is that of C xenstored (reference section 1.4). False when the
-   * request has to wait, unhandled, with all behind it, until nothing is {@link holding} any more.
+   * is in ms. The order of checks is that of C xenstored (reference section 1.4). Anything but
+   * "done" says that the request has to wait, unhandled, until nothing is {@link holding} any more.
    */
-  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): boolean {
+  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): Handled {
     const { type, reqId, txId } = header;
     const { liveUpdate } = this.state;
     if (liveUpdate.parking) {
       const verdict = liveUpdate.admit(connection, header);
-      if (verdict !== "handle") return verdict === "parked";
+      if (verdict !== "handle") return verdict;
     }
     const call = this.#call;
     call.connection = connection;
@@ -73,7 +77,7 @@ export class Engine {
     const outcome = this.#run(call, type, txId);
     // The outbox as it is now: a domain that releases itself is not answered.
     const { outbox } = connection;
-    if (outcome === LATER) return true;
+    if (outcome === LATER) return "done";
     if (typeof outcome === "number") {
       outbox.reply(MessageType.ERROR, reqId, txId, errorPayload(outcome));
     } else {
@@ -84,7 +88,7 @@ export class Engine {
       call.afterReply = null;
       afterReply();
     }
-    return true;
+    return "done";
   }
 
   /** Whether {@link tick} has something to do without waiting. */
@@ -99,13 +103,7 @@ export class Engine {
 
   /** Goes on with what waits for time to pass or for others to end. */
   tick(now: number): void {
-    const { liveUpdate } = this.state;
-    liveUpdate.look(now);
-    if (liveUpdate.parking) return;
-    for (const { connection, reqId } of liveUpdate.takeParked()) {
-      const header = { type: MessageType.TRANSACTION_START, reqId, txId: 0, len: 0 };
-      this.handle(connection, header, NOTHING, now);
-    }
+    this.state.liveUpdate.look(now);
   }
 
   #run(call: Call, type: number, txId: number): Uint8Array | number {

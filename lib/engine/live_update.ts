@@ -1,4 +1,3 @@
-import { PARKED_STARTS_MAX } from "../limits.ts";
 import { encodeMessage, type Header } from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { toBytes } from "../wire/text.ts";
@@ -15,11 +14,8 @@ export interface UpdateStart {
   readonly version: number | null;
 }
 
-/** A TRANSACTION_START that waits for the end of the live update. */
-interface Parked {
-  readonly connection: Connection;
-  readonly reqId: number;
-}
+/** What becomes of a request while new transactions wait. */
+export type Verdict = "handle" | "aside" | "held";
 
 /**
  * What a session waits for: its start, the trial of the next daemon, the end of all transactions,
@@ -45,9 +41,6 @@ export const STREAM_VERSION_MAX = 2;
 
 const NO_START: UpdateStart = { timeout: 0, force: false, version: null };
 
-/** The payload of TRANSACTION_START as libxenstore sends it. */
-const START_PAYLOAD = toBytes("\0");
-
 /**
  * The course of a live update, as the operator's tool sees it (reference section 8.5): the daemon
  * around the engine does what is to be done, this says when. There is one session at most; it ends
@@ -57,7 +50,6 @@ export class LiveUpdate {
   readonly #actions: () => UpdateActions | null;
   readonly #connections: Iterable<Connection>;
   #session: Session | null = null;
-  #parked: Parked[] = [];
   /** Whether {@link look} has something to do. */
   due = false;
 
@@ -150,9 +142,8 @@ export class LiveUpdate {
     outbox.reply(MessageType.CONTROL, reqId, txId, toBytes(`${text}\0`));
   }
 
-  /** A connection has ended, or begins anew: nothing that it waited for is of interest any more. */
+  /** A connection has ended, or begins anew: its session ends with it. */
   forget(connection: Connection): void {
-    this.#parked = this.#parked.filter((parked) => parked.connection !== connection);
     const session = this.#session;
     if (session?.connection !== connection) return;
     this.#session = null;
@@ -198,34 +189,16 @@ export class LiveUpdate {
   }
 
   /**
-   * What to do with a request while transactions are parked: handle it as ever, keep it here until
-   * the end ("parked"), or leave it unread together with all behind it ("held"). Others than a
-   * ring's client and the operator may tell replies apart by their order only.
+   * What to do with a request while new transactions wait: handle it as ever; set it aside and go on
+   * with the next; or leave it where it is, with all behind it. Only domain 0's kernel, which speaks
+   * for many and tells their replies apart by their ids, and the operator, who may give up, go on.
    */
-  admit(connection: Connection, { type, reqId, txId }: Header): "handle" | "parked" | "held" {
-    const count = this.#parked.filter((parked) => parked.connection === connection).length;
+  admit(connection: Connection, { type, txId }: Header): Verdict {
+    const isStart = type === MessageType.TRANSACTION_START && txId === 0;
+    if (!isStart || connection.transactions.size > 0) return "handle";
     const goesOn = connection === this.#session?.connection ||
       connection.privileged && connection.kind === "ring";
-    const isStart = type === MessageType.TRANSACTION_START && txId === 0;
-    if (!isStart || connection.transactions.size > 0) {
-      return count > 0 && !goesOn ? "held" : "handle";
-    }
-    if (count >= (goesOn ? PARKED_STARTS_MAX : 1)) return "held";
-    this.#parked.push({ connection, reqId });
-    return "parked";
-  }
-
-  /** The parked requests, which are to be handled now that the live update has ended. */
-  takeParked(): readonly Parked[] {
-    const parked = this.#parked;
-    this.#parked = [];
-    return parked;
-  }
-
-  /** A connection's parked requests as bytes: the next daemon handles them. */
-  parkedOf(connection: Connection): Uint8Array[] {
-    return this.#parked.filter((parked) => parked.connection === connection)
-      .map(({ reqId }) => encodeMessage(MessageType.TRANSACTION_START, reqId, 0, START_PAYLOAD));
+    return goesOn ? "aside" : "held";
   }
 
   /** The reply to the operator, as bytes, which the next daemon is to send. */

@@ -1,3 +1,4 @@
+import type { Handled } from "../engine/engine.ts";
 import type { Connection, ConnectionKind, Outbox } from "../engine/connection.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import {
@@ -18,14 +19,15 @@ import { OutputBuffer } from "./output_buffer.ts";
 import { PendingEvents } from "./pending_events.ts";
 import { RingNews } from "./ring_news.ts";
 import type { Trace } from "./trace.ts";
+import { WaitingRequests } from "./waiting_requests.ts";
 
 /** What handles requests: the engine. */
 export interface RequestHandler {
   /**
-   * Answers one request through the connection's outbox, exactly once. False when it has to wait
-   * for something else: it is to be offered again.
+   * Answers one request through the connection's outbox, exactly once; or says that it has to wait
+   * for something else: it is then offered again.
    */
-  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): boolean;
+  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): Handled;
 }
 
 /** What a peer needs of the turn it takes part in. */
@@ -94,7 +96,7 @@ export class Peer implements Outbox {
   /** The last read got all it had room for: more may be there, and nobody will announce it. */
   #more = false;
   #stalled = false;
-  #held = false;
+  readonly #waiting = new WaitingRequests();
   #dropping = false;
   #doom: GoneReason | null = null;
   /** Kept by the host: whether the peer is on its list of the ready, of the unflushed. */
@@ -144,7 +146,9 @@ export class Peer implements Outbox {
    * more to do without any news from the client.
    */
   step(now: number): boolean {
-    if (!this.#open || this.#doom !== null || this.#held || this.#isStalled()) return false;
+    if (!this.#open || this.#doom !== null || this.#waiting.held || this.#isStalled()) {
+      return false;
+    }
     const own = this.#input;
     if (own !== null && wholeMessage(own, this.#start, this.#end) > 0) {
       return this.#handleAll(own, now) || this.#more;
@@ -207,12 +211,14 @@ export class Peer implements Outbox {
     while (size > 0 && budget-- > 0 && this.#doom === null && !this.#isStalled()) {
       const from = this.#start;
       this.#start = from + size;
-      const isHandled = this.#handleOne(bytes, from, size, now);
+      const handled = this.#handleOne(bytes, from, size, now);
       if (this.#epoch !== epoch) return false;
-      if (!isHandled) {
-        this.#start = from;
-        this.#hold();
-        break;
+      if (handled !== "done") {
+        this.#postpone(bytes.subarray(from, from + size), handled);
+        if (this.#waiting.held) {
+          this.#start = from;
+          break;
+        }
       }
       size = wholeMessage(bytes, this.#start, this.#end);
     }
@@ -222,25 +228,28 @@ export class Peer implements Outbox {
       return false;
     }
     this.#keepRest(bytes);
-    return size > 0 && !this.#stalled && !this.#held;
+    return size > 0 && !this.#stalled && !this.#waiting.held;
   }
 
-  /** Nothing more is handled, and nothing read, until {@link release}. */
-  #hold(): void {
-    this.#held = true;
-    this.#host.postponed(this);
+  #postpone(message: Uint8Array, how: Handled): void {
+    if (!this.#waiting.any) this.#host.postponed(this);
+    this.#waiting.add(message, how);
     this.#host.unflushed(this);
   }
 
-  /** What the next request waited for has come about. */
+  /** What requests waited for has come about. */
   release(): void {
-    if (!this.#held) return;
-    this.#held = false;
+    if (!this.#waiting.any) return;
+    const input = this.#waiting.end(this.#input?.subarray(this.#start, this.#end));
+    if (input !== null) {
+      this.#dropInput();
+      this.#keep(input);
+    }
     this.#host.ready(this);
     this.#host.unflushed(this);
   }
 
-  #handleOne(bytes: Uint8Array, from: number, size: number, now: number): boolean {
+  #handleOne(bytes: Uint8Array, from: number, size: number, now: number): Handled {
     decodeHeader(bytes, from, header);
     const payload = bytes.subarray(from + HEADER_SIZE, from + size);
     const connection = this.#connection!;
@@ -252,7 +261,7 @@ export class Peer implements Outbox {
     } catch (error) {
       this.#host.failed(this, error);
       this.#doomFor("failed");
-      return true;
+      return "done";
     }
   }
 
@@ -334,13 +343,14 @@ export class Peer implements Outbox {
     if (this.#doom !== null) return this.#finish(this.#doom);
     if (unsent === 0) {
       this.#dropping = false;
-      if (this.#ended && !this.isReady && !this.#held) return this.#finish("closed");
+      if (this.#ended && !this.isReady && !this.#waiting.any) return this.#finish("closed");
     }
     if (this.#stalled && unsent <= OUTPUT_STALL_BYTES) {
       this.#stalled = false;
       this.#host.ready(this);
     }
-    this.#transport.want(!this.#stalled && !this.#ended && !this.#held, unsent > 0);
+    const reads = !this.#stalled && !this.#ended && !this.#waiting.held;
+    this.#transport.want(reads, unsent > 0);
   }
 
   #finish(reason: GoneReason): void {
@@ -360,7 +370,7 @@ export class Peer implements Outbox {
     this.#ended = false;
     this.#more = false;
     this.#stalled = false;
-    this.#held = false;
+    this.#waiting.end();
     this.#dropping = false;
     this.#doom = null;
   }
@@ -399,7 +409,7 @@ export class Peer implements Outbox {
     return {
       key: this.#connection!.key,
       requestsTaken,
-      partial: this.#input === null ? NOTHING : this.#input.slice(this.#start, this.#end),
+      partial: this.#unhandled(),
       responsesEnd: (responsesWritten + unsent) >>> 0,
       responses: this.#output.last(owed),
       unsent,
@@ -430,6 +440,12 @@ export class Peer implements Outbox {
     this.#keep(partial);
   }
 
+  /** A copy of what has been read and not handled. */
+  #unhandled(): Uint8Array {
+    const rest = this.#input === null ? NOTHING : this.#input.slice(this.#start, this.#end);
+    return this.#waiting.before(rest);
+  }
+
   /** Goes on with requests that somebody else has read. */
   #keep(input: Uint8Array): void {
     if (input.length === 0) return;
@@ -443,7 +459,7 @@ export class Peer implements Outbox {
 
   /** What is buffered either way, for another process to go on with. */
   handOver(): InFlight {
-    const read = this.#input === null ? NOTHING : this.#input.subarray(this.#start, this.#end);
+    const read = this.#unhandled();
     const unread = this.#transport.unread?.() ?? NOTHING;
     const input = new Uint8Array(read.length + unread.length);
     input.set(read);

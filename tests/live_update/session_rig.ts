@@ -64,13 +64,14 @@ export class SessionRig implements UpdateActions {
     return client;
   }
 
-  /** Sends a request with dots for NULs. Returns its reply, "..." without one, "held" if it waits. */
+  /** Sends a request with dots for NULs. Returns its reply, "..." without one, or how it waits. */
   ask(name: string, type: keyof typeof MessageType, payload: string, txId = 0): string {
     const { connection, replies } = this.client(name);
     const bytes = toBytes(payload.replaceAll(".", "\0"));
     const header = { type: MessageType[type], reqId: ++this.#reqId, txId, len: bytes.length };
     const before = replies.length;
-    if (!this.engine.handle(connection, header, bytes, this.now)) return "held";
+    const handled = this.engine.handle(connection, header, bytes, this.now);
+    if (handled !== "done") return handled;
     if (replies.length === before) return "...";
     return replies.at(-1)!.slice(`${this.#reqId}:`.length);
   }

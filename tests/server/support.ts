@@ -5,6 +5,7 @@
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Connection as EngineConnection } from "../../lib/engine/connection.ts";
 import { MEMORY_PIPE_BYTES } from "../../lib/limits.ts";
+import type { Handled } from "../../lib/engine/engine.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { type GoneReason, Peer } from "../../lib/server/peer.ts";
 import { Trace } from "../../lib/server/trace.ts";
@@ -133,12 +134,12 @@ export class TestTurns implements TurnHandler {
   due = false;
   holding = false;
 
-  handle(connection: Connection, header: Header, payload: Uint8Array): boolean {
-    if (this.holding) return false;
+  handle(connection: Connection, header: Header, payload: Uint8Array): Handled {
+    if (this.holding) return "held";
     this.handled.push([connection.label, header.reqId]);
     if (this.onRequest !== null) this.onRequest(connection, header, payload);
     else connection.outbox.reply(header.type, header.reqId, header.txId, payload);
-    return true;
+    return "done";
   }
 
   tick(): void {

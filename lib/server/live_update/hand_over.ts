@@ -55,8 +55,8 @@ function whereItStands(
   return {
     fd,
     port: kind === "ring" ? domains.handover?.portOf(connection) ?? 0 : 0,
-    input: joined([...liveUpdate.parkedOf(connection), flight.input]),
-    output: joined(farewell === null ? [flight.output] : [flight.output, farewell]),
+    input: flight.input,
+    output: farewell === null ? flight.output : joined(flight.output, farewell),
     partialResponse: flight.partialResponse,
     ignored: flight.ignored,
   };
@@ -65,14 +65,10 @@ function whereItStands(
 const NOTHING = new Uint8Array(0);
 const NOTHING_IN_FLIGHT = { input: NOTHING, output: NOTHING, partialResponse: 0, ignored: true };
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(first.length + second.length);
+  bytes.set(first);
+  bytes.set(second, first.length);
   return bytes;
 }
 

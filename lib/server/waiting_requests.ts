@@ -1,0 +1,50 @@
+import { ASIDE_MAX } from "../limits.ts";
+import type { Handled } from "../engine/engine.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * The requests of one client that can't be handled yet: some set aside while others behind them
+ * are handled, or one that holds up all the rest. To the journal they are input like any other.
+ */
+export class WaitingRequests {
+  #aside: Uint8Array[] = [];
+  /** The next request waits where it is, and all others with it. */
+  held = false;
+
+  /** Whether any request waits. */
+  get any(): boolean {
+    return this.held || this.#aside.length > 0;
+  }
+
+  /** Lets a request wait. False when it stays where it is, because all behind it wait, too. */
+  add(message: Uint8Array, how: Handled): boolean {
+    if (how === "aside" && this.#aside.length < ASIDE_MAX) {
+      this.#aside.push(message.slice());
+      return true;
+    }
+    this.held = true;
+    return false;
+  }
+
+  /** All that was read and not handled, in the order in which it is to be handled. */
+  before(rest: Uint8Array): Uint8Array {
+    if (this.#aside.length === 0) return rest;
+    const all = [...this.#aside, rest];
+    const bytes = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of all) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
+  /** Nothing waits any more. Returns {@link before} of `rest`, if something was set aside. */
+  end(rest: Uint8Array = NOTHING): Uint8Array | null {
+    const bytes = this.#aside.length === 0 ? null : this.before(rest);
+    this.#aside = [];
+    this.held = false;
+    return bytes;
+  }
+}
