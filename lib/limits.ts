@@ -169,3 +169,18 @@ export const RESTORE_BYTES_MAX = 1_073_741_824;
 
 /** Times that a restore is prepared again because a domain came or went meanwhile. */
 export const RESTORE_TRIES_MAX = 5;
+
+/**
+ * Bytes of a path or token in a stream: what the final format's 16-bit lengths hold beside the NUL.
+ * The older formats have no bound of their own, and a path of millions of names is no path.
+ */
+export const STREAM_TEXT_BYTES_MAX = 65_534;
+
+/** Bytes of a stream written at a time: small beside a large store, large beside a record. */
+export const STREAM_CHUNK_BYTES = 65_536;
+
+/** Problems of one stream that are told: who has more has the wrong file. */
+export const STREAM_PROBLEMS_MAX = 100;
+
+/** Kinds of things that are noted as left out of one stream, one by one. */
+export const STREAM_NOTES_MAX = 10;

@@ -1,10 +1,9 @@
+import { STREAM_CHUNK_BYTES } from "../limits.ts";
+
 /**
  * Bytes of a stream on their way out, in chunks, so that a large one is neither copied when it
  * grows nor held as a whole by who writes it in slices. Numbers have the byte order given.
  */
-
-/** Small beside a store of 100,000 nodes, large beside a record. */
-const CHUNK_BYTES = 65_536;
 
 export class ChunkWriter {
   readonly #littleEndian: boolean;
@@ -29,7 +28,7 @@ export class ChunkWriter {
     if (this.#at + size <= this.#bytes.length) return;
     this.#flush();
     this.#before += this.#at;
-    this.#bytes = new Uint8Array(Math.max(CHUNK_BYTES, size));
+    this.#bytes = new Uint8Array(Math.max(STREAM_CHUNK_BYTES, size));
     this.#view = new DataView(this.#bytes.buffer);
     this.#from = 0;
     this.#at = 0;

@@ -1,3 +1,4 @@
+import { STREAM_TEXT_BYTES_MAX } from "../limits.ts";
 import { toText } from "../wire/text.ts";
 import { StreamError } from "./errors.ts";
 
@@ -104,8 +105,11 @@ export class FieldReader {
     return toText(this.#bytes, at, end);
   }
 
-  /** Text of a length, without a NUL. */
+  /** Text of a length that the older formats do not bound, without a NUL. */
   text(length: number, what: string): string {
+    if (length > STREAM_TEXT_BYTES_MAX) {
+      this.fail(`${what} has ${length} bytes: ${STREAM_TEXT_BYTES_MAX} at most`);
+    }
     const at = this.#take(length, what);
     for (let i = at; i < at + length; i++) {
       if (this.#bytes[i] === 0) this.fail(`${what} has a NUL at its byte ${i - at + 1}`);

@@ -1,3 +1,4 @@
+import { STREAM_NOTES_MAX, STREAM_TEXT_BYTES_MAX } from "../limits.ts";
 import { parsePerm } from "../store/perms.ts";
 import { toText } from "../wire/text.ts";
 import type { PlacedRecord } from "./decode.ts";
@@ -17,6 +18,8 @@ export interface OlderStream {
 
 const NEWLINE = 10;
 const KIND_SHOWN_MAX = 20;
+/** Of any line. */
+const FIELDS_MAX = 5;
 
 /**
  * Reads oxenstored's text dump. The number of a record is that of its line.
@@ -64,7 +67,7 @@ class TextReader {
       if (line !== TEXT_HEADER) this.#fail(`the first line is not ${TEXT_HEADER}`);
       return;
     }
-    const fields = line.split(",");
+    const fields = line.split(",", FIELDS_MAX + 1);
     const kind = fields[0]!;
     this.#what = kind.slice(0, KIND_SHOWN_MAX);
     switch (kind) {
@@ -90,7 +93,9 @@ class TextReader {
       default:
         if (line === "") this.#fail("the line is empty");
         this.#notes.add(
-          `lines of an unknown kind, ${JSON.stringify(kind.slice(0, KIND_SHOWN_MAX))}`,
+          this.#notes.size < STREAM_NOTES_MAX
+            ? `lines of an unknown kind, ${JSON.stringify(kind.slice(0, KIND_SHOWN_MAX))}`
+            : "lines of more kinds",
         );
     }
   }
@@ -179,7 +184,8 @@ class TextReader {
   #count(fields: string[], least: number, most: number): void {
     if (fields.length >= least && fields.length <= most) return;
     const right = least === most ? `${least}` : `${least} to ${most}`;
-    this.#fail(`it has ${fields.length} fields: ${right}`);
+    const more = fields.length > FIELDS_MAX ? " or more" : "";
+    this.#fail(`it has ${fields.length} fields${more}: ${right}`);
   }
 
   #number32(fields: string[], at: number, least: number, most = least): number {
@@ -207,6 +213,9 @@ class TextReader {
   }
 
   #text(hex: string, what: string): string {
+    if (hex.length > 2 * STREAM_TEXT_BYTES_MAX) {
+      this.#fail(`the ${what} has ${hex.length / 2} bytes: ${STREAM_TEXT_BYTES_MAX} at most`);
+    }
     const text = toText(this.#hex(hex, what));
     if (text.includes("\0")) this.#fail(`the ${what} has a NUL`);
     return text;

@@ -1,3 +1,4 @@
+import { STREAM_PROBLEMS_MAX, STREAM_TEXT_BYTES_MAX } from "../limits.ts";
 import { canonicalPath, isSpecial, parentPath, ROOT_PATH } from "../store/path.ts";
 import { DOMID_FIRST_RESERVED } from "../store/perms.ts";
 import { StreamError } from "./errors.ts";
@@ -11,7 +12,7 @@ export interface ValidateOptions {
    * before its parent, but the parent may be missing.
    */
   readonly scope?: "store" | "part";
-  /** Problems after which the search ends [100]. */
+  /** Problems after which the search ends [STREAM_PROBLEMS_MAX]. */
   readonly most?: number;
 }
 
@@ -23,8 +24,6 @@ export interface RecordList {
   readonly format?: records.StreamFormat;
 }
 
-const PROBLEMS_MAX = 100;
-
 /**
  * Whether the records make sense together: their order, what they refer to, what must be there
  * once, and each path. What quotas say and whether a domain lives is not looked at.
@@ -32,7 +31,7 @@ const PROBLEMS_MAX = 100;
  */
 export function validateRecords(
   list: RecordList,
-  { scope = list.format === "draft-2020" ? "part" : "store", most = PROBLEMS_MAX }:
+  { scope = list.format === "draft-2020" ? "part" : "store", most = STREAM_PROBLEMS_MAX }:
     ValidateOptions = {},
 ): StreamError[] {
   const validator = new Validator(scope === "store");
@@ -153,7 +152,7 @@ class Validator {
     const known = this.#connections.get(connection);
     if (known === undefined) return unknownConnection(connection);
     // A relative path is checked as a client would be that gives it.
-    if (canonicalPath(path, "", true) === null) {
+    if (path.length > STREAM_TEXT_BYTES_MAX || canonicalPath(path, "", true) === null) {
       return `the watched path ${show(path)} is malformed`;
     }
     return this.#repeated(known.watches, `${path}\0${token}`, `the watch of ${show(path)}`);
@@ -235,6 +234,10 @@ function unknownConnection(id: number): string {
 }
 
 function wrongPath(path: string): string | null {
+  // Before it is matched, for which millions of names need too much stack.
+  if (path.length > STREAM_TEXT_BYTES_MAX) {
+    return `a path of ${path.length} bytes: ${STREAM_TEXT_BYTES_MAX} at most`;
+  }
   const canonical = canonicalPath(path, "", true);
   return canonical === path ? null : `the path ${show(path)} is malformed`;
 }

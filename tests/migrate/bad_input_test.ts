@@ -20,7 +20,7 @@ const text = (lines: string): Uint8Array => toBytes(`$xenstored-dump-format\n${l
 const node = (...body: Piece[]): Uint8Array => one(5, u32(0), u32(0), ...body);
 const n0 = ["n", u8(0), u16(0)] as const;
 
-const BYTES: readonly Row[] = [
+const BYTES: Row[] = [
   ["nothing", new Uint8Array(0), "at offset 0: the file is empty"],
   [
     "a text",
@@ -221,6 +221,45 @@ const BYTES: readonly Row[] = [
     "line 2 (watch) at offset 23: it belongs to socket 5, of which no line tells before",
   ],
 ];
+
+const LONG = "/a".repeat(10_000_000);
+
+BYTES.push(
+  [
+    "a draft's path of 20 MB",
+    lay("little", u32(1), u32(LONG.length), u32(0)),
+    "record 1 (NODE_DATA) at offset 0: the path has 20000000 bytes: 65534 at most",
+  ],
+  [
+    "oxenstored's path of 20 MB",
+    join(
+      preamble(1, 1),
+      record("big", 3, lay("big", u32(1), u32(1), u32(1), "/", "t"), false),
+      record("big", 5, lay("big", ...[0, 0, LONG.length, 0, 0, 0].map(u32)), false),
+    ),
+    "record 2 (NODE_DATA) at offset 40: the path has 20000000 bytes: 65534 at most",
+  ],
+  [
+    "a text dump's path of 20 MB",
+    text(`store,${"2f61".repeat(LONG.length / 2)},6e30,\n`),
+    "line 2 (store) at offset 23: the path has 20000000 bytes: 65534 at most",
+  ],
+  [
+    "a text dump's line of commas",
+    text(`socket${",".repeat(1_000_000)}\n`),
+    "line 2 (socket) at offset 23: it has 6 fields or more: 2",
+  ],
+);
+
+Deno.test("bad records: a path of 20 MB", () => {
+  const error = assertThrows(() => checkRecords({ records: [root, at(LONG)] }), StreamError);
+  assertEquals(error.problem, "a path of 20000000 bytes: 65534 at most");
+});
+
+Deno.test("a text dump of many unknown kinds says so in few notes", () => {
+  const lines = Array.from({ length: 1000 }, (_, i) => `kind${i},1\n`).join("");
+  assertEquals(decodeStream(text(lines)).notes.length, 11);
+});
 
 for (const [name, bytes, message] of BYTES) {
   Deno.test(`bad bytes: ${name}`, () => {
