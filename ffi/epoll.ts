@@ -25,6 +25,7 @@ export class Epoll {
   readonly #parkedBytes: Uint8Array<ArrayBuffer> = new Uint8Array(EVENT_WORDS * 4);
   readonly #control: Int32Array<ArrayBuffer> = new Int32Array(EVENT_WORDS);
   readonly #controlBytes: Uint8Array<ArrayBuffer>;
+  #closed = false;
 
   /** @throws {SystemCallError} when the kernel gives no instance. */
   constructor(eventsMax: number) {
@@ -47,8 +48,9 @@ export class Epoll {
     this.#ctl(EPOLL_CTL_MOD, fd, events);
   }
 
-  /** Stops reporting a descriptor. */
+  /** Stops reporting a descriptor; once the instance is closed it has stopped already. */
   remove(fd: number): void {
+    if (this.#closed) return;
     this.#ctl(EPOLL_CTL_DEL, fd, 0);
   }
 
@@ -92,6 +94,7 @@ export class Epoll {
 
   /** Frees the instance. Nothing may be parked on it. */
   close(): void {
+    this.#closed = true;
     this.#libc.close(this.#fd);
   }
 }

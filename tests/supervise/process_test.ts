@@ -4,7 +4,7 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { SocketClient } from "../server/socket_client.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { SHARED, SocketGuest } from "./socket_guest.ts";
-import { descriptorsOf, pause, Supervised, until } from "./supervised.ts";
+import { descriptorsOf, heldBy, pause, Supervised, until } from "./supervised.ts";
 
 const CLIENTS = 5;
 
@@ -120,6 +120,7 @@ Deno.test("SIGKILL at random moments: the socket's clients see nothing of it", a
     assertEquals(await operator.ask(T.WRITE, "/log\0"), "OK\0");
     const clients = new Clients(supervised.path, random);
     await clients.rest();
+    await until(() => heldBy(supervised.server.pid) === CLIENTS + 3, "all clients held");
     const pid = await until(() => supervised.daemon, "a daemon");
     const before = [descriptorsOf(supervised.server.pid), descriptorsOf(pid)];
     await torture(supervised, clients, operator);

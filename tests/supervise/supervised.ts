@@ -33,6 +33,15 @@ export function descriptorsOf(pid: number): number {
   return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
 }
 
+/** Its own have small numbers. */
+const HELD_FROM = 100;
+
+/** How many descriptors a supervisor holds: each client's, the listening socket's, the counts'. */
+export function heldBy(supervisor: number): number {
+  return [...Deno.readDirSync(`/proc/${supervisor}/fd`)]
+    .filter(({ name }) => Number(name) >= HELD_FROM).length;
+}
+
 /** `xs serve --supervise`, whose daemon can be killed. */
 export class Supervised implements AsyncDisposable {
   readonly #killed = new Set<number>();
