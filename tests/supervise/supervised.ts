@@ -38,8 +38,11 @@ const HELD_FROM = 100;
 
 /** How many descriptors a supervisor holds: each client's, the listening socket's, the counts'. */
 export function heldBy(supervisor: number): number {
-  return [...Deno.readDirSync(`/proc/${supervisor}/fd`)]
-    .filter(({ name }) => Number(name) >= HELD_FROM).length;
+  const folder = `/proc/${supervisor}/fd`;
+  return [...Deno.readDirSync(folder)].filter(({ name }) => {
+    return Number(name) >= HELD_FROM &&
+      /socket:|memfd:/.test(Deno.readLinkSync(`${folder}/${name}`));
+  }).length;
 }
 
 /** `xs serve --supervise`, whose daemon can be killed. */
