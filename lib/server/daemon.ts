@@ -10,7 +10,8 @@ import { type Inheritance, takeOver } from "./live_update/take_over.ts";
 import { LiveUpdater, type Succession } from "./live_update/updater.ts";
 import type { Log } from "./log.ts";
 import { type EventSink, Loop, type LoopPolicy } from "./loop.ts";
-import type { GoneReason, Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
+import type { GoneReason } from "./peer_host.ts";
 import type { ListeningSocket } from "./socket_path.ts";
 import { Sockets } from "./sockets.ts";
 import { takeUp } from "./take_up.ts";
@@ -107,7 +108,7 @@ export class Daemon {
       const estate = { state: engine.state, domains, sockets, listener: listening.fd, log };
       admin.liveUpdate = new LiveUpdater(estate, succession, turns, listening.path);
     }
-    admin.archive = new Archivist(engine.state, turns, journal, domains, log);
+    admin.archive = new Archivist(engine.state, turns, journal, log);
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);

@@ -10,63 +10,16 @@ import {
 import type { Transport } from "../transport/transport.ts";
 import { E2BIG, errorPayload } from "../wire/errors.ts";
 import { wholeMessage } from "../wire/framing.ts";
-import { decodeHeader, emptyHeader, type Header } from "../wire/header.ts";
-import { HEADER_SIZE, PAYLOAD_MAX } from "../wire/header.ts";
+import { decodeHeader, emptyHeader, HEADER_SIZE, PAYLOAD_MAX } from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
-import { toText } from "../wire/text.ts";
-import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
+import { joinBytes, toText } from "../wire/text.ts";
 import { OutputBuffer } from "./output_buffer.ts";
+import type { GoneReason, InFlight, PeerHost } from "./peer_host.ts";
+import { PeerInput, sharedInput } from "./peer_input.ts";
 import { PendingEvents } from "./pending_events.ts";
 import { RingNews } from "./ring_news.ts";
-import type { Trace } from "./trace.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
-/** What handles requests: the engine. */
-export interface RequestHandler {
-  /**
-   * Answers one request through the connection's outbox, exactly once; or says that it has to wait
-   * for something else: it is then offered again.
-   */
-  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): Handled;
-}
-
-/** What a peer needs of the turn it takes part in. */
-export interface PeerHost {
-  readonly handler: RequestHandler;
-  readonly trace: Trace;
-  /** Lets the peer be stepped in the next turn. */
-  ready(peer: Peer): void;
-  /** Lets the peer be flushed at the end of this turn. */
-  unflushed(peer: Peer): void;
-  /** The peer's next request has to wait: it is to be {@link Peer.release}d. */
-  postponed(peer: Peer): void;
-  /** The peer is finished: its client closed, broke the protocol, or doesn't read. */
-  gone(peer: Peer, reason: GoneReason): void;
-  /** Something an operator should know. */
-  warn(peer: Peer, text: string): void;
-  /** The handler threw: a defect of ours, which must not reach the other clients. */
-  failed(peer: Peer, error: unknown): void;
-}
-
-/** What a connection has buffered, on its way from one process to the next. */
-export interface InFlight {
-  /** Requests that were not handled, the last of which may not be whole. */
-  readonly input: Uint8Array;
-  /** Bytes owed to the client. */
-  readonly output: Uint8Array;
-  /** How many of them, at the start, are the rest of a message that was sent in part. */
-  readonly partialResponse: number;
-  /** The client broke the protocol and is not listened to. */
-  readonly ignored: boolean;
-}
-
-/** Why a peer is finished. */
-export type GoneReason = "closed" | "oversize" | "overflow" | "failed";
-
-const NOTHING = new Uint8Array(0);
-
-/** All peers read into this one: whatever is left over is copied to a buffer of their own. */
-const sharedInput = takeBuffer();
 const header = emptyHeader();
 
 /**
@@ -81,10 +34,7 @@ export class Peer implements Outbox {
   readonly #outputMax: number;
   readonly #events = new PendingEvents();
   #connection: Connection | null = null;
-  /** A partial request, or requests left for the next turn; null when there are none. */
-  #input: Uint8Array<ArrayBuffer> | null = null;
-  #start = 0;
-  #end = 0;
+  readonly #input = new PeerInput();
   readonly #news = new RingNews();
   /** Whether the journal is told how far the client has been served. */
   readonly #journaled: boolean;
@@ -146,13 +96,10 @@ export class Peer implements Outbox {
    * more to do without any news from the client.
    */
   step(now: number): boolean {
-    if (!this.#open || this.#doom !== null || this.#waiting.held || this.#isStalled()) {
-      return false;
-    }
-    const own = this.#input;
-    if (own !== null && wholeMessage(own, this.#start, this.#end) > 0) {
-      return this.#handleAll(own, now) || this.#more;
-    }
+    const isOver = !this.#open || this.#doom !== null;
+    if (isOver || this.#waiting.held || this.#isStalled()) return false;
+    const { hasWhole, own } = this.#input;
+    if (own !== null && hasWhole) return this.#handleAll(own, now) || this.#more;
     if (this.#ended) return false;
     return own === null ? this.#readShared(now) : this.#readOwn(own, now);
   }
@@ -167,23 +114,20 @@ export class Peer implements Outbox {
     const count = this.#transport.read(sharedInput, 0, sharedInput.length);
     if (count <= 0) return this.#readNothing(count);
     this.#noteRead();
-    this.#start = 0;
-    this.#end = count;
+    this.#input.start = 0;
+    this.#input.end = count;
     this.#more = count === sharedInput.length;
     return this.#handleAll(sharedInput, now) || this.#more;
   }
 
   #readOwn(own: Uint8Array<ArrayBuffer>, now: number): boolean {
-    if (this.#start > 0) {
-      own.copyWithin(0, this.#start, this.#end);
-      this.#end -= this.#start;
-      this.#start = 0;
-    }
-    const count = this.#transport.read(own, this.#end, own.length);
+    const input = this.#input;
+    input.compact(own);
+    const count = this.#transport.read(own, input.end, own.length);
     if (count <= 0) return this.#readNothing(count);
     this.#noteRead();
-    this.#end += count;
-    this.#more = this.#end === own.length;
+    input.end += count;
+    this.#more = input.end === own.length;
     return this.#handleAll(own, now) || this.#more;
   }
 
@@ -206,28 +150,29 @@ export class Peer implements Outbox {
   /** Handles requests out of `bytes`; true when a whole one is left and may be handled. */
   #handleAll(bytes: Uint8Array<ArrayBuffer>, now: number): boolean {
     const epoch = this.#epoch;
+    const input = this.#input;
     let budget = REQUESTS_PER_TURN_MAX;
-    let size = wholeMessage(bytes, this.#start, this.#end);
+    let size = wholeMessage(bytes, input.start, input.end);
     while (size > 0 && budget-- > 0 && this.#doom === null && !this.#isStalled()) {
-      const from = this.#start;
-      this.#start = from + size;
+      const from = input.start;
+      input.start = from + size;
       const handled = this.#handleOne(bytes, from, size, now);
       if (this.#epoch !== epoch) return false;
       if (handled !== "done") {
         this.#postpone(bytes.subarray(from, from + size), handled);
         if (this.#waiting.held) {
-          this.#start = from;
+          input.start = from;
           break;
         }
       }
-      size = wholeMessage(bytes, this.#start, this.#end);
+      size = wholeMessage(bytes, input.start, input.end);
     }
     if (size < 0) {
       this.#doomFor("oversize");
-      this.#dropInput();
+      input.drop();
       return false;
     }
-    this.#keepRest(bytes);
+    input.keepRest(bytes);
     return size > 0 && !this.#stalled && !this.#waiting.held;
   }
 
@@ -240,11 +185,8 @@ export class Peer implements Outbox {
   /** What requests waited for has come about. */
   release(): void {
     if (!this.#waiting.any) return;
-    const input = this.#waiting.end(this.#input?.subarray(this.#start, this.#end));
-    if (input !== null) {
-      this.#dropInput();
-      this.#keep(input);
-    }
+    const input = this.#waiting.end(this.#input.copy());
+    if (input !== null) this.#input.replace(input);
     this.#host.ready(this);
     this.#host.unflushed(this);
   }
@@ -263,26 +205,6 @@ export class Peer implements Outbox {
       this.#doomFor("failed");
       return "done";
     }
-  }
-
-  /** Keeps what was not handled in a buffer of the peer's own. */
-  #keepRest(bytes: Uint8Array<ArrayBuffer>): void {
-    const length = this.#end - this.#start;
-    if (length === 0) {
-      this.#dropInput();
-    } else if (bytes === sharedInput) {
-      this.#input = takeBuffer();
-      for (let i = 0; i < length; i++) this.#input[i] = bytes[this.#start + i]!;
-      this.#start = 0;
-      this.#end = length;
-    }
-  }
-
-  #dropInput(): void {
-    if (this.#input !== null) giveBuffer(this.#input);
-    this.#input = null;
-    this.#start = 0;
-    this.#end = 0;
   }
 
   reply(type: number, reqId: number, txId: number, payload: Uint8Array): void {
@@ -364,7 +286,7 @@ export class Peer implements Outbox {
   /** Forgets all that is buffered either way, and what has befallen the client so far. */
   drop(): void {
     this.#epoch++;
-    this.#dropInput();
+    this.#input.drop();
     this.#output.clear();
     this.#events.clear();
     this.#ended = false;
@@ -437,35 +359,18 @@ export class Peer implements Outbox {
     this.#news.take(this.#output.added);
     // What came behind the last bytes taken was perhaps announced to the last life alone.
     this.#more = true;
-    this.#keep(partial);
+    this.#input.replace(partial);
   }
 
   /** A copy of what has been read and not handled. */
   #unhandled(): Uint8Array {
-    const rest = this.#input === null ? NOTHING : this.#input.slice(this.#start, this.#end);
-    return this.#waiting.before(rest);
-  }
-
-  /** Goes on with requests that somebody else has read. */
-  #keep(input: Uint8Array): void {
-    if (input.length === 0) return;
-    const buffer = takeBuffer();
-    // More than a buffer only from a daemon that keeps whole requests without bound.
-    this.#input = input.length < buffer.length ? buffer : new Uint8Array(2 * input.length);
-    this.#input.set(input);
-    this.#start = 0;
-    this.#end = input.length;
+    return this.#waiting.before(this.#input.copy());
   }
 
   /** What is buffered either way, for another process to go on with. */
   handOver(): InFlight {
-    const read = this.#unhandled();
-    const unread = this.#transport.unread?.() ?? NOTHING;
-    const input = new Uint8Array(read.length + unread.length);
-    input.set(read);
-    input.set(unread, read.length);
     return {
-      input,
+      input: joinBytes(this.#unhandled(), this.#transport.unread?.() ?? new Uint8Array(0)),
       output: this.#output.last(this.#output.length),
       partialResponse: this.#output.partial,
       ignored: !this.#open || this.#transport.position?.ignored === true,
@@ -481,7 +386,7 @@ export class Peer implements Outbox {
     }
     this.#host.ready(this);
     this.#output.addBytes(output, partialResponse);
-    this.#keep(input);
+    this.#input.replace(input);
   }
 
   /** Ends the peer now: nothing more is read, sent or reported. */

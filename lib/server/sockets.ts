@@ -11,7 +11,8 @@ import { SocketTransport } from "../transport/socket.ts";
 import type { HeldSockets } from "./held_sockets.ts";
 import type { Log } from "./log.ts";
 import type { EventSink } from "./loop.ts";
-import { type GoneReason, type InFlight, Peer } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import type { GoneReason, InFlight } from "./peer_host.ts";
 import type { HeldClients } from "./take_up.ts";
 import type { Turns } from "./turn.ts";
 

@@ -1,6 +1,7 @@
 import type { Journal } from "../journal/journal.ts";
 import { type Log, stackOf } from "./log.ts";
-import type { GoneReason, Peer, PeerHost, RequestHandler } from "./peer.ts";
+import type { Peer } from "./peer.ts";
+import type { GoneReason, PeerHost, RequestHandler } from "./peer_host.ts";
 import type { Trace } from "./trace.ts";
 
 /** What the turn asks of the engine. */

@@ -1,4 +1,5 @@
 import { ASIDE_MAX } from "../limits.ts";
+import { joinBytes } from "../wire/text.ts";
 import type { Handled } from "../engine/engine.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -29,15 +30,7 @@ export class WaitingRequests {
 
   /** All that was read and not handled, in the order in which it is to be handled. */
   before(rest: Uint8Array): Uint8Array {
-    if (this.#aside.length === 0) return rest;
-    const all = [...this.#aside, rest];
-    const bytes = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const part of all) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    return bytes;
+    return this.#aside.length === 0 ? rest : joinBytes(...this.#aside, rest);
   }
 
   /** Nothing waits any more. Returns {@link before} of `rest`, if something was set aside. */

@@ -60,3 +60,14 @@ export function copyBytes(bytes: Uint8Array, from: number, to = bytes.length): U
   for (let i = 0; i < length; i++) copy[i] = bytes[from + i]!;
   return copy;
 }
+
+/** All bytes, one part behind the other. */
+export function joinBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

@@ -7,6 +7,7 @@ import { capture, type ConnectionIo } from "../../migrate/capture.ts";
 import { findHazards } from "../../migrate/hazards.ts";
 import { planAtOnce } from "../../migrate/plan.ts";
 import { decodeStream, StreamEncoder } from "../../migrate/stream.ts";
+import { joinBytes } from "../../wire/text.ts";
 import type { HostedDomains } from "../hosted_domains.ts";
 import { type Log, message } from "../log.ts";
 import { notifyReloading } from "../notify.ts";
@@ -56,7 +57,7 @@ function whereItStands(
     fd,
     port: kind === "ring" ? domains.handover?.portOf(connection) ?? 0 : 0,
     input: flight.input,
-    output: farewell === null ? flight.output : joined(flight.output, farewell),
+    output: farewell === null ? flight.output : joinBytes(flight.output, farewell),
     partialResponse: flight.partialResponse,
     ignored: flight.ignored,
   };
@@ -64,13 +65,6 @@ function whereItStands(
 
 const NOTHING = new Uint8Array(0);
 const NOTHING_IN_FLIGHT = { input: NOTHING, output: NOTHING, partialResponse: 0, ignored: true };
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
-}
 
 /** The state as bytes, slice by slice, so that who is not in a hurry can do something else. */
 export function* encodeEstate(

@@ -11,7 +11,7 @@ import { OK } from "../../wire/errors.ts";
 import { toText } from "../../wire/text.ts";
 import type { HostedDomains } from "../hosted_domains.ts";
 import { type Log, message } from "../log.ts";
-import type { InFlight } from "../peer.ts";
+import type { InFlight } from "../peer_host.ts";
 import type { Sockets } from "../sockets.ts";
 import { readStateFile, removeStateFile, StateFileError } from "./state_file.ts";
 

@@ -10,7 +10,8 @@ import { EVTCHN_PORT, RING_PAGE_SIZE, RingPage } from "../../transport/ring_page
 import { type ErrorCode, OK } from "../../wire/errors.ts";
 import type { DomainHost, HostedDomains, RingHandover, Wakeups } from "../hosted_domains.ts";
 import type { Log } from "../log.ts";
-import { type InFlight, Peer } from "../peer.ts";
+import { Peer } from "../peer.ts";
+import type { InFlight } from "../peer_host.ts";
 import type { Turns } from "../turn.ts";
 import { wireError } from "./errno.ts";
 import { bindDomainEvents, type XenHost } from "./host.ts";

@@ -1,0 +1,47 @@
+import type { Connection } from "../engine/connection.ts";
+import type { Handled } from "../engine/engine.ts";
+import type { Header } from "../wire/header.ts";
+import type { Peer } from "./peer.ts";
+import type { Trace } from "./trace.ts";
+
+/** What handles requests: the engine. */
+export interface RequestHandler {
+  /**
+   * Answers one request through the connection's outbox, exactly once; or says that it has to wait
+   * for something else: it is then offered again.
+   */
+  handle(connection: Connection, header: Header, payload: Uint8Array, now: number): Handled;
+}
+
+/** What a peer needs of the turn it takes part in. */
+export interface PeerHost {
+  readonly handler: RequestHandler;
+  readonly trace: Trace;
+  /** Lets the peer be stepped in the next turn. */
+  ready(peer: Peer): void;
+  /** Lets the peer be flushed at the end of this turn. */
+  unflushed(peer: Peer): void;
+  /** The peer's next request has to wait: it is to be {@link Peer.release}d. */
+  postponed(peer: Peer): void;
+  /** The peer is finished: its client closed, broke the protocol, or doesn't read. */
+  gone(peer: Peer, reason: GoneReason): void;
+  /** Something an operator should know. */
+  warn(peer: Peer, text: string): void;
+  /** The handler threw: a defect of ours, which must not reach the other clients. */
+  failed(peer: Peer, error: unknown): void;
+}
+
+/** What a connection has buffered, on its way from one process to the next. */
+export interface InFlight {
+  /** Requests that were not handled, the last of which may not be whole. */
+  readonly input: Uint8Array;
+  /** Bytes owed to the client. */
+  readonly output: Uint8Array;
+  /** How many of them, at the start, are the rest of a message that was sent in part. */
+  readonly partialResponse: number;
+  /** The client broke the protocol and is not listened to. */
+  readonly ignored: boolean;
+}
+
+/** Why a peer is finished. */
+export type GoneReason = "closed" | "oversize" | "overflow" | "failed";

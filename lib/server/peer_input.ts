@@ -1,0 +1,65 @@
+import { wholeMessage } from "../wire/framing.ts";
+import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** All peers read into this one: whatever is left over is copied to a buffer of their own. */
+export const sharedInput: Uint8Array<ArrayBuffer> = takeBuffer();
+
+/** What one client has sent and nobody has handled: requests, of which the last may be a part. */
+export class PeerInput {
+  /** The peer's own buffer; null when nothing is left over. */
+  own: Uint8Array<ArrayBuffer> | null = null;
+  /** Where in its own buffer, or in the shared one while a step is under way, the requests are. */
+  start = 0;
+  end = 0;
+
+  /** Whether there is a whole request, or one that is too long. */
+  get hasWhole(): boolean {
+    return this.own !== null && wholeMessage(this.own, this.start, this.end) > 0;
+  }
+
+  /** Makes room behind what is there. */
+  compact(own: Uint8Array<ArrayBuffer>): void {
+    if (this.start === 0) return;
+    own.copyWithin(0, this.start, this.end);
+    this.end -= this.start;
+    this.start = 0;
+  }
+
+  /** Keeps what was not handled of `bytes` in a buffer of the peer's own. */
+  keepRest(bytes: Uint8Array<ArrayBuffer>): void {
+    const length = this.end - this.start;
+    if (length === 0) {
+      this.drop();
+    } else if (bytes === sharedInput) {
+      const own = this.own = takeBuffer();
+      for (let i = 0; i < length; i++) own[i] = bytes[this.start + i]!;
+      this.start = 0;
+      this.end = length;
+    }
+  }
+
+  /** Takes bytes that somebody else has read in place of what is there. */
+  replace(bytes: Uint8Array): void {
+    this.drop();
+    if (bytes.length === 0) return;
+    const buffer = takeBuffer();
+    // More than a buffer only from a daemon that keeps whole requests without bound.
+    this.own = bytes.length < buffer.length ? buffer : new Uint8Array(2 * bytes.length);
+    this.own.set(bytes);
+    this.end = bytes.length;
+  }
+
+  /** A copy of what is there. */
+  copy(): Uint8Array {
+    return this.own === null ? NOTHING : this.own.slice(this.start, this.end);
+  }
+
+  drop(): void {
+    if (this.own !== null) giveBuffer(this.own);
+    this.own = null;
+    this.start = 0;
+    this.end = 0;
+  }
+}
