@@ -9,6 +9,7 @@ import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { equalBytes, toText } from "../wire/text.ts";
 import type { DomainMapping } from "./domain_part.ts";
+import type { ConnectionRecord } from "./records.ts";
 import { attachConnection, RESTORED } from "./load.ts";
 import {
   type PlannedConnection,
@@ -18,7 +19,7 @@ import {
 } from "./plan.ts";
 
 /** Gives a ring what was in flight on it in the stream; false where that can't be done. */
-export type Inherit = (connection: Connection, input: Uint8Array, output: Uint8Array) => boolean;
+export type Inherit = (connection: Connection, record: ConnectionRecord) => boolean;
 
 /** What came of one domain's part. */
 export interface PartReport {
@@ -217,6 +218,6 @@ function restoreConnection(
 ): void {
   attachConnection(state, connection, held);
   const { input, output } = held.record;
-  if (input.length + output.length === 0 || inherit(connection, input, output)) return;
+  if (input.length + output.length === 0 || inherit(connection, held.record)) return;
   leftOut.push(`${input.length} bytes of requests and ${output.length} bytes of replies in flight`);
 }

@@ -3,12 +3,19 @@ import type { State } from "../engine/state.ts";
 import type { Journal } from "../journal/journal.ts";
 import { RESTORE_BYTES_MAX, RESTORE_TRIES_MAX } from "../limits.ts";
 import { checkQuotas } from "../migrate/load.ts";
-import { restorePart } from "../migrate/part.ts";
+import { type Inherit, restorePart } from "../migrate/part.ts";
 import { planRestore, RestoreError, type RestorePlan } from "../migrate/plan.ts";
 import type { MigrationRecord } from "../migrate/records.ts";
 import { Replacement } from "../migrate/replace.ts";
 import { readRecords } from "../migrate/stream.ts";
 import type { JobSteps, Progress } from "./archivist.ts";
+
+/** What is restored into. */
+export interface RestoreTarget {
+  readonly state: State;
+  readonly journal: Journal;
+  readonly inherit: Inherit;
+}
 
 /** Lines of what was left out, of some hundred bytes each, that fit a reply to CONTROL. */
 const LINES_MAX = 16;
@@ -18,8 +25,7 @@ const LINES_MAX = 16;
  * moment or, whatever is wrong, not at all. The report is JSON.
  */
 export function* restoreSteps(
-  state: State,
-  journal: Journal,
+  { inherit, journal, state }: RestoreTarget,
   order: RestoreOrder,
   progress: Progress,
 ): JobSteps {
@@ -29,7 +35,6 @@ export function* restoreSteps(
   const plan = yield* planRestore(records(bytes, progress), mapping);
   checkSpace(state);
   if (mapping !== null) {
-    const inherit = (): boolean => false;
     const report = restorePart(state, plan, mapping, { check, overQuota, inherit });
     return JSON.stringify({ ...report, leftOut: shorten(report.leftOut) });
   }

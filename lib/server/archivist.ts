@@ -4,11 +4,13 @@ import type { State } from "../engine/state.ts";
 import type { Journal } from "../journal/journal.ts";
 import { ARCHIVE_SLICE_MS } from "../limits.ts";
 import { capture, type Captured, type ConnectionIo } from "../migrate/capture.ts";
+import type { ConnectionRecord } from "../migrate/records.ts";
 import { RestoreError } from "../migrate/plan.ts";
 import { StreamEncoder, StreamError } from "../migrate/stream.ts";
 import { restoreSteps } from "./archive_restore.ts";
-import type { HostedDomains } from "./hosted_domains.ts";
 import { type Log, message, stackOf } from "./log.ts";
+import { Peer } from "./peer.ts";
+import type { InFlight } from "./peer_host.ts";
 import type { TurnJob, Turns } from "./turn.ts";
 
 /** Records between two looks at the clock. */
@@ -39,15 +41,13 @@ export class Archivist implements ArchiveActions {
   readonly #state: State;
   readonly #turns: Turns;
   readonly #journal: Journal;
-  readonly #domains: HostedDomains;
   readonly #log: Log;
   #job: Job | null = null;
 
-  constructor(state: State, turns: Turns, journal: Journal, domains: HostedDomains, log: Log) {
+  constructor(state: State, turns: Turns, journal: Journal, log: Log) {
     this.#state = state;
     this.#turns = turns;
     this.#journal = journal;
-    this.#domains = domains;
     this.#log = log;
   }
 
@@ -70,7 +70,11 @@ export class Archivist implements ArchiveActions {
     const busy = this.#busy();
     if (busy !== null) return busy;
     const progress = { done: 0, expected: 0 };
-    const steps = restoreSteps(this.#state, this.#journal, order, progress);
+    const steps = restoreSteps(
+      { state: this.#state, journal: this.#journal, inherit },
+      order,
+      progress,
+    );
     return this.#begin(`restore of ${order.file}`, progress, steps);
   }
 
@@ -99,27 +103,33 @@ export class Archivist implements ArchiveActions {
   }
 
   #capture(domid: number | null): Captured {
-    const rings = new Map<Connection, ConnectionIo>();
-    for (const { partial, responses, ignored, key } of this.#domains.rings()) {
-      const connection = this.#state.domains.get(key)?.connection;
-      if (connection === null || connection === undefined) continue;
-      const io = { fd: -1, port: 0, input: partial, output: responses, partialResponse: 0 };
-      rings.set(connection, { ...io, ignored });
-    }
-    const io = (connection: Connection): ConnectionIo => rings.get(connection) ?? NO_IO;
-    return capture(this.#state, domid === null ? { io } : { io, domid });
+    return capture(this.#state, domid === null ? { io: ioOf } : { io: ioOf, domid });
   }
 }
 
+/** What is buffered either way; descriptors and ports mean nothing outside of this process. */
+function ioOf({ outbox }: Connection): ConnectionIo {
+  const flight = outbox instanceof Peer ? outbox.handOver() : NOTHING_IN_FLIGHT;
+  return { ...flight, fd: -1, port: 0 };
+}
+
 const NOTHING = new Uint8Array(0);
-const NO_IO: ConnectionIo = {
-  fd: -1,
-  port: 0,
+const NOTHING_IN_FLIGHT: InFlight = {
   input: NOTHING,
   output: NOTHING,
   partialResponse: 0,
   ignored: false,
 };
+
+/** A ring that has something in flight of its own can't go on with another's. */
+function inherit({ outbox }: Connection, record: ConnectionRecord): boolean {
+  if (!(outbox instanceof Peer)) return false;
+  const own = outbox.handOver();
+  if (own.ignored || own.input.length + own.output.length > 0) return false;
+  const { input, output, partialResponse } = record;
+  outbox.takeOver({ input, output, partialResponse, ignored: false });
+  return true;
+}
 
 function isExpected(error: unknown): boolean {
   return error instanceof RestoreError || error instanceof StreamError ||

@@ -7,7 +7,7 @@ import { differenceLines } from "../../lib/archive/diff_text.ts";
 import { RestoreError } from "../../lib/migrate/plan.ts";
 import type { MigrationRecord, NodeRecord } from "../../lib/migrate/records.ts";
 import { encodeStream, StreamError } from "../../lib/migrate/stream.ts";
-import { restoreSteps } from "../../lib/server/archive_restore.ts";
+import { restoreSteps, type RestoreTarget } from "../../lib/server/archive_restore.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
@@ -24,11 +24,15 @@ interface Options {
   readonly between?: (slice: number) => void;
 }
 
+function targetOf({ journal, state }: Life): RestoreTarget {
+  return { state, journal, inherit: () => false };
+}
+
 /** Restores bytes as the daemon does, a turn a slice; returns the report. */
 function restore(life: Life, file: string, options: Options = {}): Record<string, unknown> {
   const { between, check = false, mapping = null, overQuota = true } = options;
   const order = { file, mapping, check, overQuota };
-  const steps = restoreSteps(life.state, life.journal, order, { done: 0, expected: 0 });
+  const steps = restoreSteps(targetOf(life), order, { done: 0, expected: 0 });
   for (let slice = 0;; slice++) {
     const step = steps.next();
     life.journal.commit();
@@ -135,7 +139,7 @@ Deno.test("restore: killed at any moment, the store is the one before or the one
     assert(slices > 2, `only ${slices} slices`);
     assertSurvives(life, hypervisor, `${folder}/after`);
     // A restore that came to nothing before another.
-    const steps = restoreSteps(life.state, life.journal, {
+    const steps = restoreSteps(targetOf(life), {
       file,
       mapping: null,
       check: false,
