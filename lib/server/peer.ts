@@ -387,6 +387,7 @@ export class Peer implements Outbox {
     this.#host.ready(this);
     this.#output.addBytes(output, partialResponse);
     this.#input.replace(input);
+    this.#noteRead();
   }
 
   /** Ends the peer now: nothing more is read, sent or reported. */
