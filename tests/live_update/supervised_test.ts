@@ -1,0 +1,45 @@
+/** A live update of a daemon whose clients' sockets are held by its supervisor. */
+import { assert, assertEquals } from "@std/assert";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+import { RawClient } from "../differential/raw_client.ts";
+import { heldBy, Supervised, until } from "../supervise/supervised.ts";
+import { xsCommand } from "../support/daemon.ts";
+import { update } from "./operator.ts";
+
+const [XS] = xsCommand();
+
+async function ask(client: RawClient, type: number, text: string): Promise<string[]> {
+  const payload = toBytes(text.replaceAll(".", "\0"));
+  const messages = await client.exchange({ type, txId: 0, payload });
+  return messages.map((message) => message.text.replaceAll("\0", "."));
+}
+
+Deno.test("live update: what a supervisor holds goes along, and outlives the next daemon", async () => {
+  await using supervised = await Supervised.start(["--xen", "no"]);
+  const clients: RawClient[] = [];
+  for (let i = 0; i < 3; i++) {
+    const client = await RawClient.connect(supervised.path);
+    assertEquals((await ask(client, T.WATCH, `/news.${i}.`))[0], "OK.");
+    clients.push(client);
+  }
+  const [operator] = clients;
+  await ask(operator!, T.WRITE, "/news.0");
+  const held = heldBy(supervised.server.pid);
+  const daemon = supervised.daemon;
+  for (let i = 1; i <= 3; i++) {
+    assertEquals(await update(operator!, { file: XS }), "OK", supervised.server.output());
+    assertEquals(supervised.daemon, daemon);
+    await until(() => heldBy(supervised.server.pid) === held, "all that was held, once");
+    assertEquals((await ask(clients[1]!, T.READ, "/news.")).at(-1), `${i - 1}`);
+    await ask(clients[2]!, T.WRITE, `/news.${i}`);
+  }
+  await supervised.kill();
+  for (const [at, client] of clients.entries()) {
+    const heard = await ask(client, T.READ, "/news.");
+    assertEquals(heard.at(-1), "3", supervised.server.output());
+    assert(heard.slice(0, -1).every((event) => event === `/news.${at}.`));
+    assertEquals((await ask(client, T.WRITE, `/by/${at}.`)).at(-1), "OK.");
+    client.close();
+  }
+});
