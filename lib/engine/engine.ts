@@ -117,8 +117,9 @@ export class Engine {
     if (transaction === undefined) return ENOENT;
     call.transaction = transaction;
     const done = operation.handler(call);
-    const outcome = transaction.lost ? inLostTransaction(type, done) : done;
+    const outcome = transaction.lost ? inLostTransaction(call, transaction, type, done) : done;
     if (call.transaction !== null) {
+      this.state.noteWriting(transaction);
       const grown = transaction.bytes - transaction.bytesCharged;
       this.state.accounts.of(connection.domid).add("memory", grown);
       transaction.bytesCharged = transaction.bytes;

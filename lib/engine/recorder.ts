@@ -2,6 +2,7 @@ import type { Node } from "../store/node.ts";
 import type { Connection } from "./connection.ts";
 import type { Domain } from "./domains.ts";
 import type { Quotas } from "./quota.ts";
+import type { Transaction } from "./transaction.ts";
 import type { Watch } from "./watch.ts";
 
 /**
@@ -17,8 +18,8 @@ export interface Recorder {
   domainGone(domid: number): void;
   /** A watch that was registered, or dropped. */
   watch(watch: Watch, registered: boolean): void;
-  /** A transaction that started (`open`) or ended. */
-  transaction(connection: Connection, id: number, open: boolean): void;
+  /** A transaction that started or changed something for the first time (`open`), or ended. */
+  transaction(transaction: Transaction, open: boolean): void;
   /** A socket's connection that outlives this process, which came (`open`) or has ended. */
   held(connection: Pick<Connection, "domid" | "key" | "label">, open: boolean): void;
   /** The quotas of domains yet to come. */

@@ -181,14 +181,21 @@ export class State {
   addTransaction(transaction: Transaction): void {
     const { connection, id } = transaction;
     connection.transactions.set(id, transaction);
-    this.recorder?.transaction(connection, id, true);
+    this.recorder?.transaction(transaction, true);
     this.accounts.of(connection.domid).add("transactions", 1);
+  }
+
+  /** To be called when a transaction may have changed something. */
+  noteWriting(transaction: Transaction): void {
+    if (transaction.wrote || transaction.written.size === 0) return;
+    transaction.wrote = true;
+    this.recorder?.transaction(transaction, true);
   }
 
   dropTransaction(transaction: Transaction): void {
     const { connection } = transaction;
     connection.transactions.delete(transaction.id);
-    this.recorder?.transaction(connection, transaction.id, false);
+    this.recorder?.transaction(transaction, false);
     const account = this.accounts.of(connection.domid);
     account.add("transactions", -1);
     account.add("memory", -transaction.bytesCharged);

@@ -39,6 +39,10 @@ export class Transaction {
   readonly written: Map<string, Written> = new Map();
   /** Domids that died while it ran: permissions naming them can't be committed (XSA-322). */
   readonly died: Set<number> = new Set();
+  /** The store's generation when it started: what is of a later one, it should not see. */
+  generation: number;
+  /** Whether it changed anything, and that was recorded. */
+  wrote = false;
   /** It was open when the daemon died: what it saw and did is gone, so it can't be committed. */
   lost = false;
   /** It ran into a quota; it can't be committed any more (XSA-415). */
@@ -55,7 +59,9 @@ export class Transaction {
     /** When it started, in ms of the engine's clock. */
     readonly startedAt: number,
     private readonly committed: Draft,
-  ) {}
+  ) {
+    this.generation = committed.clock.generation;
+  }
 
   /** The tree as this transaction sees it. */
   get root(): Node {

@@ -28,6 +28,11 @@ const ADOPTED = 12;
 const HELD = 13;
 const HELD_GONE = 14;
 
+/** How far a transaction has come. */
+const ENDED = 0;
+const STARTED = 1;
+const WROTE = 2;
+
 /** Added to a kind whose key has 32 bits: a held socket's. The keys of rings, domids, have 16. */
 const WIDE = 0x40;
 
@@ -70,6 +75,14 @@ export interface NodeState {
   readonly ordinal: number;
 }
 
+/** What is known of a transaction before its end. */
+export interface OpenTransaction {
+  /** The store's generation when it started. */
+  readonly generation: number;
+  /** Whether it changed anything. */
+  readonly wrote: boolean;
+}
+
 /** What is told of each change that is read. */
 export interface ChangeSink {
   node(node: NodeState): void;
@@ -78,7 +91,8 @@ export interface ChangeSink {
   domainGone(domid: number): void;
   watch(watch: WatchState): void;
   unwatch(key: number, path: string, token: string): void;
-  transaction(key: number, id: number, open: boolean): void;
+  /** Null for one that has ended. */
+  transaction(key: number, id: number, open: OpenTransaction | null): void;
   held(held: HeldState): void;
   heldGone(key: number): void;
   quotas(values: ReadonlyMap<string, number>): void;
@@ -182,10 +196,16 @@ export function putUnwatch(to: ByteWriter, watch: Watch): void {
 }
 
 /** As {@link putWatch}. One that is not open stands for the highest id given. */
-export function putTransaction(to: ByteWriter, key: number, id: number, open: boolean): void {
+export function putTransaction(
+  to: ByteWriter,
+  key: number,
+  id: number,
+  open: OpenTransaction | null,
+): void {
   putKey(to, TRANSACTION, key);
   to.u32(id);
-  to.u8(open ? 1 : 0);
+  to.u8(open === null ? ENDED : open.wrote ? WROTE : STARTED);
+  if (open !== null) to.count(open.generation);
 }
 
 /** Begins anew what is known of the connection. */
@@ -271,12 +291,18 @@ function readKeyed(from: ByteReader, kind: number, key: number, sink: ChangeSink
     case UNWATCH:
       return sink.unwatch(key, readPath(from), from.text());
     case TRANSACTION:
-      return sink.transaction(key, from.u32(), from.u8() !== 0);
+      return sink.transaction(key, from.u32(), readTransaction(from));
     case RING:
       return sink.ring(readRing(from, key));
     default:
       throw new DamagedError(`no change is of kind ${kind}`);
   }
+}
+
+function readTransaction(from: ByteReader): OpenTransaction | null {
+  const stage = from.u8();
+  if (stage > WROTE) throw new DamagedError(`no transaction has come to stage ${stage}`);
+  return stage === ENDED ? null : { wrote: stage === WROTE, generation: from.count() };
 }
 
 function readPath(from: ByteReader): string {

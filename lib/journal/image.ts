@@ -38,8 +38,8 @@ export function putOthers(to: ByteWriter, state: State, rings: Iterable<RingStat
     if (connection.key < 0) continue;
     if (connection.kind === "socket") put.putHeld(to, connection);
     const { key, transactionIdLast, transactions, watches } = connection;
-    put.putTransaction(to, key, transactionIdLast, false);
-    for (const id of transactions.keys()) put.putTransaction(to, key, id, true);
+    put.putTransaction(to, key, transactionIdLast, null);
+    for (const open of transactions.values()) put.putTransaction(to, key, open.id, open);
     for (const watch of watches.values()) put.putWatch(to, watch);
   }
   for (const ring of rings) put.putRing(to, ring);

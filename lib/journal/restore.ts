@@ -7,7 +7,14 @@ import { lookup } from "../store/lookup.ts";
 import { newNode } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { DamagedError } from "./byte_reader.ts";
-import type { ChangeSink, DomainState, HeldState, NodeState, WatchState } from "./changes.ts";
+import type {
+  ChangeSink,
+  DomainState,
+  HeldState,
+  NodeState,
+  OpenTransaction,
+  WatchState,
+} from "./changes.ts";
 
 /** A unique id that no domain has. */
 const NOBODYS = -1n;
@@ -21,7 +28,8 @@ export class ConnectionRecord {
   held: HeldState | null = null;
   ring: RingState | null = null;
   readonly watches = new Map<string, WatchState>();
-  readonly transactions = new Set<number>();
+  /** Those that are open, by their ids. */
+  readonly transactions = new Map<number, OpenTransaction>();
   transactionIdLast = 0;
 }
 
@@ -106,11 +114,11 @@ export class Restorer implements ChangeSink {
     this.recordOf(key).watches.delete(`${path}\0${token}`);
   }
 
-  transaction(key: number, id: number, open: boolean): void {
+  transaction(key: number, id: number, open: OpenTransaction | null): void {
     const record = this.recordOf(key);
     record.transactionIdLast = Math.max(record.transactionIdLast, id);
-    if (open) record.transactions.add(id);
-    else record.transactions.delete(id);
+    if (open === null) record.transactions.delete(id);
+    else record.transactions.set(id, open);
   }
 
   quotas(values: ReadonlyMap<string, number>): void {

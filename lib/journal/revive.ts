@@ -113,9 +113,12 @@ function reviveRing(state: State, domain: Domain, record: ConnectionRecord): boo
 /** Gives a connection back its watches, and its transactions, which are lost. */
 function giveBack(state: State, connection: Connection, record: ConnectionRecord): void {
   connection.transactionIdLast = record.transactionIdLast;
-  for (const id of record.transactions) {
+  for (const [id, { generation, wrote }] of record.transactions) {
     const transaction = new Transaction(id, connection, 0, state.tree);
     transaction.lost = true;
+    transaction.wrote = wrote;
+    // Generations that were counted but stand in no node are given again.
+    transaction.generation = Math.min(generation, state.clock.generation);
     state.addTransaction(transaction);
   }
   for (const { path, token, relative, depth } of record.watches.values()) {

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Connection } from "../engine/connection.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
 import type { Quotas } from "../engine/quota.ts";
 import type { Recorder } from "../engine/recorder.ts";
 import type { State } from "../engine/state.ts";
 import type { Watch } from "../engine/watch.ts";
+import type { Transaction } from "../engine/transaction.ts";
 import { COMMIT_RETRY_MS } from "../limits.ts";
 import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "./byte_reader.ts";
@@ -286,9 +286,10 @@ export class StoreJournal implements Journal, Recorder {
     else put.putUnwatch(this.#changes, watch);
   }
 
-  transaction(connection: Connection, id: number, open: boolean): void {
-    if (this.#source === null || connection.key < 0) return;
-    put.putTransaction(this.#changes, connection.key, id, open);
+  transaction(transaction: Transaction, open: boolean): void {
+    const { connection: { key }, id } = transaction;
+    if (this.#source === null || key < 0) return;
+    put.putTransaction(this.#changes, key, id, open ? transaction : null);
   }
 
   held(connection: put.HeldState, open: boolean): void {

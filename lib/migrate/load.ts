@@ -95,6 +95,7 @@ export function attachConnection(
     if (connection.transactions.has(id)) continue;
     const transaction = new Transaction(id, connection, 0, state.tree);
     transaction.lost = true;
+    transaction.wrote = true;
     state.addTransaction(transaction);
   }
   connection.transactionIdLast = Math.max(connection.transactionIdLast, last);

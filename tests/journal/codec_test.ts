@@ -48,8 +48,8 @@ class Words implements changes.ChangeSink {
   unwatch(key: number, path: string, token: string): void {
     this.#add("unwatch", key, path, token);
   }
-  transaction(key: number, id: number, open: boolean): void {
-    this.#add("transaction", key, id, open);
+  transaction(key: number, id: number, open: changes.OpenTransaction | null): void {
+    this.#add("transaction", key, id, open?.generation, open?.wrote);
   }
   quotas(values: ReadonlyMap<string, number>): void {
     this.#add("quotas", values);
@@ -151,7 +151,9 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       return expected.unwatch(key, path, token);
     }
     case 6: {
-      const id = u32(random), open = random.chance(0.5);
+      const id = u32(random);
+      const generation = random.below(Number.MAX_SAFE_INTEGER);
+      const open = random.chance(0.5) ? { generation, wrote: random.chance(0.5) } : null;
       changes.putTransaction(to, key, id, open);
       return expected.transaction(key, id, open);
     }

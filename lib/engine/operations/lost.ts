@@ -1,8 +1,13 @@
+import { walk } from "../../store/lookup.ts";
+import { isSpecial } from "../../store/path.ts";
 import { EAGAIN, EINVAL } from "../../wire/errors.ts";
 import { MessageType } from "../../wire/message_type.ts";
+import { splitStrings } from "../../wire/payload.ts";
+import type { Call } from "../call.ts";
+import type { Transaction } from "../transaction.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** What would tell a client of nodes as its transaction has them. */
+/** What tells a client of a node as its transaction has it. */
 const TELLING: ReadonlySet<number> = new Set([
   MessageType.READ,
   MessageType.DIRECTORY,
@@ -18,12 +23,29 @@ const CHANGING: ReadonlySet<number> = new Set([
 
 /**
  * The answer to a request in a transaction that was open when the daemon died, where `outcome` is
- * that of its handler. What the transaction saw and wrote is known no more: a request that would
- * tell of it gets EAGAIN, and so does one that fails, since with the rest of the transaction it
- * might not. Changes are taken: drivers expect EAGAIN at the end, and give up on it elsewhere.
+ * that of its handler. What the transaction did before is not known any more, nor what others have
+ * overwritten that it should still see: where it could be wrong, the answer is EAGAIN. But where it
+ * can be given it is, and changes are taken, in vain: clients expect EAGAIN at the end of a
+ * transaction and begin anew there, while within it many give up, some without a word (the state
+ * switch of Linux' drivers).
  */
-export function inLostTransaction(type: number, outcome: Outcome): Outcome {
-  if (TELLING.has(type)) return outcome === EINVAL ? EINVAL : EAGAIN;
-  if (!CHANGING.has(type) || typeof outcome !== "number") return outcome;
-  return outcome === EINVAL ? EINVAL : EAGAIN;
+export function inLostTransaction(
+  call: Call,
+  transaction: Transaction,
+  type: number,
+  outcome: Outcome,
+): Outcome {
+  const isTaken = CHANGING.has(type) && typeof outcome !== "number";
+  if (isTaken || !(CHANGING.has(type) || TELLING.has(type))) return outcome;
+  return outcome === EINVAL || isAsAtStart(call, transaction) ? outcome : EAGAIN;
+}
+
+/** Whether the node that a request is about is as it was when the transaction started. */
+function isAsAtStart(call: Call, transaction: Transaction): boolean {
+  const path = call.path(splitStrings(call.payload)[0] ?? null, true);
+  if (path === null || isSpecial(path)) return true;
+  if (transaction.wrote) return false;
+  const { node, above } = walk(transaction.root, path, call.walk);
+  // A node counts as changed with its list of children.
+  return (node ?? above).generation <= transaction.generation;
 }
