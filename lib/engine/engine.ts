@@ -132,9 +132,18 @@ export class Engine {
    * shutdowns, and buries the domains that are gone or whose domid somebody else has now.
    */
   domainsChanged(): void {
+    this.#lookAt(this.#domainsToLookAt());
+  }
+
+  /** The same for all domains: what was said of their changes was said to somebody else. */
+  checkDomains(): void {
+    this.#lookAt([...this.state.domains.all()]);
+  }
+
+  #lookAt(domains: readonly Domain[]): void {
     const { state } = this;
     const shutdown: number[] = [];
-    for (const domain of this.#domainsToLookAt()) {
+    for (const domain of domains) {
       if (domain.domid === state.privDomid || domain.domid === state.storeDomid) continue;
       if (this.#isGone(domain)) state.buryDomain(domain);
       else if (this.#isNewlyShutdown(domain)) shutdown.push(domain.domid);

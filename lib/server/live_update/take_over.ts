@@ -69,7 +69,7 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
   removeInheritance(file, log);
   connectOthers(domains, log);
   // Deaths of the last moments were told to nobody.
-  engine.domainsChanged();
+  engine.checkDomains();
   for (const finding of check(state)) log("warning", finding);
   const ms = Math.ceil(performance.now() - started);
   const nodes = state.accounts.total("nodes");

@@ -116,11 +116,20 @@ export class LiveUpdater implements UpdateActions {
   handOver(): void {
     const successor = this.#successor!;
     this.#turns.onSettled = () => {
-      const why = handOver(this.#estate, successor, this.#succession.kept());
+      const why = this.#leave(successor);
       this.#log(`not done: ${why}`);
       this.#estate.state.liveUpdate.fail(why);
       this.#turns.tick();
     };
+  }
+
+  /** Returns only if that was not possible, with the reason. */
+  #leave(successor: Successor): string {
+    try {
+      return handOver(this.#estate, successor, this.#succession.kept());
+    } catch (error) {
+      return message(error);
+    }
   }
 
   drop(): void {
