@@ -25,6 +25,7 @@ const RING = 9;
 const OTHERS_GONE = 10;
 const STAGED = 11;
 const ADOPTED = 12;
+const HEARD = 15;
 const HELD = 13;
 const HELD_GONE = 14;
 
@@ -103,6 +104,8 @@ export interface ChangeSink {
   staged(node: NodeState): void;
   /** The nodes staged are the tree from now on. */
   adopted(): void;
+  /** All watchers have heard what that changed. */
+  heard(): void;
 }
 
 export function putNode(
@@ -133,6 +136,11 @@ export function putStaged(
 /** The nodes staged are the tree from now on. */
 export function putAdopted(to: ByteWriter): void {
   to.u8(ADOPTED);
+}
+
+/** All watchers have heard what the adoption of a tree changed. */
+export function putHeard(to: ByteWriter): void {
+  to.u8(HEARD);
 }
 
 /** What follows tells anew all that is no node. */
@@ -278,6 +286,8 @@ function readChange(from: ByteReader, kind: number, sink: ChangeSink): void {
       return sink.staged(readNode(from));
     case ADOPTED:
       return sink.adopted();
+    case HEARD:
+      return sink.heard();
     default:
       return readKeyed(from, kind & ~WIDE, (kind & WIDE) === 0 ? from.u16() : from.u32(), sink);
   }

@@ -37,11 +37,13 @@ export interface Journal {
   begin(source: ImageSource, afresh?: boolean): void;
   /**
    * A node of a tree that may come to take the place of the present one: parents first, the root
-   * first of all. It counts from {@link endStaging} on, or never.
+   * first of all. It counts from {@link adoptStaged} on, or never.
    */
   stage(path: string, node: Node): void;
-  /** The end of a tree that was staged: from this turn on it is the store's, or is given up. */
-  endStaging(adopted: boolean): void;
+  /** From this turn on the tree that was staged is the store's. */
+  adoptStaged(): void;
+  /** The tree was given up, or (`heard`) all watchers have heard what its adoption changed. */
+  endStaging(heard: boolean): void;
   /** Rings have a life beyond the process: how far each has been served is to be told. */
   readonly keepsRings: boolean;
   /** A ring of which bytes were taken, or to which bytes are owed, in this turn. */
@@ -79,6 +81,10 @@ export class NoJournal implements Journal {
 
   stage(): void {
     // Nothing is told.
+  }
+
+  adoptStaged(): void {
+    // As above.
   }
 
   endStaging(): void {

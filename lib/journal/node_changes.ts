@@ -21,6 +21,10 @@ export class NodeChanges implements put.ChangeSink {
     put.putAdopted(this.changes);
   }
 
+  heard(): void {
+    put.putHeard(this.changes);
+  }
+
   domain(): void {
     // Told anew by who uses this, as is all that follows.
   }

@@ -41,6 +41,8 @@ export class Restorer implements ChangeSink {
   readonly domains = new Map<number, DomainState>();
   readonly #records = new Map<number, ConnectionRecord>();
   #staged: NodeState[] = [];
+  /** A tree was adopted, and not all watchers have heard what that changed. */
+  unheard = false;
 
   constructor(private readonly state: State) {
     for (const path of ["/tool"]) state.tree.remove(path, ORIGIN);
@@ -95,6 +97,11 @@ export class Restorer implements ChangeSink {
     for (const { name } of listChildren(tree.root.children)) tree.remove(`/${name}`, ORIGIN);
     for (const node of this.#staged) this.node(node);
     this.#staged = [];
+    this.unheard = true;
+  }
+
+  heard(): void {
+    this.unheard = false;
   }
 
   domain(domain: DomainState): void {

@@ -17,6 +17,8 @@ export interface Revival {
   readonly sockets: number;
   /** Those that nobody has held: to be forgotten then, too. */
   readonly lost: readonly HeldState[];
+  /** All of the store may have changed without anybody having heard of it. */
+  readonly unheard: boolean;
 }
 
 /** The connected sockets that were held for us meanwhile. */
@@ -48,7 +50,7 @@ export function reviveAll(
       sockets++;
     }
   }
-  return { dead, lost, rings, sockets };
+  return { dead, lost, rings, sockets, unheard: restorer.unheard };
 }
 
 /**

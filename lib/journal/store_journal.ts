@@ -75,7 +75,7 @@ export class StoreJournal implements Journal, Recorder {
   #turnBytes = 0;
   #logPages = 0;
   #hasStale = false;
-  /** A tree is being staged: an image would leave it out. */
+  /** A tree is being staged, or not all have heard of it: an image would leave that out. */
   #staging = false;
   #full = false;
   #onNewBoot: (() => void) | undefined;
@@ -307,8 +307,12 @@ export class StoreJournal implements Journal, Recorder {
     put.putStaged(this.#changes, path, node);
   }
 
-  endStaging(adopted: boolean): void {
-    if (adopted && this.#staging) put.putAdopted(this.#changes);
+  adoptStaged(): void {
+    put.putAdopted(this.#changes);
+  }
+
+  endStaging(heard: boolean): void {
+    if (heard) put.putHeard(this.#changes);
     this.#staging = false;
   }
 

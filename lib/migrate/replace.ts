@@ -7,7 +7,7 @@ import { Draft } from "../store/draft.ts";
 import { lookup, subtree } from "../store/lookup.ts";
 import { newNode, type Node } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
-import { asStale, DOMID_ANY, ownerOf, permDomid, type Perms } from "../store/perms.ts";
+import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { loadSpecial, RESTORED, uniqueIdOf } from "./load.ts";
 import { type PlannedNode, RestoreError, type RestorePlan } from "./plan.ts";
 
@@ -31,7 +31,11 @@ export class Replacement {
   /** The domids that the plan names, and who held them when it was begun. */
   readonly #holders: ReadonlyMap<number, bigint | null>;
   readonly #base: Node;
-  #changed: NodeDifference[] = [];
+  readonly #changed: NodeDifference[] = [];
+  /** The tree that was replaced. */
+  #before: Node;
+  /** The topmost paths at which others changed something before that. */
+  #touched: ReadonlySet<string> = new Set();
 
   constructor(state: State, plan: RestorePlan) {
     this.#state = state;
@@ -43,7 +47,7 @@ export class Replacement {
     this.#draft = new Draft(root, state.clock, this.#accounts);
     this.#accounts.charge(ownerOf(perms), 1, 16 + 8 * perms.length + 1);
     for (let i = 1; i < perms.length; i++) this.#accounts.mention(permDomid(perms[i]!), 1);
-    this.#base = state.tree.snapshot();
+    this.#base = this.#before = state.tree.snapshot();
   }
 
   /** How many nodes the store will have, specials apart. */
@@ -110,42 +114,42 @@ export class Replacement {
     return true;
   }
 
-  /** Puts the tree in the place of the store's own, and lets the watchers know. */
+  /** Puts the tree in the place of the store's own, in one step; who watches is yet to be told. */
   adopt(): void {
     const state = this.#state, { specials, quota } = this.#plan;
-    const before = state.tree.root, after = this.#draft.root;
-    const changed = this.#changedSince(before, after);
-    const due: DueEvent[] = [];
-    for (const { path, after: is } of changed) {
-      if (is === null) state.events.ofRemoval(before, path, due);
-    }
+    const before = this.#before = state.tree.root;
+    this.#touched = touchedSince(this.#base, before);
     this.#account();
     state.tree.adopt(this.#draft);
-    for (const { path, before: was, after: is } of changed) {
-      if (is !== null) state.events.ofChange(after, path, was?.perms ?? null, due);
-    }
-    for (const special of specials.values()) this.#special(special, due);
+    for (const special of specials.values()) this.#special(special);
     if (quota !== null) this.#quotas(quota.domain);
-    deliver(due);
   }
 
-  /** What others did since the tree was compared counts, too. */
-  #changedSince(before: Node, after: Node): readonly NodeDifference[] {
-    const touched = new Set<string>();
-    for (const difference of differences(this.#base, before)) {
-      if (difference !== null) touched.add(difference.path);
+  /** Tells the watchers what the adoption changed; yields now and then. */
+  *announce(): Generator<void, void> {
+    let count = 0;
+    for (const difference of this.#differences()) {
+      if (++count % STEPS_PER_PAUSE === 0) yield;
+      if (difference === null) continue;
+      const { events, tree } = this.#state, { path, before, after } = difference;
+      const due: DueEvent[] = [];
+      if (after === null) events.ofRemoval(this.#before, path, due);
+      else events.ofChange(tree.root, path, before?.perms ?? null, due);
+      deliver(due);
     }
-    for (const path of [...touched]) if (isBelow(touched, path)) touched.delete(path);
-    if (touched.size === 0) return this.#changed;
-    const changed = this.#changed.filter(({ path }) =>
-      !touched.has(path) && !isBelow(touched, path)
-    );
+  }
+
+  /** What others did between the comparison and the adoption counts, too. */
+  *#differences(): Generator<NodeDifference | null, void> {
+    const touched = this.#touched;
+    for (const difference of this.#changed) {
+      const { path } = difference;
+      if (touched.size === 0 || !touched.has(path) && !isBelow(touched, path)) yield difference;
+    }
+    const before = this.#before, after = this.#draft.root;
     for (const path of touched) {
-      for (const difference of differences(lookup(before, path), lookup(after, path), path)) {
-        if (difference !== null) changed.push(difference);
-      }
+      yield* differences(lookup(before, path), lookup(after, path), path);
     }
-    return changed;
   }
 
   /** The counters of nodes are those of the new tree; all else that is counted stays. */
@@ -162,15 +166,17 @@ export class Replacement {
     }
   }
 
-  #special(planned: PlannedNode, due: DueEvent[]): void {
+  #special(planned: PlannedNode): void {
     const state = this.#state, { path } = planned;
     const before = state.specials.get(path);
     if (before === undefined || this.#isGone(ownerOf(planned.perms))) return;
     const perms = this.#perms(planned);
     loadSpecial(state, { ...planned, perms });
     state.tree.recorder?.(path, state.specials.get(path)!);
-    if (before.perms.join() === perms.join()) return;
+    if (equalPerms(before.perms, perms)) return;
+    const due: DueEvent[] = [];
     state.events.ofChange(state.tree.root, path, before.perms, due, perms);
+    deliver(due);
   }
 
   #quotas(values: ReadonlyMap<string, number>): void {
@@ -181,6 +187,16 @@ export class Replacement {
     }
     recorder?.quotas(domains.quotas);
   }
+}
+
+/** The topmost paths at which two versions of a tree differ. */
+function touchedSince(base: Node, now: Node): Set<string> {
+  const touched = new Set<string>();
+  for (const difference of differences(base, now)) {
+    if (difference !== null) touched.add(difference.path);
+  }
+  for (const path of [...touched]) if (isBelow(touched, path)) touched.delete(path);
+  return touched;
 }
 
 function isBelow(paths: ReadonlySet<string>, path: string): boolean {

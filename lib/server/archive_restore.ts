@@ -41,7 +41,10 @@ export function* restoreSteps(
   if (!overQuota) checkQuotas(plan, state);
   for (let tries = 1;; tries++) {
     const replacement = yield* prepare(state, journal, plan, check);
-    if (replacement.isCurrent) return finish(state, journal, plan, replacement, check);
+    if (replacement.isCurrent) {
+      if (!check) yield* adopt(state, journal, replacement);
+      return JSON.stringify(reportOf(plan, replacement));
+    }
     journal.endStaging(false);
     if (tries === RESTORE_TRIES_MAX) {
       throw new RestoreError("domains come and go while it is prepared: try again");
@@ -105,19 +108,23 @@ function shorten(lines: readonly string[]): readonly string[] {
   return [...lines.slice(0, LINES_MAX), `and ${lines.length - LINES_MAX} things more`];
 }
 
-function finish(
-  state: State,
-  journal: Journal,
-  plan: RestorePlan,
-  replacement: Replacement,
-  check: boolean,
-): string {
-  const leftOut = leftOutOf(plan, replacement);
-  journal.endStaging(!check);
-  if (!check) replacement.adopt();
+function* adopt(state: State, journal: Journal, replacement: Replacement): Generator<void, void> {
+  journal.adoptStaged();
+  replacement.adopt();
   const nodes = replacement.nodes;
-  if (!check) state.log("info", `the store was replaced by a restored one of ${nodes} nodes`);
-  return JSON.stringify({ nodes, specials: plan.specials.size, leftOut });
+  state.log("info", `the store was replaced by a restored one of ${nodes} nodes`);
+  let heard = false;
+  try {
+    yield* replacement.announce();
+    heard = true;
+  } finally {
+    journal.endStaging(heard);
+  }
+}
+
+function reportOf(plan: RestorePlan, replacement: Replacement): Record<string, unknown> {
+  const { nodes } = replacement;
+  return { nodes, specials: plan.specials.size, leftOut: leftOutOf(plan, replacement) };
 }
 
 /** What of a whole store belongs to others than its nodes, and can't be given to the living. */

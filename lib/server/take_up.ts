@@ -1,7 +1,10 @@
 import type { RingState } from "../engine/domain_control.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { State } from "../engine/state.ts";
+import { eventPath } from "../engine/watch.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { HeldConnections } from "../journal/revive.ts";
+import { isSpecial } from "../store/path.ts";
 import type { HostedDomains } from "./hosted_domains.ts";
 import type { Log } from "./log.ts";
 
@@ -11,6 +14,16 @@ export interface HeldClients extends HeldConnections {
   states(): Iterable<RingState>;
   /** Takes up those that the last life of the daemon had only just accepted. */
   takeRest(): void;
+}
+
+/** A restore was cut short when its tree was adopted: every watch fires, as after its registration. */
+function tellAll(state: State, journal: Journal): void {
+  for (const { outbox, watches } of state.connections) {
+    for (const watch of watches.values()) {
+      if (!isSpecial(watch.path)) outbox.event(eventPath(watch, watch.path), watch.token);
+    }
+  }
+  journal.endStaging(true);
 }
 
 /** Goes on where the last life of the daemon ended, if it left anything, and begins to record. */
@@ -28,6 +41,7 @@ export function takeUp(
   for (const lost of revival?.lost ?? []) journal.recorder?.held(lost, false);
   held?.takeRest();
   if (revival !== null) {
+    if (revival.unheard) tellAll(state, journal);
     for (const domain of revival.dead) state.buryDomain(domain);
     const nodes = state.accounts.total("nodes");
     const ms = Math.ceil(performance.now() - started);

@@ -2,6 +2,10 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { check } from "../../lib/engine/check.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
+import { Engine } from "../../lib/engine/engine.ts";
+import { openStore } from "../../lib/journal/store_file.ts";
+import type { HostedDomains } from "../../lib/server/hosted_domains.ts";
+import { takeUp } from "../../lib/server/take_up.ts";
 import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceLines } from "../../lib/archive/diff_text.ts";
 import { RestoreError } from "../../lib/migrate/plan.ts";
@@ -390,4 +394,68 @@ Deno.test("restore --domain: what can't be is refused as a whole", async () => {
   // Being asked about has made domain 9 known, as with any request that names it.
   const added = wholeState(life.state).filter((line) => !before.includes(line));
   assertEquals(added.filter((line) => !line.startsWith("domain 9 ")), []);
+});
+
+/** A hypervisor whose guests keep their events, as a daemon takes it. */
+class HeardHypervisor extends Hypervisor implements HostedDomains {
+  readonly events: string[] = [];
+
+  override open(connection: Connection): number {
+    const error = super.open(connection);
+    connection.outbox = { reply: () => {}, event: (path) => void this.events.push(path) };
+    return error;
+  }
+
+  attach(): void {}
+  connectExisting(): void {}
+  gone(): void {}
+
+  rings(): [] {
+    return [];
+  }
+}
+
+/** The events that guests get when a daemon takes up the store at `path`. */
+function eventsOfTakeUp(hypervisor: HeardHypervisor, path: string): readonly string[] {
+  const { journal } = openStore(path, { durability: "crash", bootId: "", log: () => {} });
+  try {
+    const engine = new Engine({ domains: hypervisor, recorder: journal });
+    hypervisor.events.length = 0;
+    takeUp(engine, hypervisor, journal, () => {});
+    journal.commit();
+    return [...hypervisor.events];
+  } finally {
+    journal.close();
+  }
+}
+
+Deno.test("restore: who was not told of the new store before a crash is told after it", async () => {
+  await using scratch = await makeScratch();
+  const hypervisor = new HeardHypervisor();
+  for (const domid of [0, 1]) hypervisor.create(domid);
+  const life = new Life(hypervisor, `${scratch.path}/store`);
+  life.ask(0, MessageType.INTRODUCE, "1\x001\x005\0");
+  fillUp(life);
+  const { connection } = life.state.domains.get(1)!;
+  life.state.addWatch(connection!, "/local/domain/1/device", "token", true, -1);
+  const file = write(`${scratch.path}/dump`, recordsOf(life.state));
+  for (let i = 0; i < 500; i++) life.ask(0, MessageType.WRITE, `/bulk/${i}\0another`);
+  life.journal.commit();
+  const copy = `${scratch.path}/copy`;
+  const heard: boolean[] = [];
+  const lookAfterDeath = (): void => {
+    life.copyFiles(copy);
+    const isNew = life.ask(0, MessageType.READ, "/bulk/499\0") === "READ value 499";
+    const events = eventsOfTakeUp(hypervisor, copy);
+    if (!isNew) return assertEquals(events, []);
+    heard.push(events.length > 0);
+    // Told once: not again by the daemon after that.
+    assertEquals(eventsOfTakeUp(hypervisor, copy), []);
+  };
+  restore(life, file, { between: lookAfterDeath });
+  assert(heard.length > 1 && heard.every((told) => told), `${heard}`);
+  assertEquals(eventsOfTakeUp(hypervisor, copy), []);
+  lookAfterDeath();
+  assertEquals(heard.at(-1), false);
+  life.close();
 });

@@ -114,8 +114,12 @@ export class MortalJournal implements Journal {
     this.#journal.stage(path, node);
   }
 
-  endStaging(adopted: boolean): void {
-    this.#journal.endStaging(adopted);
+  adoptStaged(): void {
+    this.#journal.adoptStaged();
+  }
+
+  endStaging(heard: boolean): void {
+    this.#journal.endStaging(heard);
   }
 
   ring(ring: RingState): void {

@@ -63,6 +63,9 @@ class Words implements changes.ChangeSink {
   adopted(): void {
     this.#add("adopted");
   }
+  heard(): void {
+    this.#add("heard");
+  }
   ring(ring: RingState): void {
     const { key, requestsTaken, partial, responsesEnd, responses, unsent } = ring;
     this.#add("ring", key, requestsTaken, partial, responsesEnd, responses, unsent);
@@ -159,6 +162,10 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
     }
     case 8:
       if (random.chance(0.5)) {
+        if (random.chance(0.5)) {
+          changes.putHeard(to);
+          return expected.heard();
+        }
         changes.putAdopted(to);
         return expected.adopted();
       }

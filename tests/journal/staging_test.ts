@@ -49,7 +49,7 @@ Deno.test("staging: an adopted tree is the store, also after one that came to no
   life.journal.endStaging(false);
   const draft = stage(life);
   life.ask(0, MessageType.WRITE, "/between\0value");
-  life.journal.endStaging(true);
+  life.journal.adoptStaged();
   life.journal.commit();
   life.copyFiles(copy);
   life.close();

@@ -93,6 +93,7 @@ export class TestJournal implements Journal {
   }
   begin(): void {}
   stage(): void {}
+  adoptStaged(): void {}
   endStaging(): void {}
   ring(): void {}
   tend(): boolean {
