@@ -62,6 +62,10 @@ export interface Admin {
   readonly archive: ArchiveActions | null;
   /** Puts a line into the trace. */
   print(text: string): void;
+  /** What the command line said of a setting; null for nothing. */
+  told(setting: string): string | null;
+  /** After a restart: these settings are to be again as CONTROL left them. */
+  resume(settings: ReadonlyMap<string, string>): void;
 }
 
 /** For an engine without a daemon around it: nothing to switch, nothing written. */
@@ -74,4 +78,6 @@ export const NO_ADMIN: Admin = {
   liveUpdate: null,
   archive: null,
   print: () => {},
+  told: () => null,
+  resume: () => {},
 };

@@ -2,6 +2,7 @@ import type { Node } from "../store/node.ts";
 import type { Connection } from "./connection.ts";
 import type { Domain } from "./domains.ts";
 import type { Quotas } from "./quota.ts";
+import type { Setting } from "./settings.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Watch } from "./watch.ts";
 
@@ -24,4 +25,6 @@ export interface Recorder {
   held(connection: Pick<Connection, "domid" | "key" | "label">, open: boolean): void;
   /** The quotas of domains yet to come. */
   quotas(quotas: Quotas): void;
+  /** What CONTROL has set in the daemon; null for what counts no more. */
+  setting(name: string, setting: Setting | null): void;
 }

@@ -11,6 +11,7 @@ import { type Domain, Domains } from "./domains.ts";
 import { eraseDomid } from "./erase.ts";
 import { Events } from "./events.ts";
 import type { Recorder } from "./recorder.ts";
+import { Settings } from "./settings.ts";
 import type { Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update.ts";
 import { type Watch, Watches } from "./watch.ts";
@@ -47,6 +48,7 @@ export class State {
   readonly log: Log;
   readonly admin: Admin;
   readonly recorder: Recorder | null;
+  readonly settings: Settings;
   readonly accounts: Accounts = new Accounts();
   readonly watches: Watches = new Watches();
   readonly domains: Domains;
@@ -67,6 +69,7 @@ export class State {
     this.log = options.log ?? (() => {});
     this.admin = options.admin ?? NO_ADMIN;
     this.recorder = options.recorder ?? null;
+    this.settings = new Settings(this.admin, this.recorder);
     this.domains = new Domains(options.domains, this.recorder);
     this.events = new Events(this.watches, this.domains);
     const origin = { label: "the start of the daemon" };

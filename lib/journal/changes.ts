@@ -1,12 +1,19 @@
 import type { Domain } from "../engine/domains.ts";
 import type { RingState } from "../engine/domain_control.ts";
-import { QUOTAS, type Quotas } from "../engine/quota.ts";
+import type { Quotas } from "../engine/quota.ts";
+import type { Setting } from "../engine/settings.ts";
 import type { Watch } from "../engine/watch.ts";
 import { NO_VALUE, type Node } from "../store/node.ts";
 import { canonicalPath, isSpecial, ROOT_PATH } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
+import {
+  putQuotaValues,
+  putSettingValue,
+  readQuotaValues,
+  readSettingValue,
+} from "./setting_bytes.ts";
 
 /**
  * What changed, in the order in which it did, as bytes: one string of changes for each turn, and
@@ -28,6 +35,7 @@ const ADOPTED = 12;
 const HEARD = 15;
 const HELD = 13;
 const HELD_GONE = 14;
+const SETTING = 16;
 
 /** How far a transaction has come. */
 const ENDED = 0;
@@ -97,6 +105,8 @@ export interface ChangeSink {
   held(held: HeldState): void;
   heldGone(key: number): void;
   quotas(values: ReadonlyMap<string, number>): void;
+  /** Null for one that counts no more. */
+  setting(name: string, setting: Setting | null): void;
   ring(ring: RingState): void;
   /** Nothing but nodes counts of what was told before: the rest is told anew. */
   othersGone(): void;
@@ -234,12 +244,11 @@ export function putQuotas(to: ByteWriter, quotas: Quotas): void {
   putQuotaValues(to, quotas);
 }
 
-function putQuotaValues(to: ByteWriter, quotas: Quotas): void {
-  to.u8(QUOTAS.length);
-  for (const { name } of QUOTAS) {
-    to.text(name);
-    to.u32(quotas.get(name));
-  }
+/** Null for one that counts no more. */
+export function putSetting(to: ByteWriter, name: string, setting: Setting | null): void {
+  to.u8(SETTING);
+  to.text(name);
+  putSettingValue(to, setting);
 }
 
 const AFRESH = 1;
@@ -280,6 +289,8 @@ function readChange(from: ByteReader, kind: number, sink: ChangeSink): void {
       return sink.heldGone(from.u32());
     case QUOTA:
       return sink.quotas(readQuotaValues(from));
+    case SETTING:
+      return sink.setting(from.text(), readSettingValue(from));
     case OTHERS_GONE:
       return sink.othersGone();
     case STAGED:
@@ -363,15 +374,6 @@ function readWatch(from: ByteReader, key: number): WatchState {
   const token = from.text();
   const relative = from.u8() !== 0;
   return { key, path, token, relative, depth: from.u32() - 1 };
-}
-
-function readQuotaValues(from: ByteReader): Map<string, number> {
-  const values = new Map<string, number>();
-  for (let n = from.u8(); n > 0; n--) {
-    const name = from.text();
-    values.set(name, from.u32());
-  }
-  return values;
 }
 
 function readRing(from: ByteReader, key: number): RingState {

@@ -30,8 +30,9 @@ export class Image {
 
 /** Puts all but the nodes, at once: domains are few, and what a guest may register is bounded. */
 export function putOthers(to: ByteWriter, state: State, rings: Iterable<RingState>): void {
-  const { connections, domains, specials } = state;
+  const { connections, domains, settings, specials } = state;
   put.putQuotas(to, domains.quotas);
+  for (const [name, setting] of settings) put.putSetting(to, name, setting);
   for (const [path, node] of specials) put.putNode(to, path, node);
   for (const domain of domains.all()) put.putDomain(to, domain);
   for (const connection of connections) {

@@ -34,6 +34,7 @@ export class NodeChanges implements put.ChangeSink {
   unwatch(): void {}
   transaction(): void {}
   quotas(): void {}
+  setting(): void {}
   ring(): void {}
   held(): void {}
   heldGone(): void {}

@@ -1,6 +1,7 @@
 import type { RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
 import { quotaName } from "../engine/quota.ts";
+import type { Setting } from "../engine/settings.ts";
 import type { State } from "../engine/state.ts";
 import { listChildren } from "../store/children.ts";
 import { lookup } from "../store/lookup.ts";
@@ -132,6 +133,10 @@ export class Restorer implements ChangeSink {
     setQuotas(this.state.domains, values);
   }
 
+  setting(name: string, setting: Setting | null): void {
+    this.state.settings.load(name, setting);
+  }
+
   held(held: HeldState): void {
     this.#records.delete(held.key);
     this.recordOf(held.key).held = held;
@@ -151,6 +156,7 @@ export class Restorer implements ChangeSink {
   othersGone(): void {
     this.domains.clear();
     this.#records.clear();
+    this.state.settings.clear();
   }
 
   ring(ring: RingState): void {

@@ -3,6 +3,7 @@ import type { RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
 import type { Quotas } from "../engine/quota.ts";
 import type { Recorder } from "../engine/recorder.ts";
+import type { Setting } from "../engine/settings.ts";
 import type { State } from "../engine/state.ts";
 import type { Watch } from "../engine/watch.ts";
 import type { Transaction } from "../engine/transaction.ts";
@@ -300,6 +301,10 @@ export class StoreJournal implements Journal, Recorder {
 
   quotas(quotas: Quotas): void {
     if (this.#source !== null) put.putQuotas(this.#changes, quotas);
+  }
+
+  setting(name: string, setting: Setting | null): void {
+    if (this.#source !== null) put.putSetting(this.#changes, name, setting);
   }
 
   stage(path: string, node: Node): void {

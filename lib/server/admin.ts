@@ -1,5 +1,7 @@
 import type { Admin, ArchiveActions, UpdateActions } from "../engine/admin.ts";
+import { switchOf, TRACE, TRACE_FILE } from "../engine/settings.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
+import { toBytes } from "../wire/text.ts";
 import { type Log, message } from "./log.ts";
 import type { Trace } from "./trace.ts";
 
@@ -10,13 +12,16 @@ const REPORT_DIRECTORY = "/var/lib/xen/xenstore";
 export class DaemonAdmin implements Admin {
   readonly #trace: Trace;
   readonly #log: Log;
+  readonly #told: ReadonlyMap<string, string>;
   /** Set where the daemon is a process of its own. */
   liveUpdate: UpdateActions | null = null;
   archive: ArchiveActions | null = null;
 
-  constructor(trace: Trace, log: Log) {
+  /** `told` is what the command line said of settings, by their names. */
+  constructor(trace: Trace, log: Log, told: ReadonlyMap<string, string> = new Map()) {
     this.#trace = trace;
     this.#log = log;
+    this.#told = told;
   }
 
   switches(): readonly (readonly [name: string, on: boolean])[] {
@@ -61,6 +66,32 @@ export class DaemonAdmin implements Admin {
     this.#log("info", text);
   }
 
+  told(setting: string): string | null {
+    return this.#told.get(setting) ?? null;
+  }
+
+  resume(settings: ReadonlyMap<string, string>): void {
+    for (const [name, value] of settings) {
+      const traceSwitch = switchOf(name);
+      if (traceSwitch !== null) this.#trace.set(traceSwitch, value === "on");
+    }
+    const file = settings.get(TRACE_FILE);
+    if (file !== undefined) this.#trace.name(absolute(file));
+    if (settings.get(TRACE) === "off") this.#trace.close();
+    else if (!this.#trace.open) this.#resumeTrace();
+  }
+
+  /** A file that is gone for good must not keep the daemon from starting. */
+  #resumeTrace(): void {
+    try {
+      this.#trace.reopen();
+    } catch (error) {
+      const why = message(error);
+      const hint = "name another one with CONTROL logfile, or try again with CONTROL log on";
+      this.#log("warning", `the trace is off, its file can't be opened again: ${why}; ${hint}`);
+    }
+  }
+
   #attempt(what: string, action: () => void): ErrorCode {
     try {
       action();
@@ -73,7 +104,9 @@ export class DaemonAdmin implements Admin {
   }
 }
 
-function absolute(path: string): string {
+/** The file that a client means, one character a byte. */
+function absolute(bytes: string): string {
+  const path = new TextDecoder().decode(toBytes(bytes));
   return path.startsWith("/") ? path : `${REPORT_DIRECTORY}/${path}`;
 }
 

@@ -26,6 +26,8 @@ export interface DaemonParts {
   readonly journal: Journal;
   readonly policy: LoopPolicy;
   readonly trace: Trace;
+  /** What the command line said of what CONTROL can set, too. */
+  readonly told?: ReadonlyMap<string, string>;
   readonly log: Log;
   /** The domain that the daemon runs in, for which its sockets' clients speak; 0 unless told. */
   readonly storeDomid?: number;
@@ -81,7 +83,7 @@ export class Daemon {
   static start(parts: DaemonParts): Daemon {
     const { domains, journal, listening, log, trace, storeDomid = 0, privDomid = 0 } = parts;
     const { inheritance, keepOrphans = false, quotas = [], succession } = parts;
-    const admin = new DaemonAdmin(trace, log);
+    const admin = new DaemonAdmin(trace, log, parts.told);
     const { recorder } = journal;
     const engine = new Engine({
       domains,

@@ -23,20 +23,17 @@ import {
 import { PidFile } from "./pid_file.ts";
 import { chooseSocketPath, type SocketChoice, surroundings } from "./socket_path.ts";
 import { syslog } from "./syslog.ts";
-import { Trace } from "./trace.ts";
+import type { Trace } from "./trace.ts";
+import { openTrace, toldSettings, type TraceOptions } from "./trace_options.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "./xen/world.ts";
 
 /** What `xs serve` can be told. */
-export interface ServeOptions {
+export interface ServeOptions extends TraceOptions {
   /** Where to listen; by default where Xen's tools look. */
   readonly socket?: string;
   readonly logLevel: LogLevel;
   /** A file to log to, instead of stderr. */
   readonly logFile?: string;
-  /** A file to trace every message to. */
-  readonly traceFile?: string;
-  /** Trace switches, such as `+wrl` or `-io`. */
-  readonly traceControl?: readonly string[];
   /** Whether to serve a Xen host's domains; `auto` unless told. */
   readonly xen?: XenChoice;
   /** The domain with all rights; the one with control of the host unless told. */
@@ -160,6 +157,7 @@ async function startInPlace({ log, options, socket, succession, trace }: Start):
     quotas: options.quotas ?? [],
     policy: DAEMON_POLICY,
     trace,
+    told: toldSettings(options),
     log,
     inheritance,
     ...succession,
@@ -183,6 +181,7 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
       quotas: options.quotas ?? [],
       policy: DAEMON_POLICY,
       trace,
+      told: toldSettings(options),
       log,
       ...succession,
     });
@@ -223,18 +222,6 @@ function openDomains(options: ServeOptions, log: Log, eventsFd = -1): DomainWorl
     ...(masterDomid === undefined ? {} : { storeDomid: masterDomid }),
   };
   return findDomainWorld(options.xen ?? "auto", choice, log, eventsFd);
-}
-
-function openTrace(options: ServeOptions, log: Log): Trace {
-  const trace = new Trace(log);
-  for (const control of options.traceControl ?? []) {
-    const isKnown = /^[+-]/.test(control) && trace.set(control.slice(1), control[0] === "+");
-    if (isKnown) continue;
-    const names = trace.switches().map(([name]) => name).join(", ");
-    throw new Error(`Unknown trace switch '${control}': it is + or - and one of ${names}`);
-  }
-  if (options.traceFile !== undefined) trace.openFile(options.traceFile);
-  return trace;
 }
 
 function reopenTrace(trace: Trace, log: Log): void {

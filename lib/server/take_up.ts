@@ -41,6 +41,7 @@ export function takeUp(
   for (const lost of revival?.lost ?? []) journal.recorder?.held(lost, false);
   held?.takeRest();
   if (revival !== null) {
+    state.settings.resume();
     if (revival.unheard) tellAll(state, journal);
     for (const domain of revival.dead) state.buryDomain(domain);
     const nodes = state.accounts.total("nodes");

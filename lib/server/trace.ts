@@ -77,6 +77,13 @@ export class Trace {
     if (this.#path !== null) this.openFile(this.#path);
   }
 
+  /** Lines are to go to the file `path` as soon as it is opened by {@link reopen}. */
+  name(path: string): void {
+    if (path === this.#path) return;
+    this.close();
+    this.#path = path;
+  }
+
   /** Closes the file; {@link reopen} goes on with it. */
   close(): void {
     this.#file?.close();

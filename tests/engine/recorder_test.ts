@@ -26,6 +26,7 @@ class Recorded implements Recorder {
   watch(): void {}
   transaction(): void {}
   quotas(): void {}
+  setting(): void {}
   held(): void {}
 
   tree(): string {

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { RingState } from "../../lib/engine/domain_control.ts";
 import { Domain } from "../../lib/engine/domains.ts";
 import { QUOTAS, Quotas } from "../../lib/engine/quota.ts";
+import type { Setting } from "../../lib/engine/settings.ts";
 import { ByteReader, DamagedError } from "../../lib/journal/byte_reader.ts";
 import { ByteWriter } from "../../lib/journal/byte_writer.ts";
 import * as changes from "../../lib/journal/changes.ts";
@@ -53,6 +54,9 @@ class Words implements changes.ChangeSink {
   }
   quotas(values: ReadonlyMap<string, number>): void {
     this.#add("quotas", values);
+  }
+  setting(name: string, setting: Setting | null): void {
+    this.#add("setting", name, setting?.value, setting?.told);
   }
   othersGone(): void {
     this.#add("others gone");
@@ -106,7 +110,7 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
   const key = random.chance(0.5) ? domid : 0x10000 + random.below(0xffff_0000);
   const path = randomPath(random);
   const token = toText(randomBytes(random, 60));
-  switch (random.below(12)) {
+  switch (random.below(13)) {
     case 0: {
       const perms = Array.from({ length: 1 + random.below(6) }, () => random.below(1 << 19));
       const node = newNode("x", random.below(2 ** 40), 0, perms);
@@ -184,6 +188,12 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
     case 10:
       changes.putHeldGone(to, key);
       return expected.heldGone(key);
+    case 11: {
+      const told = random.chance(0.5) ? null : toText(randomBytes(random, 60));
+      const setting = random.chance(0.2) ? null : { value: token, told };
+      changes.putSetting(to, path, setting);
+      return expected.setting(path, setting);
+    }
     default: {
       const ring: RingState = {
         key,

@@ -106,7 +106,7 @@ class History {
     const domid = random.pick(GUESTS);
     const ask = (type: number, ...words: (string | number)[]): string | null =>
       life.ask(0, type, words.map((word) => `${word}\0`).join(""));
-    switch (random.below(7)) {
+    switch (random.below(8)) {
       case 0:
         return void ask(
           MessageType.SET_PERMS,
@@ -126,6 +126,10 @@ class History {
         return void ask(MessageType.SET_TARGET, domid, random.pick(GUESTS));
       case 4:
         return void ask(MessageType.RESUME, domid);
+      case 5:
+        return random.chance(0.5)
+          ? void ask(MessageType.CONTROL, "log", random.pick(["on", "off"]))
+          : void ask(MessageType.CONTROL, "logfile", `/trace${random.below(3)}`);
       default:
         return this.#introduce(domid);
     }

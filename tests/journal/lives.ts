@@ -122,6 +122,9 @@ export class Life {
  */
 export function wholeState(state: State): string[] {
   const lines = [`quotas ${show(state.domains.quotas)}`];
+  for (const [name, { value, told }] of [...state.settings].sort()) {
+    lines.push(`setting ${name} = ${value}, not ${told}`);
+  }
   for (const [path, { value, perms, generation }] of subtree(state.tree.root)) {
     lines.push(`${path} = ${JSON.stringify(toText(value))} ${perms} ${generation}`);
   }

@@ -1,9 +1,10 @@
-import { EINVAL, ENOENT } from "../../wire/errors.ts";
+import { EINVAL, ENOENT, OK } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import { COUNTED } from "../accounts.ts";
 import type { Call } from "../call.ts";
 import { check } from "../check.ts";
 import { quotaName, QUOTAS } from "../quota.ts";
+import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archiveStatus, dump, restore } from "./archive.ts";
 import { liveUpdate } from "./live_update.ts";
 import { DONE, type Outcome, parseLoose, textReply } from "./outcome.ts";
@@ -61,22 +62,34 @@ function runCheck(call: Call, args: readonly string[]): Outcome {
 }
 
 function runLog(call: Call, args: readonly string[]): Outcome {
-  const { admin } = call.state;
+  const { admin, settings } = call.state;
   const [what, ...more] = args;
   if (more.length > 0) return EINVAL;
   if (what === undefined) {
     const lines = admin.switches().map(([name, on]) => `${name.padEnd(8)}: ${on ? "on" : "off"}\n`);
     return textReply(`Log switch settings:\n${lines.join("")}`);
   }
-  if (what === "on" || what === "off") return admin.setTrace(what === "on") || DONE;
-  const sign = what[0];
-  if (sign !== "+" && sign !== "-") return EINVAL;
-  return admin.setSwitch(what.slice(1), sign === "+") ? DONE : EINVAL;
+  if (what === "on" || what === "off") {
+    const error = admin.setTrace(what === "on");
+    if (error !== OK) return error;
+    settings.set(TRACE, what);
+    return DONE;
+  }
+  const [sign, name] = [what[0], what.slice(1)];
+  if (sign !== "+" && sign !== "-" || !admin.setSwitch(name, sign === "+")) return EINVAL;
+  settings.set(switchSetting(name), sign === "+" ? "on" : "off");
+  return DONE;
 }
 
 function runLogfile(call: Call, args: readonly string[]): Outcome {
-  if (args.length !== 1 || args[0] === "") return EINVAL;
-  return call.state.admin.setTraceFile(args[0]!) || DONE;
+  const [path, ...more] = args;
+  if (path === undefined || path === "" || more.length > 0) return EINVAL;
+  const { admin, settings } = call.state;
+  const error = admin.setTraceFile(path);
+  if (error !== OK) return error;
+  settings.set(TRACE_FILE, path);
+  settings.set(TRACE, "on");
+  return DONE;
 }
 
 function runMemreport(call: Call, args: readonly string[]): Outcome {

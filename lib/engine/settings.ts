@@ -1,0 +1,79 @@
+import type { Admin } from "./admin.ts";
+import type { Recorder } from "./recorder.ts";
+
+/** Whether the trace is written: `on` or `off`. */
+export const TRACE = "trace";
+/** The file it is written to, as CONTROL logfile named it. */
+export const TRACE_FILE = "trace-file";
+
+const SWITCH = "trace-switch ";
+
+/** The setting of a trace switch: `on` or `off`. */
+export function switchSetting(name: string): string {
+  return `${SWITCH}${name}`;
+}
+
+/** The trace switch that a setting is of; null for another one. */
+export function switchOf(setting: string): string | null {
+  return setting.startsWith(SWITCH) ? setting.slice(SWITCH.length) : null;
+}
+
+/** What an operator has set by CONTROL. */
+export interface Setting {
+  readonly value: string;
+  /** What the daemon's command line said of it then; null for nothing. */
+  readonly told: string | null;
+}
+
+/**
+ * What CONTROL has set in the daemon around the engine, and outlives the process. Who spoke last is
+ * right: a later start that says of a setting what the command line said before, or nothing, finds
+ * it as CONTROL left it; one that says something else is obeyed.
+ */
+export class Settings {
+  readonly #admin: Admin;
+  readonly #recorder: Recorder | null;
+  readonly #all = new Map<string, Setting>();
+
+  constructor(admin: Admin, recorder: Recorder | null) {
+    this.#admin = admin;
+    this.#recorder = recorder;
+  }
+
+  /** CONTROL has set one. */
+  set(name: string, value: string): void {
+    const setting = { value, told: this.#admin.told(name) };
+    this.#all.set(name, setting);
+    this.#recorder?.setting(name, setting);
+  }
+
+  /** One that was set in another life; null for one that counts no more. */
+  load(name: string, setting: Setting | null): void {
+    if (setting === null) this.#all.delete(name);
+    else this.#all.set(name, setting);
+  }
+
+  /** Nothing that was loaded counts. */
+  clear(): void {
+    this.#all.clear();
+  }
+
+  [Symbol.iterator](): IterableIterator<[name: string, setting: Setting]> {
+    return this.#all.entries();
+  }
+
+  /** Gives the daemon back what was loaded, but for that on which its command line is newer. */
+  resume(): void {
+    const standing = new Map<string, string>();
+    for (const [name, { value, told }] of this.#all) {
+      const now = this.#admin.told(name);
+      if (now === null || now === told) {
+        standing.set(name, value);
+      } else {
+        this.#all.delete(name);
+        this.#recorder?.setting(name, null);
+      }
+    }
+    if (standing.size > 0) this.#admin.resume(standing);
+  }
+}

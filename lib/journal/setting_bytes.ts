@@ -1,0 +1,44 @@
+import { QUOTAS, type Quotas } from "../engine/quota.ts";
+import type { Setting } from "../engine/settings.ts";
+import { type ByteReader, DamagedError } from "./byte_reader.ts";
+import type { ByteWriter } from "./byte_writer.ts";
+
+/** Quotas as bytes: their names are kept, since another version may have others. */
+export function putQuotaValues(to: ByteWriter, quotas: Quotas): void {
+  to.u8(QUOTAS.length);
+  for (const { name } of QUOTAS) {
+    to.text(name);
+    to.u32(quotas.get(name));
+  }
+}
+
+export function readQuotaValues(from: ByteReader): Map<string, number> {
+  const values = new Map<string, number>();
+  for (let n = from.u8(); n > 0; n--) {
+    const name = from.text();
+    values.set(name, from.u32());
+  }
+  return values;
+}
+
+/** What there is of a setting. */
+const NOTHING = 0;
+const VALUE_ONLY = 1;
+const VALUE_AND_TOLD = 2;
+
+/** Null for one that counts no more. */
+export function putSettingValue(to: ByteWriter, setting: Setting | null): void {
+  to.u8(setting === null ? NOTHING : setting.told === null ? VALUE_ONLY : VALUE_AND_TOLD);
+  if (setting === null) return;
+  to.text(setting.value);
+  if (setting.told !== null) to.text(setting.told);
+}
+
+/** @throws {DamagedError} when it is none. */
+export function readSettingValue(from: ByteReader): Setting | null {
+  const parts = from.u8();
+  if (parts > VALUE_AND_TOLD) throw new DamagedError(`no setting has ${parts} parts`);
+  if (parts === NOTHING) return null;
+  const value = from.text();
+  return { value, told: parts === VALUE_AND_TOLD ? from.text() : null };
+}
