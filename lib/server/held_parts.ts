@@ -4,8 +4,8 @@ import { Holder } from "./holder.ts";
 import type { Log } from "./log.ts";
 import { ListeningSocket, type SocketChoice } from "./socket_path.ts";
 
-/** The name of the listening socket among what is held. */
-const LISTENER = "listen";
+/** What the listening socket's name begins with, among what is held; its file's number follows. */
+const LISTENER = "listen-";
 
 /** What of a daemon outlives it where somebody holds descriptors for it. */
 export interface HeldParts {
@@ -38,8 +38,9 @@ export async function openHeldParts(
   }
   const before = handedOver ?? takeListening(holder, choice);
   const listening = before ?? await ListeningSocket.open(choice);
-  if (before === null) holder.store(LISTENER, listening.fd);
-  listening.onClose = () => holder.remove(LISTENER);
+  const name = LISTENER + listening.inode;
+  if (before === null) holder.store(name, listening.fd);
+  listening.onClose = () => holder.remove(name);
   if (!keepsState) HeldSockets.abandon(holder);
   const held = keepsState ? HeldSockets.open(holder, log) : null;
   return { listening, held, inherited: before !== null };
@@ -47,11 +48,14 @@ export async function openHeldParts(
 
 /** The socket that was held, if it is the one to listen at. */
 function takeListening(holder: Holder, { path }: SocketChoice): ListeningSocket | null {
-  const fd = holder.take(LISTENER);
-  if (fd === null) return null;
-  const listening = ListeningSocket.inheritAt(path, fd);
-  if (listening !== null) return listening;
-  holder.remove(LISTENER);
-  closeFd(fd);
-  return null;
+  let found: ListeningSocket | null = null;
+  for (const name of holder.names) {
+    if (!name.startsWith(LISTENER)) continue;
+    const fd = holder.take(name)!;
+    found ??= ListeningSocket.inheritAt(path, fd, Number(name.slice(LISTENER.length)));
+    if (found?.fd === fd) continue;
+    holder.remove(name);
+    closeFd(fd);
+  }
+  return found;
 }

@@ -117,10 +117,15 @@ export class ListeningSocket {
     return new ListeningSocket(path, fd);
   }
 
-  /** The same, if that is where it listens; null if not, or if its file is gone. */
-  static inheritAt(path: string, fd: number): ListeningSocket | null {
-    const code = boundPath(fd) === path ? probeUnix(path) : ENOENT;
-    return code === 0 || code === EAGAIN ? ListeningSocket.inherit(path, fd) : null;
+  /** The same, if it listens there, behind the file with that number; else null. */
+  static inheritAt(path: string, fd: number, inode: number): ListeningSocket | null {
+    const isThere = boundPath(fd) === path && inodeOf(path) === inode;
+    return isThere ? ListeningSocket.inherit(path, fd) : null;
+  }
+
+  /** The number of the socket's file: another one may come in its place. */
+  get inode(): number {
+    return inodeOf(this.path) ?? 0;
   }
 
   /** Stops listening, and removes the socket's file unless another daemon has put its own there. */
@@ -137,6 +142,14 @@ export class ListeningSocket {
     } finally {
       if (lock >= 0) closeFd(lock);
     }
+  }
+}
+
+function inodeOf(path: string): number | null {
+  try {
+    return Deno.lstatSync(path).ino;
+  } catch {
+    return null;
   }
 }
 
