@@ -167,6 +167,12 @@ export const RESTORE_PART_NODES_MAX = 10_000;
 /** Bytes of a file that is restored: it is held in memory, and a store of millions of nodes fits. */
 export const RESTORE_BYTES_MAX = 1_073_741_824;
 
+/**
+ * Bytes of a path, token or value that is restored: twice what a request could have made, a
+ * relative path behind its home included; the journal has 16 bits for the length of the first two.
+ */
+export const RESTORE_TEXT_BYTES_MAX = 8_192;
+
 /** Times that a restore is prepared again because a domain came or went meanwhile. */
 export const RESTORE_TRIES_MAX = 5;
 

@@ -131,7 +131,7 @@ function fromFields(fields: Fields): records.MigrationRecord {
     case "domain":
       return {
         kind,
-        domid: fields.count("domid"),
+        domid: fields.domid("domid"),
         features: fields.count("features"),
         quotas: fields.numbers("quotas"),
       };
@@ -167,11 +167,11 @@ function detailFrom(
     case "domain-detail":
       return {
         kind,
-        domid: fields.count("domid"),
+        domid: fields.domid("domid"),
         uniqueId: fields.big("uniqueId"),
         introduced: fields.flag("introduced"),
         shutdownSeen: fields.flag("shutdownSeen"),
-        target: fields.countOrNull("target"),
+        target: fields.domidOrNull("target"),
       };
     default:
       throw fields.error(`there is no kind '${kind}'`);
@@ -217,8 +217,8 @@ function endFrom(fields: Fields): records.ConnectionEnd {
   const ring = fields.object("ring");
   return {
     kind: "ring",
-    domid: ring.count("domid"),
-    target: ring.countOrNull("target"),
+    domid: ring.domid("domid"),
+    target: ring.domidOrNull("target"),
     port: ring.count("port"),
   };
 }

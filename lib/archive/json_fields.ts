@@ -1,3 +1,4 @@
+import { DOMID_MAX } from "../store/perms.ts";
 import { bytesOfJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
 import { ArchiveError } from "./archive.ts";
@@ -62,8 +63,14 @@ export class Fields {
     throw this.error(`'${name}' is less than 0`);
   }
 
-  countOrNull(name: string): number | null {
-    return this.#get(name) === null ? null : this.count(name);
+  domid(name: string): number {
+    const value = this.count(name);
+    if (value <= DOMID_MAX) return value;
+    throw this.error(`'${name}' is no domid: these go up to ${DOMID_MAX}`);
+  }
+
+  domidOrNull(name: string): number | null {
+    return this.#get(name) === null ? null : this.domid(name);
   }
 
   flag(name: string): boolean {

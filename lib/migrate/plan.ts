@@ -1,3 +1,4 @@
+import { RESTORE_TEXT_BYTES_MAX } from "../limits.ts";
 import { canonicalPath, isSpecial, parentPath, ROOT_PATH } from "../store/path.ts";
 import { isStale, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { type DomainMapping, mapPath, mapPerms } from "./domain_part.ts";
@@ -180,6 +181,9 @@ class Planner {
     const what = mapping === null ? record.path : mapPath(record.path, mapping);
     if (what === null) return void this.#plan.others++;
     const path = checkPath(what, number);
+    if (record.value.length > RESTORE_TEXT_BYTES_MAX) {
+      throw tooLong(number, `the value of ${path}`, record.value.length);
+    }
     if (record.perms.length === 0) throw refusal(number, `${path} has no permissions`);
     const perms = mapping === null ? record.perms : mapPerms(record.perms, mapping);
     const node = { path, value: record.value, perms };
@@ -215,6 +219,7 @@ class Planner {
   #connection(record: ConnectionRecord, number: number): void {
     const { connections } = this.#plan;
     const { end, id } = record;
+    if (id === 0) throw refusal(number, "a connection has the number 0, which stands for none");
     if (connections.has(id)) throw refusal(number, `connection ${id} comes a second time`);
     if (end.kind === "ring") {
       const domain = this.#domainOf(end.domid);
@@ -281,6 +286,9 @@ function newConnection(record: ConnectionRecord): PlannedConnection {
 function holdWatch(connection: PlannedConnection, record: WatchRecord, number: number): void {
   const { path, token } = record;
   if (canonicalPath(path, "", true) === null) throw refusal(number, `'${path}' is no path`);
+  if (Math.max(path.length, token.length) > RESTORE_TEXT_BYTES_MAX) {
+    throw tooLong(number, "a watch's path or token", Math.max(path.length, token.length));
+  }
   const key = `${path}\0${token}`;
   if (connection.watches.has(key)) {
     throw refusal(number, `the watch on ${path} with token '${token}' comes a second time`);
@@ -316,8 +324,15 @@ function noWholeStore(first: string): RestoreError {
 }
 
 function checkPath(path: string, number: number): string {
+  if (path.length > RESTORE_TEXT_BYTES_MAX) {
+    throw tooLong(number, `the path ${path.slice(0, 64)}...`, path.length);
+  }
   if (canonicalPath(path, "", true) === path) return path;
   throw refusal(number, `'${path}' is no path: names have only A-Z a-z 0-9 - _ @, after one slash`);
+}
+
+function tooLong(number: number, what: string, bytes: number): RestoreError {
+  return refusal(number, `${what} has ${bytes} bytes: at most ${RESTORE_TEXT_BYTES_MAX} can be`);
 }
 
 function refusal(number: number, problem: string): RestoreError {

@@ -1,4 +1,4 @@
-import { EINVAL, ENOENT, ENOSYS } from "../../wire/errors.ts";
+import { EINVAL, ENOENT } from "../../wire/errors.ts";
 import type { Call } from "../call.ts";
 import { type Outcome, textReply } from "./outcome.ts";
 
@@ -8,7 +8,7 @@ const DOMID = /^[0-9]{1,5}$/;
 export function dump(call: Call, args: readonly string[]): Outcome {
   const { archive } = call.state.admin;
   const [file, domid, ...more] = args;
-  if (archive === null) return ENOSYS;
+  if (archive === null) return EINVAL;
   if (file === undefined || !file.startsWith("/") || more.length > 0) return EINVAL;
   if (domid !== undefined && !DOMID.test(domid)) return EINVAL;
   return textReply(archive.dump(file, domid === undefined ? null : Number(domid)));
@@ -20,7 +20,7 @@ export function dump(call: Call, args: readonly string[]): Outcome {
  */
 export function restore(call: Call, args: readonly string[]): Outcome {
   const { archive } = call.state.admin;
-  if (archive === null) return ENOSYS;
+  if (archive === null) return EINVAL;
   const options = args.filter((word) => word === "-n" || word === "-q");
   const [file, domain, ...more] = args.filter((word) => word !== "-n" && word !== "-q");
   if (file === undefined || !file.startsWith("/") || more.length > 0) return EINVAL;
@@ -35,7 +35,7 @@ export function restore(call: Call, args: readonly string[]): Outcome {
 /** CONTROL `archive <job>`: how a dump or a restore gets on. */
 export function archiveStatus(call: Call, args: readonly string[]): Outcome {
   const { archive } = call.state.admin;
-  if (archive === null) return ENOSYS;
+  if (archive === null) return EINVAL;
   if (args.length !== 1) return EINVAL;
   const status = archive.status(args[0]!);
   return status === null ? ENOENT : textReply(status);

@@ -10,6 +10,7 @@ export const control: readonly Scenario[] = [
   scenario("CONTROL: unknown commands and wrong arguments", [
     ...each("s", "CONTROL", ["", "help", "nonsense.", "check.x.", "help.x.", "print."], "EINVAL"),
     ...each("s", "CONTROL", ["log.maybe.", "log.+nope.", "quota.set.nodes.", "."], "EINVAL"),
+    ...each("s", "CONTROL", ["dump.", "dump.relative.", "restore.", "archive."], "EINVAL"),
   ]),
   scenario("CONTROL: check finds a sound store", [
     ["s", "WRITE", "/a/b.v", "OK"],
