@@ -44,6 +44,7 @@ const LONGS: readonly LongOption[] = [
   { name: "priv-domid", short: "priv-domid", takesValue: true },
   { name: "event", short: "event-port", takesValue: true },
   { name: "live-update", short: "U" },
+  { name: "supervise", short: "supervise" },
   { name: "live-update-check", short: "live-update-check", takesValue: true },
 ];
 
@@ -83,6 +84,7 @@ export const XENSTORED_USAGE = `Usage: xenstored [options], as of C xenstored:
       --master-domid <n>      the domain that this daemon runs in
       --priv-domid <n>        the domain with all rights
       --event <port>          event channel of this domain's own ring
+      --supervise             start the daemon again when it dies; clients stay connected
   -U, --live-update           take over from the daemon that ran in this process
 
 It is xs, in xenstored's place: "xs serve --help" shows more options.
@@ -134,6 +136,8 @@ function serveOption(letter: string, value: string, absolute: (path: string) => 
       return `--trace-file=${absolute(value)}`;
     case "K":
       return "--keep-orphans";
+    case "supervise":
+      return "--supervise";
     case "trace-control":
       return `--trace-control=${value}`;
     case "Q":

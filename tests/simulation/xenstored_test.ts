@@ -1,6 +1,9 @@
 /** `xs` called as `xenstored`: its options, its background, and what tells that it is ready. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { libc } from "../../ffi/libc.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { encodeMessage } from "../../lib/wire/header.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { testUnless } from "../support/skip.ts";
 import { until } from "./bench.ts";
@@ -165,3 +168,28 @@ function bindDatagram(name: string): number {
   if (libc().bind(fd, bytes, bytes.length) < 0) throw new Error(`cannot bind ${name}`);
   return fd;
 }
+
+testUnless(missing, "xenstored --supervise: a daemon that was killed comes again", async () => {
+  await using host = await SimulatedHost.make();
+  try {
+    const { code, stderr } = await xenstored(host, ["--supervise", "-F", "pid"]);
+    assertEquals([code, stderr], [0, ""]);
+    const pid = daemonPid(host)!;
+    using client = await Deno.connect({ transport: "unix", path: host.socketPath });
+    const children = `/proc/${pid}/task/${pid}/children`;
+    const daemon = Number(Deno.readTextFileSync(children));
+    Deno.kill(daemon, "SIGKILL");
+    host.daemonDied();
+    await client.write(encodeMessage(MessageType.GET_DOMAIN_PATH, 1, 0, toBytes("7\0")).slice());
+    const reply = new Uint8Array(100);
+    const text = toText(reply, 0, (await client.read(reply))!);
+    assertStringIncludes(text, "/local/domain/7");
+    await until(
+      "the next daemon",
+      () => !["", `${daemon} `].includes(Deno.readTextFileSync(children)),
+    );
+    assertEquals(daemonPid(host), pid);
+  } finally {
+    await stopDaemon(host);
+  }
+});
