@@ -1,11 +1,12 @@
 /** From C xenstored to xs and back, in one process, on a simulated host. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { RawClient } from "../differential/raw_client.ts";
 import { dumpTree, treeDifference } from "../differential/tree.ts";
 import { SimulatedHost } from "../simulation/simulated_host.ts";
+import { xsCommand } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { testUnless } from "../support/skip.ts";
 import { C_XENSTORED, cMissing, type Next, nextXs, startC, startXs, update } from "./operator.ts";
@@ -55,6 +56,39 @@ testUnless(cMissing, "live update: xs gives way to C xenstored", async () => {
   const daemon = await startXs(host);
   try {
     await replaced(host, daemon, { file: C_XENSTORED });
+  } finally {
+    await daemon.stop();
+  }
+});
+
+testUnless(cMissing, "live update: by Debian's xenstore-control, and by ours", async () => {
+  await using host = await SimulatedHost.make();
+  const daemon = await startC(host);
+  try {
+    const [xs, ...words] = xsCommand();
+    const { commandLine, file } = nextXs(host);
+    const control = async (command: string, ...args: string[]): Promise<string[]> => {
+      const { code, stderr, stdout } = await new Deno.Command(command, {
+        args,
+        env: { XENSTORED_RUNDIR: host.path },
+      }).output();
+      const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+      return [`${code}`, out!, err!];
+    };
+    const debian = "/usr/lib/xen-4.17/bin/xenstore-control";
+    const done = ["0", "", ""];
+    const update = ["live-update", "-c", commandLine!, file];
+    assertEquals(await control(debian, ...update), done, daemon.output());
+    assertEquals(await control(debian, ...update), done, daemon.output());
+    const ours = [...words, "control", "--socket", host.socketPath, "--"];
+    assertEquals(await control(xs, ...ours, "live-update", "-t", "9", file), done);
+    for (const [failed, tool, ...more] of [["3", debian], ["1", xs, ...ours]] as const) {
+      const [status, , why] = await control(tool, ...more, "live-update", "/bin/true");
+      assertEquals(status, failed);
+      assertMatch(why!, /Starting live update failed:\nThe file is neither xs nor C xenstored/);
+    }
+    assertEquals(await control(debian, "live-update", C_XENSTORED), done, daemon.output());
+    assertEquals(await control(debian, "print", "good"), ["0", "OK\n", ""]);
   } finally {
     await daemon.stop();
   }
