@@ -1,0 +1,40 @@
+/** A supervised daemon that is replaced by another (live update), and dies then. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { RawClient } from "../differential/raw_client.ts";
+import { update } from "../live_update/operator.ts";
+import { SocketClient } from "../server/socket_client.ts";
+import { xsCommand } from "../support/daemon.ts";
+import { heldBy, Supervised, until } from "./supervised.ts";
+
+Deno.test("supervised: clients go on after a live update, and after a death behind it", async () => {
+  await using supervised = await Supervised.start();
+  const { server } = supervised;
+  try {
+    await using client = await SocketClient.connect(supervised.path);
+    assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
+    await client.next();
+    const operator = await RawClient.connect(supervised.path);
+    await until(() => heldBy(server.pid) === 4, "both clients held");
+    const daemon = await until(() => supervised.daemon, "a daemon");
+    for (let round = 1; round <= 2; round++) {
+      const [file] = xsCommand();
+      assertEquals(await update(operator, { file }), "OK");
+      assertEquals(supervised.daemon, daemon, "the process stays");
+      assertEquals(await client.ask(T.READ, "/tool\0"), "");
+      await until(() => heldBy(server.pid) === 4, "both clients held anew");
+    }
+    assertStringIncludes(server.output(), "live update: took over");
+    for (let death = 1; death <= 2; death++) {
+      await supervised.kill();
+      await client.send(T.WRITE, 1, `/a\0${death}`);
+      assertEquals((await client.next())?.payload, "/a\0token\0");
+      assertEquals((await client.next())?.payload, "OK\0");
+    }
+    await supervised.kill();
+    operator.close();
+    await until(() => heldBy(server.pid) === 3, "one client held");
+  } catch (error) {
+    throw new Error(server.output(), { cause: error });
+  }
+});
