@@ -1,3 +1,4 @@
+import type { MigrationRecord } from "../migrate/records.ts";
 import { encodeOxenstoredBinary, StreamEncoder, StreamError } from "../migrate/stream.ts";
 import { toBytes } from "../wire/text.ts";
 import { type Archive, ArchiveError } from "./archive.ts";
@@ -59,9 +60,16 @@ function* pieces(
       return yield bytes;
     }
     case "stream":
+      if (how.version === 1 && records.some(isDeep)) {
+        note("version 1 has no place for: how deep a watch reaches");
+      }
       if (stream !== undefined && how.version === 2 && how.endian === "little") return yield stream;
       return yield* streamOf(archive, how);
   }
+}
+
+function isDeep(record: MigrationRecord): boolean {
+  return record.kind === "watch" && Number.isFinite(record.depth);
 }
 
 function* streamOf({ records }: Archive, { endian, version }: Format): Generator<Uint8Array> {

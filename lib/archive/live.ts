@@ -28,13 +28,22 @@ export async function runJob(
   const [, job] = /^job (\d+)$/.exec(begun) ?? [];
   if (job === undefined) throw new ArchiveError(begun);
   for (let wait = LOOK_FIRST_MS;; wait = Math.min(2 * wait, LOOK_MAX_MS)) {
-    const status = await nodes.ask(MessageType.CONTROL, "control", "archive", job);
+    const status = await statusOf(nodes, job);
     const [, word, rest = ""] = /^(\w+) ?(.*)$/s.exec(status) ?? [];
     if (word === "done") return rest;
     if (word !== "running") throw new ArchiveError(rest);
     const [, done, expected] = /^(\d+) of (\d+)$/.exec(rest) ?? [];
     progress.update(what, Number(done ?? 0), Number(expected ?? 0));
     await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
+
+async function statusOf(nodes: Operations, job: string): Promise<string> {
+  try {
+    return await nodes.ask(MessageType.CONTROL, "control", "archive", job);
+  } catch (error) {
+    if (!(error instanceof XenstoreError) || error.code !== "ENOENT") throw error;
+    throw new ArchiveError("another daemon has taken over meanwhile: try again");
   }
 }
 
