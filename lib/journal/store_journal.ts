@@ -33,7 +33,7 @@ export interface Upkeep {
   readonly pagesPerCheckpoint: number;
   /** Old turns deleted at once: 500 are about a millisecond. */
   readonly turnsDeletedMax: number;
-  /** Bytes in the tail from which on they go to the store file: half a millisecond's work. */
+  /** Bytes in the tail from which on they go to the store file: some tenths of a millisecond. */
   readonly drainBytes: number;
 }
 
@@ -41,7 +41,7 @@ const UPKEEP: Upkeep = {
   imageAfterBytes: 524_288,
   pagesPerCheckpoint: 2_000,
   turnsDeletedMax: 500,
-  drainBytes: 131_072,
+  drainBytes: 32_768,
 };
 
 type JournalLog = (level: "info" | "warning", text: string) => void;
