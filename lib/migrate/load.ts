@@ -102,8 +102,8 @@ export function attachConnection(
 }
 
 /**
- * The domains that would own more than their quotas allow, a line each: of a whole store the
- * quotas are the stream's own, where it has any.
+ * The domains that would own more than their quotas allow, a line each. In a living `state` domains
+ * keep the quotas that they have; elsewhere they are the stream's own, where it has any.
  */
 export function overQuota(plan: RestorePlan, state: State | null): string[] {
   const global = new Quotas(state?.domains.quotas);
@@ -112,8 +112,8 @@ export function overQuota(plan: RestorePlan, state: State | null): string[] {
   for (const [domid, { biggest, memory, nodes, perms }] of plan.owned) {
     if (domid === (state?.privDomid ?? 0) || domid === DOMID_ANY) continue;
     const quotas = new Quotas(state?.domains.get(domid)?.quotas ?? global);
-    const record = plan.domains.get(domid)?.record;
-    if (record !== undefined && record !== null) setQuotas(quotas, record.quotas);
+    const record = plan.domains.get(domid)?.record ?? null;
+    if (state === null && record !== null) setQuotas(quotas, record.quotas);
     const wanted = { nodes, memory, "node-size": biggest, "node-permissions": perms } as const;
     for (const { name } of QUOTAS) {
       const value = wanted[name as keyof typeof wanted] ?? 0;
