@@ -8,12 +8,16 @@ const RESTART_LIMIT_MS = 20_000;
 export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** Waits until `look` gives something. */
-export async function until<T>(look: () => T | null | false, what: string): Promise<T> {
-  const deadline = Date.now() + RESTART_LIMIT_MS;
+export async function until<T>(
+  look: () => T | null | false,
+  what: string,
+  limitMs = RESTART_LIMIT_MS,
+): Promise<T> {
+  const deadline = Date.now() + limitMs;
   for (;;) {
     const found = look();
     if (found !== null && found !== false) return found;
-    assert(Date.now() < deadline, `${what}: not after ${RESTART_LIMIT_MS} ms`);
+    assert(Date.now() < deadline, `${what}: not after ${limitMs} ms`);
     await pause(2);
   }
 }
