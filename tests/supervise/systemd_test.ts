@@ -3,7 +3,6 @@ import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { SocketClient } from "../server/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
-import { testUnless } from "../support/skip.ts";
 import { until } from "./supervised.ts";
 import { SystemdHost } from "./systemd_host.ts";
 
@@ -30,37 +29,41 @@ function unitIn(folder: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-testUnless(
-  await SystemdHost.missing(),
-  "systemd keeps clients connected across a death",
-  async () => {
-    await using host = await SystemdHost.start(unitIn);
-    const path = `${host.folder}/socket`;
-    const output = (): string => Deno.readTextFileSync(`${host.folder}/output`);
-    await until(() => {
-      try {
-        return output().includes("xs serves Xenstore");
-      } catch {
-        return false;
-      }
-    }, "the daemon");
-    await using client = await SocketClient.connect(path);
-    assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
-    await client.next();
-    const killed = new Set<number>();
-    for (let death = 1; death <= 4; death++) {
-      const pid = await until(
-        () => host.service !== null && !killed.has(host.service) && host.service,
-        "the next daemon",
-      );
-      killed.add(pid);
-      Deno.kill(pid, "SIGKILL");
-      await using waiting = await SocketClient.connect(path);
-      assertEquals(await waiting.ask(T.WRITE, `/a\0${death}`), "OK\0");
-      assertEquals((await client.next())?.payload, "/a\0token\0");
-      assertEquals(await client.ask(T.READ, "/a\0"), String(death));
+async function killUnderSystemd(): Promise<void> {
+  await using host = await SystemdHost.start(unitIn);
+  const path = `${host.folder}/socket`;
+  const output = (): string => Deno.readTextFileSync(`${host.folder}/output`);
+  await until(() => {
+    try {
+      return output().includes("xs serves Xenstore");
+    } catch {
+      return false;
     }
-    assertEquals(output().match(/recovered \d+ nodes, 0 rings, [12] sockets/g)?.length, 4);
-    assert(!output().includes("warning"), output());
-  },
-);
+  }, "the daemon");
+  await using client = await SocketClient.connect(path);
+  assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
+  await client.next();
+  const killed = new Set<number>();
+  for (let death = 1; death <= 4; death++) {
+    const pid = await until(
+      () => host.service !== null && !killed.has(host.service) && host.service,
+      "the next daemon",
+    );
+    killed.add(pid);
+    Deno.kill(pid, "SIGKILL");
+    await using waiting = await SocketClient.connect(path);
+    assertEquals(await waiting.ask(T.WRITE, `/a\0${death}`), "OK\0");
+    assertEquals((await client.next())?.payload, "/a\0token\0");
+    assertEquals(await client.ask(T.READ, "/a\0"), String(death));
+  }
+  assertEquals(output().match(/recovered \d+ nodes, 0 rings, [12] sockets/g)?.length, 4);
+  assert(!output().includes("warning"), output());
+}
+
+/** What fdstore_test.ts shows with a stand-in, which any machine has, this shows with the original. */
+const missing = await SystemdHost.missing();
+if (missing === undefined) {
+  Deno.test("systemd keeps clients connected across a death", killUnderSystemd);
+} else {
+  console.log(`no test with systemd itself: ${missing}`);
+}
