@@ -35,6 +35,15 @@ function toJson(record: records.MigrationRecord): Json {
       return { ...record, uniqueId: `${record.uniqueId}` };
     case "ring-detail":
       return { ...record, gfn: `${record.gfn}` };
+    case "setting-detail": {
+      const { kind, name, value, told } = record;
+      return {
+        kind,
+        name,
+        value: textJson(value),
+        ...(told === null ? {} : { told: textJson(told) }),
+      };
+    }
     default:
       return { ...record };
   }
@@ -172,6 +181,13 @@ function detailFrom(
         introduced: fields.flag("introduced"),
         shutdownSeen: fields.flag("shutdownSeen"),
         target: fields.domidOrNull("target"),
+      };
+    case "setting-detail":
+      return {
+        kind,
+        name: fields.string("name"),
+        value: fields.text("value"),
+        told: fields.has("told") ? fields.text("told") : null,
       };
     default:
       throw fields.error(`there is no kind '${kind}'`);

@@ -76,11 +76,25 @@ export async function readSource(source: Source, context: SourceContext): Promis
   return { ...archive, records: partOf(archive.records, context.domid) };
 }
 
+/** What a daemon of ours wrote a moment ago: only read where more is wanted than its bytes. */
+class LiveStream implements Archive {
+  readonly name = "live";
+  readonly nodesOnly = false;
+  readonly notes = [];
+  #records: readonly MigrationRecord[] | null = null;
+
+  constructor(readonly stream: Uint8Array) {}
+
+  get records(): readonly MigrationRecord[] {
+    return this.#records ??= fromStream(this.stream, this.name).records;
+  }
+}
+
 async function readLive(context: SourceContext): Promise<Archive> {
   const { domid, progress } = context;
   const nodes = await context.connect();
   const bytes = await dumpLive(nodes, domid, progress);
-  if (bytes !== null) return { ...fromStream(bytes, "live"), stream: bytes };
+  if (bytes !== null) return new LiveStream(bytes);
   const notes = ["live: this daemon has no command for it: only nodes and permissions were read"];
   const all = await walkNodes(nodes, progress);
   const records = domid === null ? all : partOf(all, domid);
@@ -128,7 +142,8 @@ function fromStream(bytes: Uint8Array, name: string): Archive {
   return named(name, () => {
     const { format, notes, records: all, version } = decodeStream(bytes);
     const records = format === "stream" && version === 1 ? all.map(withFeatures) : all;
-    return { name, records, nodesOnly: false, notes: notes.map((note) => `${name}: ${note}`) };
+    const told = notes.map((note) => `${name}: ${note}`);
+    return { name, records, nodesOnly: false, notes: told, stream: bytes };
   });
 }
 
@@ -173,6 +188,7 @@ export function partOf(records: readonly MigrationRecord[], domid: number): Migr
         return record.domid === domid;
       case "quota":
       case "global":
+      case "setting-detail":
         return false;
       default:
         return ids.has(record.connection);

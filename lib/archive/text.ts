@@ -83,6 +83,8 @@ function otherLine(
       if (record.target !== null) words.push(`target ${record.target}`);
       return `# domain ${record.domid}: ${words.join(", ")}, unique id ${record.uniqueId}`;
     }
+    case "setting-detail":
+      return `# setting ${record.name}: "${escapeValue(record.value)}"`;
     default:
       return null;
   }

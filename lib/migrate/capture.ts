@@ -76,7 +76,12 @@ export function capture(state: State, options: CaptureOptions = {}): Captured {
   const head: MigrationRecord[] = [];
   const pending: MigrationRecord[] = [];
   if (global !== undefined) head.push(global);
-  if (domid === undefined) head.push(quotaRecord(state.domains.quotas));
+  if (domid === undefined) {
+    head.push(quotaRecord(state.domains.quotas));
+    for (const [name, setting] of state.settings) {
+      head.push({ kind: "setting-detail", name, ...setting });
+    }
+  }
   for (const connection of state.connections) {
     if (domid !== undefined && (connection.kind !== "ring" || connection.domid !== domid)) continue;
     ids.set(connection, connection.id);

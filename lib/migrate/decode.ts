@@ -291,6 +291,16 @@ function readDetail(fields: FieldReader, type: number): records.MigrationRecord 
         target: target === types.DOMID_INVALID ? null : target,
       };
     }
+    case types.SETTING_DETAIL: {
+      const name = fields.u16(), value = fields.u16(), told = fields.u16();
+      fields.skip(2, "the padding behind the lengths");
+      return {
+        kind: "setting-detail",
+        name: fields.textWithNul(name, "the setting's name"),
+        value: fields.textWithNul(value, "the setting's value"),
+        told: told === 0 ? null : fields.textWithNul(told, "what the command line said"),
+      };
+    }
     default:
       return null;
   }

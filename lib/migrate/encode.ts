@@ -250,7 +250,8 @@ export class StreamEncoder {
       | records.RingDetail
       | records.TransactionDetail
       | records.ConnectionDetail
-      | records.DomainDetail,
+      | records.DomainDetail
+      | records.SettingDetail,
   ): void {
     const to = this.#to;
     switch (detail.kind) {
@@ -286,7 +287,24 @@ export class StreamEncoder {
             (detail.shutdownSeen ? types.DOMAIN_SHUTDOWN_SEEN : 0),
         );
         return to.u64(detail.uniqueId);
+      case "setting-detail":
+        return this.#setting(detail);
     }
+  }
+
+  #setting({ kind, name, told, value }: records.SettingDetail): void {
+    const texts = [name, value, ...told === null ? [] : [told]];
+    const lengths = texts.map((text) => this.#text(kind, "text", text) + 1);
+    if (lengths.some((length) => length > 0xffff)) {
+      this.#fail(kind, "a text of more than 65534 bytes");
+    }
+    this.#begin(types.SETTING_DETAIL, 8 + lengths.reduce((sum, length) => sum + length, 0));
+    for (let i = 0; i < 4; i++) this.#to.u16(lengths[i] ?? 0);
+    for (const text of texts) {
+      this.#to.text(text);
+      this.#to.skip(1);
+    }
+    this.#pad();
   }
 
   /** The header of a record; its length counts the padding, as Xen's daemon wants it. */

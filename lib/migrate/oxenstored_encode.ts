@@ -79,6 +79,8 @@ class BinaryWriter {
         return void this.#notes.add("the highest transaction id of a connection");
       case "domain-detail":
         return void this.#notes.add("domains that were never introduced");
+      case "setting-detail":
+        return void this.#notes.add("what CONTROL has set");
       case "ring-detail":
         if (record.gfn !== 0n) this.#notes.add("frame numbers of rings");
     }

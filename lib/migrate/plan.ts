@@ -12,6 +12,7 @@ import type {
   NodeRecord,
   QuotaRecord,
   RingDetail,
+  SettingDetail,
   WatchRecord,
 } from "./records.ts";
 
@@ -63,6 +64,8 @@ export interface Owned {
 /** A stream in order: everything in it has been checked as far as it can be without a store. */
 export interface RestorePlan {
   global: GlobalRecord | null;
+  /** What CONTROL had set in the daemon, by name. */
+  readonly settings: Map<string, SettingDetail>;
   quota: QuotaRecord | null;
   /** Parents before children, siblings in their order; of a whole store the root first. */
   readonly nodes: Map<string, PlannedNode>;
@@ -120,6 +123,7 @@ class Planner {
     specials: new Map(),
     connections: new Map(),
     domains: new Map(),
+    settings: new Map(),
     owned: new Map(),
     named: new Set(),
     others: 0,
@@ -143,6 +147,9 @@ class Planner {
       case "quota":
         if (this.#plan.quota !== null) throw refusal(number, "the quotas come a second time");
         this.#plan.quota = record;
+        return;
+      case "setting-detail":
+        this.#plan.settings.set(record.name, record);
         return;
       case "global":
         if (this.#plan.global !== null) throw refusal(number, "GLOBAL_DATA comes a second time");

@@ -20,6 +20,7 @@ export const RING_DETAIL = 0x78730001;
 export const TRANSACTION_DETAIL = 0x78730002;
 export const CONNECTION_DETAIL = 0x78730003;
 export const DOMAIN_DETAIL = 0x78730004;
+export const SETTING_DETAIL = 0x78730005;
 
 /** `xenstore`, the first eight bytes of a stream. */
 export const IDENT = "xenstore";
@@ -62,6 +63,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [TRANSACTION_DETAIL, "TRANSACTION_DETAIL"],
   [CONNECTION_DETAIL, "CONNECTION_DETAIL"],
   [DOMAIN_DETAIL, "DOMAIN_DETAIL"],
+  [SETTING_DETAIL, "SETTING_DETAIL"],
 ]);
 
 /** What messages call a type. */

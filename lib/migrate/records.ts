@@ -16,7 +16,8 @@ export type MigrationRecord =
   | RingDetail
   | TransactionDetail
   | ConnectionDetail
-  | DomainDetail;
+  | DomainDetail
+  | SettingDetail;
 
 /** GLOBAL_DATA, of a live update only: descriptors that the next process inherits. */
 export interface GlobalRecord {
@@ -146,6 +147,16 @@ export interface DomainDetail {
   readonly introduced: boolean;
   readonly shutdownSeen: boolean;
   readonly target: number | null;
+}
+
+/** Ours: what CONTROL has set in the daemon around the engine, such as a trace switch. */
+export interface SettingDetail {
+  readonly kind: "setting-detail";
+  /** Name and value have one character a byte and no NUL. */
+  readonly name: string;
+  readonly value: string;
+  /** What the command line said of it then; null for nothing. */
+  readonly told: string | null;
 }
 
 /** Which format a file is of. */

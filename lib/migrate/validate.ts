@@ -199,8 +199,12 @@ class Validator {
       | records.RingDetail
       | records.TransactionDetail
       | records.ConnectionDetail
-      | records.DomainDetail,
+      | records.DomainDetail
+      | records.SettingDetail,
   ): string | null {
+    if (detail.kind === "setting-detail") {
+      return this.#repeated(this.#details, `setting ${detail.name}`, `setting ${detail.name}`);
+    }
     if (detail.kind === "domain-detail") {
       return this.#repeated(this.#details, `domain ${detail.domid}`, `domain ${detail.domid}`);
     }

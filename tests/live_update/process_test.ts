@@ -119,6 +119,31 @@ Deno.test("live update: the pid file, the trace and who manages the service go a
   libc().close(manager);
 });
 
+Deno.test("live update: what CONTROL has set stays set", async () => {
+  await using scratch = await makeScratch();
+  await using daemon = await start("--persist", "none", "--trace-control", "+wrl");
+  const client = await RawClient.connect(daemon.socketPath);
+  const control = async (...words: string[]): Promise<string> => {
+    const payload = toBytes(words.map((word) => `${word}\0`).join(""));
+    return (await client.exchange({ type: T.CONTROL, txId: 0, payload })).at(-1)!.text;
+  };
+  for (const words of [["log", "+acc"], ["log", "-wrl"], ["logfile", `${scratch.path}/trace`]]) {
+    assertEquals(await control(...words), "OK\0");
+  }
+  await control("quota", "set", "nodes", "77");
+  for (let i = 1; i <= 2; i++) {
+    assertEquals(await update(client, { file: XS }), "OK");
+    const switches = await control("log");
+    assertMatch(switches, /acc +: on/);
+    assertMatch(switches, /wrl +: off/);
+    assertMatch(await control("quota"), /nodes +: +77 /);
+    await ask(client, T.WRITE, `/traced${i}.x`);
+    const trace = await Deno.readTextFile(`${scratch.path}/trace`);
+    assertMatch(trace, new RegExp(`IN .* WRITE \\(/traced${i} x\\)`));
+  }
+  client.close();
+});
+
 Deno.test(`live update: ${UPDATES} in a row leave nothing behind`, async () => {
   await using daemon = await start();
   const operator = await RawClient.connect(daemon.socketPath);

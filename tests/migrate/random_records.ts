@@ -54,7 +54,7 @@ function randomQuotas(random: Random): Map<string, number> {
 /** Any record that fits version 2; what they say together makes no sense. */
 export function randomRecord(random: Random): MigrationRecord {
   const connection = u32(random), domid = u16(random);
-  switch (random.below(14)) {
+  switch (random.below(15)) {
     case 0:
       return { kind: "global", socketFd: random.below(100) - 1, eventChannelFd: 0x7fffffff };
     case 1:
@@ -107,6 +107,11 @@ export function randomRecord(random: Random): MigrationRecord {
         shutdownSeen: random.chance(0.5),
         target: target(random),
       };
+    case 12: {
+      const name = randomText(random, 30), value = randomText(random, 30);
+      const told = random.chance(0.5) ? null : randomText(random, 30);
+      return { kind: "setting-detail", name, value, told };
+    }
     default: {
       const committed = random.chance(0.5);
       return {

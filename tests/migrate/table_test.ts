@@ -187,6 +187,18 @@ const CASES: readonly Case[] = [
     type: 0x78730004,
     body: [u16(3), u16(0x7ff4), u32(3), u64(0xfedcba9876543210n)],
   },
+  {
+    name: "ours: SETTING_DETAIL",
+    record: { kind: "setting-detail", name: "trace", value: "on", told: "off" },
+    type: 0x78730005,
+    body: [u16(6), u16(3), u16(4), u16(0), "trace\0on\0off\0"],
+  },
+  {
+    name: "ours: SETTING_DETAIL, of which the command line said nothing",
+    record: { kind: "setting-detail", name: "trace", value: "on", told: null },
+    type: 0x78730005,
+    body: [u16(6), u16(3), u16(0), u16(0), "trace\0on\0"],
+  },
 ];
 
 for (const endian of ["little", "big"] as Endian[]) {

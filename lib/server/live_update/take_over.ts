@@ -59,6 +59,7 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
   const { state } = engine;
   const started = performance.now();
   loadPlan(state, plan);
+  for (const [name, { told, value }] of plan.settings) state.settings.load(name, { told, value });
   let [sockets, rings] = [0, 0];
   for (const planned of plan.connections.values()) {
     const { end } = planned.record;
@@ -66,6 +67,7 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
     else if (end.kind === "ring" && takeRing(heir, planned, end.domid, end.port)) rings++;
   }
   journal.begin({ state, rings: () => [...domains.rings(), ...heir.sockets.states()] }, true);
+  state.settings.resume();
   removeInheritance(file, log);
   connectOthers(domains, log);
   // Deaths of the last moments were told to nobody.
