@@ -5,7 +5,7 @@ export interface Archive {
   /** What it was read from, as the user named it. */
   readonly name: string;
   readonly records: readonly MigrationRecord[];
-  /** The same as a stream of version 2, little endian, where it came as one. */
+  /** The bytes that it was read from, where they were a stream of any format. */
   readonly stream?: Uint8Array;
   /** Nodes and their permissions are all that could be had: the daemon tells no more. */
   readonly nodesOnly: boolean;

@@ -2,11 +2,12 @@ import { ArchiveError } from "./archive.ts";
 
 /**
  * Writes a file as a whole: under another name first, so that nobody ever finds half of it. A pipe or
- * a device is written to as it is. Only its owner may read it: a store holds secrets.
+ * a device is written to as it is. Only its owner may read it: a store holds secrets. `durable`: it
+ * is on the disk before it has its name.
  *
  * @throws {ArchiveError} when that is not possible; nothing is left behind then.
  */
-export function writeFile(path: string, chunks: Iterable<Uint8Array>): void {
+export function writeFile(path: string, chunks: Iterable<Uint8Array>, durable = true): void {
   const direct = isSpecialFile(path);
   const part = direct ? path : `${path}.part-${Deno.pid}`;
   try {
@@ -16,7 +17,7 @@ export function writeFile(path: string, chunks: Iterable<Uint8Array>): void {
       for (let at = 0; at < chunk.length;) at += file.writeSync(chunk.subarray(at));
     }
     if (direct) return;
-    file.syncSync();
+    if (durable) file.syncSync();
     Deno.renameSync(part, path);
   } catch (error) {
     if (!direct) removeQuietly(part);

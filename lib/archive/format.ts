@@ -1,5 +1,10 @@
 import type { MigrationRecord } from "../migrate/records.ts";
-import { encodeOxenstoredBinary, StreamEncoder, StreamError } from "../migrate/stream.ts";
+import {
+  detectFormat,
+  encodeOxenstoredBinary,
+  StreamEncoder,
+  StreamError,
+} from "../migrate/stream.ts";
 import { toBytes } from "../wire/text.ts";
 import { type Archive, ArchiveError } from "./archive.ts";
 import { toJsonLines } from "./json.ts";
@@ -48,7 +53,8 @@ function* pieces(
   how: Format,
   note: (text: string) => void,
 ): Generator<Uint8Array> {
-  const { records, stream } = archive;
+  if (archive.stream !== undefined && isSame(archive.stream, how)) return yield archive.stream;
+  const { records } = archive;
   switch (how.format) {
     case "json":
       return yield* inChunks(toJsonLines(records), (text) => new TextEncoder().encode(text));
@@ -63,9 +69,14 @@ function* pieces(
       if (how.version === 1 && records.some(isDeep)) {
         note("version 1 has no place for: how deep a watch reaches");
       }
-      if (stream !== undefined && how.version === 2 && how.endian === "little") return yield stream;
       return yield* streamOf(archive, how);
   }
+}
+
+/** Whether a stream is wanted as it already is. */
+function isSame(stream: Uint8Array, how: Format): boolean {
+  const { endian, format, version } = detectFormat(stream);
+  return how.format === format && how.endian === endian && how.version === version;
 }
 
 function isDeep(record: MigrationRecord): boolean {

@@ -14,13 +14,14 @@ const UNKNOWN = new Set(["EINVAL", "ENOSYS", "ENOENT", "EPERM"]);
  * Gives an `xs` daemon the beginning of a job and waits for its end; returns what it reports. Null
  * when this daemon is another kind, which has no such command.
  *
- * @throws {ArchiveError} with the daemon's reason when the job failed.
+ * @throws {ArchiveError} with the daemon's reason, and the archive's `name`, when the job failed.
  */
 export async function runJob(
   nodes: Operations,
   words: readonly [string, ...string[]],
   what: string,
   progress: ProgressSink,
+  name: string,
 ): Promise<string | null> {
   const begun = await begin(nodes, words);
   // oxenstored says OK to whatever it is told.
@@ -31,7 +32,7 @@ export async function runJob(
     const status = await statusOf(nodes, job);
     const [, word, rest = ""] = /^(\w+) ?(.*)$/s.exec(status) ?? [];
     if (word === "done") return rest;
-    if (word !== "running") throw new ArchiveError(rest);
+    if (word !== "running") throw new ArchiveError(`${name}: ${rest}`);
     const [, done, expected] = /^(\d+) of (\d+)$/.exec(rest) ?? [];
     progress.update(what, Number(done ?? 0), Number(expected ?? 0));
     await new Promise((resolve) => setTimeout(resolve, wait));
@@ -80,7 +81,7 @@ export async function dumpLive(
   return await withFolder(async (folder) => {
     const file = `${folder}/dump`;
     const words = domid === null ? ["dump", file] as const : ["dump", file, `${domid}`] as const;
-    const report = await runJob(nodes, words, "dumping", progress);
+    const report = await runJob(nodes, words, "dumping", progress, "live");
     return report === null ? null : await Deno.readFile(file);
   });
 }

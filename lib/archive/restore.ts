@@ -38,8 +38,8 @@ export async function restoreArchive(
   progress: ProgressSink,
 ): Promise<RestoreResult> {
   const { dryRun, into, mapping, overQuota } = request;
-  const plan = named(archive, () => planAtOnce(archive.records, mapping));
   if (into?.kind === "live") return await restoreLive(archive, request, connect, progress);
+  const plan = named(archive, () => planAtOnce(archive.records, mapping));
   if (mapping !== null) return partResult(plan, mapping);
   const { report, state } = named(archive, () => loadState(plan, overQuota));
   if (into !== null) {
@@ -84,11 +84,15 @@ async function restoreLive(
   return await withFolder(async (folder) => {
     const file = `${folder}/stream`;
     const how = { format: "stream", version: 2, endian: "little" } as const;
-    writeFile(file, formatArchive(archive, how, () => {}));
+    // The daemon reads all formats, and checks what it reads.
+    const chunks = archive.stream === undefined
+      ? formatArchive(archive, how, () => {})
+      : [archive.stream];
+    writeFile(file, chunks, false);
     const options = [...(dryRun ? ["-n"] : []), ...(overQuota ? ["-q"] : [])];
     const domain = mapping === null ? [] : [`${mapping.from}:${mapping.to}`];
     const words = ["restore", ...options, file, ...domain] as const;
-    const report = await runJob(nodes, words, "restoring", progress);
+    const report = await runJob(nodes, words, "restoring", progress, archive.name);
     if (report === null) {
       throw new ArchiveError("this daemon can't restore: only xs has a command for it");
     }
