@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { fillUp, smallDisk } from "../support/small_disk.ts";
 import { SocketClient } from "./socket_client.ts";
 
 /** How often the daemon said so. */
@@ -32,17 +33,9 @@ Deno.test("Without space for log and trace it goes on, and says so once on stder
   assertEquals(times(output, "xs: info: stopped\n"), 1, output);
 });
 
-/** A file system of its own, or null where we have no right to mount one. */
-async function smallFileSystem(path: string): Promise<AsyncDisposable | null> {
-  const run = async (command: string, ...args: string[]): Promise<boolean> =>
-    (await new Deno.Command(command, { args, stderr: "null" }).output()).success;
-  if (!await run("mount", "-t", "tmpfs", "-o", "size=10m", "none", path)) return null;
-  return { [Symbol.asyncDispose]: async () => void await run("umount", path) };
-}
-
 Deno.test("Without space for the store changes get ENOSPC, until there is some again", async () => {
   await using scratch = await makeScratch();
-  await using fileSystem = await smallFileSystem(scratch.path);
+  await using fileSystem = await smallDisk(scratch.path);
   if (fileSystem === null) {
     console.log("no right to mount a small file system: tests/journal/full_test.ts must do");
     return;
@@ -77,14 +70,3 @@ Deno.test("Without space for the store changes get ENOSPC, until there is some a
     await daemon.stop();
   }
 });
-
-/** Takes all the space there is. */
-function fillUp(path: string): void {
-  using file = Deno.openSync(path, { write: true, create: true });
-  const block = new Uint8Array(65_536);
-  try {
-    for (;;) if (file.writeSync(block) < block.length) return;
-  } catch (error) {
-    if (!/No space left/.test(`${error}`)) throw error;
-  }
-}

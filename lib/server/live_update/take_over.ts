@@ -55,7 +55,7 @@ export interface Heir {
  * the last daemon's store behind, and afterwards this one's.
  */
 export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
-  const { domains, engine, journal, log } = heir;
+  const { domains, engine, log } = heir;
   const { state } = engine;
   const started = performance.now();
   loadPlan(state, plan);
@@ -66,7 +66,7 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
     if (end.kind === "socket" && takeSocket(heir, planned, end.fd)) sockets++;
     else if (end.kind === "ring" && takeRing(heir, planned, end.domid, end.port)) rings++;
   }
-  journal.begin({ state, rings: () => [...domains.rings(), ...heir.sockets.states()] }, true);
+  beginAfresh(heir);
   state.settings.resume();
   removeInheritance(file, log);
   connectOthers(domains, log);
@@ -79,6 +79,18 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
     "info",
     `live update: took over ${nodes} nodes, ${sockets} sockets, ${rings} rings (${ms} ms)`,
   );
+}
+
+/**
+ * Where there is no space for the first image, what the last daemon has left in the file is what is
+ * here now, unless that was C xenstored, and what is to come goes behind it.
+ */
+function beginAfresh({ domains, engine: { state }, journal, log, sockets }: Heir): void {
+  try {
+    journal.begin({ state, rings: () => [...domains.rings(), ...sockets.states()] }, true);
+  } catch (error) {
+    log("error", `live update: the store file can't be begun anew: ${message(error)}`);
+  }
 }
 
 function inFlight({ detail, record }: PlannedConnection): InFlight {
