@@ -1,4 +1,6 @@
 import { RESTORE_TEXT_BYTES_MAX } from "../limits.ts";
+import { NO_VALUE } from "../store/node.ts";
+import { copyBytes } from "../wire/text.ts";
 import { canonicalPath, isSpecial, parentPath, ROOT_PATH } from "../store/path.ts";
 import { isStale, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { type DomainMapping, mapPath, mapPerms } from "./domain_part.ts";
@@ -193,7 +195,9 @@ class Planner {
     }
     if (record.perms.length === 0) throw refusal(number, `${path} has no permissions`);
     const perms = mapping === null ? record.perms : mapPerms(record.perms, mapping);
-    const node = { path, value: record.value, perms };
+    // A copy: one node that lives on must not keep the whole file's bytes.
+    const value = record.value.length === 0 ? NO_VALUE : copyBytes(record.value, 0);
+    const node = { path, value, perms };
     const { named, nodes, specials } = this.#plan;
     const table = isSpecial(path) ? specials : nodes;
     if (table.has(path)) throw refusal(number, `${path} comes a second time`);
