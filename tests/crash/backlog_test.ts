@@ -8,8 +8,8 @@ import { makeScratch } from "../support/scratch.ts";
 import { MemoryLives } from "./memory_lives.ts";
 
 /** More than one turn's share, and still less than a ring. */
-const FIRST = 40;
-const REST = 20;
+const FIRST = 36;
+const REST = 6;
 
 Deno.test("requests behind a turn's share are found in the ring by the next life", async () => {
   await using scratch = await makeScratch();
