@@ -115,12 +115,18 @@ export class LiveUpdater implements UpdateActions {
 
   handOver(): void {
     const successor = this.#successor!;
-    this.#turns.onSettled = () => {
+    const settled = (): void => {
+      // A dump's file is to be whole, and a restore to be heard of by all who watch.
+      if (this.#turns.job !== null) {
+        this.#turns.onSettled = settled;
+        return;
+      }
       const why = this.#leave(successor);
       this.#log(`not done: ${why}`);
       this.#estate.state.liveUpdate.fail(why);
       this.#turns.tick();
     };
+    this.#turns.onSettled = settled;
   }
 
   /** Returns only if that was not possible, with the reason. */
