@@ -175,6 +175,28 @@ Deno.test("supervised: a daemon that is told to end by itself is not started aga
   assertEquals((await supervised.server.status).code, 0);
 });
 
+Deno.test("supervised: a daemon whose supervisor is killed serves on, and holds nothing", async () => {
+  await using scratch = await makeScratch();
+  const log = `${scratch.path}/log`;
+  await using supervised = await Supervised.start([`--log-file=${log}`]);
+  await using client = await SocketClient.connect(supervised.path);
+  assertEquals(await client.ask(T.WRITE, "/a\0x"), "OK\0");
+  const daemon = await until(() => supervised.daemon, "a daemon");
+  try {
+    Deno.kill(supervised.server.pid, "SIGKILL");
+    assertEquals(await client.ask(T.READ, "/a\0"), "x");
+    await using other = await SocketClient.connect(supervised.path);
+    assertEquals(await other.ask(T.READ, "/a\0"), "x");
+    const lines = Deno.readTextFileSync(log).match(/can't be reached/g);
+    assertEquals(lines?.length, 1);
+    Deno.kill(daemon, "SIGTERM");
+    assertEquals([await client.next(), await other.next()], [null, null]);
+  } catch (error) {
+    Deno.kill(daemon, "SIGKILL");
+    throw error;
+  }
+});
+
 Deno.test("supervised: what can't be done at all is not tried again", async () => {
   const usage = await runServe("--supervise", "--nonsense");
   assertEquals(usage.code, 2);
