@@ -1,7 +1,9 @@
 import {
   type Application,
+  ArgumentScannerError,
   buildApplication,
   buildRouteMap,
+  formatMessageForArgumentScannerError,
   type RouteMap,
   run,
   type StricliProcess,
@@ -61,6 +63,16 @@ const routes: RouteMap<XsContext> = buildRouteMap({
   },
 });
 
+/** The library doesn't say which option has a word that it can't have. */
+function wrongWord(error: unknown): string | null {
+  if (!(error instanceof ArgumentScannerError)) return null;
+  const text = formatMessageForArgumentScannerError(error, {
+    EnumValidationError: ({ externalFlagName, input, values }) =>
+      `--${externalFlagName} is one of ${values.join(", ")}, not '${input}'`,
+  });
+  return text === error.message ? null : text;
+}
+
 /** The commands of `xs`. */
 export const app: Application<XsContext> = buildApplication(routes, {
   name: "xs",
@@ -68,7 +80,12 @@ export const app: Application<XsContext> = buildApplication(routes, {
   scanner: { caseStyle: "allow-kebab-for-camel", allowArgumentEscapeSequence: true },
   documentation: { disableAnsiColor: true },
   localization: {
-    text: { ...text_en, commandErrorResult: (error) => `xs: ${error.message}` },
+    text: {
+      ...text_en,
+      commandErrorResult: (error) => `xs: ${error.message}`,
+      exceptionWhileParsingArguments: (error, ansi) =>
+        wrongWord(error) ?? text_en.exceptionWhileParsingArguments(error, ansi),
+    },
   },
 });
 

@@ -43,6 +43,11 @@ function parseQuota(input: string): QuotaSetting {
   return { name, value: parseCount(text ?? "") };
 }
 
+function parsePlace(input: string): string {
+  if (input === "") throw new UsageError("it is empty: the path of a file is needed");
+  return input;
+}
+
 async function run(this: XsContext, flags: ServeFlags): Promise<void | Error> {
   const supervised = Deno.env.has(SUPERVISED);
   if (flags.supervise === true && !supervised) return await supervise(this, flags);
@@ -166,7 +171,7 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
       },
       store: {
         kind: "parsed",
-        parse: String,
+        parse: parsePlace,
         optional: true,
         placeholder: "path",
         brief: "The store file [beside the socket; for disk /var/lib/xs/store]",

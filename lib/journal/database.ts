@@ -27,14 +27,28 @@ export class JournalError extends Error {
 export function openDatabase(path: string, durability: Durability): DatabaseSync {
   checkHeader(path);
   createPrivately(path);
-  const database = new DatabaseSync(path, { timeout: 0 });
+  // SQLite has uses of its own for some names, such as `:memory:`, but for no path.
+  const database = new DatabaseSync(path.includes("/") ? path : `./${path}`, { timeout: 0 });
   try {
     prepare(database, path, durability);
     return database;
   } catch (error) {
-    database.close();
+    leaveAlone(database, path);
     throw asOurs(error, path);
   }
+}
+
+/** Files that were left alone, by their paths. */
+const LEFT_ALONE = new Map<string, DatabaseSync[]>();
+
+/**
+ * Lets go of a file without a change. To close it would write its log into it and remove that, with
+ * all that may be damaged in it: so it stays open until it is moved aside, or the process ends.
+ */
+export function leaveAlone(database: DatabaseSync, path: string): void {
+  if (database.isTransaction) database.exec("ROLLBACK");
+  if (!hasBytes(`${path}-wal`)) return database.close();
+  LEFT_ALONE.set(path, [...LEFT_ALONE.get(path) ?? [], database]);
 }
 
 const MAGIC = "SQLite format 3\0";
@@ -46,9 +60,16 @@ const APPLICATION_ID_AT = 68;
 function checkHeader(path: string): void {
   let header: Uint8Array<ArrayBuffer>;
   try {
+    const { isDirectory, isFile } = Deno.statSync(path);
+    if (isDirectory) throw new JournalError(`${path} is a directory: name a file with --store`);
+    // To read a pipe could take for ever.
+    if (!isFile) {
+      throw new JournalError(`${path} is no ordinary file: name another file with --store`);
+    }
     header = readHeader(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
+    if (error instanceof JournalError) throw error;
     throw new JournalError(`the store file ${path} can't be read: ${messageOf(error)}`);
   }
   if (header.length === 0 && !hasBytes(`${path}-wal`)) return;
@@ -79,13 +100,23 @@ function hasBytes(path: string): boolean {
   }
 }
 
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** SQLite takes the mode of its other files from that of the first. */
 function createPrivately(path: string): void {
   try {
+    if (exists(path)) return Deno.chmodSync(path, 0o600);
     Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return Deno.chmodSync(path, 0o600);
-    throw new JournalError(`the store file ${path} can't be made: ${messageOf(error)}`);
+    const hint = "another place can be named with --store";
+    throw new JournalError(`the store file ${path} can't be made: ${messageOf(error)}; ${hint}`);
   }
 }
 
@@ -94,7 +125,10 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   // a full disk has no space for.
   database.exec("PRAGMA locking_mode = EXCLUSIVE");
   const isNew = pragma(database, "schema_version") === 0;
-  if (!isNew) checkKind(database, path);
+  if (!isNew) {
+    checkKind(database, path);
+    checkWhole(database);
+  }
   // Before there is a log, so that the file itself says from the start whose it is.
   if (isNew) {
     database.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${LAYOUT_VERSION}; COMMIT`);
@@ -103,9 +137,7 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   // A process that is killed leaves what it has written to the kernel; only power loss does not.
   database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "OFF"}`);
   database.exec("PRAGMA wal_autocheckpoint = 0");
-  if (isNew) return;
-  checkWhole(database);
-  migrate(database);
+  if (!isNew) migrate(database);
 }
 
 function checkKind(database: DatabaseSync, path: string): void {
@@ -138,7 +170,7 @@ function pragma(database: DatabaseSync, name: string): number {
 }
 
 /** SQLite says what is wrong in words only. */
-function asOurs(error: unknown, path: string): Error {
+export function asOurs(error: unknown, path: string): Error {
   if (error instanceof JournalError || error instanceof DamagedError) return error;
   const text = messageOf(error);
   if (/malformed|not a database|corrupt/.test(text)) return new DamagedError(text);
@@ -168,5 +200,8 @@ export function moveAside(path: string, suffix: string): string {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
+  // SQLite leaves a file that was moved as it is.
+  for (const database of LEFT_ALONE.get(path) ?? []) database.close();
+  LEFT_ALONE.delete(path);
   return aside;
 }

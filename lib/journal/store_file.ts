@@ -1,7 +1,14 @@
 import type { DatabaseSync } from "node:sqlite";
 import { DamagedError } from "./byte_reader.ts";
 import type { ChangeSink } from "./changes.ts";
-import { type Durability, JournalError, messageOf, openDatabase } from "./database.ts";
+import {
+  asOurs,
+  type Durability,
+  JournalError,
+  leaveAlone,
+  messageOf,
+  openDatabase,
+} from "./database.ts";
 import { type JournalParts, StoreJournal, type Upkeep } from "./store_journal.ts";
 import { Tail, TAIL_BYTES } from "./tail.ts";
 import type { UpTo } from "./turn_log.ts";
@@ -47,52 +54,79 @@ export function tailPath(path: string): string {
 }
 
 /**
- * Opens the store file at `path` with its tail, or makes both.
+ * Opens the store file at `path` with its tail, or makes both. Of a store that was there nothing
+ * changes until it has been read and its journal begins.
  *
  * @throws {JournalError} when they can't be used, {@link DamagedError} when they are damaged.
  */
 export function openStore(path: string, options: StoreOptions): OpenStore {
   const { durability, log, upkeep } = options;
   const database = openDatabase(path, durability);
+  let opened: OpenTail | null = null;
+  const onRefused = (): void => {
+    opened?.tail.close();
+    leaveAlone(database, path);
+    if (opened?.isNew) Deno.removeSync(opened.tail.path);
+  };
   try {
     const about = new About(database);
-    const tail = openTail(path, about, options);
+    const id = idOf(about, tailPath(path));
+    const stamp = about.get("boot_id");
+    const { bootId = stamp ?? "" } = options;
+    const noteBoot = (): void => about.set("boot_id", bootId);
+    if (stamp === null) noteBoot();
+    database.exec("BEGIN IMMEDIATE");
+    opened = openTail(path, id, about, options);
+    const { tail } = opened;
     about.set("durability", durability);
     const onComplete = (): void => {
       about.set("tail", "none");
       Deno.removeSync(tail.path);
     };
-    const noteBoot = (): void => about.set("boot_id", bootId);
-    const stamp = about.get("boot_id");
-    const { bootId = stamp ?? "" } = options;
     const isOld = stamp !== null && stamp !== bootId;
-    if (stamp === null) noteBoot();
     const journal = new StoreJournal({
       database,
       tail,
       durability,
       log,
+      onBegin: () => commitOpening(database, path),
+      onRefused,
       onComplete,
       ...(upkeep === undefined ? {} : { upkeep }),
       ...(isOld ? { onNewBoot: noteBoot } : {}),
     });
     return { about, isOld, journal };
   } catch (error) {
-    database.close();
-    throw error;
+    onRefused();
+    throw asOurs(error, path);
   }
 }
 
-function openTail(store: string, about: About, options: StoreOptions): Tail {
+function commitOpening(database: DatabaseSync, path: string): void {
+  try {
+    database.exec("COMMIT");
+  } catch (error) {
+    throw new JournalError(`the store file ${path} can't be written: ${messageOf(error)}`);
+  }
+}
+
+interface OpenTail {
+  readonly tail: Tail;
+  /** It was made just now. */
+  readonly isNew: boolean;
+}
+
+function openTail(store: string, id: string, about: About, options: StoreOptions): OpenTail {
   const path = tailPath(store);
-  const id = idOf(about);
-  if (about.get("tail") === "open") return Tail.open(path, id, isTorn(about));
+  if (about.get("tail") === "open") {
+    return { tail: Tail.open(path, id, isTorn(about)), isNew: false };
+  }
   if (exists(path)) checkNeedless(path, id);
   try {
     const tail = Tail.create(path, id, options.tailBytes ?? TAIL_BYTES);
     if (options.durability === "disk") tail.sync();
     about.set("tail", "open");
-    return tail;
+    return { tail, isNew: true };
   } catch (error) {
     throw new JournalError(
       `the file of the last turns, ${path}, can't be made: ${messageOf(error)}`,
@@ -122,8 +156,12 @@ function isTorn(about: About): boolean {
   return about.get("durability") === "disk";
 }
 
-function idOf(about: About): string {
-  const id = about.get("id") ?? crypto.randomUUID();
+/** The store's id; a new store is given one before it has a tail. */
+function idOf(about: About, tail: string): string {
+  const known = about.get("id");
+  if (known !== null) return known;
+  if (exists(tail)) throw new DamagedError(`it does not know its last turns, in ${tail}`);
+  const id = crypto.randomUUID();
   about.set("id", id);
   return id;
 }

@@ -53,6 +53,10 @@ export interface JournalParts {
   readonly durability: Durability;
   readonly log: JournalLog;
   readonly upkeep?: Upkeep;
+  /** Called before anything is written, once all that was there has been read. */
+  readonly onBegin?: () => void;
+  /** Called instead when it can't be read: the files are to stay as they are. */
+  readonly onRefused?: () => void;
   /** Called at the orderly end, when the file alone has everything. */
   readonly onComplete?: () => void;
   /** The host was booted since; called when what that means is committed. */
@@ -79,6 +83,7 @@ export class StoreJournal implements Journal, Recorder {
   /** A tree is being staged, or not all have heard of it: an image would leave that out. */
   #staging = false;
   #full = false;
+  #phase: "opened" | "begun" | "refused" = "opened";
   #onNewBoot: (() => void) | undefined;
   #retryAt = 0;
 
@@ -107,11 +112,15 @@ export class StoreJournal implements Journal, Recorder {
    */
   recover(state: State, held?: HeldConnections): Revival | null {
     if (this.isEmpty) {
-      if (this.#turns.everAny) throw new DamagedError("what its turns begin from is missing");
+      if (this.#turns.everAny) this.#refuse("what its turns begin from is missing");
       return null;
     }
     const restorer = new Restorer(state);
-    this.replay(restorer);
+    try {
+      this.replay(restorer);
+    } catch (error) {
+      this.#refuse(messageOf(error));
+    }
     if (this.#onNewBoot !== undefined) restorer.hostBooted();
     return reviveAll(state, restorer, held);
   }
@@ -132,12 +141,25 @@ export class StoreJournal implements Journal, Recorder {
     }
   }
 
+  #refuse(why: string): never {
+    this.#phase = "refused";
+    this.#parts.onRefused?.();
+    throw new DamagedError(why);
+  }
+
   begin(source: ImageSource, afresh = false): void {
+    this.#beginWriting();
     this.#source = source;
     this.#changes.clear();
     if (!this.isEmpty && !afresh) return;
     this.#logPages += this.#images.begin(source, this.#turns.last);
     while (this.#images.isMaking) this.#continueImage();
+  }
+
+  #beginWriting(): void {
+    if (this.#phase !== "opened") return;
+    this.#parts.onBegin?.();
+    this.#phase = "begun";
   }
 
   commit(): boolean {
@@ -256,8 +278,10 @@ export class StoreJournal implements Journal, Recorder {
 
   /** The file alone then has everything, unless there is no space for it. */
   close(): void {
+    if (this.#phase === "refused") return;
     const { database, onComplete, tail } = this.#parts;
     try {
+      this.#beginWriting();
       this.#turns.drain();
       onComplete?.();
     } catch (error) {

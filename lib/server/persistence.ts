@@ -1,5 +1,5 @@
 import { DamagedError } from "../journal/byte_reader.ts";
-import { JournalError, moveAside } from "../journal/database.ts";
+import { type Durability, JournalError, moveAside } from "../journal/database.ts";
 import { type Journal, NoJournal } from "../journal/journal.ts";
 import { openStore } from "../journal/store_file.ts";
 import type { Log } from "./log.ts";
@@ -36,11 +36,15 @@ export function storePath(choice: PersistenceChoice, socket: string): string {
 export function openJournal(choice: PersistenceChoice, socket: string, log: Log): Journal {
   const { persist } = choice;
   const usual = `${socket}.store`, path = storePath(choice, socket);
+  const journal = persist === "none" ? new NoJournal() : openChosen(path, persist, log);
   // It would be out of date when it is chosen again.
   if ((persist === "none" || path !== usual) && exists(usual)) {
     putAside(usual, "is not used by this daemon", log);
   }
-  if (persist === "none") return new NoJournal();
+  return journal;
+}
+
+function openChosen(path: string, persist: Durability, log: Log): Journal {
   makeDirectory(path);
   const options = { durability: persist, log, bootId: bootId() };
   if (persist === "disk") return openStore(path, options).journal;
@@ -87,7 +91,8 @@ function makeDirectory(path: string): void {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new JournalError(
-      `the directory of the store file, ${directory}, can't be made: ${reason}`,
+      `the directory of the store file, ${directory}, can't be made: ${reason}; ` +
+        "another place can be named with --store",
     );
   }
 }

@@ -1,0 +1,285 @@
+/** Store options that can't be meant, and stores that can't be used: said once, and nothing changed. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
+import { RawClient } from "../differential/raw_client.ts";
+import { startDaemon, xsCommand } from "../support/daemon.ts";
+import { makeScratch } from "../support/scratch.ts";
+
+interface Outcome {
+  readonly code: number;
+  /** What stderr said, a line each. */
+  readonly lines: string[];
+}
+
+/** Root may do anything unless it has no capabilities: then rights count for it, too. */
+const WITHOUT_RIGHTS: readonly string[] = Deno.uid() === 0
+  ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+  : [];
+
+/** Runs `xs serve` where it must end by itself. */
+async function runServe(before: readonly string[], ...args: string[]): Promise<Outcome> {
+  const [command, ...words] = [...before, ...xsCommand(), "serve", "--xen", "no", ...args];
+  const child = new Deno.Command(command!, { args: words, stdout: "piped", stderr: "piped" });
+  const running = child.spawn();
+  // A daemon that serves would never end: its greeting is enough to know.
+  const greeted = running.stdout.getReader().read().then(({ value }) => {
+    if (value === undefined) return false;
+    running.kill("SIGTERM");
+    return true;
+  });
+  const text = await new Response(running.stderr).text();
+  const { code } = await running.status;
+  assertEquals(await greeted, false, `it serves with ${args}`);
+  return { code, lines: text.trimEnd().split("\n") };
+}
+
+/** Each file with its bytes, each directory, and their rights. */
+function everything(path: string): string[] {
+  return [...Deno.readDirSync(path)].sort((a, b) => a.name < b.name ? -1 : 1).flatMap(
+    ({ name }) => {
+      const at = `${path}/${name}`;
+      const { isDirectory, isFile, mode } = Deno.lstatSync(at);
+      const about = `${name} ${(mode ?? 0).toString(8)}`;
+      if (isDirectory) return [about, ...everything(at).map((line) => `${name}/${line}`)];
+      if (!isFile) return [about];
+      const bytes = Deno.readFileSync(at);
+      // Of bytes that differ nobody wants to see a million.
+      let sum = 0;
+      for (const byte of bytes) sum = (Math.imul(sum, 31) + byte) | 0;
+      return [`${about} ${bytes.length} bytes, sum ${sum}`];
+    },
+  );
+}
+
+/** Fails unless the daemon is refused with one line, and has left all as it was. */
+async function assertRefused(
+  folder: string,
+  args: readonly string[],
+  line: RegExp,
+  { before = [], code = 1 }: { before?: readonly string[]; code?: number } = {},
+): Promise<void> {
+  const was = everything(folder);
+  const outcome = await runServe(before, "--socket", `${folder}/socket`, ...args);
+  const said = outcome.lines.join("\n");
+  assertMatch(said, line);
+  const usage = outcome.lines.filter((text) => text === "xs: see: xs serve --help").length;
+  assertEquals([outcome.lines.length - usage, usage], [1, code === 2 ? 1 : 0], said);
+  assertEquals(outcome.code, code, said);
+  assertEquals(everything(folder), was, said);
+}
+
+Deno.test("store options: words that there are not are wrong usage", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch;
+  const usage = { code: 2 };
+  await assertRefused(
+    path,
+    ["--persist", "always"],
+    /--persist is one of crash, none, disk, not 'always'/,
+    usage,
+  );
+  await assertRefused(
+    path,
+    ["--on-damage", "ask"],
+    /--on-damage is one of refuse, fresh, not 'ask'/,
+    usage,
+  );
+  await assertRefused(path, ["--store", ""], /store: it is empty/, usage);
+  await assertRefused(path, ["--store"], /store/, usage);
+});
+
+Deno.test("store options: places where no store file can be", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch;
+  const store = (at: string): string[] => ["--store", at];
+  Deno.writeTextFileSync(`${path}/file`, "text\n");
+  Deno.mkdirSync(`${path}/folder`);
+  Deno.mkdirSync(`${path}/closed`, { mode: 0o500 });
+  Deno.symlinkSync("nowhere/at/all", `${path}/dangling`);
+  new Deno.Command("mkfifo", { args: [`${path}/fifo`] }).outputSync();
+  const other = new DatabaseSync(`${path}/other`);
+  other.exec("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+  other.close();
+  const cases: [place: string, line: RegExp][] = [
+    [
+      "/proc/nowhere/store",
+      /directory of the store file, \/proc\/nowhere, can't be made: .*--store/,
+    ],
+    [`${path}/file/store`, /directory of the store file, \S+\/file, can't be made: .*--store/],
+    [`${path}/folder`, /\/folder is a directory: .*--store/],
+    [`${path}/fifo`, /\/fifo is no ordinary file: .*--store/],
+    ["/dev/null", /\/dev\/null is no ordinary file: .*--store/],
+    [`${path}/dangling`, /\/dangling can't be made: .*--store/],
+    [`${path}/file`, /\/file is no store file: .*--store/],
+    ["/proc/version", /\/proc\/version is no store file: .*--store/],
+    [`${path}/other`, /\/other is another program's database: .*--store/],
+  ];
+  for (const [place, line] of cases) await assertRefused(path, store(place), line);
+  const before = WITHOUT_RIGHTS;
+  const [inside, below] = [`${path}/closed/store`, `${path}/closed/below/store`];
+  await assertRefused(path, store(inside), /\/closed\/store can't be made: .*--store/, {
+    before,
+  });
+  await assertRefused(
+    path,
+    store(below),
+    /directory of the store file, \S+below, can't be made: .*--store/,
+    {
+      before,
+    },
+  );
+});
+
+Deno.test("store options: a name is a file's name, whatever SQLite makes of it", async () => {
+  await using scratch = await makeScratch();
+  const [command, ...words] = xsCommand();
+  for (const name of [":memory:", "file:x?mode=memory", "x?y%41#z"]) {
+    const child = new Deno.Command(command, {
+      args: [...words, "serve", "--xen", "no", "--socket", "socket", "--store", name],
+      cwd: scratch.path,
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const { value } = await child.stdout.getReader().read();
+    const names = [...Deno.readDirSync(scratch.path)].map((entry) => entry.name).sort();
+    child.kill("SIGTERM");
+    await child.status;
+    assert(value !== undefined);
+    assertEquals(names, [name, `${name}-wal`, `${name}.tail`, "socket"].sort());
+    for (const file of names) await Deno.remove(`${scratch.path}/${file}`).catch(() => {});
+  }
+});
+
+/** How a daemon came to its end, whose store is to be damaged. */
+type End = "killed" | "ended";
+
+/** A daemon's store: `store`, and of one that was killed `store-wal` and `store.tail`, too. */
+async function makeStore(folder: string, end: End): Promise<void> {
+  const socket = `${folder}/socket`;
+  const daemon = await startDaemon({ socket, args: ["--xen", "no", "--store", `${folder}/store`] });
+  const client = await RawClient.connect(socket);
+  for (let i = 0; i < 300; i++) {
+    const payload = toBytes(`/n${i}\0${`${i} `.repeat(250)}`);
+    await client.exchange({ type: T.WRITE, txId: 0, payload });
+  }
+  client.close();
+  if (end === "ended") return void await daemon.stop();
+  Deno.kill(daemon.pid, "SIGKILL");
+  await daemon.status;
+  Deno.removeSync(socket);
+}
+
+/** Changes a file's bytes in place. */
+function damage(path: string, change: (bytes: Uint8Array) => Uint8Array): void {
+  Deno.writeFileSync(path, change(Deno.readFileSync(path)));
+}
+
+const flipAt = (at: number) => (bytes: Uint8Array): Uint8Array => {
+  bytes[at < 0 ? bytes.length + at : at]! ^= 0x10;
+  return bytes;
+};
+
+const flipIn = (text: string) => (bytes: Uint8Array): Uint8Array => {
+  const at = toText(bytes).indexOf(text);
+  assert(at > 0, `${text} is not there`);
+  return flipAt(at)(bytes);
+};
+
+const DAMAGES: [end: End, what: string, act: (store: string, other: string) => void][] = [
+  ["ended", "cut short", (store) => Deno.truncateSync(store, 5000)],
+  ["ended", "its first bytes", (store) => damage(store, flipAt(3))],
+  ["ended", "a node", (store) => damage(store, flipIn("123 123 123"))],
+  ["ended", "a tail of another", (store, other) => Deno.copyFileSync(other, `${store}.tail`)],
+  ["killed", "its first bytes", (store) => damage(store, flipAt(3))],
+  ["killed", "its log, a node", (store) => damage(`${store}-wal`, flipIn("123 123 123"))],
+  ["killed", "its log, missing", (store) => Deno.removeSync(`${store}-wal`)],
+  ["killed", "its log, cut", (store) => damage(`${store}-wal`, (it) => it.subarray(0, -9000))],
+  ["killed", "its tail, missing", (store) => Deno.removeSync(`${store}.tail`)],
+  ["killed", "its tail, a record", (store) => damage(`${store}.tail`, flipAt(200))],
+  ["killed", "its tail, cut short", (store) => Deno.truncateSync(`${store}.tail`, 100)],
+  ["killed", "its tail, a text", (store) => Deno.writeTextFileSync(`${store}.tail`, "text\n")],
+  ["killed", "a tail of another", (store, other) => Deno.copyFileSync(other, `${store}.tail`)],
+];
+
+function copyStore(from: string, to: string): string {
+  Deno.mkdirSync(to);
+  for (const { name } of Deno.readDirSync(from)) {
+    Deno.copyFileSync(`${from}/${name}`, `${to}/${name}`);
+  }
+  return `${to}/store`;
+}
+
+Deno.test("store options: a damaged store is refused, or put aside where that is wanted", async () => {
+  await using scratch = await makeScratch();
+  for (
+    const [name, end] of [["killed", "killed"], ["ended", "ended"], ["other", "killed"]] as const
+  ) {
+    Deno.mkdirSync(`${scratch.path}/${name}`);
+    await makeStore(`${scratch.path}/${name}`, end);
+  }
+  for (const [i, [end, what, act]] of DAMAGES.entries()) {
+    const folder = `${scratch.path}/${i}`;
+    const store = copyStore(`${scratch.path}/${end}`, folder);
+    act(store, `${scratch.path}/other/store.tail`);
+    const damaged = everything(folder);
+    const line =
+      /^xs: the store file \S+ is damaged \(.+\); nothing was changed\. With --on-damage fresh/;
+    try {
+      await assertRefused(folder, ["--store", store], line);
+      await assertRefused(folder, ["--store", store, "--persist", "disk"], line);
+    } catch (error) {
+      throw new Error(`${end}: ${what}`, { cause: error });
+    }
+    const args = ["--xen", "no", "--store", store, "--on-damage", "fresh"];
+    await using daemon = await startDaemon({ socket: `${folder}/socket`, args });
+    assertMatch(daemon.output(), /xs: error: the store file .* is damaged .* EMPTY store/);
+    const aside = everything(folder).filter((text) => text.startsWith("store.damaged-"))
+      .map((text) => text.replace(/\.damaged-[0-9TZ]+/, ""));
+    assertEquals(aside, damaged, `${end}: ${what}`);
+  }
+});
+
+Deno.test("store options: a store in use, and one of a newer xs, are left alone", async () => {
+  await using scratch = await makeScratch();
+  const folder = `${scratch.path}/a`;
+  Deno.mkdirSync(folder);
+  await makeStore(folder, "killed");
+  {
+    const socket = `${folder}/another`;
+    await using _daemon = await startDaemon({
+      socket,
+      args: ["--xen", "no", "--store", `${folder}/store`],
+    });
+    const line = /store is in use by another daemon: stop that one/;
+    await assertRefused(folder, ["--store", `${folder}/store`], line);
+    await assertRefused(folder, ["--store", `${folder}/store`, "--on-damage", "fresh"], line);
+  }
+  const database = new DatabaseSync(`${folder}/store`);
+  database.exec("PRAGMA user_version = 7");
+  database.close();
+  const line = /store has layout 7, made by a newer xs: this one reads up to 1/;
+  await assertRefused(folder, ["--store", `${folder}/store`], line);
+  await assertRefused(folder, ["--store", `${folder}/store`, "--on-damage", "fresh"], line);
+});
+
+Deno.test("store options: who is refused has not put the usual store aside", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch;
+  await (await startDaemon({ socket: `${path}/socket`, args: ["--xen", "no"] })).stop();
+  assert(Deno.statSync(`${path}/socket.store`).isFile);
+  Deno.writeTextFileSync(`${path}/file`, "text\n");
+  await assertRefused(path, ["--store", `${path}/file`], /is no store file/);
+  await assertRefused(path, ["--persist", "disk", "--store", `${path}/file`], /is no store file/);
+});
+
+Deno.test("store options: a supervisor does not try again what was refused", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch;
+  Deno.writeTextFileSync(`${path}/file`, "text\n");
+  const supervise = ["--supervise", "--restart-delay", "1"];
+  await assertRefused(path, [...supervise, "--store", `${path}/file`], /is no store file/);
+  const usage = { code: 2 };
+  await assertRefused(path, [...supervise, "--persist", "always"], /--persist is one of/, usage);
+});
