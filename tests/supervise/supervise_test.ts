@@ -7,7 +7,7 @@ import { toBytes } from "../../lib/wire/text.ts";
 import { SocketClient, within } from "../server/socket_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { childrenOf, heldBy, Supervised, until } from "./supervised.ts";
+import { childrenOf, heldBy, isDead, Supervised, until } from "./supervised.ts";
 
 /** Runs `xs serve` until it ends. */
 async function runServe(...args: string[]): Promise<{ code: number; output: string }> {
@@ -184,6 +184,7 @@ Deno.test("supervised: a daemon whose supervisor is killed serves on, and holds 
   const daemon = await until(() => supervised.daemon, "a daemon");
   try {
     Deno.kill(supervised.server.pid, "SIGKILL");
+    await until(() => isDead(supervised.server.pid), "the supervisor's death");
     assertEquals(await client.ask(T.READ, "/a\0"), "x");
     await using other = await SocketClient.connect(supervised.path);
     assertEquals(await other.ask(T.READ, "/a\0"), "x");

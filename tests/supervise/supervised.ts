@@ -32,6 +32,15 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
+/** Whether a process has let go of all it had, even if nobody has taken note of its end. */
+export function isDead(pid: number): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
+  } catch {
+    return true;
+  }
+}
+
 /** How many descriptors a process has. */
 export function descriptorsOf(pid: number): number {
   return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
@@ -43,10 +52,17 @@ const HELD_FROM = 100;
 /** How many descriptors a supervisor holds: each client's, the listening socket's, the counts'. */
 export function heldBy(supervisor: number): number {
   const folder = `/proc/${supervisor}/fd`;
-  return [...Deno.readDirSync(folder)].filter(({ name }) => {
-    return Number(name) >= HELD_FROM &&
-      /socket:|memfd:/.test(Deno.readLinkSync(`${folder}/${name}`));
-  }).length;
+  const numbers = [...Deno.readDirSync(folder)].map(({ name }) => name);
+  return numbers.filter((name) => Number(name) >= HELD_FROM && isHeld(`${folder}/${name}`)).length;
+}
+
+function isHeld(path: string): boolean {
+  try {
+    return /socket:|memfd:/.test(Deno.readLinkSync(path));
+  } catch {
+    // It was closed since.
+    return false;
+  }
 }
 
 /** `xs serve --supervise`, whose daemon can be killed. */
