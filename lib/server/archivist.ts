@@ -162,6 +162,10 @@ class SlicedJob implements TurnJob {
       return false;
     }
   }
+
+  abandon(): void {
+    this.steps.return("");
+  }
 }
 
 function* dumpSteps(

@@ -140,6 +140,7 @@ export class Daemon {
     try {
       await this.#loop.run(this.#sink());
     } finally {
+      this.turns.job?.abandon();
       this.#parts.listening.close();
       this.#sockets.close();
       this.#parts.domains.wakeups?.release();

@@ -20,6 +20,8 @@ export interface TurnHandler extends RequestHandler {
 export interface TurnJob {
   /** One slice; false when that was the last. It throws nothing. */
   step(): boolean;
+  /** Gives it up, at the end of the daemon. */
+  abandon(): void;
 }
 
 /**
