@@ -63,7 +63,8 @@ export class SocketTransport implements Transport {
   }
 
   close(): void {
-    // Closing the only descriptor of a socket takes it out of the epoll instance as well.
+    // A descriptor of it that another process has got would keep it in the epoll instance.
+    this.#epoll.remove(this.fd);
     closeFd(this.fd);
   }
 }
