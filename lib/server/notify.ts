@@ -16,6 +16,14 @@ export function notifyReloading(log: Log): void {
   notify("RELOADING=1\n", "are being replaced", log);
 }
 
+/** What {@link notifyRefused} says: our own word, which service managers pass over. */
+export const REFUSED = "X_XS_REFUSED";
+
+/** Tells our supervisor that the store is refused: another attempt would come to the same. */
+export function notifyRefused(log: Log): void {
+  notify(`${REFUSED}=1\n`, "can't use the store", log);
+}
+
 function notify(text: string, what: string, log: Log): void {
   const socket = Deno.env.get("NOTIFY_SOCKET");
   if (socket === undefined || socket === "") return;

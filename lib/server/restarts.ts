@@ -8,6 +8,8 @@ export interface LifeEnd {
   readonly status: number;
   /** Whether it had got so far that it served. */
   readonly served: boolean;
+  /** Whether it could not use its store. */
+  readonly refused?: boolean;
 }
 
 /** What its supervisor does next: ends with a status, or starts it again after a while. */
@@ -35,12 +37,16 @@ export class Restarts {
   }
 
   /** `now` in ms, on a clock that only goes forward; `stopping` if it was asked to end. */
-  after({ served, signal, status }: LifeEnd, now: number, stopping: boolean): Verdict {
+  after(
+    { refused = false, served, signal, status }: LifeEnd,
+    now: number,
+    stopping: boolean,
+  ): Verdict {
     this.#hasServed ||= served;
     const exited = signal === null;
     if (stopping) return { end: exited ? status : 1, gaveUp: false };
     // Ended as asked, told that it is asked for what can't be, or never got anywhere.
-    if (exited && (status === 0 || status === USAGE || !this.#hasServed)) {
+    if (exited && (status === 0 || status === USAGE || refused || !this.#hasServed)) {
       return { end: status, gaveUp: false };
     }
     this.#deaths = this.#deaths.filter((at) => now - at < RESTARTS_WITHIN_MS);

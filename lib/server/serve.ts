@@ -1,5 +1,6 @@
 import type { QuotaSetting } from "../engine/quota.ts";
 import { DamagedError } from "../journal/byte_reader.ts";
+import { JournalError } from "../journal/database.ts";
 import { Daemon } from "./daemon.ts";
 import { openHeldParts } from "./held_parts.ts";
 import { supervision } from "./holder.ts";
@@ -11,7 +12,7 @@ import { stateFileOf, stateFileOfC } from "./live_update/state_file.ts";
 import { findInheritance } from "./live_update/take_over.ts";
 import type { Succession } from "./live_update/updater.ts";
 import { DAEMON_POLICY } from "./loop.ts";
-import { notifyReady } from "./notify.ts";
+import { notifyReady, notifyRefused } from "./notify.ts";
 import {
   handleDamage,
   type OnDamage,
@@ -194,6 +195,7 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
       return attempt();
     }
   } catch (error) {
+    if (error instanceof JournalError && supervision(Deno.env) !== null) notifyRefused(log);
     // Clients of a daemon that died wait there for the next attempt.
     if (!inherited) listening.close();
     throw error;

@@ -7,6 +7,7 @@ import { HELD_DESCRIPTORS_MAX, RESTARTS_WITHIN_MS } from "../limits.ts";
 import { HeldDescriptors, parseNotice } from "./held_descriptors.ts";
 import { SUPERVISED } from "./holder.ts";
 import { FileLog, type Log, type LogLevel } from "./log.ts";
+import { REFUSED } from "./notify.ts";
 import { PidFile } from "./pid_file.ts";
 import { Restarts, type Verdict } from "./restarts.ts";
 import { syslog } from "./syslog.ts";
@@ -83,6 +84,7 @@ class Supervisor {
   #pid = 0;
   #life = 0;
   #served = false;
+  #refused = false;
   #stopping = false;
   /** Ends a wait between two lives. */
   #wake: () => void = () => {};
@@ -119,7 +121,8 @@ class Supervisor {
       const started = performance.now();
       const end = await this.#live();
       const now = performance.now();
-      const verdict = policy.after({ ...end, served: this.#served }, now, this.#stopping);
+      const life = { ...end, served: this.#served, refused: this.#refused };
+      const verdict = policy.after(life, now, this.#stopping);
       this.#tell(end, now - started, verdict);
       if ("end" in verdict) return verdict.end;
       await this.#pause(verdict.delayMs);
@@ -131,6 +134,7 @@ class Supervisor {
   async #live(): Promise<ChildEnd> {
     this.#life++;
     this.#served = false;
+    this.#refused = false;
     const { program, words } = this.#options;
     const fds = this.#held.all.map(({ fd }) => fd);
     const pid = spawn({ path: program, argv: words, env: this.#environment(), fds });
@@ -175,6 +179,7 @@ class Supervisor {
       const notice = parseNotice(message.pid === pid ? message.text : "");
       this.#held.apply(notice, message);
       if (notice.get("READY") === "1") this.#served = true;
+      if (notice.get(REFUSED) === "1") this.#refused = true;
       this.#forward(notice);
     }
   }

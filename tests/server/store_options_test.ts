@@ -6,6 +6,7 @@ import { toBytes, toText } from "../../lib/wire/text.ts";
 import { RawClient } from "../differential/raw_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { Supervised, until } from "../supervise/supervised.ts";
 
 interface Outcome {
   readonly code: number;
@@ -282,4 +283,17 @@ Deno.test("store options: a supervisor does not try again what was refused", asy
   await assertRefused(path, [...supervise, "--store", `${path}/file`], /is no store file/);
   const usage = { code: 2 };
   await assertRefused(path, [...supervise, "--persist", "always"], /--persist is one of/, usage);
+});
+
+Deno.test("store options: nor does it when the daemon has served before", async () => {
+  await using supervised = await Supervised.start(["--xen", "no", "--restart-delay", "2000"]);
+  const { server } = supervised;
+  // After the second death there is a pause.
+  for (let death = 0; death < 2; death++) await supervised.kill();
+  await until(() => server.output().includes("in 2000 ms"), "a pause");
+  damage(`${supervised.path}.store.tail`, () => toBytes("no tail"));
+  const { code } = await server.status;
+  const said = server.output();
+  assertEquals([code, said.match(/is damaged/g)?.length], [1, 1], said);
+  assertEquals(said.match(/started again/g)?.length, 2, said);
 });

@@ -45,6 +45,10 @@ Deno.test("restarts: none after an end that was asked for, or that would come ag
   assertEquals(new Restarts(10, 50).after(gone(1, false), 0, false), { end: 1, gaveUp: false });
   const killed = new Restarts(10, 50);
   assertEquals(killed.after({ ...KILLED, served: false }, 0, false), { delayMs: 0, deaths: 1 });
+  const refused = new Restarts(10, 50);
+  refused.after(KILLED, 0, false);
+  const verdict = refused.after({ ...gone(1, false), refused: true }, 1, false);
+  assertEquals(verdict, { end: 1, gaveUp: false });
   // One that served before is tried again.
   const served = new Restarts(10, 50);
   served.after(KILLED, 0, false);
