@@ -9,7 +9,15 @@ export type Store = "xs" | "c";
 
 const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
 const XEN_TOOLS = "/usr/lib/xen-4.17/bin";
-const DOM0_TOOLS = ["xl", "xen-init-dom0", "xenconsoled", "test-xenstore", "xenstore-control"];
+const DOM0_TOOLS = [
+  "xl",
+  "xen-init-dom0",
+  "xenconsoled",
+  "xenconsole",
+  "test-xenstore",
+  "xenstore-control",
+];
+const STORE_LOOP = "/usr/bin/store_loop";
 const STOCK_CLIENTS = ["read", "write", "ls", "list", "rm", "exists", "chmod", "watch"];
 /** What a daemon may load by name, so that no list of needed libraries tells of them. */
 const DOM0_LIBRARIES = [
@@ -100,6 +108,8 @@ export interface ImageOptions {
   readonly xs: string;
   /** The kernel module with which a guest breaks its own ring. */
   readonly ringVandal: string;
+  /** The client of guest/store_loop.c. */
+  readonly storeLoop: string;
   /** Names of the checks to run, in dom0/checks, without their number; empty for all. */
   readonly only: readonly string[];
 }
@@ -123,6 +133,7 @@ async function guestRoot(packages: Packages, options: ImageOptions): Promise<Cpi
   await root.modules(GUEST_MODULES);
   for (const name of STOCK_CLIENTS) await root.packaged(`/usr/bin/xenstore-${name}`);
   await root.packaged(`${XEN_TOOLS}/test-xenstore`);
+  await root.program(options.storeLoop, STORE_LOOP);
   root.archive.file("/rig/ring_vandal.ko", await Deno.readFile(options.ringVandal));
   await root.script("lib.sh", "/rig/lib.sh");
   await root.script("guest/init", "/init");
@@ -147,6 +158,7 @@ async function dom0Root(
     if (!root.archive.has(path)) await root.packaged(path);
   }
   await addStore(root, packages, options);
+  await root.program(options.storeLoop, STORE_LOOP);
   for (const name of SYSTEM_LIBRARIES) {
     const path = `${SYSTEM_FOLDER}/${name}`;
     if (!root.archive.has(path)) await root.program(path, path);
@@ -157,6 +169,7 @@ async function dom0Root(
   root.archive.file("/etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n");
   root.archive.file("/etc/group", "root:x:0:\nnobody:x:65534:\n");
   root.archive.link("/var/run", "/run");
+  root.archive.link("/var/lock", "/run/lock");
   for (const folder of ["/var/lib/xenstored", "/var/lib/xen", "/var/log/xen", "/mnt"]) {
     root.archive.folder(folder);
   }
@@ -168,6 +181,7 @@ async function dom0Root(
   await root.script("dom0/main.sh", "/rig/main.sh");
   await root.script("dom0/guests.sh", "/rig/guests.sh");
   await root.script("dom0/store.sh", "/rig/store.sh");
+  await root.script("dom0/loops.sh", "/rig/loops.sh");
   await addChecks(root, options);
   return root.archive;
 }
@@ -179,6 +193,9 @@ async function addStore(root: Root, packages: Packages, options: ImageOptions): 
   if (options.store === "xs") {
     await root.program(options.xs, "/usr/bin/xs");
     root.archive.link(path, "../bin/xs");
+    // The two that xs is exchanged for, or has to read the state of.
+    for (const name of ["xenstored", "oxenstored"]) await root.packaged(`${XEN_TOOLS}/${name}`);
+    await root.packaged("/etc/xen/oxenstored.conf");
   } else {
     await root.program(`${packages.root}${XEN_TOOLS}/xenstored`, path);
   }

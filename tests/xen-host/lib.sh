@@ -39,6 +39,20 @@ same() {
 	fi
 }
 
+# at_least NAME BOUND GOT WHAT: passes when the number is that high; shows it
+at_least() {
+	if [ "${3:-x}" -ge "$2" ] 2>/dev/null; then report ok "$1" "$3 $4"; else
+		report "not ok" "$1" "'$3' $4, less than $2"
+	fi
+}
+
+# at_most NAME BOUND GOT WHAT: passes when the number is that low; shows it
+at_most() {
+	if [ "${3:-x}" -le "$2" ] 2>/dev/null; then report ok "$1" "$3 $4"; else
+		report "not ok" "$1" "'$3' $4, more than $2"
+	fi
+}
+
 # within SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is over
 within() {
 	local end=$(($(cut -d. -f1 /proc/uptime) + $1))

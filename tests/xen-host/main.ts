@@ -11,6 +11,7 @@
  */
 
 import { boot } from "./boot.ts";
+import { run } from "./command.ts";
 import { buildImages, type Store } from "./image.ts";
 import { buildRingVandal } from "./kernel.ts";
 import { cacheFolder, prepare, Unavailable } from "./packages.ts";
@@ -18,6 +19,7 @@ import { type Result, Results } from "./results.ts";
 
 const BUILD = new URL("../../build", import.meta.url).pathname;
 const OUTPUT = `${BUILD}/xen-host`;
+const STORE_LOOP = new URL("guest/store_loop.c", import.meta.url).pathname;
 /** How much of the console a failure shows. */
 const TAIL = 60;
 
@@ -53,7 +55,10 @@ async function main(): Promise<number> {
   const packages = await prepare(cacheFolder(BUILD), console.log);
   const ringVandal = `${OUTPUT}/ring_vandal.ko`;
   await buildRingVandal(packages.root, packages.kernel, ringVandal);
-  const { dom0 } = await buildImages(packages, { ...settings, xs, ringVandal }, OUTPUT);
+  const storeLoop = `${OUTPUT}/store_loop`;
+  await run("gcc", ["-O2", "-Wall", "-Werror", "-o", storeLoop, STORE_LOOP]);
+  const parts = { ...settings, xs, ringVandal, storeLoop };
+  const { dom0 } = await buildImages(packages, parts, OUTPUT);
   const results = new Results();
   const tail: string[] = [];
   const started = Date.now();

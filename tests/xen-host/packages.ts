@@ -69,10 +69,11 @@ export async function prepare(cache: string, say: (text: string) => void): Promi
   if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") {
     throw new Unavailable("the emulated host is for Linux on x86-64");
   }
-  await needTool("qemu-system-x86_64", "qemu-system-x86", say);
-  await needTool("gcc", "gcc", say);
-  await needTool("make", "make", say);
-  await needTool("xz", "xz-utils", say);
+  await need(await which("qemu-system-x86_64"), "qemu-system-x86", say);
+  await need(await which("gcc"), "gcc", say);
+  await need(await exists("/usr/include/stdio.h"), "libc6-dev", say);
+  await need(await which("make"), "make", say);
+  await need(await which("xz"), "xz-utils", say);
   const folder = `${cache}/${RECIPE}`;
   if (!(await exists(folder))) {
     say(`fetching Debian packages (about 105 MB) into ${folder}`);
@@ -93,13 +94,18 @@ function at(folder: string, kernel: string): Packages {
   return { root, xen: `${folder}/xen`, vmlinuz, vmlinux: `${folder}/vmlinux`, kernel };
 }
 
-async function needTool(tool: string, name: string, say: (text: string) => void): Promise<void> {
-  if (await which(tool) !== null) return;
-  if (Deno.uid() !== 0) throw new Unavailable(`${tool} is missing: install Debian's ${name}`);
+/** Installs a package unless what is needed of it was `found`. */
+async function need(
+  found: string | boolean | null,
+  name: string,
+  say: (text: string) => void,
+): Promise<void> {
+  if (found !== null && found !== false) return;
+  if (Deno.uid() !== 0) throw new Unavailable(`Debian's ${name} is missing: install it`);
   say(`installing ${name}`);
   const args = ["install", "-y", "--no-install-recommends", name];
   await run("apt-get", args, { env: { DEBIAN_FRONTEND: "noninteractive" } }).catch((error) => {
-    throw new Unavailable(`${tool} is missing and can't be installed: ${error.message}`);
+    throw new Unavailable(`${name} is missing and can't be installed: ${error.message}`);
   });
 }
 

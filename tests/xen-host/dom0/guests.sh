@@ -17,6 +17,28 @@ guest_create() {
 	xl create /tmp/$1.cfg && xl domid $1 >/tmp/$1.id
 }
 
+# guests_create CHECKS NAME ROLE NUMBER...: several at the same time, with their numbers behind
+# their name, and waits until they are up
+guests_create() {
+	local checks=$1 name=$2 role=$3 n
+	shift 3
+	for n; do
+		guest_create $name$n $role >/tmp/$name$n.create 2>&1 &
+		eval create_$n=$!
+	done
+	for n; do
+		eval "wait \$create_$n"
+		same $checks-create-$name$n 0 $?
+	done
+	for n; do check $checks-boots-$name$n within $PATIENCE guest_state $name$n booted; done
+}
+
+# xl_names: the domains, as xl has them
+xl_names() { xl list | tail -n +2 | cut -d' ' -f1 | sort | tr '\n' ' ' | sed 's/ $//'; }
+
+# guest_is_gone NAME: whether nothing is left of it
+guest_is_gone() { ! xl domid $1 && ! xenstore-exists /local/domain/$(guest_id $1); }
+
 # Kept in a file: xl takes long to start here, and we ask often.
 guest_id() { cat /tmp/$1.id; }
 

@@ -3,6 +3,7 @@
 . /rig/lib.sh
 . /rig/store.sh
 . /rig/guests.sh
+. /rig/loops.sh
 
 for script in /rig/checks/*.sh; do
 	echo "--- $script at $(cut -d' ' -f1 /proc/uptime) s"

@@ -4,8 +4,11 @@ STORE=$(cat /rig/store)
 STORE_LOG=/var/log/xen/store.log
 STORE_TRACE=/var/log/xen/trace.log
 
+# What is started as the daemon.
+STORE_COMMAND="xenstored --no-fork --pid-file /run/xen/xenstored.pid --trace-file $STORE_TRACE"
+
 store_start() {
-	xenstored --no-fork --pid-file /run/xen/xenstored.pid --trace-file $STORE_TRACE >>$STORE_LOG 2>&1 &
+	$STORE_COMMAND >>$STORE_LOG 2>&1 &
 	store_pid=$!
 	store_guard $store_pid &
 	# Without a socket the client asks through the kernel, which waits for ever.
@@ -36,3 +39,15 @@ store_is_ours() { [ $STORE = xs ]; }
 store_maps() { grep -c gntdev /proc/$store_pid/maps; }
 
 store_fds() { ls /proc/$store_pid/fd | wc -l; }
+
+# through_ring COMMAND...: with the kernel's device in place of the socket. Programs of dom0 are then
+# as little disturbed by the daemon's death as guests.
+through_ring() { XENSTORED_PATH=/dev/xen/xenbus "$@"; }
+
+consoles_start() { xenconsoled --log=guest --log-dir=/var/log/xen/console; }
+
+consoles_end() {
+	local pid=$(pidof xenconsoled)
+	kill $pid
+	within $PATIENCE test ! -e /proc/$pid
+}

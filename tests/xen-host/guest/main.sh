@@ -42,8 +42,51 @@ check_denied() { # NEIGHBOUR
 	refused denied-owner-change xenstore-chmod data/hello b$1
 }
 
+# Two programs that use the store all the time and end when they see an error other than EAGAIN.
+loops_start() {
+	# An event may come twice when the daemon was killed.
+	[ -n "$loop_pid" ] && return
+	rm -f /tmp/loops-end
+	store_loop /dev/xen/xenbus data/loop &
+	loop_pid=$!
+	test_loop &
+	test_pid=$!
+}
+
+# For seconds in one process: to start one takes longer here than all its tests.
+test_loop() {
+	local runs=0 again=0
+	until [ -e /tmp/loops-end ]; do
+		if test-xenstore -r 2 >/tmp/test-said 2>&1; then
+			runs=$((runs + 1))
+		elif grep -q 'ret = 11,' /tmp/test-said; then
+			# EAGAIN, for a transaction that was open when the daemon was killed.
+			again=$((again + 1))
+		else
+			xenstore-write data/tests/fault "$(one_line </tmp/test-said)"
+			return 1
+		fi
+		xenstore-write data/tests/runs $runs data/tests/again $again
+		sleep 2
+	done
+}
+
+loops_end() {
+	local loop tests
+	touch /tmp/loops-end
+	kill $loop_pid
+	wait $loop_pid
+	loop=$?
+	wait $test_pid
+	tests=$?
+	loop_pid=
+	xenstore-write data/loop/status $loop data/tests/status $tests
+}
+
 obey() { # COMMAND
 	case $1 in
+	loops:start) loops_start ;;
+	loops:end) loops_end ;;
 	echo:*) xenstore-write data/reply "${1#echo:}" ;;
 	attack:*) insmod /rig/ring_vandal.ko attack="${1#attack:}" ;;
 	revival:*)
@@ -70,6 +113,7 @@ case $(cat /proc/cmdline) in
 	check_all
 	;;
 esac
+while read -r line; do echo "the console heard $line"; done </dev/hvc0 &
 xenstore-watch data/request | while read -r path; do
 	obey "$(xenstore-read "$path" 2>/dev/null)"
 done
