@@ -6,6 +6,7 @@ import { openHeldParts } from "./held_parts.ts";
 import { supervision } from "./holder.ts";
 import { FileLog, type Log, type LogLevel, message, stackOf } from "./log.ts";
 import { answerTrial } from "./live_update/check.ts";
+import { returnCodeCache } from "./live_update/code_cache.ts";
 import type { OwnCommandLine } from "./live_update/command_line.ts";
 import { openJournalAnyway } from "./live_update/journal.ts";
 import { stateFileOf, stateFileOfC } from "./live_update/state_file.ts";
@@ -98,8 +99,10 @@ export async function serve(options: ServeOptions, print: (text: string) => void
     signals.onStop = () => void daemon.stop().catch(() => {});
     notifyReady(log);
     // Of a daemon that is started again the operator knows.
-    if (options.liveUpdate) log("info", `live update: serving on ${daemon.socketPath}`);
-    else if (supervised === null || supervised.life === 1) {
+    if (options.liveUpdate) {
+      returnCodeCache();
+      log("info", `live update: serving on ${daemon.socketPath}`);
+    } else if (supervised === null || supervised.life === 1) {
       print(greeting(daemon.socketPath, socket.isFallback, keeping(options, socket.path)));
     }
     await untilEnd(daemon, log);

@@ -16,7 +16,11 @@ const C_VERSION_MARK = "Migration stream version not supported.";
  * to serve, and a program that is neither may do anything.
  */
 export type Candidate =
-  | { readonly kind: "xs" }
+  | {
+    readonly kind: "xs";
+    /** It is no script: what it starts is itself. */
+    readonly isBinary: boolean;
+  }
   | {
     readonly kind: "c";
     /** The latest version of the migration stream that it reads. */
@@ -34,7 +38,8 @@ export async function inspect(path: string): Promise<Candidate> {
   using file = await Deno.open(path);
   const info = await file.stat();
   const own = await Deno.stat(Deno.execPath());
-  if (info.ino === own.ino && info.dev === own.dev) return { kind: "xs" };
+  const isBinary = await readText(file, 0, ELF.length) === ELF;
+  if (info.ino === own.ino && info.dev === own.dev) return { kind: "xs", isBinary };
   if (info.size > CANDIDATE_BYTES_MAX) return { kind: "unknown" };
   const found = new Set<string>();
   // What was compiled in is at the end.
@@ -43,10 +48,13 @@ export async function inspect(path: string): Promise<Candidate> {
     const text = await readText(file, from, Math.min(info.size, end + OVERLAP) - from);
     for (const mark of [XS_MARK, C_MARK, C_VERSION_MARK]) if (text.includes(mark)) found.add(mark);
   }
-  if (found.has(XS_MARK)) return { kind: "xs" };
+  if (found.has(XS_MARK)) return { kind: "xs", isBinary };
   if (found.has(C_MARK)) return { kind: "c", version: found.has(C_VERSION_MARK) ? 2 : 1 };
   return { kind: "unknown" };
 }
+
+/** What an executable begins with (elf(5)). */
+const ELF = "\x7fELF";
 
 /** A mark may begin in one piece and end in the next. */
 const OVERLAP = 64;

@@ -13,6 +13,7 @@ import { type Log, message } from "../log.ts";
 import { notifyReloading } from "../notify.ts";
 import { Peer } from "../peer.ts";
 import type { Sockets } from "../sockets.ts";
+import type { CodeCache } from "./code_cache.ts";
 import { readStateFile, removeStateFile, writeStateFile } from "./state_file.ts";
 import type { TrialSubject } from "./trial.ts";
 
@@ -26,6 +27,8 @@ export interface Successor {
   readonly version: 1 | 2;
   /** Where it looks for the state. */
   readonly stateFile: string;
+  /** Where its code was compiled to in its trial, if that is of use. */
+  readonly cache: CodeCache | null;
 }
 
 /** What goes over to another process. */
@@ -147,7 +150,7 @@ export function handOver(
 
 function leave(
   { domains: { handover }, sockets }: Estate,
-  { file, kind }: Successor,
+  { cache, file, kind }: Successor,
   staying: readonly number[],
   argv: readonly string[],
 ): number {
@@ -156,7 +159,9 @@ function leave(
   if (handover !== undefined && kind === "c") setNonblocking(handover.eventsFd, false);
   handover?.letGo();
   sockets.letGo();
+  cache?.lend();
   const code = replaceProcess(file, argv);
+  cache?.remove();
   handover?.takeBack();
   sockets.takeBack();
   if (handover !== undefined) setNonblocking(handover.eventsFd, true);

@@ -18,6 +18,7 @@ export function trialAnswer({ bytes, records }: TrialSubject): string {
  * Runs the next daemon on a state that it is to read, not to serve. Null when it says, in time,
  * that it has read all of it; else what went wrong.
  *
+ * @param env variables of its environment, beside ours
  * @param signal ends the trial, and the child with it
  */
 export async function tryOut(
@@ -25,6 +26,7 @@ export async function tryOut(
   words: readonly string[],
   state: string,
   subject: TrialSubject,
+  env: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<string | null> {
   const limit = AbortSignal.timeout(TRIAL_MS_MAX);
@@ -32,6 +34,7 @@ export async function tryOut(
   try {
     child = new Deno.Command(file, {
       args: [...words, TRIAL_OPTION, state],
+      env: { ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -3,6 +3,7 @@ import { UPDATE_LOOK_MS } from "../../limits.ts";
 import { message } from "../log.ts";
 import type { Turns } from "../turn.ts";
 import { inspect } from "./candidate.ts";
+import { CodeCache } from "./code_cache.ts";
 import { nextC, nextXs, type OwnCommandLine, type SharedOptions } from "./command_line.ts";
 import { checkState, encodeEstate, type Estate, handOver, type Successor } from "./hand_over.ts";
 import { removeStateFile, stateFileOf, stateFileOfC, writeStateFile } from "./state_file.ts";
@@ -81,7 +82,8 @@ export class LiveUpdater implements UpdateActions {
     try {
       const subject = checkState(trialFile, successor);
       if (successor.kind === "c") return null;
-      return await tryOut(successor.file, successor.words, trialFile, subject, signal);
+      const { cache, file, words } = successor;
+      return await tryOut(file, words, trialFile, subject, cache?.open() ?? {}, signal);
     } finally {
       removeStateFile(trialFile);
     }
@@ -100,7 +102,10 @@ export class LiveUpdater implements UpdateActions {
     if (candidate.kind === "xs") {
       const words = nextXs(commandLine, own, isOurProgram(file));
       const stateFile = stateFileOf(this.#socket);
-      return { kind: "xs", file, words, version: version === 1 ? 1 : 2, stateFile };
+      // Run from source it needs more of the runtime's folder than compiled code.
+      const isCompiled = candidate.isBinary && (own.runtime.length === 0 || !isOurProgram(file));
+      const cache = isCompiled ? new CodeCache(stateFile, this.#estate.log) : null;
+      return { kind: "xs", file, words, version: version === 1 ? 1 : 2, stateFile, cache };
     }
     if (this.#estate.domains.handover === undefined) {
       return "C xenstored serves Xen's domains only, and this daemon runs without Xen.";
@@ -110,7 +115,8 @@ export class LiveUpdater implements UpdateActions {
     }
     const words = nextC(commandLine, shared);
     const stateFile = stateFileOfC();
-    return { kind: "c", file, words, version: version === 1 ? 1 : candidate.version, stateFile };
+    const wanted = version === 1 ? 1 : candidate.version;
+    return { kind: "c", file, words, version: wanted, stateFile, cache: null };
   }
 
   handOver(): void {
@@ -143,6 +149,7 @@ export class LiveUpdater implements UpdateActions {
     this.#abort = null;
     if (this.#look !== null) clearInterval(this.#look);
     this.#look = null;
+    this.#successor?.cache?.remove();
     this.#successor = null;
     this.#turns.onSettled = null;
   }

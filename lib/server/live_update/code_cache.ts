@@ -1,0 +1,73 @@
+import { type Log, message } from "../log.ts";
+
+/** Where the runtime keeps what it has compiled, so that it need not be compiled at each start. */
+const CACHE = "DENO_DIR";
+
+/** What {@link CACHE} was before it was lent; empty for nothing. */
+const BEFORE = "XS_DENO_DIR";
+
+/**
+ * A place for the next daemon's compiled code, between its trial and its start: clients wait for
+ * the start, which takes a third of the time then. The usual place may be none at all
+ * (`DENO_DIR=/dev/null`), or be lost with the binary that is replaced.
+ */
+export class CodeCache {
+  readonly path: string;
+  readonly #log: Log;
+  #lent = false;
+
+  /** `stateFile` is where the state is left for the next daemon: only we may write there. */
+  constructor(stateFile: string, log: Log) {
+    this.path = `${stateFile}.code`;
+    this.#log = log;
+  }
+
+  /** The environment for the trial; empty where there can be no such place. */
+  open(): Record<string, string> {
+    this.remove();
+    try {
+      Deno.mkdirSync(this.path, { mode: 0o700 });
+      return { [CACHE]: this.path };
+    } catch (error) {
+      this.#log("warning", `live update: it will start slowly: ${message(error)}`);
+      return {};
+    }
+  }
+
+  /** Lets the program that takes our place find it. */
+  lend(): void {
+    this.#lent = true;
+    Deno.env.set(BEFORE, Deno.env.get(CACHE) ?? "");
+    Deno.env.set(CACHE, this.path);
+  }
+
+  /** Nobody has taken our place, or will. */
+  remove(): void {
+    if (this.#lent) giveBack();
+    this.#lent = false;
+    removeFolder(this.path);
+  }
+}
+
+/** In the next daemon, once it has started: all is as before, and the place is not needed any more. */
+export function returnCodeCache(): void {
+  const path = Deno.env.get(CACHE);
+  if (Deno.env.get(BEFORE) === undefined || path === undefined) return;
+  giveBack();
+  removeFolder(path);
+}
+
+function giveBack(): void {
+  const before = Deno.env.get(BEFORE) ?? "";
+  if (before === "") Deno.env.delete(CACHE);
+  else Deno.env.set(CACHE, before);
+  Deno.env.delete(BEFORE);
+}
+
+function removeFolder(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch {
+    // It was never made, or is in the way of nobody.
+  }
+}
