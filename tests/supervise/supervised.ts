@@ -71,8 +71,13 @@ export class Supervised implements AsyncDisposable {
 
   private constructor(readonly server: ServerProcess) {}
 
-  static async start(args: readonly string[] = [], socket?: string): Promise<Supervised> {
-    const options = { args: ["--supervise", ...args], ...(socket === undefined ? {} : { socket }) };
+  static async start(
+    args: readonly string[] = [],
+    socket?: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Supervised> {
+    const where = socket === undefined ? {} : { socket };
+    const options = { args: ["--supervise", ...args], env, ...where };
     return new Supervised(await startDaemon(options));
   }
 
@@ -97,7 +102,8 @@ export class Supervised implements AsyncDisposable {
   /** Kills the daemon and keeps the supervisor from noticing until `meanwhile` is over. */
   async whileDead(meanwhile: () => void | Promise<void>): Promise<void> {
     Deno.kill(this.server.pid, "SIGSTOP");
-    await this.kill();
+    const pid = await this.kill();
+    await until(() => isDead(pid), "the daemon's death");
     try {
       await meanwhile();
     } finally {
