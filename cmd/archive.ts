@@ -46,9 +46,7 @@ class Sources {
     const { connect, progress } = this;
     const socketPath = findSocket(told, this.#shell.around);
     const context = { connect, progress, domid, socketPath, now: Date.now() };
-    const archive = await readSource(source, context);
-    this.note(archive.notes);
-    return archive;
+    return await readSource(source, context);
   }
 
   /** Tells people what they should know, on stderr. */
@@ -100,7 +98,8 @@ export function runDump(
       );
     }
     const archive = await sources.read(sources.parse(name), flags.domain ?? null);
-    const chunks = formatArchive(archive, how, (text) => sources.note([text]));
+    const notes: string[] = [];
+    const chunks = formatArchive(archive, how, (text) => notes.push(text));
     if (flags.output !== undefined) writeFile(fromByteText(flags.output), chunks);
     else {
       for (const chunk of chunks) {
@@ -108,6 +107,7 @@ export function runDump(
         flush(shell.stdout);
       }
     }
+    sources.note([...archive.notes, ...notes]);
     return 0;
   });
 }
@@ -137,6 +137,7 @@ export function runRestore(
     const archive = await sources.read(sources.parse(name), null);
     const request = { into, dryRun, mapping, overQuota: flags.overQuota === true };
     const result = await restoreArchive(archive, request, sources.connect, sources.progress);
+    sources.note(archive.notes);
     printResult(shell, result, flags, name);
     return 0;
   });
@@ -170,9 +171,10 @@ export function runDiff(
     const [from, to] = [sources.parse(left), sources.parse(right)];
     const before = await sources.read(from, domid);
     const after = await sources.read(to, domid);
+    const found = diffArchives(before, after);
+    sources.note([...before.notes, ...after.notes]);
     if (before.nodesOnly || after.nodesOnly) sources.note(["only nodes are compared"]);
     sources.progress.clear();
-    const found = diffArchives(before, after);
     const colour = shell.isTerminal("stdout") && (shell.around.env("NO_COLOR") ?? "") === "";
     for (const difference of found) {
       if (flags.json === true) printJson(shell.stdout, differenceJson(difference));

@@ -7,9 +7,11 @@ export interface Archive {
   readonly records: readonly MigrationRecord[];
   /** The bytes that it was read from, where they were a stream of any format. */
   readonly stream?: Uint8Array;
+  /** Whether that has just been written: a file may be damaged. */
+  readonly isFresh?: boolean;
   /** Nodes and their permissions are all that could be had: the daemon tells no more. */
   readonly nodesOnly: boolean;
-  /** What the user should know: records that were skipped, say. */
+  /** What the user should know, as far as the records have been looked at: some skipped, say. */
   readonly notes: readonly string[];
 }
 

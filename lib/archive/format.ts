@@ -53,8 +53,10 @@ function* pieces(
   how: Format,
   note: (text: string) => void,
 ): Generator<Uint8Array> {
-  if (archive.stream !== undefined && isSame(archive.stream, how)) return yield archive.stream;
+  const { isFresh, stream } = archive;
+  if (stream !== undefined && isFresh === true && isSame(stream, how)) return yield stream;
   const { records } = archive;
+  if (stream !== undefined && isSame(stream, how)) return yield stream;
   switch (how.format) {
     case "json":
       return yield* inChunks(toJsonLines(records), (text) => new TextEncoder().encode(text));

@@ -73,20 +73,29 @@ export async function readSource(source: Source, context: SourceContext): Promis
   }
   const archive = readFile(path, source);
   if (context.domid === null) return archive;
-  return { ...archive, records: partOf(archive.records, context.domid) };
+  const records = partOf(archive.records, context.domid);
+  const { name, nodesOnly, notes } = archive;
+  return { name, nodesOnly, notes, records };
 }
 
-/** What a daemon of ours wrote a moment ago: only read where more is wanted than its bytes. */
-class LiveStream implements Archive {
-  readonly name = "live";
+/** A stream, decoded only where more is wanted than its bytes. */
+class StreamArchive implements Archive {
   readonly nodesOnly = false;
-  readonly notes = [];
-  #records: readonly MigrationRecord[] | null = null;
+  #decoded: Pick<Archive, "records" | "notes"> | null = null;
 
-  constructor(readonly stream: Uint8Array) {}
+  constructor(
+    readonly name: string,
+    readonly stream: Uint8Array,
+    readonly isFresh: boolean,
+  ) {}
 
   get records(): readonly MigrationRecord[] {
-    return this.#records ??= fromStream(this.stream, this.name).records;
+    return (this.#decoded ??= decodeNamed(this.stream, this.name)).records;
+  }
+
+  /** What decoding has told. */
+  get notes(): readonly string[] {
+    return this.#decoded?.notes ?? [];
   }
 }
 
@@ -94,7 +103,7 @@ async function readLive(context: SourceContext): Promise<Archive> {
   const { domid, progress } = context;
   const nodes = await context.connect();
   const bytes = await dumpLive(nodes, domid, progress);
-  if (bytes !== null) return new LiveStream(bytes);
+  if (bytes !== null) return new StreamArchive("live", bytes, true);
   const notes = ["live: this daemon has no command for it: only nodes and permissions were read"];
   const all = await walkNodes(nodes, progress);
   const records = domid === null ? all : partOf(all, domid);
@@ -113,7 +122,7 @@ function readFile(path: string, source: Source): Archive {
   const whole = readBytes(path, Infinity);
   return whole.length > 0 && looksLikeJson(whole)
     ? named(path, () => ({ name: text, records: fromJson(whole), nodesOnly: false, notes: [] }))
-    : fromStream(whole, text);
+    : new StreamArchive(text, whole, false);
 }
 
 function readBytes(path: string, most: number): Uint8Array {
@@ -138,12 +147,11 @@ function readBytes(path: string, most: number): Uint8Array {
   }
 }
 
-function fromStream(bytes: Uint8Array, name: string): Archive {
+function decodeNamed(bytes: Uint8Array, name: string): Pick<Archive, "records" | "notes"> {
   return named(name, () => {
     const { format, notes, records: all, version } = decodeStream(bytes);
     const records = format === "stream" && version === 1 ? all.map(withFeatures) : all;
-    const told = notes.map((note) => `${name}: ${note}`);
-    return { name, records, nodesOnly: false, notes: told, stream: bytes };
+    return { records, notes: notes.map((note) => `${name}: ${note}`) };
   });
 }
 

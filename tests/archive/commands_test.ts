@@ -131,6 +131,9 @@ Deno.test("dump --domain, restore --domain", async () => {
       "",
     ],
   );
+  await done(socket, "dump", "-o", `${folder}/whole`);
+  await done(socket, "dump", `${folder}/whole`, "--domain", "1", "-o", `${folder}/part`);
+  await done(socket, "diff", `${folder}/one`, `${folder}/part`);
   const whole = await xs(socket, ["restore", `${folder}/one`, "--into", "live"]);
   assertEquals(whole.status, 1);
   assertStringIncludes(whole.err, "what was dumped with --domain is restored with --domain");
@@ -206,6 +209,7 @@ async function failures(folder: string): Promise<readonly (readonly [string[], n
     [["restore"], 2, /argument/],
     [["dump", "-o", `${folder}/none/file`], 1, /none\/file can't be written/],
     [["dump", "-o", folder], 1, /is a directory/],
+    [["dump", `${folder}/cut`, "-o", `${folder}/copy`], 1, /cut: .*offset/],
     [["dump", "--format", "xml"], 2, /stream.*json.*text/],
     [["diff", "live", `${folder}/none`], 2, /no such file/],
     [["diff", "live"], 2, /argument/],
