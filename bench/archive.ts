@@ -14,6 +14,8 @@ import { table } from "./report.ts";
 const BATCH = 500;
 /** Between two pings, in ms. */
 const PING_MS = 1;
+/** The kernel counts a process's time in these. */
+const CLOCK_TICK_MS = 10;
 /** So long idle that images are made, in ms. */
 const REST_MS = 2_000;
 
@@ -66,22 +68,37 @@ class Pinger {
   }
 }
 
-/** Runs a command of `xs`; how long it took, and the most memory that it had. */
-async function run(args: readonly string[]): Promise<{ ms: number; megabytes: number }> {
+interface Cost {
+  readonly ms: number;
+  readonly cpuMs: number;
+  readonly megabytes: number;
+}
+
+/** Runs a command of `xs`; how long it took, what of it was work, and the most memory it had. */
+async function run(args: readonly string[]): Promise<Cost> {
   const [command, ...words] = xsCommand();
   const began = performance.now();
   const { code, stderr } = await new Deno.Command("/usr/bin/env", {
-    args: ["bash", "-c", 'command time -f "%M" "$@"', "bash", command, ...words, ...args],
+    args: ["bash", "-c", 'command time -f "%M %U %S" "$@"', "bash", command, ...words, ...args],
   }).output();
   const ms = performance.now() - began;
   const text = new TextDecoder().decode(stderr);
   if (code > 1) throw new Error(`xs ${args.join(" ")}: ${text}`);
-  return { ms, megabytes: Number(text.trim().split("\n").at(-1)) / 1_000 };
+  const [kilobytes = 0, user = 0, system = 0] = text.trim().split("\n").at(-1)!.split(" ").map(
+    Number,
+  );
+  return { ms, cpuMs: (user + system) * 1_000, megabytes: kilobytes / 1_000 };
 }
 
 function highest(pid: number): number {
   const text = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/VmHWM:\s+(\d+)/.exec(text)![1]) / 1_000;
+}
+
+/** What a process has worked so far, in ms. */
+function cpuMs(pid: number): number {
+  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
 }
 
 async function main(): Promise<void> {
@@ -105,22 +122,33 @@ async function main(): Promise<void> {
   const client = await RawClient.connect(socket);
   const idle = new Pinger(client);
   await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const rows: string[][] = [["(nothing)", "", "", "", (await idle.end()).toFixed(1)]];
+  const rows: string[][] = [["(nothing)", "", "", "", "", "", (await idle.end()).toFixed(1)]];
   for (const args of commands) {
     const pinger = new Pinger(client);
-    const { megabytes, ms } = await run(args);
+    const before = cpuMs(daemon.pid);
+    const cost = await run(args);
     const worst = await pinger.end();
     const words = args.filter((word) => word !== "--socket" && word !== socket);
     rows.push([
       words.join(" ").replaceAll(`${path}/`, ""),
-      ms.toFixed(0),
-      megabytes.toFixed(0),
+      cost.ms.toFixed(0),
+      cost.cpuMs.toFixed(0),
+      (cpuMs(daemon.pid) - before).toFixed(0),
+      cost.megabytes.toFixed(0),
       highest(daemon.pid).toFixed(0),
       worst.toFixed(1),
     ]);
   }
   client.close();
-  const head = ["xs", "ms", "its memory, MB", "the daemon's highest, MB", "longest answer, ms"];
+  const head = [
+    "xs",
+    "ms",
+    "its CPU, ms",
+    "the daemon's, ms",
+    "its memory, MB",
+    "the daemon's highest, MB",
+    "longest answer, ms",
+  ];
   console.log(`${machine()}; ${count} nodes\n\n${table(head, rows)}`);
 }
 
