@@ -32,7 +32,8 @@ export function loadPlan(state: State, plan: RestorePlan): void {
   }
   for (const special of plan.specials.values()) loadSpecial(state, special);
   if (plan.quota !== null) setQuotas(state.domains.quotas, plan.quota.domain);
-  for (const [domid, domain] of plan.domains) loadDomain(state, domid, domain);
+  const comparable = areComparable(state, plan);
+  for (const [domid, domain] of plan.domains) loadDomain(state, domid, domain, comparable);
 }
 
 /** Gives a special the permissions that it had; one that this store does not know is left out. */
@@ -47,9 +48,45 @@ export function loadSpecial(state: State, { path, perms }: PlannedNode): void {
   state.chargeSpecial(path, perms, 1);
 }
 
-function loadDomain(state: State, domid: number, planned: PlannedDomain): Domain {
+/**
+ * Whether the stream's unique ids are of the kind that this daemon's hypervisor tells: Xen's own, or
+ * made from UUIDs. The numbers do not say; but the domain that the daemon runs in was there all the
+ * time, so where its id is another one, so are all.
+ */
+function areComparable(state: State, plan: RestorePlan): boolean {
+  for (const domid of [state.storeDomid, state.privDomid]) {
+    const planned = plan.domains.get(domid);
+    const told = planned === undefined ? null : uniqueIdOf(planned);
+    if (told !== null) return told === state.control.info(domid)?.uniqueId;
+  }
+  return true;
+}
+
+/**
+ * The id by which a domain is to be known. A stream's that can be compared stays, so that a domain
+ * that was replaced meanwhile is found to be gone (XSA-322). One that can't would bury whoever lives:
+ * then it is who is there now. Between two daemons in one process that is a matter of a second, in
+ * which Xen does not come back to a domid; what died in it is not there, and keeps the stream's id.
+ */
+function uniqueIdNow(
+  state: State,
+  domid: number,
+  planned: PlannedDomain,
+  comparable: boolean,
+): bigint {
+  const told = uniqueIdOf(planned);
+  if (told !== null && comparable) return told;
+  return state.control.info(domid)?.uniqueId ?? told ?? 0n;
+}
+
+function loadDomain(
+  state: State,
+  domid: number,
+  planned: PlannedDomain,
+  comparable: boolean,
+): Domain {
   const { connection, detail, record } = planned;
-  const uniqueId = uniqueIdOf(planned) ?? state.control.info(domid)?.uniqueId ?? 0n;
+  const uniqueId = uniqueIdNow(state, domid, planned, comparable);
   const domain = state.domains.get(domid) ?? state.domains.add(domid, uniqueId);
   domain.introduced = detail?.introduced ?? (connection !== null || domid === state.privDomid);
   domain.shutdownSeen = detail?.shutdownSeen ?? false;
