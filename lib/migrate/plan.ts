@@ -82,6 +82,10 @@ export interface RestorePlan {
   others: number;
 }
 
+const SLASH = 0x2f;
+/** A name in a path (xenstore.txt, "Xenstore overview"). */
+const NAME = /^[\w\-@]+$/;
+
 /** Records between two pauses of {@link planRestore}: some hundred microseconds of work. */
 const RECORDS_PER_PAUSE = 256;
 
@@ -132,6 +136,9 @@ class Planner {
   };
   /** Which need something that may come later: looked at again at the end. */
   readonly #late: [record: MigrationRecord, number: number][] = [];
+
+  /** The parent of the latest node; empty when that is the root. */
+  #parent = "";
 
   constructor(private readonly mapping: DomainMapping | null) {}
 
@@ -189,7 +196,7 @@ class Planner {
     const { mapping } = this;
     const what = mapping === null ? record.path : mapPath(record.path, mapping);
     if (what === null) return void this.#plan.others++;
-    const path = checkPath(what, number);
+    const path = this.#isSibling(what) ? what : checkPath(what, number);
     if (record.value.length > RESTORE_TEXT_BYTES_MAX) {
       throw tooLong(number, `the value of ${path}`, record.value.length);
     }
@@ -201,7 +208,7 @@ class Planner {
     const { named, nodes, specials } = this.#plan;
     const table = isSpecial(path) ? specials : nodes;
     if (table.has(path)) throw refusal(number, `${path} comes a second time`);
-    if (table === nodes && path !== ROOT_PATH && !nodes.has(parentPath(path))) {
+    if (table === nodes && path !== ROOT_PATH && !this.#hasParent(path)) {
       // A domain's part begins below nodes that are not its own.
       if (mapping === null && nodes.size === 0) throw noWholeStore(path);
       if (mapping === null || !isTop(path)) {
@@ -215,11 +222,31 @@ class Planner {
     if (table === nodes) this.#own(node);
   }
 
+  /** Whether a path is well formed, for all that the one before it shows. */
+  #isSibling(path: string): boolean {
+    const parent = this.#parent;
+    const from = parent.length + 1;
+    if (parent === "" || path.length > RESTORE_TEXT_BYTES_MAX) return false;
+    if (path.charCodeAt(parent.length) !== SLASH || !path.startsWith(parent)) return false;
+    return path.length > from && NAME.test(path.slice(from));
+  }
+
+  /** Siblings follow each other: their parent is looked up once. */
+  #hasParent(path: string): boolean {
+    const parent = parentPath(path);
+    if (parent === this.#parent) return true;
+    if (!this.#plan.nodes.has(parent)) return false;
+    this.#parent = parent === ROOT_PATH ? "" : parent;
+    return true;
+  }
+
   #own({ path, perms, value }: PlannedNode): void {
     const { owned } = this.#plan;
     const owner = ownerOf(perms);
     let sum = owned.get(owner);
-    if (sum === undefined) owned.set(owner, sum = { nodes: 0, memory: 0, biggest: 0, perms: 0 });
+    if (sum === undefined) {
+      owned.set(owner, sum = { nodes: 0, memory: 0, biggest: 0, perms: 0 });
+    }
     const size = 16 + 8 * perms.length + value.length;
     sum.nodes++;
     sum.memory += size + path.length;

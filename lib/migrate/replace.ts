@@ -82,14 +82,12 @@ export class Replacement {
       if (this.#isGone(owner) && path === ROOT_PATH) {
         throw new RestoreError(`/ belongs to domain ${owner}, which is not there`);
       }
-      const hasParent = path === ROOT_PATH || lookup(draft.root, parentPath(path)) !== null;
-      if (this.#isGone(owner) || !hasParent) {
-        this.leftOut.set(owner, (this.leftOut.get(owner) ?? 0) + 1);
-        continue;
-      }
       const generation = this.#state.clock.generation + 1;
       const perms = this.#perms(node);
-      draft.load(path, { value, perms, generation, ordinal: ++ordinal }, RESTORED);
+      const was = { value, perms, generation, ordinal: ++ordinal };
+      if (this.#isGone(owner) || !draft.load(path, was, RESTORED)) {
+        this.leftOut.set(owner, (this.leftOut.get(owner) ?? 0) + 1);
+      }
       if (ordinal % STEPS_PER_PAUSE === 0) yield;
     }
   }
