@@ -17,10 +17,10 @@ guest_create() {
 	xl create /tmp/$1.cfg && xl domid $1 >/tmp/$1.id
 }
 
-# guests_create CHECKS NAME ROLE NUMBER...: several at the same time, with their numbers behind
+# guests_create PREFIX NAME ROLE NUMBER...: several at the same time, with their numbers behind
 # their name, and waits until they are up
 guests_create() {
-	local checks=$1 name=$2 role=$3 n
+	local prefix=$1 name=$2 role=$3 n
 	shift 3
 	for n; do
 		guest_create $name$n $role >/tmp/$name$n.create 2>&1 &
@@ -28,9 +28,9 @@ guests_create() {
 	done
 	for n; do
 		eval "wait \$create_$n"
-		same $checks-create-$name$n 0 $?
+		same $prefix-create-$name$n 0 $?
 	done
-	for n; do check $checks-boots-$name$n within $PATIENCE guest_state $name$n booted; done
+	for n; do check $prefix-boots-$name$n within $PATIENCE guest_state $name$n booted; done
 }
 
 # xl_names: the domains, as xl has them

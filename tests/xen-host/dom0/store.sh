@@ -48,6 +48,7 @@ consoles_start() { xenconsoled --log=guest --log-dir=/var/log/xen/console; }
 
 consoles_end() {
 	local pid=$(pidof xenconsoled)
+	[ -n "$pid" ] || return 0
 	kill $pid
 	within $PATIENCE test ! -e /proc/$pid
 }
