@@ -287,6 +287,13 @@ class Planner {
     return domain;
   }
 
+  /** A watch on the domain's own nodes by their whole path follows them. */
+  #mapped(record: WatchRecord): WatchRecord {
+    const { path } = record, { mapping } = this;
+    const is = mapping === null || mapping.from === mapping.to ? null : mapPath(path, mapping);
+    return is === null ? record : { ...record, path: is };
+  }
+
   /** What hangs on a connection. */
   #held(record: MigrationRecord, number: number): void {
     if (!("connection" in record)) return;
@@ -296,7 +303,7 @@ class Planner {
     }
     switch (record.kind) {
       case "watch":
-        return holdWatch(connection, record, number);
+        return holdWatch(connection, this.#mapped(record), number);
       case "ring-detail":
         connection.ring = record;
         return;

@@ -303,6 +303,8 @@ Deno.test("a store restored into a file is served, and its history can be looked
   await done(first.socketPath, "dump", "-o", `${folder}/dump`);
   await client.write("/a/b", "two");
   await client[Symbol.asyncDispose]();
+  const before = await xs(first.socketPath, ["diff", "live@turn:1", "live"]);
+  assertEquals(before.out, '- /a/b = "one"   (n0)\n+ /a/b = "two"   (n0)\n');
   assertMatch(
     await done("unused", "restore", `${folder}/dump`, "--into", store),
     /: 5 nodes, 2 specials, 1 domains, 0 watches, 0 transactions\n$/,

@@ -336,6 +336,7 @@ Deno.test("restore --domain N:M: nodes, permissions, watches and transactions un
   life.ask(1, MessageType.RESET_WATCHES, "\0");
   life.ask(1, MessageType.WATCH, "device\0relative\0");
   life.ask(1, MessageType.WATCH, "/vm\0absolute\0");
+  life.ask(1, MessageType.WATCH, "/local/domain/1/data\0own\0");
   const id = Number(life.ask(1, MessageType.TRANSACTION_START, "\0")!.split(" ")[1]!.slice(0, -1));
   const part = recordsOf(life.state, 1);
   assert(part.some((record) => record.kind === "node" && record.path === "/vm/uuid-1/name"));
@@ -346,7 +347,7 @@ Deno.test("restore --domain N:M: nodes, permissions, watches and transactions un
   const others = wholeState(life.state).filter((line) => !/domain\/9|domain 9|vm|of 9/.test(line));
   const { events } = watcher(life, "/local/domain/9");
   const report = restore(life, file, { mapping: { from: 1, to: 9 } });
-  assertEquals(report["watches"], 2);
+  assertEquals(report["watches"], 3);
   assertEquals(report["transactions"], 1);
   const { find, domains } = { find: life.state.find.bind(life.state), domains: life.state.domains };
   assertEquals(find("/local/domain/9/device")!.perms, [permEntry(9, 0), permEntry(2, 3)]);
@@ -357,6 +358,7 @@ Deno.test("restore --domain N:M: nodes, permissions, watches and transactions un
   assertEquals(watches.map(({ path, relative, token }) => [path, relative, token]), [
     ["/local/domain/9/device", true, "relative"],
     ["/vm", false, "absolute"],
+    ["/local/domain/9/data", false, "own"],
   ]);
   assertEquals(life.ask(9, MessageType.TRANSACTION_END, "T\0", id), "ERROR EAGAIN\0");
   const now = new Set(wholeState(life.state));
