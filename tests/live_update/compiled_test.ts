@@ -1,15 +1,19 @@
-/** A compiled xs: what its trial compiled is there at its start, and gone afterwards. */
-import { assertEquals } from "@std/assert";
+/** A compiled xs, as hosts have it: under the name of xenstored, and with a cache of its own. */
+import { assertEquals, assertMatch } from "@std/assert";
 import { RawClient } from "../differential/raw_client.ts";
+import { dumpTree, treeDifference } from "../differential/tree.ts";
+import { SimulatedHost } from "../simulation/simulated_host.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
-import { update } from "./operator.ts";
+import { Household } from "./household.ts";
+import { C_XENSTORED, cMissing, startC, update } from "./operator.ts";
 
 const binary = Deno.env.get("XS_BINARY") ?? "";
+const missing = binary === "" ? "XS_BINARY names no compiled xs: deno task compile" : undefined;
 
 testUnless(
-  binary === "" ? "XS_BINARY names no compiled xs: deno task compile" : undefined,
+  missing,
   "live update: the runtime's folder is lent for the time of it",
   async () => {
     await using scratch = await makeScratch();
@@ -35,6 +39,38 @@ testUnless(
         assertEquals(left.filter((name) => name.startsWith("state_dump")), []);
       }
       client.close();
+    } finally {
+      await daemon.stop();
+    }
+  },
+);
+
+testUnless(
+  missing ?? cMissing,
+  "live update: xs under the name of xenstored takes C's own command line, and gives it back",
+  async () => {
+    await using host = await SimulatedHost.make();
+    const daemon = await startC(host);
+    try {
+      const house = await Household.furnish(host);
+      const before = await dumpTree(house.client);
+      const link = `${host.path}/xenstored`;
+      await Deno.symlink(binary, link);
+      const commands: readonly (readonly [string, RegExp])[] = [
+        [link, /xenstored -N -F \S+\/pid -U $/],
+        [link, /xenstored serve --xen=yes --pid-file=\S+\/pid -U $/],
+        [C_XENSTORED, /xenstored --pid-file \S+\/pid -U $/],
+        [link, /xenstored --pid-file \S+\/pid -U $/],
+      ];
+      for (const [file, commandLine] of commands) {
+        assertEquals(await update(house.client, { file }, "-t", "5"), "OK", daemon.output());
+        assertEquals(treeDifference(before, await dumpTree(house.client)), []);
+        const words = await Deno.readTextFile(`/proc/${daemon.pid}/cmdline`);
+        assertMatch(words.replaceAll("\0", " "), commandLine);
+        assertEquals(await Deno.readTextFile(`${host.path}/pid`), `${daemon.pid}\n`);
+      }
+      await house.use(daemon);
+      house.close();
     } finally {
       await daemon.stop();
     }

@@ -138,7 +138,9 @@ export class LiveUpdater implements UpdateActions {
   /** Returns only if that was not possible, with the reason. */
   #leave(successor: Successor): string {
     try {
-      return handOver(this.#estate, successor, this.#succession.kept());
+      // C xenstored opens its own pid file anew, and would never close ours.
+      const kept = successor.kind === "xs" ? this.#succession.kept() : [];
+      return handOver(this.#estate, successor, kept);
     } catch (error) {
       return message(error);
     }
