@@ -11,10 +11,13 @@ import { type DomainChange, domidOf, type Message, type World } from "./world.ts
 /** Changes nothing; everything queued before its reply has come with it. */
 const BARRIER = { type: MessageType.GET_DOMAIN_PATH, txId: 0, payload: toBytes("0\0") };
 
+/** A daemon in this process, with a hypervisor in memory. */
+export type ServerHere = Pick<EmbeddedServer, "domains" | "socketPath" | "stop">;
+
 /** The whole daemon with its loop; dom0's clients are true sockets, the guests have rings. */
 export class SocketWorld implements World {
   readonly name = "socket";
-  readonly #server: EmbeddedServer;
+  readonly #server: ServerHere;
   readonly #sockets = new Map<string, RawClient>();
   readonly #guests = new Map<string, ByteClient>();
   readonly #rings = new Map<string, GuestRing>();
@@ -22,12 +25,14 @@ export class SocketWorld implements World {
   readonly #unframed = new Set<string>();
   readonly #names: string[] = [];
 
-  private constructor(server: EmbeddedServer) {
+  private constructor(server: ServerHere) {
     this.#server = server;
   }
 
-  static async start(): Promise<SocketWorld> {
-    return new SocketWorld(await EmbeddedServer.start());
+  static async start(
+    server: Promise<ServerHere> = EmbeddedServer.start(),
+  ): Promise<SocketWorld> {
+    return new SocketWorld(await server);
   }
 
   async open(name: string): Promise<void> {

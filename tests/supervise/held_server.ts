@@ -1,0 +1,60 @@
+import { duplicateFrom } from "../../ffi/spawn.ts";
+import { closeFd } from "../../ffi/unix_socket.ts";
+import { openStore } from "../../lib/journal/store_file.ts";
+import { Daemon } from "../../lib/server/daemon.ts";
+import { type DescriptorHolder, HeldSockets } from "../../lib/server/held_sockets.ts";
+import { SILENT } from "../../lib/server/log.ts";
+import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
+import { MemoryDomains } from "../../lib/server/memory_domains.ts";
+import { ListeningSocket } from "../../lib/server/socket_path.ts";
+import { Trace } from "../../lib/server/trace.ts";
+import type { ServerHere } from "../conformance/socket_world.ts";
+import { makeScratch } from "../support/scratch.ts";
+
+/** Keeps descriptors as a supervisor does, for a daemon that does not die. */
+class Keeper implements DescriptorHolder {
+  readonly capacity = 100;
+  readonly names: string[] = [];
+  readonly kept = new Map<string, number>();
+
+  take(): null {
+    return null;
+  }
+
+  store(name: string, fd: number): boolean {
+    this.kept.set(name, duplicateFrom(fd, 3));
+    return true;
+  }
+
+  remove(name: string): void {
+    const fd = this.kept.get(name);
+    if (fd !== undefined) closeFd(fd);
+    this.kept.delete(name);
+  }
+}
+
+/** A daemon in this process all of whose clients' sockets are held. */
+export async function startHeldServer(): Promise<ServerHere> {
+  const scratch = await makeScratch();
+  const path = `${scratch.path}/socket`;
+  const domains = new MemoryDomains();
+  const keeper = new Keeper();
+  const daemon = Daemon.start({
+    listening: await ListeningSocket.open({ path, isFallback: false }),
+    domains,
+    journal: openStore(`${path}.store`, { durability: "crash", log: SILENT }).journal,
+    policy: EMBEDDED_POLICY,
+    trace: new Trace(),
+    log: SILENT,
+    held: HeldSockets.open(keeper, SILENT),
+  });
+  return {
+    domains,
+    socketPath: path,
+    async stop(): Promise<void> {
+      await daemon.stop();
+      if (keeper.kept.size > 0) throw new Error(`still held: ${[...keeper.kept.keys()]}`);
+      await scratch[Symbol.asyncDispose]();
+    },
+  };
+}
