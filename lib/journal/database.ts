@@ -177,7 +177,10 @@ export function asOurs(error: unknown, path: string): Error {
   if (/locked|busy/.test(text)) {
     return new JournalError(`${path} is in use by another daemon: stop that one first`);
   }
-  return new JournalError(`the store file ${path} can't be opened: ${text}`);
+  const hint = /readonly|unable to open/.test(text)
+    ? "; it and its directory must be writable for this daemon"
+    : "";
+  return new JournalError(`the store file ${path} can't be opened: ${text}${hint}`);
 }
 
 export function messageOf(error: unknown): string {

@@ -242,6 +242,21 @@ Deno.test("store options: a damaged store is refused, or put aside where that is
   }
 });
 
+Deno.test("store options: a whole store that may not be read or written", async () => {
+  await using scratch = await makeScratch();
+  const [folder, store] = [`${scratch.path}/a`, `${scratch.path}/a/store`];
+  Deno.mkdirSync(folder);
+  await makeStore(folder, "ended");
+  const before = WITHOUT_RIGHTS;
+  Deno.chmodSync(folder, 0o500);
+  const writable = /store can't be opened: .*; it and its directory must be writable for this/;
+  await assertRefused(scratch.path, ["--store", store], writable, { before });
+  Deno.chmodSync(folder, 0o700);
+  Deno.chmodSync(store, 0);
+  const unreadable = /store can't be read: Permission denied/;
+  await assertRefused(scratch.path, ["--store", store], unreadable, { before });
+});
+
 Deno.test("store options: a store in use, and one of a newer xs, are left alone", async () => {
   await using scratch = await makeScratch();
   const folder = `${scratch.path}/a`;
