@@ -69,11 +69,17 @@ function whereItStands(
 const NOTHING = new Uint8Array(0);
 const NOTHING_IN_FLIGHT = { input: NOTHING, output: NOTHING, partialResponse: 0, ignored: true };
 
-/** The state as bytes, slice by slice, so that who is not in a hurry can do something else. */
+/** A state as the next daemon will find it. */
+export interface EncodedEstate {
+  readonly pieces: readonly Uint8Array[];
+  readonly subject: TrialSubject;
+}
+
+/** Encodes the state, slice by slice, so that who is not in a hurry can do something else. */
 export function* encodeEstate(
   estate: Estate,
   { kind, version }: Successor,
-): Generator<void, Uint8Array[]> {
+): Generator<void, EncodedEstate> {
   const descriptors = estate.sockets.descriptors();
   const { records } = capture(estate.state, {
     global: {
@@ -86,14 +92,13 @@ export function* encodeEstate(
   });
   const ours = kind === "xs";
   const encoder = new StreamEncoder({ version, endian: "little", details: ours, depths: ours });
-  for (let count = 1;; count++) {
-    const { done, value } = records.next();
-    if (done === true) break;
-    encoder.put(value);
-    if (count % RECORDS_PER_SLICE === 0) yield;
+  let count = 0;
+  for (let next = records.next(); next.done !== true; next = records.next()) {
+    encoder.put(next.value);
+    if (++count % RECORDS_PER_SLICE === 0) yield;
   }
   encoder.end();
-  return encoder.take();
+  return { pieces: encoder.take(), subject: { bytes: encoder.length, records: count } };
 }
 
 const RECORDS_PER_SLICE = 1_000;
@@ -117,8 +122,10 @@ export function checkState(path: string, { kind }: Pick<Successor, "kind">): Tri
 /**
  * Gives everything to the next daemon and lets it take this process's place. All output of the turn
  * has left and all that it changed is committed: a process that is killed from here on leaves a
- * complete store behind. Descriptors in `kept` stay open, too. Returns only if it was not possible, with the reason; everything is then
+ * complete store behind. Returns only if it was not possible, with the reason; everything is then
  * as it was.
+ *
+ * @param kept descriptors that stay open, too
  */
 export function handOver(
   estate: Estate,
@@ -133,7 +140,7 @@ export function handOver(
     const steps = encodeEstate(estate, successor);
     let step = steps.next();
     while (step.done !== true) step = steps.next();
-    writeStateFile(stateFile, step.value);
+    writeStateFile(stateFile, step.value.pieces);
     const { bytes, records } = checkState(stateFile, successor);
     if (domains.handover !== undefined) staying.push(domains.handover.eventsFd);
     const ms = Math.ceil(performance.now() - started);

@@ -78,10 +78,13 @@ export class LiveUpdater implements UpdateActions {
       if (signal.aborted) return null;
       step = steps.next();
     }
-    writeStateFile(trialFile, step.value);
+    const { pieces, subject } = step.value;
+    writeStateFile(trialFile, pieces);
     try {
-      const subject = checkState(trialFile, successor);
-      if (successor.kind === "c") return null;
+      if (successor.kind === "c") {
+        checkState(trialFile, successor);
+        return null;
+      }
       const { cache, file, words } = successor;
       return await tryOut(file, words, trialFile, subject, cache?.open() ?? {}, signal);
     } finally {
