@@ -137,12 +137,17 @@ export class Daemon {
   }
 
   async #run(): Promise<void> {
+    let failed = true;
     try {
       await this.#loop.run(this.#sink());
+      failed = false;
     } finally {
       this.turns.job?.abandon();
-      this.#parts.listening.close();
-      this.#sockets.close();
+      // An internal error is a death like any other: who holds the clients has them go on.
+      if (!failed || (this.#parts.held ?? null) === null) {
+        this.#parts.listening.close();
+        this.#sockets.close();
+      }
       this.#parts.domains.wakeups?.release();
       this.#parts.journal.close();
       this.#parts.trace.close();

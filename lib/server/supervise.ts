@@ -78,7 +78,9 @@ class Supervisor {
   readonly #held: HeldDescriptors;
   readonly #capacity: number;
   readonly #epoll = new Epoll(2);
-  readonly #address = `@xs-supervise-${Deno.pid}-${crypto.randomUUID()}`;
+  /** Nobody else may fill our queue, for which the daemon would have to wait. */
+  readonly #folder = makePrivateFolder();
+  readonly #address = `${this.#folder}/notify`;
   readonly #notices = bindDatagram(this.#address);
   readonly #handlers: readonly (readonly [Deno.Signal, () => void])[];
   #pid = 0;
@@ -104,6 +106,7 @@ class Supervisor {
     this.#held.close();
     this.#epoll.close();
     closeFd(this.#notices);
+    removeFolder(this.#folder);
   }
 
   /** The daemon hears what we hear. */
@@ -175,7 +178,7 @@ class Supervisor {
     for (;;) {
       const message = receiveWithDescriptors(this.#notices);
       if (message === null) return;
-      // The address is open to all: only the daemon is listened to.
+      // Whoever else may send here: only the daemon is listened to.
       const notice = parseNotice(message.pid === pid ? message.text : "");
       this.#held.apply(notice, message);
       if (notice.get("READY") === "1") this.#served = true;
@@ -219,6 +222,27 @@ class Supervisor {
         resolve();
       };
     });
+  }
+}
+
+/** A folder for this user alone, where files of the present boot lie if we may write there. */
+function makePrivateFolder(): string {
+  const prefix = "xs-supervise-";
+  for (const dir of ["/run", Deno.env.get("XDG_RUNTIME_DIR")]) {
+    try {
+      if (dir !== undefined) return Deno.makeTempDirSync({ dir, prefix });
+    } catch {
+      // The next may do.
+    }
+  }
+  return Deno.makeTempDirSync({ prefix });
+}
+
+function removeFolder(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch {
+    // Somebody has tidied up already.
   }
 }
 

@@ -11,14 +11,21 @@ import { Trace } from "../../lib/server/trace.ts";
 import type { ServerHere } from "../conformance/socket_world.ts";
 import { makeScratch } from "../support/scratch.ts";
 
-/** Keeps descriptors as a supervisor does, for a daemon that does not die. */
-class Keeper implements DescriptorHolder {
+/** Keeps descriptors as a supervisor does, for daemons in this process. */
+export class Keeper implements DescriptorHolder {
   readonly capacity = 100;
-  readonly names: string[] = [];
+  names: string[] = [];
   readonly kept = new Map<string, number>();
 
-  take(): null {
-    return null;
+  /** Another daemon comes: it may take what is kept. */
+  nextLife(): void {
+    this.names = [...this.kept.keys()];
+  }
+
+  take(name: string): number | null {
+    if (!this.names.includes(name)) return null;
+    this.names = this.names.filter((other) => other !== name);
+    return duplicateFrom(this.kept.get(name)!, 3);
   }
 
   store(name: string, fd: number): boolean {

@@ -1,0 +1,53 @@
+/** A daemon that ends by an internal error, while somebody holds its clients. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { openStore } from "../../lib/journal/store_file.ts";
+import { Daemon } from "../../lib/server/daemon.ts";
+import { HeldSockets } from "../../lib/server/held_sockets.ts";
+import { SILENT } from "../../lib/server/log.ts";
+import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
+import { MemoryDomains } from "../../lib/server/memory_domains.ts";
+import { ListeningSocket } from "../../lib/server/socket_path.ts";
+import { Trace } from "../../lib/server/trace.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { SocketClient } from "../server/socket_client.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { Keeper } from "./held_server.ts";
+
+Deno.test("an internal error hangs nobody up who is held", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/socket`;
+  const keeper = new Keeper();
+  const listening = await ListeningSocket.open({ path, isFallback: false });
+  const start = (): { daemon: Daemon; fail: () => void } => {
+    const { journal } = openStore(`${path}.store`, { durability: "crash", log: SILENT });
+    const daemon = Daemon.start({
+      listening,
+      domains: new MemoryDomains(),
+      journal,
+      policy: EMBEDDED_POLICY,
+      trace: new Trace(),
+      log: SILENT,
+      held: HeldSockets.open(keeper, SILENT),
+    });
+    const fail = (): void => {
+      journal.commit = () => {
+        throw new Error("a defect");
+      };
+    };
+    return { daemon, fail };
+  };
+  const first = start();
+  const client = await SocketClient.connect(path);
+  assertEquals(await client.ask(T.WRITE, "/a\0x"), "OK\0");
+  first.fail();
+  await client.send(T.READ, 7, "/a\0");
+  await assertRejects(() => first.daemon.finished, Error, "a defect");
+  assertEquals(keeper.kept.size, 2);
+  keeper.nextLife();
+  const second = start();
+  const reply = await client.next();
+  assertEquals([reply?.reqId, reply?.payload], [7, "x"]);
+  client.close();
+  await second.daemon.stop();
+  assertEquals(keeper.kept.size, 0);
+});
