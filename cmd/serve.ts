@@ -49,7 +49,9 @@ function parsePlace(input: string): string {
 }
 
 async function run(this: XsContext, flags: ServeFlags): Promise<void | Error> {
-  const supervised = Deno.env.has(SUPERVISED);
+  // What is to be taken over is in this very process: a child could not have it.
+  const isHeir = flags.liveUpdate === true || flags.liveUpdateCheck !== undefined;
+  const supervised = isHeir || Deno.env.has(SUPERVISED);
   if (flags.supervise === true && !supervised) return await supervise(this, flags);
   // Loaded here: the clients in the same program need neither the engine nor FFI.
   const { serve } = await import("../lib/server/serve.ts");

@@ -3,8 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { RawClient } from "../differential/raw_client.ts";
-import { heldBy, Supervised, until } from "../supervise/supervised.ts";
-import { xsCommand } from "../support/daemon.ts";
+import { childrenOf, heldBy, Supervised, until } from "../supervise/supervised.ts";
+import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { update } from "./operator.ts";
 
 const [XS] = xsCommand();
@@ -14,6 +14,18 @@ async function ask(client: RawClient, type: number, text: string): Promise<strin
   const messages = await client.exchange({ type, txId: 0, payload });
   return messages.map((message) => message.text.replaceAll("\0", "."));
 }
+
+Deno.test("live update: a daemon without a supervisor does not get one", async () => {
+  await using daemon = await startDaemon({ args: ["--xen", "no"] });
+  const client = await RawClient.connect(daemon.socketPath);
+  const [file, ...words] = xsCommand();
+  const serve = ["serve", "--supervise", "--xen", "no", "--socket", daemon.socketPath];
+  const commandLine = [...words, ...serve].join(" ");
+  assertEquals(await update(client, { file, commandLine }), "OK", daemon.output());
+  assertEquals(childrenOf(daemon.pid), []);
+  assertEquals((await ask(client, T.WRITE, "/a.b")).at(-1), "OK.");
+  client.close();
+});
 
 Deno.test("live update: what a supervisor holds goes along, and outlives the next daemon", async () => {
   await using supervised = await Supervised.start(["--xen", "no"]);
@@ -25,7 +37,8 @@ Deno.test("live update: what a supervisor holds goes along, and outlives the nex
   }
   const [operator] = clients;
   await ask(operator!, T.WRITE, "/news.0");
-  const held = heldBy(supervised.server.pid);
+  // The clients' sockets, the listening one, and the counts.
+  const held = clients.length + 2;
   const daemon = supervised.daemon;
   for (let i = 1; i <= 3; i++) {
     assertEquals(await update(operator!, { file: XS }), "OK", supervised.server.output());
