@@ -182,6 +182,9 @@ Deno.test("supervised: a daemon whose supervisor is killed serves on, and holds 
   await using client = await SocketClient.connect(supervised.path);
   assertEquals(await client.ask(T.WRITE, "/a\0x"), "OK\0");
   const daemon = await until(() => supervised.daemon, "a daemon");
+  const notify = /NOTIFY_SOCKET=([^\0]+)\/notify\0/.exec(
+    Deno.readTextFileSync(`/proc/${daemon}/environ`),
+  )![1]!;
   try {
     Deno.kill(supervised.server.pid, "SIGKILL");
     await until(() => isDead(supervised.server.pid), "the supervisor's death");
@@ -195,6 +198,9 @@ Deno.test("supervised: a daemon whose supervisor is killed serves on, and holds 
   } catch (error) {
     Deno.kill(daemon, "SIGKILL");
     throw error;
+  } finally {
+    // Nobody was left to tidy up.
+    Deno.removeSync(notify, { recursive: true });
   }
 });
 
