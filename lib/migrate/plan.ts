@@ -2,7 +2,7 @@ import { RESTORE_TEXT_BYTES_MAX } from "../limits.ts";
 import { NO_VALUE } from "../store/node.ts";
 import { copyBytes } from "../wire/text.ts";
 import { canonicalPath, isSpecial, parentPath, ROOT_PATH } from "../store/path.ts";
-import { isStale, ownerOf, permDomid, type Perms } from "../store/perms.ts";
+import { equalPerms, isStale, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { type DomainMapping, mapPath, mapPerms } from "./domain_part.ts";
 import type {
   ConnectionDetail,
@@ -137,6 +137,8 @@ class Planner {
   /** Which need something that may come later: looked at again at the end. */
   readonly #late: [record: MigrationRecord, number: number][] = [];
 
+  /** The permissions of the latest node. */
+  #perms: Perms = [];
   /** The parent of the latest node; empty when that is the root. */
   #parent = "";
 
@@ -201,7 +203,7 @@ class Planner {
       throw tooLong(number, `the value of ${path}`, record.value.length);
     }
     if (record.perms.length === 0) throw refusal(number, `${path} has no permissions`);
-    const perms = mapping === null ? record.perms : mapPerms(record.perms, mapping);
+    const perms = this.#shared(mapping === null ? record.perms : mapPerms(record.perms, mapping));
     // A copy: one node that lives on must not keep the whole file's bytes.
     const value = record.value.length === 0 ? NO_VALUE : copyBytes(record.value, 0);
     const node = { path, value, perms };
@@ -220,6 +222,11 @@ class Planner {
       if (i === 0 || !isStale(perms[i]!)) named.add(permDomid(perms[i]!));
     }
     if (table === nodes) this.#own(node);
+  }
+
+  /** Neighbours often have the same permissions: one list does for all of them. */
+  #shared(perms: Perms): Perms {
+    return this.#perms = equalPerms(this.#perms, perms) ? this.#perms : perms;
   }
 
   /** Whether a path is well formed, for all that the one before it shows. */
