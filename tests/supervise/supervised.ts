@@ -35,7 +35,9 @@ export function childrenOf(pid: number): number[] {
 /** Whether a process has let go of all it had, even if nobody has taken note of its end. */
 export function isDead(pid: number): boolean {
   try {
-    return Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
+    // The first thread may be gone while others still have all.
+    const threads = [...Deno.readDirSync(`/proc/${pid}/task`)].length;
+    return threads <= 1 && Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
   } catch {
     return true;
   }
