@@ -10,7 +10,7 @@ import { SHARED, SocketGuest } from "./socket_guest.ts";
 import { pause, Supervised } from "./supervised.ts";
 
 const GUESTS = [1, 2, 3];
-const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? (Deno.env.get("CI") === "true" ? 100 : 12));
+const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? (Deno.env.get("CI") === "true" ? 60 : 12));
 
 /** Guests on rings and clients on sockets, who do the same things. */
 class Crowd {

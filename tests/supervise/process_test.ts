@@ -9,7 +9,7 @@ import { descriptorsOf, heldBy, pause, Supervised, until } from "./supervised.ts
 const CLIENTS = 5;
 
 /** Dozens as a rule, hundreds in CI, thousands when told. */
-const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? (Deno.env.get("CI") === "true" ? 300 : 30));
+const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? (Deno.env.get("CI") === "true" ? 200 : 30));
 
 /** Clients of a supervised daemon, looked after from here. */
 class Clients {
