@@ -20,6 +20,9 @@ export type Verdict =
 /** Exit status of wrong usage: the same command line would fail again. */
 const USAGE = 2;
 
+/** SIGHUP, SIGINT and SIGTERM: what a daemon dies of that is told to end while it starts. */
+const ASKED = new Set([1, 2, 15]);
+
 /**
  * When a daemon that died is started again: at once after its first death, then with a wait that
  * doubles, and no more after too many deaths within a minute.
@@ -44,7 +47,7 @@ export class Restarts {
   ): Verdict {
     this.#hasServed ||= served;
     const exited = signal === null;
-    if (stopping) return { end: exited ? status : 1, gaveUp: false };
+    if (stopping) return { end: exited ? status : ASKED.has(signal) ? 0 : 1, gaveUp: false };
     // Ended as asked, told that it is asked for what can't be, or never got anywhere.
     if (exited && (status === 0 || status === USAGE || refused || !this.#hasServed)) {
       return { end: status, gaveUp: false };

@@ -57,4 +57,6 @@ Deno.test("restarts: none after an end that was asked for, or that would come ag
     assertEquals(new Restarts(10, 50).after(end, 0, true), { end: 1, gaveUp: false });
   }
   assertEquals(new Restarts(10, 50).after(gone(0, true), 0, true), { end: 0, gaveUp: false });
+  const told = { signal: 15, status: 1, served: false };
+  assertEquals(new Restarts(10, 50).after(told, 0, true), { end: 0, gaveUp: false });
 });
