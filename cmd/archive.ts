@@ -36,15 +36,19 @@ class Sources {
     return new Operations(this.#session);
   };
 
+  /** Where the daemon is that `live` means. */
+  get socketPath(): string {
+    const { socket } = this.#flags;
+    const told = socket === undefined ? undefined : fromByteText(socket);
+    return findSocket(told, this.#shell.around);
+  }
+
   parse(text: string): Source {
     return parseSource(fromByteText(text), Date.now());
   }
 
   async read(source: Source, domid: number | null): Promise<Archive> {
-    const { socket } = this.#flags;
-    const told = socket === undefined ? undefined : fromByteText(socket);
-    const { connect, progress } = this;
-    const socketPath = findSocket(told, this.#shell.around);
+    const { connect, progress, socketPath } = this;
     const context = { connect, progress, domid, socketPath, now: Date.now() };
     return await readSource(source, context);
   }
@@ -135,7 +139,8 @@ export function runRestore(
       throw new UsageError("--domain restores into a living store: --into live");
     }
     const archive = await sources.read(sources.parse(name), null);
-    const request = { into, dryRun, mapping, overQuota: flags.overQuota === true };
+    const { socketPath } = sources;
+    const request = { into, dryRun, mapping, overQuota: flags.overQuota === true, socketPath };
     const result = await restoreArchive(archive, request, sources.connect, sources.progress);
     sources.note(archive.notes);
     printResult(shell, result, flags, name);

@@ -1,5 +1,5 @@
 import { XenstoreError } from "../client/error.ts";
-import type { Operations } from "../client/operations.ts";
+import { fromByteText, type Operations, toByteText } from "../client/operations.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";
 
@@ -41,7 +41,7 @@ export async function runJob(
 
 async function statusOf(nodes: Operations, job: string): Promise<string> {
   try {
-    return await nodes.ask(MessageType.CONTROL, "control", "archive", job);
+    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", "archive", job));
   } catch (error) {
     if (!(error instanceof XenstoreError) || error.code !== "ENOENT") throw error;
     throw new ArchiveError("another daemon has taken over meanwhile: try again");
@@ -51,20 +51,38 @@ async function statusOf(nodes: Operations, job: string): Promise<string> {
 async function begin(nodes: Operations, words: readonly string[]): Promise<string | null> {
   const [command = "", ...args] = words;
   try {
-    return await nodes.ask(MessageType.CONTROL, "control", command, ...args);
+    const bytes = args.map(toByteText);
+    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", command, ...bytes));
   } catch (error) {
     if (error instanceof XenstoreError && UNKNOWN.has(error.code)) return null;
     throw error;
   }
 }
 
-/** A folder that only this user and root can look into, for what the daemon and we hand over. */
-export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await Deno.makeTempDir({ prefix: "xs-archive-" });
+/**
+ * A folder that only this user and root can look into, for what the daemon and we hand over. It is
+ * where the socket is, if we may write there: a service's own temporary folder may be another than
+ * ours.
+ */
+export async function withFolder<T>(
+  socketPath: string,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = await makeFolder(socketPath);
   try {
     return await use(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function makeFolder(socketPath: string): Promise<string> {
+  const prefix = "xs-archive-";
+  try {
+    const real = await Deno.realPath(socketPath);
+    return await Deno.makeTempDir({ dir: real.slice(0, real.lastIndexOf("/")) || "/", prefix });
+  } catch {
+    return await Deno.makeTempDir({ prefix });
   }
 }
 
@@ -75,10 +93,11 @@ export async function withFolder<T>(use: (folder: string) => Promise<T>): Promis
  */
 export async function dumpLive(
   nodes: Operations,
+  socketPath: string,
   domid: number | null,
   progress: ProgressSink,
 ): Promise<Uint8Array | null> {
-  return await withFolder(async (folder) => {
+  return await withFolder(socketPath, async (folder) => {
     const file = `${folder}/dump`;
     const words = domid === null ? ["dump", file] as const : ["dump", file, `${domid}`] as const;
     const report = await runJob(nodes, words, "dumping", progress, "live");

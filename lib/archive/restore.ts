@@ -18,6 +18,8 @@ export interface RestoreRequest {
   readonly dryRun: boolean;
   readonly overQuota: boolean;
   readonly mapping: DomainMapping | null;
+  /** Where the daemon listens. */
+  readonly socketPath: string;
 }
 
 /** What it did, or with `dryRun` would do: counts by name, and what was left out. */
@@ -76,12 +78,12 @@ function partResult(plan: RestorePlan, { from }: DomainMapping): RestoreResult {
 
 async function restoreLive(
   archive: Archive,
-  { dryRun, mapping, overQuota }: RestoreRequest,
+  { dryRun, mapping, overQuota, socketPath }: RestoreRequest,
   connect: () => Promise<Operations>,
   progress: ProgressSink,
 ): Promise<RestoreResult> {
   const nodes = await connect();
-  return await withFolder(async (folder) => {
+  return await withFolder(socketPath, async (folder) => {
     const file = `${folder}/stream`;
     const how = { format: "stream", version: 2, endian: "little" } as const;
     // The daemon reads all formats, and checks what it reads.

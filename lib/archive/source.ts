@@ -100,9 +100,9 @@ class StreamArchive implements Archive {
 }
 
 async function readLive(context: SourceContext): Promise<Archive> {
-  const { domid, progress } = context;
+  const { domid, progress, socketPath } = context;
   const nodes = await context.connect();
-  const bytes = await dumpLive(nodes, domid, progress);
+  const bytes = await dumpLive(nodes, socketPath, domid, progress);
   if (bytes !== null) return new StreamArchive("live", bytes, true);
   const notes = ["live: this daemon has no command for it: only nodes and permissions were read"];
   const all = await walkNodes(nodes, progress);

@@ -16,9 +16,6 @@ import type { TurnJob, Turns } from "./turn.ts";
 /** Records between two looks at the clock. */
 const RECORDS_PER_LOOK = 64;
 
-/** What a reply to CONTROL has room for, with something to spare. */
-const TEXT_MAX = 3_800;
-
 /** How far a job is, for those who ask. */
 export interface Progress {
   done: number;
@@ -95,7 +92,7 @@ export class Archivist implements ArchiveActions {
     const job: Job = { number: (this.#job?.number ?? 0) + 1, what, progress, end: null };
     this.#job = job;
     this.#turns.job = new SlicedJob(steps, (end, error) => {
-      job.end = end.slice(0, TEXT_MAX);
+      job.end = end;
       if (error === null) this.#log("info", `${what}: ${end}`);
       else this.#log(isExpected(error) ? "warning" : "error", `${what}: ${textOf(error)}`);
     });

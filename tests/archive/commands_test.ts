@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { runApp } from "../../cmd/app.ts";
 import { Progress } from "../../cmd/progress.ts";
 import { Client } from "../../lib/client/client.ts";
+import { toByteText } from "../../lib/client/operations.ts";
 import { encodeStream } from "../../lib/migrate/stream.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { fakeShell, type FakeShellOptions } from "../cmd/fake_shell.ts";
@@ -260,6 +261,29 @@ Deno.test("restore with --json, and diff with it", async () => {
   assertEquals(JSON.parse(out)["change"], "added");
   const trouble = await xs(socket, ["restore", `${folder}/none`, "--into", "live", "--json"]);
   assertEquals(JSON.parse(trouble.err)["code"], "FAILED");
+});
+
+Deno.test("names of files may be any text", async () => {
+  await using scratch = await makeScratch();
+  const folder = `${scratch.path}/\u00fcber \u{1f600}`;
+  Deno.mkdirSync(folder);
+  await using server = await EmbeddedServer.start({ socket: `${folder}/socket` });
+  const socket = toByteText(server.socketPath), file = toByteText(`${folder}/\u00e9`);
+  await done(socket, "dump", "--socket", socket, "-o", file);
+  assert(Deno.statSync(`${folder}/\u00e9`).size > 0);
+  const refused = await xs(socket, [
+    "restore",
+    file,
+    "--socket",
+    socket,
+    "--into",
+    "live",
+    "--domain",
+    "5",
+  ]);
+  assertEquals(refused.err, `xs: ${file}: there is nothing of domain 5 in it\n`);
+  await done(socket, "restore", file, "--socket", socket, "--into", "live");
+  await done(socket, "diff", file, "live", "--socket", socket);
 });
 
 Deno.test("diff colours a terminal unless NO_COLOR says otherwise", async () => {
