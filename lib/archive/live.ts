@@ -76,6 +76,16 @@ export async function withFolder<T>(
   }
 }
 
+/**
+ * Lets a daemon that is not root, as its socket shows, at what root has made for it: what is in a
+ * folder before the folder, or it could be something else by then.
+ */
+export async function giveToDaemon(path: string, socketPath: string): Promise<void> {
+  if (Deno.uid() !== 0) return;
+  const { gid, uid } = await Deno.stat(socketPath);
+  if (uid !== 0) await Deno.chown(path, uid, gid);
+}
+
 async function makeFolder(socketPath: string): Promise<string> {
   const prefix = "xs-archive-";
   try {
@@ -98,6 +108,7 @@ export async function dumpLive(
   progress: ProgressSink,
 ): Promise<Uint8Array | null> {
   return await withFolder(socketPath, async (folder) => {
+    await giveToDaemon(folder, socketPath);
     const file = `${folder}/dump`;
     const words = domid === null ? ["dump", file] as const : ["dump", file, `${domid}`] as const;
     const report = await runJob(nodes, words, "dumping", progress, "live");

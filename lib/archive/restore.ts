@@ -5,7 +5,7 @@ import { StreamError } from "../migrate/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { writeFile } from "./file.ts";
 import { formatArchive } from "./format.ts";
-import { runJob, withFolder } from "./live.ts";
+import { giveToDaemon, runJob, withFolder } from "./live.ts";
 import { checkFree, loadState, writeStore } from "./store_target.ts";
 
 /** What a restore is to do. */
@@ -91,6 +91,8 @@ async function restoreLive(
       ? formatArchive(archive, how, () => {})
       : [archive.stream];
     writeFile(file, chunks, false);
+    await giveToDaemon(file, socketPath);
+    await giveToDaemon(folder, socketPath);
     const options = [...(dryRun ? ["-n"] : []), ...(overQuota ? ["-q"] : [])];
     const domain = mapping === null ? [] : [`${mapping.from}:${mapping.to}`];
     const words = ["restore", ...options, file, ...domain] as const;
