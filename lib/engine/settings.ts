@@ -1,4 +1,5 @@
 import type { Admin } from "./admin.ts";
+import { QUOTAS, type Quotas } from "./quota.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** Whether the trace is written: `on` or `off`. */
@@ -16,6 +17,11 @@ export function switchSetting(name: string): string {
 /** The trace switch that a setting is of; null for another one. */
 export function switchOf(setting: string): string | null {
   return setting.startsWith(SWITCH) ? setting.slice(SWITCH.length) : null;
+}
+
+/** What the command line said of a quota; how it is now the quotas themselves know. */
+export function quotaSetting(name: string): string {
+  return `quota ${name}`;
 }
 
 /** What an operator has set by CONTROL. */
@@ -60,6 +66,27 @@ export class Settings {
 
   [Symbol.iterator](): IterableIterator<[name: string, setting: Setting]> {
     return this.#all.entries();
+  }
+
+  /**
+   * After a restart, with quotas as the store or a stream has them: those of which the command line
+   * says something else than it did last are as it says. Where it is not known what it said last,
+   * the command line is right, or not (`inDoubt`).
+   */
+  resumeQuotas(quotas: Quotas, inDoubt: boolean): void {
+    let changed = false;
+    for (const { name } of QUOTAS) {
+      const setting = quotaSetting(name);
+      const now = this.#admin.told(setting);
+      const before = this.#all.get(setting)?.told ?? null;
+      if (now === null || now === before) continue;
+      if (before !== null || inDoubt) {
+        quotas.set(name, Number(now));
+        changed = true;
+      }
+      this.set(setting, now);
+    }
+    if (changed) this.#recorder?.quotas(quotas);
   }
 
   /** Gives the daemon back what was loaded, but for that on which its command line is newer. */

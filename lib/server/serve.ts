@@ -26,7 +26,8 @@ import { PidFile } from "./pid_file.ts";
 import { chooseSocketPath, type SocketChoice, surroundings } from "./socket_path.ts";
 import { syslog } from "./syslog.ts";
 import type { Trace } from "./trace.ts";
-import { openTrace, toldSettings, type TraceOptions } from "./trace_options.ts";
+import { toldSettings } from "./told_settings.ts";
+import { openTrace, type TraceOptions } from "./trace_options.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "./xen/world.ts";
 
 /** What `xs serve` can be told. */

@@ -1,5 +1,3 @@
-import { switchSetting, TRACE, TRACE_FILE } from "../engine/settings.ts";
-import { toText } from "../wire/text.ts";
 import type { Log } from "./log.ts";
 import { Trace } from "./trace.ts";
 
@@ -26,17 +24,4 @@ export function openTrace({ traceControl, traceFile }: TraceOptions, log: Log): 
   }
   if (traceFile !== undefined) trace.openFile(traceFile);
   return trace;
-}
-
-/** What the command line says of each setting that CONTROL can set, too (see Settings). */
-export function toldSettings(options: TraceOptions): ReadonlyMap<string, string> {
-  const { traceControl, traceFile } = options;
-  const told = new Map<string, string>();
-  for (const control of traceControl ?? []) {
-    told.set(switchSetting(control.slice(1)), control[0] === "+" ? "on" : "off");
-  }
-  if (traceFile === undefined) return told;
-  const path = toText(new TextEncoder().encode(traceFile));
-  // Who names a file wants it written.
-  return told.set(TRACE_FILE, path).set(TRACE, path);
 }

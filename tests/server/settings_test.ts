@@ -130,6 +130,29 @@ Deno.test("settings: a command line that says something else is obeyed, once and
   assertEquals(["a", "b", "c"].map((file) => place.traced(file)), ["second", "", "first"]);
 });
 
+Deno.test("settings: a quota is as CONTROL left it until the command line says another", async () => {
+  await using place = await Place.make();
+  const nodes = async (): Promise<number> => {
+    const lines = (await place.ask(T.CONTROL, "quota")).split("\n");
+    return Number(/: +(\d+)/.exec(lines.find((line) => line.startsWith("nodes "))!)![1]);
+  };
+  await place.start("--quota", "nodes=2000", "--quota", "watches=99");
+  assertEquals(await nodes(), 2000);
+  await place.control("quota set nodes 3000");
+  for (const [quota, expected] of [[2000, 3000], [5000, 5000], [5000, 5000]] as const) {
+    await place.kill();
+    await place.start("--quota", `nodes=${quota}`);
+    assertEquals(await nodes(), expected);
+  }
+  await place.control("quota set nodes 6000");
+  for (const args of [["--quota", "nodes=5000"], [], ["--quota", "nodes=5000"]]) {
+    await place.stop();
+    await place.start(...args);
+    assertEquals(await nodes(), 6000);
+  }
+  assertStringIncludes(await place.ask(T.CONTROL, "quota"), "watches          :       99 ");
+});
+
 Deno.test("settings: a trace file that can't be opened again is a warning", async () => {
   await using place = await Place.make();
   Deno.mkdirSync(`${place.path}/logs`);

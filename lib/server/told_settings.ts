@@ -1,0 +1,23 @@
+import type { QuotaSetting } from "../engine/quota.ts";
+import { quotaSetting, switchSetting, TRACE, TRACE_FILE } from "../engine/settings.ts";
+import { toText } from "../wire/text.ts";
+import type { TraceOptions } from "./trace_options.ts";
+
+/** The options that set what CONTROL can set, too. */
+export interface SettingOptions extends TraceOptions {
+  readonly quotas?: readonly QuotaSetting[];
+}
+
+/** What the command line says of each setting that CONTROL can set, too (see Settings). */
+export function toldSettings(options: SettingOptions): ReadonlyMap<string, string> {
+  const { quotas, traceControl, traceFile } = options;
+  const told = new Map<string, string>();
+  for (const { name, value } of quotas ?? []) told.set(quotaSetting(name), `${value}`);
+  for (const control of traceControl ?? []) {
+    told.set(switchSetting(control.slice(1)), control[0] === "+" ? "on" : "off");
+  }
+  if (traceFile === undefined) return told;
+  const path = toText(new TextEncoder().encode(traceFile));
+  // Who names a file wants it written.
+  return told.set(TRACE_FILE, path).set(TRACE, path);
+}
