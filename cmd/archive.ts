@@ -103,7 +103,8 @@ export function runDump(
     }
     const archive = await sources.read(sources.parse(name), flags.domain ?? null);
     const notes: string[] = [];
-    const chunks = formatArchive(archive, how, (text) => notes.push(text));
+    const pieces = formatArchive(archive, how, (text) => notes.push(text));
+    const chunks = counted(pieces, sources.progress);
     if (flags.output !== undefined) writeFile(fromByteText(flags.output), chunks);
     else {
       for (const chunk of chunks) {
@@ -114,6 +115,15 @@ export function runDump(
     sources.note([...archive.notes, ...notes]);
     return 0;
   });
+}
+
+function* counted(chunks: Iterable<Uint8Array>, progress: Progress): Generator<Uint8Array> {
+  let bytes = 0;
+  for (const chunk of chunks) {
+    yield chunk;
+    bytes += chunk.length;
+    progress.update("writing, bytes", bytes, 0);
+  }
 }
 
 /** `xs restore`; returns the exit status. */

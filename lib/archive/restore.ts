@@ -1,6 +1,6 @@
 import type { Operations } from "../client/operations.ts";
 import type { DomainMapping } from "../migrate/domain_part.ts";
-import { planAtOnce, RestoreError, type RestorePlan } from "../migrate/plan.ts";
+import { planRestore, RECORDS_PER_PAUSE, RestoreError, type RestorePlan } from "../migrate/plan.ts";
 import { StreamError } from "../migrate/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { writeFile } from "./file.ts";
@@ -41,7 +41,7 @@ export async function restoreArchive(
 ): Promise<RestoreResult> {
   const { dryRun, into, mapping, overQuota } = request;
   if (into?.kind === "live") return await restoreLive(archive, request, connect, progress);
-  const plan = named(archive, () => planAtOnce(archive.records, mapping));
+  const plan = named(archive, () => planWith(progress, archive, mapping));
   if (mapping !== null) return partResult(plan, mapping);
   const { report, state } = named(archive, () => loadState(plan, overQuota));
   if (into !== null) {
@@ -60,6 +60,19 @@ function named<T>(archive: Archive, action: () => T): T {
       throw new ArchiveError(`${archive.name}: ${error.message}`);
     }
     throw error;
+  }
+}
+
+function planWith(
+  progress: ProgressSink,
+  { records }: Archive,
+  mapping: DomainMapping | null,
+): RestorePlan {
+  const steps = planRestore(records, mapping);
+  for (let done = 0;; done += RECORDS_PER_PAUSE) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    progress.update("checking", done, records.length);
   }
 }
 

@@ -87,7 +87,7 @@ const SLASH = 0x2f;
 const NAME = /^[\w\-@]+$/;
 
 /** Records between two pauses of {@link planRestore}: some hundred microseconds of work. */
-const RECORDS_PER_PAUSE = 256;
+export const RECORDS_PER_PAUSE = 256;
 
 /**
  * Puts a stream's records in order and checks them against each other: paths, parents, permissions,
