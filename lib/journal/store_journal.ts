@@ -169,9 +169,18 @@ export class StoreJournal implements Journal, Recorder {
       this.#turnBytes += length;
       this.#changes.clear();
     }
-    this.#onNewBoot?.();
-    this.#onNewBoot = undefined;
+    if (this.#onNewBoot !== undefined && !this.#full) this.#noteBoot(this.#onNewBoot);
     return true;
+  }
+
+  /** Until there is space for it no domain can be introduced that a next life would bury. */
+  #noteBoot(note: () => void): void {
+    try {
+      note();
+      this.#onNewBoot = undefined;
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   #append(changes: Uint8Array<ArrayBuffer>): boolean {
@@ -191,7 +200,7 @@ export class StoreJournal implements Journal, Recorder {
     if (this.#turns.appendToTail(changes)) return true;
     const { state, rings } = this.#source!;
     const nodes = new NodeChanges();
-    this.#turns.replayTail(nodes);
+    this.#turns.replayTail(nodes, this.#images.upto);
     put.readChanges(new ByteReader(changes), nodes);
     put.putOthersGone(nodes.changes);
     putOthers(nodes.changes, state, rings());
@@ -259,9 +268,11 @@ export class StoreJournal implements Journal, Recorder {
 
   #drain(): void {
     const { waiting } = this.#turns;
-    this.#turns.drain();
+    this.#turns.drain(this.#full);
     this.#logPages += 1 + (waiting >>> 12);
     if (!this.#full) return;
+    // What could not be written last time may be more than that.
+    if (this.#hasStale) this.#deleteStale();
     this.#setFull(false);
     this.#parts.log("warning", "the store file can be written again: changes are taken");
   }

@@ -110,6 +110,14 @@ function recordBytes(length: number): number {
   return RECORD_HEADER_BYTES + (length + 7 & ~7);
 }
 
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 /** A tail file that is open for writing. */
 export class Tail {
   readonly #address: Deno.PointerObject;
@@ -132,7 +140,8 @@ export class Tail {
   }
 
   /**
-   * Makes an empty tail of `size` bytes for store `id`; one that is there is overwritten.
+   * Makes an empty tail of `size` bytes for store `id`, in the place of one that is there. It has its
+   * name only when it is whole: half a tail would be taken for damage.
    *
    * @throws {Error} when there is no space for all of it.
    */
@@ -141,8 +150,15 @@ export class Tail {
     bytes.set(toBytes(MAGIC));
     new DataView(bytes.buffer).setUint32(END_AT, HEADER_BYTES, true);
     bytes.set(toBytes(id), ID_AT);
-    Deno.writeFileSync(path, bytes, { mode: 0o600 });
-    Deno.chmodSync(path, 0o600);
+    const part = `${path}.part`;
+    removeIfThere(part);
+    try {
+      Deno.writeFileSync(part, bytes, { createNew: true, mode: 0o600 });
+      Deno.renameSync(part, path);
+    } catch (error) {
+      removeIfThere(part);
+      throw error;
+    }
     return new Tail(path, size);
   }
 

@@ -95,20 +95,28 @@ export class TurnLog {
     return true;
   }
 
-  /** Tells `sink` of the changes that are in the tail only. */
-  replayTail(sink: ChangeSink): void {
-    for (const { changes } of this.#tail.records()) readChanges(new ByteReader(changes), sink);
+  /**
+   * Tells `sink` of the changes that are in the tail only: not in the file's turns, nor in its
+   * image of turn `upto`, behind which they would not fit.
+   */
+  replayTail(sink: ChangeSink, upto: number): void {
+    const known = Math.max(this.#stored, upto);
+    for (const { turn, changes } of this.#tail.records()) {
+      if (turn > known) readChanges(new ByteReader(changes), sink);
+    }
   }
 
   /**
-   * Moves the turns of the tail to the store file.
+   * Moves the turns of the tail to the store file. With `probe` something is written in any case,
+   * to see whether that is possible.
    *
    * @throws {Error} when the file can't be written; the tail then stays as it is.
    */
-  drain(): void {
-    if (this.#tail.used === 0) return;
+  drain(probe = false): void {
+    if (this.#tail.used === 0 && !probe) return;
     this.#database.exec("BEGIN IMMEDIATE");
     try {
+      if (probe) this.#database.exec("INSERT OR REPLACE INTO about VALUES ('space', 'found')");
       for (const { turn, at, changes } of this.#tail.records()) {
         // A death between the commit and the clearing has left turns in both.
         if (turn <= this.#stored) continue;

@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { RingState } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { type Durability, openDatabase } from "../../lib/journal/database.ts";
-import { StoreJournal } from "../../lib/journal/store_journal.ts";
+import { type JournalParts, StoreJournal, type Upkeep } from "../../lib/journal/store_journal.ts";
 import { Tail } from "../../lib/journal/tail.ts";
 import { COMMIT_RETRY_MS } from "../../lib/limits.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
@@ -14,7 +14,7 @@ import { Hypervisor, wholeState } from "./lives.ts";
 
 const ID = "0123456789-0123456789-0123456789-012";
 const TAIL_BYTES = 16_384;
-const UPKEEP = {
+const UPKEEP: Upkeep = {
   imageAfterBytes: 1e9,
   pagesPerCheckpoint: 1e9,
   turnsDeletedMax: 100,
@@ -32,7 +32,12 @@ class Host {
   readonly #socket;
   #responses = 0;
 
-  constructor(readonly path: string, durability: Durability, hypervisor = new Hypervisor()) {
+  constructor(
+    readonly path: string,
+    durability: Durability,
+    hypervisor: Hypervisor = new Hypervisor(),
+    more: Partial<JournalParts> = {},
+  ) {
     this.hypervisor = hypervisor;
     this.database = openDatabase(path, durability);
     const tail = hypervisor.info(0) === null
@@ -45,6 +50,7 @@ class Host {
       durability,
       log,
       upkeep: UPKEEP,
+      ...more,
     });
     for (const domid of [0, 1]) if (hypervisor.info(domid) === null) hypervisor.create(domid);
     this.engine = new Engine({ domains: hypervisor, recorder: this.journal });
@@ -183,3 +189,43 @@ async function goesOn(host: Host): Promise<void> {
   assertEquals(host.nextLife(), wholeState(host.engine.state));
   host.journal.close();
 }
+
+Deno.test("full: what an image has from the tail already is not written anew", async () => {
+  await using scratch = await makeScratch();
+  const upkeep = { ...UPKEEP, imageAfterBytes: 1_000, drainBytes: 0 };
+  const host = new Host(`${scratch.path}/store`, "crash", new Hypervisor(), { upkeep });
+  host.ask(T.INTRODUCE, "1\x001\x003\0");
+  host.ask(T.WRITE, "/gone\0");
+  const count = (what: string): number =>
+    Number(host.database.prepare(`SELECT ${what} AS n`).get()!["n"]);
+  assertEquals(count("(SELECT max(turn) FROM turns)"), 2);
+  // From here on the tail keeps its turns, and an image has them too.
+  upkeep.drainBytes = 1e9;
+  host.ask(T.WRITE, "/gone/child\0");
+  host.ask(T.RM, "/gone\0");
+  while (count("(SELECT upto FROM images)") < 4) {
+    host.ask(T.WRITE, `/node\0${"x".repeat(100)}`);
+    host.journal.tend(true);
+  }
+  host.stopGrowth();
+  for (let i = 0; i < 200; i++) host.guestReads();
+  assertEquals(host.journal.full, true);
+  assertEquals(host.nextLife(), wholeState(host.engine.state));
+  host.journal.close();
+});
+
+Deno.test("full: that the host was booted anew is noted when there is space", async () => {
+  await using scratch = await makeScratch();
+  let [hasSpace, tries] = [false, 0];
+  const onNewBoot = (): void => {
+    tries++;
+    if (!hasSpace) throw new Error("database or disk is full");
+  };
+  const host = new Host(`${scratch.path}/store`, "disk", new Hypervisor(), { onNewBoot });
+  assertEquals(host.ask(T.READ, "/\0"), "READ ");
+  assertEquals(host.ask(T.INTRODUCE, "1\x001\x003\0"), "ERROR ENOSPC\0");
+  assertEquals([host.journal.full, tries], [true, 1]);
+  hasSpace = true;
+  await goesOn(host);
+  assertEquals(tries, 2);
+});

@@ -71,9 +71,10 @@ export class Life {
     upkeep?: Upkeep,
     durability: Durability = "crash",
     bootId = "",
+    log: (level: string, text: string) => void = () => {},
   ) {
     this.#hypervisor = hypervisor;
-    const options = { durability, bootId, log: () => {}, tailBytes: TEST_TAIL_BYTES };
+    const options = { durability, bootId, log, tailBytes: TEST_TAIL_BYTES };
     const store = openStore(path, upkeep === undefined ? options : { ...options, upkeep });
     this.journal = store.journal;
     this.engine = new Engine({ domains: hypervisor, recorder: this.journal });

@@ -3,7 +3,7 @@ export async function smallDisk(path: string): Promise<AsyncDisposable | null> {
   const run = async (command: string, ...args: string[]): Promise<boolean> =>
     (await new Deno.Command(command, { args, stderr: "null" }).output()).success;
   if (!await run("mount", "-t", "tmpfs", "-o", "size=10m", "none", path)) return null;
-  return { [Symbol.asyncDispose]: async () => void await run("umount", path) };
+  return { [Symbol.asyncDispose]: async () => void await run("umount", "-l", path) };
 }
 
 /** Takes all the space there is. */
