@@ -53,7 +53,11 @@ export class Holder {
     const given = takeGiven(env);
     const path = env.get("NOTIFY_SOCKET") ?? "";
     const capacity = Number(env.get("FDSTORE") ?? 0);
-    const isOffered = path !== "" && Number.isSafeInteger(capacity) && capacity > 0;
+    const supervisor = supervision(env);
+    // The address of one that has died is anybody's to take, who would then be given our clients.
+    const isThere = supervisor === null || supervisor.pid === Deno.ppid;
+    const isOffered = isThere && path !== "" && Number.isSafeInteger(capacity) && capacity > 0;
+    if (!isThere) log("warning", "our supervisor is gone: nobody holds our clients' connections");
     const socket = isOffered ? connectDatagram(path, HOLDER_WAIT_MS) : 0;
     if (socket > 0) return new Holder(capacity, socket, given, log);
     if (socket < 0) log("warning", `cannot reach '${path}': ${errorText(-socket)}`);
