@@ -256,7 +256,7 @@ export class Peer implements Outbox {
   /** Sends what the client takes now. To be called after the turn's commit only. */
   flush(): void {
     if (!this.#open) return;
-    this.#transport.settle();
+    if (this.#transport.settle()) this.#host.ready(this);
     if (this.#output.length > 0) {
       if (this.#output.sendTo(this.#transport) < 0) return this.#finish("closed");
       this.#events.sentUpTo(this.#output.sent);
@@ -387,6 +387,8 @@ export class Peer implements Outbox {
     this.#host.ready(this);
     this.#output.addBytes(output, partialResponse);
     this.#input.replace(input);
+    // What came behind these bytes was perhaps announced to the other process alone.
+    this.#more = true;
     this.#noteRead();
   }
 

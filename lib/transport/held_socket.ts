@@ -80,10 +80,11 @@ export class HeldSocketTransport implements Transport, RingPosition {
     return this.slot.sent;
   }
 
-  settle(): void {
-    if (this.#ahead === 0) return;
+  settle(): boolean {
+    if (this.#ahead === 0) return false;
     this.slot.settled = this.requestsTaken;
     this.#ahead = 0;
+    return false;
   }
 
   write(from: Uint8Array<ArrayBuffer>, at: number, end: number): number {

@@ -65,8 +65,9 @@ export class MemoryTransport implements Transport {
     return count;
   }
 
-  settle(): void {
+  settle(): boolean {
     // What was read is gone from the stream already.
+    return false;
   }
 
   want(): void {

@@ -43,8 +43,9 @@ export class SocketTransport implements Transport {
     }
   }
 
-  settle(): void {
+  settle(): boolean {
     // What was read is gone from the stream already.
+    return false;
   }
 
   want(input: boolean, output: boolean): void {

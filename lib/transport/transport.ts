@@ -31,9 +31,10 @@ export interface Transport {
   write(from: Uint8Array<ArrayBuffer>, at: number, end: number): number;
   /**
    * Lets go of what has been read: only now does the client learn that it was taken. To be called
-   * when the turn that read it is committed. A stream that can't wait has let go at once.
+   * when the turn that read it is committed. A stream that can't wait has let go at once. True
+   * when more may have come meanwhile that nobody announces.
    */
-  settle(): void;
+  settle(): boolean;
   /**
    * What the owner waits for. A level-triggered transport asks its poller for just that; others,
    * which announce each change once, have nothing to do.

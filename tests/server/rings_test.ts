@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
-import { NoJournal } from "../../lib/journal/journal.ts";
+import { type Journal, NoJournal } from "../../lib/journal/journal.ts";
 import { MemoryDomains } from "../../lib/server/memory_domains.ts";
 import { Peer } from "../../lib/server/peer.ts";
 import { Trace } from "../../lib/server/trace.ts";
@@ -33,10 +33,10 @@ class World {
   readonly turns: Turns;
   readonly dom0: TestClient;
 
-  constructor() {
+  constructor(journal: Journal = new NoJournal()) {
     const log = (level: string, text: string): void => void this.log.push(`${level}: ${text}`);
     this.engine = new Engine({ domains: this.domains, log });
-    this.turns = new Turns(this.engine, new NoJournal(), new Trace(), log);
+    this.turns = new Turns(this.engine, journal, new Trace(), log);
     this.domains.attach(this.turns, this.engine);
     this.turns.onGone = (peer) => this.domains.gone(peer);
     const [near, far] = MemoryTransport.pair();
@@ -290,4 +290,28 @@ Deno.test("A guest under a flood of unread events loses some aloud, and keeps it
   assertStringIncludes(dropped[0]!, "domain 3");
   assert(guest.receive().length > 300);
   assertEquals(guest.ask(T.GET_DOMAIN_PATH, "3\0").length, 1);
+});
+
+/** Lets something happen between the handling of requests and their answers. */
+class SlowJournal extends NoJournal {
+  meanwhile: (() => void) | null = null;
+
+  override commit(): boolean {
+    const { meanwhile } = this;
+    this.meanwhile = null;
+    meanwhile?.();
+    return super.commit();
+  }
+}
+
+Deno.test("A request that comes while another is committed is found, though not announced", () => {
+  const journal = new SlowJournal();
+  const world = new World(journal);
+  const guest = world.introduce(3);
+  const second = encodeMessage(T.WRITE, 2, 0, toBytes("data/y\0second")).slice();
+  journal.meanwhile = () => {
+    assertEquals(guest.ring.write(second, 0, second.length), second.length);
+  };
+  const replies = guest.ask(T.WRITE, "data/x\0first", 1);
+  assertEquals(replies.map(({ reqId, payload }) => [reqId, payload]), [[1, "OK\0"], [2, "OK\0"]]);
 });

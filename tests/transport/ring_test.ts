@@ -202,3 +202,50 @@ Deno.test("A guest that zeroes its whole page, as hvmloader does, goes on from t
 Deno.test("A ring page must be one page", () => {
   assertThrows(() => new RingPage(new ArrayBuffer(4095)), RangeError, "4095");
 });
+
+Deno.test("what came while bytes were read but not let go of is found, as nobody announces it", () => {
+  const { daemon, guest, signals } = ends();
+  const bytes = new Uint8Array(40);
+  const into = new Uint8Array(RING_SIZE);
+  assertEquals(guest.write(bytes, 0, 10), 10);
+  assertEquals(signals.toDaemon, 1);
+  assertEquals(daemon.read(into, 0, into.length), 10);
+  assertEquals(guest.write(bytes, 0, 20), 20);
+  assertEquals(signals.toDaemon, 1, "like Linux, the guest signals what follows on nothing only");
+  assertEquals(daemon.settle(), true);
+  assertEquals(daemon.read(into, 0, into.length), 20);
+  assertEquals(daemon.settle(), false);
+  assertEquals(guest.write(bytes, 0, 30), 30);
+  assertEquals(signals.toDaemon, 2);
+});
+
+/** A page whose guest reads just before the daemon's index of responses moves. */
+class HastyPage extends RingPage {
+  hasty: (() => void) | null = null;
+
+  override store(word: number, value: number): void {
+    const { hasty } = this;
+    if (word === RSP_PROD && hasty !== null) {
+      this.hasty = null;
+      hasty();
+    }
+    super.store(word, value);
+  }
+}
+
+Deno.test("a ring that can't take all is left full, or nobody would announce room", () => {
+  const page = new HastyPage(new ArrayBuffer(4096));
+  let announced = 0;
+  const guest = new GuestRing(page, () => announced++);
+  const daemon = new RingTransport(page, () => {});
+  daemon.introduce(FEATURES);
+  const into = new Uint8Array(RING_SIZE);
+  const bytes = new Uint8Array(4 * RING_SIZE);
+  assertEquals(daemon.write(bytes, 0, 100), 100);
+  page.hasty = () => assertEquals(guest.read(into, 0, into.length), 100);
+  const written = daemon.write(bytes, 0, bytes.length);
+  assertEquals((page.load(RSP_PROD) - page.load(RSP_CONS)) >>> 0, RING_SIZE);
+  assertEquals([written, announced], [RING_SIZE, 0]);
+  assertEquals(guest.read(into, 0, into.length), RING_SIZE);
+  assertEquals(announced, 1);
+});
