@@ -42,7 +42,10 @@ store_fds() { ls /proc/$store_pid/fd | wc -l; }
 
 # through_ring COMMAND...: with the kernel's device in place of the socket. Programs of dom0 are then
 # as little disturbed by the daemon's death as guests.
-through_ring() { XENSTORED_PATH=/dev/xen/xenbus "$@"; }
+through_ring() (
+	export XENSTORED_PATH=/dev/xen/xenbus
+	"$@"
+)
 
 consoles_start() { xenconsoled --log=guest --log-dir=/var/log/xen/console; }
 

@@ -6,7 +6,7 @@ crash_kill() {
 	store_end KILL
 	[ $1 = 5 ] && sleep 1
 	check crash-$1-starts-again store_start
-	check crash-$1-guests-go-on loops_go_on kill1 kill2 kill3
+	check crash-$1-guests-go-on loops_go_on a b c
 }
 
 # crash_console GUEST: what is typed into `xl console` comes to the guest, and its answer back
@@ -21,11 +21,7 @@ crash_console() {
 
 if store_is_ours; then
 	crash_warnings=$(grep -c warning: $STORE_LOG)
-	consoles_end
-	through_ring consoles_start
-	guests_create crash kill idle 1 2 3
-	check crash-loops-start loops_start kill1 kill2 kill3
-	id=$(guest_id kill1)
+	check crash-loops-start loops_start a b c
 	guest_config extra idle
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		crash_kill $i
@@ -39,18 +35,19 @@ if store_is_ours; then
 			same crash-xl-create 0 $?
 			check crash-xl-destroy timeout $PATIENCE xl destroy extra
 			;;
-		6) same crash-xl-list 'Domain-0 kill1 kill2 kill3' "$(xl_names)" ;;
-		8) check crash-xl-console crash_console kill1 ;;
+		6) same crash-xl-list 'Domain-0 a b c' "$(xl_names)" ;;
+		8) check crash-xl-console crash_console a ;;
 		esac
 	done
-	same crash-nodes-kept "of kill1" "$(xenstore-read /local/domain/$id/data/secret)"
-	check crash-loops-end loops_end kill1 kill2 kill3
-	for i in 1 2 3; do loop_checks crash kill$i; done
-	check crash-guest-answers guest_answers kill1
-	same crash-dom0-ring Domain-0 "$(XENSTORED_PATH=/dev/xen/xenbus timeout 20 xenstore-read name)"
-	for i in 1 2 3; do check crash-destroy-$i timeout $PATIENCE xl destroy kill$i; done
-	refused crash-gone xenstore-exists /local/domain/$id
-	check crash-maps within $PATIENCE same_count_of store_maps 0
+	same crash-nodes-kept "of a" "$(xenstore-read /local/domain/$(guest_id a)/data/secret)"
+	check crash-loops-end loops_end a b c
+	for g in a b c; do loop_checks crash $g; done
+	check crash-guest-answers guest_answers a
+	same crash-dom0-ring Domain-0 "$(through_ring timeout 20 xenstore-read name)"
+	check dump xs dump -o /tmp/dump
+	check dump-is-the-store xs diff /tmp/dump live
+	same dump-domains "0 1 2 3 " "$(xs dump /tmp/dump --format text |
+		sed -n 's/^# domain \([0-9]*\): introduced.*/\1/p' | sort -n | tr '\n' ' ')"
 	# A counter that differs from a recount is a warning in the log, and so is a ring that is lost.
 	check crash-recount xenstore-control check
 	same crash-no-warnings "$crash_warnings" "$(grep -c warning: $STORE_LOG)"
