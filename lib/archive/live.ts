@@ -76,14 +76,17 @@ export async function withFolder<T>(
   }
 }
 
+const NO_SOCKET = { gid: null, isSocket: false, uid: null };
+
 /**
  * Lets a daemon that is not root, as its socket shows, at what root has made for it: what is in a
  * folder before the folder, or it could be something else by then.
  */
 export async function giveToDaemon(path: string, socketPath: string): Promise<void> {
   if (Deno.uid() !== 0) return;
-  const { gid, uid } = await Deno.stat(socketPath);
-  if (uid !== 0) await Deno.chown(path, uid, gid);
+  // A kernel's device, by which a guest reaches its daemon, is nobody's to own what we make.
+  const { gid, isSocket, uid } = await Deno.stat(socketPath).catch(() => NO_SOCKET);
+  if (isSocket && uid !== 0) await Deno.chown(path, uid, gid);
 }
 
 async function makeFolder(socketPath: string): Promise<string> {
