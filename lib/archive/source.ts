@@ -127,9 +127,12 @@ function readFile(path: string, source: Source): Archive {
 
 function readBytes(path: string, most: number): Uint8Array {
   try {
-    using file = Deno.openSync(path);
-    const { isDirectory, size } = file.statSync();
+    const { isDirectory, isFile } = Deno.statSync(path);
     if (isDirectory) throw new ArchiveError(`${path} is a directory`);
+    // A pipe can't be read twice, and may never end.
+    if (!isFile) throw new ArchiveError(`${path} is no ordinary file: write it to one first`);
+    using file = Deno.openSync(path);
+    const { size } = file.statSync();
     const bytes = new Uint8Array(Math.min(size, most));
     let at = 0;
     for (let count = 1; at < bytes.length && count > 0; at += count) {

@@ -53,9 +53,10 @@ export function* restoreSteps(
 }
 
 function readFile(path: string): Uint8Array {
+  // Before it is opened: to open a pipe could take for ever.
+  if (!Deno.statSync(path).isFile) throw new RestoreError(`${path} is no ordinary file`);
   using file = Deno.openSync(path);
-  const { isFile, size } = file.statSync();
-  if (!isFile) throw new RestoreError(`${path} is no file`);
+  const { size } = file.statSync();
   if (size > RESTORE_BYTES_MAX) {
     throw new RestoreError(`${path} has ${size} bytes: at most ${RESTORE_BYTES_MAX} are restored`);
   }

@@ -85,13 +85,20 @@ Deno.test("archivist: a job that fails says why, and leaves nothing", async () =
   turnOut(turns);
   assertMatch(archivist.status("1")!, /^failed No such file/);
   assertMatch(log.join(), /warning: restore of /);
+  // To wait for a pipe would be to let everybody wait.
+  const pipe = `${scratch.path}/pipe`;
+  assert((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+  assertEquals(archivist.restore({ ...order, file: pipe }), "job 2");
+  turnOut(turns);
+  assertEquals(archivist.status("2"), `failed ${pipe} is no ordinary file`);
+  Deno.removeSync(pipe);
   // A value that no stream can hold: nobody could have written it.
   const { state } = client.engine;
   client.ask(MessageType.WRITE, "/big\0x");
   state.find("/big")!.value = new Uint8Array(70_000);
-  assertEquals(archivist.dump(`${scratch.path}/dump`, null), "job 2");
+  assertEquals(archivist.dump(`${scratch.path}/dump`, null), "job 3");
   turnOut(turns);
-  assertMatch(archivist.status("2")!, /^failed /);
+  assertMatch(archivist.status("3")!, /^failed /);
   assertEquals([...Deno.readDirSync(scratch.path)], []);
 });
 

@@ -170,6 +170,7 @@ async function failures(folder: string): Promise<readonly (readonly [string[], n
   return [
     [["restore", `${folder}/none`, ...live], 1, /none: there is no such file/],
     [["restore", folder, ...live], 1, /is a directory/],
+    [["restore", "/dev/null", ...live], 1, /is no ordinary file/],
     [["restore", await file("empty", ""), ...live], 1, /empty: .*the file is empty/],
     [
       ["restore", await file("text", "hello\n"), ...live],
