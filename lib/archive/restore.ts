@@ -1,7 +1,7 @@
 import type { Operations } from "../client/operations.ts";
 import type { DomainMapping } from "../migrate/domain_part.ts";
 import { planRestore, RECORDS_PER_PAUSE, RestoreError, type RestorePlan } from "../migrate/plan.ts";
-import { StreamError } from "../migrate/stream.ts";
+import { isReadAtOnce, StreamError } from "../migrate/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { writeFile } from "./file.ts";
 import { formatArchive } from "./format.ts";
@@ -99,10 +99,12 @@ async function restoreLive(
   return await withFolder(socketPath, async (folder) => {
     const file = `${folder}/stream`;
     const how = { format: "stream", version: 2, endian: "little" } as const;
-    // The daemon reads all formats, and checks what it reads.
-    const chunks = archive.stream === undefined
+    // The daemon reads all formats, and checks what it reads; but some of them it can only read at
+    // once, while its clients wait.
+    const { stream } = archive;
+    const chunks = stream === undefined || isReadAtOnce(stream)
       ? formatArchive(archive, how, () => {})
-      : [archive.stream];
+      : [stream];
     writeFile(file, chunks, false);
     await giveToDaemon(file, socketPath);
     await giveToDaemon(folder, socketPath);

@@ -106,7 +106,7 @@ export function* planRestore(
     planner.take(record, ++number);
     if (number % RECORDS_PER_PAUSE === 0) yield;
   }
-  return planner.finish();
+  return yield* planner.finish();
 }
 
 /** {@link planRestore} without pauses. */
@@ -171,14 +171,15 @@ class Planner {
     }
   }
 
-  finish(): RestorePlan {
+  *finish(): Generator<void, RestorePlan> {
     const plan = this.#plan;
+    let count = 0;
     // Transactions before their nodes, whatever the order in the stream.
-    for (const [record, number] of this.#late) {
-      if (record.kind !== "node") this.#held(record, number);
-    }
-    for (const [record, number] of this.#late) {
-      if (record.kind === "node") this.#held(record, number);
+    for (const ofNodes of [false, true]) {
+      for (const [record, number] of this.#late) {
+        if ((record.kind === "node") === ofNodes) this.#held(record, number);
+        if (++count % RECORDS_PER_PAUSE === 0) yield;
+      }
     }
     if (this.mapping !== null) return this.#part(this.mapping);
     if (!plan.nodes.has(ROOT_PATH)) {

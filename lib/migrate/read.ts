@@ -2,8 +2,9 @@ import { type PlacedRecord, StreamReader } from "./decode.ts";
 import { type Detected, detectFormat } from "./detect.ts";
 import { readDraft } from "./draft_2020.ts";
 import { OxenstoredBinaryReader } from "./oxenstored_binary.ts";
-import { type OlderStream, readOxenstoredText } from "./oxenstored_text.ts";
+import { type OlderStream, readOxenstoredText, TEXT_HEADER } from "./oxenstored_text.ts";
 import type { MigrationRecord, MigrationStream } from "./records.ts";
+import { toText } from "../wire/text.ts";
 
 /** A stream as it was read, with where each record was found. */
 export interface DecodedStream extends MigrationStream {
@@ -62,6 +63,11 @@ function open(bytes: Uint8Array, { format, endian }: Detected): RecordReader {
     case "draft-2020":
       return new ListReader(readDraft(bytes, endian));
   }
+}
+
+/** Whether the first record of a file is had only when all of it has been read. */
+export function isReadAtOnce(bytes: Uint8Array): boolean {
+  return toText(bytes, 0, Math.min(bytes.length, TEXT_HEADER.length)) === TEXT_HEADER;
 }
 
 /** Gives one by one what could only be read as a whole. */

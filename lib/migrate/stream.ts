@@ -22,7 +22,7 @@ export { StreamError } from "./errors.ts";
 export { type EncodeOptions, encodeStream, StreamEncoder } from "./encode.ts";
 export { type PlacedRecord, StreamReader } from "./decode.ts";
 export { type Detected, detectFormat } from "./detect.ts";
-export { type DecodedStream, decodeStream, readRecords } from "./read.ts";
+export { type DecodedStream, decodeStream, isReadAtOnce, readRecords } from "./read.ts";
 export {
   checkRecords,
   type RecordList,
