@@ -29,7 +29,7 @@ export interface Upkeep {
    * a quarter of its size. To read a turn's bytes at the start takes several times as long as an image's.
    */
   readonly imageAfterBytes: number;
-  /** Pages of 4 KiB, about, that are written to the log between checkpoints. */
+  /** Pages of 4 KiB, about, that are written to the log between checkpoints: a few ms for 1,000. */
   readonly pagesPerCheckpoint: number;
   /** Old turns deleted at once: 500 are about a millisecond. */
   readonly turnsDeletedMax: number;
@@ -39,7 +39,7 @@ export interface Upkeep {
 
 const UPKEEP: Upkeep = {
   imageAfterBytes: 524_288,
-  pagesPerCheckpoint: 2_000,
+  pagesPerCheckpoint: 1_000,
   turnsDeletedMax: 500,
   drainBytes: 32_768,
 };
@@ -242,7 +242,9 @@ export class StoreJournal implements Journal, Recorder {
 
   #tend(patience: number): boolean {
     const { drainBytes, pagesPerCheckpoint } = this.#upkeep;
-    if (this.#full || this.#turns.waiting > drainBytes) {
+    if (!this.#full && this.#logPages > pagesPerCheckpoint) {
+      this.#checkpoint();
+    } else if (this.#full || this.#turns.waiting > drainBytes) {
       this.#drain();
     } else if (this.#images.isMaking) {
       this.#continueImage();
@@ -254,11 +256,18 @@ export class StoreJournal implements Journal, Recorder {
       this.#turnBytes = 0;
       this.#logPages += this.#images.begin(this.#source!, this.#turns.last);
       return true;
-    } else if (this.#logPages > patience * pagesPerCheckpoint) {
-      this.#logPages = 0;
-      this.#parts.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
     }
     return false;
+  }
+
+  /** Not left for later: the more pages wait, the longer everyone waits for them. */
+  #checkpoint(): void {
+    this.#logPages = 0;
+    try {
+      this.#parts.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch {
+      // The log grows on; that it can't do that either is for its next writer to find out.
+    }
   }
 
   #imageIsDue(patience: number): boolean {
