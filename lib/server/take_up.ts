@@ -1,3 +1,4 @@
+import { check } from "../engine/check.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { State } from "../engine/state.ts";
@@ -26,7 +27,10 @@ function tellAll(state: State, journal: Journal): void {
   journal.endStaging(true);
 }
 
-/** Goes on where the last life of the daemon ended, if it left anything, and begins to record. */
+/**
+ * Goes on where the last life of the daemon ended, if it left anything, and begins to record. What
+ * is found wrong by CONTROL check's rules is set right, and said.
+ */
 export function takeUp(
   engine: Engine,
   domains: HostedDomains,
@@ -45,6 +49,7 @@ export function takeUp(
     state.settings.resume();
     if (revival.unheard) tellAll(state, journal);
     for (const domain of revival.dead) state.buryDomain(domain);
+    for (const finding of check(state)) log("warning", finding);
     const nodes = state.accounts.total("nodes");
     const ms = Math.ceil(performance.now() - started);
     const { dead: { length: dead }, rings, sockets } = revival;
