@@ -6,7 +6,7 @@ import { closeFd } from "../../ffi/unix_socket.ts";
 import { HELD_DESCRIPTORS_MAX, RESTARTS_WITHIN_MS } from "../limits.ts";
 import { HeldDescriptors, parseNotice } from "./held_descriptors.ts";
 import { SUPERVISED } from "./holder.ts";
-import { FileLog, type Log, type LogLevel } from "./log.ts";
+import { FileLog, type Log, type LogLevel, message } from "./log.ts";
 import { REFUSED } from "./notify.ts";
 import { PidFile } from "./pid_file.ts";
 import { Restarts, type Verdict } from "./restarts.ts";
@@ -138,9 +138,8 @@ class Supervisor {
     this.#life++;
     this.#served = false;
     this.#refused = false;
-    const { program, words } = this.#options;
-    const fds = this.#held.all.map(({ fd }) => fd);
-    const pid = spawn({ path: program, argv: words, env: this.#environment(), fds });
+    const pid = this.#spawn();
+    if (pid === null) return { signal: null, status: 1 };
     this.#pid = pid;
     const pidFd = openPidFd(pid);
     this.#epoll.add(pidFd, EPOLLIN);
@@ -156,6 +155,22 @@ class Supervisor {
       this.#pid = 0;
       this.#epoll.remove(pidFd);
       closeFd(pidFd);
+    }
+  }
+
+  /**
+   * Starts a daemon. If one has run before, want of memory or of its file may pass: null then, and
+   * its clients wait for the next attempt.
+   */
+  #spawn(): number | null {
+    const { program, words } = this.#options;
+    const fds = this.#held.all.map(({ fd }) => fd);
+    try {
+      return spawn({ path: program, argv: words, env: this.#environment(), fds });
+    } catch (error) {
+      if (this.#life === 1) throw error;
+      this.#log("error", message(error));
+      return null;
     }
   }
 
