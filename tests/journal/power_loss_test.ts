@@ -50,3 +50,54 @@ Deno.test("power loss: a log cut or torn anywhere gives the last commit that is 
     }
   });
 });
+
+/** Pages of the store file. */
+const PAGE_BYTES = 4096;
+
+Deno.test("power loss: a store file torn while the log goes into it is whole with the log", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`, copy = `${scratch.path}/copy`;
+  const hypervisor = new Hypervisor();
+  for (const domid of [0, 1]) hypervisor.create(domid);
+  const upkeep = {
+    imageAfterBytes: 4_000,
+    pagesPerCheckpoint: 20,
+    turnsDeletedMax: 5,
+    drainBytes: 1_000,
+  };
+  const life = new Life(hypervisor, path, upkeep, "disk");
+  let before = Deno.readFileSync(path), torn = 0;
+  const tear = (after: Uint8Array<ArrayBuffer>): void => {
+    const log = Deno.readFileSync(`${path}-wal`), tail = Deno.readFileSync(`${path}.tail`);
+    const wanted = wholeState(life.state);
+    withSeed((random) => {
+      for (let at = 0; at <= after.length; at += PAGE_BYTES) {
+        // The pages before it are new, those behind it old, and this one begins new and ends old.
+        const cut = Math.min(after.length, at + random.below(PAGE_BYTES));
+        const main = after.slice(0, Math.max(cut, before.length));
+        main.set(before.subarray(Math.min(cut, before.length)), Math.min(cut, before.length));
+        Deno.writeFileSync(copy, main);
+        Deno.writeFileSync(`${copy}-wal`, log);
+        Deno.writeFileSync(`${copy}.tail`, tail);
+        const next = new Life(hypervisor, copy, undefined, "disk");
+        assertEquals(wholeState(next.state), wanted, `torn at ${cut} of ${after.length}`);
+        next.close();
+        torn++;
+      }
+    });
+  };
+  for (let i = 0; i < 120; i++) {
+    life.ask(0, MessageType.WRITE, `/n${i % 7}\0${"x".repeat(i % 5 === 4 ? 4000 : 20 * i)}`);
+    assert(life.journal.commit());
+    for (let step = 0; step < 3; step++) {
+      life.journal.tend(true);
+      const after = Deno.readFileSync(path);
+      if (after.length !== before.length || after.some((byte, at) => byte !== before[at])) {
+        tear(after);
+        before = after;
+      }
+    }
+  }
+  life.close();
+  assert(torn > 50, `torn ${torn} times`);
+});
