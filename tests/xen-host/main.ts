@@ -7,7 +7,7 @@
  *   --store xs|c              which daemon the host runs [xs]
  *   --only NAME               run these checks of dom0/checks only; repeatable
  *   --cpus NUMBER             processors of the host [1]
- *   --limit SECONDS           when the host is switched off [600]
+ *   --limit SECONDS           when the host is switched off [1200]
  */
 
 import { boot } from "./boot.ts";
@@ -33,7 +33,7 @@ interface Settings {
 function readArguments(args: readonly string[]): Settings {
   let store: Store = "xs";
   let cpus = 1;
-  let limit = 600;
+  let limit = 1200;
   const only: string[] = [];
   for (let i = 0; i < args.length; i += 2) {
     const value = args[i + 1] ?? "";

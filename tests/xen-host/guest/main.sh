@@ -85,6 +85,7 @@ loops_end() {
 
 obey() { # COMMAND
 	case $1 in
+	say:*) echo "said ${1#say:}" ;;
 	loops:start) loops_start ;;
 	loops:end) loops_end ;;
 	echo:*) xenstore-write data/reply "${1#echo:}" ;;
@@ -113,7 +114,6 @@ case $(cat /proc/cmdline) in
 	check_all
 	;;
 esac
-while read -r line; do echo "the console heard $line"; done </dev/hvc0 &
 xenstore-watch data/request | while read -r path; do
 	obey "$(xenstore-read "$path" 2>/dev/null)"
 done
