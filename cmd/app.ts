@@ -1,9 +1,8 @@
 import {
   type Application,
-  ArgumentScannerError,
   buildApplication,
   buildRouteMap,
-  formatMessageForArgumentScannerError,
+  EnumValidationError,
   type RouteMap,
   run,
   type StricliProcess,
@@ -65,12 +64,9 @@ const routes: RouteMap<XsContext> = buildRouteMap({
 
 /** The library doesn't say which option has a word that it can't have. */
 function wrongWord(error: unknown): string | null {
-  if (!(error instanceof ArgumentScannerError)) return null;
-  const text = formatMessageForArgumentScannerError(error, {
-    EnumValidationError: ({ externalFlagName, input, values }) =>
-      `--${externalFlagName} is one of ${values.join(", ")}, not '${input}'`,
-  });
-  return text === error.message ? null : text;
+  if (!(error instanceof EnumValidationError)) return null;
+  const { externalFlagName, input, values } = error;
+  return `--${externalFlagName} is one of ${values.join(", ")}, not '${input}'`;
 }
 
 /** The commands of `xs`. */
