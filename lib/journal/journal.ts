@@ -53,6 +53,13 @@ export interface Journal {
    * is overdue is done.
    */
   tend(idle: boolean): boolean;
+  /**
+   * A daemon that does not know the file takes this one's place: what comes then is not in it. Null:
+   * it did not come to that.
+   */
+  handOver(to: string | null): void;
+  /** To whom and when the last life has done that; what is recovered is as it was then. */
+  readonly handedTo: string | null;
   /** Ends orderly, after the last commit. */
   close(): void;
 }
@@ -89,6 +96,12 @@ export class NoJournal implements Journal {
 
   endStaging(): void {
     // As above.
+  }
+
+  readonly handedTo = null;
+
+  handOver(): void {
+    // There is no file.
   }
 
   tend(): boolean {

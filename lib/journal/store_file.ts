@@ -27,7 +27,16 @@ export class About {
     if (this.get(name) === value) return;
     this.database.prepare("INSERT OR REPLACE INTO about VALUES (?, ?)").run(name, value);
   }
+
+  /** As {@link set}, that it says nothing. */
+  remove(name: string): void {
+    if (this.get(name) === null) return;
+    this.database.prepare("DELETE FROM about WHERE name = ?").run(name);
+  }
 }
+
+/** In what the file says about itself: who has taken over without it, and when. */
+const HANDED_TO = "handed_to";
 
 /** How a store is opened. */
 export interface StoreOptions {
@@ -79,6 +88,8 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
     opened = openTail(path, id, about, options);
     const { tail } = opened;
     about.set("durability", durability);
+    const handedTo = about.get(HANDED_TO);
+    about.remove(HANDED_TO);
     const onComplete = (): void => {
       about.set("tail", "none");
       Deno.removeSync(tail.path);
@@ -92,6 +103,8 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       onBegin: () => commitOpening(database, path),
       onRefused,
       onComplete,
+      onHandOver: (to) => to === null ? about.remove(HANDED_TO) : about.set(HANDED_TO, to),
+      handedTo,
       ...(upkeep === undefined ? {} : { upkeep }),
       ...(isOld ? { onNewBoot: noteBoot } : {}),
     });

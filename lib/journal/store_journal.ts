@@ -59,6 +59,9 @@ export interface JournalParts {
   readonly onRefused?: () => void;
   /** Called at the orderly end, when the file alone has everything. */
   readonly onComplete?: () => void;
+  /** Notes in the file to whom the store is handed over. */
+  readonly onHandOver?: (to: string | null) => void;
+  readonly handedTo?: string | null;
   /** The host was booted since; called when what that means is committed. */
   readonly onNewBoot?: () => void;
 }
@@ -294,6 +297,21 @@ export class StoreJournal implements Journal, Recorder {
   #deleteStale(): void {
     this.#hasStale = this.#turns.deleteUpTo(this.#images.upto, this.#upkeep.turnsDeletedMax);
     this.#logPages++;
+  }
+
+  handOver(to: string | null): void {
+    try {
+      this.#parts.onHandOver?.(to);
+    } catch (error) {
+      this.#parts.log(
+        "warning",
+        `the store file does not know that it is left: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  get handedTo(): string | null {
+    return this.#parts.handedTo ?? null;
   }
 
   /** The file alone then has everything, unless there is no space for it. */

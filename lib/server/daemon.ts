@@ -107,7 +107,8 @@ export class Daemon {
       parts.held,
     );
     if (succession !== undefined) {
-      const estate = { state: engine.state, domains, sockets, listener: listening.fd, log };
+      const { state } = engine;
+      const estate = { state, domains, journal, sockets, listener: listening.fd, log };
       admin.liveUpdate = new LiveUpdater(estate, succession, turns, listening.path);
     }
     admin.archive = new Archivist(engine.state, turns, journal, log);

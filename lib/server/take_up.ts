@@ -48,6 +48,10 @@ export function takeUp(
   if (revival !== null) {
     state.settings.resume();
     if (revival.unheard) tellAll(state, journal);
+    if (journal.handedTo !== null) {
+      const left = `the store is as it was when ${journal.handedTo}`;
+      log("error", `${left}: what has changed since is LOST`);
+    }
     for (const domain of revival.dead) state.buryDomain(domain);
     for (const finding of check(state)) log("warning", finding);
     const nodes = state.accounts.total("nodes");

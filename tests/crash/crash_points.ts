@@ -99,6 +99,14 @@ export class MortalJournal implements Journal {
     return this.#journal.full;
   }
 
+  get handedTo(): string | null {
+    return this.#journal.handedTo;
+  }
+
+  handOver(to: string | null): void {
+    this.#journal.handOver(to);
+  }
+
   begin(source: ImageSource): void {
     this.#journal.begin(source);
   }

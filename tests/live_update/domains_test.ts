@@ -152,6 +152,39 @@ testUnless(cMissing, "live update: what C xenstored would die of is kept from it
 
 testUnless(
   cMissing,
+  "live update: what C xenstored did is missed aloud by an xs behind it",
+  async () => {
+    await using host = await SimulatedHost.make();
+    const daemon = await startXs(host);
+    const write = async (client: RawClient, value: string): Promise<string> => {
+      const payload = toBytes(`/tool/a\0${value}`);
+      return (await client.exchange({ type: T.WRITE, txId: 0, payload })).at(-1)!.text;
+    };
+    const client = await RawClient.connect(host.socketPath);
+    try {
+      assertEquals(await write(client, "before"), "OK\0");
+      assertEquals(await update(client, { file: C_XENSTORED }, "-t", "5"), "OK", daemon.output());
+      assertEquals(await write(client, "later"), "OK\0");
+    } finally {
+      client.close();
+      Deno.kill(daemon.pid, "SIGKILL");
+      await daemon.status;
+    }
+    host.daemonDied();
+    const told: boolean[] = [];
+    for (let life = 0; life < 2; life++) {
+      await using next = await startDaemon({ socket: host.socketPath, env: host.env() });
+      await until("the end of the recovery", () => next.output().includes("recovered "));
+      told.push(
+        /error: the store is as it was when .*xenstored took over at 2/.test(next.output()),
+      );
+    }
+    assertEquals(told, [true, false]);
+  },
+);
+
+testUnless(
+  cMissing,
   "live update: a host that comes from C xenstored survives a crash",
   async () => {
     await using host = await SimulatedHost.make();

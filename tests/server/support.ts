@@ -88,6 +88,7 @@ export class TestJournal implements Journal {
   readonly recorder = null;
   readonly keepsRings = false;
   readonly full = false;
+  readonly handedTo = null;
   recover(): null {
     return null;
   }
@@ -95,6 +96,7 @@ export class TestJournal implements Journal {
   stage(): void {}
   adoptStaged(): void {}
   endStaging(): void {}
+  handOver(): void {}
   ring(): void {}
   tend(): boolean {
     return false;

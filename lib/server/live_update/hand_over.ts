@@ -3,6 +3,7 @@ import { replaceProcess, setNonblocking } from "../../../ffi/exec.ts";
 import { errorText } from "../../../ffi/libc.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";
+import type { Journal } from "../../journal/journal.ts";
 import { capture, type ConnectionIo } from "../../migrate/capture.ts";
 import { findHazards } from "../../migrate/hazards.ts";
 import { planAtOnce } from "../../migrate/plan.ts";
@@ -35,6 +36,7 @@ export interface Successor {
 export interface Estate {
   readonly state: State;
   readonly domains: HostedDomains;
+  readonly journal: Journal;
   readonly sockets: Sockets;
   /** The listening socket's descriptor. */
   readonly listener: number;
@@ -132,7 +134,7 @@ export function handOver(
   successor: Successor,
   kept: readonly number[],
 ): string {
-  const { domains, listener, log, sockets } = estate;
+  const { domains, journal, listener, log, sockets } = estate;
   const { file, kind, stateFile, words } = successor;
   const started = performance.now();
   const staying = [listener, ...sockets.descriptors().values(), ...kept];
@@ -150,7 +152,10 @@ export function handOver(
     return message(error);
   }
   if (kind === "xs") notifyReloading(log);
+  // Should it die, nobody is to take for new what is old by then.
+  if (kind === "c") journal.handOver(`${file} took over at ${new Date().toISOString()}`);
   const code = leave(estate, successor, staying, [file, ...words]);
+  if (kind === "c") journal.handOver(null);
   tidyUp(stateFile, log);
   return `Error activating new binary: ${errorText(code)}`;
 }
