@@ -27,7 +27,6 @@ const header = emptyHeader();
  * and events for it. It never waits and never does more than a turn's share of work.
  */
 export class Peer implements Outbox {
-  readonly kind: ConnectionKind;
   readonly #transport: Transport;
   readonly #host: PeerHost;
   readonly #output = new OutputBuffer();
@@ -55,12 +54,11 @@ export class Peer implements Outbox {
 
   /** `key` is what the owner knows the peer by: a socket's descriptor, a ring's domid. */
   constructor(
-    kind: ConnectionKind,
+    readonly kind: ConnectionKind,
     readonly key: number,
     transport: Transport,
     host: PeerHost,
   ) {
-    this.kind = kind;
     this.#transport = transport;
     this.#journaled = transport.position !== undefined;
     this.#host = host;
