@@ -230,6 +230,29 @@ Deno.test("restore: one bad record at the end changes nothing", async () => {
   for (const path of [`${folder}/none`, folder]) assertThrows(() => restore(life, path));
 });
 
+Deno.test("restore: without space in the store, or when it ends meanwhile, nothing changes", async () => {
+  await using world = await makeWorld();
+  const { folder, hypervisor, life } = world;
+  life.ask(0, MessageType.WRITE, "/old\0value");
+  const before = wholeState(life.state);
+  const many = Array.from({ length: 1000 }, (_, i) => node(`/n${i}`, "value"));
+  const file = write(`${folder}/dump`, [node("/"), ...many]);
+  for (const fullFrom of [0, 3, 12]) {
+    life.state.full = fullFrom === 0;
+    let slices = 0;
+    const between = (slice: number): void => {
+      slices = slice;
+      life.state.full ||= slice >= fullFrom;
+    };
+    const error = assertThrows(() => restore(life, file, { between }), RestoreError);
+    assertStringIncludes(error.message, "no space to write to");
+    assert(slices >= fullFrom - 1, `${slices} slices`);
+    life.state.full = false;
+    assertEquals(wholeState(life.state), before);
+    assertSurvives(life, hypervisor, `${folder}/copy`);
+  }
+});
+
 Deno.test("restore: what belongs to a domain that is not there is left out, and said", async () => {
   await using world = await makeWorld();
   const { folder, hypervisor, life } = world;
