@@ -74,7 +74,8 @@ ox_dump() {
 		exec sleep 600
 	C
 	chmod 755 /tmp/next
-	timeout 60 xenstore-control live-update -F -t 0 /tmp/next &
+	# The tool asks again and again while it is BUSY: oxenstored begins by force when the time is over.
+	timeout 60 xenstore-control live-update -F -t 5 /tmp/next &
 	# It looks whether it may begin only when something comes.
 	within 60 ox_poked $1
 }
