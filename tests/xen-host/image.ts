@@ -110,6 +110,8 @@ export interface ImageOptions {
   readonly ringVandal: string;
   /** The client of guest/store_loop.c. */
   readonly storeLoop: string;
+  /** How often the daemon is killed. */
+  readonly kills: number;
   /** Names of the checks to run, in dom0/checks, without their number; empty for all. */
   readonly only: readonly string[];
 }
@@ -189,6 +191,7 @@ async function dom0Root(
 /** The daemon, under the name that hosts call. */
 async function addStore(root: Root, packages: Packages, options: ImageOptions): Promise<void> {
   root.archive.file("/rig/store", `${options.store}\n`);
+  root.archive.file("/rig/kills", `${options.kills}\n`);
   const path = "/usr/sbin/xenstored";
   if (options.store === "xs") {
     await root.program(options.xs, "/usr/bin/xs");

@@ -7,7 +7,8 @@
  *   --store xs|c              which daemon the host runs [xs]
  *   --only NAME               run these checks of dom0/checks only; repeatable
  *   --cpus NUMBER             processors of the host [1]
- *   --limit SECONDS           when the host is switched off [1200]
+ *   --kills NUMBER            how often the daemon is killed, 1 to 10 [10]
+ *   --limit SECONDS           when the host is switched off [1500]
  */
 
 import { boot } from "./boot.ts";
@@ -28,12 +29,14 @@ interface Settings {
   readonly only: readonly string[];
   readonly cpus: number;
   readonly limit: number;
+  readonly kills: number;
 }
 
 function readArguments(args: readonly string[]): Settings {
   let store: Store = "xs";
   let cpus = 1;
-  let limit = 1200;
+  let limit = 1500;
+  let kills = 10;
   const only: string[] = [];
   for (let i = 0; i < args.length; i += 2) {
     const value = args[i + 1] ?? "";
@@ -41,9 +44,10 @@ function readArguments(args: readonly string[]): Settings {
     else if (args[i] === "--only" && value !== "") only.push(value);
     else if (args[i] === "--cpus" && Number(value) > 0) cpus = Number(value);
     else if (args[i] === "--limit" && Number(value) > 0) limit = Number(value);
+    else if (args[i] === "--kills" && /^([1-9]|10)$/.test(value)) kills = Number(value);
     else throw new Error(`Unknown or incomplete option ${args[i]} ${value}`);
   }
-  return { store, only, cpus, limit };
+  return { store, only, cpus, limit, kills };
 }
 
 async function main(): Promise<number> {

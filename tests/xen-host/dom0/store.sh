@@ -12,7 +12,7 @@ store_start() {
 	store_pid=$!
 	store_guard $store_pid &
 	# Without a socket the client asks through the kernel, which waits for ever.
-	within $PATIENCE timeout 30 xenstore-exists /
+	within $PATIENCE timeout 8 xenstore-exists /
 }
 
 # Ends the run when the daemon ends unasked: its clients would wait for ever.

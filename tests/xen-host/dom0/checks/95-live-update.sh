@@ -4,7 +4,7 @@
 STORE_IN_C=/usr/lib/xen-4.17/bin/xenstored
 LIVE="live1 live2 socket"
 # A loop that waits longer than this, ms, does not wait for the new daemon's start: it hangs.
-PAUSE_MAX=60000
+PAUSE_MAX=180000
 
 # live_values: all that should not change, with permissions
 live_values() {
@@ -22,7 +22,7 @@ live_update() {
 	local name=live-update-$1 program=$2 loop
 	shift 2
 	check $name-ready live_mark $name
-	check $name timeout $PATIENCE "${@:-xenstore-control}" live-update $program
+	check $name timeout $((2 * PATIENCE)) "${@:-xenstore-control}" live-update $program
 	same $name-program "$(readlink -f $program)" "$(readlink /proc/$store_pid/exe)"
 	check $name-all-go-on loops_go_on $LIVE
 	for loop in $LIVE; do
