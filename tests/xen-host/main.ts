@@ -6,6 +6,7 @@
  *
  *   --store xs|c              which daemon the host runs [xs]
  *   --only NAME               run these checks of dom0/checks only; repeatable
+ *   --without NAME            do not run these; repeatable
  *   --cpus NUMBER             processors of the host [1]
  *   --kills NUMBER            how often the daemon is killed, 1 to 10 [10]
  *   --limit SECONDS           when the host is switched off [1500]
@@ -27,6 +28,7 @@ const TAIL = 60;
 interface Settings {
   readonly store: Store;
   readonly only: readonly string[];
+  readonly without: readonly string[];
   readonly cpus: number;
   readonly limit: number;
   readonly kills: number;
@@ -37,17 +39,18 @@ function readArguments(args: readonly string[]): Settings {
   let cpus = 1;
   let limit = 1500;
   let kills = 10;
-  const only: string[] = [];
+  const only: string[] = [], without: string[] = [];
   for (let i = 0; i < args.length; i += 2) {
     const value = args[i + 1] ?? "";
     if (args[i] === "--store" && ["xs", "c"].includes(value)) store = value as Store;
     else if (args[i] === "--only" && value !== "") only.push(value);
+    else if (args[i] === "--without" && value !== "") without.push(value);
     else if (args[i] === "--cpus" && Number(value) > 0) cpus = Number(value);
     else if (args[i] === "--limit" && Number(value) > 0) limit = Number(value);
     else if (args[i] === "--kills" && /^([1-9]|10)$/.test(value)) kills = Number(value);
     else throw new Error(`Unknown or incomplete option ${args[i]} ${value}`);
   }
-  return { store, only, cpus, limit, kills };
+  return { store, only, without, cpus, limit, kills };
 }
 
 async function main(): Promise<number> {
