@@ -13,7 +13,7 @@ crash_kill() {
 crash_console() {
 	local word=$RANDOM
 	xenstore-write /local/domain/$(guest_id $1)/data/request say:$word
-	sleep 5 | timeout 5 xl console $1 >/tmp/console 2>&1
+	sleep 20 | timeout 20 xl console $1 >/tmp/console 2>&1
 	cat /tmp/console
 	grep -q "said $word" /tmp/console
 }
