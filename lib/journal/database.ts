@@ -100,7 +100,8 @@ function hasBytes(path: string): boolean {
   }
 }
 
-function exists(path: string): boolean {
+/** Whether there is anything of that name, a dangling link included. */
+export function exists(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;

@@ -4,6 +4,7 @@ import type { ChangeSink } from "./changes.ts";
 import {
   asOurs,
   type Durability,
+  exists,
   JournalError,
   leaveAlone,
   messageOf,
@@ -144,15 +145,6 @@ function openTail(store: string, id: string, about: About, options: StoreOptions
     throw new JournalError(
       `the file of the last turns, ${path}, can't be made: ${messageOf(error)}`,
     );
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }
 

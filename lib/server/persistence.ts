@@ -1,5 +1,5 @@
 import { DamagedError } from "../journal/byte_reader.ts";
-import { type Durability, JournalError, moveAside } from "../journal/database.ts";
+import { type Durability, exists, JournalError, moveAside } from "../journal/database.ts";
 import { type Journal, NoJournal } from "../journal/journal.ts";
 import { openStore } from "../journal/store_file.ts";
 import type { Log } from "./log.ts";
@@ -71,15 +71,6 @@ function isOlderThanBoot(path: string): boolean {
 function putAside(path: string, why: string, log: Log): void {
   const aside = moveAside(path, "old");
   log("info", `the store file ${path} ${why}: it is now ${aside}`);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function makeDirectory(path: string): void {
