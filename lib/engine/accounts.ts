@@ -74,37 +74,65 @@ export class Accounts implements Ledger {
   }
 }
 
+/** What a domain's counters would change by. */
+interface Charge {
+  readonly domid: number;
+  nodes: number;
+  bytes: number;
+}
+
 /** Changes held back until a commit is sure. */
 export class PendingAccounts implements Ledger {
-  readonly #charges = new Map<number, { nodes: number; bytes: number }>();
-  readonly #mentions = new Map<number, number>();
+  /** Most transactions change nodes of one owner. */
+  #first: Charge | null = null;
+  #others: Map<number, Charge> | null = null;
+  #mentions: Map<number, number> | null = null;
 
   charge(domid: number, nodes: number, bytes: number): void {
-    const pending = this.#charges.get(domid);
-    if (pending === undefined) this.#charges.set(domid, { nodes, bytes });
-    else {
+    const pending = this.#chargeOf(domid);
+    if (pending !== undefined) {
       pending.nodes += nodes;
       pending.bytes += bytes;
-    }
+    } else if (this.#first === null) this.#first = { domid, nodes, bytes };
+    else (this.#others ??= new Map()).set(domid, { domid, nodes, bytes });
+  }
+
+  #chargeOf(domid: number): Charge | undefined {
+    const first = this.#first;
+    return first !== null && first.domid === domid ? first : this.#others?.get(domid);
   }
 
   mention(domid: number, count: number): void {
-    this.#mentions.set(domid, (this.#mentions.get(domid) ?? 0) + count);
+    const mentions = this.#mentions ??= new Map();
+    mentions.set(domid, (mentions.get(domid) ?? 0) + count);
   }
 
   /** How many nodes more `domid` would own. */
   nodesOf(domid: number): number {
-    return this.#charges.get(domid)?.nodes ?? 0;
+    return this.#chargeOf(domid)?.nodes ?? 0;
   }
 
   /** Every domid whose count of nodes would rise. */
   *risen(): Generator<number> {
-    for (const [domid, { nodes }] of this.#charges) if (nodes > 0) yield domid;
+    for (const { domid, nodes } of this.#charges()) if (nodes > 0) yield domid;
   }
 
   /** Makes the changes real. */
   applyTo(ledger: Ledger): void {
-    for (const [domid, { nodes, bytes }] of this.#charges) ledger.charge(domid, nodes, bytes);
-    for (const [domid, count] of this.#mentions) ledger.mention(domid, count);
+    const first = this.#first;
+    if (first !== null) ledger.charge(first.domid, first.nodes, first.bytes);
+    if (this.#others !== null) {
+      for (const { domid, nodes, bytes } of this.#others.values()) {
+        ledger.charge(domid, nodes, bytes);
+      }
+    }
+    if (this.#mentions !== null) {
+      for (const [domid, count] of this.#mentions) ledger.mention(domid, count);
+    }
+  }
+
+  *#charges(): Generator<Charge> {
+    if (this.#first !== null) yield this.#first;
+    if (this.#others !== null) yield* this.#others.values();
   }
 }

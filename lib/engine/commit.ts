@@ -58,6 +58,7 @@ export function findConflict(transaction: Transaction, current: Node): Conflict 
  * set: made again it would inherit the last permissions set, not those of when it was written.
  */
 function findOtherHeir(transaction: Transaction, current: Node): Conflict | null {
+  if (!transaction.setsPerms) return null;
   for (const [path, { createdWith, removed, valueSet }] of transaction.written) {
     if (!valueSet || createdWith !== null || removed || lookup(current, path) !== null) continue;
     for (let above = path; above !== ROOT_PATH;) {
@@ -122,11 +123,12 @@ function shorten(text: string): string {
 
 /** Permissions set in the transaction that name a domain which has died since. */
 function findDeadDomid(transaction: Transaction, base: Node): Conflict | null {
-  if (transaction.died.size === 0) return null;
+  const { died } = transaction;
+  if (died === null) return null;
   for (const path of transaction.written.keys()) {
     const node = lookup(transaction.root, path);
     if (node === null) continue;
-    const dead = node.perms.map(permDomid).find((domid) => transaction.died.has(domid));
+    const dead = node.perms.map(permDomid).find((domid) => died.has(domid));
     if (dead === undefined) continue;
     const saw = `domain ${dead} alive`;
     return {

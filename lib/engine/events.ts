@@ -32,9 +32,29 @@ export class Events {
     const watches = this.watches.at(path);
     if (watches.length === 0) return;
     const perms = isSpecial(path) ? now : lookup(root, path)?.perms ?? null;
+    this.#collect(watches, root, path, perms, before, due);
+  }
+
+  /** Events of a node that a commit has made or changed, unless it is gone: `root` was `before`. */
+  ofCommit(root: Node, before: Node, path: string, due: DueEvent[]): void {
+    const watches = this.watches.at(path);
+    if (watches.length === 0) return;
+    const node = lookup(root, path);
+    if (node === null) return;
+    this.#collect(watches, root, path, node.perms, lookup(before, path)?.perms ?? null, due);
+  }
+
+  #collect(
+    watches: readonly Watch[],
+    root: Node,
+    path: string,
+    now: Perms | null,
+    before: Perms | null,
+    due: DueEvent[],
+  ): void {
     const parent = lookup(root, parentPath(path)) ?? root;
     for (const watch of watches) {
-      if (this.#mayHear(watch, perms, before, parent.perms)) due.push({ watch, path });
+      if (this.#mayHear(watch, now, before, parent.perms)) due.push({ watch, path });
     }
   }
 

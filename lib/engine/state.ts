@@ -249,7 +249,7 @@ export class State {
     }
     this.domains.drop(domain);
     for (const other of this.connections) {
-      for (const transaction of other.transactions.values()) transaction.died.add(domid);
+      for (const transaction of other.transactions.values()) transaction.noteDeath(domid);
     }
     eraseDomid(this, domid);
     this.accounts.drop(domid);

@@ -38,7 +38,9 @@ export class Transaction {
   /** What was done to each path, in the order in which it must be done again. */
   readonly written: Map<string, Written> = new Map();
   /** Domids that died while it ran: permissions naming them can't be committed (XSA-322). */
-  readonly died: Set<number> = new Set();
+  died: Set<number> | null = null;
+  /** Whether it set a node's permissions. */
+  setsPerms = false;
   /** The store's generation when it started: what is of a later one, it should not see. */
   generation: number;
   /** Whether it changed anything, and that was recorded. */
@@ -77,6 +79,7 @@ export class Transaction {
   see(path: string, facets: number): void {
     const before = this.seen.get(path);
     if (before === undefined) this.bytes += path.length;
+    else if ((before & facets) === facets) return;
     const own = facets === 0 ? 0 : this.#ownDoing(path);
     this.seen.set(path, before === undefined ? facets & ~own : before | facets & ~own);
   }
@@ -144,7 +147,13 @@ export class Transaction {
     const written = this.#writing(path);
     written.permsSet = true;
     written.named = true;
+    this.setsPerms = true;
     this.bytes += 8 * perms.length;
+  }
+
+  /** Notes that a domain has died, which permissions must not name any more. */
+  noteDeath(domid: number): void {
+    (this.died ??= new Set()).add(domid);
   }
 
   #removedAbove(path: string): boolean {

@@ -1,5 +1,5 @@
 import { putText } from "../wire/text.ts";
-import { hashRange, type Node } from "./node.ts";
+import { hashName, type Node } from "./node.ts";
 
 /**
  * The children of one node: a hash trie of 32-way branches, structure shared between versions,
@@ -56,20 +56,20 @@ function popCount(bits: number): number {
 
 /** The child of that name, or null. */
 export function getChild(children: Children, name: string): Node | null {
-  return getChildIn(children, name, 0, name.length);
+  return getChildIn(children, name, 0, name.length, hashName(name));
 }
 
 /**
- * The child whose name stands in `path` from `from` to `to` (exclusive), or null. Walking down
- * a path this way makes no string of each name.
+ * The child whose name stands in `path` from `from` to `to` (exclusive) and has that hash, or null.
+ * Walking down a path this way makes no string of each name.
  */
 export function getChildIn(
   children: Children,
   path: string,
   from: number,
   to: number,
+  hash: number,
 ): Node | null {
-  const hash = hashRange(path, from, to);
   let branch = children.root;
   for (let shift = 0; shift < HASH_BITS; shift += BITS) {
     const bit = bitOf(hash, shift);
@@ -79,7 +79,9 @@ export function getChildIn(
       branch = slot;
       continue;
     }
-    if (!Array.isArray(slot)) return isNamed(slot, path, from, to) ? slot : null;
+    if (!Array.isArray(slot)) {
+      return slot.hash === hash && isNamed(slot, path, from, to) ? slot : null;
+    }
     return slot.find((node) => isNamed(node, path, from, to)) ?? null;
   }
   return null;
@@ -118,6 +120,7 @@ function put(children: Children, node: Node): void {
 
 /** What takes the place of a leaf slot when `node` comes to it. */
 function joined(slot: Node | Node[], node: Node, shift: number, epoch: number): Slot {
+  if (!Array.isArray(slot) && slot.name === node.name) return node;
   const nodes = Array.isArray(slot) ? slot : [slot];
   const hash = nodes[0]!.hash;
   if (hash === node.hash) {

@@ -9,6 +9,7 @@ import {
   replaceChild,
 } from "./children.ts";
 import { lookup, subtree } from "./lookup.ts";
+import { namesOf } from "./names.ts";
 import { copyNode, newNode, type Node, nodeSize, type Origin } from "./node.ts";
 import { parentPath, ROOT_PATH } from "./path.ts";
 import { ownerOf, type Perms } from "./perms.ts";
@@ -52,8 +53,8 @@ export class Clock {
 export class Draft {
   root: Node;
   #epoch: number;
-  /** By path, nodes of this epoch under which others were loaded. */
-  readonly #loading = new Map<string, Node>();
+  /** By path, nodes of this epoch under which others were loaded; null until one is. */
+  #loading: Map<string, Node> | null = null;
 
   constructor(
     root: Node,
@@ -68,13 +69,13 @@ export class Draft {
   /** The tree as it is now; later changes to this draft do not show in it. */
   snapshot(): Node {
     this.#epoch = this.clock.nextEpoch();
-    this.#loading.clear();
+    this.#loading = null;
     return this.root;
   }
 
   /** Takes over the tree of a draft that was made from this one and is done with. */
   adopt(draft: Draft): void {
-    this.#loading.clear();
+    this.#loading = null;
     this.root = draft.root;
     this.#epoch = draft.#epoch;
   }
@@ -117,7 +118,7 @@ export class Draft {
 
   /** Removes a node, not the root, with all below it. */
   remove(path: string, origin: Origin): void {
-    this.#loading.clear();
+    this.#loading = null;
     const parent = this.#ownParent(path);
     const children = this.#ownChildren(parent);
     const name = path.slice(path.lastIndexOf("/") + 1);
@@ -163,14 +164,14 @@ export class Draft {
     const parent = this.#loadParent(slash === 0 ? ROOT_PATH : path.slice(0, slash));
     if (parent === null) return null;
     const children = this.#ownChildren(parent);
-    const found = getChildIn(children, path, slash + 1, path.length);
+    const name = path.slice(slash + 1);
+    const found = getChild(children, name);
     if (found !== null && found.epoch === this.#epoch) return found;
     if (found !== null) {
       const copy = copyNode(found, this.#epoch);
       replaceChild(children, copy);
       return copy;
     }
-    const name = path.slice(slash + 1);
     const node = newNode(name, ordinal, this.#epoch, []);
     children.ordinalNext = Math.max(children.ordinalNext, ordinal + 1);
     addChild(children, node);
@@ -180,12 +181,13 @@ export class Draft {
 
   /** Nodes are mostly loaded with their siblings: each parent is looked for once. */
   #loadParent(path: string): Node | null {
-    const known = this.#loading.get(path);
+    const loading = this.#loading ??= new Map();
+    const known = loading.get(path);
     if (known !== undefined) return known;
     const found = lookup(this.root, path);
     if (found === null) return null;
     const parent = found.epoch === this.#epoch ? found : this.#own(path);
-    this.#loading.set(path, parent);
+    loading.set(path, parent);
     return parent;
   }
 
@@ -204,20 +206,21 @@ export class Draft {
 
   /** The node at `path`, made this draft's own with everything above it. */
   #own(path: string): Node {
+    const { count, ends, hashes } = namesOf(path);
     let node = this.root;
     if (node.epoch !== this.#epoch) node = this.root = copyNode(node, this.#epoch);
-    if (path.length === 1) return node;
-    for (let from = 1;;) {
-      const slash = path.indexOf("/", from);
-      let child = getChildIn(node.children!, path, from, slash < 0 ? path.length : slash)!;
+    let from = 1;
+    for (let i = 0; i < count; i++) {
+      const to = ends[i]!;
+      let child = getChildIn(node.children!, path, from, to, hashes[i]!)!;
       if (child.epoch !== this.#epoch) {
         child = copyNode(child, this.#epoch);
         replaceChild(this.#ownChildren(node), child);
       }
-      if (slash < 0) return child;
       node = child;
-      from = slash + 1;
+      from = to + 1;
     }
+    return node;
   }
 
   #ownParent(path: string): Node {

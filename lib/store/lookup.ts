@@ -1,4 +1,5 @@
 import { getChildIn, listChildren } from "./children.ts";
+import { namesOf } from "./names.ts";
 import type { Node } from "./node.ts";
 import { childPath, ROOT_PATH } from "./path.ts";
 
@@ -22,39 +23,42 @@ export function emptyWalk(root: Node): Walk {
 
 /** Follows an absolute canonical path from `root`. */
 export function walk(root: Node, path: string, into: Walk): Walk {
+  const { count, ends, hashes } = namesOf(path);
   into.above = root;
   into.aboveLength = 0;
   into.node = root;
-  if (path.length === 1) return into;
   let node = root;
   let from = 1;
-  for (;;) {
-    const slash = path.indexOf("/", from);
-    const to = slash < 0 ? path.length : slash;
-    const child = node.children === null ? null : getChildIn(node.children, path, from, to);
+  for (let i = 0; i < count; i++) {
+    const to = ends[i]!;
+    const child = node.children === null
+      ? null
+      : getChildIn(node.children, path, from, to, hashes[i]!);
     into.above = node;
     into.aboveLength = from - 1;
-    if (child === null || slash < 0) {
-      into.node = child;
-      return into;
-    }
+    into.node = child;
+    if (child === null) break;
     node = child;
     from = to + 1;
   }
+  return into;
 }
 
 /** The node at an absolute canonical path, or null. */
 export function lookup(root: Node, path: string): Node | null {
-  if (path.length === 1) return root;
+  const { count, ends, hashes } = namesOf(path);
   let node = root;
-  for (let from = 1;;) {
-    const slash = path.indexOf("/", from);
-    const to = slash < 0 ? path.length : slash;
-    const child = node.children === null ? null : getChildIn(node.children, path, from, to);
-    if (child === null || slash < 0) return child;
+  let from = 1;
+  for (let i = 0; i < count; i++) {
+    const to = ends[i]!;
+    const child = node.children === null
+      ? null
+      : getChildIn(node.children, path, from, to, hashes[i]!);
+    if (child === null) return null;
     node = child;
-    from = slash + 1;
+    from = to + 1;
   }
+  return node;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Call } from "../call.ts";
 import type { ErrorCode } from "../../wire/errors.ts";
-import { toBytes } from "../../wire/text.ts";
+import { putText, toBytes } from "../../wire/text.ts";
 
 /** What a handler comes to: the reply's payload, or why not. There is nothing else. */
 export type Outcome = Uint8Array | ErrorCode;
@@ -16,6 +16,17 @@ export const LATER: Uint8Array = new Uint8Array(0);
 /** A reply of one string with its NUL. */
 export function textReply(text: string): Uint8Array {
   return toBytes(`${text}\0`);
+}
+
+/** By the number of their digits, payloads that are used again: a reply is copied at once. */
+const numberReplies: Uint8Array[] = [];
+
+/** A reply of one number below 2^32, valid until the next one. */
+export function numberReply(value: number): Uint8Array {
+  const text = `${value}`;
+  const bytes = numberReplies[text.length] ??= new Uint8Array(text.length + 1);
+  putText(bytes, 0, text);
+  return bytes;
 }
 
 const BLANKS = /^[ \t\n\v\f\r]*/;

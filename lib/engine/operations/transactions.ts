@@ -4,9 +4,8 @@ import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { type Conflict, explain, findConflict, type Merge, merge } from "../commit.ts";
 import { deliver, type DueEvent } from "../events.ts";
-import { lookup } from "../../store/lookup.ts";
 import { Transaction } from "../transaction.ts";
-import { DONE, type Outcome, textReply } from "./outcome.ts";
+import { DONE, numberReply, type Outcome } from "./outcome.ts";
 
 const UINT32_MAX = 0xffffffff;
 
@@ -20,7 +19,7 @@ export function start(call: Call): Outcome {
   do id = id === UINT32_MAX ? 1 : id + 1; while (connection.transactions.has(id));
   connection.transactionIdLast = id;
   state.addTransaction(new Transaction(id, connection, now, state.tree));
-  return textReply(`${id}`);
+  return numberReply(id);
 }
 
 /** TRANSACTION_END: `T` commits, `F` drops it; either way it is gone, but for a bad argument. */
@@ -106,9 +105,7 @@ function inOrderOfAccess(
     if (written === undefined || isSpecial(path)) continue;
     if (written.removed) {
       due.push(...removals.filter((event) => isWithin(event.path, path)));
-    } else if (written.named && lookup(tree.root, path) !== null) {
-      events.ofChange(tree.root, path, lookup(before, path)?.perms ?? null, due);
-    }
+    } else if (written.named) events.ofCommit(tree.root, before, path, due);
   }
   return due;
 }

@@ -1,0 +1,45 @@
+import { hashRange } from "./node.ts";
+
+/** Of a path made of nothing but one-letter names, relative to the longest home. */
+const NAMES_MAX = 4_096;
+
+/** Where the names of a path end, and their hashes. */
+export interface Names {
+  /** How many there are; none in the root's path. */
+  count: number;
+  readonly ends: Int32Array;
+  readonly hashes: Int32Array;
+}
+
+const names: Names = {
+  count: 0,
+  ends: new Int32Array(NAMES_MAX),
+  hashes: new Int32Array(NAMES_MAX),
+};
+let namesOfPath = "/";
+
+/**
+ * The names of an absolute canonical path, valid until the next call: the first begins at 1, each
+ * further one behind the slash at which the one before ends. Those of the last path are kept,
+ * since one request walks the same path again and again.
+ */
+export function namesOf(path: string): Names {
+  if (path !== namesOfPath) {
+    split(path);
+    namesOfPath = path;
+  }
+  return names;
+}
+
+function split(path: string): void {
+  const { ends, hashes } = names;
+  let count = 0;
+  for (let from = 1; from < path.length; count++) {
+    const slash = path.indexOf("/", from);
+    const to = slash < 0 ? path.length : slash;
+    ends[count] = to;
+    hashes[count] = hashRange(path, from, to);
+    from = to + 1;
+  }
+  names.count = count;
+}
