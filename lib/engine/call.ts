@@ -2,9 +2,9 @@ import { emptyWalk, type Walk, walk } from "../store/lookup.ts";
 import type { Node } from "../store/node.ts";
 import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
 import { EACCES, EINVAL, ENOENT, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
-import { oneArgument } from "../wire/payload.ts";
 import type { Connection } from "./connection.ts";
 import { rightsOf } from "./domains.ts";
+import { KnownPaths } from "./known_paths.ts";
 import type { QuotaName } from "./quota.ts";
 import type { State } from "./state.ts";
 import { SEEN_EXISTENCE, SEEN_PERMS, type Transaction } from "./transaction.ts";
@@ -26,6 +26,9 @@ export class Call {
   error: ErrorCode = OK;
   /** What the handler wants sent behind the reply (the first event of a watch). */
   afterReply: (() => void) | null = null;
+  /** Where the NUL behind the path is that {@link firstPath} has found. */
+  pathEnd = -1;
+  readonly #knownPaths = new KnownPaths();
   /** How far the latest {@link access} came. */
   readonly walk: Walk;
 
@@ -48,17 +51,30 @@ export class Call {
 
   /** The canonical path a client means, or null with `error` EINVAL. */
   path(text: string | null, specials = false): string | null {
-    this.error = EINVAL;
-    if (text === null) return null;
-    const { home, privileged } = this.connection;
-    const path = canonicalPath(text, home, specials);
-    if (path === null || privileged) return path;
-    return this.exceeds("path-max", quotaLength(path)) ? null : path;
+    const path = text === null ? null : canonicalPath(text, this.connection.home, specials);
+    return this.#allowed(path);
   }
 
   /** The path of a request whose one argument it is. */
   onlyPath(specials = false): string | null {
-    return this.path(oneArgument(this.payload), specials);
+    const path = this.firstPath(specials);
+    return this.pathEnd === this.payload.length - 1 ? path : null;
+  }
+
+  /** The path of a request that begins with one, whose NUL is then at `pathEnd`. */
+  firstPath(specials = false): string | null {
+    const { payload } = this;
+    const to = this.pathEnd = payload.indexOf(0);
+    if (to < 0) return this.#allowed(null);
+    return this.#allowed(this.#knownPaths.find(payload, to, this.connection.home, specials));
+  }
+
+  #allowed(path: string | null): string | null {
+    this.error = EINVAL;
+    if (path === null || this.connection.privileged) return path;
+    // The part that counts is not longer than all of it.
+    if (!this.exceeds("path-max", path.length)) return path;
+    return this.exceeds("path-max", quotaLength(path)) ? null : path;
   }
 
   /**

@@ -15,7 +15,7 @@ import { MessageType } from "../wire/message_type.ts";
 import { joinBytes, toText } from "../wire/text.ts";
 import { OutputBuffer } from "./output_buffer.ts";
 import type { GoneReason, InFlight, PeerHost } from "./peer_host.ts";
-import { PeerInput, sharedInput } from "./peer_input.ts";
+import { payloadIn, PeerInput, sharedInput } from "./peer_input.ts";
 import { PendingEvents } from "./pending_events.ts";
 import { RingNews } from "./ring_news.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
@@ -191,7 +191,7 @@ export class Peer implements Outbox {
 
   #handleOne(bytes: Uint8Array, from: number, size: number, now: number): Handled {
     decodeHeader(bytes, from, header);
-    const payload = bytes.subarray(from + HEADER_SIZE, from + size);
+    const payload = payloadIn(bytes, from, size);
     const connection = this.#connection!;
     if (this.#host.trace.io) {
       this.#host.trace.request(connection.id, connection.domid, header.type, payload);

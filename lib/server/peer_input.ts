@@ -1,10 +1,24 @@
 import { wholeMessage } from "../wire/framing.ts";
+import { HEADER_SIZE } from "../wire/header.ts";
 import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
 
 const NOTHING = new Uint8Array(0);
 
 /** All peers read into this one: whatever is left over is copied to a buffer of their own. */
 export const sharedInput: Uint8Array<ArrayBuffer> = takeBuffer();
+
+/** Up to this length, payloads of a lone request in the shared buffer have a view to be used again. */
+const VIEWED_BYTES_MAX = 512;
+
+const views: Uint8Array[] = [];
+
+/** The payload of the request at `from`, of `size` bytes with its header; only valid for now. */
+export function payloadIn(bytes: Uint8Array, from: number, size: number): Uint8Array {
+  if (from > 0 || size > VIEWED_BYTES_MAX || bytes !== sharedInput) {
+    return bytes.subarray(from + HEADER_SIZE, from + size);
+  }
+  return views[size] ??= bytes.subarray(HEADER_SIZE, size);
+}
 
 /** What one client has sent and nobody has handled: requests, of which the last may be a part. */
 export class PeerInput {

@@ -112,7 +112,7 @@ export class Draft {
     this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
     this.#account(path, node, 1);
     this.recorder?.(path, node);
-    this.#touched(parentPath(path), parent, origin);
+    this.#touchedAbove(path, parent, origin);
     return node;
   }
 
@@ -121,14 +121,13 @@ export class Draft {
     this.#loading = null;
     const parent = this.#ownParent(path);
     const children = this.#ownChildren(parent);
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    const node = getChild(children, name)!;
+    const node = lookup(this.root, path)!;
     for (const [below, gone] of subtree(node, path)) this.#account(below, gone, -1);
     removeChild(children, node);
     if (children.size === 0) parent.children = null;
-    this.ledger.charge(ownerOf(parent.perms), 0, -(name.length + 1));
+    this.ledger.charge(ownerOf(parent.perms), 0, -(node.name.length + 1));
     this.recorder?.(path, null);
-    this.#touched(parentPath(path), parent, origin);
+    this.#touchedAbove(path, parent, origin);
   }
 
   /** Replaces permissions without that counting as a change (dead domids, stale marks). */
@@ -197,6 +196,13 @@ export class Draft {
     this.recorder?.(path, node);
   }
 
+  /** The list of children of `parent`, which the node at `path` has or had, is another. */
+  #touchedAbove(path: string, parent: Node, origin: Origin): void {
+    parent.generation = ++this.clock.generation;
+    parent.origin = origin;
+    if (this.recorder !== null) this.recorder(parentPath(path), parent);
+  }
+
   #account(path: string, node: Node, sign: 1 | -1): void {
     this.ledger.charge(ownerOf(node.perms), sign, sign * (nodeSize(node) + path.length));
     for (let i = 1; i < node.perms.length; i++) {
@@ -204,13 +210,13 @@ export class Draft {
     }
   }
 
-  /** The node at `path`, made this draft's own with everything above it. */
-  #own(path: string): Node {
+  /** The node `above` levels above `path`, made this draft's own with everything above it. */
+  #own(path: string, above = 0): Node {
     const { count, ends, hashes } = namesOf(path);
     let node = this.root;
     if (node.epoch !== this.#epoch) node = this.root = copyNode(node, this.#epoch);
     let from = 1;
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count - above; i++) {
       const to = ends[i]!;
       let child = getChildIn(node.children!, path, from, to, hashes[i]!)!;
       if (child.epoch !== this.#epoch) {
@@ -224,7 +230,7 @@ export class Draft {
   }
 
   #ownParent(path: string): Node {
-    return this.#own(parentPath(path));
+    return this.#own(path, 1);
   }
 
   #ownChildren(node: Node): Children {

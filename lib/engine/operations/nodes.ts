@@ -33,10 +33,10 @@ export function directory(call: Call): Outcome {
  */
 export function directoryPart(call: Call): Outcome {
   const { payload } = call;
-  const nul = payload.indexOf(0);
-  if (nul < 0 || payload.indexOf(0, nul + 1) !== payload.length - 1) return EINVAL;
-  const path = call.path(toText(payload, 0, nul));
+  const path = call.firstPath();
   if (path === null) return EINVAL;
+  const nul = call.pathEnd;
+  if (payload.indexOf(0, nul + 1) !== payload.length - 1) return EINVAL;
   const node = call.access(path, READ, SEEN_CHILDREN | SEEN_VALUE | SEEN_PERMS);
   if (node === null) return call.error;
   const offset = Math.max(0, parseLoose(toText(payload, nul + 1, payload.length - 1)));
@@ -74,10 +74,9 @@ export function getPerms(call: Call): Outcome {
 /** WRITE: gives the node a value, making it and its missing parents. */
 export function write(call: Call): Outcome {
   const { payload } = call;
-  const nul = payload.indexOf(0);
-  if (nul < 0) return EINVAL;
-  const path = call.path(toText(payload, 0, nul));
+  const path = call.firstPath();
   if (path === null) return EINVAL;
+  const nul = call.pathEnd;
   const node = call.access(path, WRITE, 0);
   if (node === null && call.error !== ENOENT) return call.error;
   const value = nul + 1 === payload.length ? NO_VALUE : copyBytes(payload, nul + 1);

@@ -1,0 +1,63 @@
+import { canonicalPath } from "../store/path.ts";
+import { toText } from "../wire/text.ts";
+
+/** How many paths are known at most, a power of two, and how long they are at most as text. */
+const PATHS_MAX = 1_024;
+const TEXT_BYTES_MAX = 128;
+
+const HASH_START = 0x811c9dc5;
+const HASH_PRIME = 0x01000193;
+const SLASH = 0x2f;
+
+interface Known {
+  /** As the client wrote it. */
+  readonly text: string;
+  /** What a relative one was put behind; that of an absolute one counts for nobody. */
+  readonly home: string;
+  readonly path: string;
+}
+
+/**
+ * The canonical paths of the texts in which clients have lately named them. Clients name the same
+ * nodes again and again: what was checked once need not be, and to find a text by its bytes is
+ * cheaper than to make it. What two texts share a place for, the later one takes.
+ */
+export class KnownPaths {
+  readonly #known: (Known | undefined)[] = new Array<Known | undefined>(PATHS_MAX).fill(undefined);
+
+  /**
+   * The canonical path that `bytes` name up to `to`, or null when it is malformed; see
+   * {@link canonicalPath}.
+   */
+  find(bytes: Uint8Array, to: number, home: string, specials: boolean): string | null {
+    const isKept = to > 0 && to <= TEXT_BYTES_MAX;
+    if (!isKept) return canonicalPath(toText(bytes, 0, to), home, specials);
+    const isAbsolute = bytes[0] === SLASH;
+    const place = placeOf(bytes, to, isAbsolute ? "" : home);
+    const known = this.#known[place];
+    if (
+      known !== undefined && (isAbsolute || known.home === home) && isText(known.text, bytes, to)
+    ) return known.path;
+    const text = toText(bytes, 0, to);
+    const path = canonicalPath(text, home, specials);
+    // Specials are not for every request.
+    if (path !== null && path.charCodeAt(0) === SLASH) this.#known[place] = { text, home, path };
+    return path;
+  }
+}
+
+function placeOf(bytes: Uint8Array, to: number, home: string): number {
+  let hash = HASH_START;
+  for (let i = 0; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, HASH_PRIME);
+  // Homes differ in their domids, which stand at their ends.
+  for (let i = Math.max(0, home.length - 5); i < home.length; i++) {
+    hash = Math.imul(hash ^ home.charCodeAt(i), HASH_PRIME);
+  }
+  return (hash ^ hash >>> 15) & PATHS_MAX - 1;
+}
+
+function isText(text: string, bytes: Uint8Array, to: number): boolean {
+  if (text.length !== to) return false;
+  for (let i = 0; i < to; i++) if (text.charCodeAt(i) !== bytes[i]) return false;
+  return true;
+}
