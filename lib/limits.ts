@@ -126,6 +126,15 @@ export const HELD_SLOTS_STEP = 64;
  */
 export const HELD_DESCRIPTORS_MAX = 4_096;
 
+/**
+ * Connections that the supervisor has accepted and the daemon has not taken yet: two turns' worth.
+ * Further clients wait in the listening socket's queue, as they do for a daemon that accepts itself.
+ */
+export const PASSED_MAX = 32;
+
+/** Wait before the supervisor tries again what the kernel had no room for, in ms. */
+export const ACCEPT_RETRY_MS = 100;
+
 /** How long the daemon waits for a holder that is busy before it does without, in ms. */
 export const HOLDER_WAIT_MS = 1_000;
 

@@ -14,45 +14,65 @@ export function parseNotice(text: string): Map<string, string> {
   return notice;
 }
 
+/** A descriptor that is kept. */
+export interface HeldDescriptor {
+  readonly name: string;
+  readonly fd: number;
+}
+
 /**
  * Descriptors that a daemon has given away to be kept, by their names, as systemd keeps them:
  * FDSTORE=1 with FDNAME=, and FDSTOREREMOVE=1.
  */
 export class HeldDescriptors {
+  /** The numbers of those that are kept begin here: a child's own, 3 and so on, come not near. */
+  readonly least: number;
   readonly #max: number;
-  readonly #least: number;
   readonly #log: Log;
-  #held: { readonly name: string; readonly fd: number }[] = [];
+  #held: HeldDescriptor[] = [];
 
-  /** Keeps at most `max`, under numbers that a child's own, 3 and so on, do not come near. */
+  /** Keeps at most `max`; one more can be given to a child beside them. */
   constructor(max: number, log: Log) {
     this.#max = max;
-    this.#least = 3 + max;
+    this.least = 3 + max + 1;
     this.#log = log;
   }
 
   /** Their names and numbers, in the order in which they came. */
-  get all(): readonly { readonly name: string; readonly fd: number }[] {
+  get all(): readonly HeldDescriptor[] {
     return this.#held;
   }
 
+  /** The first of a name. */
+  find(name: string): number | null {
+    return this.#held.find((held) => held.name === name)?.fd ?? null;
+  }
+
   /** Does what a notice says about descriptors; those that came along and are not kept go. */
-  apply(notice: ReadonlyMap<string, string>, { fds }: PassedMessage): void {
+  apply(notice: ReadonlyMap<string, string>, { fds }: Pick<PassedMessage, "fds">): void {
     const name = notice.get("FDNAME") ?? "stored";
     if (notice.get("FDSTOREREMOVE") === "1") this.remove(name);
     for (const fd of fds) {
-      if (notice.get("FDSTORE") === "1") this.#keep(name, fd);
+      if (notice.get("FDSTORE") === "1") this.keep(name, fd);
       closeFd(fd);
     }
   }
 
-  #keep(name: string, fd: number): void {
-    if (this.#held.length >= this.#max) {
-      return this.#log("warning", `descriptor '${name}' is not held: there are ${this.#max}`);
+  /** Keeps what `fd` stands for, which stays the caller's to close; false when that can't be. */
+  keep(name: string, fd: number): boolean {
+    const kept = this.#held.length < this.#max ? duplicateFrom(fd, this.least) : null;
+    if (kept !== null && kept >= 0) {
+      this.#held.push({ name, fd: kept });
+      return true;
     }
-    const kept = duplicateFrom(fd, this.#least);
-    if (kept >= 0) this.#held.push({ name, fd: kept });
-    else this.#log("warning", `descriptor '${name}' can't be held: ${errorText(-kept)}`);
+    const why = kept === null ? `there are ${this.#max}` : errorText(-kept);
+    this.#log("warning", `descriptor '${name}' is not held: ${why}`);
+    return false;
+  }
+
+  /** Keeps on under another name what is kept under one. */
+  rename(from: string, to: string): void {
+    this.#held = this.#held.map((held) => held.name === from ? { name: to, fd: held.fd } : held);
   }
 
   /** Closes those of a name. */

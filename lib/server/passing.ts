@@ -1,0 +1,111 @@
+import { Epoll, EPOLLIN } from "../../ffi/epoll.ts";
+import { receiveWithDescriptors } from "../../ffi/fd_passing.ts";
+import { closeFd } from "../../ffi/unix_socket.ts";
+import { HOLDER_WAIT_MS } from "../limits.ts";
+
+/** What our descriptors' names begin with; systemd may hand us others of its own. */
+export const PREFIX = "xs-";
+
+/** The name of the channel on which our supervisor passes connections to us. */
+export const CHANNEL = "channel";
+
+/** What the names of connections begin with that were passed and not taken; a number follows. */
+export const PASSED = "new-";
+
+/** What the supervisor says on the channel when it has stopped to accept, as it was told. */
+export const STOPPED = "stopped";
+
+/** What we tell it, beside what systemd would understand, too. */
+export const NOTICE = {
+  /** Accept from the listening socket of that name; an empty one: no more. */
+  accept: "X_XS_ACCEPT",
+  /** What was passed by that name is FDNAME from now on. */
+  taken: "X_XS_TAKEN",
+  /** What was passed by that name did not arrive: once more. */
+  again: "X_XS_AGAIN",
+} as const;
+
+/** What a supervisor that accepts for us is told. */
+export interface Passer {
+  /** By a name as it is held; null: to accept no more. False when it can't be reached. */
+  accept(listener: string | null): boolean;
+  /** A connection is to be passed again. */
+  again(name: string): void;
+}
+
+/** A connection that was accepted for us. */
+export interface PassedConnection {
+  /** As the supervisor holds it, until it is told another name. */
+  readonly name: string;
+  /** Null when this process may not have more descriptors. */
+  readonly fd: number | null;
+}
+
+/** Connections that our supervisor accepts for us: each is held when it comes here. */
+export class Passing {
+  /** Readable when there is one, or when the supervisor is gone. */
+  readonly fd: number;
+  readonly #passer: Passer;
+  readonly #listener: string;
+  /** Those for which there was no room. */
+  #lost: string[] = [];
+  /** The other end is closed: there will be no more. */
+  ended = false;
+
+  /** `listener` is the name of the listening socket among what is held. */
+  constructor(fd: number, listener: string, passer: Passer) {
+    this.fd = fd;
+    this.#listener = listener;
+    this.#passer = passer;
+  }
+
+  /** Lets connections be accepted, until {@link stop}. */
+  begin(): void {
+    this.#passer.accept(this.#listener);
+  }
+
+  /** The next one, if there is any now. */
+  next(): PassedConnection | null {
+    for (;;) {
+      const message = receiveWithDescriptors(this.fd);
+      if (message === null) return null;
+      const { fds: [fd = null], text } = message;
+      if (text === "") {
+        this.ended = true;
+        return null;
+      }
+      if (text === STOPPED) continue;
+      if (fd === null) this.#lost.push(text);
+      return { name: text.slice(PREFIX.length), fd };
+    }
+  }
+
+  /** There is room again for what did not arrive. */
+  roomMade(): void {
+    for (const name of this.#lost) this.#passer.again(name);
+    this.#lost = [];
+  }
+
+  /**
+   * Lets no more be accepted. Returns those that had come already; null when the supervisor does
+   * not say in time that it has stopped.
+   */
+  stop(take: (passed: PassedConnection) => void): boolean {
+    if (this.ended || !this.#passer.accept(null)) return true;
+    const epoll = new Epoll(1);
+    try {
+      epoll.add(this.fd, EPOLLIN);
+      const due = performance.now() + HOLDER_WAIT_MS;
+      for (let left = HOLDER_WAIT_MS; left > 0; left = due - performance.now()) {
+        epoll.wait(Math.ceil(left));
+      }
+      return false;
+    } finally {
+      epoll.close();
+    }
+  }
+
+  close(): void {
+    closeFd(this.fd);
+  }
+}
