@@ -1,10 +1,12 @@
-import { EINTR, errno } from "./libc.ts";
+import { EINTR, errno, SystemCallError } from "./libc.ts";
 
 const symbols = {
   // ssize_t sendmsg(int sockfd, const struct msghdr *msg, int flags)
   sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   // ssize_t recvmsg(int sockfd, struct msghdr *msg, int flags)
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  // int socketpair(int domain, int type, int protocol, int sv[2])
+  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Functions = Deno.DynamicLibrary<typeof symbols>["symbols"];
@@ -15,6 +17,10 @@ function functions(): Functions {
   return opened ??= Deno.dlopen("libc.so.6", symbols).symbols;
 }
 
+const AF_UNIX = 1;
+const SOCK_SEQPACKET = 5;
+const SOCK_NONBLOCK = 0x800;
+const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const SCM_CREDENTIALS = 2;
@@ -62,6 +68,21 @@ let _underWay: MessageHeader | null = null;
 
 function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
   return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
+}
+
+/**
+ * Two ends of a channel of messages: an empty one that is received says that the other end has
+ * been closed. Neither waits, nor is inherited by child processes.
+ *
+ * @throws {SystemCallError} when there is none to be had.
+ */
+export function makeChannel(): [number, number] {
+  const ends = new Int32Array(2);
+  const type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  if (functions().socketpair(AF_UNIX, type, 0, new Uint8Array(ends.buffer)) < 0) {
+    throw new SystemCallError("socketpair", errno());
+  }
+  return [ends[0]!, ends[1]!];
 }
 
 /**

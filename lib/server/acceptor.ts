@@ -4,10 +4,11 @@ import { EAGAIN, ECONNABORTED, errorText } from "../../ffi/libc.ts";
 import { duplicateFrom } from "../../ffi/spawn.ts";
 import { acceptUnix, closeFd } from "../../ffi/unix_socket.ts";
 import { PASSED_MAX } from "../limits.ts";
-import type { HeldDescriptors } from "./held_descriptors.ts";
+import type { HeldDescriptor, HeldDescriptors } from "./held_descriptors.ts";
 import type { Log } from "./log.ts";
 import { CHANNEL, NOTICE, PASSED, PREFIX, STOPPED } from "./passing.ts";
 
+const EINVAL = 22;
 const EPIPE = 32;
 
 /**
@@ -30,7 +31,9 @@ export class Acceptor {
   readonly #untaken = new Set<string>();
   /** Those of them that could not be sent. */
   readonly #unsent = new Set<string>();
+  /** Something is missing that is needed to accept. */
   #starved = false;
+  #complained = false;
   #last = 0;
 
   constructor(held: HeldDescriptors, epoll: Epoll, log: Log) {
@@ -45,7 +48,7 @@ export class Acceptor {
    *
    * @throws {SystemCallError} when there is none to be had.
    */
-  open(): HeldChannel {
+  open(): HeldDescriptor {
     const [ours, theirs] = makeChannel();
     this.#channel = ours;
     const fd = duplicateFrom(theirs, this.#held.least);
@@ -74,8 +77,10 @@ export class Acceptor {
     const from = notice.get(NOTICE.accept);
     if (from !== undefined) {
       this.#stop();
-      if (from === "") sendWithDescriptor(this.#channel, STOPPED, null);
-      else this.#from = from;
+      this.work();
+      if (from !== "") this.#from = from;
+      // It is only true when there is nothing that may come yet.
+      else if (this.#unsent.size === 0) sendWithDescriptor(this.#channel, STOPPED, null);
     }
     const taken = notice.get(NOTICE.taken);
     if (taken !== undefined) {
@@ -130,6 +135,7 @@ export class Acceptor {
       const fd = acceptUnix(this.#watched);
       if (fd >= 0) {
         const name = `${PREFIX}${PASSED}${++this.#last}`;
+        this.#complained = false;
         if (this.#held.keep(name, fd)) {
           this.#untaken.add(name);
           this.#pass(name);
@@ -137,12 +143,21 @@ export class Acceptor {
         closeFd(fd);
       } else if (-fd === EAGAIN) {
         return;
+      } else if (-fd === EINVAL) {
+        // It is shut down: the daemon is about to say so.
+        this.#from = null;
       } else if (-fd !== ECONNABORTED) {
-        this.#log("error", `cannot accept a connection: ${errorText(-fd)}`);
+        this.#complain(`cannot accept a connection: ${errorText(-fd)}`);
         this.#starved = true;
       }
       this.#watch();
     }
+  }
+
+  /** Says once what is tried again and again. */
+  #complain(text: string): void {
+    if (!this.#complained) this.#log("error", text);
+    this.#complained = true;
   }
 
   /** False when there is no room now. */
@@ -155,10 +170,4 @@ export class Acceptor {
     this.#unsent.add(name);
     return false;
   }
-}
-
-/** The daemon's end of the channel, by the name under which it finds it. */
-export interface HeldChannel {
-  readonly name: string;
-  readonly fd: number;
 }

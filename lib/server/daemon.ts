@@ -117,6 +117,7 @@ export class Daemon {
       domains.attach(turns, engine);
       if (inheritance === undefined) takeUp(engine, domains, journal, log, sockets);
       else takeOver({ engine, domains, journal, sockets, log }, inheritance);
+      sockets.open();
       return new Daemon(parts, engine, turns, loop, sockets);
     } catch (error) {
       loop.discard();

@@ -2,6 +2,7 @@ import { closeFd } from "../../ffi/unix_socket.ts";
 import { HeldSockets } from "./held_sockets.ts";
 import { Holder } from "./holder.ts";
 import type { Log } from "./log.ts";
+import { CHANNEL, Passing } from "./passing.ts";
 import { ListeningSocket, type SocketChoice } from "./socket_path.ts";
 
 /** What the listening socket's name begins with, among what is held; its file's number follows. */
@@ -43,6 +44,10 @@ export async function openHeldParts(
   listening.onClose = () => holder.remove(name);
   if (!keepsState) HeldSockets.abandon(holder);
   const held = keepsState ? HeldSockets.open(holder, log) : null;
+  const channel = holder.take(CHANNEL);
+  // Clients that are hung up with us need nobody who accepts them for us.
+  if (held !== null && channel !== null) held.passing = new Passing(channel, name, holder);
+  else if (channel !== null) closeFd(channel);
   return { listening, held, inherited: before !== null };
 }
 

@@ -7,6 +7,7 @@ import type { HeldSlot } from "../transport/held_slot.ts";
 import { HELD_KEY_FIRST, HeldSlots, type SlotMaker } from "../transport/held_slots.ts";
 import { type HeldBy, HeldSocketTransport } from "../transport/held_socket.ts";
 import type { Log } from "./log.ts";
+import { PASSED, type Passing } from "./passing.ts";
 
 /** What keeps descriptors under names while we are dead. */
 export interface DescriptorHolder {
@@ -16,6 +17,10 @@ export interface DescriptorHolder {
   take(name: string): number | null;
   store(name: string, fd: number): boolean;
   remove(name: string): void;
+  /** Of a connection that it has passed to us: from now on it holds it by another name. */
+  rename(from: string, to: string): boolean;
+  /** Nobody is there any more who could hold anything. */
+  readonly gone: boolean;
 }
 
 /** The name of the file with the counts; connections are named by their keys. */
@@ -35,6 +40,8 @@ export class HeldSockets implements HeldBy {
   /** Those of the connections that are open, with their descriptors. */
   readonly #open = new Map<HeldSlot, number>();
   #isFull = false;
+  /** Where the holder accepts connections for us; null where we do. */
+  passing: Passing | null = null;
 
   private constructor(holder: DescriptorHolder, slots: HeldSlots, log: Log) {
     this.#holder = holder;
@@ -66,32 +73,43 @@ export class HeldSockets implements HeldBy {
   /** Hangs up all clients that are left with the holder. */
   static abandon(holder: DescriptorHolder): void {
     for (const name of holder.names) {
-      if (name === SLOTS || isKey(name)) discard(holder, name);
+      if (name === SLOTS || isKey(name) || isPassed(name)) discard(holder, name);
     }
   }
 
   /**
    * Lets a connected socket be held, of a new client or of one that another process of ours had
-   * (a live update); null when it can't be.
+   * (a live update); null when it can't be. One that was `passed` to us is held by that name yet.
    */
-  hold(fd: number, epoll: Epoll): HeldSocketTransport | null {
+  hold(fd: number, epoll: Epoll, passed: string | null = null): HeldSocketTransport | null {
+    const slot = this.#takeSlot();
+    if (slot === null) {
+      if (passed !== null) this.#holder.remove(passed);
+      return null;
+    }
+    this.#open.set(slot, fd);
+    const name = String(slot.key);
+    const isHeld = passed === null
+      ? this.#holder.store(name, fd)
+      : this.#holder.rename(passed, name);
+    if (isHeld) return new HeldSocketTransport(fd, slot, epoll, this);
+    this.release(slot);
+    // Who is only busy would give it to the next life as new: it must not have heard anything.
+    if (passed !== null && !this.#holder.gone) shutDown(fd);
+    return null;
+  }
+
+  #takeSlot(): HeldSlot | null {
     if (this.#open.size + OTHERS >= this.#holder.capacity) {
       const most = `only ${this.#holder.capacity} descriptors are held for us`;
       return this.#refuse(`${most}: further clients are hung up when this process dies`);
     }
-    let slot: HeldSlot;
     try {
-      slot = this.#slots.take();
+      return this.#slots.take();
     } catch (error) {
       if (!(error instanceof SystemCallError)) throw error;
       return this.#refuse(`clients are hung up when this process dies: ${error.message}`);
     }
-    this.#open.set(slot, fd);
-    if (this.#holder.store(String(slot.key), fd)) {
-      return new HeldSocketTransport(fd, slot, epoll, this);
-    }
-    this.release(slot);
-    return null;
   }
 
   #refuse(text: string): null {
@@ -158,10 +176,18 @@ export class HeldSockets implements HeldBy {
     return rest;
   }
 
+  /** To be called at last: connections that the last life was passed, and had not taken yet. */
+  takeUntaken(): { name: string; fd: number }[] {
+    const number = (name: string): number => Number(name.slice(PASSED.length));
+    return this.#holder.names.filter(isPassed).sort((a, b) => number(a) - number(b))
+      .map((name) => ({ name, fd: this.#holder.take(name)! }));
+  }
+
   /** At the orderly end, when all connections have been closed. */
   close(): void {
     this.#holder.remove(SLOTS);
     closeFd(this.#slots.fd);
+    this.passing?.close();
   }
 }
 
@@ -176,6 +202,10 @@ function newSlots(holder: DescriptorHolder, maker?: SlotMaker): HeldSlots {
 
 function isKey(name: string): boolean {
   return Number(name) >= HELD_KEY_FIRST;
+}
+
+function isPassed(name: string): boolean {
+  return name.startsWith(PASSED);
 }
 
 /** Hangs up a client that nothing is known of. */

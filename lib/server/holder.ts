@@ -1,16 +1,14 @@
 import { connectDatagram } from "../../ffi/datagram.ts";
 import { sendWithDescriptor } from "../../ffi/fd_passing.ts";
-import { errorText } from "../../ffi/libc.ts";
+import { EAGAIN, errorText } from "../../ffi/libc.ts";
 import { keepOnExec } from "../../ffi/exec.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { HOLDER_WAIT_MS } from "../limits.ts";
 import type { Log } from "./log.ts";
+import { NOTICE, type Passer, PREFIX } from "./passing.ts";
 
 /** The first descriptor that a holder gives back (sd_listen_fds(3)). */
 const LISTEN_FDS_START = 3;
-
-/** What our descriptors' names begin with; systemd may hand us others of its own. */
-const PREFIX = "xs-";
 
 /**
  * Says to a daemon who supervises it, by process id, and the how manieth it is: its descriptors
@@ -25,13 +23,15 @@ export interface Variables {
 }
 
 /** Who keeps descriptors for us across our death: systemd, or our own supervisor. */
-export class Holder {
+export class Holder implements Passer {
   /** How many descriptors it takes. */
   readonly capacity: number;
   readonly #socket: number;
   readonly #given: Map<string, number>;
   readonly #log: Log;
   #failed = false;
+  /** It does not even listen any more. */
+  gone = false;
 
   private constructor(
     capacity: number,
@@ -89,6 +89,19 @@ export class Holder {
     this.#send(`FDSTOREREMOVE=1\nFDNAME=${PREFIX}${name}\n`, null);
   }
 
+  /** Says by which name it is to hold what it has passed to us; false when it can't be reached. */
+  rename(from: string, to: string): boolean {
+    return this.#send(`${NOTICE.taken}=${PREFIX}${from}\nFDNAME=${PREFIX}${to}\n`, null);
+  }
+
+  accept(listener: string | null): void {
+    this.#send(`${NOTICE.accept}=${listener === null ? "" : PREFIX + listener}\n`, null);
+  }
+
+  again(name: string): void {
+    this.#send(`${NOTICE.again}=${name}\n`, null);
+  }
+
   #send(text: string, fd: number | null): boolean {
     const code = sendWithDescriptor(this.#socket, text, fd);
     if (code === 0) return true;
@@ -96,6 +109,7 @@ export class Holder {
       this.#log("warning", `who held our descriptors can't be reached: ${errorText(code)}`);
     }
     this.#failed = true;
+    this.gone = code !== EAGAIN;
     return false;
   }
 }

@@ -27,9 +27,9 @@ export const NOTICE = {
 
 /** What a supervisor that accepts for us is told. */
 export interface Passer {
-  /** By a name as it is held; null: to accept no more. False when it can't be reached. */
-  accept(listener: string | null): boolean;
-  /** A connection is to be passed again. */
+  /** To accept from the listening socket that is held by that name; null: no more. */
+  accept(listener: string | null): void;
+  /** The connection of that name, with {@link PREFIX}, did not arrive: once more. */
   again(name: string): void;
 }
 
@@ -49,6 +49,7 @@ export class Passing {
   readonly #listener: string;
   /** Those for which there was no room. */
   #lost: string[] = [];
+  #stopped = false;
   /** The other end is closed: there will be no more. */
   ended = false;
 
@@ -70,14 +71,16 @@ export class Passing {
       const message = receiveWithDescriptors(this.fd);
       if (message === null) return null;
       const { fds: [fd = null], text } = message;
-      if (text === "") {
-        this.ended = true;
-        return null;
-      }
-      if (text === STOPPED) continue;
-      if (fd === null) this.#lost.push(text);
-      return { name: text.slice(PREFIX.length), fd };
+      if (text === "") this.ended = true;
+      if (text === STOPPED) this.#stopped = true;
+      else if (this.ended) return null;
+      else return this.#passed(text, fd);
     }
+  }
+
+  #passed(name: string, fd: number | null): PassedConnection {
+    if (fd === null) this.#lost.push(name);
+    return { name: name.slice(PREFIX.length), fd };
   }
 
   /** There is room again for what did not arrive. */
@@ -87,17 +90,20 @@ export class Passing {
   }
 
   /**
-   * Lets no more be accepted. Returns those that had come already; null when the supervisor does
-   * not say in time that it has stopped.
+   * Lets no more be accepted, and hands what has come till then to `take`. False when the
+   * supervisor does not say in time that it has stopped: something may come yet.
    */
   stop(take: (passed: PassedConnection) => void): boolean {
-    if (this.ended || !this.#passer.accept(null)) return true;
+    this.#stopped = false;
+    this.#passer.accept(null);
     const epoll = new Epoll(1);
     try {
       epoll.add(this.fd, EPOLLIN);
       const due = performance.now() + HOLDER_WAIT_MS;
       for (let left = HOLDER_WAIT_MS; left > 0; left = due - performance.now()) {
         epoll.wait(Math.ceil(left));
+        for (let passed = this.next(); passed !== null; passed = this.next()) take(passed);
+        if (this.#stopped || this.ended) return this.#lost.length === 0;
       }
       return false;
     } finally {

@@ -11,6 +11,7 @@ import { SocketTransport } from "../transport/socket.ts";
 import type { HeldSockets } from "./held_sockets.ts";
 import type { Log } from "./log.ts";
 import type { EventSink } from "./loop.ts";
+import type { PassedConnection, Passing } from "./passing.ts";
 import { Peer } from "./peer.ts";
 import type { GoneReason, InFlight } from "./peer_host.ts";
 import type { HeldClients } from "./take_up.ts";
@@ -31,6 +32,8 @@ export class Sockets implements EventSink, HeldClients {
   readonly #domid: number;
   readonly #log: Log;
   readonly #held: HeldSockets | null;
+  /** Where somebody accepts for us; null where we do. */
+  #passing: Passing | null;
   /** By descriptor, a small number. */
   readonly #peers: (Peer | undefined)[] = [];
   #acceptable = false;
@@ -56,11 +59,22 @@ export class Sockets implements EventSink, HeldClients {
     this.#domid = domid;
     this.#log = log;
     this.#held = held;
-    epoll.add(listener, EPOLLIN);
+    this.#passing = held?.passing ?? null;
+    epoll.add(this.#door, EPOLLIN);
+  }
+
+  /** Where new clients show themselves. */
+  get #door(): number {
+    return this.#passing?.fd ?? this.#listener;
+  }
+
+  /** To be called when all is in place: who comes from now on is let in. */
+  open(): void {
+    this.#passing?.begin();
   }
 
   event(fd: number, events: number): void {
-    if (fd === this.#listener) {
+    if (fd === this.#door) {
       this.#acceptable = true;
       return;
     }
@@ -78,16 +92,41 @@ export class Sockets implements EventSink, HeldClients {
 
   #accept(): void {
     for (let i = 0; i < ACCEPTS_PER_TURN_MAX; i++) {
-      const fd = acceptUnix(this.#listener);
-      if (fd >= 0) {
-        this.#connect(fd);
-      } else if (-fd === EAGAIN) {
-        return;
-      } else if (-fd !== ECONNABORTED) {
-        this.#acceptFailed(-fd);
-        return;
-      }
+      if (!(this.#passing === null ? this.#acceptOne() : this.#takeOne(this.#passing))) return;
     }
+  }
+
+  /** False when there is nobody, or no room. */
+  #acceptOne(): boolean {
+    const fd = acceptUnix(this.#listener);
+    if (fd >= 0) {
+      this.#connect(fd);
+      return true;
+    }
+    if (-fd === ECONNABORTED) return true;
+    if (-fd !== EAGAIN) this.#acceptFailed(-fd);
+    return false;
+  }
+
+  /** The same of those that somebody has accepted for us. */
+  #takeOne(passing: Passing): boolean {
+    const passed = passing.next();
+    if (passed !== null) this.#takePassed(passed);
+    if (passing.ended) this.#acceptOurselves(passing);
+    return passed !== null && !this.#full;
+  }
+
+  #takePassed({ fd, name }: PassedConnection): void {
+    if (fd === null) this.#acceptFailed(EMFILE);
+    else this.#connect(fd, name);
+  }
+
+  #acceptOurselves(passing: Passing): void {
+    this.#log("warning", "our supervisor is gone: connections are accepted by this process");
+    this.#epoll.remove(passing.fd);
+    passing.close();
+    this.#passing = null;
+    this.#epoll.add(this.#listener, this.#full ? 0 : EPOLLIN);
   }
 
   #acceptFailed(code: number): void {
@@ -95,7 +134,7 @@ export class Sockets implements EventSink, HeldClients {
     if (code !== EMFILE && code !== ENFILE) return;
     // Until somebody leaves, the waiting client would wake the loop for nothing, again and again.
     this.#full = true;
-    this.#epoll.modify(this.#listener, 0);
+    this.#epoll.modify(this.#door, 0);
   }
 
   /**
@@ -119,8 +158,10 @@ export class Sockets implements EventSink, HeldClients {
     return descriptors;
   }
 
-  #connect(fd: number): Peer {
-    const held = this.#held?.hold(fd, this.#epoll) ?? null;
+  /** A new client; `passed` is the name by which somebody holds it already. */
+  #connect(fd: number, passed: string | null = null): Peer {
+    // First of all: till then its connection ends with this process, if nobody has it yet.
+    const held = this.#held?.hold(fd, this.#epoll, passed) ?? null;
     const transport = held ?? new SocketTransport(fd, this.#epoll);
     const label = `socket ${fd} (${processName(peerPid(fd))})`;
     const peer = this.#add(transport, label, this.#domid, held?.slot.key ?? -1);
@@ -151,6 +192,14 @@ export class Sockets implements EventSink, HeldClients {
     return peer.connection;
   }
 
+  /**
+   * Lets nobody in any more, so that all who were let in can be told to another program; they are
+   * again from {@link open} on. False when that can't be had.
+   */
+  shut(): boolean {
+    return this.#passing?.stop((passed) => this.#takePassed(passed)) ?? true;
+  }
+
   /** Before another program takes this process's place, and if that was not possible. */
   letGo(): void {
     this.#held?.letGo();
@@ -166,6 +215,7 @@ export class Sockets implements EventSink, HeldClients {
       const label = `socket ${fd} (${processName(peerPid(fd))})`;
       this.#turns.ready(this.#add(transport, label, this.#domid, slot.key));
     }
+    for (const { fd, name } of this.#held?.takeUntaken() ?? []) this.#connect(fd, name);
   }
 
   *states(): Generator<RingState> {
@@ -182,7 +232,8 @@ export class Sockets implements EventSink, HeldClients {
     this.#end(peer);
     if (!this.#full) return;
     this.#full = false;
-    this.#epoll.modify(this.#listener, EPOLLIN);
+    this.#epoll.modify(this.#door, EPOLLIN);
+    this.#passing?.roomMade();
   }
 
   #end(peer: Peer): void {

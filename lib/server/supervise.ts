@@ -3,8 +3,17 @@ import { Epoll, EPOLLIN } from "../../ffi/epoll.ts";
 import { receiveWithDescriptors } from "../../ffi/fd_passing.ts";
 import { type ChildEnd, openPidFd, reap, spawn } from "../../ffi/spawn.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
-import { HELD_DESCRIPTORS_MAX, RESTARTS_WITHIN_MS } from "../limits.ts";
-import { HeldDescriptors, parseNotice } from "./held_descriptors.ts";
+import {
+  ACCEPT_RETRY_MS,
+  BLOCKING_WAIT_MS,
+  HELD_DESCRIPTORS_MAX,
+  JS_TURN_MS,
+  LINGER_MS,
+  PASSED_MAX,
+  RESTARTS_WITHIN_MS,
+} from "../limits.ts";
+import { Acceptor } from "./acceptor.ts";
+import { type HeldDescriptor, HeldDescriptors, parseNotice } from "./held_descriptors.ts";
 import { SUPERVISED } from "./holder.ts";
 import { FileLog, type Log, type LogLevel, message } from "./log.ts";
 import { REFUSED } from "./notify.ts";
@@ -77,7 +86,8 @@ class Supervisor {
   readonly #log: Log;
   readonly #held: HeldDescriptors;
   readonly #capacity: number;
-  readonly #epoll = new Epoll(2);
+  readonly #acceptor: Acceptor;
+  readonly #epoll = new Epoll(4);
   /** Nobody else may fill our queue, for which the daemon would have to wait. */
   readonly #folder = makePrivateFolder();
   readonly #address = `${this.#folder}/notify`;
@@ -94,8 +104,10 @@ class Supervisor {
   constructor(options: SuperviseOptions, log: Log, reopenLog: () => void) {
     this.#options = options;
     this.#log = log;
-    this.#capacity = Math.min(HELD_DESCRIPTORS_MAX, (openFilesMax() - OWN_DESCRIPTORS) >> 1);
-    this.#held = new HeldDescriptors(this.#capacity, log);
+    const room = (openFilesMax() - OWN_DESCRIPTORS) >> 1;
+    this.#capacity = Math.min(HELD_DESCRIPTORS_MAX, room - PASSED_MAX);
+    this.#held = new HeldDescriptors(this.#capacity + PASSED_MAX, log);
+    this.#acceptor = new Acceptor(this.#held, this.#epoll, log);
     this.#epoll.add(this.#notices, EPOLLIN);
     this.#handlers = SIGNALS.map((signal) => [signal, () => this.#signal(signal, reopenLog)]);
     for (const [signal, handler] of this.#handlers) Deno.addSignalListener(signal, handler);
@@ -145,16 +157,40 @@ class Supervisor {
     this.#epoll.add(pidFd, EPOLLIN);
     try {
       for (;;) {
-        await this.#epoll.park(-1);
+        await this.#epoll.park(this.#acceptor.waits ? ACCEPT_RETRY_MS : -1);
+        await this.#linger(pid);
         const end = reap(pid);
         // All that it had to say is there: what it gave us last counts, too.
-        this.#takeNotices(pid);
+        if (end !== null) this.#takeNotices(pid);
         if (end !== null) return end;
       }
     } finally {
       this.#pid = 0;
+      this.#acceptor.close();
       this.#epoll.remove(pidFd);
       closeFd(pidFd);
+    }
+  }
+
+  /** Takes what comes until there has been nothing for a while: to park takes long to wake from. */
+  async #linger(pid: number): Promise<void> {
+    let trafficAt = performance.now();
+    for (let due = trafficAt + JS_TURN_MS;;) {
+      const count = this.#epoll.wait(BLOCKING_WAIT_MS);
+      const now = performance.now();
+      if (this.#acceptor.waits) this.#acceptor.work();
+      for (let i = 0; i < count; i++) {
+        const fd = this.#epoll.fd(i);
+        if (fd === this.#notices) this.#takeNotices(pid);
+        else if (this.#acceptor.watches(fd)) this.#acceptor.accept();
+        // Its end.
+        else return;
+      }
+      if (count > 0) trafficAt = now;
+      else if (now - trafficAt >= LINGER_MS) return;
+      if (now < due) continue;
+      await new Promise((resolve) => void setImmediate(resolve));
+      due = performance.now() + JS_TURN_MS;
     }
   }
 
@@ -164,18 +200,22 @@ class Supervisor {
    */
   #spawn(): number | null {
     const { program, words } = this.#options;
-    const fds = this.#held.all.map(({ fd }) => fd);
+    const channel = this.#acceptor.open();
+    const given = [...this.#held.all, channel];
+    const fds = given.map(({ fd }) => fd);
     try {
-      return spawn({ path: program, argv: words, env: this.#environment(), fds });
+      return spawn({ path: program, argv: words, env: this.#environment(given), fds });
     } catch (error) {
+      this.#acceptor.close();
       if (this.#life === 1) throw error;
       this.#log("error", message(error));
       return null;
+    } finally {
+      closeFd(channel.fd);
     }
   }
 
-  #environment(): Record<string, string> {
-    const held = this.#held.all;
+  #environment(given: readonly HeldDescriptor[]): Record<string, string> {
     const inherited = Deno.env.toObject();
     // Those of who started us are meant for us.
     for (const name of ["LISTEN_PID", "WATCHDOG_PID", "WATCHDOG_USEC"]) delete inherited[name];
@@ -183,8 +223,8 @@ class Supervisor {
       ...inherited,
       NOTIFY_SOCKET: this.#address,
       FDSTORE: String(this.#capacity),
-      LISTEN_FDS: String(held.length),
-      LISTEN_FDNAMES: held.map(({ name }) => name).join(":"),
+      LISTEN_FDS: String(given.length),
+      LISTEN_FDNAMES: given.map(({ name }) => name).join(":"),
       [SUPERVISED]: `${Deno.pid}:${this.#life}`,
     };
   }
@@ -195,6 +235,7 @@ class Supervisor {
       if (message === null) return;
       // Whoever else may send here: only the daemon is listened to.
       const notice = parseNotice(message.pid === pid ? message.text : "");
+      this.#acceptor.apply(notice);
       this.#held.apply(notice, message);
       if (notice.get("READY") === "1") this.#served = true;
       if (notice.get(REFUSED) === "1") this.#refused = true;

@@ -1,12 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { Epoll } from "../../ffi/epoll.ts";
-import { duplicateFrom } from "../../ffi/spawn.ts";
-import { closeFd, listenUnix, setSendBuffer } from "../../ffi/unix_socket.ts";
+import { closeFd, listenUnix } from "../../ffi/unix_socket.ts";
 import { check } from "../../lib/engine/check.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { openStore, type StoreOptions } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
-import { type DescriptorHolder, HeldSockets } from "../../lib/server/held_sockets.ts";
+import { HeldSockets } from "../../lib/server/held_sockets.ts";
 import { SILENT } from "../../lib/server/log.ts";
 import { MemoryDomains } from "../../lib/server/memory_domains.ts";
 import { Sockets } from "../../lib/server/sockets.ts";
@@ -16,6 +15,7 @@ import { Turns } from "../../lib/server/turn.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { CrashPoints, MortalJournal } from "../crash/crash_points.ts";
+import { AcceptingHolder, LifeHolder } from "./life_holders.ts";
 import { mortalSlots } from "./mortal_slot.ts";
 
 const EAGER_STORE: StoreOptions = {
@@ -30,80 +30,11 @@ const EAGER_STORE: StoreOptions = {
   tailBytes: 65_536,
 };
 
-/** So little that most replies leave in parts. */
-const SEND_BUFFER = 4_608;
-
-/**
- * What keeps descriptors across the deaths of a daemon in this process, in which it may die, too.
- * The death of a process closes its descriptors: here this does.
- */
-class TestHolder implements DescriptorHolder {
-  readonly capacity = 1000;
-  readonly held = new Map<string, number>();
-  #offered = new Set<string>();
-  readonly #owned = new Map<string, number>();
-  readonly #points: CrashPoints;
-  /** Connections that the daemon had accepted when it died, and could not give away any more. */
-  lost = 0;
-
-  constructor(points: CrashPoints) {
-    this.#points = points;
-  }
-
-  /** The daemon is dead, and another comes. */
-  nextLife(): void {
-    for (const fd of this.#owned.values()) closeFd(fd);
-    this.#owned.clear();
-    this.#offered = new Set(this.held.keys());
-  }
-
-  get names(): string[] {
-    return [...this.#offered];
-  }
-
-  take(name: string): number | null {
-    if (!this.#offered.delete(name)) return null;
-    const fd = duplicateFrom(this.held.get(name)!, 3);
-    this.#owned.set(name, fd);
-    return fd;
-  }
-
-  /** Until it is given away, a connection that was accepted ends with the daemon. */
-  accepted<T>(fd: number, hold: () => T): T {
-    setSendBuffer(fd, SEND_BUFFER);
-    this.#owned.set("accepted", fd);
-    this.lost++;
-    const result = hold();
-    this.lost--;
-    this.#owned.delete("accepted");
-    return result;
-  }
-
-  store(name: string, fd: number): boolean {
-    this.#points.at("before giving away");
-    if (this.#owned.get("accepted") === fd) this.#owned.delete("accepted");
-    this.#owned.set(name, fd);
-    this.held.set(name, duplicateFrom(fd, 3));
-    this.#points.at("after giving away");
-    return true;
-  }
-
-  remove(name: string): void {
-    this.#points.at("before taking back");
-    const fd = this.held.get(name);
-    if (fd !== undefined) closeFd(fd);
-    this.held.delete(name);
-    this.#points.at("after taking back");
-    // It is about to be closed.
-    this.#owned.delete(name);
-  }
-}
-
 /** A daemon in this process, with true sockets, that dies and lives again. */
 export class HeldLives {
   readonly points = new CrashPoints();
   readonly path: string;
-  readonly holder = new TestHolder(this.points);
+  readonly holder: LifeHolder;
   readonly #folder: string;
   readonly #listener: number;
   #engine!: Engine;
@@ -115,10 +46,14 @@ export class HeldLives {
   life = 0;
   #now = 0;
 
-  constructor(folder: string) {
+  /** `isAccepting`: who holds the connections accepts them, too. */
+  constructor(folder: string, isAccepting: boolean) {
     this.#folder = folder;
     this.path = `${folder}/socket`;
     this.#listener = listenUnix(this.path, 100);
+    this.holder = isAccepting
+      ? new AcceptingHolder(this.points, this.#listener)
+      : new LifeHolder(this.points);
     this.#begin();
   }
 
@@ -138,12 +73,18 @@ export class HeldLives {
       this.#engine = engine;
       const turns = this.#turns = new Turns(engine, journal, new Trace(), SILENT);
       const held = HeldSockets.open(this.holder, SILENT, mortalSlots(this.points))!;
-      held.hold = (fd, epoll) =>
-        this.holder.accepted(fd, () => HeldSockets.prototype.hold.call(held, fd, epoll));
+      held.passing = this.holder.passing();
+      held.hold = (fd, epoll, passed = null) =>
+        this.holder.accepted(
+          fd,
+          passed,
+          () => HeldSockets.prototype.hold.call(held, fd, epoll, passed),
+        );
       this.#sockets = new Sockets(this.#listener, this.#epoll, turns, engine, 0, SILENT, held);
       turns.onGone = (peer, reason) => this.#sockets.gone(peer, reason);
       domains.attach(turns, engine);
       takeUp(engine, domains, journal, SILENT, this.#sockets);
+      this.#sockets.open();
       assertEquals(check(engine.state), [], "counters differ from a recount");
     });
   }
@@ -181,6 +122,7 @@ export class HeldLives {
 
   /** What is ready, a turn if there is something to do, perhaps upkeep. False when it died. */
   turn(idle = true): boolean {
+    this.holder.tend();
     return this.points.run(() => {
       const count = this.#epoll.wait(0);
       for (let i = 0; i < count; i++) this.#sockets.event(this.#epoll.fd(i), this.#epoll.events(i));
@@ -206,7 +148,6 @@ export class HeldLives {
     this.#epoll.close();
     this.#journal.close();
     closeFd(this.#listener);
-    this.holder.nextLife();
-    for (const fd of this.holder.held.values()) closeFd(fd);
+    this.holder.close();
   }
 }

@@ -14,6 +14,7 @@ import { makeScratch } from "../support/scratch.ts";
 /** Keeps descriptors as a supervisor does, for daemons in this process. */
 export class Keeper implements DescriptorHolder {
   readonly capacity = 100;
+  readonly gone = false;
   names: string[] = [];
   readonly kept = new Map<string, number>();
 
@@ -31,6 +32,10 @@ export class Keeper implements DescriptorHolder {
   store(name: string, fd: number): boolean {
     this.kept.set(name, duplicateFrom(fd, 3));
     return true;
+  }
+
+  rename(): boolean {
+    throw new Error("it passes nothing");
   }
 
   remove(name: string): void {

@@ -137,6 +137,10 @@ export function handOver(
   const { domains, journal, listener, log, sockets } = estate;
   const { file, kind, stateFile, words } = successor;
   const started = performance.now();
+  if (!sockets.shut()) {
+    sockets.open();
+    return "The supervisor does not answer, which accepts connections for this daemon.";
+  }
   const staying = [listener, ...sockets.descriptors().values(), ...kept];
   try {
     const steps = encodeEstate(estate, successor);
@@ -149,6 +153,7 @@ export function handOver(
     log("info", `live update: ${file} takes over ${records} records, ${bytes} bytes (${ms} ms)`);
   } catch (error) {
     tidyUp(stateFile, log);
+    sockets.open();
     return message(error);
   }
   if (kind === "xs") notifyReloading(log);
@@ -156,6 +161,7 @@ export function handOver(
   if (kind === "c") journal.handOver(`${file} took over at ${new Date().toISOString()}`);
   const code = leave(estate, successor, staying, [file, ...words]);
   if (kind === "c") journal.handOver(null);
+  sockets.open();
   tidyUp(stateFile, log);
   return `Error activating new binary: ${errorText(code)}`;
 }
