@@ -1,4 +1,6 @@
+import type { SQLOutputValue } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import { DamagedError } from "./byte_reader.ts";
 
 /**
  * The CRC-32 of `bytes`, begun with `from`: SQLite itself would not notice a changed byte within
@@ -6,4 +8,19 @@ import { crc32 } from "node:zlib";
  */
 export function checksum(bytes: Uint8Array, from: number): number {
   return crc32(bytes, from >>> 0);
+}
+
+/**
+ * The bytes of a column that were written with `sum`, a {@link checksum} begun with `from`.
+ *
+ * @throws {DamagedError} when they are not what was written.
+ */
+export function checkedBytes(
+  bytes: SQLOutputValue | undefined,
+  sum: SQLOutputValue | undefined,
+  from: number,
+  what: string,
+): Uint8Array {
+  if (bytes instanceof Uint8Array && checksum(bytes, from) === sum) return bytes;
+  throw new DamagedError(`${what} is not what was written`);
 }

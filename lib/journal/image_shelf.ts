@@ -1,11 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { DamagedError } from "./byte_reader.ts";
+import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
-import type { ChangeSink } from "./changes.ts";
-import { checksum } from "./checksum.ts";
+import { type ChangeSink, readChanges } from "./changes.ts";
+import { checkedBytes, checksum } from "./checksum.ts";
 import { Image, putOthers } from "./image.ts";
 import type { ImageSource } from "./journal.ts";
-import { readRow } from "./turn_log.ts";
 
 /** The images in the store file: the newest, and one that is being made. */
 export class ImageShelf {
@@ -58,7 +57,10 @@ export class ImageShelf {
     this.bytes = 0;
     for (const row of select.iterate(image)) {
       pieces++;
-      this.bytes += readRow(row, image, `piece ${pieces} of image ${image}`, sink);
+      const what = `piece ${pieces} of image ${image}`;
+      const changes = checkedBytes(row["changes"], row["sum"], image, what);
+      readChanges(new ByteReader(changes), sink);
+      this.bytes += changes.length;
     }
     if (pieces === wanted) return;
     throw new DamagedError(`image ${image} has ${pieces} pieces instead of ${wanted}`);

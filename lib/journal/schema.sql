@@ -26,11 +26,11 @@ CREATE TABLE pieces (
   changes BLOB NOT NULL
 ) STRICT;
 
--- One row a turn that changed something, numbered without a gap: changes in order, when (ms since
--- 1970), and `sum`, the CRC-32 of the changes, begun with the turn's number.
+-- Turns that changed something, numbered without a gap, many to a row: their records, as
+-- turn_record.ts lays them out, up to turn `last`. `sum` is the CRC-32 of the records, begun with
+-- that number.
 CREATE TABLE turns (
-  turn INTEGER PRIMARY KEY,
-  at INTEGER NOT NULL,
+  last INTEGER PRIMARY KEY,
   sum INTEGER NOT NULL,
-  changes BLOB NOT NULL
+  records BLOB NOT NULL
 ) STRICT;

@@ -31,8 +31,8 @@ export interface Upkeep {
   readonly imageAfterBytes: number;
   /** Pages of 4 KiB, about, that are written to the log between checkpoints: a few ms for 1,000. */
   readonly pagesPerCheckpoint: number;
-  /** Old turns deleted at once: 500 are about a millisecond. */
-  readonly turnsDeletedMax: number;
+  /** Rows of old turns deleted at once: each has a drain's bytes, or one turn's where that is more. */
+  readonly rowsDeletedMax: number;
   /** Bytes in the tail from which on they go to the store file: some tenths of a millisecond. */
   readonly drainBytes: number;
 }
@@ -40,9 +40,12 @@ export interface Upkeep {
 const UPKEEP: Upkeep = {
   imageAfterBytes: 524_288,
   pagesPerCheckpoint: 1_000,
-  turnsDeletedMax: 500,
+  rowsDeletedMax: 16,
   drainBytes: 32_768,
 };
+
+/** Where each turn is a row, all the more of them. */
+const DISK_UPKEEP: Upkeep = { ...UPKEEP, rowsDeletedMax: 500 };
 
 type JournalLog = (level: "info" | "warning", text: string) => void;
 
@@ -91,7 +94,8 @@ export class StoreJournal implements Journal, Recorder {
   #retryAt = 0;
 
   constructor(parts: JournalParts) {
-    const { database, durability, tail, upkeep = UPKEEP } = parts;
+    const { database, durability, tail } = parts;
+    const { upkeep = durability === "disk" ? DISK_UPKEEP : UPKEEP } = parts;
     this.#parts = parts;
     this.#upkeep = upkeep;
     this.#onNewBoot = parts.onNewBoot;
@@ -295,7 +299,7 @@ export class StoreJournal implements Journal, Recorder {
   }
 
   #deleteStale(): void {
-    this.#hasStale = this.#turns.deleteUpTo(this.#images.upto, this.#upkeep.turnsDeletedMax);
+    this.#hasStale = this.#turns.deleteUpTo(this.#images.upto, this.#upkeep.rowsDeletedMax);
     this.#logPages++;
   }
 

@@ -1,7 +1,14 @@
 import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { DamagedError } from "./byte_reader.ts";
-import { checksum } from "./checksum.ts";
+import {
+  nextRecord,
+  putRecord,
+  readRecord,
+  recordBytes,
+  turnAt,
+  type TurnRecord,
+} from "./turn_record.ts";
 
 /**
  * The tail: the last turns, in memory that outlives the process. It is a file beside the store
@@ -14,9 +21,8 @@ import { checksum } from "./checksum.ts";
  *     56  f64: the last turn that went into the store file from here
  *     64  the first half: records, one behind the other; the second half alike
  *
- * A record: CRC-32 of the rest (u32), length of the changes (u32), turn (f64), when (f64, ms since
- * 1970), the changes, anything up to a multiple of 8. Little endian throughout. A record counts
- * from the moment at which the word at 8 points behind it.
+ * Records are those of turn_record.ts. One counts from the moment at which the word at 8 points
+ * behind it.
  */
 const MAGIC = "xs-tail\x01";
 const END_AT = 8;
@@ -24,19 +30,8 @@ const ID_AT = 16;
 const ID_BYTES = 36;
 const MOVED_AT = 56;
 const HEADER_BYTES = 64;
-const RECORD_HEADER_BYTES = 24;
-/** What the CRC begins with, so that zeros are no record. */
-const SUM_START = 0x7461696c;
 /** Of the usual tail: half of it takes thousands of turns, and it is memory on most hosts. */
 export const TAIL_BYTES = HEADER_BYTES + 2 * 2_097_152;
-
-/** One turn as it was committed. `changes` is valid until the tail changes. */
-export interface TailRecord {
-  readonly turn: number;
-  /** When, in ms since 1970. */
-  readonly at: number;
-  readonly changes: Uint8Array;
-}
 
 /**
  * The records of a tail file's bytes, which must be those of store `id`. With `mayTear` (the
@@ -48,7 +43,7 @@ export function* readTail(
   bytes: Uint8Array<ArrayBuffer>,
   id: string,
   mayTear: boolean,
-): Generator<TailRecord> {
+): Generator<TurnRecord> {
   checkHeader(bytes, id);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = view.getUint32(END_AT, true);
@@ -75,25 +70,6 @@ function checkHeader(bytes: Uint8Array, id: string): void {
   if (found !== id) throw new DamagedError("the tail file beside it belongs to another store file");
 }
 
-function readRecord(
-  bytes: Uint8Array<ArrayBuffer>,
-  view: DataView,
-  at: number,
-  end: number,
-): TailRecord | null {
-  if (at + RECORD_HEADER_BYTES > end) return null;
-  const length = view.getUint32(at + 4, true);
-  const from = at + RECORD_HEADER_BYTES;
-  if (length > end - from || sumOf(bytes, at, length) !== view.getUint32(at, true)) return null;
-  const changes = bytes.subarray(from, from + length);
-  return { turn: view.getFloat64(at + 8, true), at: view.getFloat64(at + 16, true), changes };
-}
-
-/** The CRC-32 of the record at `at`, of `length` bytes of changes. */
-function sumOf(bytes: Uint8Array, at: number, length: number): number {
-  return checksum(bytes.subarray(at + 4, at + RECORD_HEADER_BYTES + length), SUM_START);
-}
-
 /** Where the half begins in which records end at `end`; negative for no such place. */
 function startOfHalf(size: number, end: number): number {
   const middle = middleOf(size);
@@ -104,10 +80,6 @@ function startOfHalf(size: number, end: number): number {
 
 function middleOf(size: number): number {
   return HEADER_BYTES + (size - HEADER_BYTES >>> 4) * 8;
-}
-
-function recordBytes(length: number): number {
-  return RECORD_HEADER_BYTES + (length + 7 & ~7);
 }
 
 function removeIfThere(path: string): void {
@@ -188,8 +160,18 @@ export class Tail {
     return this.#end - this.#start;
   }
 
+  /**
+   * The bytes of all records behind turn `after`, valid until the tail changes; null when there are
+   * none.
+   */
+  recordsAfter(after: number): Uint8Array<ArrayBuffer> | null {
+    let at = this.#start;
+    while (at < this.#end && turnAt(this.#view, at) <= after) at = nextRecord(this.#view, at);
+    return at < this.#end ? this.#bytes.subarray(at, this.#end) : null;
+  }
+
   /** All records, the oldest first. Each is valid until the tail changes. */
-  *records(): Generator<TailRecord> {
+  *records(): Generator<TurnRecord> {
     for (let at = this.#start; at < this.#end;) {
       const record = readRecord(this.#bytes, this.#view, at, this.#end);
       if (record === null) throw new DamagedError(`the tail's record at ${at} was overwritten`);
@@ -244,12 +226,7 @@ export class Tail {
   #put(at: number, limit: number, turn: number, when: number, changes: Uint8Array): number {
     const end = at + recordBytes(changes.length);
     if (end >= limit) return -1;
-    const view = this.#view;
-    view.setUint32(at + 4, changes.length, true);
-    view.setFloat64(at + 8, turn, true);
-    view.setFloat64(at + 16, when, true);
-    this.#bytes.set(changes, at + RECORD_HEADER_BYTES);
-    view.setUint32(at, sumOf(this.#bytes, at, changes.length), true);
+    putRecord(this.#bytes, this.#view, at, turn, when, changes);
     return end;
   }
 

@@ -1,16 +1,17 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { type ChangeSink, readChanges } from "./changes.ts";
-import { checksum } from "./checksum.ts";
+import { checkedBytes, checksum } from "./checksum.ts";
 import type { Durability } from "./database.ts";
 import type { Tail } from "./tail.ts";
+import { putRecord, readRecord, recordBytes, turnAt, type TurnRecord } from "./turn_record.ts";
 
 /** Up to which turn to read: asked before each; what it refuses ends the reading. */
 export type UpTo = (turn: number, at: number) => boolean;
 
 /**
- * The turns: numbered without a gap, the older ones as rows of the store file, the latest in the
- * tail. `crash` commits to the tail and moves its turns to the file later; `disk` commits to the
+ * The turns: numbered without a gap, the older ones in the store file, many to a row, the latest in
+ * the tail. `crash` commits to the tail and moves its turns to the file later; `disk` commits to the
  * file, and to the tail only when the file can't take more.
  */
 export class TurnLog {
@@ -26,8 +27,8 @@ export class TurnLog {
     this.#database = database;
     this.#tail = tail;
     this.#durability = durability;
-    this.#insert = database.prepare("INSERT INTO turns VALUES (?, ?, ?, ?)");
-    const row = database.prepare("SELECT max(turn) AS n FROM turns").get();
+    this.#insert = database.prepare("INSERT INTO turns VALUES (?, ?, ?)");
+    const row = database.prepare("SELECT max(last) AS n FROM turns").get();
     this.#stored = Math.max(Number(row?.["n"] ?? 0), upto);
     this.#last = this.#stored;
     for (const { turn } of tail.records()) this.#last = Math.max(this.#last, turn);
@@ -77,9 +78,15 @@ export class TurnLog {
     return true;
   }
 
-  #insertTurn(turn: number, at: number, changes: Uint8Array<ArrayBuffer>): void {
-    this.#insert.run(turn, at, checksum(changes, turn), changes);
+  #insertTurn(turn: number, at: number, changes: Uint8Array): void {
+    const record = new Uint8Array(recordBytes(changes.length));
+    putRecord(record, new DataView(record.buffer), 0, turn, at, changes);
+    this.#insertRow(turn, record);
     this.#stored = turn;
+  }
+
+  #insertRow(last: number, records: Uint8Array<ArrayBuffer>): void {
+    this.#insert.run(last, checksum(records, last), records);
   }
 
   /**
@@ -114,19 +121,10 @@ export class TurnLog {
    */
   drain(probe = false): void {
     if (this.#tail.used === 0 && !probe) return;
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      if (probe) this.#database.exec("INSERT OR REPLACE INTO about VALUES ('space', 'found')");
-      for (const { turn, at, changes } of this.#tail.records()) {
-        // A death between the commit and the clearing has left turns in both.
-        if (turn <= this.#stored) continue;
-        this.#insert.run(turn, at, checksum(changes, turn), changes);
-      }
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
+    if (probe) this.#database.exec("INSERT OR REPLACE INTO about VALUES ('space', 'found')");
+    // A death between the insertion and the clearing has left turns in both.
+    const records = this.#tail.recordsAfter(this.#stored);
+    if (records !== null) this.#insertRow(this.#last, records);
     this.#stored = this.#last;
     this.#tail.clear(this.#stored);
   }
@@ -139,54 +137,45 @@ export class TurnLog {
    */
   replay(after: number, sink: ChangeSink, upto: UpTo): number {
     const select = this.#database.prepare(
-      "SELECT turn, at, sum, changes FROM turns WHERE turn > ? ORDER BY turn",
+      "SELECT last, sum, records FROM turns WHERE last > ? ORDER BY last",
     );
     let last = after, size = 0;
-    const next = (turn: number): void => {
-      if (turn !== ++last) throw new DamagedError(`turn ${last} is missing`);
+    const isNext = ({ turn, at, changes }: TurnRecord): boolean => {
+      if (turn <= last) return true;
+      if (!upto(turn, at)) return false;
+      if (turn !== last + 1) throw new DamagedError(`turn ${last + 1} is missing`);
+      last = turn;
+      readChanges(new ByteReader(changes), sink);
+      size += changes.length;
+      return true;
     };
     for (const row of select.iterate(after)) {
-      const turn = Number(row["turn"]);
-      if (!upto(turn, Number(row["at"]))) return size;
-      next(turn);
-      size += readRow(row, turn, `turn ${turn}`, sink);
+      for (const record of recordsOf(row)) if (!isNext(record)) return size;
     }
     // SQLite cuts a log off at the first page that is not whole, without a word.
     if (last < this.#tail.moved) throw new DamagedError(`turn ${last + 1} is missing`);
-    for (const { turn, at, changes } of this.#tail.records()) {
-      if (turn <= last) continue;
-      if (!upto(turn, at)) return size;
-      next(turn);
-      readChanges(new ByteReader(changes), sink);
-      size += changes.length;
-    }
+    for (const record of this.#tail.records()) if (!isNext(record)) return size;
     return size;
   }
 
-  /** Deletes at most `most` of the rows up to turn `upto`; false when there are none left. */
+  /** Deletes at most `most` of the rows that end by turn `upto`; false when there are none left. */
   deleteUpTo(upto: number, most: number): boolean {
     const { changes } = this.#database.prepare(
-      "DELETE FROM turns WHERE turn IN (SELECT turn FROM turns WHERE turn <= ? ORDER BY turn LIMIT ?)",
+      "DELETE FROM turns WHERE last IN (SELECT last FROM turns WHERE last <= ? ORDER BY last LIMIT ?)",
     ).run(upto, most);
     return Number(changes) === most;
   }
 }
 
-/**
- * Reads a row's changes; returns how many bytes they are.
- *
- * @throws {DamagedError} when they are not what was written.
- */
-export function readRow(
-  row: Record<string, SQLOutputValue>,
-  number: number,
-  what: string,
-  sink: ChangeSink,
-): number {
-  const changes = row["changes"];
-  if (!(changes instanceof Uint8Array) || checksum(changes, number) !== row["sum"]) {
-    throw new DamagedError(`${what} is not what was written`);
+/** @throws {DamagedError} when the row, or a record in it, is not what was written. */
+function* recordsOf(row: Record<string, SQLOutputValue>): Generator<TurnRecord> {
+  const last = Number(row["last"]);
+  const bytes = checkedBytes(row["records"], row["sum"], last, `the row of turns up to ${last}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at < bytes.length;) {
+    const record = readRecord(bytes, view, at, bytes.length);
+    if (record === null) throw new DamagedError(`turn ${turnAt(view, at)} is not what was written`);
+    yield record;
+    at += recordBytes(record.changes.length);
   }
-  readChanges(new ByteReader(changes), sink);
-  return changes.length;
 }

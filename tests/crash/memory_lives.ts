@@ -24,7 +24,7 @@ const EAGER_STORE: StoreOptions = {
   upkeep: {
     imageAfterBytes: 20_000,
     pagesPerCheckpoint: 40,
-    turnsDeletedMax: 20,
+    rowsDeletedMax: 20,
     drainBytes: 4_000,
   },
   tailBytes: 16_384,

@@ -17,7 +17,7 @@ const TAIL_BYTES = 16_384;
 const UPKEEP: Upkeep = {
   imageAfterBytes: 1e9,
   pagesPerCheckpoint: 1e9,
-  turnsDeletedMax: 100,
+  rowsDeletedMax: 100,
   drainBytes: 1_000,
 };
 
@@ -198,7 +198,7 @@ Deno.test("full: what an image has from the tail already is not written anew", a
   host.ask(T.WRITE, "/gone\0");
   const count = (what: string): number =>
     Number(host.database.prepare(`SELECT ${what} AS n`).get()!["n"]);
-  assertEquals(count("(SELECT max(turn) FROM turns)"), 2);
+  assertEquals(count("(SELECT max(last) FROM turns)"), 2);
   // From here on the tail keeps its turns, and an image has them too.
   upkeep.drainBytes = 1e9;
   host.ask(T.WRITE, "/gone/child\0");

@@ -13,7 +13,7 @@ const GUESTS = [1, 2, 3];
 const EAGER: Upkeep = {
   imageAfterBytes: 2_000,
   pagesPerCheckpoint: 10,
-  turnsDeletedMax: 7,
+  rowsDeletedMax: 7,
   drainBytes: 500,
 };
 

@@ -42,7 +42,7 @@ smallTest("no space: a start that fails for want of it does no harm", (folder) =
 const UPKEEP: Upkeep = {
   imageAfterBytes: 1_000,
   pagesPerCheckpoint: 1e9,
-  turnsDeletedMax: 1_000,
+  rowsDeletedMax: 1_000,
   drainBytes: 0,
 };
 

@@ -62,7 +62,7 @@ Deno.test("power loss: a store file torn while the log goes into it is whole wit
   const upkeep = {
     imageAfterBytes: 4_000,
     pagesPerCheckpoint: 20,
-    turnsDeletedMax: 5,
+    rowsDeletedMax: 5,
     drainBytes: 1_000,
   };
   const life = new Life(hypervisor, path, upkeep, "disk");

@@ -1,0 +1,70 @@
+import { checksum } from "./checksum.ts";
+
+/**
+ * How turns lie one behind the other, in the tail and in the rows of the store file. A record:
+ * CRC-32 of the rest (u32), length of the changes (u32), turn (f64), when (f64, ms since 1970), the
+ * changes, anything up to a multiple of 8. Little endian throughout.
+ */
+const HEADER_BYTES = 24;
+/** What the CRC begins with, so that zeros are no record. */
+const SUM_START = 0x7461696c;
+
+/** One turn as it was committed. */
+export interface TurnRecord {
+  readonly turn: number;
+  /** When, in ms since 1970. */
+  readonly at: number;
+  /** A view, valid as long as the bytes that it was read from. */
+  readonly changes: Uint8Array;
+}
+
+/** Bytes of the record of a turn with `length` bytes of changes. */
+export function recordBytes(length: number): number {
+  return HEADER_BYTES + (length + 7 & ~7);
+}
+
+/** Writes a record at `at`, where there is room for it; `view` is of the same bytes. */
+export function putRecord(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  turn: number,
+  when: number,
+  changes: Uint8Array,
+): void {
+  view.setUint32(at + 4, changes.length, true);
+  view.setFloat64(at + 8, turn, true);
+  view.setFloat64(at + 16, when, true);
+  bytes.set(changes, at + HEADER_BYTES);
+  view.setUint32(at, sumOf(bytes, at, changes.length), true);
+}
+
+/** The record at `at`, or null when it is not whole before `end`, or not what was written. */
+export function readRecord(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  end: number,
+): TurnRecord | null {
+  if (at + HEADER_BYTES > end) return null;
+  const length = view.getUint32(at + 4, true);
+  const from = at + HEADER_BYTES;
+  if (length > end - from || sumOf(bytes, at, length) !== view.getUint32(at, true)) return null;
+  const changes = bytes.subarray(from, from + length);
+  return { turn: view.getFloat64(at + 8, true), at: view.getFloat64(at + 16, true), changes };
+}
+
+/** The number of the turn whose record is at `at`. */
+export function turnAt(view: DataView, at: number): number {
+  return view.getFloat64(at + 8, true);
+}
+
+/** Where the record behind the one at `at` begins. */
+export function nextRecord(view: DataView, at: number): number {
+  return at + recordBytes(view.getUint32(at + 4, true));
+}
+
+/** The CRC-32 of the record at `at`, of `length` bytes of changes. */
+function sumOf(bytes: Uint8Array, at: number, length: number): number {
+  return checksum(bytes.subarray(at + 4, at + HEADER_BYTES + length), SUM_START);
+}
