@@ -1,20 +1,20 @@
 import { hashRange } from "./node.ts";
 
-/** Of a path made of nothing but one-letter names, relative to the longest home. */
-const NAMES_MAX = 4_096;
+/** Enough for any path on the wire; those in streams can be longer. */
+const NAMES_USUAL = 4_096;
 
 /** Where the names of a path end, and their hashes. */
 export interface Names {
   /** How many there are; none in the root's path. */
-  count: number;
+  readonly count: number;
   readonly ends: Int32Array;
   readonly hashes: Int32Array;
 }
 
-const names: Names = {
+const names = {
   count: 0,
-  ends: new Int32Array(NAMES_MAX),
-  hashes: new Int32Array(NAMES_MAX),
+  ends: new Int32Array(NAMES_USUAL),
+  hashes: new Int32Array(NAMES_USUAL),
 };
 let namesOfPath = "/";
 
@@ -32,6 +32,8 @@ export function namesOf(path: string): Names {
 }
 
 function split(path: string): void {
+  // A name takes two characters at least, with its slash.
+  if (path.length > 2 * names.ends.length) grow(path.length);
   const { ends, hashes } = names;
   let count = 0;
   for (let from = 1; from < path.length; count++) {
@@ -42,4 +44,9 @@ function split(path: string): void {
     from = to + 1;
   }
   names.count = count;
+}
+
+function grow(size: number): void {
+  names.ends = new Int32Array(size);
+  names.hashes = new Int32Array(size);
 }

@@ -1,0 +1,45 @@
+import { assertEquals } from "@std/assert";
+import { KnownPaths } from "../../lib/engine/known_paths.ts";
+import { canonicalPath } from "../../lib/store/path.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+import { withSeed } from "../support/random.ts";
+
+const HOMES = ["/local/domain/0", "/local/domain/1", "/local/domain/12", "/local/domain/21"];
+const LONG = "n".repeat(127);
+const TEXTS = [
+  "/",
+  "/a",
+  "a",
+  "/a/b",
+  "a/b",
+  "/a//b",
+  "/a/",
+  "",
+  "@releaseDomain",
+  "@x/1",
+  "/b a",
+  "\xff",
+  LONG,
+  `/${LONG}`,
+  `/${LONG}/x`,
+  "/local/domain/1/a",
+];
+
+Deno.test("known paths: what is remembered is what was checked, for everybody", () => {
+  withSeed((random) => {
+    const known = new KnownPaths();
+    for (let i = 0; i < 20_000; i++) {
+      // Many that share few places, between those that must not be taken for each other.
+      const text = random.chance(0.5) ? random.pick(TEXTS) : `/x/${random.below(3_000)}`;
+      const home = random.pick(HOMES);
+      const specials = random.chance(0.5);
+      const bytes = toBytes(`${text}\0${random.pick(TEXTS)}`);
+      const expected = canonicalPath(text, home, specials);
+      assertEquals(
+        known.find(bytes, text.length, home, specials),
+        expected,
+        `'${text}' of ${home}`,
+      );
+    }
+  });
+});
