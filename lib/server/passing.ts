@@ -1,5 +1,6 @@
 import { Epoll, EPOLLIN } from "../../ffi/epoll.ts";
 import { receiveWithDescriptors } from "../../ffi/fd_passing.ts";
+import { duplicateFrom } from "../../ffi/spawn.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { HOLDER_WAIT_MS } from "../limits.ts";
 
@@ -63,6 +64,13 @@ export class Passing {
   /** Lets connections be accepted, until {@link stop}. */
   begin(): void {
     this.#passer.accept(this.#listener);
+  }
+
+  /** Whether this process may have one more descriptor: one that comes in vain must come again. */
+  hasRoom(): boolean {
+    const fd = duplicateFrom(this.fd, 0);
+    if (fd >= 0) closeFd(fd);
+    return fd >= 0;
   }
 
   /** The next one, if there is any now. */

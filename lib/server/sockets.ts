@@ -110,6 +110,10 @@ export class Sockets implements EventSink, HeldClients {
 
   /** The same of those that somebody has accepted for us. */
   #takeOne(passing: Passing): boolean {
+    if (!passing.hasRoom()) {
+      this.#acceptFailed(EMFILE);
+      return false;
+    }
     const passed = passing.next();
     if (passed !== null) this.#takePassed(passed);
     if (passing.ended) this.#acceptOurselves(passing);
@@ -123,18 +127,18 @@ export class Sockets implements EventSink, HeldClients {
 
   #acceptOurselves(passing: Passing): void {
     this.#log("warning", "our supervisor is gone: connections are accepted by this process");
-    this.#epoll.remove(passing.fd);
+    if (!this.#full) this.#epoll.remove(passing.fd);
     passing.close();
     this.#passing = null;
-    this.#epoll.add(this.#listener, this.#full ? 0 : EPOLLIN);
+    if (!this.#full) this.#epoll.add(this.#listener, EPOLLIN);
   }
 
   #acceptFailed(code: number): void {
     this.#log("error", `cannot accept a connection: ${errorText(code)}`);
-    if (code !== EMFILE && code !== ENFILE) return;
+    if (code !== EMFILE && code !== ENFILE || this.#full) return;
     // Until somebody leaves, the waiting client would wake the loop for nothing, again and again.
     this.#full = true;
-    this.#epoll.modify(this.#door, 0);
+    this.#epoll.remove(this.#door);
   }
 
   /**
@@ -232,7 +236,7 @@ export class Sockets implements EventSink, HeldClients {
     this.#end(peer);
     if (!this.#full) return;
     this.#full = false;
-    this.#epoll.modify(this.#door, EPOLLIN);
+    this.#epoll.add(this.#door, EPOLLIN);
     this.#passing?.roomMade();
   }
 

@@ -87,7 +87,8 @@ export class LifeHolder implements DescriptorHolder {
 
   rename(from: string, to: string): boolean {
     this.points.at("before renaming");
-    this.owned.set(to, this.owned.get("accepted")!);
+    const fd = this.owned.get("accepted");
+    if (fd !== undefined) this.owned.set(to, fd);
     this.owned.delete("accepted");
     this.hear(`${NOTICE.taken}=${PREFIX}${from}\nFDNAME=${PREFIX}${to}`);
     this.points.at("after renaming");
@@ -135,6 +136,11 @@ export class AcceptingHolder extends LifeHolder implements Passer {
       if (this.owned.delete("channel")) closeFd(fd);
     };
     return passing;
+  }
+
+  /** As the death of who accepts shows itself to the daemon. */
+  endChannel(): void {
+    this.#acceptor.close();
   }
 
   accept(listener: string | null): void {
