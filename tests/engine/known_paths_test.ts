@@ -4,7 +4,8 @@ import { canonicalPath } from "../../lib/store/path.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
 
-const HOMES = ["/local/domain/0", "/local/domain/1", "/local/domain/12", "/local/domain/21"];
+/** So many that some share a place with each text. */
+const HOMES = Array.from({ length: 400 }, (_, domid) => `/local/domain/${domid}`);
 const LONG = "n".repeat(127);
 const TEXTS = [
   "/",
@@ -28,7 +29,7 @@ const TEXTS = [
 Deno.test("known paths: what is remembered is what was checked, for everybody", () => {
   withSeed((random) => {
     const known = new KnownPaths();
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 100_000; i++) {
       // Many that share few places, between those that must not be taken for each other.
       const text = random.chance(0.5) ? random.pick(TEXTS) : `/x/${random.below(3_000)}`;
       const home = random.pick(HOMES);
