@@ -1,5 +1,5 @@
 /** A supervised daemon that is replaced by another (live update), and dies then. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RawClient } from "../differential/raw_client.ts";
 import { update } from "../live_update/operator.ts";
@@ -34,6 +34,36 @@ Deno.test("supervised: clients go on after a live update, and after a death behi
     await supervised.kill();
     operator.close();
     await until(() => heldBy(server.pid) === 3, "one client held");
+  } catch (error) {
+    throw new Error(server.output(), { cause: error });
+  }
+});
+
+/** Somebody who connects, asks and leaves, again and again; returns how often. */
+async function comeAndGo(path: string, ended: () => boolean): Promise<number> {
+  for (let times = 0;; times++) {
+    if (ended()) return times;
+    await using client = await SocketClient.connect(path);
+    assertEquals(await client.ask(T.READ, "/tool\0"), "");
+  }
+}
+
+Deno.test("supervised: nobody who comes during a live update is hung up", async () => {
+  await using supervised = await Supervised.start();
+  const { server } = supervised;
+  try {
+    const operator = await RawClient.connect(supervised.path);
+    let ended = false;
+    const crowd = [1, 2, 3].map(() => comeAndGo(supervised.path, () => ended));
+    const [file] = xsCommand();
+    for (let round = 1; round <= 2; round++) {
+      assertEquals(await update(operator, { file }), "OK");
+    }
+    await supervised.kill();
+    ended = true;
+    for (const times of await Promise.all(crowd)) assert(times > 0);
+    operator.close();
+    await until(() => heldBy(server.pid) === 2, "nobody held");
   } catch (error) {
     throw new Error(server.output(), { cause: error });
   }
