@@ -3,6 +3,7 @@ import { MessageType } from "../wire/message_type.ts";
 import { toBytes } from "../wire/text.ts";
 import type { UpdateActions, UpdateOrder } from "./admin.ts";
 import type { Connection } from "./connection.ts";
+import type { Settings } from "./settings.ts";
 
 /** How a live update is to start: the options of `live-update -s`. */
 export interface UpdateStart {
@@ -42,6 +43,12 @@ export const STREAM_VERSION_MAX = 2;
 const NO_START: UpdateStart = { timeout: 0, force: false, version: null };
 
 /**
+ * Who waits for the answer to `-s`, among what outlives the process: `key reqId txId`. With the
+ * daemon its session dies, but not always its connection.
+ */
+const WAITING = "live-update-waiting";
+
+/**
  * The course of a live update, as the operator's tool sees it (reference section 8.5): the daemon
  * around the engine does what is to be done, this says when. There is one session at most; it ends
  * with its connection.
@@ -49,13 +56,19 @@ const NO_START: UpdateStart = { timeout: 0, force: false, version: null };
 export class LiveUpdate {
   readonly #actions: () => UpdateActions | null;
   readonly #connections: Iterable<Connection>;
+  readonly #settings: () => Settings;
   #session: Session | null = null;
   /** Whether {@link look} has something to do. */
   due = false;
 
-  constructor(actions: () => UpdateActions | null, connections: Iterable<Connection>) {
+  constructor(
+    actions: () => UpdateActions | null,
+    connections: Iterable<Connection>,
+    settings: () => Settings,
+  ) {
     this.#actions = actions;
     this.#connections = connections;
+    this.#settings = settings;
   }
 
   /** Whether new transactions have to wait. */
@@ -111,6 +124,9 @@ export class LiveUpdate {
     session.startedAt = now;
     session.reqId = request.reqId;
     session.txId = request.txId;
+    if (connection.key >= 0) {
+      this.#settings().set(WAITING, `${connection.key} ${request.reqId} ${request.txId}`);
+    }
     this.#actions()!.tryOut(orderOf(session));
     return null;
   }
@@ -137,6 +153,7 @@ export class LiveUpdate {
     this.#session = null;
     this.due = true;
     if (session.phase === "prepared") return;
+    this.#settings().drop(WAITING);
     this.#actions()?.drop();
     const { connection: { outbox }, reqId, txId } = session;
     outbox.reply(MessageType.CONTROL, reqId, txId, toBytes(`${text}\0`));
@@ -148,7 +165,25 @@ export class LiveUpdate {
     if (session?.connection !== connection) return;
     this.#session = null;
     this.due = true;
-    if (session.phase !== "prepared") this.#actions()?.drop();
+    if (session.phase === "prepared") return;
+    this.#settings().drop(WAITING);
+    this.#actions()?.drop();
+  }
+
+  /**
+   * To be called when a daemon goes on where its last life, or another daemon, has ended: who
+   * waited for an answer then gets one, unless that is on its way already (`answered`).
+   */
+  resume(answered: boolean): void {
+    const waiting = this.#settings().get(WAITING);
+    if (waiting === null) return;
+    this.#settings().drop(WAITING);
+    const [key, reqId = 0, txId = 0] = waiting.split(" ").map(Number);
+    for (const connection of answered ? [] : this.#connections) {
+      if (connection.key !== key) continue;
+      const text = "The daemon died before another was in its place.";
+      connection.outbox.reply(MessageType.CONTROL, reqId, txId, toBytes(`${text}\0`));
+    }
   }
 
   /** Looks whether it is time to leave, or to give up. `now` is in ms of the engine's clock. */

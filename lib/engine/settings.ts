@@ -53,6 +53,16 @@ export class Settings {
     this.#recorder?.setting(name, setting);
   }
 
+  /** The value of one; null if it was never set. */
+  get(name: string): string | null {
+    return this.#all.get(name)?.value ?? null;
+  }
+
+  /** One that counts no more. */
+  drop(name: string): void {
+    if (this.#all.delete(name)) this.#recorder?.setting(name, null);
+  }
+
   /** One that was set in another life; null for one that counts no more. */
   load(name: string, setting: Setting | null): void {
     if (setting === null) this.#all.delete(name);

@@ -58,7 +58,11 @@ export class State {
   /** Not part of the tree: they have permissions and watches, but no value and no children. */
   readonly specials: Map<string, Node> = new Map();
   readonly connections: Set<Connection> = new Set();
-  readonly liveUpdate: LiveUpdate = new LiveUpdate(() => this.admin.liveUpdate, this.connections);
+  readonly liveUpdate: LiveUpdate = new LiveUpdate(
+    () => this.admin.liveUpdate,
+    this.connections,
+    () => this.settings,
+  );
   #connectionIdLast = 0;
 
   constructor(options: EngineOptions) {

@@ -44,6 +44,7 @@ export function takeUp(
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
   for (const lost of revival?.lost ?? []) journal.recorder?.held(lost, false);
   held?.takeRest();
+  state.liveUpdate.resume(false);
   state.settings.resumeQuotas(state.domains.quotas, true);
   if (revival !== null) {
     state.settings.resume();

@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RawClient } from "../differential/raw_client.ts";
-import { update } from "../live_update/operator.ts";
-import { SocketClient } from "../server/socket_client.ts";
+import { command, update } from "../live_update/operator.ts";
+import { SocketClient, within } from "../server/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { heldBy, Supervised, until } from "./supervised.ts";
 
@@ -64,6 +64,36 @@ Deno.test("supervised: nobody who comes during a live update is hung up", async 
     for (const times of await Promise.all(crowd)) assert(times > 0);
     operator.close();
     await until(() => heldBy(server.pid) === 2, "nobody held");
+  } catch (error) {
+    throw new Error(server.output(), { cause: error });
+  }
+});
+
+Deno.test("supervised: who waits for a live update when the daemon dies gets an answer", async () => {
+  await using supervised = await Supervised.start();
+  const { server } = supervised;
+  try {
+    await using other = await SocketClient.connect(supervised.path);
+    const operator = await RawClient.connect(supervised.path);
+    const [file] = xsCommand();
+    // It ends before the update, which waits for that.
+    await other.ask(T.TRANSACTION_START, "\0");
+    assertEquals(await command(operator, "-f", file), "OK");
+    const answer = command(operator, "-s", "-t", "60");
+    const busy = "live-update session already active.";
+    assertEquals(await other.ask(T.CONTROL, `live-update\0-f\0${file}\0`), `${busy}\0`);
+    await until(() => server.output().includes("is tried out"), "the session");
+    assertEquals(await other.ask(T.READ, "/tool\0"), "");
+    await supervised.kill();
+    assertEquals(
+      await within(answer, "answer"),
+      "The daemon died before another was in its place.",
+    );
+    for (let round = 1; round <= 2; round++) {
+      await supervised.kill();
+      assertEquals(await command(operator, "-a"), "No live-update session active.");
+    }
+    operator.close();
   } catch (error) {
     throw new Error(server.output(), { cause: error });
   }

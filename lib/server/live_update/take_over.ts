@@ -60,6 +60,7 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
   const started = performance.now();
   loadPlan(state, plan);
   for (const [name, { told, value }] of plan.settings) state.settings.load(name, { told, value });
+  state.liveUpdate.resume(true);
   // C xenstored hands its own command line on, and does not tell what CONTROL has changed since.
   state.settings.resumeQuotas(state.domains.quotas, false);
   let [sockets, rings] = [0, 0];
