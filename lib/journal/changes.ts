@@ -8,6 +8,7 @@ import { canonicalPath, isSpecial, ROOT_PATH } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
+import { putPerms, readPerms } from "./perms_bytes.ts";
 import {
   putQuotaValues,
   putSettingValue,
@@ -127,8 +128,7 @@ export function putNode(
   to.text(path);
   to.count(node.generation);
   to.count(node.ordinal);
-  to.u16(node.perms.length);
-  for (const entry of node.perms) to.u32(entry);
+  putPerms(to, node.perms);
   to.bytes(node.value);
 }
 
@@ -342,8 +342,7 @@ function readNode(from: ByteReader): NodeState {
   const path = readPath(from);
   const generation = from.count();
   const ordinal = from.count();
-  const perms: number[] = [];
-  for (let count = from.u16(); count > 0; count--) perms.push(from.u32());
+  const perms = readPerms(from);
   if (perms.length === 0) throw new DamagedError(`${path} has no permissions`);
   const value = from.bytes();
   return { path, generation, ordinal, perms, value: value.length === 0 ? NO_VALUE : value };

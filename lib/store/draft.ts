@@ -33,6 +33,13 @@ export interface LoadedNode {
   readonly ordinal: number;
 }
 
+/** Where nodes are being loaded: parents by their paths, and the last of them. */
+interface Loading {
+  readonly parents: Map<string, Node>;
+  lastPath: string;
+  last: Node;
+}
+
 /** Numbers that all versions of one store share. */
 export class Clock {
   #epoch = 0;
@@ -53,8 +60,8 @@ export class Clock {
 export class Draft {
   root: Node;
   #epoch: number;
-  /** By path, nodes of this epoch under which others were loaded; null until one is. */
-  #loading: Map<string, Node> | null = null;
+  /** Nodes of this epoch under which others were loaded; null until one is. */
+  #loading: Loading | null = null;
 
   constructor(
     root: Node,
@@ -160,7 +167,7 @@ export class Draft {
   /** The node at `path`, this draft's own; a new one has no permissions and is not charged yet. */
   #loadBelow(path: string, ordinal: number): Node | null {
     const slash = path.lastIndexOf("/");
-    const parent = this.#loadParent(slash === 0 ? ROOT_PATH : path.slice(0, slash));
+    const parent = this.#loadParent(path, slash);
     if (parent === null) return null;
     const children = this.#ownChildren(parent);
     const name = path.slice(slash + 1);
@@ -179,14 +186,17 @@ export class Draft {
   }
 
   /** Nodes are mostly loaded with their siblings: each parent is looked for once. */
-  #loadParent(path: string): Node | null {
-    const loading = this.#loading ??= new Map();
-    const known = loading.get(path);
-    if (known !== undefined) return known;
-    const found = lookup(this.root, path);
-    if (found === null) return null;
-    const parent = found.epoch === this.#epoch ? found : this.#own(path);
-    loading.set(path, parent);
+  #loadParent(path: string, slash: number): Node | null {
+    const loading = this.#loading ??= { parents: new Map(), lastPath: "", last: this.root };
+    const { lastPath, parents } = loading;
+    if (slash > 0 && slash === lastPath.length && path.startsWith(lastPath)) return loading.last;
+    const above = slash === 0 ? ROOT_PATH : path.slice(0, slash);
+    let parent = parents.get(above) ?? lookup(this.root, above);
+    if (parent === null) return null;
+    if (parent.epoch !== this.#epoch) parent = this.#own(above);
+    parents.set(above, parent);
+    loading.lastPath = above;
+    loading.last = parent;
     return parent;
   }
 
