@@ -8,7 +8,7 @@ Deno.test("permissions in the journal: whatever was read before them, they are w
   withSeed((random) => {
     const all = Array.from({ length: 2_000 }, () =>
       // Few and alike, so that each is often the same as the last, or begins as it did.
-      Array.from({ length: random.below(4) }, () => random.below(3) * 0x8000_0001));
+      Array.from({ length: random.below(4) }, () => random.below(3) * 0x4000_0001));
     const bytes = new ByteWriter(64);
     for (const perms of all) putPerms(bytes, perms);
     const reader = new ByteReader(bytes.written);
