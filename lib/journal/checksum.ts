@@ -1,6 +1,8 @@
 import type { SQLOutputValue } from "node:sqlite";
-import { crc32 } from "node:zlib";
 import { DamagedError } from "./byte_reader.ts";
+
+// Imported as database.ts does it.
+const { crc32 } = await import("node:zlib");
 
 /**
  * The CRC-32 of `bytes`, begun with `from`: SQLite itself would not notice a changed byte within

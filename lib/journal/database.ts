@@ -1,7 +1,10 @@
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { toText } from "../wire/text.ts";
 import { DamagedError } from "./byte_reader.ts";
 import schema from "./schema.sql" with { type: "text" };
+
+// The compiled binary runs us as a script, which has no other imports (docs/binary.md).
+const sqlite = await import("node:sqlite");
 
 /** "xstr": what the SQLite header of our files says (PRAGMA application_id). */
 const APPLICATION_ID = 0x78737472;
@@ -28,7 +31,7 @@ export function openDatabase(path: string, durability: Durability): DatabaseSync
   checkHeader(path);
   createPrivately(path);
   // SQLite has uses of its own for some names, such as `:memory:`, but for no path.
-  const database = new DatabaseSync(path.includes("/") ? path : `./${path}`, { timeout: 0 });
+  const database = new sqlite.DatabaseSync(path.includes("/") ? path : `./${path}`, { timeout: 0 });
   try {
     prepare(database, path, durability);
     return database;
