@@ -8,7 +8,7 @@ import { planAtOnce, RestoreError } from "../../lib/migrate/plan.ts";
 import type { MigrationRecord } from "../../lib/migrate/records.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
 import { Hypervisor, Life } from "../journal/lives.ts";
-import { type Random, withSeed } from "../support/random.ts";
+import { type Random, withSeeds } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fill, recordsOf } from "./random_store.ts";
 
@@ -121,14 +121,14 @@ function spoil(random: Random, line: string): string {
 
 Deno.test("JSON: spoilt anywhere it is refused in words, or restored as what it says", async () => {
   await using scratch = await makeScratch();
-  const hypervisor = new Hypervisor();
-  hypervisor.create(0);
-  const life = new Life(hypervisor, `${scratch.path}/store`);
-  withSeed((random) => {
+  withSeeds((random, fixed) => {
+    const hypervisor = new Hypervisor();
+    hypervisor.create(0);
+    const life = new Life(hypervisor, `${scratch.path}/store${fixed}`);
     fill(random, hypervisor, life);
     const lines = [...toJsonLines(recordsOf(life.state))];
     let refused = 0, restored = 0;
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < 150; round++) {
       const spoilt = [...lines];
       for (let count = 1 + random.below(3); count > 0; count--) {
         const at = random.below(spoilt.length);
@@ -149,7 +149,8 @@ Deno.test("JSON: spoilt anywhere it is refused in words, or restored as what it 
         refused++;
       }
     }
-    assert(refused > 50 && restored > 10, `${refused} refused, ${restored} restored`);
+    life.close();
+    const said = `${refused} refused, ${restored} restored`;
+    assert(!fixed || refused > 25 && restored > 5, said);
   });
-  life.close();
 });

@@ -3,7 +3,7 @@ import type { Engine } from "../../lib/engine/engine.ts";
 import { recount } from "../../lib/engine/check.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
 import { Client, newEngine, randomRequest, treeOf } from "./clients.ts";
-import { Random, testSeed } from "../support/random.ts";
+import { Random, roundsOf } from "../support/random.ts";
 
 /**
  * Serializability (design: "the commit checks what was seen and merges the rest"): whatever
@@ -107,17 +107,18 @@ Deno.test("transactions: histories that once went wrong equal a serial order", (
 });
 
 Deno.test("transactions: what is committed equals a serial order", () => {
-  const seed = testSeed();
-  const rounds = Number(Deno.env.get("XS_ROUNDS") ?? 3000);
-  let commits = 0, refused = 0;
-  for (let round = 0; round < rounds; round++) {
+  let commits = 0, refused = 0, counted = 0;
+  for (const { fixed, seed } of roundsOf(Number(Deno.env.get("XS_ROUNDS") ?? 3000), 1000)) {
     try {
-      const result = runHistory(new Random(seed + round));
+      const result = runHistory(new Random(seed));
+      if (!fixed) continue;
       commits += result.commits;
       refused += result.refused;
+      counted++;
     } catch (error) {
-      throw new Error(`failed with XS_SEED=${seed + round} XS_ROUNDS=1`, { cause: error });
+      throw new Error(`failed with XS_SEED=${seed} XS_ROUNDS=1`, { cause: error });
     }
   }
-  assert(commits > rounds && refused > rounds / 10, `${commits} commits, ${refused} refused`);
+  if (counted < 1000) return;
+  assert(commits > counted && refused > counted / 10, `${commits} commits, ${refused} refused`);
 });

@@ -47,3 +47,34 @@ export function withSeed(body: (random: Random) => void, seed = testSeed()): voi
     throw new Error(`failed with XS_SEED=${seed}`, { cause: error });
   }
 }
+
+/** One round of a test that has many. */
+export interface Round {
+  readonly seed: number;
+  /** Whether it is the same in each run: only of such rounds may a test expect how often something happens. */
+  readonly fixed: boolean;
+}
+
+/**
+ * Seeds for `count` rounds. The first `fixed` of them are the same in each run, so that no chance
+ * decides what is counted in them; the others are this run's. With `XS_SEED` all are from there on.
+ */
+export function roundsOf(count: number, fixed: number): Round[] {
+  const isReplay = Deno.env.get("XS_SEED") !== undefined;
+  const seed = testSeed();
+  return Array.from(
+    { length: count },
+    (_, i) =>
+      i < fixed && !isReplay ? { seed: i + 1, fixed: true } : { seed: seed + i, fixed: false },
+  );
+}
+
+/**
+ * As {@link withSeed}, twice: with a seed that is the same in each run, of which `body` may expect
+ * how often something happens, and with this run's. With `XS_SEED` only the latter.
+ */
+export function withSeeds(body: (random: Random, fixed: boolean) => void): void {
+  for (const { fixed, seed } of roundsOf(2, 1)) {
+    withSeed((random) => body(random, fixed), seed);
+  }
+}
