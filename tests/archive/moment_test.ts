@@ -8,6 +8,7 @@ import { Session } from "../../lib/client/session.ts";
 import { openStream } from "../../lib/client/stream.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { startDaemon } from "../support/daemon.ts";
+import { until } from "../support/patience.ts";
 
 const WRITERS = 8;
 /** Nodes that a writer sets one after the other, all to the same number, again and again. */
@@ -28,11 +29,14 @@ async function fillUp(socket: string): Promise<void> {
   }
 }
 
-/** Writes rows until `isOver`; returns how many. */
-async function keepWriting(socket: string, name: string, isOver: () => boolean): Promise<number> {
+/** Writes rows until `goesOn`, which is told how many there are, says no. */
+async function keepWriting(
+  socket: string,
+  name: string,
+  goesOn: (rows: number) => boolean,
+): Promise<void> {
   await using client = await Client.connect({ socket });
-  let round = 0;
-  for (; !isOver(); round++) {
+  for (let round = 0; goesOn(round); round++) {
     const text = `${round}`;
     const row = Array.from({ length: ROW }, (_, i) => client.write(`/row/${name}/${i}`, text));
     const pair = client.transaction(async (transaction) => {
@@ -41,7 +45,6 @@ async function keepWriting(socket: string, name: string, isOver: () => boolean):
     });
     await Promise.all([...row, pair]);
   }
-  return round;
 }
 
 Deno.test("a dump while eight clients write is one moment of the store", async () => {
@@ -49,14 +52,22 @@ Deno.test("a dump while eight clients write is one moment of the store", async (
   const socket = daemon.socketPath;
   await fillUp(socket);
   let over = false;
-  const writers = Array.from(
-    { length: WRITERS },
-    (_, i) => keepWriting(socket, `w${i}`, () => over),
+  const rows = new Array<number>(WRITERS).fill(0);
+  const writers = rows.map((_, i) =>
+    keepWriting(socket, `w${i}`, (count) => {
+      rows[i] = count;
+      return !over;
+    })
   );
+  // Else a writer's failure would end the process, and not the test.
+  const written = Promise.all(writers);
+  written.catch(() => over = true);
   const session = new Session(await openStream(socket), socket);
   const moving = new Set<string>();
   try {
     for (let count = 0; count < DUMPS; count++) {
+      const before = [...rows];
+      await until("a row of each writer", () => over || rows.every((row, i) => row > before[i]!));
       const { records } = await readSource({ kind: "live", point: null, text: "live" }, {
         socketPath: socket,
         connect: () => Promise.resolve(new Operations(session)),
@@ -82,8 +93,7 @@ Deno.test("a dump while eight clients write is one moment of the store", async (
     over = true;
     session.close();
   }
-  const rounds = await Promise.all(writers);
-  assert(rounds.every((round) => round > 1), `rounds written: ${rounds}`);
+  await written;
   assert(moving.size > WRITERS, "nothing moved between the dumps");
 });
 

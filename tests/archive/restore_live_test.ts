@@ -106,6 +106,7 @@ Deno.test("restore: a living store has the dump's nodes, whatever clients do mea
     const records = recordsOf(life.state), file = write(`${folder}/dump`, records);
     for (let round = 0; round < 5; round++) {
       change(random, life);
+      life.ask(0, MessageType.WRITE, "/changed\0");
       assert(differences(life, records).length > 0);
       let slices = 0;
       const between = (): void => {

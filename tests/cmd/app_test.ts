@@ -3,6 +3,7 @@ import { reorderGlobals, runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { toBytes } from "../../lib/wire/text.ts";
+import { until } from "../support/patience.ts";
 import { fakeShell, type FakeShellOptions } from "./fake_shell.ts";
 
 interface Outcome {
@@ -306,7 +307,9 @@ Deno.test("wait wakes up when the condition comes to hold, by whatever path", as
   ];
   for (const [expression, change] of changes) {
     let done = false;
-    const waiting = xs(["wait", "--timeout", "10", expression], { env }).finally(() => done = true);
+    const waiting = xs(["wait", "--timeout", "100", expression], { env })
+      .finally(() => done = true);
+    await untilWatched(env);
     await client.write("/unrelated", "");
     await new Promise((resolve) => setTimeout(resolve, 20));
     assertEquals(done, false, `${expression} holds too early`);
@@ -315,10 +318,19 @@ Deno.test("wait wakes up when the condition comes to hold, by whatever path", as
   }
 });
 
+/** Waits until somebody in domain 0 watches something. */
+async function untilWatched(env: Record<string, string>): Promise<void> {
+  await until("a watch", async () => {
+    const { out } = await xs(["control", "quota", "0"], { env });
+    return /^watches +: +[1-9]/m.test(out);
+  });
+}
+
 Deno.test("wait ends when the daemon does", async () => {
   const server = await EmbeddedServer.start();
-  const waiting = xs(["wait", "/a"], { env: { XENSTORED_PATH: server.socketPath } });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  const env = { XENSTORED_PATH: server.socketPath };
+  const waiting = xs(["wait", "/a"], { env });
+  await untilWatched(env);
   await server.stop();
   const { status, err } = await waiting;
   assertEquals(status, 1);

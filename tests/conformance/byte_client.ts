@@ -3,13 +3,11 @@ import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
 import type { Transport } from "../../lib/transport/transport.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import type { Message } from "./world.ts";
 
 /** Bytes taken from a stream at once. */
 const READ_SIZE = 65536;
-
-/** Passes without progress before a client takes the daemon for hung. */
-const IDLE_PASSES_MAX = 20_000;
 
 /** A client that speaks bytes over the far end of a transport in memory, such as a ring. */
 export class ByteClient {
@@ -17,8 +15,15 @@ export class ByteClient {
   readonly #messages: Message[] = [];
   #reqId = 0;
 
-  /** `work` lets the daemon do what it has to do; it may take a moment. */
-  constructor(readonly end: Transport, private readonly work: () => void | Promise<void>) {}
+  /**
+   * `work` lets the daemon do what it has to do; it may take a moment. Without progress for
+   * `patienceMs` it is taken for hung.
+   */
+  constructor(
+    readonly end: Transport,
+    private readonly work: () => void | Promise<void>,
+    private readonly patienceMs = PATIENCE_MS,
+  ) {}
 
   /** Sends a request and returns what came back, up to its reply. */
   async request(type: number, payload: Uint8Array, txId: number): Promise<Message[]> {
@@ -36,13 +41,13 @@ export class ByteClient {
   /** Writes all of `bytes`, in as many pieces as it takes. */
   async send(bytes: Uint8Array): Promise<void> {
     const owned = bytes.slice();
-    let idle = 0;
+    let progress = Date.now();
     for (let at = 0; at < owned.length;) {
       const count = this.end.write(owned, at, owned.length);
       if (count < 0) throw new Error("the daemon has closed the stream, or the indices are broken");
       at += count;
-      idle = count > 0 ? 0 : idle + 1;
-      if (idle > IDLE_PASSES_MAX) throw new Error("the daemon does not read");
+      if (count > 0) progress = Date.now();
+      if (Date.now() - progress > this.patienceMs) throw new Error("the daemon does not read");
       this.#read();
       await this.work();
     }
@@ -54,7 +59,7 @@ export class ByteClient {
   }
 
   async #untilReply(reqId: number): Promise<Message[]> {
-    for (let idle = 0; idle < IDLE_PASSES_MAX; idle++) {
+    for (let progress = Date.now(); Date.now() - progress <= this.patienceMs;) {
       const replied = this.#messages.findIndex((m) => m.type !== MessageType.WATCH_EVENT);
       if (replied >= 0) {
         const messages = this.#messages.splice(0, replied + 1);
@@ -64,7 +69,7 @@ export class ByteClient {
       }
       const count = this.#read();
       if (count < 0) throw new Error("the daemon has hung up");
-      if (count > 0) idle = 0;
+      if (count > 0) progress = Date.now();
       await this.work();
     }
     throw new Error("no reply");

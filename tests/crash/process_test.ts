@@ -5,13 +5,15 @@ import { toBytes } from "../../lib/wire/text.ts";
 import { RawClient } from "../differential/raw_client.ts";
 import { SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
 import { startDaemon } from "../support/daemon.ts";
+import { deadline, pause } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { testUnless } from "../support/skip.ts";
 import { RingGuest } from "./guest.ts";
 
 const GUESTS = [1, 2, 3];
 const SHARED = "/shared/s";
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Dozens as a rule and in CI, thousands when told. */
+const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? (Deno.env.get("CI") === "true" ? 80 : 30));
 
 async function ask(client: RawClient, type: number, payload: string): Promise<string> {
   const reply = (await client.exchange({ type, txId: 0, payload: toBytes(payload) })).at(-1)!;
@@ -44,11 +46,22 @@ class Guests {
     }
   }
 
+  /** Everyone does something for some ms, and until everyone has got something done. */
+  async work(ms: number): Promise<void> {
+    const before = this.all.map(({ replies }) => replies);
+    const enough = Date.now() + ms, end = deadline("a reply to each guest");
+    while (Date.now() < enough || this.all.some(({ replies }, at) => replies === before[at])) {
+      this.step(false);
+      end.check();
+      await pause(0);
+    }
+  }
+
   async rest(): Promise<void> {
-    const deadline = Date.now() + 10_000;
+    const end = deadline("answers to all");
     while (!this.all.every((guest) => guest.quiet && !guest.inTransaction)) {
       this.step(true);
-      assert(Date.now() < deadline, "a guest waits for ever");
+      end.check();
       await pause(0.2);
     }
   }
@@ -73,15 +86,10 @@ testUnless(simulationMissing(), "SIGKILL at random moments: guests and store go 
       assertEquals(await ask(client, T.INTRODUCE, `${domid}\x001\0${domid}\0`), "OK\0");
       guests.add(domid);
     }
-    const deaths = Number(Deno.env.get("XS_DEATHS") ?? 100);
-    for (let death = 1; death <= deaths; death++) {
+    for (let death = 1; death <= DEATHS; death++) {
       const acknowledged = `${death}`;
       assertEquals(await ask(client, T.WRITE, `/log/${death}\0${acknowledged}`), "OK\0");
-      const until = Date.now() + 5 + random.below(60);
-      while (Date.now() < until) {
-        guests.step(false);
-        await pause(0);
-      }
+      await guests.work(5 + random.below(60));
       Deno.kill(daemon.pid, "SIGKILL");
       await daemon.status;
       host.daemonDied();
@@ -94,15 +102,14 @@ testUnless(simulationMissing(), "SIGKILL at random moments: guests and store go 
       await guests.rest();
       const before = guests.all.map(({ events }) => events.get("shared") ?? 0);
       assertEquals(await ask(client, T.WRITE, `${SHARED}\0${death}`), "OK\0");
-      const deadline = Date.now() + 5_000;
+      const end = deadline("an event of each watch");
       while (guests.all.some(({ events }, at) => events.get("shared") === before[at])) {
         guests.step(true);
-        assert(Date.now() < deadline, "a watch no longer fires");
+        end.check();
         await pause(0.2);
       }
       assert(!(await ask(client, T.CONTROL, "check\0")).includes("Correct accounting"));
     }
-    assert(guests.all.every(({ replies }) => replies > deaths));
   } catch (error) {
     throw new Error(`failed with XS_SEED=${seed}: ${daemon.output()}`, { cause: error });
   } finally {

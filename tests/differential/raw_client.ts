@@ -1,6 +1,7 @@
 import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
+import { deadline, PATIENCE_MS, pause } from "../support/patience.ts";
 
 /** A message as it came off the wire; `text` has one character a byte. */
 export interface Message {
@@ -20,11 +21,7 @@ export interface Request {
 /** Bytes asked of the socket at once: a few of the largest messages. */
 const READ_SIZE = 65536;
 
-/** No answer of a local daemon takes this long (ms): beyond it, the daemon hangs. */
-const ANSWER_TIMEOUT_MS = 20_000;
-
-/** How often, and how long (ms) apart, a connection is tried while the backlog is full. */
-const CONNECT_ATTEMPTS = 100;
+/** How long apart (ms) a connection is tried while the backlog is full. */
 const CONNECT_PAUSE_MS = 5;
 
 /**
@@ -43,12 +40,13 @@ export class RawClient {
 
   /** Connects; waits while the server's backlog is full (C xenstored listens with one of 1). */
   static async connect(path: string): Promise<RawClient> {
-    for (let attempt = 0;; attempt++) {
+    for (const end = deadline("a connection");;) {
       try {
         return new RawClient(await Deno.connect({ transport: "unix", path }));
       } catch (error) {
-        if (!(error instanceof Deno.errors.WouldBlock) || attempt >= CONNECT_ATTEMPTS) throw error;
-        await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
+        if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+        end.check();
+        await pause(CONNECT_PAUSE_MS);
       }
     }
   }
@@ -106,8 +104,8 @@ export class RawClient {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(
-        () => reject(new Error(`no answer within ${ANSWER_TIMEOUT_MS} ms`)),
-        ANSWER_TIMEOUT_MS,
+        () => reject(new Error(`no answer within ${PATIENCE_MS} ms`)),
+        PATIENCE_MS,
       );
     });
     try {

@@ -2,13 +2,13 @@
 import { assertEquals } from "@std/assert";
 import { missingFile, runClient, serversUnderTest } from "./servers.ts";
 import { startDaemon } from "../support/daemon.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { testUnless } from "../support/skip.ts";
 
 const PROGRAM = "/usr/lib/xen-4.17/bin/test-xenstore";
 const noProgram = await missingFile(PROGRAM, "xen-utils-4.17");
 /** How long its random mode runs, in s. */
-const RANDOM_S = Deno.env.get("CI") === "true" ? 60 : 10;
-const SLACK_MS = 30_000;
+const RANDOM_S = Deno.env.get("CI") === "true" ? 20 : 10;
 
 const TESTS = [
   "read 1",
@@ -38,7 +38,7 @@ for (const { name, missing, start } of await serversUnderTest()) {
     async () => {
       await using server = await start();
       for (const args of [[], ["-i", "20"]]) {
-        const { code, output } = await runClient(server, PROGRAM, args, SLACK_MS);
+        const { code, output } = await runClient(server, PROGRAM, args, PATIENCE_MS);
         assertEquals(passed(output), TESTS, output);
         assertEquals(code, 0, output);
       }
@@ -48,7 +48,7 @@ for (const { name, missing, start } of await serversUnderTest()) {
 
 testUnless(noProgram, `test-xenstore, random for ${RANDOM_S} s: xs`, async () => {
   await using server = await startDaemon();
-  const limit = RANDOM_S * 1000 + SLACK_MS;
+  const limit = RANDOM_S * 1000 + PATIENCE_MS;
   const { code, output } = await runClient(server, PROGRAM, ["-r", `${RANDOM_S}`], limit);
   assertEquals(code, 0, output);
   assertEquals(/failed/.test(output), false, output);

@@ -7,10 +7,10 @@ import { RawClient } from "../differential/raw_client.ts";
 import { dumpTree, treeDifference } from "../differential/tree.ts";
 import { SimulatedHost } from "../simulation/simulated_host.ts";
 import { xsCommand } from "../support/daemon.ts";
+import { until } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { testUnless } from "../support/skip.ts";
 import { C_XENSTORED, cMissing, type Next, nextXs, startC, startXs, update } from "./operator.ts";
-import { until } from "../simulation/bench.ts";
 import { Household } from "./household.ts";
 
 async function replaced(

@@ -4,8 +4,8 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { decodeStream } from "../../lib/migrate/stream.ts";
 import { RawClient } from "../differential/raw_client.ts";
-import { until } from "../simulation/bench.ts";
 import { SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
+import { until } from "../support/patience.ts";
 import { testUnless } from "../support/skip.ts";
 import { command, startXs } from "./operator.ts";
 

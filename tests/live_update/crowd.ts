@@ -64,7 +64,7 @@ class Busy {
       const path = `/busy/${this.name}/${this.random.below(5)}`;
       await this.#done(T.WRITE, `${path}\0${round}`);
       assertEquals(await this.#done(T.READ, `${path}\0`), `${round}`, this.name);
-      if (this.random.chance(0.02)) await this.#announce(round);
+      if (round === 1 || this.random.chance(0.02)) await this.#announce(round);
       if (this.random.chance(0.3)) await this.#transact(path, round);
     }
   }

@@ -33,6 +33,7 @@ testUnless(
         await new Promise((resolve) => setTimeout(resolve, 50 + random.below(200)));
         assertEquals(await update(operator, { file: XS }, "-t", "20"), "OK");
       }
+      await guests.atWork();
       await guests.rest();
       guests.assertNothingLost();
       await crowd.disperse();

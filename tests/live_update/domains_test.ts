@@ -4,7 +4,7 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { ERROR, REQ_PROD } from "../../lib/transport/ring_page.ts";
 import { RawClient } from "../differential/raw_client.ts";
-import { Bench, dotted, until } from "../simulation/bench.ts";
+import { Bench, dotted } from "../simulation/bench.ts";
 import {
   EXISTS,
   SHUTDOWN,
@@ -12,9 +12,18 @@ import {
   simulationMissing,
 } from "../simulation/simulated_host.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
+import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
-import { C_XENSTORED, cMissing, nextXs, startC, startXs, update } from "./operator.ts";
+import {
+  C_XENSTORED,
+  cMissing,
+  nextXs,
+  startC,
+  startThatWaits,
+  startXs,
+  update,
+} from "./operator.ts";
 
 const missing = simulationMissing();
 const [XS] = xsCommand();
@@ -101,20 +110,12 @@ testUnless(
     const updated = update(bench.socket, { file }, "-t", "30");
     // When starts of transactions wait, the trial is over.
     const third = await RawClient.connect(bench.host.socketPath);
-    const start = { type: T.TRANSACTION_START, txId: 0, payload: toBytes("\0") };
-    const reset = { type: T.RESET_WATCHES, txId: 0, payload: toBytes("\0") };
-    let started: Promise<boolean> = Promise.resolve(false);
-    for (let waits = false; !waits;) {
-      started = third.exchange(start).then(() => false);
-      const late = new Promise<boolean>((resolve) => setTimeout(() => resolve(true), 300));
-      waits = await Promise.race([started, late]);
-      if (!waits) await third.exchange(reset);
-    }
+    const started = await startThatWaits(third, other);
     await Deno.remove(file);
     assertEquals(await ask(T.TRANSACTION_END, "T\0", 1), "OK\0");
     assertEquals(await updated, "Error activating new binary: No such file or directory");
-    assertEquals(await started, false);
-    await third.exchange(reset);
+    const id = parseInt((await started.reply).text);
+    await third.exchange({ type: T.TRANSACTION_END, txId: id, payload: toBytes("F\0") });
     assertEquals((await guest.request(T.WRITE, toBytes("data\0x"), 0)).map(dotted), ["OK."]);
     await bench.setState(1, 0);
     const events: string[] = [];

@@ -1,10 +1,11 @@
 /** The operator of a host whose daemon is to be replaced, and the daemons there are. */
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import type { RawClient } from "../differential/raw_client.ts";
+import type { Message, RawClient } from "../differential/raw_client.ts";
 import { simulatedPeersMissing } from "../simulation/peers.ts";
 import type { SimulatedHost } from "../simulation/simulated_host.ts";
 import { xsCommand } from "../support/daemon.ts";
+import { deadline } from "../support/patience.ts";
 import { type ServerProcess, startServer } from "../support/process.ts";
 
 /** Debian's C xenstored, of Xen 4.17. */
@@ -69,6 +70,35 @@ export async function command(client: RawClient, ...words: string[]): Promise<st
   const payload = toBytes(["live-update", ...words].map((word) => `${word}\0`).join(""));
   const messages = await client.exchange({ type: MessageType.CONTROL, txId: 0, payload });
   return messages.at(-1)!.text.replace(/\0$/, "");
+}
+
+/** How often another client is answered before a request that is not is taken to wait. */
+const ANSWERS_MEANWHILE = 10;
+
+const START = { type: MessageType.TRANSACTION_START, txId: 0, payload: toBytes("\0") };
+const BARRIER = { type: MessageType.GET_DOMAIN_PATH, txId: 0, payload: toBytes("0\0") };
+
+/**
+ * Starts transactions, and ends them, until one has to wait: starts do so when the trial of the
+ * next daemon is over, while old transactions keep the update from happening. `other` has requests
+ * answered meanwhile.
+ */
+export async function startThatWaits(
+  client: RawClient,
+  other: RawClient,
+): Promise<{ readonly reply: Promise<Message> }> {
+  for (const end = deadline("a start that waits");; end.check()) {
+    let isAnswered = false;
+    const reply = client.exchange(START).then(([message]) => {
+      isAnswered = true;
+      return message!;
+    });
+    for (let i = 0; i < ANSWERS_MEANWHILE && !isAnswered; i++) await other.exchange(BARRIER);
+    if (!isAnswered) return { reply };
+    const { text } = await reply;
+    const payload = toBytes("F\0");
+    await client.exchange({ type: MessageType.TRANSACTION_END, txId: parseInt(text), payload });
+  }
 }
 
 /** What `xenstore-control live-update` does, on a connection of the caller's. */

@@ -3,8 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { RawClient } from "../differential/raw_client.ts";
-import { childrenOf, heldBy, Supervised, until } from "../supervise/supervised.ts";
+import { childrenOf, heldBy, Supervised } from "../supervise/supervised.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
+import { until } from "../support/patience.ts";
 import { update } from "./operator.ts";
 
 const [XS] = xsCommand();
@@ -43,7 +44,7 @@ Deno.test("live update: what a supervisor holds goes along, and outlives the nex
   for (let i = 1; i <= 3; i++) {
     assertEquals(await update(operator!, { file: XS }), "OK", supervised.server.output());
     assertEquals(supervised.daemon, daemon);
-    await until(() => heldBy(supervised.server.pid) === held, "all that was held, once");
+    await until("all that was held, once", () => heldBy(supervised.server.pid) === held);
     assertEquals((await ask(clients[1]!, T.READ, "/news.")).at(-1), `${i - 1}`);
     await ask(clients[2]!, T.WRITE, `/news.${i}`);
   }

@@ -8,17 +8,10 @@ import {
 } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
+import { pause, until } from "../support/patience.ts";
 import { startServer } from "../support/process.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketClient } from "./socket_client.ts";
-
-/** Waits until `check` holds. */
-async function until(check: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; !check(); tries++) {
-    assert(tries < 500, `${what}: not after 5 s`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+import { SocketClient, within } from "./socket_client.ts";
 
 Deno.test("xs serve says where it is and what to type; SIGTERM and SIGINT end it orderly", async () => {
   await using scratch = await makeScratch();
@@ -27,7 +20,7 @@ Deno.test("xs serve says where it is and what to type; SIGTERM and SIGINT end it
     const daemon = await startDaemon({ socket });
     await using client = await SocketClient.connect(socket);
     assertEquals(await client.ask(T.READ, "/tool\0"), "");
-    await until(() => daemon.output().includes("export"), "greeting");
+    await until("greeting", () => daemon.output().includes("export"));
     assertStringIncludes(daemon.output(), `xs serves Xenstore on ${socket}\n`);
     assertStringIncludes(daemon.output(), `xs --socket ${socket} ls\n`);
     assertStringIncludes(daemon.output(), `export XENSTORED_PATH=${socket} `);
@@ -53,11 +46,9 @@ Deno.test("SIGTERM ends it also under load", async () => {
       return;
     }
   })();
-  await until(() => answers > 100, "load");
-  const asked = performance.now();
+  await until("load", () => answers > 100);
   Deno.kill(daemon.pid, "SIGTERM");
-  assertEquals((await daemon.status).code, 0);
-  assert(performance.now() - asked < 2000, "took its time");
+  assertEquals((await within(daemon.status, "end")).code, 0);
   await load;
   await daemon.stop();
 });
@@ -91,7 +82,7 @@ Deno.test("INTRODUCE without Xen is EIO, with a line in the log", async () => {
   await using daemon = await startDaemon();
   await using client = await SocketClient.connect(daemon.socketPath);
   assertEquals(await client.ask(T.INTRODUCE, "1\x001\x005\0"), "EIO\0");
-  await until(() => daemon.output().includes("cannot introduce domain 1"), "log line");
+  await until("log line", () => daemon.output().includes("cannot introduce domain 1"));
 });
 
 Deno.test("The trace shows each message; CONTROL switches it; SIGHUP reopens the files", async () => {
@@ -107,7 +98,7 @@ Deno.test("The trace shows each message; CONTROL switches it; SIGHUP reopens the
     "Log switch settings:\nobj     : on\nio      : on\nwrl     : on\nacc     : off\ntdb     : off\n\0",
   );
   await client.ask(T.READ, "/tool\0");
-  await until(() => Deno.readTextFileSync(trace).includes("OUT"), "trace");
+  await until("trace", () => Deno.readTextFileSync(trace).includes("OUT"));
   const time = "[0-9]{8} [0-9]{2}:[0-9]{2}:[0-9]{2}";
   const lines = Deno.readTextFileSync(trace);
   assertMatch(lines, /^\n\*\*\*\n/);
@@ -124,9 +115,9 @@ Deno.test("The trace shows each message; CONTROL switches it; SIGHUP reopens the
   Deno.renameSync(trace, `${trace}.1`);
   Deno.renameSync(log, `${log}.1`);
   Deno.kill(daemon.pid, "SIGHUP");
-  await until(() => exists(trace) && exists(log), "new files");
+  await until("new files", () => exists(trace) && exists(log));
   await client.ask(T.CONTROL, "print\0hello there\0");
-  await until(() => Deno.readTextFileSync(trace).includes("control: hello there\n"), "print");
+  await until("print", () => Deno.readTextFileSync(trace).includes("control: hello there\n"));
 
   const other = `${scratch.path}/other`;
   assertEquals(await client.ask(T.CONTROL, `logfile\0${other}\0`), "OK\0");
@@ -152,7 +143,7 @@ Deno.test("Log and trace that can't be reopened go on in the old files", async (
   Deno.renameSync(folder, `${folder}.1`);
   Deno.kill(daemon.pid, "SIGHUP");
   const log = (): string => Deno.readTextFileSync(`${folder}.1/log`);
-  await until(() => log().includes("cannot reopen the trace"), "complaint");
+  await until("complaint", () => log().includes("cannot reopen the trace"));
   assertStringIncludes(log(), "cannot reopen the log");
   await using client = await SocketClient.connect(daemon.socketPath);
   assertEquals(await client.ask(T.READ, "/tool\0"), "");
@@ -172,11 +163,8 @@ Deno.test("An idle daemon uses no processor time and little memory", async () =>
   await using daemon = await startDaemon();
   await using client = await SocketClient.connect(daemon.socketPath);
   for (let i = 0; i < 200; i++) await client.ask(T.WRITE, `/n/${i}\0x`);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const before = processorTicks(daemon.pid);
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  const used = processorTicks(daemon.pid) - before;
-  assert(used <= 2, `${used} ticks of 10 ms in an idle second`);
+  // The runtime may still tidy up behind the requests.
+  await idlePause("an idle second of at most 2 ticks", daemon.pid, 1000, 2);
   const resident = Number(
     /VmRSS:\s+([0-9]+) kB/.exec(Deno.readTextFileSync(`/proc/${daemon.pid}/status`))![1],
   );
@@ -196,16 +184,23 @@ Deno.test("Without descriptors left the daemon serves those it has, and others w
   });
   const clients: SocketClient[] = [];
   for (let i = 0; i < 100; i++) clients.push(await SocketClient.connect(socketPath));
-  await until(() => daemon.output().includes("Too many open files"), "the limit");
+  await until("the limit", () => daemon.output().includes("Too many open files"));
   assertEquals(await clients[0]!.ask(T.READ, "/tool\0"), "");
-  const before = processorTicks(daemon.pid);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  assert(processorTicks(daemon.pid) - before <= 5, "it spins");
+  await idlePause("half a second without spinning", daemon.pid, 500, 5);
   for (const client of clients.splice(0, 50)) client.close();
   const last = clients.at(-1)!;
   assertEquals(await last.ask(T.READ, "/tool\0"), "");
   for (const client of clients) client.close();
 });
+
+/** Waits for a time, of `ms`, in which a process uses at most so many ticks of 10 ms. */
+async function idlePause(what: string, pid: number, ms: number, ticks: number): Promise<void> {
+  await until(what, async () => {
+    const before = processorTicks(pid);
+    await pause(ms);
+    return processorTicks(pid) - before <= ticks;
+  });
+}
 
 /** User and system time of a process, in ticks of 10 ms. */
 function processorTicks(pid: number): number {

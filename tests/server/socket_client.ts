@@ -1,10 +1,8 @@
 /** A bare client on a true Unix socket, which can also misbehave. */
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { toBytes } from "../../lib/wire/text.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { type Message, parseMessages } from "./support.ts";
-
-/** How long an answer may take before a test fails, ms: a daemon may have to be started first. */
-const ANSWER_LIMIT = 20_000;
 
 export class SocketClient implements AsyncDisposable {
   readonly #connection: Deno.UnixConn;
@@ -28,7 +26,7 @@ export class SocketClient implements AsyncDisposable {
     await this.sendBytes(encodeMessage(type, reqId, 0, toBytes(payload)));
   }
 
-  /** The next message; null when the server has hung up. Fails after some seconds. */
+  /** The next message; null when the server has hung up. Fails when none comes. */
   async next(): Promise<Message | null> {
     const buffer = new Uint8Array(65_536);
     while (this.#messages.length === 0) {
@@ -72,7 +70,7 @@ export class SocketClient implements AsyncDisposable {
 export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no ${what} in ${ANSWER_LIMIT} ms`)), ANSWER_LIMIT);
+    timer = setTimeout(() => reject(new Error(`no ${what} in ${PATIENCE_MS} ms`)), PATIENCE_MS);
   });
   try {
     return await Promise.race([promise, late]);

@@ -1,9 +1,10 @@
 /** Clients of all manners on one true socket: none of them may delay or harm another. */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { encodeHeader, encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
+import { until } from "../support/patience.ts";
 import { SocketClient } from "./socket_client.ts";
 
 /** Asks ten things of the server and checks the answers. */
@@ -79,8 +80,10 @@ Deno.test("Clients that come and go leave nothing behind", async () => {
   }
   await checkServed(good);
   await checkServed(good);
-  const openAfter = [...Deno.readDirSync("/proc/self/fd")].length;
-  assert(openAfter <= openBefore + 1, `${openAfter} descriptors are open, ${openBefore} before`);
+  await until("the descriptors of before", () => {
+    const openAfter = [...Deno.readDirSync("/proc/self/fd")].length;
+    return openAfter <= openBefore + 1;
+  });
 });
 
 Deno.test("Watch events reach a client that does nothing but wait", async () => {
@@ -106,10 +109,7 @@ Deno.test("Domains and rings of an embedded server are reached through its socke
   const request = encodeMessage(T.GET_DOMAIN_PATH, 1, 0, toBytes("3\0")).slice();
   guest.write(request, 0, request.length);
   const reply = new Uint8Array(64);
-  for (let tries = 0; guest.read(reply, 0, 64) === 0; tries++) {
-    assert(tries < 1000, "the ring is not served");
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  await until("an answer on the ring", () => guest.read(reply, 0, 64) > 0);
   assertEquals(reply[0], T.GET_DOMAIN_PATH);
   server.domains.die(3);
   assertEquals((await client.next())!.payload, "@releaseDomain\0token\0");

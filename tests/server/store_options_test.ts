@@ -6,7 +6,8 @@ import { toBytes, toText } from "../../lib/wire/text.ts";
 import { RawClient } from "../differential/raw_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Supervised, until } from "../supervise/supervised.ts";
+import { Supervised } from "../supervise/supervised.ts";
+import { within } from "./socket_client.ts";
 
 interface Outcome {
   readonly code: number;
@@ -301,13 +302,13 @@ Deno.test("store options: a supervisor does not try again what was refused", asy
 });
 
 Deno.test("store options: nor does it when the daemon has served before", async () => {
-  await using supervised = await Supervised.start(["--xen", "no", "--restart-delay", "2000"]);
+  await using supervised = await Supervised.start(["--xen", "no", "--restart-delay", "1"]);
   const { server } = supervised;
-  // After the second death there is a pause.
-  for (let death = 0; death < 2; death++) await supervised.kill();
-  await until(() => server.output().includes("in 2000 ms"), "a pause");
-  damage(`${supervised.path}.store.tail`, () => toBytes("no tail"));
-  const { code } = await server.status;
+  await supervised.kill();
+  await supervised.whileDead(() => {
+    damage(`${supervised.path}.store.tail`, () => toBytes("no tail"));
+  });
+  const { code } = await within(server.status, "end");
   const said = server.output();
   assertEquals([code, said.match(/is damaged/g)?.length], [1, 1], said);
   assertEquals(said.match(/started again/g)?.length, 2, said);

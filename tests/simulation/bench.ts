@@ -3,22 +3,10 @@ import { toBytes } from "../../lib/wire/text.ts";
 import { ByteClient } from "../conformance/byte_client.ts";
 import { type Message, RawClient } from "../differential/raw_client.ts";
 import { startDaemon } from "../support/daemon.ts";
+import { until } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { type ListLibrary, SimulatedHost } from "./simulated_host.ts";
 import { letDaemonRun } from "./simulated_world.ts";
-
-/** Looks at something that another process does, in ms between and altogether. */
-const LOOK_MS = 1;
-const PATIENCE_MS = 15_000;
-
-/** Waits until `condition` holds. @throws {Error} naming `what` when it takes too long */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`waited ${PATIENCE_MS} ms for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
-}
 
 /** A request of text, a dot for each NUL. */
 function request(type: number, text: string): Parameters<RawClient["exchange"]>[0] {

@@ -5,6 +5,7 @@ import { ByteClient } from "../conformance/byte_client.ts";
 import type { Scenario } from "../conformance/table.ts";
 import { type DomainChange, domidOf, type Message, type World } from "../conformance/world.ts";
 import { HangUp, RawClient } from "../differential/raw_client.ts";
+import { deadline, PATIENCE_MS } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { DEAD, DYING, EXISTS, SHUTDOWN, type SimulatedHost } from "./simulated_host.ts";
 
@@ -13,9 +14,6 @@ const BARRIER = { type: MessageType.GET_DOMAIN_PATH, txId: 0, payload: toBytes("
 
 /** Between two looks at what the daemon has done, in ms. */
 const LOOK_MS = 0.5;
-
-/** How long the daemon may take to hear of a VIRQ, in ms. */
-const VIRQ_LIMIT_MS = 10_000;
 
 const STATES: Readonly<Record<Exclude<DomainChange, "create" | "replace">, number>> = {
   shutdown: EXISTS | SHUTDOWN,
@@ -40,8 +38,13 @@ export class SimulatedWorld implements World {
   readonly #unframed = new Set<string>();
   #barrier: RawClient | null = null;
 
-  /** Takes over both. */
-  constructor(readonly name: string, host: SimulatedHost, daemon: ServerProcess) {
+  /** Takes over both. A daemon that does nothing for `patienceMs` is taken for hung. */
+  constructor(
+    readonly name: string,
+    host: SimulatedHost,
+    daemon: ServerProcess,
+    private readonly patienceMs = PATIENCE_MS,
+  ) {
     this.#host = host;
     this.#daemon = daemon;
   }
@@ -55,7 +58,10 @@ export class SimulatedWorld implements World {
       // Connections count by age from the moment the daemon has accepted them.
       await client.exchange(BARRIER);
     } else {
-      this.#guests.set(name, new ByteClient(this.#host.guest(domid), letDaemonRun));
+      this.#guests.set(
+        name,
+        new ByteClient(this.#host.guest(domid), letDaemonRun, this.patienceMs),
+      );
     }
     this.#names.push(name);
   }
@@ -94,9 +100,9 @@ export class SimulatedWorld implements World {
       this.#host.setState(domid, STATES[change]);
     }
     this.#host.raise();
-    const deadline = Date.now() + VIRQ_LIMIT_MS;
+    const end = deadline("the daemon takes its VIRQ");
     while (!this.#host.virqTaken) {
-      if (Date.now() > deadline) throw new Error("the daemon does not take its VIRQ");
+      end.check();
       await letDaemonRun();
     }
     await this.#settle();

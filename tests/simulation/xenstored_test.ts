@@ -2,11 +2,11 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { libc } from "../../ffi/libc.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { encodeMessage } from "../../lib/wire/header.ts";
-import { toBytes, toText } from "../../lib/wire/text.ts";
+import { SocketClient } from "../server/socket_client.ts";
+import { isDead } from "../supervise/supervised.ts";
 import { xsCommand } from "../support/daemon.ts";
+import { until } from "../support/patience.ts";
 import { testUnless } from "../support/skip.ts";
-import { until } from "./bench.ts";
 import { SimulatedHost, simulationMissing } from "./simulated_host.ts";
 
 const missing = simulationMissing();
@@ -175,15 +175,18 @@ testUnless(missing, "xenstored --supervise: a daemon that was killed comes again
     const { code, stderr } = await xenstored(host, ["--supervise", "-F", "pid"]);
     assertEquals([code, stderr], [0, ""]);
     const pid = daemonPid(host)!;
-    using client = await Deno.connect({ transport: "unix", path: host.socketPath });
+    await using client = await SocketClient.connect(host.socketPath);
     const children = `/proc/${pid}/task/${pid}/children`;
     const daemon = Number(Deno.readTextFileSync(children));
+    // A client is held once it has been answered: who is just being accepted is hung up.
+    assertEquals(await client.ask(MessageType.GET_DOMAIN_PATH, "6\0"), "/local/domain/6\0");
+    // The next one must not come before the host has noticed the death.
+    Deno.kill(pid, "SIGSTOP");
     Deno.kill(daemon, "SIGKILL");
+    await until("the daemon's death", () => isDead(daemon));
     host.daemonDied();
-    await client.write(encodeMessage(MessageType.GET_DOMAIN_PATH, 1, 0, toBytes("7\0")).slice());
-    const reply = new Uint8Array(100);
-    const text = toText(reply, 0, (await client.read(reply))!);
-    assertStringIncludes(text, "/local/domain/7");
+    Deno.kill(pid, "SIGCONT");
+    assertEquals(await client.ask(MessageType.GET_DOMAIN_PATH, "7\0"), "/local/domain/7\0");
     await until(
       "the next daemon",
       () => !["", `${daemon} `].includes(Deno.readTextFileSync(children)),

@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { PASSED_MAX } from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { SocketClient } from "../server/socket_client.ts";
-import { heldBy, isDead, pause, Supervised, until } from "./supervised.ts";
+import { pause, until } from "../support/patience.ts";
+import { heldBy, isDead, Supervised } from "./supervised.ts";
 
 /** The listening socket, and the counts. */
 const OTHERS = 2;
@@ -14,8 +15,8 @@ async function stoppedDaemon(supervised: Supervised): Promise<number> {
   await using client = await SocketClient.connect(supervised.path);
   assertEquals(await client.ask(T.WRITE, "/a\0x"), "OK\0");
   client.close();
-  await until(() => heldBy(supervised.server.pid) === OTHERS, "nobody held");
-  const daemon = await until(() => supervised.daemon, "a daemon");
+  await until("nobody held", () => heldBy(supervised.server.pid) === OTHERS);
+  const daemon = await until("a daemon", () => supervised.daemon);
   Deno.kill(daemon, "SIGSTOP");
   return daemon;
 }
@@ -44,12 +45,12 @@ Deno.test("accepting: what a daemon has not taken when it dies is the next one's
   for (let life = 1; life <= 3; life++) {
     await stoppedDaemon(supervised);
     const clients = await connectMany(supervised.path, 3);
-    await until(() => heldBy(pid) === OTHERS + 3, "three clients held");
+    await until("three clients held", () => heldBy(pid) === OTHERS + 3);
     // With its request there: nobody is to be confused by who has left.
     clients.pop()!.close();
     await supervised.kill();
     await assertServed(clients);
-    await until(() => heldBy(pid) === OTHERS, "nobody held");
+    await until("nobody held", () => heldBy(pid) === OTHERS);
   }
 });
 
@@ -59,13 +60,13 @@ Deno.test("accepting: while a daemon takes nobody, only so many are accepted", a
   for (const end of ["SIGCONT", "SIGKILL"] as const) {
     const daemon = await stoppedDaemon(supervised);
     const clients = await connectMany(supervised.path, 100);
-    await until(() => heldBy(pid) === OTHERS + PASSED_MAX, "as many as may be");
+    await until("as many as may be", () => heldBy(pid) === OTHERS + PASSED_MAX);
     await pause(50);
     assertEquals(heldBy(pid), OTHERS + PASSED_MAX);
     if (end === "SIGKILL") await supervised.kill();
     else Deno.kill(daemon, end);
     await assertServed(clients);
-    await until(() => heldBy(pid) === OTHERS, "nobody held");
+    await until("nobody held", () => heldBy(pid) === OTHERS);
   }
 });
 
@@ -77,12 +78,9 @@ Deno.test("accepting: when the supervisor dies the daemon takes what it was pass
   )![1]!;
   try {
     const clients = await connectMany(supervised.path, PASSED_MAX + 10);
-    await until(
-      () => heldBy(supervised.server.pid) === OTHERS + PASSED_MAX,
-      "as many as may be",
-    );
+    await until("as many as may be", () => heldBy(supervised.server.pid) === OTHERS + PASSED_MAX);
     Deno.kill(supervised.server.pid, "SIGKILL");
-    await until(() => isDead(supervised.server.pid), "the supervisor's death");
+    await until("the supervisor's death", () => isDead(supervised.server.pid));
     Deno.kill(daemon, "SIGCONT");
     await assertServed(clients);
     await assertServed(await connectMany(supervised.path, 3));
@@ -111,7 +109,7 @@ Deno.test("accepting: who finds a daemon without descriptors waits until somebod
   const clients = await connectMany(supervised.path, 60);
   const first = await clients[0]!.next();
   assertEquals(first?.payload, "x");
-  await until(() => supervised.server.output().includes("cannot accept"), "a full daemon");
+  await until("a full daemon", () => supervised.server.output().includes("cannot accept"));
   clients[0]!.close();
   // Each that leaves lets others in.
   for (const [i, client] of clients.slice(1).entries()) {
@@ -119,5 +117,5 @@ Deno.test("accepting: who finds a daemon without descriptors waits until somebod
     assertEquals([reply?.reqId, reply?.payload], [i + 1, "x"]);
     client.close();
   }
-  await until(() => heldBy(supervised.server.pid) === OTHERS, "nobody held");
+  await until("nobody held", () => heldBy(supervised.server.pid) === OTHERS);
 });

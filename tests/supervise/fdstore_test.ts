@@ -10,8 +10,8 @@ import { closeFd } from "../../ffi/unix_socket.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { SocketClient } from "../server/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
+import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { until } from "./supervised.ts";
 
 /** Above what any daemon here is given. */
 const STORED_FROM = 200;
@@ -51,10 +51,10 @@ class Manager implements Disposable {
       },
       fds: this.stored.map(({ fd }) => fd),
     });
-    await until(() => {
+    await until("the service is ready", () => {
       this.take();
       return this.ready;
-    }, "the service is ready");
+    });
   }
 
   /** Takes what the service has to say. */
@@ -91,7 +91,7 @@ class Manager implements Disposable {
 
   async end(signal: Deno.Signal): Promise<void> {
     Deno.kill(this.pid, signal);
-    await until(() => reap(this.pid), "the end of the service");
+    await until("the end of the service", () => reap(this.pid));
     this.take();
     this.pid = 0;
   }
@@ -123,10 +123,10 @@ Deno.test("under systemd's descriptor store clients keep their connection", asyn
     other.close();
     // It is forgotten everywhere when the daemon has heard of it.
     assertEquals(await client.ask(T.READ, "/a\0"), `${life}`);
-    await until(() => {
+    await until("three descriptors", () => {
       manager.take();
       return manager.stored.length === 3;
-    }, "three descriptors");
+    });
   }
   // A client that has hung up may have asked for something: that is for the daemon to read.
   assertEquals(new Set(manager.polled.values()), new Set(["0"]));

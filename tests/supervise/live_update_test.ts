@@ -5,7 +5,8 @@ import { RawClient } from "../differential/raw_client.ts";
 import { command, update } from "../live_update/operator.ts";
 import { SocketClient, within } from "../server/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
-import { heldBy, Supervised, until } from "./supervised.ts";
+import { until } from "../support/patience.ts";
+import { heldBy, Supervised } from "./supervised.ts";
 
 Deno.test("supervised: clients go on after a live update, and after a death behind it", async () => {
   await using supervised = await Supervised.start();
@@ -15,14 +16,14 @@ Deno.test("supervised: clients go on after a live update, and after a death behi
     assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
     await client.next();
     const operator = await RawClient.connect(supervised.path);
-    await until(() => heldBy(server.pid) === 4, "both clients held");
-    const daemon = await until(() => supervised.daemon, "a daemon");
+    await until("both clients held", () => heldBy(server.pid) === 4);
+    const daemon = await until("a daemon", () => supervised.daemon);
     for (let round = 1; round <= 2; round++) {
       const [file] = xsCommand();
       assertEquals(await update(operator, { file }), "OK");
       assertEquals(supervised.daemon, daemon, "the process stays");
       assertEquals(await client.ask(T.READ, "/tool\0"), "");
-      await until(() => heldBy(server.pid) === 4, "both clients held anew");
+      await until("both clients held anew", () => heldBy(server.pid) === 4);
     }
     assertStringIncludes(server.output(), "live update: took over");
     for (let death = 1; death <= 2; death++) {
@@ -33,7 +34,7 @@ Deno.test("supervised: clients go on after a live update, and after a death behi
     }
     await supervised.kill();
     operator.close();
-    await until(() => heldBy(server.pid) === 3, "one client held");
+    await until("one client held", () => heldBy(server.pid) === 3);
   } catch (error) {
     throw new Error(server.output(), { cause: error });
   }
@@ -63,7 +64,7 @@ Deno.test("supervised: nobody who comes during a live update is hung up", async 
     ended = true;
     for (const times of await Promise.all(crowd)) assert(times > 0);
     operator.close();
-    await until(() => heldBy(server.pid) === 2, "nobody held");
+    await until("nobody held", () => heldBy(server.pid) === 2);
   } catch (error) {
     throw new Error(server.output(), { cause: error });
   }
@@ -82,7 +83,7 @@ Deno.test("supervised: who waits for a live update when the daemon dies gets an 
     const answer = command(operator, "-s", "-t", "60");
     const busy = "live-update session already active.";
     assertEquals(await other.ask(T.CONTROL, `live-update\0-f\0${file}\0`), `${busy}\0`);
-    await until(() => server.output().includes("is tried out"), "the session");
+    await until("the session", () => server.output().includes("is tried out"));
     assertEquals(await other.ask(T.READ, "/tool\0"), "");
     await supervised.kill();
     assertEquals(

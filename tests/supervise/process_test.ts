@@ -2,14 +2,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { SocketClient } from "../server/socket_client.ts";
+import { deadline, pause, until } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { SHARED, SocketGuest } from "./socket_guest.ts";
-import { descriptorsOf, heldBy, pause, Supervised, until } from "./supervised.ts";
+import { descriptorsOf, heldBy, Supervised } from "./supervised.ts";
 
 const CLIENTS = 5;
 
-/** Dozens as a rule, hundreds in CI, thousands when told. */
-const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? (Deno.env.get("CI") === "true" ? 200 : 30));
+/** Dozens as a rule, a hundred in CI, thousands when told. */
+const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? (Deno.env.get("CI") === "true" ? 100 : 30));
 
 /** Clients of a supervised daemon, looked after from here. */
 class Clients {
@@ -61,10 +62,10 @@ class Clients {
   }
 
   async rest(): Promise<void> {
-    const deadline = Date.now() + 30_000;
+    const end = deadline("answers to all");
     while (!this.quiet) {
       this.step(true);
-      assert(Date.now() < deadline, "a client waits for ever");
+      end.check();
       await pause(0.2);
     }
   }
@@ -74,10 +75,10 @@ class Clients {
     await this.rest();
     const before = new Map(this.all.map(({ guest }) => [guest, guest.events.get("shared") ?? 0]));
     this.random.pick(this.all).guest.write(SHARED, value, this.life);
-    const deadline = Date.now() + 30_000;
+    const end = deadline("an event of each watch");
     while (this.all.some(({ guest }) => (guest.events.get("shared") ?? 0) <= before.get(guest)!)) {
       this.step(true);
-      assert(Date.now() < deadline, "a watch no longer fires");
+      end.check();
       await pause(0.2);
     }
   }
@@ -120,18 +121,18 @@ Deno.test("SIGKILL at random moments: the socket's clients see nothing of it", a
     assertEquals(await operator.ask(T.WRITE, "/log\0"), "OK\0");
     const clients = new Clients(supervised.path, random);
     await clients.rest();
-    await until(() => heldBy(supervised.server.pid) === CLIENTS + 3, "all clients held");
-    const pid = await until(() => supervised.daemon, "a daemon");
+    await until("all clients held", () => heldBy(supervised.server.pid) === CLIENTS + 3);
+    const pid = await until("a daemon", () => supervised.daemon);
     const before = [descriptorsOf(supervised.server.pid), descriptorsOf(pid)];
     await torture(supervised, clients, operator);
     await clients.rest();
     await clients.checkWatches("end");
     // Who has left is forgotten when the daemon hears of it.
-    const last = await until(() => supervised.daemon, "a daemon");
+    const last = await until("a daemon", () => supervised.daemon);
     const now = (): number[] => [supervised.server.pid, last].map(descriptorsOf);
     // The runtime itself has one more or less at times.
     const isFlat = (): boolean => now().every((count, at) => count < before[at]! + DEATHS / 5);
-    await until(isFlat, `descriptors ${before} again, not ${now()}`);
+    await until(`descriptors ${before} again, not ${now()}`, isFlat);
     for (const client of [...clients.all]) clients.replace(client);
     const { committed, lost, refused, replies } = clients;
     const said = `${DEATHS} deaths: ${replies} replies, ${lost} transactions lost, ` +

@@ -1,26 +1,6 @@
-import { assert } from "@std/assert";
 import { startDaemon } from "../support/daemon.ts";
+import { until } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
-
-/** How long a restart may take, in ms, on a machine that is busy with other things. */
-const RESTART_LIMIT_MS = 20_000;
-
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
-
-/** Waits until `look` gives something. */
-export async function until<T>(
-  look: () => T | null | false,
-  what: string,
-  limitMs = RESTART_LIMIT_MS,
-): Promise<T> {
-  const deadline = Date.now() + limitMs;
-  for (;;) {
-    const found = look();
-    if (found !== null && found !== false) return found;
-    assert(Date.now() < deadline, `${what}: not after ${limitMs} ms`);
-    await pause(2);
-  }
-}
 
 /** The process ids of a process's children. */
 export function childrenOf(pid: number): number[] {
@@ -95,7 +75,7 @@ export class Supervised implements AsyncDisposable {
 
   /** Waits for a daemon and kills it; returns who that was. */
   async kill(signal: Deno.Signal = "SIGKILL"): Promise<number> {
-    const pid = await until(() => this.daemon, "a daemon");
+    const pid = await until("a daemon", () => this.daemon);
     this.#killed.add(pid);
     Deno.kill(pid, signal);
     return pid;
@@ -103,9 +83,11 @@ export class Supervised implements AsyncDisposable {
 
   /** Kills the daemon and keeps the supervisor from noticing until `meanwhile` is over. */
   async whileDead(meanwhile: () => void | Promise<void>): Promise<void> {
+    // Else nobody is left to start it.
+    await until("a daemon", () => this.daemon);
     Deno.kill(this.server.pid, "SIGSTOP");
     const pid = await this.kill();
-    await until(() => isDead(pid), "the daemon's death");
+    await until("the daemon's death", () => isDead(pid));
     try {
       await meanwhile();
     } finally {

@@ -1,5 +1,6 @@
+import { until } from "../support/patience.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
-import { childrenOf, until } from "./supervised.ts";
+import { childrenOf } from "./supervised.ts";
 
 /** The program of systemd, which a user's manager needs no booted system for. */
 const SYSTEMD = "/lib/systemd/systemd";
@@ -17,11 +18,13 @@ export class SystemdHost implements AsyncDisposable {
   readonly folder: string;
   readonly #scratch: Scratch;
   readonly #child: Deno.ChildProcess;
+  #ended = false;
 
   private constructor(scratch: Scratch, child: Deno.ChildProcess) {
     this.#scratch = scratch;
     this.folder = scratch.path;
     this.#child = child;
+    void child.status.then(() => this.#ended = true);
   }
 
   /** Starts a service, of which `unit` makes the file for the folder that it may use. */
@@ -49,12 +52,9 @@ export class SystemdHost implements AsyncDisposable {
     await using host = await SystemdHost.start((folder) =>
       `[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/touch ${folder}/done\n`
     );
-    try {
-      await until(() => exists(`${host.folder}/done`), "a service", 5_000);
-      return undefined;
-    } catch {
-      return "systemd does not start here";
-    }
+    const isDone = (): boolean => exists(`${host.folder}/done`);
+    await until("a service", () => isDone() || host.#ended);
+    return isDone() ? undefined : "systemd does not start here";
   }
 
   /** The service's process; null while it has none. */

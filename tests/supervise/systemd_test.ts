@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { SocketClient } from "../server/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
-import { until } from "./supervised.ts";
+import { until } from "../support/patience.ts";
+import { isDead } from "./supervised.ts";
 import { SystemdHost } from "./systemd_host.ts";
 
 /** What of the shipped unit is about deaths. */
@@ -33,24 +34,25 @@ async function killUnderSystemd(): Promise<void> {
   await using host = await SystemdHost.start(unitIn);
   const path = `${host.folder}/socket`;
   const output = (): string => Deno.readTextFileSync(`${host.folder}/output`);
-  await until(() => {
+  await until("the daemon", () => {
     try {
       return output().includes("xs serves Xenstore");
     } catch {
       return false;
     }
-  }, "the daemon");
+  });
   await using client = await SocketClient.connect(path);
   assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
   await client.next();
   const killed = new Set<number>();
   for (let death = 1; death <= 4; death++) {
     const pid = await until(
-      () => host.service !== null && !killed.has(host.service) && host.service,
       "the next daemon",
+      () => host.service !== null && !killed.has(host.service) && host.service,
     );
     killed.add(pid);
     Deno.kill(pid, "SIGKILL");
+    await until("its death", () => isDead(pid));
     await using waiting = await SocketClient.connect(path);
     assertEquals(await waiting.ask(T.WRITE, `/a\0${death}`), "OK\0");
     assertEquals((await client.next())?.payload, "/a\0token\0");

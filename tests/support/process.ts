@@ -1,16 +1,14 @@
 /** Starting, watching and ending the server processes that tests drive from outside. */
 
+import { createMemoryFile } from "../../ffi/memory_file.ts";
+import { closeFd } from "../../ffi/unix_socket.ts";
 import { encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
-/**
- * How long a server may take to answer on its socket, in ms; a cold `deno run` on a busy machine
- * needs several seconds.
- */
-const START_LIMIT_MS = 20_000;
 /** How long a server may take to end on the stop signal before it gets SIGKILL, in ms. */
-const STOP_LIMIT_MS = 3_000;
+const STOP_LIMIT_MS = 20_000;
 /** Between two looks at whether it listens yet, in ms. */
 const LOOK_MS = 10;
 
@@ -32,17 +30,20 @@ export interface ServerSpec {
 export interface ServerProcess extends AsyncDisposable {
   readonly socketPath: string;
   readonly pid: number;
-  /** Everything written to standard output and standard error so far, in the order it came. */
+  /**
+   * Everything written to standard output and standard error so far, in the order it came: what
+   * the server said before it answered is there when the answer is.
+   */
   output(): string;
   /** Settles when the process has ended, however that came about. */
   readonly status: Promise<Deno.CommandStatus>;
-  /** Ends the process (SIGTERM, then SIGKILL after 3 s) and waits until it is gone. Idempotent. */
+  /** Ends the process (SIGTERM, then SIGKILL after 20 s) and waits until it is gone. Idempotent. */
   stop(): Promise<Deno.CommandStatus>;
 }
 
 /**
  * Starts a server and waits until it answers through its socket.
- * @throws {Error} when it ends, or does not listen within 20 s; the message holds its output
+ * @throws {Error} when it ends, or does not listen in time; the message holds its output
  */
 export async function startServer(spec: ServerSpec): Promise<ServerProcess> {
   const server = new ChildServer(spec);
@@ -61,19 +62,19 @@ class ChildServer implements ServerProcess {
   readonly status: Promise<Deno.CommandStatus>;
   readonly #spec: ServerSpec;
   readonly #child: Deno.ChildProcess;
-  readonly #chunks: string[] = [];
+  readonly #output = new OutputFile();
   #ended = false;
   #stopped: Promise<Deno.CommandStatus> | undefined;
 
   constructor(spec: ServerSpec) {
     this.#spec = spec;
-    const child = new Deno.Command(spec.command, {
-      args: [...spec.args],
+    const child = new Deno.Command("/bin/sh", {
+      args: ["-c", INTO_FILE, this.#output.path, spec.command, ...spec.args],
       env: { ...spec.env },
       ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
       stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
+      stdout: "null",
+      stderr: "null",
     }).spawn();
     this.#child = child;
     this.socketPath = spec.socketPath;
@@ -82,12 +83,12 @@ class ChildServer implements ServerProcess {
   }
 
   output(): string {
-    return this.#chunks.join("");
+    return this.#output.text;
   }
 
   /** Waits until there are answers through the socket. */
   async listening(): Promise<void> {
-    const deadline = Date.now() + START_LIMIT_MS;
+    const deadline = Date.now() + PATIENCE_MS;
     while (!(await answers(this.socketPath))) {
       if (this.#ended) {
         await this.status;
@@ -95,7 +96,7 @@ class ChildServer implements ServerProcess {
       }
       if (Date.now() > deadline) {
         throw new Error(
-          `${this.#spec.name} does not listen on ${this.socketPath} after ${START_LIMIT_MS} ms:\n` +
+          `${this.#spec.name} does not listen on ${this.socketPath} after ${PATIENCE_MS} ms:\n` +
             this.output(),
         );
       }
@@ -126,13 +127,9 @@ class ChildServer implements ServerProcess {
   }
 
   async #follow(): Promise<Deno.CommandStatus> {
-    const drained = Promise.all([
-      collect(this.#child.stdout, this.#chunks),
-      collect(this.#child.stderr, this.#chunks),
-    ]);
     const status = await this.#child.status;
     this.#ended = true;
-    await drained;
+    this.#output.close();
     return status;
   }
 
@@ -147,9 +144,31 @@ class ChildServer implements ServerProcess {
   }
 }
 
-async function collect(stream: ReadableStream<Uint8Array>, into: string[]): Promise<void> {
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) into.push(decoder.decode(chunk, { stream: true }));
+/** For a shell that becomes a program whose output goes into the file `$0`. */
+const INTO_FILE = 'exec "$@" >>"$0" 2>&1';
+
+/**
+ * What a process has printed, in a file: of a pipe only that would be there which this process has
+ * read, which may be less than was written before an answer came another way.
+ */
+class OutputFile {
+  readonly #fd = createMemoryFile("output");
+  #text: string | null = null;
+
+  /** Where others find it, too. */
+  get path(): string {
+    return `/proc/${Deno.pid}/fd/${this.#fd}`;
+  }
+
+  get text(): string {
+    return this.#text ?? Deno.readTextFileSync(this.path);
+  }
+
+  /** No more comes. */
+  close(): void {
+    this.#text = this.text;
+    closeFd(this.#fd);
+  }
 }
 
 /**
