@@ -7,7 +7,7 @@ import type { HeldSlot } from "../transport/held_slot.ts";
 import { HELD_KEY_FIRST, HeldSlots, type SlotMaker } from "../transport/held_slots.ts";
 import { type HeldBy, HeldSocketTransport } from "../transport/held_socket.ts";
 import type { Log } from "./log.ts";
-import { PASSED, type Passing } from "./passing.ts";
+import { CHANNEL, PASSED, type Passing } from "./passing.ts";
 
 /** What keeps descriptors under names while we are dead. */
 export interface DescriptorHolder {
@@ -39,6 +39,8 @@ export class HeldSockets implements HeldBy {
   readonly #log: Log;
   /** Those of the connections that are open, with their descriptors. */
   readonly #open = new Map<HeldSlot, number>();
+  /** By descriptor, those of the program that was here before in this process. */
+  #inherited: Map<number, HeldSlot> | null = null;
   #isFull = false;
   /** Where the holder accepts connections for us; null where we do. */
   passing: Passing | null = null;
@@ -72,17 +74,33 @@ export class HeldSockets implements HeldBy {
 
   /** Hangs up all clients that are left with the holder. */
   static abandon(holder: DescriptorHolder): void {
+    const fd = holder.take(SLOTS);
+    if (fd !== null) {
+      // Behind a live update they are not offered to us, but held.
+      for (const { key } of HeldSlots.reopen(fd)?.inUse() ?? []) holder.remove(String(key));
+      holder.remove(SLOTS);
+      closeFd(fd);
+    }
     for (const name of holder.names) {
-      if (name === SLOTS || isKey(name) || isPassed(name)) discard(holder, name);
+      if (isKey(name) || isPassed(name)) discard(holder, name);
     }
   }
 
   /**
-   * Lets a connected socket be held, of a new client or of one that another process of ours had
-   * (a live update); null when it can't be. One that was `passed` to us is held by that name yet.
+   * Lets a connected socket of a new client be held; null when it can't be. One that was `passed`
+   * to us is held by that name yet.
    */
   hold(fd: number, epoll: Epoll, passed: string | null = null): HeldSocketTransport | null {
-    const slot = this.#takeSlot();
+    return this.#hold(fd, epoll, passed, 0);
+  }
+
+  #hold(
+    fd: number,
+    epoll: Epoll,
+    passed: string | null,
+    origin: number,
+  ): HeldSocketTransport | null {
+    const slot = this.#takeSlot(origin);
     if (slot === null) {
       if (passed !== null) this.#holder.remove(passed);
       return null;
@@ -99,13 +117,13 @@ export class HeldSockets implements HeldBy {
     return null;
   }
 
-  #takeSlot(): HeldSlot | null {
+  #takeSlot(origin: number): HeldSlot | null {
     if (this.#open.size + OTHERS >= this.#holder.capacity) {
       const most = `only ${this.#holder.capacity} descriptors are held for us`;
       return this.#refuse(`${most}: further clients are hung up when this process dies`);
     }
     try {
-      return this.#slots.take();
+      return this.#slots.take(origin);
     } catch (error) {
       if (!(error instanceof SystemCallError)) throw error;
       return this.#refuse(`clients are hung up when this process dies: ${error.message}`);
@@ -129,7 +147,40 @@ export class HeldSockets implements HeldBy {
   }
 
   /**
-   * Before another program takes this process's place: it gets the sockets otherwise, and has
+   * Before another program takes this process's place which goes on with what is held, as it is
+   * held. Returns what it must find open for that, by name.
+   */
+  keep(): Map<string, number> {
+    for (const [slot, fd] of this.#open) slot.descriptor = fd;
+    const kept = new Map([[SLOTS, this.#slots.fd]]);
+    if (this.passing !== null) kept.set(CHANNEL, this.passing.fd);
+    return kept;
+  }
+
+  /** In any such program: a connection that the other has had; null when it can't be held. */
+  inherit(fd: number, epoll: Epoll): HeldSocketTransport | null {
+    if (this.#inherited === null) {
+      const slots = this.#slots.inUse();
+      this.#inherited = new Map(slots.map((slot) => [slot.descriptor, slot]));
+    }
+    const slot = this.#inherited.get(fd);
+    // Should the journal never come to know it, nobody must take it for a new client.
+    if (slot === undefined) return this.#hold(fd, epoll, null, 1);
+    this.#inherited.delete(fd);
+    const transport = this.#attach(fd, slot, epoll);
+    // All that was received is in what the other program has told.
+    transport.resume(slot.received);
+    return transport;
+  }
+
+  /** In such a program, when it has the state in its file: nobody else is held. */
+  forgetRest(): void {
+    for (const slot of this.#slots.inUse()) if (!this.#open.has(slot)) this.release(slot);
+    this.#inherited = null;
+  }
+
+  /**
+   * Before another program takes this process's place that can't do that: it gets the sockets otherwise, and has
    * them held anew. Clients are hung up should it die before that.
    */
   letGo(): void {

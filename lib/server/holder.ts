@@ -4,6 +4,7 @@ import { EAGAIN, errorText } from "../../ffi/libc.ts";
 import { keepOnExec } from "../../ffi/exec.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { HOLDER_WAIT_MS } from "../limits.ts";
+import { takeKept } from "./kept.ts";
 import type { Log } from "./log.ts";
 import { NOTICE, type Passer, PREFIX } from "./passing.ts";
 
@@ -122,6 +123,10 @@ function takeGiven(env: Variables): Map<string, number> {
   // A program that takes our place must not take them for its own, too.
   for (const name of ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"]) env.delete(name);
   const given = new Map<string, number>();
+  for (const [name, fd] of takeKept(env)) {
+    keepOnExec(fd, false);
+    given.set(PREFIX + name, fd);
+  }
   if (!isOurs) return given;
   for (let i = 0; i < count; i++) {
     const name = names[i] ?? "";

@@ -148,7 +148,8 @@ export class Sockets implements EventSink, HeldClients {
    */
   inherit(fd: number, flight: InFlight): Connection {
     keepOnExec(fd, false);
-    const peer = this.#connect(fd);
+    const held = this.#held?.inherit(fd, this.#epoll) ?? null;
+    const peer = this.#welcome(fd, held);
     peer.takeOver(flight);
     return peer.connection;
   }
@@ -166,6 +167,10 @@ export class Sockets implements EventSink, HeldClients {
   #connect(fd: number, passed: string | null = null): Peer {
     // First of all: till then its connection ends with this process, if nobody has it yet.
     const held = this.#held?.hold(fd, this.#epoll, passed) ?? null;
+    return this.#welcome(fd, held);
+  }
+
+  #welcome(fd: number, held: HeldSocketTransport | null): Peer {
     const transport = held ?? new SocketTransport(fd, this.#epoll);
     const label = `socket ${fd} (${processName(peerPid(fd))})`;
     const peer = this.#add(transport, label, this.#domid, held?.slot.key ?? -1);
@@ -204,6 +209,16 @@ export class Sockets implements EventSink, HeldClients {
     return this.#passing?.stop((passed) => this.#takePassed(passed)) ?? true;
   }
 
+  /** See {@link HeldSockets.keep}; null when nothing is held. */
+  keep(): Map<string, number> | null {
+    return this.#held?.keep() ?? null;
+  }
+
+  /** See {@link HeldSockets.forgetRest}. */
+  forgetRest(): void {
+    this.#held?.forgetRest();
+  }
+
   /** Before another program takes this process's place, and if that was not possible. */
   letGo(): void {
     this.#held?.letGo();
@@ -215,9 +230,7 @@ export class Sockets implements EventSink, HeldClients {
 
   takeRest(): void {
     for (const transport of this.#held?.takeRest(this.#epoll) ?? []) {
-      const { fd, slot } = transport;
-      const label = `socket ${fd} (${processName(peerPid(fd))})`;
-      this.#turns.ready(this.#add(transport, label, this.#domid, slot.key));
+      this.#welcome(transport.fd, transport);
     }
     for (const { fd, name } of this.#held?.takeUntaken() ?? []) this.#connect(fd, name);
   }

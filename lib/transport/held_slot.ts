@@ -32,6 +32,8 @@ const SETTLED = 1;
 /** The total at which each of the four headers began: two for receiving, two for sending. */
 const BASES = 2;
 const BASE_COUNT = 4;
+/** See {@link HeldSlot.descriptor}; new slots, and those of older versions, have 0. */
+const DESCRIPTOR = 6;
 const HEADERS = 16;
 const VECTORS = HEADERS + 4 * (MMSGHDR_BYTES / 4);
 const VECTOR_COUNT = 3;
@@ -145,6 +147,18 @@ export class HeldSlot {
 
   set settled(count: number) {
     this.store(SETTLED, count);
+  }
+
+  /**
+   * The connection's number as it was when another program was to take this one's place: only
+   * that, in the same process, has use for it.
+   */
+  get descriptor(): number {
+    return this.#load(DESCRIPTOR);
+  }
+
+  set descriptor(fd: number) {
+    this.store(DESCRIPTOR, fd);
   }
 
   /** Makes that header of a pair ready which is behind; returns which. */

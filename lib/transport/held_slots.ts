@@ -12,7 +12,7 @@ const LAYOUT = 0;
 const KEY_LAST = 1;
 
 /** Changes with the layout of the file, of a slot, and with the length of its input buffer. */
-const LAYOUT_NUMBER = 0x7873_0001;
+export const LAYOUT_NUMBER = 0x7873_0001;
 
 /** Keys of held connections; those below are domids, which are the keys of rings. */
 export const HELD_KEY_FIRST = 0x1_0000;

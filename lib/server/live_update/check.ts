@@ -8,11 +8,11 @@ import { planAtOnce } from "../../migrate/plan.ts";
 import { decodeStream } from "../../migrate/stream.ts";
 import { HandOverError } from "./hand_over.ts";
 import { readStateFile, stateFileOf } from "./state_file.ts";
-import { trialAnswer } from "./trial.ts";
+import { TAKES_HELD, trialAnswer } from "./trial.ts";
 
 /**
  * `xs serve --live-update-check FILE`: reads a state as if to take it over, builds a store of it, and
- * lets go of it all. Returns the line that says that it could be.
+ * lets go of it all. Returns the lines that say that it could be, and what else.
  *
  * @param socket where this daemon would listen
  * @throws {Error} that says why not.
@@ -39,5 +39,5 @@ export function answerTrial(file: string, socket: string): string {
   loadPlan(state, planAtOnce(records));
   const [finding] = check(state);
   if (finding !== undefined) throw new HandOverError(`the store it would have: ${finding}`);
-  return trialAnswer({ bytes: bytes.length, records: records.length });
+  return `${trialAnswer({ bytes: bytes.length, records: records.length })}\n${TAKES_HELD}`;
 }

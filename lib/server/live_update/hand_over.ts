@@ -10,6 +10,7 @@ import { planAtOnce } from "../../migrate/plan.ts";
 import { decodeStream, StreamEncoder } from "../../migrate/stream.ts";
 import { joinBytes } from "../../wire/text.ts";
 import type { HostedDomains } from "../hosted_domains.ts";
+import { keepForNext } from "../kept.ts";
 import { type Log, message } from "../log.ts";
 import { notifyReloading } from "../notify.ts";
 import { Peer } from "../peer.ts";
@@ -30,6 +31,8 @@ export interface Successor {
   readonly stateFile: string;
   /** Where its code was compiled to in its trial, if that is of use. */
   readonly cache: CodeCache | null;
+  /** Whether clients' sockets that are held for us can stay so: it goes on with their counts. */
+  readonly takesHeld: boolean;
 }
 
 /** What goes over to another process. */
@@ -168,20 +171,25 @@ export function handOver(
 
 function leave(
   { domains: { handover }, sockets }: Estate,
-  { cache, file, kind }: Successor,
-  staying: readonly number[],
+  { cache, file, kind, takesHeld }: Successor,
+  others: readonly number[],
   argv: readonly string[],
 ): number {
+  // Should it die before it has the state in its file, the next life has all as it is now.
+  const kept = takesHeld ? sockets.keep() : null;
+  const staying = [...others, ...kept?.values() ?? []];
   keepOnly(staying);
   // Its own reads wait for an event that it knows to be there.
   if (handover !== undefined && kind === "c") setNonblocking(handover.eventsFd, false);
   handover?.letGo();
-  sockets.letGo();
+  if (kept === null) sockets.letGo();
+  else keepForNext(Deno.env, kept);
   cache?.lend();
   const code = replaceProcess(file, argv);
   cache?.remove();
   handover?.takeBack();
-  sockets.takeBack();
+  if (kept === null) sockets.takeBack();
+  else keepForNext(Deno.env, null);
   if (handover !== undefined) setNonblocking(handover.eventsFd, true);
   for (const fd of staying) keepOnExec(fd, false);
   return code;

@@ -70,6 +70,7 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
     else if (end.kind === "ring" && takeRing(heir, planned, end.domid, end.port)) rings++;
   }
   beginAfresh(heir);
+  heir.sockets.forgetRest();
   state.settings.resume();
   removeInheritance(file, log);
   connectOthers(domains, log);

@@ -1,4 +1,5 @@
 import { TRIAL_MS_MAX, TRIAL_OUTPUT_BYTES_MAX } from "../../limits.ts";
+import { LAYOUT_NUMBER } from "../../transport/held_slots.ts";
 import { XS_MARK } from "./candidate.ts";
 
 /** What a trial is about: a state, by its size and the number of its records. */
@@ -14,9 +15,23 @@ export function trialAnswer({ bytes, records }: TrialSubject): string {
   return `${XS_MARK}: ${bytes} bytes, ${records} records: good`;
 }
 
+/** A second line of the answer: clients' sockets that are held can stay so, with their counts. */
+export const TAKES_HELD = `xs-live-update-held-${LAYOUT_NUMBER.toString(16)}`;
+
+/** How a trial ended. */
+export interface TrialResult {
+  /** What went wrong; null if the daemon said, in time, that it has read all of the state. */
+  readonly refusal: string | null;
+  /** Whether it said {@link TAKES_HELD}. */
+  readonly takesHeld: boolean;
+}
+
+function refused(refusal: string): TrialResult {
+  return { refusal, takesHeld: false };
+}
+
 /**
- * Runs the next daemon on a state that it is to read, not to serve. Null when it says, in time,
- * that it has read all of it; else what went wrong.
+ * Runs the next daemon on a state that it is to read, not to serve.
  *
  * @param env variables of its environment, beside ours
  * @param signal ends the trial, and the child with it
@@ -28,7 +43,7 @@ export async function tryOut(
   subject: TrialSubject,
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<TrialResult> {
   const limit = AbortSignal.timeout(TRIAL_MS_MAX);
   let child: Deno.ChildProcess;
   try {
@@ -40,7 +55,7 @@ export async function tryOut(
       stderr: "piped",
     }).spawn();
   } catch (error) {
-    return `It can't be run: ${error instanceof Error ? error.message : String(error)}`;
+    return refused(`It can't be run: ${error instanceof Error ? error.message : String(error)}`);
   }
   const kill = (): void => {
     try {
@@ -55,14 +70,16 @@ export async function tryOut(
   const { code, signal: death } = await child.status;
   either.removeEventListener("abort", kill);
   const [stdout = "", stderr = ""] = await Promise.all(output.map((one) => one.finish()));
-  if (limit.aborted) return `Its trial took more than ${TRIAL_MS_MAX / 1000} s.`;
-  if (code === 0 && stdout.split("\n").includes(trialAnswer(subject))) return null;
+  if (limit.aborted) return refused(`Its trial took more than ${TRIAL_MS_MAX / 1000} s.`);
+  const lines = stdout.split("\n");
+  if (code === 0 && lines.includes(trialAnswer(subject))) {
+    return { refusal: null, takesHeld: lines.includes(TAKES_HELD) };
+  }
   const last = stderr.trim().split("\n").at(-1) ?? "";
-  if (last !== "") return `Its trial failed: ${last}`;
-  if (death !== null) return `Its trial ended by ${death}.`;
-  return code === 0
-    ? "Its trial ended without a word about the state."
-    : `Its trial ended with status ${code}.`;
+  if (last !== "") return refused(`Its trial failed: ${last}`);
+  if (death !== null) return refused(`Its trial ended by ${death}.`);
+  const how = code === 0 ? "without a word about the state" : `with status ${code}`;
+  return refused(`Its trial ended ${how}.`);
 }
 
 /** How long after a child's end what it has printed may take to come, in ms. */

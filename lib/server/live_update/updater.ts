@@ -86,7 +86,10 @@ export class LiveUpdater implements UpdateActions {
         return null;
       }
       const { cache, file, words } = successor;
-      return await tryOut(file, words, trialFile, subject, cache?.open() ?? {}, signal);
+      const env = cache?.open() ?? {};
+      const result = await tryOut(file, words, trialFile, subject, env, signal);
+      if (!signal.aborted) this.#successor = { ...successor, takesHeld: result.takesHeld };
+      return result.refusal;
     } finally {
       removeStateFile(trialFile);
     }
@@ -108,7 +111,8 @@ export class LiveUpdater implements UpdateActions {
       // Run from source it needs more of the runtime's folder than compiled code.
       const isCompiled = candidate.isBinary && (own.runtime.length === 0 || !isOurProgram(file));
       const cache = isCompiled ? new CodeCache(stateFile, this.#estate.log) : null;
-      return { kind: "xs", file, words, version: version === 1 ? 1 : 2, stateFile, cache };
+      const others = { stateFile, cache, takesHeld: false };
+      return { kind: "xs", file, words, version: version === 1 ? 1 : 2, ...others };
     }
     if (this.#estate.domains.handover === undefined) {
       return "C xenstored serves Xen's domains only, and this daemon runs without Xen.";
@@ -119,7 +123,7 @@ export class LiveUpdater implements UpdateActions {
     const words = nextC(commandLine, shared);
     const stateFile = stateFileOfC();
     const wanted = version === 1 ? 1 : candidate.version;
-    return { kind: "c", file, words, version: wanted, stateFile, cache: null };
+    return { kind: "c", file, words, version: wanted, stateFile, cache: null, takesHeld: false };
   }
 
   handOver(): void {
