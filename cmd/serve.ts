@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type Command, ExitCode } from "@stricli/core";
 import { fromByteText } from "../lib/client/operations.ts";
 import type { LogLevel } from "../lib/server/log.ts";
 import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quota.ts";
@@ -48,7 +48,19 @@ function parsePlace(input: string): string {
   return input;
 }
 
+/** Why these options can't be meant together; null when they can. */
+function contradiction({ persist, store }: ServeFlags): string | null {
+  if (persist !== "none" || store === undefined) return null;
+  return "--store names a file, and --persist none keeps the store in none: leave one of them out";
+}
+
 async function run(this: XsContext, flags: ServeFlags): Promise<void | Error> {
+  const complaint = contradiction(flags);
+  if (complaint !== null) {
+    this.process.stderr.write(`${complaint}\n`);
+    this.process.exitCode = ExitCode.InvalidArgument;
+    return;
+  }
   // What is to be taken over is in this very process: a child could not have it.
   const isHeir = flags.liveUpdate === true || flags.liveUpdateCheck !== undefined;
   const supervised = isHeir || Deno.env.has(SUPERVISED);

@@ -90,6 +90,10 @@ Deno.test("store options: words that there are not are wrong usage", async () =>
   );
   await assertRefused(path, ["--store", ""], /store: it is empty/, usage);
   await assertRefused(path, ["--store"], /store/, usage);
+  const both = /^xs: --store names a file, and --persist none keeps the store in none: leave one/;
+  const none = ["--store", `${path}/store`, "--persist", "none"];
+  await assertRefused(path, none, both, usage);
+  await assertRefused(path, [...none, "--supervise"], both, usage);
 });
 
 Deno.test("store options: places where no store file can be", async () => {
