@@ -85,20 +85,41 @@ export function makeChannel(): [number, number] {
   return [ends[0]!, ends[1]!];
 }
 
+/** A datagram that is made ready before the descriptor is there that is to go with it. */
+export class DescriptorMessage {
+  readonly #header: MessageHeader;
+  readonly #control = new DataView(new ArrayBuffer(CMSG_HEADER + 8));
+
+  constructor(text: string) {
+    const encoded = new TextEncoder().encode(text);
+    // Bytes of a buffer of their own: those of a small array the collector may move meanwhile.
+    const words = new Uint8Array(new ArrayBuffer(encoded.length));
+    words.set(encoded);
+    const control = this.#control;
+    control.setBigUint64(0, BigInt(CMSG_HEADER + 4), true);
+    control.setInt32(8, SOL_SOCKET, true);
+    control.setInt32(12, SCM_RIGHTS, true);
+    this.#header = new MessageHeader(words, new Uint8Array(control.buffer));
+  }
+
+  /** Sends it as {@link sendWithDescriptor} does. */
+  send(socket: number, fd: number): number {
+    this.#control.setInt32(CMSG_HEADER, fd, true);
+    return sendHeader(socket, this.#header);
+  }
+}
+
 /**
  * Sends a datagram, with a descriptor if one is given, over a connected socket; waits as long as
  * the socket's send timeout says. Returns 0, or the error number.
  */
 export function sendWithDescriptor(socket: number, text: string, fd: number | null): number {
-  const control = new Uint8Array(fd === null ? 0 : CMSG_HEADER + 8);
-  if (fd !== null) {
-    const view = new DataView(control.buffer);
-    view.setBigUint64(0, BigInt(CMSG_HEADER + 4), true);
-    view.setInt32(8, SOL_SOCKET, true);
-    view.setInt32(12, SCM_RIGHTS, true);
-    view.setInt32(CMSG_HEADER, fd, true);
-  }
-  const header = _underWay = new MessageHeader(new TextEncoder().encode(text), control);
+  if (fd !== null) return new DescriptorMessage(text).send(socket, fd);
+  return sendHeader(socket, new MessageHeader(new TextEncoder().encode(text), new Uint8Array(0)));
+}
+
+function sendHeader(socket: number, header: MessageHeader): number {
+  _underWay = header;
   for (;;) {
     if (functions().sendmsg(socket, header.bytes, MSG_NOSIGNAL) >= 0) return 0;
     const code = errno();

@@ -16,6 +16,8 @@ export interface DescriptorHolder {
   readonly names: string[];
   take(name: string): number | null;
   store(name: string, fd: number): boolean;
+  /** What stores a descriptor at once when there is one. */
+  prepare(name: string): (fd: number) => boolean;
   remove(name: string): void;
   /** Of a connection that it has passed to us: from now on it holds it by another name. */
   rename(from: string, to: string): boolean;
@@ -23,8 +25,17 @@ export interface DescriptorHolder {
   readonly gone: boolean;
 }
 
+/** A slot for a client to come, and how its descriptor is stored. */
+interface ReadySlot {
+  readonly slot: HeldSlot;
+  readonly store: (fd: number) => boolean;
+}
+
 /** The name of the file with the counts; connections are named by their keys. */
 const SLOTS = "slots";
+
+/** The number of standard input: that of no client. */
+const NOBODY = 0;
 
 /** What else is held: the file, and the listening socket. */
 const OTHERS = 2;
@@ -42,6 +53,8 @@ export class HeldSockets implements HeldBy {
   /** By descriptor, those of the program that was here before in this process. */
   #inherited: Map<number, HeldSlot> | null = null;
   #isFull = false;
+  /** All that can be had ready for a client who is about to be accepted. */
+  #ready: ReadySlot | null = null;
   /** Where the holder accepts connections for us; null where we do. */
   passing: Passing | null = null;
 
@@ -87,11 +100,25 @@ export class HeldSockets implements HeldBy {
   }
 
   /**
+   * Prepares for a new client: between its being accepted and {@link hold}, its connection would
+   * end with this process.
+   */
+  prepare(): void {
+    if (this.#ready !== null || this.#isAtCapacity) return;
+    const slot = this.#takeSlot(0);
+    if (slot !== null) this.#ready = { slot, store: this.#holder.prepare(String(slot.key)) };
+  }
+
+  /**
    * Lets a connected socket of a new client be held; null when it can't be. One that was `passed`
    * to us is held by that name yet.
    */
   hold(fd: number, epoll: Epoll, passed: string | null = null): HeldSocketTransport | null {
-    return this.#hold(fd, epoll, passed, 0);
+    const ready = this.#ready;
+    if (ready === null || passed !== null) return this.#hold(fd, epoll, passed, 0);
+    const isHeld = ready.store(fd);
+    this.#ready = null;
+    return this.#held(fd, epoll, ready.slot, isHeld);
   }
 
   #hold(
@@ -105,20 +132,27 @@ export class HeldSockets implements HeldBy {
       if (passed !== null) this.#holder.remove(passed);
       return null;
     }
-    this.#open.set(slot, fd);
     const name = String(slot.key);
     const isHeld = passed === null
       ? this.#holder.store(name, fd)
       : this.#holder.rename(passed, name);
-    if (isHeld) return new HeldSocketTransport(fd, slot, epoll, this);
-    this.release(slot);
     // Who is only busy would give it to the next life as new: it must not have heard anything.
-    if (passed !== null && !this.#holder.gone) shutDown(fd);
+    if (!isHeld && passed !== null && !this.#holder.gone) shutDown(fd);
+    return this.#held(fd, epoll, slot, isHeld);
+  }
+
+  #held(fd: number, epoll: Epoll, slot: HeldSlot, isHeld: boolean): HeldSocketTransport | null {
+    if (isHeld) return this.#attach(fd, slot, epoll);
+    this.release(slot);
     return null;
   }
 
+  get #isAtCapacity(): boolean {
+    return this.#open.size + OTHERS >= this.#holder.capacity;
+  }
+
   #takeSlot(origin: number): HeldSlot | null {
-    if (this.#open.size + OTHERS >= this.#holder.capacity) {
+    if (this.#isAtCapacity) {
       const most = `only ${this.#holder.capacity} descriptors are held for us`;
       return this.#refuse(`${most}: further clients are hung up when this process dies`);
     }
@@ -151,7 +185,7 @@ export class HeldSockets implements HeldBy {
    * held. Returns what it must find open for that, by name.
    */
   keep(): Map<string, number> {
-    for (const [slot, fd] of this.#open) slot.descriptor = fd;
+    for (const slot of this.#slots.inUse()) slot.descriptor = this.#open.get(slot) ?? NOBODY;
     const kept = new Map([[SLOTS, this.#slots.fd]]);
     if (this.passing !== null) kept.set(CHANNEL, this.passing.fd);
     return kept;

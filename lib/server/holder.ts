@@ -1,5 +1,5 @@
 import { connectDatagram } from "../../ffi/datagram.ts";
-import { sendWithDescriptor } from "../../ffi/fd_passing.ts";
+import { DescriptorMessage, sendWithDescriptor } from "../../ffi/fd_passing.ts";
 import { EAGAIN, errorText } from "../../ffi/libc.ts";
 import { keepOnExec } from "../../ffi/exec.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
@@ -81,30 +81,39 @@ export class Holder implements Passer {
 
   /** Lets it keep a descriptor; false when it can't be reached. */
   store(name: string, fd: number): boolean {
+    return this.prepare(name)(fd);
+  }
+
+  /** Makes ready to do that as soon as there is a descriptor. */
+  prepare(name: string): (fd: number) => boolean {
     // It must not let go of a hung up client by itself: what that has sent is still there.
-    return this.#send(`FDSTORE=1\nFDNAME=${PREFIX}${name}\nFDPOLL=0\n`, fd);
+    const message = new DescriptorMessage(`FDSTORE=1\nFDNAME=${PREFIX}${name}\nFDPOLL=0\n`);
+    return (fd) => this.#judge(message.send(this.#socket, fd));
   }
 
   /** Lets it close what it keeps under a name. */
   remove(name: string): void {
-    this.#send(`FDSTOREREMOVE=1\nFDNAME=${PREFIX}${name}\n`, null);
+    this.#send(`FDSTOREREMOVE=1\nFDNAME=${PREFIX}${name}\n`);
   }
 
   /** Says by which name it is to hold what it has passed to us; false when it can't be reached. */
   rename(from: string, to: string): boolean {
-    return this.#send(`${NOTICE.taken}=${PREFIX}${from}\nFDNAME=${PREFIX}${to}\n`, null);
+    return this.#send(`${NOTICE.taken}=${PREFIX}${from}\nFDNAME=${PREFIX}${to}\n`);
   }
 
   accept(listener: string | null): void {
-    this.#send(`${NOTICE.accept}=${listener === null ? "" : PREFIX + listener}\n`, null);
+    this.#send(`${NOTICE.accept}=${listener === null ? "" : PREFIX + listener}\n`);
   }
 
   again(name: string): void {
-    this.#send(`${NOTICE.again}=${name}\n`, null);
+    this.#send(`${NOTICE.again}=${name}\n`);
   }
 
-  #send(text: string, fd: number | null): boolean {
-    const code = sendWithDescriptor(this.#socket, text, fd);
+  #send(text: string): boolean {
+    return this.#judge(sendWithDescriptor(this.#socket, text, null));
+  }
+
+  #judge(code: number): boolean {
     if (code === 0) return true;
     if (!this.#failed) {
       this.#log("warning", `who held our descriptors can't be reached: ${errorText(code)}`);

@@ -98,6 +98,7 @@ export class Sockets implements EventSink, HeldClients {
 
   /** False when there is nobody, or no room. */
   #acceptOne(): boolean {
+    this.#held?.prepare();
     const fd = acceptUnix(this.#listener);
     if (fd >= 0) {
       this.#connect(fd);

@@ -38,6 +38,10 @@ export class Keeper implements DescriptorHolder {
     throw new Error("it passes nothing");
   }
 
+  prepare(name: string): (fd: number) => boolean {
+    return (fd) => this.store(name, fd);
+  }
+
   remove(name: string): void {
     const fd = this.kept.get(name);
     if (fd !== undefined) closeFd(fd);

@@ -85,6 +85,10 @@ export class LifeHolder implements DescriptorHolder {
     return true;
   }
 
+  prepare(name: string): (fd: number) => boolean {
+    return (fd) => this.store(name, fd);
+  }
+
   rename(from: string, to: string): boolean {
     this.points.at("before renaming");
     const fd = this.owned.get("accepted");
