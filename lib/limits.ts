@@ -108,6 +108,9 @@ export const MEMORY_PIPE_BYTES = 65_536;
  */
 export const CONFLICT_LINES_PER_SECOND_MAX = 10;
 
+/** Shortest time between two lines of the log about one domain's memory, in ms: C xenstored's. */
+export const MEMORY_REPORT_MS = 10_000;
+
 /**
  * Received bytes of a held socket that wait for their commit, in memory that outlives the process:
  * two of the largest messages less their headers. A power of two, since counts of bytes wrap at one.

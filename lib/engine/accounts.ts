@@ -4,8 +4,22 @@ import type { Ledger } from "../store/draft.ts";
 export const COUNTED = ["nodes", "watches", "outstanding", "memory", "transactions"] as const;
 export type Counted = (typeof COUNTED)[number];
 
+/** What an operator has been told of a domain's memory. */
+export interface MemoryTold {
+  /** When that was, in ms. */
+  at: number;
+  /** Whether it is over its soft quota, as far as was told. */
+  soft: boolean;
+  /** Whether it was refused something because of its quota. */
+  hard: boolean;
+}
+
 /** One domain's counters. */
 export class Account {
+  /** Its memory when that was last compared with its quotas, to look only behind a change. */
+  memoryLooked = 0;
+  /** What the log was told of its memory; null for nothing yet. */
+  memoryTold: MemoryTold | null = null;
   readonly now: Record<Counted, number> = zeros();
   readonly peak: Record<Counted, number> = zeros();
   /** Entries in nodes' permissions, other than owners', that name the domain. */

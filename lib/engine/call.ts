@@ -46,7 +46,9 @@ export class Call {
     const { connection, state } = this;
     if (connection.privileged) return false;
     const quotas = state.domains.get(connection.domid)?.quotas ?? state.domains.quotas;
-    return quotas.exceeded(name, value);
+    if (!quotas.exceeded(name, value)) return false;
+    if (name === "memory") state.memoryReports.refused(connection, quotas, this.now);
+    return true;
   }
 
   /** The canonical path a client means, or null with `error` EINVAL. */

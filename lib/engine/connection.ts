@@ -1,5 +1,7 @@
 import { CONFLICT_LINES_PER_SECOND_MAX } from "../limits.ts";
+import type { Account } from "./accounts.ts";
 import { LogBudget } from "./log_budget.ts";
+import type { Quotas } from "./quota.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Watch } from "./watch.ts";
 
@@ -42,6 +44,10 @@ export class Connection {
   /** Kept by the nodes this connection changed, which may outlive it. */
   readonly origin: { label: string };
   outbox: Outbox;
+  /** The account of its domain; null where no engine knows the connection. */
+  account: Account | null = null;
+  /** The quotas of its domain, once that has the connection; null of a socket. */
+  quotas: Quotas | null = null;
   /** False from the moment the engine dropped it: such a connection gets no message more. */
   open = true;
   /** Keyed by canonical path, NUL, token: the identity of a watch (xenstore.txt, WATCH). */

@@ -13,8 +13,7 @@ export const FEATURE_DOMID_ANY = 8;
 /** What is known of one domain, from its first mention to its death. */
 export class Domain {
   introduced = false;
-  /** The ring's connection, once introduced; null for the privileged domain without one. */
-  connection: Connection | null = null;
+  #connection: Connection | null = null;
   /** The domain whose rights this one has besides its own (SET_TARGET), or null. */
   target: number | null = null;
   features = FEATURES;
@@ -28,6 +27,16 @@ export class Domain {
     readonly uniqueId: bigint,
     readonly quotas: Quotas,
   ) {}
+
+  /** The ring's connection, once introduced; null for the privileged domain without one. */
+  get connection(): Connection | null {
+    return this.#connection;
+  }
+
+  set connection(connection: Connection | null) {
+    this.#connection = connection;
+    if (connection !== null) connection.quotas = this.quotas;
+  }
 }
 
 /** The table of known domains. */

@@ -88,6 +88,7 @@ export class Engine {
       call.afterReply = null;
       afterReply();
     }
+    if (!connection.privileged) this.state.memoryReports.look(connection, now);
     return "done";
   }
 

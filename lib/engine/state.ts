@@ -11,6 +11,7 @@ import { type Domain, Domains } from "./domains.ts";
 import { eraseDomid } from "./erase.ts";
 import { Events } from "./events.ts";
 import type { Recorder } from "./recorder.ts";
+import { MemoryReports } from "./memory_reports.ts";
 import { Settings } from "./settings.ts";
 import type { Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update.ts";
@@ -50,6 +51,7 @@ export class State {
   readonly recorder: Recorder | null;
   readonly settings: Settings;
   readonly accounts: Accounts = new Accounts();
+  readonly memoryReports: MemoryReports;
   readonly watches: Watches = new Watches();
   readonly domains: Domains;
   readonly events: Events;
@@ -71,6 +73,7 @@ export class State {
     this.storeDomid = options.storeDomid ?? 0;
     this.keepOrphans = options.keepOrphans ?? false;
     this.log = options.log ?? (() => {});
+    this.memoryReports = new MemoryReports(this.log);
     this.admin = options.admin ?? NO_ADMIN;
     this.recorder = options.recorder ?? null;
     this.settings = new Settings(this.admin, this.recorder);
@@ -128,6 +131,7 @@ export class State {
     const home = `/local/domain/${spec.domid}`;
     const privileged = spec.domid === this.privDomid;
     const connection = new Connection(++this.#connectionIdLast, privileged, home, spec);
+    connection.account = this.accounts.of(spec.domid);
     this.connections.add(connection);
     if (isHeld(connection)) this.recorder?.held(connection, true);
     return connection;

@@ -1,0 +1,64 @@
+import { MEMORY_REPORT_MS } from "../limits.ts";
+import type { Account, MemoryTold } from "./accounts.ts";
+import type { Connection } from "./connection.ts";
+import type { Quotas } from "./quota.ts";
+
+/** Takes the lines for the operator. */
+type Log = (level: "info" | "warning", text: string) => void;
+
+/**
+ * Tells the operator when a guest's memory comes to its quotas and falls below them again, in the
+ * words of C xenstored and as seldom: what is too soon to be told is told, if it still is so, behind
+ * a later request of the guest.
+ */
+export class MemoryReports {
+  constructor(private readonly log: Log) {}
+
+  /** To be called behind every request of a guest. */
+  look(connection: Connection, now: number): void {
+    const { account, quotas } = connection;
+    if (account === null || account.now.memory === account.memoryLooked) return;
+    if (quotas !== null && this.#compare(connection.domid, account, quotas, now)) {
+      account.memoryLooked = account.now.memory;
+    }
+  }
+
+  /** A request of a guest was refused because its memory would have been over its quota. */
+  refused({ account, domid }: Connection, quotas: Quotas, now: number): void {
+    if (account === null) return;
+    const told = account.memoryTold ??= nothingTold();
+    if (told.hard) return;
+    told.hard = true;
+    told.at = now;
+    // That it is so no more must be found out even if nothing of it changes.
+    account.memoryLooked = NaN;
+    const limit = `more than ${quotas.get("memory")} bytes are refused`;
+    this.log("warning", `Domain ${domid} exceeds hard memory quota: ${limit}`);
+  }
+
+  /** Tells what has changed; false when something is left to be told later. */
+  #compare(domid: number, account: Account, quotas: Quotas, now: number): boolean {
+    const { memory } = account.now;
+    const over = quotas.exceeded("soft-memory", memory);
+    const told = account.memoryTold;
+    if (told === null ? !over : over === told.soft && !told.hard) return true;
+    if (told !== null && now - told.at < MEMORY_REPORT_MS) return false;
+    const tell = account.memoryTold ??= nothingTold();
+    tell.at = now;
+    if (tell.hard) {
+      if (quotas.exceeded("memory", memory)) return false;
+      tell.hard = false;
+      this.log("info", `Domain ${domid} below hard memory quota again: ${memory} bytes`);
+    }
+    if (over === tell.soft) return true;
+    tell.soft = over;
+    const bytes = `${memory} bytes of ${quotas.get("soft-memory")}`;
+    if (over) this.log("warning", `Domain ${domid} exceeds soft memory quota: ${bytes}`);
+    else this.log("info", `Domain ${domid} below soft memory quota again: ${bytes}`);
+    return true;
+  }
+}
+
+function nothingTold(): MemoryTold {
+  return { at: 0, soft: false, hard: false };
+}

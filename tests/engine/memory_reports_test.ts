@@ -1,0 +1,150 @@
+/** What the log says of guests that use much memory. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { Engine } from "../../lib/engine/engine.ts";
+import type { Connection, Outbox } from "../../lib/engine/connection.ts";
+import { MEMORY_REPORT_MS } from "../../lib/limits.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
+
+/** An engine with guests, its log, and a clock that a test moves. */
+class Rig {
+  readonly log: string[] = [];
+  now = 1;
+  reply = "";
+  readonly #outbox: Outbox = {
+    reply: (_type, _reqId, _txId, payload) => this.reply = toText(payload),
+    event: () => {},
+  };
+  readonly #engine = new Engine({
+    domains: {
+      info: (domid) => ({ domid, state: 1, uniqueId: BigInt(domid) }),
+      open: (connection) => {
+        connection.outbox = this.#outbox;
+        return 0;
+      },
+      reset: () => {},
+      close: () => {},
+    },
+    log: (level, text) => void this.log.push(`${level}: ${text}`),
+  });
+  readonly #dom0: Connection;
+
+  constructor() {
+    const outbox = this.#outbox;
+    this.#dom0 = this.#engine.connect({ kind: "socket", domid: 0, label: "dom0", outbox });
+  }
+
+  /** Introduces a domain with a directory `data` of its own and these quotas. */
+  guest(domid: number, quotas: Readonly<Record<string, number>>): void {
+    const data = `/local/domain/${domid}/data`;
+    assertEquals(this.ask(0, T.MKDIR, data), "OK\0");
+    assertEquals(this.ask(0, T.SET_PERMS, data, `n${domid}`), "OK\0");
+    assertEquals(this.ask(0, T.INTRODUCE, `${domid}`, "1", "5"), "OK\0");
+    for (const [name, value] of Object.entries(quotas)) {
+      assertEquals(this.ask(0, T.SET_QUOTA, `${domid}`, name, `${value}`), "OK\0");
+    }
+  }
+
+  /** The reply to a request of a domain. */
+  ask(domid: number, type: number, ...args: string[]): string {
+    const last = type === T.WRITE ? "" : "\0";
+    const payload = toBytes(args.join("\0") + last);
+    const { state } = this.#engine;
+    const connection = domid === 0 ? this.#dom0 : state.domains.get(domid)!.connection!;
+    const header = { type, reqId: 1, txId: 0, len: payload.length };
+    this.#engine.handle(connection, header, payload, this.now);
+    return this.reply;
+  }
+
+  /** A value of `bytes` bytes for a node of domain 1. */
+  fill(bytes: number, name = "a"): string {
+    return this.ask(1, T.WRITE, `data/${name}`, "x".repeat(bytes));
+  }
+
+  /** The lines of the log since the last look. */
+  told(): string[] {
+    return this.log.splice(0);
+  }
+}
+
+Deno.test("A guest's memory over its soft quota is told once, and when it is below again", () => {
+  const rig = new Rig();
+  rig.guest(1, { "soft-memory": 800 });
+  rig.fill(400);
+  assertEquals(rig.told(), []);
+  rig.fill(900);
+  const [line, ...others] = rig.told();
+  assertMatch(line!, /^warning: Domain 1 exceeds soft memory quota: \d+ bytes of 800$/);
+  assertEquals(others, []);
+  rig.now += 2 * MEMORY_REPORT_MS;
+  rig.fill(1200);
+  assertEquals(rig.told(), []);
+  rig.fill(10);
+  assertMatch(
+    rig.told().join(),
+    /^info: Domain 1 below soft memory quota again: \d+ bytes of 800$/,
+  );
+});
+
+Deno.test("A guest that goes up and down is told of every ten seconds at most", () => {
+  const rig = new Rig();
+  rig.guest(1, { "soft-memory": 800 });
+  rig.fill(900);
+  assertEquals(rig.told().length, 1);
+  for (let i = 0; i < 100; i++) {
+    rig.now += MEMORY_REPORT_MS / 200;
+    rig.fill(i % 2 === 0 ? 10 : 900);
+  }
+  rig.fill(10);
+  assertEquals(rig.told(), []);
+  rig.now += MEMORY_REPORT_MS;
+  // Nothing has changed since, but it was not told yet.
+  assertEquals(rig.ask(1, T.READ, "data/a"), "x".repeat(10));
+  assertMatch(rig.told().join(), /^info: Domain 1 below soft memory quota again/);
+});
+
+Deno.test("A soft quota of 0, or memory equal to it, is nothing to tell", () => {
+  const rig = new Rig();
+  rig.guest(1, { "soft-memory": 0 });
+  rig.fill(1500);
+  assertEquals(rig.told(), []);
+  const report = rig.ask(0, T.CONTROL, "quota", "1");
+  const memory = Number(/memory +: +(\d+)/.exec(report)![1]);
+  rig.ask(0, T.SET_QUOTA, "1", "soft-memory", `${memory + 1}`);
+  rig.fill(1501);
+  assertEquals(rig.told(), []);
+  rig.fill(1502);
+  assertEquals(rig.told().length, 1);
+});
+
+Deno.test("What the privileged writes into a guest's nodes is told at the guest's next request", () => {
+  const rig = new Rig();
+  rig.guest(1, { "soft-memory": 800 });
+  rig.ask(0, T.WRITE, "/local/domain/1/data", "x".repeat(1500));
+  assertEquals(rig.told(), []);
+  rig.ask(1, T.READ, "data");
+  assertMatch(rig.told().join(), /exceeds soft memory quota/);
+});
+
+Deno.test("A guest refused for its memory is told of once, and when it has room again", () => {
+  const rig = new Rig();
+  rig.guest(1, { "memory": 1000 });
+  for (let i = 0; i < 3; i++) assertEquals(rig.fill(1500), "ENOMEM\0");
+  assertEquals(rig.told(), [
+    "warning: Domain 1 exceeds hard memory quota: more than 1000 bytes are refused",
+  ]);
+  rig.now += MEMORY_REPORT_MS;
+  assertEquals(rig.fill(10), "OK\0");
+  assertMatch(rig.told().join(), /^info: Domain 1 below hard memory quota again: \d+ bytes$/);
+});
+
+Deno.test("The next domain of the same domid is told of anew", () => {
+  const rig = new Rig();
+  rig.guest(1, { "soft-memory": 800 });
+  rig.fill(900);
+  assertEquals(rig.told().length, 1);
+  rig.ask(0, T.RELEASE, "1");
+  rig.guest(1, { "soft-memory": 800 });
+  rig.fill(900);
+  assertEquals(rig.told().length, 1);
+});
