@@ -8,10 +8,13 @@ import { receiveWithDescriptors } from "../../ffi/fd_passing.ts";
 import { duplicateFrom, reap, spawn } from "../../ffi/spawn.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../server/socket_client.ts";
+import { RawClient } from "../differential/raw_client.ts";
+import { update } from "../live_update/operator.ts";
+import { SocketClient, within } from "../server/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { DIED, successor } from "./successor.ts";
 
 /** Above what any daemon here is given. */
 const STORED_FROM = 200;
@@ -197,5 +200,42 @@ Deno.test("a store that was begun anew hangs up the clients of the one before", 
   assertEquals(await client.next(), null);
   manager.take();
   assertEquals(namesOf(manager), ["xs-listen", "xs-slots"]);
+  await manager.end("SIGTERM");
+});
+
+Deno.test("under systemd's descriptor store a death in a live update hangs nobody up", async () => {
+  await using scratch = await makeScratch();
+  const socket = `${scratch.path}/socket`;
+  using manager = new Manager(scratch.path, ["--socket", socket], { FDSTORE: "100" });
+  await manager.start();
+  await using client = await SocketClient.connect(socket);
+  assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
+  await client.next();
+  const operator = await RawClient.connect(socket);
+  const listening = setInterval(() => manager.take(), 5);
+  try {
+    const [file] = xsCommand();
+    assertEquals(await update(operator, { file }), "OK");
+    assertEquals(await client.ask(T.READ, "/tool\0"), "");
+    const dying = successor(scratch.path, "kill -KILL $$");
+    const next = { file: dying, commandLine: `serve --socket ${socket}` };
+    const answer = update(operator, next);
+    await until("the death", () => reap(manager.pid));
+    manager.take();
+    assertEquals(manager.stored.length, 4, "two clients', the listening socket's, the counts'");
+    await client.send(T.WRITE, 7, "/a\0x");
+    await manager.start();
+    assertEquals(await within(answer, "answer"), DIED);
+    assertEquals((await client.next())?.payload, "/a\0token\0");
+    assertEquals((await client.next())?.reqId, 7);
+  } finally {
+    clearInterval(listening);
+  }
+  operator.close();
+  client.close();
+  await until("two descriptors", () => {
+    manager.take();
+    return manager.stored.length === 2;
+  });
   await manager.end("SIGTERM");
 });

@@ -8,31 +8,13 @@ import { xsCommand } from "../support/daemon.ts";
 import { pause, until } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { DIED, successor } from "./successor.ts";
 import { heldBy, Supervised } from "./supervised.ts";
-
-/** What the operator of a daemon that died on its way hears. */
-const DIED = "The daemon died before another was in its place.";
 
 const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? 8);
 
 /** Long enough for the next program to have come up, on a machine that is not too busy, in ms. */
 const MOMENTS_MS = 600;
-
-/** A program that passes the trial as `xs` does, and does `then` when it is to take over. */
-function successor(folder: string, then: string): string {
-  const [command, ...words] = xsCommand();
-  const file = `${folder}/successor`;
-  const run = [command, ...words].join(" ");
-  const script = `#!/bin/sh
-# xs-live-update-trial-1
-case "$*" in
-*--live-update-check*) exec ${run} "$@" ;;
-esac
-${then}
-`;
-  Deno.writeTextFileSync(file, script, { mode: 0o755 });
-  return file;
-}
 
 /** A client that writes, watches, and knows what it must see. */
 class Witness {
