@@ -74,7 +74,9 @@ function qemuArguments(packages: Packages, options: BootOptions): string[] {
     "-append",
     `${xen} noreboot`,
     "-initrd",
-    `${packages.vmlinuz} console=hvc0 rdinit=/init quiet,${options.dom0}`,
+    // QEMU finds what it has translated by its address: with random ones, it would translate
+    // programs anew at each start, until it has no more room and throws all of it away.
+    `${packages.vmlinuz} console=hvc0 rdinit=/init quiet norandmaps,${options.dom0}`,
   ];
 }
 

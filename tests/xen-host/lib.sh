@@ -53,12 +53,23 @@ at_most() {
 	fi
 }
 
+# read_uptime: sets `uptime` to the seconds for which this machine has run. Like the other things that
+# are done again and again while one waits, it starts no program: the daemon has the same processor.
+read_uptime() {
+	local rest
+	read -r uptime rest </proc/uptime
+	uptime=${uptime%.*}
+}
+
 # within SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is over
 within() {
-	local end=$(($(cut -d. -f1 /proc/uptime) + $1))
+	local uptime end
+	read_uptime
+	end=$((uptime + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		if [ "$(cut -d. -f1 /proc/uptime)" -ge $end ]; then
+		read_uptime
+		if [ $uptime -ge $end ]; then
 			echo "not within the time: $*"
 			return 1
 		fi

@@ -5,7 +5,7 @@ guest_config() { # NAME ROLE
 		name="$1"
 		kernel="/boot/vmlinux"
 		ramdisk="/boot/guest.cpio"
-		extra="console=hvc0 rdinit=/init quiet rig.role=$2"
+		extra="console=hvc0 rdinit=/init quiet norandmaps rig.role=$2"
 		memory=180
 		on_poweroff="destroy"
 	C

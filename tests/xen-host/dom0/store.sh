@@ -3,22 +3,37 @@
 STORE=$(cat /rig/store)
 STORE_LOG=/var/log/xen/store.log
 STORE_TRACE=/var/log/xen/trace.log
+STORE_PID_FILE=/run/xen/xenstored.pid
 
 # What is started as the daemon.
-STORE_COMMAND="xenstored --no-fork --pid-file /run/xen/xenstored.pid --trace-file $STORE_TRACE"
+STORE_COMMAND="xenstored --no-fork --pid-file $STORE_PID_FILE --trace-file $STORE_TRACE"
 
 store_start() {
 	$STORE_COMMAND >>$STORE_LOG 2>&1 &
 	store_pid=$!
 	store_guard $store_pid &
+	case $STORE_COMMAND in *--pid-file*) within $PATIENCE store_has_begun ;; esac
 	# Without a socket the client asks through the kernel, which waits for ever.
 	within $PATIENCE timeout 8 xenstore-exists /
 }
 
+# Whether the daemon has come as far as its pid file: clients have no chance before, and to start
+# them would only take the processor from it.
+store_has_begun() {
+	local pid=
+	[ -e $STORE_PID_FILE ] && read -r pid <$STORE_PID_FILE
+	[ "$pid" = $store_pid ]
+}
+
 # Ends the run when the daemon ends unasked: its clients would wait for ever.
 store_guard() { # PID
-	# A process that ended keeps its folder in /proc, with nothing in cmdline.
-	while [ -n "$(tr -d '\000' </proc/$1/cmdline)" ]; do sleep 2; done 2>/dev/null
+	local program=some
+	while [ -n "$program" ]; do
+		sleep 2
+		# A process that ended keeps its folder in /proc, with nothing in cmdline.
+		program=
+		read -r program </proc/$1/cmdline
+	done 2>/dev/null
 	[ -e /tmp/may-end.$1 ] && return
 	tail -n 20 $STORE_LOG | sed 's/^/[store] /'
 	echo "the daemon ended unasked"

@@ -3,9 +3,14 @@
 
 # crash_kill NUMBER: kills the daemon and starts it again, once a while later; all loops go on
 crash_kill() {
+	local uptime killed
 	store_end KILL
+	read_uptime
+	killed=$uptime
 	[ $1 = 5 ] && sleep 1
 	check crash-$1-starts-again store_start
+	read_uptime
+	at_most crash-$1-down $PATIENCE $((uptime - killed)) s
 	check crash-$1-guests-go-on loops_go_on a b c
 }
 
