@@ -1,5 +1,5 @@
 /** A supervised daemon that dies while another takes its place: its clients notice nothing. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RawClient } from "../differential/raw_client.ts";
 import { update } from "../live_update/operator.ts";
@@ -8,7 +8,7 @@ import { xsCommand } from "../support/daemon.ts";
 import { pause, until } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { DIED, successor } from "./successor.ts";
+import { DIED, RUN_XS, successor } from "./successor.ts";
 import { heldBy, Supervised } from "./supervised.ts";
 
 const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? 8);
@@ -90,6 +90,43 @@ Deno.test("supervised: a program that dies as it takes over leaves all to the ne
     }
     assertStringIncludes(supervised.server.output(), "takes over");
   });
+});
+
+Deno.test("supervised: a program that can't go on with what is held, and one that dies so", async () => {
+  await using scratch = await makeScratch();
+  await using supervised = await Supervised.start(["--restart-delay=0"]);
+  try {
+    const { pid } = supervised.server;
+    const commandLine = `serve --socket ${supervised.path}`;
+    const witness = await Witness.connect(supervised.path, "/a");
+    let operator = await RawClient.connect(supervised.path);
+    await witness.send();
+    await witness.hear();
+    // They are held anew, and go on behind a death; clients to come are accepted by the daemon.
+    const other = { file: successor(scratch.path, RUN_XS, false), commandLine };
+    assertEquals(await within(update(operator, other), "answer"), "OK");
+    const late = await Witness.connect(supervised.path, "/late");
+    await until("three clients held", () => heldBy(pid) === 5);
+    await supervised.kill();
+    for (const one of [witness, late]) await one.send();
+    for (const one of [witness, late]) await one.hear();
+    // One that dies hangs them up: all that they were told is there.
+    const dying = { file: successor(scratch.path, "kill -KILL $$", false), commandLine };
+    await assertRejects(() => within(update(operator, dying), "answer"));
+    assertEquals(await witness.client.next(), null);
+    assertEquals(await late.client.next(), null);
+    operator.close();
+    operator = await RawClient.connect(supervised.path);
+    const next = await SocketClient.connect(supervised.path);
+    for (const [top, value] of [["/a", "2"], ["/late", "1"]]) {
+      assertEquals(await next.ask(T.READ, `${top}\0`), value);
+    }
+    assert(!(await next.ask(T.CONTROL, "check\0")).includes("Correct accounting"));
+    for (const client of [witness.client, late.client, next, operator]) client.close();
+    await until("nobody held", () => heldBy(pid) === 2);
+  } catch (error) {
+    throw new Error(supervised.server.output(), { cause: error });
+  }
 });
 
 Deno.test("supervised: SIGKILL at random moments of a live update", async () => {
