@@ -4,20 +4,18 @@
  * daemons, a C compiler) makes tests skip, each with a line that says why; with CI=true a skip is
  * a failure. Ends with one line, `N passed, N failed`.
  */
-import { add, closing, single, type Tally, tallyOf } from "./tally.ts";
+import { type Check, Curtain, type Ended, RunningCheck, writeAll } from "./check.ts";
+import { add, closing, failedTests, single, type Tally, tallyOf } from "./tally.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const BINARY = `${ROOT}build/xs`;
-/** How long one check may take before it is ended and counts as failed, in ms. */
-const CHECK_LIMIT_MS = 20 * 60_000;
+const IS_CI = Deno.env.get("CI") === "true";
 
-interface Check {
-  readonly name: string;
-  /** Arguments of the running `deno`. */
-  readonly args: readonly string[];
-  /** Whether it is a `deno test`, whose own tests count. */
-  readonly tests?: boolean;
-}
+/**
+ * When whatever still runs is ended and counts as failed, in minutes: who started us, such as CI,
+ * is to learn from us what hangs before it gives up on us.
+ */
+const LIMIT_MIN = IS_CI ? 25 : 60;
 
 const CHECKS: readonly Check[] = [
   { name: "formatting", args: ["fmt", "--check"] },
@@ -29,12 +27,13 @@ const CHECKS: readonly Check[] = [
     args: ["test", "-A", "--doc", "--ignore=**/*_test.ts", "mod.ts", "lib", "README.md", "docs"],
     tests: true,
   },
-  {
-    name: "tests",
-    args: ["test", "--no-check", "-A", "cmd", "ffi", "lib", "scripts", "tests"],
-    tests: true,
-  },
 ];
+
+const TESTS: Check = {
+  name: "tests",
+  args: ["test", "--no-check", "-A", "cmd", "ffi", "lib", "scripts", "tests"],
+  tests: true,
+};
 
 /**
  * Boots a Xen host in emulation, which takes minutes: in CI, and for who asks by XS_XEN_HOST=1. To
@@ -47,54 +46,86 @@ const XEN_HOST: Check = {
   tests: true,
 };
 
-function checks(): readonly Check[] {
-  const wanted = Deno.env.get("CI") === "true" || Deno.env.get("XS_XEN_HOST") === "1";
-  return wanted ? [...CHECKS, XEN_HOST] : CHECKS;
-}
+class Run {
+  readonly #begun = performance.now();
+  readonly #running = new Set<RunningCheck>();
+  readonly #failed: string[] = [];
+  #total: Tally = { passed: 0, failed: 0, skipped: 0 };
+  #isLate = false;
 
-/** Runs a check; shows what it prints as it comes, and returns what it counts. */
-async function run(check: Check): Promise<Tally> {
-  console.log(`\n== ${check.name}: deno ${check.args.join(" ")}`);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...check.args],
-    cwd: ROOT,
-    env: { NO_COLOR: "1", XS_BINARY: BINARY },
-    stdin: "null",
-    stdout: "piped",
-  }).spawn();
-  const limit = setTimeout(() => {
-    console.log(`${check.name}: not done after ${CHECK_LIMIT_MS / 60_000} minutes, ended`);
-    child.kill("SIGKILL");
-  }, CHECK_LIMIT_MS);
-  const output = await show(child.stdout);
-  const { success } = await child.status;
-  clearTimeout(limit);
-  return check.tests === true ? tallyOf(output, success) : single(success);
-}
-
-/** Passes a stream on to standard output and returns its text. */
-async function show(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    for (let at = 0; at < chunk.length;) at += Deno.stdout.writeSync(chunk.subarray(at));
+  /** Ends what hangs, and everything when this process is told to end. */
+  watch(): void {
+    const timer = setTimeout(() => {
+      this.#isLate = true;
+      console.log(`\nnot done after ${LIMIT_MIN} minutes`);
+      for (const check of this.#running) this.#fails(check.kill());
+    }, LIMIT_MIN * 60_000);
+    Deno.unrefTimer(timer);
+    for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+      Deno.addSignalListener(signal, () => {
+        for (const check of this.#running) check.kill();
+        Deno.exit(status);
+      });
+    }
   }
-  return text;
+
+  async one(check: Check): Promise<void> {
+    announce(check);
+    this.#count(check, await this.#start(check, writeAll));
+  }
+
+  /**
+   * The tests, and the Xen host beside them: it takes one processor for most of the time, they wait
+   * for others as often as they work. They can be patient, and its clocks can't.
+   */
+  async both(): Promise<void> {
+    const curtain = new Curtain();
+    const host = this.#start(XEN_HOST, curtain.show);
+    await this.one({ ...TESTS, patient: true });
+    announce(XEN_HOST);
+    curtain.open();
+    this.#count(XEN_HOST, await host);
+  }
+
+  #start(check: Check, show: (chunk: Uint8Array) => void): Promise<Ended> {
+    if (this.#isLate) return Promise.resolve({ output: "", success: false });
+    const running = new RunningCheck(check, ROOT, { NO_COLOR: "1", XS_BINARY: BINARY }, show);
+    this.#running.add(running);
+    return running.ended.finally(() => this.#running.delete(running));
+  }
+
+  #count(check: Check, { output, success }: Ended): void {
+    const tally = check.tests === true ? tallyOf(output, success) : single(success);
+    this.#total = add(this.#total, tally);
+    const seconds = Math.round((performance.now() - this.#begun) / 1000);
+    console.log(`== ${check.name}: done ${seconds} s after the start`);
+    if (tally.failed > 0) this.#fails([check.name, ...failedTests(output)].join("\n    "));
+  }
+
+  #fails(what: string): void {
+    this.#failed.push(what);
+  }
+
+  /** Says what failed, and the closing line; returns the exit status. */
+  close(): number {
+    if (this.#failed.length > 0) console.log(`\nfailed:\n  ${this.#failed.join("\n  ")}`);
+    const { line, success } = closing(this.#total, IS_CI);
+    console.log(`\n${line}`);
+    return success ? 0 : 1;
+  }
+}
+
+function announce({ args, name }: Check): void {
+  console.log(`\n== ${name}: deno ${args.join(" ")}`);
 }
 
 async function main(): Promise<number> {
-  let total: Tally = { passed: 0, failed: 0, skipped: 0 };
-  const failed: string[] = [];
-  for (const check of checks()) {
-    const tally = await run(check);
-    if (tally.failed > 0) failed.push(check.name);
-    total = add(total, tally);
-  }
-  if (failed.length > 0) console.log(`\nfailed: ${failed.join(", ")}`);
-  const { line, success } = closing(total, Deno.env.get("CI") === "true");
-  console.log(`\n${line}`);
-  return success ? 0 : 1;
+  const run = new Run();
+  run.watch();
+  for (const check of CHECKS) await run.one(check);
+  if (IS_CI || Deno.env.get("XS_XEN_HOST") === "1") await run.both();
+  else await run.one(TESTS);
+  return run.close();
 }
 
 Deno.exit(await main());

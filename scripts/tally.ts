@@ -39,6 +39,23 @@ function heard(figures: readonly (string | undefined)[], success: boolean): Tall
   return silent ? add(tally, single(false)) : tally;
 }
 
+/** A line that says that a test begins, or how it ended: `name ... ok (3ms)`. */
+const TEST_LINE = /^\s*(\S.*?) \.\.\.(?: (?:(ok|FAILED|ignored)\b.*)?)?$/gm;
+
+/** The test that a cut output of `deno test` leaves unfinished, or null. */
+export function lastBegun(output: string): string | null {
+  const last = [...output.matchAll(TEST_LINE)].at(-1);
+  return last === undefined || last[2] !== undefined ? null : last[1]!;
+}
+
+/** The tests that failed, by the lines of `deno test` or of the emulated Xen host. */
+export function failedTests(output: string): string[] {
+  const names = [...output.matchAll(TEST_LINE)]
+    .filter(([, , outcome]) => outcome === "FAILED").map(([, name]) => name!);
+  for (const [, name] of output.matchAll(/^ *\d+ s +not ok (.*)$/gm)) names.push(name!);
+  return [...new Set(names)];
+}
+
 /** The closing line; in CI a skip is a failure, as everything is there to be had. */
 export function closing(tally: Tally, ci: boolean): { line: string; success: boolean } {
   const failed = tally.failed + (ci ? tally.skipped : 0);

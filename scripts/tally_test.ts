@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { closing, tallyOf } from "./tally.ts";
+import { closing, failedTests, lastBegun, tallyOf } from "./tally.ts";
 
 Deno.test("the closing line of deno test is read", () => {
   const rows: readonly (readonly [string, boolean, number, number, number])[] = [
@@ -14,6 +14,29 @@ Deno.test("the closing line of deno test is read", () => {
   for (const [output, success, passed, failed, skipped] of rows) {
     assertEquals(tallyOf(output, success), { passed, failed, skipped }, output);
   }
+});
+
+Deno.test("the test that hangs, and those that failed, are found in the output", () => {
+  const output = [
+    "running 3 tests from ./a_test.ts",
+    "one, with dots ... and more ... ok (3ms)",
+    "two ...",
+    "------- post-test output -------",
+    "seed 1",
+    "----- post-test output end -----",
+    "two ... FAILED (3s)",
+    "three ...",
+    "  a step ... ok (1ms)",
+    "  another ... FAILED (1ms)",
+    "three ... FAILED (due to 1 failed step) (3ms)",
+    "  45 s  not ok dom0-read: it hangs",
+    "four ... ignored (0ms)",
+    "",
+  ].join("\n");
+  assertEquals(lastBegun(output), null);
+  assertEquals(lastBegun(`${output}five ... `), "five");
+  assertEquals(lastBegun(`${output}five ...\n------- output -------\nseed 2\n`), "five");
+  assertEquals(failedTests(output), ["two", "another", "three", "dom0-read: it hangs"]);
 });
 
 Deno.test("in CI a skipped test is a failed one", () => {
