@@ -26,10 +26,29 @@ export function recount(state: State): Accounts {
       account.add("memory", bytesCharged);
     }
   }
+  countOutstanding(state, accounts);
   return accounts;
 }
 
-const RECOUNTED: readonly Counted[] = ["nodes", "watches", "transactions", "memory"];
+/** Requests whose reply, or an event that they caused, waits at some connection. */
+function countOutstanding({ connections }: State, accounts: Accounts): void {
+  const seen = new Set<object>();
+  for (const { outbox } of connections) {
+    outbox.outstanding?.((connection, request) => {
+      if (!connection.open || request !== null && seen.has(request)) return;
+      if (request !== null) seen.add(request);
+      accounts.of(connection.domid).add("outstanding", 1);
+    });
+  }
+}
+
+const RECOUNTED: readonly Counted[] = [
+  "nodes",
+  "watches",
+  "outstanding",
+  "transactions",
+  "memory",
+];
 
 /** CONTROL check: every counter that is off is reported, and set right. */
 export function check(state: State): string[] {

@@ -15,6 +15,11 @@ export interface Outbox {
   reply(type: number, reqId: number, txId: number, payload: Uint8Array): void;
   /** A WATCH_EVENT. `path` and `token` have one character a byte. */
   event(path: string, token: string): void;
+  /**
+   * Tells of each message that has not left and is the reply to a guest's request, or an event that
+   * it caused: whose request that is, and, if others may belong to the same, an object for it.
+   */
+  outstanding?(tell: (connection: Connection, request: object | null) => void): void;
 }
 
 /** How a connection reached us. */

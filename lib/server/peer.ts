@@ -13,11 +13,11 @@ import { wholeMessage } from "../wire/framing.ts";
 import { decodeHeader, emptyHeader, HEADER_SIZE, PAYLOAD_MAX } from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { joinBytes, toText } from "../wire/text.ts";
-import { OutputBuffer } from "./output_buffer.ts";
+import { OutstandingRequests, tellOutstanding } from "./outstanding.ts";
 import type { GoneReason, InFlight, PeerHost } from "./peer_host.ts";
 import { payloadIn, PeerInput, sharedInput } from "./peer_input.ts";
-import { PendingEvents } from "./pending_events.ts";
-import { RingNews } from "./ring_news.ts";
+import { PeerOutput } from "./peer_output.ts";
+import { RingNews, ringState } from "./ring_news.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
 const header = emptyHeader();
@@ -29,10 +29,11 @@ const header = emptyHeader();
 export class Peer implements Outbox {
   readonly #transport: Transport;
   readonly #host: PeerHost;
-  readonly #output = new OutputBuffer();
+  readonly #output = new PeerOutput();
   readonly #outputMax: number;
-  readonly #events = new PendingEvents();
   #connection: Connection | null = null;
+  /** What a guest has not taken of what its requests led to; null for all others. */
+  #outstanding: OutstandingRequests | null = null;
   readonly #input = new PeerInput();
   readonly #news = new RingNews();
   /** Whether the journal is told how far the client has been served. */
@@ -42,8 +43,6 @@ export class Peer implements Outbox {
   #open = true;
   /** The client has closed its end: what it has sent is still answered. */
   #ended = false;
-  /** The last read got all it had room for: more may be there, and nobody will announce it. */
-  #more = false;
   #stalled = false;
   readonly #waiting = new WaitingRequests();
   #dropping = false;
@@ -72,6 +71,10 @@ export class Peer implements Outbox {
 
   set connection(connection: Connection) {
     this.#connection = connection;
+    if (this.kind === "socket" || connection.privileged) return;
+    this.#outstanding = new OutstandingRequests(connection, () => {
+      if (this.#stalled) this.#host.unflushed(this);
+    });
   }
 
   /** False once nothing more is read from or written to the client. */
@@ -97,36 +100,22 @@ export class Peer implements Outbox {
     const isOver = !this.#open || this.#doom !== null;
     if (isOver || this.#waiting.held || this.#isStalled()) return false;
     const { hasWhole, own } = this.#input;
-    if (own !== null && hasWhole) return this.#handleAll(own, now) || this.#more;
+    if (own !== null && hasWhole) return this.#handleAll(own, now) || this.#input.more;
     if (this.#ended) return false;
-    return own === null ? this.#readShared(now) : this.#readOwn(own, now);
+    const count = this.#input.read(this.#transport);
+    if (count <= 0) return this.#readNothing(count);
+    this.#noteRead();
+    return this.#handleAll(own ?? sharedInput, now) || this.#input.more;
   }
 
   #isStalled(): boolean {
-    if (this.#output.length <= OUTPUT_STALL_BYTES) return false;
+    if (!this.#owesMuch()) return false;
     this.#stalled = true;
     return true;
   }
 
-  #readShared(now: number): boolean {
-    const count = this.#transport.read(sharedInput, 0, sharedInput.length);
-    if (count <= 0) return this.#readNothing(count);
-    this.#noteRead();
-    this.#input.start = 0;
-    this.#input.end = count;
-    this.#more = count === sharedInput.length;
-    return this.#handleAll(sharedInput, now) || this.#more;
-  }
-
-  #readOwn(own: Uint8Array<ArrayBuffer>, now: number): boolean {
-    const input = this.#input;
-    input.compact(own);
-    const count = this.#transport.read(own, input.end, own.length);
-    if (count <= 0) return this.#readNothing(count);
-    this.#noteRead();
-    input.end += count;
-    this.#more = input.end === own.length;
-    return this.#handleAll(own, now) || this.#more;
+  #owesMuch(): boolean {
+    return this.#output.length > OUTPUT_STALL_BYTES || this.#outstanding?.full === true;
   }
 
   /** What was read is let go of by {@link flush}, even if nothing is to be answered yet. */
@@ -137,7 +126,6 @@ export class Peer implements Outbox {
   }
 
   #readNothing(count: number): boolean {
-    this.#more = false;
     if (count < 0) {
       this.#ended = true;
       this.#host.unflushed(this);
@@ -175,6 +163,7 @@ export class Peer implements Outbox {
   }
 
   #postpone(message: Uint8Array, how: Handled): void {
+    this.#host.asking = null;
     if (!this.#waiting.any) this.#host.postponed(this);
     this.#waiting.add(message, how);
     this.#host.unflushed(this);
@@ -196,9 +185,12 @@ export class Peer implements Outbox {
     if (this.#host.trace.io) {
       this.#host.trace.request(connection.id, connection.domid, header.type, payload);
     }
+    const asking = this.#host.asking = this.#outstanding;
+    asking?.begin();
     try {
       return this.#host.handler.handle(connection, header, payload, now);
     } catch (error) {
+      this.#host.asking = null;
       this.#host.failed(this, error);
       this.#doomFor("failed");
       return "done";
@@ -206,11 +198,15 @@ export class Peer implements Outbox {
   }
 
   reply(type: number, reqId: number, txId: number, payload: Uint8Array): void {
+    const outstanding = this.#outstanding;
+    // What comes behind the reply to a guest it has not caused: the first event of its watch.
+    if (outstanding !== null) this.#host.asking = null;
     if (!this.#open) return;
     if (payload.length > PAYLOAD_MAX) {
       return this.reply(MessageType.ERROR, reqId, txId, errorPayload(E2BIG));
     }
-    this.#output.addMessage(type, reqId, txId, payload);
+    const waiter = outstanding === null ? null : outstanding.replied();
+    this.#output.addReply(type, reqId, txId, payload, waiter);
     if (this.#host.trace.io) this.#traceOut(type, toText(payload));
     if (!this.isUnflushed) this.#host.unflushed(this);
   }
@@ -220,11 +216,9 @@ export class Peer implements Outbox {
     const length = path.length + token.length + 2;
     // A message can't be longer, and an event has no reply to carry an error (XSA-324).
     if (length > PAYLOAD_MAX) return;
-    const repeatable = path.startsWith("@");
-    if (!repeatable && this.#events.has(path, token)) return;
+    if (this.#output.repeats(path, token)) return;
     if (this.#output.length + HEADER_SIZE + length > this.#outputMax) return this.#overflow();
-    this.#output.addEvent(path, token);
-    if (!repeatable) this.#events.add(path, token, this.#output.added);
+    this.#output.addEvent(path, token, this.#host.asking?.caused() ?? null);
     if (this.#host.trace.io) this.#traceOut(MessageType.WATCH_EVENT, `${path}\0${token}\0`);
     if (!this.isUnflushed) this.#host.unflushed(this);
   }
@@ -255,9 +249,8 @@ export class Peer implements Outbox {
   flush(): void {
     if (!this.#open) return;
     if (this.#transport.settle()) this.#host.ready(this);
-    if (this.#output.length > 0) {
-      if (this.#output.sendTo(this.#transport) < 0) return this.#finish("closed");
-      this.#events.sentUpTo(this.#output.sent);
+    if (this.#output.length > 0 && this.#output.sendTo(this.#transport) < 0) {
+      return this.#finish("closed");
     }
     const unsent = this.#output.length;
     if (this.#doom !== null) return this.#finish(this.#doom);
@@ -265,7 +258,7 @@ export class Peer implements Outbox {
       this.#dropping = false;
       if (this.#ended && !this.isReady && !this.#waiting.any) return this.#finish("closed");
     }
-    if (this.#stalled && unsent <= OUTPUT_STALL_BYTES) {
+    if (this.#stalled && !this.#owesMuch()) {
       this.#stalled = false;
       this.#host.ready(this);
     }
@@ -286,9 +279,8 @@ export class Peer implements Outbox {
     this.#epoch++;
     this.#input.drop();
     this.#output.clear();
-    this.#events.clear();
     this.#ended = false;
-    this.#more = false;
+    this.#input.more = false;
     this.#stalled = false;
     this.#waiting.end();
     this.#dropping = false;
@@ -324,18 +316,10 @@ export class Peer implements Outbox {
   }
 
   #ringState(owed: number, afresh: boolean): RingState {
-    const { requestsTaken, responsesWritten, ignored } = this.#transport.position!;
-    const unsent = this.#output.length;
-    return {
-      key: this.#connection!.key,
-      requestsTaken,
-      partial: this.#unhandled(),
-      responsesEnd: (responsesWritten + unsent) >>> 0,
-      responses: this.#output.last(owed),
-      unsent,
-      afresh,
-      ignored: ignored || !this.#open,
-    };
+    const { key } = this.#connection!;
+    const position = this.#transport.position!;
+    const how = { afresh, open: this.#open };
+    return ringState(key, position, this.#unhandled(), this.#output, owed, how);
   }
 
   /** After a restart: goes on with what its last life had read and not sent. */
@@ -352,12 +336,22 @@ export class Peer implements Outbox {
     const owed = (responsesEnd - position.responsesWritten) >>> 0;
     // More than was ever kept: the guest has moved the index, and has only itself to blame.
     if (owed <= responses.length) {
-      this.#output.addBytes(responses.subarray(responses.length - owed));
+      this.#restoreOutput(responses.subarray(responses.length - owed), owed);
     }
     this.#news.take(this.#output.added);
     // What came behind the last bytes taken was perhaps announced to the last life alone.
-    this.#more = true;
+    this.#input.more = true;
     this.#input.replace(partial);
+  }
+
+  #restoreOutput(bytes: Uint8Array, partial: number): void {
+    const outstanding = this.#outstanding;
+    const replied = outstanding === null ? null : () => outstanding.replied();
+    this.#output.restore(bytes, partial, replied);
+  }
+
+  outstanding(tell: (connection: Connection, request: object | null) => void): void {
+    for (const waiter of this.#output.waiters()) tellOutstanding(waiter, tell);
   }
 
   /** A copy of what has been read and not handled. */
@@ -383,10 +377,10 @@ export class Peer implements Outbox {
       return;
     }
     this.#host.ready(this);
-    this.#output.addBytes(output, partialResponse);
+    this.#restoreOutput(output, partialResponse);
     this.#input.replace(input);
     // What came behind these bytes was perhaps announced to the other process alone.
-    this.#more = true;
+    this.#input.more = true;
     this.#noteRead();
   }
 

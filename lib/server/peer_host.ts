@@ -1,6 +1,7 @@
 import type { Connection } from "../engine/connection.ts";
 import type { Handled } from "../engine/engine.ts";
 import type { Header } from "../wire/header.ts";
+import type { OutstandingRequests } from "./outstanding.ts";
 import type { Peer } from "./peer.ts";
 import type { Trace } from "./trace.ts";
 
@@ -17,6 +18,8 @@ export interface RequestHandler {
 export interface PeerHost {
   readonly handler: RequestHandler;
   readonly trace: Trace;
+  /** The requests of the guest of which one is being handled and not answered yet. */
+  asking: OutstandingRequests | null;
   /** Lets the peer be stepped in the next turn. */
   ready(peer: Peer): void;
   /** Lets the peer be flushed at the end of this turn. */

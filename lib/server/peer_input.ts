@@ -1,3 +1,4 @@
+import type { Transport } from "../transport/transport.ts";
 import { wholeMessage } from "../wire/framing.ts";
 import { HEADER_SIZE } from "../wire/header.ts";
 import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
@@ -27,14 +28,38 @@ export class PeerInput {
   /** Where in its own buffer, or in the shared one while a step is under way, the requests are. */
   start = 0;
   end = 0;
+  /** The last read got all it had room for: more may be there, and nobody will announce it. */
+  more = false;
 
   /** Whether there is a whole request, or one that is too long. */
   get hasWhole(): boolean {
     return this.own !== null && wholeMessage(this.own, this.start, this.end) > 0;
   }
 
+  /**
+   * Reads once: behind what is left over, else into the shared buffer. Returns the number of bytes;
+   * 0 when there is nothing now, negative when nothing will come any more.
+   */
+  read(transport: Transport): number {
+    const { own } = this;
+    if (own === null) {
+      const count = transport.read(sharedInput, 0, sharedInput.length);
+      this.more = count === sharedInput.length;
+      if (count > 0) {
+        this.start = 0;
+        this.end = count;
+      }
+      return count;
+    }
+    this.#compact(own);
+    const count = transport.read(own, this.end, own.length);
+    if (count > 0) this.end += count;
+    this.more = count > 0 && this.end === own.length;
+    return count;
+  }
+
   /** Makes room behind what is there. */
-  compact(own: Uint8Array<ArrayBuffer>): void {
+  #compact(own: Uint8Array<ArrayBuffer>): void {
     if (this.start === 0) return;
     own.copyWithin(0, this.start, this.end);
     this.end -= this.start;

@@ -1,3 +1,7 @@
+import type { RingState } from "../engine/domain_control.ts";
+import type { RingPosition } from "../transport/transport.ts";
+import type { PeerOutput } from "./peer_output.ts";
+
 /**
  * What of a ring, or of a held socket, the journal has not been told yet. The guest may not learn that bytes were
  * taken, nor see an answer, before the journal knows.
@@ -36,4 +40,25 @@ export class RingNews {
     this.#afresh = false;
     return news;
   }
+}
+
+/** How far a ring has been served: with `partial` read and not handled, and `owed` bytes of output. */
+export function ringState(
+  key: number,
+  { ignored, requestsTaken, responsesWritten }: RingPosition,
+  partial: Uint8Array,
+  output: PeerOutput,
+  owed: number,
+  how: { readonly afresh: boolean; readonly open: boolean },
+): RingState {
+  return {
+    key,
+    requestsTaken,
+    partial,
+    responsesEnd: (responsesWritten + output.length) >>> 0,
+    responses: output.last(owed),
+    unsent: output.length,
+    afresh: how.afresh,
+    ignored: ignored || !how.open,
+  };
 }

@@ -1,5 +1,6 @@
 import type { Journal } from "../journal/journal.ts";
 import { type Log, stackOf } from "./log.ts";
+import type { OutstandingRequests } from "./outstanding.ts";
 import type { Peer } from "./peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer_host.ts";
 import type { Trace } from "./trace.ts";
@@ -32,6 +33,7 @@ export interface TurnJob {
 export class Turns implements PeerHost {
   readonly handler: TurnHandler;
   readonly trace: Trace;
+  asking: OutstandingRequests | null = null;
   readonly #journal: Journal;
   readonly #log: Log;
   #ready: Peer[] = [];

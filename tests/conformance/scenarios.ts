@@ -1,6 +1,7 @@
 import type { Scenario } from "./table.ts";
 import { control } from "./tables/control.ts";
 import { domains } from "./tables/domains.ts";
+import { outstandingRequests } from "./tables/outstanding.ts";
 import { permissions } from "./tables/permissions.ts";
 import { requests } from "./tables/requests.ts";
 import { transactions } from "./tables/transactions.ts";
@@ -22,4 +23,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...domains,
   ...advisories,
   ...wire,
+  ...outstandingRequests,
 ];
