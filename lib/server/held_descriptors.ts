@@ -22,14 +22,14 @@ export interface HeldDescriptor {
 
 /**
  * Descriptors that a daemon has given away to be kept, by their names, as systemd keeps them:
- * FDSTORE=1 with FDNAME=, and FDSTOREREMOVE=1.
+ * FDSTORE=1 with FDNAME=, and FDSTOREREMOVE=1. Here each name is that of one.
  */
 export class HeldDescriptors {
   /** The numbers of those that are kept begin here: a child's own, 3 and so on, come not near. */
   readonly least: number;
   readonly #max: number;
   readonly #log: Log;
-  #held: HeldDescriptor[] = [];
+  readonly #held = new Map<string, number>();
 
   /** Keeps at most `max`; one more can be given to a child beside them. */
   constructor(max: number, log: Log) {
@@ -38,14 +38,13 @@ export class HeldDescriptors {
     this.#log = log;
   }
 
-  /** Their names and numbers, in the order in which they came. */
+  /** Their names and numbers. */
   get all(): readonly HeldDescriptor[] {
-    return this.#held;
+    return [...this.#held].map(([name, fd]) => ({ name, fd }));
   }
 
-  /** The first of a name. */
   find(name: string): number | null {
-    return this.#held.find((held) => held.name === name)?.fd ?? null;
+    return this.#held.get(name) ?? null;
   }
 
   /** Does what a notice says about descriptors; those that came along and are not kept go. */
@@ -58,11 +57,15 @@ export class HeldDescriptors {
     }
   }
 
-  /** Keeps what `fd` stands for, which stays the caller's to close; false when that can't be. */
+  /**
+   * Keeps what `fd` stands for, which stays the caller's to close; false when that can't be. What
+   * had the name before goes.
+   */
   keep(name: string, fd: number): boolean {
-    const kept = this.#held.length < this.#max ? duplicateFrom(fd, this.least) : null;
+    this.remove(name);
+    const kept = this.#held.size < this.#max ? duplicateFrom(fd, this.least) : null;
     if (kept !== null && kept >= 0) {
-      this.#held.push({ name, fd: kept });
+      this.#held.set(name, kept);
       return true;
     }
     const why = kept === null ? `there are ${this.#max}` : errorText(-kept);
@@ -72,17 +75,23 @@ export class HeldDescriptors {
 
   /** Keeps on under another name what is kept under one. */
   rename(from: string, to: string): void {
-    this.#held = this.#held.map((held) => held.name === from ? { name: to, fd: held.fd } : held);
+    const fd = this.#held.get(from);
+    if (fd === undefined) return;
+    this.remove(to);
+    this.#held.delete(from);
+    this.#held.set(to, fd);
   }
 
-  /** Closes those of a name. */
+  /** Closes the one of a name. */
   remove(name: string): void {
-    for (const held of this.#held) if (held.name === name) closeFd(held.fd);
-    this.#held = this.#held.filter((held) => held.name !== name);
+    const fd = this.#held.get(name);
+    if (fd === undefined) return;
+    closeFd(fd);
+    this.#held.delete(name);
   }
 
   close(): void {
-    for (const { fd } of this.#held) closeFd(fd);
-    this.#held = [];
+    for (const fd of this.#held.values()) closeFd(fd);
+    this.#held.clear();
   }
 }
