@@ -3,7 +3,7 @@
 
 # How long things may take that should happen, s: the emulated host of a busy machine is slow, and
 # only failures take so long.
-PATIENCE=120
+PATIENCE=400
 
 checks=0
 
