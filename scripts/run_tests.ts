@@ -42,7 +42,11 @@ const TESTS: Check = {
  */
 const XEN_HOST: Check = {
   name: "xen host",
-  args: ["run", "-A", "tests/xen-host/main.ts", "--kills", "3", "--without", "live-update"],
+  args: [
+    ...["run", "-A", "tests/xen-host/main.ts", "--kills", "3", "--without", "live-update"],
+    // It ends by itself then, and shows its console, before it is ended from here.
+    ...["--limit", `${(LIMIT_MIN - 3) * 60}`],
+  ],
   tests: true,
 };
 
