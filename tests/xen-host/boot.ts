@@ -56,8 +56,9 @@ function qemuArguments(packages: Packages, options: BootOptions): string[] {
     "-accel",
     "tcg,thread=multi",
     // QEMU 7.2 emulates the return from ring 3 wrongly with smap, smep or pku: a PV dom0 dies at once.
+    // Where a processor has erms, programs copy by an instruction that QEMU emulates byte by byte.
     "-cpu",
-    "max,-smap,-smep,-pku,-fsgsbase,-xsave",
+    "max,-smap,-smep,-pku,-fsgsbase,-xsave,-erms",
     "-smp",
     String(options.cpus),
     "-m",

@@ -16,11 +16,15 @@ crash_kill() {
 
 # crash_console GUEST: `xl console` shows what the guest says. Without a terminal it sends nothing.
 crash_console() {
-	local word=$RANDOM
+	local word=$RANDOM pid status
 	xenstore-write /local/domain/$(guest_id $1)/data/request say:$word
-	sleep 20 | timeout 20 xl console $1 >/tmp/console 2>&1
+	sleep $PATIENCE | timeout $PATIENCE xl console $1 >/tmp/console 2>&1 &
+	pid=$!
+	within $PATIENCE grep -q "said $word" /tmp/console
+	status=$?
+	kill $pid
 	cat /tmp/console
-	grep -q "said $word" /tmp/console
+	return $status
 }
 
 # crash_warnings: but for those about a domain that was dying, so that its page could not be mapped
