@@ -8,6 +8,7 @@
  *   --only NAME               run these checks of dom0/checks only; repeatable
  *   --without NAME            do not run these; repeatable
  *   --cpus NUMBER             processors of the host [1]
+ *   --clock wall|work         what the host's clock goes by [wall]
  *   --kills NUMBER            how often the daemon is killed, 1 to 10 [10]
  *   --limit SECONDS           when the host is switched off [1500]
  */
@@ -30,6 +31,7 @@ interface Settings {
   readonly only: readonly string[];
   readonly without: readonly string[];
   readonly cpus: number;
+  readonly clock: "wall" | "work";
   readonly limit: number;
   readonly kills: number;
 }
@@ -37,6 +39,7 @@ interface Settings {
 function readArguments(args: readonly string[]): Settings {
   let store: Store = "xs";
   let cpus = 1;
+  let clock: Settings["clock"] = "wall";
   let limit = 1500;
   let kills = 10;
   const only: string[] = [], without: string[] = [];
@@ -46,11 +49,13 @@ function readArguments(args: readonly string[]): Settings {
     else if (args[i] === "--only" && value !== "") only.push(value);
     else if (args[i] === "--without" && value !== "") without.push(value);
     else if (args[i] === "--cpus" && Number(value) > 0) cpus = Number(value);
-    else if (args[i] === "--limit" && Number(value) > 0) limit = Number(value);
+    else if (args[i] === "--clock" && ["wall", "work"].includes(value)) {
+      clock = value as Settings["clock"];
+    } else if (args[i] === "--limit" && Number(value) > 0) limit = Number(value);
     else if (args[i] === "--kills" && /^([1-9]|10)$/.test(value)) kills = Number(value);
     else throw new Error(`Unknown or incomplete option ${args[i]} ${value}`);
   }
-  return { store, only, without, cpus, limit, kills };
+  return { store, only, without, cpus, clock, limit, kills };
 }
 
 async function main(): Promise<number> {
@@ -73,6 +78,7 @@ async function main(): Promise<number> {
   const accident = await boot(packages, {
     dom0,
     cpus: settings.cpus,
+    clock: settings.clock,
     consoleLog: `${OUTPUT}/console.log`,
     limit: settings.limit * 1000,
     line: (text) => {
