@@ -58,6 +58,11 @@ class MessageHeader {
     view.setBigUint64(MSGHDR_CONTROLLEN, BigInt(control.length), true);
   }
 
+  /** All room for control data is free again. */
+  expect(): void {
+    this.#view.setBigUint64(MSGHDR_CONTROLLEN, BigInt(this.control.length), true);
+  }
+
   get controlLength(): number {
     return Number(this.#view.getBigUint64(MSGHDR_CONTROLLEN, true));
   }
@@ -136,12 +141,16 @@ export interface PassedMessage {
   readonly pid: number;
 }
 
+/** What is received into, again and again: it is copied out at once. */
+let inbox: MessageHeader | undefined;
+
 /** Takes one datagram, or null when there is none now. */
 export function receiveWithDescriptors(socket: number): PassedMessage | null {
-  const header = _underWay = new MessageHeader(
+  const header = inbox ??= new MessageHeader(
     new Uint8Array(TEXT_BYTES_MAX),
     new Uint8Array(CONTROL_BYTES),
   );
+  header.expect();
   const flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
   let count: number;
   do count = functions().recvmsg(socket, header.bytes, flags); while (
