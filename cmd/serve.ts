@@ -19,6 +19,7 @@ export interface ServeFlags {
   readonly masterDomid?: number;
   readonly eventPort?: number;
   readonly quota?: readonly QuotaSetting[];
+  readonly eventTimeout?: number;
   readonly keepOrphans?: boolean;
   readonly persist: "crash" | "none" | "disk";
   readonly store?: string;
@@ -170,6 +171,13 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
         variadic: true,
         placeholder: "name=number",
         brief: "Set a quota of domains, such as nodes=2000; 0 for none",
+      },
+      eventTimeout: {
+        kind: "parsed",
+        parse: parseCount,
+        optional: true,
+        placeholder: "seconds",
+        brief: "Drop events that a guest has not read for so long [20]; 0 for never",
       },
       keepOrphans: {
         kind: "boolean",

@@ -24,7 +24,6 @@ export async function runXenstored(shell: Shell): Promise<number> {
     shell.stdout.write(XENSTORED_USAGE);
     return 0;
   }
-  for (const note of options.notes) shell.stderr.write(`xenstored: ${note}\n`);
   const args = ["serve", ...options.serve];
   // It goes on in the background where the last one was.
   if (options.liveUpdate || options.trial) return await runApp({ ...shell, args });

@@ -12,8 +12,6 @@ export interface XenstoredOptions {
   readonly pidFile: string | null;
   /** Options of `xs serve`, each `--name=value`; paths are absolute. */
   readonly serve: readonly string[];
-  /** What is accepted without effect, one line for each. */
-  readonly notes: readonly string[];
 }
 
 /** A command line that is refused. */
@@ -79,7 +77,7 @@ export const XENSTORED_USAGE = `Usage: xenstored [options], as of C xenstored:
   -Q, --quota <name>=<n>      any quota; may be repeated
   -q, --quota-soft memory=<n> the soft quota of a domain's memory
   -w, --timeout watch-event=<s>
-                              accepted, without effect: events are bounded by memory
+                              drop events that a guest has not read for <s> seconds
   -K, --keep-orphans          keep the nodes of dead domains: a security risk
       --master-domid <n>      the domain that this daemon runs in
       --priv-domid <n>        the domain with all rights
@@ -101,14 +99,12 @@ export function readXenstoredOptions(
 ): XenstoredOptions {
   const getopt = new Getopt(args, SHORTS, LONGS, false);
   const serve: string[] = ["--xen=yes"];
-  const notes: string[] = [];
   let [help, liveUpdate, noFork, trial] = [false, false, false, false];
   let pidFile: string | null = null;
   for (const { letter, value = "", complaint } of getopt.options()) {
     if (complaint !== undefined) throw new XenstoredUsage(complaint);
     if (letter === "H") help = true;
     else if (letter === "N") noFork = true;
-    else if (letter === "w") notes.push(checkTimeout(value));
     else if (letter === "U") liveUpdate = true;
     else if (letter === "live-update-check") {
       trial = true;
@@ -121,7 +117,7 @@ export function readXenstoredOptions(
   }
   if (liveUpdate) serve.push("--live-update");
   if (liveUpdate && !noFork) serve.push("--syslog");
-  return { help, noFork, liveUpdate, trial, pidFile, serve, notes };
+  return { help, noFork, liveUpdate, trial, pidFile, serve };
 }
 
 /** The option of `xs serve` that means the same. */
@@ -142,6 +138,8 @@ function serveOption(letter: string, value: string, absolute: (path: string) => 
       return `--trace-control=${value}`;
     case "Q":
       return `--quota=${parseSetting(value)}`;
+    case "w":
+      return `--event-timeout=${parseTimeout(value)}`;
     case "q":
       return `--quota=soft-${parseSetting(value)}`;
     default:
@@ -161,10 +159,8 @@ function parseSetting(text: string): string {
   return `${text.slice(0, at)}=${parseNumber(text.slice(at + 1))}`;
 }
 
-function checkTimeout(text: string): string {
-  const setting = parseSetting(text);
-  if (!setting.startsWith("watch-event=")) {
-    throw new XenstoredUsage(`unknown timeout "${text}": there is watch-event=<seconds>`);
-  }
-  return `--timeout ${setting} has no effect: events are dropped by memory, not by time`;
+function parseTimeout(text: string): string {
+  const [name, seconds] = parseSetting(text).split("=");
+  if (name === "watch-event") return seconds!;
+  throw new XenstoredUsage(`unknown timeout "${text}": there is watch-event=<seconds>`);
 }

@@ -75,6 +75,9 @@ export const SPIN_REST_MAX = 4_096;
 /** Longest wait in the kernel on the main thread, in ms: how late a signal can be. */
 export const BLOCKING_WAIT_MS = 1;
 
+/** Longest wait of a parked loop, in ms: far apart, yet within what epoll_wait(2) can be told. */
+export const PARK_MS_MAX = 86_400_000;
+
 /** How long without traffic before the loop parks on a helper thread, in ms. */
 export const LINGER_MS = 20;
 
@@ -107,6 +110,15 @@ export const MEMORY_PIPE_BYTES = 65_536;
  * few for a guest to fill the disk. What was left out is counted in the next line.
  */
 export const CONFLICT_LINES_PER_SECOND_MAX = 10;
+
+/**
+ * How long an event may wait for its guest to read it before it is dropped, in ms, unless the
+ * command line says something else: C xenstored's.
+ */
+export const EVENT_TIMEOUT_MS = 20_000;
+
+/** How often the events of guests that read nothing are looked at for their age, in ms. */
+export const EVENT_LOOK_MS = 1_000;
 
 /** Shortest time between two lines of the log about one domain's memory, in ms: C xenstored's. */
 export const MEMORY_REPORT_MS = 10_000;

@@ -2,6 +2,7 @@ import { EPOLLIN } from "../../ffi/epoll.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { QuotaSetting } from "../engine/quota.ts";
+import { EVENT_TIMEOUT_MS } from "../limits.ts";
 import { DaemonAdmin } from "./admin.ts";
 import { Archivist } from "./archivist.ts";
 import type { HeldSockets } from "./held_sockets.ts";
@@ -37,6 +38,8 @@ export interface DaemonParts {
   readonly keepOrphans?: boolean;
   /** Quotas of new domains, where they are not the usual ones. */
   readonly quotas?: readonly QuotaSetting[];
+  /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
+  readonly eventTimeoutMs?: number;
   /** Where somebody holds the clients' sockets while we are dead. */
   readonly held?: HeldSockets | null;
   /** How another daemon can take this one's place; missing where none can. */
@@ -96,6 +99,7 @@ export class Daemon {
     });
     for (const { name, value } of quotas) engine.state.domains.quotas.set(name, value);
     const turns = new Turns(engine, journal, trace, log);
+    turns.eventTimeoutMs = parts.eventTimeoutMs ?? EVENT_TIMEOUT_MS;
     const loop = new Loop(turns, parts.policy);
     const sockets = new Sockets(
       listening.fd,

@@ -6,6 +6,7 @@ import {
   EPOLL_EVENTS_MAX,
   JS_TURN_MS,
   LINGER_MS,
+  PARK_MS_MAX,
   SPIN_POLLS_MAX,
 } from "../limits.ts";
 import { Spin } from "./spin.ts";
@@ -99,7 +100,7 @@ export class Loop {
       const count = this.#wait();
       const now = performance.now();
       if (count > 0) this.#dispatch(count);
-      if (count > 0 || this.#turns.pending) {
+      if (count > 0 || this.#turns.pending || now >= this.#turns.lookAt) {
         this.#turns.turn(now);
         this.#turns.tend(false);
         this.#trafficAt = now;
@@ -120,7 +121,9 @@ export class Loop {
 
   async #park(): Promise<void> {
     this.#parked = true;
-    await this.epoll.park(this.#turns.waitsForSpace ? COMMIT_RETRY_MS : -1);
+    const retry = this.#turns.waitsForSpace ? COMMIT_RETRY_MS : PARK_MS_MAX;
+    const wait = Math.min(retry, this.#turns.lookAt - performance.now());
+    await this.epoll.park(Math.max(0, Math.ceil(wait)));
     this.#parked = false;
   }
 

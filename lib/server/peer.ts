@@ -17,7 +17,8 @@ import { OutstandingRequests, tellOutstanding } from "./outstanding.ts";
 import type { GoneReason, InFlight, PeerHost } from "./peer_host.ts";
 import { payloadIn, PeerInput, sharedInput } from "./peer_input.ts";
 import { PeerOutput } from "./peer_output.ts";
-import { RingNews, ringState } from "./ring_news.ts";
+import { type News, RingNews, ringState } from "./ring_news.ts";
+import { NEVER } from "./unsent_messages.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
 const header = emptyHeader();
@@ -72,9 +73,8 @@ export class Peer implements Outbox {
   set connection(connection: Connection) {
     this.#connection = connection;
     if (this.kind === "socket" || connection.privileged) return;
-    this.#outstanding = new OutstandingRequests(connection, () => {
-      if (this.#stalled) this.#host.unflushed(this);
-    });
+    const look = (): void => this.#stalled ? this.#host.unflushed(this) : undefined;
+    this.#outstanding = new OutstandingRequests(connection, look);
   }
 
   /** False once nothing more is read from or written to the client. */
@@ -182,9 +182,7 @@ export class Peer implements Outbox {
     decodeHeader(bytes, from, header);
     const payload = payloadIn(bytes, from, size);
     const connection = this.#connection!;
-    if (this.#host.trace.io) {
-      this.#host.trace.request(connection.id, connection.domid, header.type, payload);
-    }
+    if (this.#host.trace.io) this.#host.trace.request(connection, header.type, payload);
     const asking = this.#host.asking = this.#outstanding;
     asking?.begin();
     try {
@@ -207,7 +205,7 @@ export class Peer implements Outbox {
     }
     const waiter = outstanding === null ? null : outstanding.replied();
     this.#output.addReply(type, reqId, txId, payload, waiter);
-    if (this.#host.trace.io) this.#traceOut(type, toText(payload));
+    if (this.#host.trace.io) this.#host.trace.out(this.#connection!, type, toText(payload));
     if (!this.isUnflushed) this.#host.unflushed(this);
   }
 
@@ -218,8 +216,11 @@ export class Peer implements Outbox {
     if (length > PAYLOAD_MAX) return;
     if (this.#output.repeats(path, token)) return;
     if (this.#output.length + HEADER_SIZE + length > this.#outputMax) return this.#overflow();
-    this.#output.addEvent(path, token, this.#host.asking?.caused() ?? null);
-    if (this.#host.trace.io) this.#traceOut(MessageType.WATCH_EVENT, `${path}\0${token}\0`);
+    const { asking } = this.#host;
+    const waiter = asking === null ? null : asking.caused();
+    const isDated = waiter !== null || this.#outstanding !== null;
+    this.#output.addEvent(path, token, waiter, isDated ? this.#host.eventDue : NEVER);
+    if (this.#host.trace.io) this.#host.trace.event(this.#connection!, path, token);
     if (!this.isUnflushed) this.#host.unflushed(this);
   }
 
@@ -228,15 +229,12 @@ export class Peer implements Outbox {
       const what = `${this.#outputMax} bytes of unread messages`;
       this.#host.warn(this, `hung up: it has ${what} and a watch event more was due`);
       this.#doomFor("overflow");
-    } else if (!this.#dropping) {
-      this.#dropping = true;
-      this.#host.warn(this, `watch events dropped: ${this.#outputMax} bytes wait to be read`);
-    }
+    } else this.#warnOfDropping(`${this.#outputMax} bytes wait to be read`);
   }
 
-  #traceOut(type: number, payload: string): void {
-    const connection = this.#connection!;
-    this.#host.trace.message("OUT", connection.id, connection.domid, type, payload);
+  #warnOfDropping(why: string): void {
+    if (!this.#dropping) this.#host.warn(this, `watch events dropped: ${why}`);
+    this.#dropping = true;
   }
 
   /** Ends the peer at the end of this turn, when its replies so far have been sent. */
@@ -262,8 +260,25 @@ export class Peer implements Outbox {
       this.#stalled = false;
       this.#host.ready(this);
     }
+    if (unsent > 0 && this.#output.hasDated) this.#host.dated(this);
     const reads = !this.#stalled && !this.#ended && !this.#waiting.held;
     this.#transport.want(reads, unsent > 0);
+  }
+
+  /**
+   * Of a guest drops the events that have waited too long; nobody waits any more for those of others.
+   * False when none is left that can come to that.
+   */
+  expire(now: number): boolean {
+    const { trace } = this.#host;
+    const tell = (path: string): void => trace.timeout(this.#connection!, path);
+    if (this.#outstanding === null) this.#output.releaseDue(now);
+    else if (this.#output.dropDue(now, tell) > 0) {
+      this.#warnOfDropping("they were not read in time");
+      this.#news.noteAfresh();
+      this.#host.unflushed(this);
+    }
+    return this.#output.hasDated;
   }
 
   #finish(reason: GoneReason): void {
@@ -306,37 +321,31 @@ export class Peer implements Outbox {
 
   /** How far a ring has been served, with what has come since the last time. */
   takeNews(): RingState {
-    const { fresh, afresh } = this.#news.take(this.#output.added);
-    return this.#ringState(Math.min(fresh, this.#output.length), afresh);
+    return this.#ringState(this.#news.take(this.#output.added));
   }
 
   /** How far a ring has been served, with all that is owed to the guest. */
   wholeState(): RingState {
-    return this.#ringState(this.#output.length, true);
+    return this.#ringState({ fresh: Infinity, afresh: true });
   }
 
-  #ringState(owed: number, afresh: boolean): RingState {
+  #ringState(news: News): RingState {
     const { key } = this.#connection!;
     const position = this.#transport.position!;
-    const how = { afresh, open: this.#open };
-    return ringState(key, position, this.#unhandled(), this.#output, owed, how);
+    return ringState(key, position, this.#unhandled(), this.#output, news, this.#open);
   }
 
   /** After a restart: goes on with what its last life had read and not sent. */
   resume({ ignored, partial, requestsTaken, responses, responsesEnd }: RingState): void {
-    this.#host.unflushed(this);
-    if (ignored) {
-      this.#open = false;
-      return;
-    }
-    this.#host.ready(this);
+    if (!this.#goOn(ignored)) return;
     const position = this.#transport.position!;
     // The guest has begun its page anew meanwhile: nothing is owed any more.
     if (position.requestsTaken !== requestsTaken) return;
     const owed = (responsesEnd - position.responsesWritten) >>> 0;
     // More than was ever kept: the guest has moved the index, and has only itself to blame.
     if (owed <= responses.length) {
-      this.#restoreOutput(responses.subarray(responses.length - owed), owed);
+      const rest = responses.subarray(responses.length - owed);
+      this.#output.restore(rest, owed, this.#outstanding, this.#host.eventDue);
     }
     this.#news.take(this.#output.added);
     // What came behind the last bytes taken was perhaps announced to the last life alone.
@@ -344,10 +353,12 @@ export class Peer implements Outbox {
     this.#input.replace(partial);
   }
 
-  #restoreOutput(bytes: Uint8Array, partial: number): void {
-    const outstanding = this.#outstanding;
-    const replied = outstanding === null ? null : () => outstanding.replied();
-    this.#output.restore(bytes, partial, replied);
+  /** False when the client is not listened to. */
+  #goOn(ignored: boolean): boolean {
+    this.#host.unflushed(this);
+    this.#open = !ignored;
+    if (this.#open) this.#host.ready(this);
+    return this.#open;
   }
 
   outstanding(tell: (connection: Connection, request: object | null) => void): void {
@@ -371,13 +382,8 @@ export class Peer implements Outbox {
 
   /** Goes on with what another process had buffered. */
   takeOver({ ignored, input, output, partialResponse }: InFlight): void {
-    this.#host.unflushed(this);
-    if (ignored) {
-      this.#open = false;
-      return;
-    }
-    this.#host.ready(this);
-    this.#restoreOutput(output, partialResponse);
+    if (!this.#goOn(ignored)) return;
+    this.#output.restore(output, partialResponse, this.#outstanding, this.#host.eventDue);
     this.#input.replace(input);
     // What came behind these bytes was perhaps announced to the other process alone.
     this.#input.more = true;

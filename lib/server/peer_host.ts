@@ -20,6 +20,10 @@ export interface PeerHost {
   readonly trace: Trace;
   /** The requests of the guest of which one is being handled and not answered yet. */
   asking: OutstandingRequests | null;
+  /** When the time is over of an event that is queued now; Infinity for never. */
+  readonly eventDue: number;
+  /** The peer has events unsent whose time will be over: it is to be asked to {@link Peer.expire}. */
+  dated(peer: Peer): void;
   /** Lets the peer be stepped in the next turn. */
   ready(peer: Peer): void;
   /** Lets the peer be flushed at the end of this turn. */

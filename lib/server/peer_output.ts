@@ -1,10 +1,11 @@
 import type { Transport } from "../transport/transport.ts";
 import { getU32, HEADER_SIZE } from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
+import { toText } from "../wire/text.ts";
 import { OutputBuffer } from "./output_buffer.ts";
-import type { Waiter } from "./outstanding.ts";
+import type { OutstandingRequests, Waiter } from "./outstanding.ts";
 import { PendingEvents } from "./pending_events.ts";
-import { UnsentMessages } from "./unsent_messages.ts";
+import { type Move, NEVER, type Span, UnsentMessages } from "./unsent_messages.ts";
 
 /** Where a header has the length of what follows it. */
 const LENGTH_AT = 12;
@@ -44,7 +45,7 @@ export class PeerOutput {
     waiter: Waiter | null,
   ): void {
     this.#bytes.addMessage(type, reqId, txId, payload);
-    if (waiter !== null) this.#unsent.add(this.#bytes.added, waiter);
+    if (waiter !== null) this.#unsent.add(this.#bytes.added, waiter, NEVER);
   }
 
   /** Whether the same event waits already: it is not to be repeated, but for a special. */
@@ -52,28 +53,62 @@ export class PeerOutput {
     return !path.startsWith("@") && this.#events.has(path, token);
   }
 
-  /** Adds a WATCH_EVENT; `waiter` is told when it is gone. */
-  addEvent(path: string, token: string, waiter: Waiter | null): void {
+  /** Adds a WATCH_EVENT whose time is over at `due`; `waiter` is told when it is gone. */
+  addEvent(path: string, token: string, waiter: Waiter | null, due: number): void {
     this.#bytes.addEvent(path, token);
     const end = this.#bytes.added;
     if (!path.startsWith("@")) this.#events.add(path, token, end);
-    if (waiter !== null) this.#unsent.add(end, waiter);
+    if (waiter !== null || due !== NEVER) this.#unsent.add(end, waiter, due);
   }
 
   /**
    * Adds bytes that were once owed already, to an empty output. The first `partial` of them are the
-   * rest of a message; where that is not known, all are taken for it. `replied` is asked who waits
-   * for a reply; a rest is taken for one.
+   * rest of a message; where that is not known, all are taken for it. Of a guest each reply is one of
+   * its `outstanding` requests, as is a rest; the time of events is over at `due`.
    */
-  restore(bytes: Uint8Array, partial: number, replied: (() => Waiter) | null): void {
+  restore(
+    bytes: Uint8Array,
+    partial: number,
+    outstanding: OutstandingRequests | null,
+    due: number,
+  ): void {
     const from = this.#bytes.added;
     this.#bytes.addBytes(bytes, partial);
-    if (replied === null) return;
+    if (outstanding === null) return;
     for (let at = 0; at < bytes.length;) {
       const isEvent = at >= partial && bytes[at] === MessageType.WATCH_EVENT;
       at = at < partial ? partial : at + HEADER_SIZE + getU32(bytes, at + LENGTH_AT);
-      if (!isEvent) this.#unsent.add(from + at, replied());
+      if (isEvent) this.#unsent.add(from + at, null, due);
+      else this.#unsent.add(from + at, outstanding.replied(), NEVER);
     }
+  }
+
+  /** Whether there are events whose time will be over. */
+  get hasDated(): boolean {
+    return this.#unsent.hasDated;
+  }
+
+  /** Nobody waits any longer for the events whose time is over; they stay. */
+  releaseDue(now: number): void {
+    this.#unsent.releaseDue(now);
+  }
+
+  /**
+   * Drops a guest's events whose time is over and that have not been sent in part. Returns how many
+   * they were, and tells their paths.
+   */
+  dropDue(now: number, tell: (path: string) => void): number {
+    const { partial, sent } = this.#bytes;
+    const gone = this.#unsent.takeDue(now, sent, partial > 0);
+    if (gone.length === 0) return 0;
+    const before = this.#bytes.last(this.#bytes.length);
+    for (const { from } of gone) tell(pathAt(before, from - sent + HEADER_SIZE));
+    this.#bytes.clear();
+    const offset = this.#bytes.sent - sent;
+    this.#bytes.addBytes(without(before, gone, sent), partial);
+    this.#unsent.move(mover(gone, offset));
+    this.#events.move(mover(gone, offset));
+    return gone.length;
   }
 
   /** Writes what `transport` takes now. Returns the number of bytes; negative if it is dead. */
@@ -96,4 +131,33 @@ export class PeerOutput {
   waiters(): Iterable<Waiter> {
     return this.#unsent.waiters();
   }
+}
+
+/** The path of an event whose payload begins at `from`. */
+function pathAt(bytes: Uint8Array, from: number): string {
+  return toText(bytes, from, bytes.indexOf(0, from));
+}
+
+/** What is left of `bytes`, the first of which is the `first`th, without those gone. */
+function without(bytes: Uint8Array, gone: readonly Span[], first: number): Uint8Array {
+  const kept = new Uint8Array(bytes.length);
+  let [at, done] = [0, 0];
+  for (const { from, to } of [...gone, { from: first + bytes.length, to: 0 }]) {
+    const piece = bytes.subarray(done, from - first);
+    kept.set(piece, at);
+    at += piece.length;
+    done = to - first;
+  }
+  return kept.subarray(0, at);
+}
+
+/** Ends of messages, asked for as they rise, when some are gone and all others are moved by `offset`. */
+function mover(gone: readonly Span[], offset: number): Move {
+  let [next, cut] = [0, 0];
+  return (end) => {
+    for (; next < gone.length && gone[next]!.to < end; next++) {
+      cut += gone[next]!.to - gone[next]!.from;
+    }
+    return gone[next]?.to === end ? -1 : end - cut + offset;
+  };
 }

@@ -62,6 +62,18 @@ export class PendingEvents {
     this.#head = 0;
   }
 
+  /** The queue was cut and moved: forgets the events that are not there any more. */
+  move(move: (end: number) => number): void {
+    const paths = this.#paths.slice(this.#head);
+    const tokens = this.#tokens.slice(this.#head);
+    const ends = this.#ends.slice(this.#head);
+    this.clear();
+    for (const [i, end] of ends.entries()) {
+      const moved = move(end);
+      if (moved >= 0) this.add(paths[i]!, tokens[i]!, moved);
+    }
+  }
+
   /** Forgets all events. */
   clear(): void {
     this.#paths.length = 0;

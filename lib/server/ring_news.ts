@@ -2,6 +2,14 @@ import type { RingState } from "../engine/domain_control.ts";
 import type { RingPosition } from "../transport/transport.ts";
 import type { PeerOutput } from "./peer_output.ts";
 
+/** What there is to tell of a ring. */
+export interface News {
+  /** Bytes of output that were added; more than there are for all. */
+  readonly fresh: number;
+  /** Whether nothing told before counts. */
+  readonly afresh: boolean;
+}
+
 /**
  * What of a ring, or of a held socket, the journal has not been told yet. The guest may not learn that bytes were
  * taken, nor see an answer, before the journal knows.
@@ -9,7 +17,7 @@ import type { PeerOutput } from "./peer_output.ts";
 export class RingNews {
   /** It was read, or broke the protocol. */
   #moved = false;
-  /** It was introduced, or introduced again: nothing before counts. */
+  /** It was introduced, or introduced again, or its output was cut: nothing told before counts. */
   #afresh = true;
   /** All bytes ever added to the output when the journal was last told. */
   #told = 0;
@@ -33,8 +41,9 @@ export class RingNews {
   }
 
   /** How many bytes of output are new; from now on none of it all is. */
-  take(added: number): { fresh: number; afresh: boolean } {
-    const news = { fresh: added - this.#told, afresh: this.#afresh };
+  take(added: number): News {
+    // Of a ring told of anew all counts that it owes.
+    const news = { fresh: this.#afresh ? Infinity : added - this.#told, afresh: this.#afresh };
     this.#told = added;
     this.#moved = false;
     this.#afresh = false;
@@ -42,23 +51,23 @@ export class RingNews {
   }
 }
 
-/** How far a ring has been served: with `partial` read and not handled, and `owed` bytes of output. */
+/** How far a ring has been served: with `partial` read and not handled, and `output` owed. */
 export function ringState(
   key: number,
   { ignored, requestsTaken, responsesWritten }: RingPosition,
   partial: Uint8Array,
   output: PeerOutput,
-  owed: number,
-  how: { readonly afresh: boolean; readonly open: boolean },
+  { afresh, fresh }: News,
+  open: boolean,
 ): RingState {
   return {
     key,
     requestsTaken,
     partial,
     responsesEnd: (responsesWritten + output.length) >>> 0,
-    responses: output.last(owed),
+    responses: output.last(Math.min(fresh, output.length)),
     unsent: output.length,
-    afresh: how.afresh,
-    ignored: ignored || !how.open,
+    afresh,
+    ignored: ignored || !open,
   };
 }

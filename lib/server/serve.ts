@@ -49,6 +49,8 @@ export interface ServeOptions extends TraceOptions {
   readonly keepOrphans?: boolean;
   /** Quotas of new domains, where they are not the usual ones. */
   readonly quotas?: readonly QuotaSetting[];
+  /** How long an event may wait to be read by its guest, in s; 0 for ever. */
+  readonly eventTimeout?: number;
   /** What the store is to survive, and where it is kept; `crash` beside the socket unless told. */
   readonly persist?: Persistence;
   readonly store?: string;
@@ -160,6 +162,7 @@ async function startInPlace({ log, options, socket, succession, trace }: Start):
     ...openDomains(options, log, eventChannelFd),
     keepOrphans: options.keepOrphans ?? false,
     quotas: options.quotas ?? [],
+    ...eventTimeout(options),
     policy: DAEMON_POLICY,
     trace,
     told: toldSettings(options),
@@ -184,6 +187,7 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
       ...openDomains(options, log),
       keepOrphans: options.keepOrphans ?? false,
       quotas: options.quotas ?? [],
+      ...eventTimeout(options),
       policy: DAEMON_POLICY,
       trace,
       told: toldSettings(options),
@@ -204,6 +208,10 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
     if (!inherited) listening.close();
     throw error;
   }
+}
+
+function eventTimeout({ eventTimeout }: ServeOptions): { readonly eventTimeoutMs?: number } {
+  return eventTimeout === undefined ? {} : { eventTimeoutMs: eventTimeout * 1000 };
 }
 
 function persistenceOf(options: ServeOptions): PersistenceChoice {

@@ -1,4 +1,4 @@
-import { messageTypeName } from "../wire/message_type.ts";
+import { MessageType, messageTypeName } from "../wire/message_type.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { type Log, message, SILENT, writeAll } from "./log.ts";
 
@@ -6,6 +6,12 @@ import { type Log, message, SILENT, writeAll } from "./log.ts";
 export const TRACE_SWITCHES = ["obj", "io", "wrl", "acc", "tdb"] as const;
 
 export type TraceSwitch = (typeof TRACE_SWITCHES)[number];
+
+/** Whose messages are traced. */
+interface Client {
+  readonly id: number;
+  readonly domid: number;
+}
 
 /**
  * The trace file, in the form operators know from the C daemon: one line for each message and
@@ -129,8 +135,23 @@ export class Trace {
   }
 
   /** A request as it came in. */
-  request(connection: number, domid: number, type: number, payload: Uint8Array): void {
-    this.message("IN", connection, domid, type, toText(payload));
+  request({ id, domid }: Client, type: number, payload: Uint8Array): void {
+    this.message("IN", id, domid, type, toText(payload));
+  }
+
+  /** A reply. */
+  out({ id, domid }: Client, type: number, payload: string): void {
+    this.message("OUT", id, domid, type, payload);
+  }
+
+  /** An event. */
+  event({ id, domid }: Client, path: string, token: string): void {
+    this.message("OUT", id, domid, MessageType.WATCH_EVENT, `${path}\0${token}\0`);
+  }
+
+  /** An event that was dropped because its guest did not read it in time. */
+  timeout({ domid }: Client, path: string): void {
+    if (this.open) this.line(`watch event path ${path} for domain ${domid} timed out`);
   }
 
   /** A connection was made or ended. */

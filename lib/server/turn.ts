@@ -1,9 +1,11 @@
 import type { Journal } from "../journal/journal.ts";
+import { EVENT_LOOK_MS, EVENT_TIMEOUT_MS } from "../limits.ts";
 import { type Log, stackOf } from "./log.ts";
 import type { OutstandingRequests } from "./outstanding.ts";
 import type { Peer } from "./peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer_host.ts";
 import type { Trace } from "./trace.ts";
+import { NEVER } from "./unsent_messages.ts";
 
 /** What the turn asks of the engine. */
 export interface TurnHandler extends RequestHandler {
@@ -46,6 +48,13 @@ export class Turns implements PeerHost {
   #tickDue = false;
   #held = false;
   #turning = false;
+  /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
+  eventTimeoutMs = EVENT_TIMEOUT_MS;
+  /** When {@link turn} is to be called even if nothing else is to do; Infinity for not at all. */
+  lookAt = NEVER;
+  /** Peers with events whose time will be over. */
+  readonly #dated = new Set<Peer>();
+  #now = 0;
   /** Called when a peer ended by itself; its owner cleans up behind it. */
   onGone: (peer: Peer, reason: GoneReason) => void = () => {};
   /** Called when there is something to do although no turn is under way: wakes the loop. */
@@ -113,6 +122,20 @@ export class Turns implements PeerHost {
     if (!this.#turning) this.onPending();
   }
 
+  get eventDue(): number {
+    return this.eventTimeoutMs === 0 ? NEVER : this.#now + this.eventTimeoutMs;
+  }
+
+  dated(peer: Peer): void {
+    this.#dated.add(peer);
+    if (this.lookAt === NEVER) this.lookAt = this.eventDue;
+  }
+
+  #expire(now: number): void {
+    for (const peer of this.#dated) if (!peer.expire(now)) this.#dated.delete(peer);
+    this.lookAt = this.#dated.size === 0 ? NEVER : now + EVENT_LOOK_MS;
+  }
+
   gone(peer: Peer, reason: GoneReason): void {
     this.onGone(peer, reason);
   }
@@ -129,6 +152,7 @@ export class Turns implements PeerHost {
   /** One turn. `now` is in ms, on a clock that only goes forward. */
   turn(now: number): void {
     this.#turning = true;
+    this.#now = now;
     try {
       if (!this.#held) this.#step(now);
       if (this.#journal.keepsRings) this.#recordRings();
@@ -151,6 +175,7 @@ export class Turns implements PeerHost {
       this.#domainsChanged = false;
       this.handler.domainsChanged(now);
     }
+    if (now >= this.lookAt) this.#expire(now);
     if (this.#tickDue || this.handler.due) this.#tick(now);
     const peers = this.#ready;
     this.#ready = this.#stepped;

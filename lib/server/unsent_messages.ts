@@ -1,50 +1,116 @@
 import type { Waiter } from "./outstanding.ts";
 
+/** When what is never dropped is due. */
+export const NEVER = Infinity;
+
+/** Bytes from one to before another, counted in all ever queued. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Says where a message that ended at `end` ends now; negative for one that is not there any more. */
+export type Move = (end: number) => number;
+
 /**
- * Messages queued on one connection, where each ends, counted in all bytes ever queued, and who
- * waits until it is gone. Of a guest's ring all messages are here, of others those waited for.
+ * Messages queued on one connection, where each ends, counted in all bytes ever queued, who waits
+ * until it is gone, and when its time is over. Of a guest's ring all messages are here, of others
+ * those waited for.
  */
 export class UnsentMessages {
-  readonly #ends: number[] = [];
-  readonly #waiters: (Waiter | null)[] = [];
+  #ends: number[] = [];
+  #waiters: (Waiter | null)[] = [];
+  #dues: number[] = [];
   #head = 0;
+  #dated = 0;
 
-  /** Adds the message whose last byte is the `end`th of all queued. */
-  add(end: number, waiter: Waiter | null): void {
+  /** Whether there are any whose time will be over. */
+  get hasDated(): boolean {
+    return this.#dated > 0;
+  }
+
+  /** Adds the message whose last byte is the `end`th of all queued; its time is over at `due`. */
+  add(end: number, waiter: Waiter | null, due: number): void {
     this.#ends.push(end);
     this.#waiters.push(waiter);
+    this.#dues.push(due);
+    if (due !== NEVER) this.#dated++;
   }
 
   /** Those lying wholly within the first `sent` bytes are gone. */
   sentUpTo(sent: number): void {
     const length = this.#ends.length;
     if (length === 0) return;
-    while (this.#head < length && this.#ends[this.#head]! <= sent) this.#take();
+    while (this.#head < length && this.#ends[this.#head]! <= sent) this.#letGo(this.#head++);
     if (this.#head === length) this.#forget();
     else if (this.#head * 2 > length) this.#compact();
   }
 
-  #take(): void {
-    const waiter = this.#waiters[this.#head]!;
-    this.#waiters[this.#head++] = null;
+  /** The message is gone, or as good as gone. */
+  #letGo(index: number): void {
+    const waiter = this.#waiters[index]!;
+    this.#waiters[index] = null;
+    if (this.#dues[index] !== NEVER) {
+      this.#dues[index] = NEVER;
+      this.#dated--;
+    }
     waiter?.messageGone();
   }
 
   #compact(): void {
     this.#ends.splice(0, this.#head);
     this.#waiters.splice(0, this.#head);
+    this.#dues.splice(0, this.#head);
     this.#head = 0;
+  }
+
+  /** Nobody waits any longer for those whose time is over at `now`; they stay. */
+  releaseDue(now: number): void {
+    for (let i = this.#head; i < this.#ends.length; i++) {
+      if (this.#dues[i]! <= now) this.#letGo(i);
+    }
+  }
+
+  /**
+   * Gives up those whose time is over at `now`, and says where they were: {@link move} is to be
+   * called when they have been cut out. The first `sent` bytes have left; the first message stays
+   * if it has `begun` to.
+   */
+  takeDue(now: number, sent: number, begun: boolean): Span[] {
+    const gone: Span[] = [];
+    let from = sent;
+    for (let i = this.#head; i < this.#ends.length; i++) {
+      const to = this.#ends[i]!;
+      if (this.#dues[i]! <= now && !(begun && i === this.#head)) {
+        gone.push({ from, to });
+        this.#letGo(i);
+      }
+      from = to;
+    }
+    return gone;
+  }
+
+  /** Messages lie elsewhere now. */
+  move(move: Move): void {
+    const before = { ends: this.#ends, waiters: this.#waiters, dues: this.#dues };
+    const from = this.#head;
+    [this.#ends, this.#waiters, this.#dues, this.#head, this.#dated] = [[], [], [], 0, 0];
+    for (let i = from; i < before.ends.length; i++) {
+      const end = move(before.ends[i]!);
+      if (end >= 0) this.add(end, before.waiters[i]!, before.dues[i]!);
+    }
   }
 
   /** All are gone. */
   clear(): void {
-    while (this.#head < this.#ends.length) this.#take();
+    while (this.#head < this.#ends.length) this.#letGo(this.#head++);
     this.#forget();
   }
 
   #forget(): void {
     this.#ends.length = 0;
     this.#waiters.length = 0;
+    this.#dues.length = 0;
     this.#head = 0;
   }
 

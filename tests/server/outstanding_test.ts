@@ -1,104 +1,11 @@
 /** Peers of guests that owe answers: what is counted, and that it is the same in the next life. */
 import { assert, assertEquals } from "@std/assert";
-import { Account } from "../../lib/engine/accounts.ts";
-import { Connection } from "../../lib/engine/connection.ts";
-import { Quotas } from "../../lib/engine/quota.ts";
-import { Peer } from "../../lib/server/peer.ts";
-import { RING_PAGE_SIZE, RING_SIZE, RingPage } from "../../lib/transport/ring_page.ts";
-import { GuestRing, RingTransport } from "../../lib/transport/ring.ts";
-import { encodeMessage } from "../../lib/wire/header.ts";
-import { toBytes } from "../../lib/wire/text.ts";
-import { type Message, parseMessages, READ, TestTurns, WATCH_EVENT } from "./support.ts";
-
-/** A guest of the echo; its ring outlives the daemon's end of it. */
-class Guest {
-  readonly page = new RingPage(new ArrayBuffer(RING_PAGE_SIZE));
-  readonly connection: Connection;
-  peer: Peer;
-  transport: RingTransport;
-  readonly #ring: GuestRing;
-  #bytes = new Uint8Array(0);
-
-  constructor(readonly world: TestTurns, readonly domid: number) {
-    const outbox = { reply: () => {}, event: () => {} };
-    const spec = { kind: "ring", domid, label: `domain ${domid}`, outbox } as const;
-    this.connection = new Connection(domid, false, `/local/domain/${domid}`, spec);
-    this.connection.quotas = new Quotas();
-    [this.transport, this.peer] = this.#connect();
-    this.#ring = new GuestRing(this.page, () => world.turns.ready(this.peer));
-    this.transport.introduce(14);
-  }
-
-  #connect(): [RingTransport, Peer] {
-    const transport = new RingTransport(this.page, () => {});
-    const peer = new Peer("ring", this.domid, transport, this.world.turns);
-    this.connection.account = new Account();
-    peer.connection = this.connection;
-    this.connection.outbox = peer;
-    return [transport, peer];
-  }
-
-  /** The daemon's next life has a peer of its own, and counts anew. */
-  liveOn(restore: (peer: Peer, transport: RingTransport, before: Peer) => void): void {
-    const before = this.peer;
-    [this.transport, this.peer] = this.#connect();
-    restore(this.peer, this.transport, before);
-  }
-
-  get outstanding(): number {
-    return this.connection.account!.now.outstanding;
-  }
-
-  /** The same, by what is queued. */
-  counted(): number {
-    const seen = new Set<object>();
-    let count = 0;
-    for (const guest of [this, ...others(this)]) {
-      guest.peer.outstanding((connection, request) => {
-        if (connection !== this.connection || request !== null && seen.has(request)) return;
-        if (request !== null) seen.add(request);
-        count++;
-      });
-    }
-    return count;
-  }
-
-  ask(reqId: number, payload: string): void {
-    const message = encodeMessage(READ, reqId, 0, toBytes(payload)).slice();
-    assertEquals(this.#ring.write(message, 0, message.length), message.length);
-    this.world.settle();
-  }
-
-  take(): Message[] {
-    const messages: Message[] = [];
-    const chunk = new Uint8Array(RING_SIZE);
-    for (;;) {
-      const count = this.#ring.read(chunk, 0, chunk.length);
-      if (count <= 0) return messages;
-      const parsed = parseMessages(new Uint8Array([...this.#bytes, ...chunk.subarray(0, count)]));
-      this.#bytes = new Uint8Array([...this.#bytes, ...chunk.subarray(0, count)])
-        .slice(parsed.used);
-      messages.push(...parsed.messages);
-      this.world.settle();
-    }
-  }
-}
-
-const guests: Guest[] = [];
-
-function others(guest: Guest): Guest[] {
-  return guests.filter((other) => other !== guest && other.world === guest.world);
-}
-
-function newGuest(world: TestTurns, domid: number): Guest {
-  const guest = new Guest(world, domid);
-  guests.push(guest);
-  return guest;
-}
+import { Guest } from "./ring_guest.ts";
+import { TestTurns, WATCH_EVENT } from "./support.ts";
 
 /** Ten answers of 200 bytes: the ring takes four, and a part of the fifth. */
 function inDebt(world: TestTurns): Guest {
-  const guest = newGuest(world, 1);
+  const guest = new Guest(world, 1);
   for (let i = 0; i < 10; i++) guest.ask(i, "x".repeat(200));
   assertEquals([guest.outstanding, guest.counted()], [6, 6]);
   return guest;
@@ -141,7 +48,7 @@ Deno.test("A guest introduced again, or gone, owes and is owed nothing", () => {
 /** Two guests, where the second hears of every request of the first and takes nothing. */
 function withWatcher(): [Guest, Guest] {
   const world = new TestTurns();
-  const [writer, watcher] = [newGuest(world, 1), newGuest(world, 2)];
+  const [writer, watcher] = [new Guest(world, 1), new Guest(world, 2)];
   world.onRequest = (connection, { type, reqId, txId }, payload) => {
     const caused = connection === writer.connection;
     if (caused) watcher.connection.outbox.event(`/path/${reqId}/${"x".repeat(200)}`, "t");
@@ -156,10 +63,10 @@ Deno.test("The watcher that does not read is told of when it does, and is not ch
   const [writer, watcher] = withWatcher();
   for (let i = 1; i <= 30; i++) writer.ask(i, "x");
   const answered = writer.take().length;
-  assertEquals([writer.outstanding, writer.counted(), watcher.outstanding], [20, 20, 0]);
+  assertEquals([writer.outstanding, writer.counted([watcher]), watcher.outstanding], [20, 20, 0]);
   assert(answered < 30 && answered >= 20, `${answered} answers`);
   assertEquals(watcher.take().length, 60);
-  assertEquals([writer.outstanding, writer.counted()], [0, 0]);
+  assertEquals([writer.outstanding, writer.counted([watcher])], [0, 0]);
   assertEquals(answered + writer.take().length, 30);
 });
 
@@ -179,7 +86,7 @@ Deno.test("A watcher that goes lets the requests go that it held up", () => {
   assertEquals(writer.outstanding, 20);
   watcher.peer.close();
   writer.world.settle();
-  assertEquals([writer.outstanding, writer.counted()], [0, 0]);
+  assertEquals([writer.outstanding, writer.counted([watcher])], [0, 0]);
   assertEquals(writer.take().length, 30);
 });
 
@@ -195,5 +102,5 @@ Deno.test("A request that our own error cut short is not outstanding", () => {
   assert(!writer.peer.open);
   assert(writer.outstanding <= before);
   watcher.take();
-  assertEquals([writer.outstanding, writer.counted()], [0, 0]);
+  assertEquals([writer.outstanding, writer.counted([watcher])], [0, 0]);
 });

@@ -80,6 +80,8 @@ testUnless(
         "watches=5",
         "-q",
         "memory=9",
+        "-w",
+        "watch-event=7",
       ]);
       assertEquals([code, stderr], [0, ""]);
       assertEquals(Deno.statSync(host.socketPath).isSocket, true);

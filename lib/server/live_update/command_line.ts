@@ -17,6 +17,7 @@ export interface SharedOptions {
   readonly masterDomid?: number;
   readonly eventPort?: number;
   readonly quotas?: readonly QuotaSetting[];
+  readonly eventTimeout?: number;
 }
 
 /** What tells the next daemon to take up a state: the same for `xs serve`, `xenstored` and C's. */
@@ -71,6 +72,7 @@ function wordsOfC(options: SharedOptions): string[] {
   add("--master-domid", options.masterDomid);
   add("--event", options.eventPort);
   if (options.keepOrphans) words.push("--keep-orphans");
+  if (options.eventTimeout !== undefined) words.push("-w", `watch-event=${options.eventTimeout}`);
   const known = new Set<string>(QUOTAS.map(({ name }) => name));
   for (const { name, value } of options.quotas ?? []) {
     if (LETTERS[name] !== undefined) words.push(LETTERS[name], `${value}`);
