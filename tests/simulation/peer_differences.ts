@@ -24,6 +24,8 @@ export const C_DIFFERENCES: readonly Difference[] = [
       "a quota hit inside a transaction spoils it",
       "CONTROL: quota set changes what later domains get",
       "SET_QUOTA of a domain holds at once; 0 switches it off",
+      "SET_QUOTA: another quota of outstanding requests holds at once",
+      "SET_QUOTA: without a quota of outstanding requests all are handled",
       "a request is charged for all the nodes it makes (C: one)",
       "features of a domain are set before its introduction",
       "XSA-115: RM is possible at every quota",
