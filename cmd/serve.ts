@@ -1,6 +1,6 @@
 import { buildCommand, type Command, ExitCode } from "@stricli/core";
 import { fromByteText } from "../lib/client/operations.ts";
-import type { LogLevel } from "../lib/server/log.ts";
+import type { LogLevel } from "../lib/server/logging/log.ts";
 import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quota.ts";
 import { parseCount, parseDomid } from "./parameters.ts";
 import { UsageError } from "./report.ts";

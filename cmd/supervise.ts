@@ -1,5 +1,5 @@
 import { fromByteText } from "../lib/client/operations.ts";
-import type { LogLevel } from "../lib/server/log.ts";
+import type { LogLevel } from "../lib/server/logging/log.ts";
 import type { XsContext } from "./context.ts";
 import { runtimeArguments } from "./runtime_arguments.ts";
 
@@ -16,7 +16,7 @@ export interface SuperviseFlags {
 
 /** Runs the daemon under a supervisor, which is this process, and sets the exit status. */
 export async function runSupervised(context: XsContext, flags: SuperviseFlags): Promise<void> {
-  const { supervise } = await import("../lib/server/supervise.ts");
+  const { supervise } = await import("../lib/server/supervision/supervise.ts");
   const { supervise: _, ...options } = flags;
   const words = ["xs", ...runtimeArguments(), ...context.shell.args.map(fromByteText)];
   context.process.exitCode = await supervise({ ...options, program: Deno.execPath(), words });

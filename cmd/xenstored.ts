@@ -1,4 +1,4 @@
-import { isPidFileLocked } from "../lib/server/pid_file.ts";
+import { isPidFileLocked } from "../lib/server/process/pid_file.ts";
 import { fromByteText } from "../lib/client/operations.ts";
 import { runApp } from "./app.ts";
 import { runtimeArguments } from "./runtime_arguments.ts";

@@ -2,8 +2,8 @@ import type { Admin, ArchiveActions, UpdateActions } from "../engine/admin.ts";
 import { switchOf, TRACE, TRACE_FILE } from "../engine/settings.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
 import { toBytes } from "../wire/text.ts";
-import { type Log, message } from "./log.ts";
-import type { Trace } from "./trace.ts";
+import { type Log, message } from "./logging/log.ts";
+import type { Trace } from "./logging/trace.ts";
 
 /** Where CONTROL logfile and memreport put files that are named without a directory. */
 const REPORT_DIRECTORY = "/var/lib/xen/xenstore";

@@ -4,19 +4,19 @@ import type { Journal } from "../journal/journal.ts";
 import type { QuotaSetting } from "../engine/quota.ts";
 import { EVENT_TIMEOUT_MS } from "../limits.ts";
 import { DaemonAdmin } from "./admin.ts";
-import { Archivist } from "./archivist.ts";
-import type { HeldSockets } from "./held_sockets.ts";
-import type { HostedDomains } from "./hosted_domains.ts";
+import { Archivist } from "./archive/archivist.ts";
+import type { HeldSockets } from "./supervision/held_sockets.ts";
+import type { HostedDomains } from "./domains/hosted_domains.ts";
 import { type Inheritance, takeOver } from "./live_update/take_over.ts";
 import { LiveUpdater, type Succession } from "./live_update/updater.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "./logging/log.ts";
 import { type EventSink, Loop, type LoopPolicy } from "./loop.ts";
-import type { Peer } from "./peer.ts";
-import type { GoneReason } from "./peer_host.ts";
-import type { ListeningSocket } from "./socket_path.ts";
+import type { Peer } from "./peer/peer.ts";
+import type { GoneReason } from "./peer/peer_host.ts";
+import type { ListeningSocket } from "./process/socket_path.ts";
 import { Sockets } from "./sockets.ts";
 import { takeUp } from "./take_up.ts";
-import type { Trace } from "./trace.ts";
+import type { Trace } from "./logging/trace.ts";
 import { Turns } from "./turn.ts";
 
 /** What a daemon is made of. */

@@ -1,10 +1,10 @@
 import { NoJournal } from "../journal/journal.ts";
 import { Daemon } from "./daemon.ts";
-import { type Log, SILENT } from "./log.ts";
+import { type Log, SILENT } from "./logging/log.ts";
 import { EMBEDDED_POLICY } from "./loop.ts";
-import { MemoryDomains } from "./memory_domains.ts";
-import { ListeningSocket } from "./socket_path.ts";
-import { Trace } from "./trace.ts";
+import { MemoryDomains } from "./domains/memory_domains.ts";
+import { ListeningSocket } from "./process/socket_path.ts";
+import { Trace } from "./logging/trace.ts";
 
 /** How an {@link EmbeddedServer} is set up. */
 export interface EmbeddedOptions {

@@ -2,7 +2,7 @@ import { DamagedError } from "../journal/byte_reader.ts";
 import { type Durability, exists, JournalError, moveAside } from "../journal/database.ts";
 import { type Journal, NoJournal } from "../journal/journal.ts";
 import { openStore } from "../journal/store_file.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "./logging/log.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
 export type Persistence = "none" | "crash" | "disk";

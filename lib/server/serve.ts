@@ -2,9 +2,9 @@ import type { QuotaSetting } from "../engine/quota.ts";
 import { DamagedError } from "../journal/byte_reader.ts";
 import { JournalError } from "../journal/database.ts";
 import { Daemon } from "./daemon.ts";
-import { openHeldParts } from "./held_parts.ts";
-import { supervision } from "./holder.ts";
-import { FileLog, type Log, type LogLevel, message, stackOf } from "./log.ts";
+import { openHeldParts } from "./supervision/held_parts.ts";
+import { supervision } from "./supervision/holder.ts";
+import { FileLog, type Log, type LogLevel, message, stackOf } from "./logging/log.ts";
 import { answerTrial } from "./live_update/check.ts";
 import { returnCodeCache } from "./live_update/code_cache.ts";
 import type { OwnCommandLine } from "./live_update/command_line.ts";
@@ -13,7 +13,7 @@ import { stateFileOf, stateFileOfC } from "./live_update/state_file.ts";
 import { findInheritance } from "./live_update/take_over.ts";
 import type { Succession } from "./live_update/updater.ts";
 import { DAEMON_POLICY } from "./loop.ts";
-import { notifyReady, notifyRefused } from "./notify.ts";
+import { notifyReady, notifyRefused } from "./process/notify.ts";
 import {
   handleDamage,
   type OnDamage,
@@ -22,12 +22,12 @@ import {
   type PersistenceChoice,
   storePath,
 } from "./persistence.ts";
-import { PidFile } from "./pid_file.ts";
-import { chooseSocketPath, type SocketChoice, surroundings } from "./socket_path.ts";
-import { syslog } from "./syslog.ts";
-import type { Trace } from "./trace.ts";
+import { PidFile } from "./process/pid_file.ts";
+import { chooseSocketPath, type SocketChoice, surroundings } from "./process/socket_path.ts";
+import { syslog } from "./logging/syslog.ts";
+import type { Trace } from "./logging/trace.ts";
 import { toldSettings } from "./told_settings.ts";
-import { openTrace, type TraceOptions } from "./trace_options.ts";
+import { openTrace, type TraceOptions } from "./logging/trace_options.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "./xen/world.ts";
 
 /** What `xs serve` can be told. */

@@ -8,12 +8,12 @@ import type { HeldState } from "../journal/changes.ts";
 import { ACCEPTS_PER_TURN_MAX } from "../limits.ts";
 import type { HeldSocketTransport } from "../transport/held_socket.ts";
 import { SocketTransport } from "../transport/socket.ts";
-import type { HeldSockets } from "./held_sockets.ts";
-import type { Log } from "./log.ts";
+import type { HeldSockets } from "./supervision/held_sockets.ts";
+import type { Log } from "./logging/log.ts";
 import type { EventSink } from "./loop.ts";
-import type { PassedConnection, Passing } from "./passing.ts";
-import { Peer } from "./peer.ts";
-import type { GoneReason, InFlight } from "./peer_host.ts";
+import type { PassedConnection, Passing } from "./supervision/passing.ts";
+import { Peer } from "./peer/peer.ts";
+import type { GoneReason, InFlight } from "./peer/peer_host.ts";
 import type { HeldClients } from "./take_up.ts";
 import type { Turns } from "./turn.ts";
 

@@ -6,8 +6,8 @@ import { eventPath } from "../engine/watch.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { HeldConnections } from "../journal/revive.ts";
 import { isSpecial } from "../store/path.ts";
-import type { HostedDomains } from "./hosted_domains.ts";
-import type { Log } from "./log.ts";
+import type { HostedDomains } from "./domains/hosted_domains.ts";
+import type { Log } from "./logging/log.ts";
 
 /** The clients' sockets that outlive this process. */
 export interface HeldClients extends HeldConnections {

@@ -1,11 +1,11 @@
 import type { Journal } from "../journal/journal.ts";
 import { EVENT_LOOK_MS, EVENT_TIMEOUT_MS } from "../limits.ts";
-import { type Log, stackOf } from "./log.ts";
-import type { OutstandingRequests } from "./outstanding.ts";
-import type { Peer } from "./peer.ts";
-import type { GoneReason, PeerHost, RequestHandler } from "./peer_host.ts";
-import type { Trace } from "./trace.ts";
-import { NEVER } from "./unsent_messages.ts";
+import { type Log, stackOf } from "./logging/log.ts";
+import type { OutstandingRequests } from "./peer/outstanding.ts";
+import type { Peer } from "./peer/peer.ts";
+import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";
+import type { Trace } from "./logging/trace.ts";
+import { NEVER } from "./peer/unsent_messages.ts";
 
 /** What the turn asks of the engine. */
 export interface TurnHandler extends RequestHandler {

@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { decodeStream } from "../../lib/migrate/stream.ts";
-import { Archivist } from "../../lib/server/archivist.ts";
-import { Trace } from "../../lib/server/trace.ts";
+import { Archivist } from "../../lib/server/archive/archivist.ts";
+import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/turn.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { Client, newEngine } from "../engine/clients.ts";

@@ -1,4 +1,4 @@
-import type { MemoryDomains } from "../../lib/server/memory_domains.ts";
+import type { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import type { DomainChange } from "./world.ts";
 
 /** Makes the change that a table wants in a hypervisor in memory. */

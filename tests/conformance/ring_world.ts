@@ -1,8 +1,8 @@
 import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
-import { MemoryDomains } from "../../lib/server/memory_domains.ts";
-import { Peer } from "../../lib/server/peer.ts";
-import { Trace } from "../../lib/server/trace.ts";
+import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
+import { Peer } from "../../lib/server/peer/peer.ts";
+import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/turn.ts";
 import { ERROR, type RingPage } from "../../lib/transport/ring_page.ts";
 import { MemoryTransport } from "../../lib/transport/memory.ts";

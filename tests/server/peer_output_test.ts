@@ -1,6 +1,6 @@
 /** What is cut out of a guest's output leaves the rest as it was, whatever was sent of it. */
 import { assert, assertEquals } from "@std/assert";
-import { PeerOutput } from "../../lib/server/peer_output.ts";
+import { PeerOutput } from "../../lib/server/peer/peer_output.ts";
 import type { Transport } from "../../lib/transport/transport.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { Account } from "../../lib/engine/accounts.ts";
 import { Connection } from "../../lib/engine/connection.ts";
 import { Quotas } from "../../lib/engine/quota.ts";
-import { Peer } from "../../lib/server/peer.ts";
+import { Peer } from "../../lib/server/peer/peer.ts";
 import { RING_PAGE_SIZE, RING_SIZE, RingPage } from "../../lib/transport/ring_page.ts";
 import { GuestRing, RingTransport } from "../../lib/transport/ring.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";

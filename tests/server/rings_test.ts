@@ -5,9 +5,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
 import { type Journal, NoJournal } from "../../lib/journal/journal.ts";
-import { MemoryDomains } from "../../lib/server/memory_domains.ts";
-import { Peer } from "../../lib/server/peer.ts";
-import { Trace } from "../../lib/server/trace.ts";
+import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
+import { Peer } from "../../lib/server/peer/peer.ts";
+import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/turn.ts";
 import { MemoryTransport } from "../../lib/transport/memory.ts";
 import {

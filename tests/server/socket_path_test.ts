@@ -6,7 +6,7 @@ import {
   ListeningSocket,
   SocketError,
   type Surroundings,
-} from "../../lib/server/socket_path.ts";
+} from "../../lib/server/process/socket_path.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";

@@ -5,7 +5,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import type { State } from "../../lib/engine/state.ts";
 import { type Journal, NoJournal } from "../../lib/journal/journal.ts";
 import type { Revival } from "../../lib/journal/revive.ts";
-import { NoDomains } from "../../lib/server/no_domains.ts";
+import { NoDomains } from "../../lib/server/domains/no_domains.ts";
 import { takeUp } from "../../lib/server/take_up.ts";
 
 /** A store whose counters do not come out right. */

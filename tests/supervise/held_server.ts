@@ -2,12 +2,12 @@ import { duplicateFrom } from "../../ffi/spawn.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import { Daemon } from "../../lib/server/daemon.ts";
-import { type DescriptorHolder, HeldSockets } from "../../lib/server/held_sockets.ts";
-import { SILENT } from "../../lib/server/log.ts";
+import { type DescriptorHolder, HeldSockets } from "../../lib/server/supervision/held_sockets.ts";
+import { SILENT } from "../../lib/server/logging/log.ts";
 import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
-import { MemoryDomains } from "../../lib/server/memory_domains.ts";
-import { ListeningSocket } from "../../lib/server/socket_path.ts";
-import { Trace } from "../../lib/server/trace.ts";
+import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
+import { ListeningSocket } from "../../lib/server/process/socket_path.ts";
+import { Trace } from "../../lib/server/logging/trace.ts";
 import type { ServerHere } from "../conformance/socket_world.ts";
 import { makeScratch } from "../support/scratch.ts";
 

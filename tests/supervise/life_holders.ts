@@ -1,11 +1,11 @@
 import { Epoll } from "../../ffi/epoll.ts";
 import { duplicateFrom } from "../../ffi/spawn.ts";
 import { closeFd, setSendBuffer } from "../../ffi/unix_socket.ts";
-import { Acceptor } from "../../lib/server/acceptor.ts";
-import { HeldDescriptors, parseNotice } from "../../lib/server/held_descriptors.ts";
-import type { DescriptorHolder } from "../../lib/server/held_sockets.ts";
-import { SILENT } from "../../lib/server/log.ts";
-import { NOTICE, type Passer, Passing, PREFIX } from "../../lib/server/passing.ts";
+import { Acceptor } from "../../lib/server/supervision/acceptor.ts";
+import { HeldDescriptors, parseNotice } from "../../lib/server/supervision/held_descriptors.ts";
+import type { DescriptorHolder } from "../../lib/server/supervision/held_sockets.ts";
+import { SILENT } from "../../lib/server/logging/log.ts";
+import { NOTICE, type Passer, Passing, PREFIX } from "../../lib/server/supervision/passing.ts";
 import type { CrashPoints } from "../crash/crash_points.ts";
 
 /** So little that most replies leave in parts. */

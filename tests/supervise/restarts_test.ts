@@ -1,7 +1,7 @@
 /** When a daemon that died is started again, and when no more. */
 import { assertEquals } from "@std/assert";
 import { RESTART_DELAY_MAX_MS, RESTARTS_WITHIN_MS } from "../../lib/limits.ts";
-import { type LifeEnd, Restarts } from "../../lib/server/restarts.ts";
+import { type LifeEnd, Restarts } from "../../lib/server/supervision/restarts.ts";
 
 const KILLED: LifeEnd = { signal: 9, status: 1, served: true };
 const FAILED: LifeEnd = { signal: null, status: 1, served: true };

@@ -1,6 +1,6 @@
 /** A daemon that can't even be started again: its supervisor goes on trying. */
 import { assertEquals } from "@std/assert";
-import { supervise } from "../../lib/server/supervise.ts";
+import { supervise } from "../../lib/server/supervision/supervise.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { missingFile } from "../interop/servers.ts";
 import { testUnless } from "../support/skip.ts";

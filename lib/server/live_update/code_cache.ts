@@ -1,4 +1,4 @@
-import { type Log, message } from "../log.ts";
+import { type Log, message } from "../logging/log.ts";
 
 /** Where the runtime keeps what it has compiled, so that it need not be compiled at each start. */
 const CACHE = "DENO_DIR";

@@ -1,6 +1,6 @@
 import { type Journal, NoJournal } from "../../journal/journal.ts";
 import { moveAside } from "../../journal/database.ts";
-import { type Log, message } from "../log.ts";
+import { type Log, message } from "../logging/log.ts";
 import { openJournal, type PersistenceChoice, storePath } from "../persistence.ts";
 
 /**

@@ -9,9 +9,9 @@ import { decodeStream } from "../../migrate/stream.ts";
 import { permDomid } from "../../store/perms.ts";
 import { OK } from "../../wire/errors.ts";
 import { toText } from "../../wire/text.ts";
-import type { HostedDomains } from "../hosted_domains.ts";
-import { type Log, message } from "../log.ts";
-import type { InFlight } from "../peer_host.ts";
+import type { HostedDomains } from "../domains/hosted_domains.ts";
+import { type Log, message } from "../logging/log.ts";
+import type { InFlight } from "../peer/peer_host.ts";
 import type { Sockets } from "../sockets.ts";
 import { readStateFile, removeStateFile, StateFileError } from "./state_file.ts";
 

@@ -1,6 +1,6 @@
 import type { UpdateActions, UpdateOrder } from "../../engine/admin.ts";
 import { UPDATE_LOOK_MS } from "../../limits.ts";
-import { message } from "../log.ts";
+import { message } from "../logging/log.ts";
 import type { Turns } from "../turn.ts";
 import { inspect } from "./candidate.ts";
 import { CodeCache } from "./code_cache.ts";

@@ -1,6 +1,6 @@
-import type { HostedDomains } from "../hosted_domains.ts";
-import type { Log } from "../log.ts";
-import { NoDomains } from "../no_domains.ts";
+import type { HostedDomains } from "../domains/hosted_domains.ts";
+import type { Log } from "../logging/log.ts";
+import { NoDomains } from "../domains/no_domains.ts";
 import { type DomidChoice, isXenHost, openXenHost } from "./host.ts";
 import { XenDomains } from "./xen_domains.ts";
 

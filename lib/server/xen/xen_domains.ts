@@ -8,10 +8,15 @@ import { RING_RESCAN_MS, WAKEUPS_PER_TURN_MAX } from "../../limits.ts";
 import { RingTransport } from "../../transport/ring.ts";
 import { EVTCHN_PORT, RING_PAGE_SIZE, RingPage } from "../../transport/ring_page.ts";
 import { type ErrorCode, OK } from "../../wire/errors.ts";
-import type { DomainHost, HostedDomains, RingHandover, Wakeups } from "../hosted_domains.ts";
-import type { Log } from "../log.ts";
-import { Peer } from "../peer.ts";
-import type { InFlight } from "../peer_host.ts";
+import type {
+  DomainHost,
+  HostedDomains,
+  RingHandover,
+  Wakeups,
+} from "../domains/hosted_domains.ts";
+import type { Log } from "../logging/log.ts";
+import { Peer } from "../peer/peer.ts";
+import type { InFlight } from "../peer/peer_host.ts";
 import type { Turns } from "../turn.ts";
 import { wireError } from "./errno.ts";
 import { bindDomainEvents, type XenHost } from "./host.ts";

@@ -1,18 +1,18 @@
-import type { Handled } from "../engine/engine.ts";
-import type { Connection, ConnectionKind, Outbox } from "../engine/connection.ts";
-import type { RingState } from "../engine/domain_control.ts";
+import type { Handled } from "../../engine/engine.ts";
+import type { Connection, ConnectionKind, Outbox } from "../../engine/connection.ts";
+import type { RingState } from "../../engine/domain_control.ts";
 import {
   OUTPUT_STALL_BYTES,
   REQUESTS_PER_TURN_MAX,
   RING_OUTPUT_BYTES_MAX,
   SOCKET_OUTPUT_BYTES_MAX,
-} from "../limits.ts";
-import type { Transport } from "../transport/transport.ts";
-import { E2BIG, errorPayload } from "../wire/errors.ts";
-import { wholeMessage } from "../wire/framing.ts";
-import { decodeHeader, emptyHeader, HEADER_SIZE, PAYLOAD_MAX } from "../wire/header.ts";
-import { MessageType } from "../wire/message_type.ts";
-import { joinBytes, toText } from "../wire/text.ts";
+} from "../../limits.ts";
+import type { Transport } from "../../transport/transport.ts";
+import { E2BIG, errorPayload } from "../../wire/errors.ts";
+import { wholeMessage } from "../../wire/framing.ts";
+import { decodeHeader, emptyHeader, HEADER_SIZE, PAYLOAD_MAX } from "../../wire/header.ts";
+import { MessageType } from "../../wire/message_type.ts";
+import { joinBytes, toText } from "../../wire/text.ts";
 import { OutstandingRequests, tellOutstanding } from "./outstanding.ts";
 import type { GoneReason, InFlight, PeerHost } from "./peer_host.ts";
 import { payloadIn, PeerInput, sharedInput } from "./peer_input.ts";

@@ -1,4 +1,4 @@
-import { sendDatagram } from "../../ffi/datagram.ts";
+import { sendDatagram } from "../../../ffi/datagram.ts";
 import { escapeControls, type Log, LOG_LEVELS, type LogLevel } from "./log.ts";
 
 const SOCKET = "/dev/log";

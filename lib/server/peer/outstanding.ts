@@ -1,4 +1,4 @@
-import type { Connection } from "../engine/connection.ts";
+import type { Connection } from "../../engine/connection.ts";
 
 /** Who is told when a message that was queued has left, or never will. */
 export interface Waiter {

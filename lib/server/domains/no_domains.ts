@@ -1,8 +1,8 @@
-import { DOMAIN_EXISTS, type DomainInfo, type RingState } from "../engine/domain_control.ts";
-import type { Connection } from "../engine/connection.ts";
-import { EIO, type ErrorCode } from "../wire/errors.ts";
+import { DOMAIN_EXISTS, type DomainInfo, type RingState } from "../../engine/domain_control.ts";
+import type { Connection } from "../../engine/connection.ts";
+import { EIO, type ErrorCode } from "../../wire/errors.ts";
 import type { HostedDomains } from "./hosted_domains.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "../logging/log.ts";
 
 const DOMAIN_0: DomainInfo = { domid: 0, state: DOMAIN_EXISTS, uniqueId: 0n };
 

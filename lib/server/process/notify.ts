@@ -1,6 +1,6 @@
-import { errorText } from "../../ffi/libc.ts";
-import { sendDatagram } from "../../ffi/datagram.ts";
-import type { Log } from "./log.ts";
+import { errorText } from "../../../ffi/libc.ts";
+import { sendDatagram } from "../../../ffi/datagram.ts";
+import type { Log } from "../logging/log.ts";
 
 /**
  * Tells the service manager that the daemon serves (sd_notify(3)), where there is one that

@@ -1,5 +1,5 @@
-import { MessageType, messageTypeName } from "../wire/message_type.ts";
-import { toBytes, toText } from "../wire/text.ts";
+import { MessageType, messageTypeName } from "../../wire/message_type.ts";
+import { toBytes, toText } from "../../wire/text.ts";
 import { type Log, message, SILENT, writeAll } from "./log.ts";
 
 /** The trace switches, in the order in which CONTROL log lists them. */

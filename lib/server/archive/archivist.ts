@@ -1,17 +1,17 @@
-import type { ArchiveActions, RestoreOrder } from "../engine/admin.ts";
-import type { Connection } from "../engine/connection.ts";
-import type { State } from "../engine/state.ts";
-import type { Journal } from "../journal/journal.ts";
-import { ARCHIVE_SLICE_MS } from "../limits.ts";
-import { capture, type Captured, type ConnectionIo } from "../migrate/capture.ts";
-import type { ConnectionRecord } from "../migrate/records.ts";
-import { RestoreError } from "../migrate/plan.ts";
-import { StreamEncoder, StreamError } from "../migrate/stream.ts";
+import type { ArchiveActions, RestoreOrder } from "../../engine/admin.ts";
+import type { Connection } from "../../engine/connection.ts";
+import type { State } from "../../engine/state.ts";
+import type { Journal } from "../../journal/journal.ts";
+import { ARCHIVE_SLICE_MS } from "../../limits.ts";
+import { capture, type Captured, type ConnectionIo } from "../../migrate/capture.ts";
+import type { ConnectionRecord } from "../../migrate/records.ts";
+import { RestoreError } from "../../migrate/plan.ts";
+import { StreamEncoder, StreamError } from "../../migrate/stream.ts";
 import { restoreSteps } from "./archive_restore.ts";
-import { type Log, message, stackOf } from "./log.ts";
-import { Peer } from "./peer.ts";
-import type { InFlight } from "./peer_host.ts";
-import type { TurnJob, Turns } from "./turn.ts";
+import { type Log, message, stackOf } from "../logging/log.ts";
+import { Peer } from "../peer/peer.ts";
+import type { InFlight } from "../peer/peer_host.ts";
+import type { TurnJob, Turns } from "../turn.ts";
 
 /** Records between two looks at the clock. */
 const RECORDS_PER_LOOK = 64;

@@ -1,12 +1,12 @@
-import type { Epoll } from "../../ffi/epoll.ts";
-import { ECONNREFUSED, SystemCallError } from "../../ffi/libc.ts";
-import { closeFd, shutDown } from "../../ffi/unix_socket.ts";
-import type { RingState } from "../engine/domain_control.ts";
-import { HELD_INPUT_BYTES } from "../limits.ts";
-import type { HeldSlot } from "../transport/held_slot.ts";
-import { HELD_KEY_FIRST, HeldSlots, type SlotMaker } from "../transport/held_slots.ts";
-import { type HeldBy, HeldSocketTransport } from "../transport/held_socket.ts";
-import type { Log } from "./log.ts";
+import type { Epoll } from "../../../ffi/epoll.ts";
+import { ECONNREFUSED, SystemCallError } from "../../../ffi/libc.ts";
+import { closeFd, shutDown } from "../../../ffi/unix_socket.ts";
+import type { RingState } from "../../engine/domain_control.ts";
+import { HELD_INPUT_BYTES } from "../../limits.ts";
+import type { HeldSlot } from "../../transport/held_slot.ts";
+import { HELD_KEY_FIRST, HeldSlots, type SlotMaker } from "../../transport/held_slots.ts";
+import { type HeldBy, HeldSocketTransport } from "../../transport/held_socket.ts";
+import type { Log } from "../logging/log.ts";
 import { CHANNEL, PASSED, type Passing } from "./passing.ts";
 
 /** What keeps descriptors under names while we are dead. */

@@ -1,7 +1,7 @@
-import type { Transport } from "../transport/transport.ts";
-import { getU32, HEADER_SIZE } from "../wire/header.ts";
-import { MessageType } from "../wire/message_type.ts";
-import { toText } from "../wire/text.ts";
+import type { Transport } from "../../transport/transport.ts";
+import { getU32, HEADER_SIZE } from "../../wire/header.ts";
+import { MessageType } from "../../wire/message_type.ts";
+import { toText } from "../../wire/text.ts";
 import { OutputBuffer } from "./output_buffer.ts";
 import type { OutstandingRequests, Waiter } from "./outstanding.ts";
 import { PendingEvents } from "./pending_events.ts";

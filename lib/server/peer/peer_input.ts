@@ -1,6 +1,6 @@
-import type { Transport } from "../transport/transport.ts";
-import { wholeMessage } from "../wire/framing.ts";
-import { HEADER_SIZE } from "../wire/header.ts";
+import type { Transport } from "../../transport/transport.ts";
+import { wholeMessage } from "../../wire/framing.ts";
+import { HEADER_SIZE } from "../../wire/header.ts";
 import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
 
 const NOTHING = new Uint8Array(0);

@@ -1,8 +1,8 @@
-import { bindDatagram, sendDatagram } from "../../ffi/datagram.ts";
-import { Epoll, EPOLLIN } from "../../ffi/epoll.ts";
-import { receiveWithDescriptors } from "../../ffi/fd_passing.ts";
-import { type ChildEnd, openPidFd, reap, spawn } from "../../ffi/spawn.ts";
-import { closeFd } from "../../ffi/unix_socket.ts";
+import { bindDatagram, sendDatagram } from "../../../ffi/datagram.ts";
+import { Epoll, EPOLLIN } from "../../../ffi/epoll.ts";
+import { receiveWithDescriptors } from "../../../ffi/fd_passing.ts";
+import { type ChildEnd, openPidFd, reap, spawn } from "../../../ffi/spawn.ts";
+import { closeFd } from "../../../ffi/unix_socket.ts";
 import {
   ACCEPT_RETRY_MS,
   BLOCKING_WAIT_MS,
@@ -11,15 +11,15 @@ import {
   LINGER_MS,
   PASSED_MAX,
   RESTARTS_WITHIN_MS,
-} from "../limits.ts";
+} from "../../limits.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type HeldDescriptor, HeldDescriptors, parseNotice } from "./held_descriptors.ts";
 import { SUPERVISED } from "./holder.ts";
-import { FileLog, type Log, type LogLevel, message } from "./log.ts";
-import { REFUSED } from "./notify.ts";
-import { PidFile } from "./pid_file.ts";
+import { FileLog, type Log, type LogLevel, message } from "../logging/log.ts";
+import { REFUSED } from "../process/notify.ts";
+import { PidFile } from "../process/pid_file.ts";
 import { Restarts, type Verdict } from "./restarts.ts";
-import { syslog } from "./syslog.ts";
+import { syslog } from "../logging/syslog.ts";
 
 /** What `xs serve --supervise` is told. */
 export interface SuperviseOptions {

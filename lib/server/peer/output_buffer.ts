@@ -1,7 +1,7 @@
-import { encodeHeader, getU32, HEADER_SIZE } from "../wire/header.ts";
-import { MessageType } from "../wire/message_type.ts";
-import { putText } from "../wire/text.ts";
-import type { Transport } from "../transport/transport.ts";
+import { encodeHeader, getU32, HEADER_SIZE } from "../../wire/header.ts";
+import { MessageType } from "../../wire/message_type.ts";
+import { putText } from "../../wire/text.ts";
+import type { Transport } from "../../transport/transport.ts";
 import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
 
 /** Where a header has the length of what follows it. */

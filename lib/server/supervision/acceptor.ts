@@ -1,11 +1,11 @@
-import { type Epoll, EPOLLIN } from "../../ffi/epoll.ts";
-import { makeChannel, sendWithDescriptor } from "../../ffi/fd_passing.ts";
-import { EAGAIN, ECONNABORTED, errorText } from "../../ffi/libc.ts";
-import { duplicateFrom } from "../../ffi/spawn.ts";
-import { acceptUnix, closeFd } from "../../ffi/unix_socket.ts";
-import { PASSED_MAX } from "../limits.ts";
+import { type Epoll, EPOLLIN } from "../../../ffi/epoll.ts";
+import { makeChannel, sendWithDescriptor } from "../../../ffi/fd_passing.ts";
+import { EAGAIN, ECONNABORTED, errorText } from "../../../ffi/libc.ts";
+import { duplicateFrom } from "../../../ffi/spawn.ts";
+import { acceptUnix, closeFd } from "../../../ffi/unix_socket.ts";
+import { PASSED_MAX } from "../../limits.ts";
 import type { HeldDescriptor, HeldDescriptors } from "./held_descriptors.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "../logging/log.ts";
 import { CHANNEL, NOTICE, PASSED, PREFIX, STOPPED } from "./passing.ts";
 
 const EINVAL = 22;

@@ -1,4 +1,4 @@
-import { INPUT_BYTES_MAX, OUTPUT_BYTES_FIRST, SPARE_BUFFERS_MAX } from "../limits.ts";
+import { INPUT_BYTES_MAX, OUTPUT_BYTES_FIRST, SPARE_BUFFERS_MAX } from "../../limits.ts";
 
 /** Bytes of a pooled buffer: it serves as input and as first output buffer. */
 const POOLED_BYTES = Math.max(INPUT_BYTES_MAX, OUTPUT_BYTES_FIRST);

@@ -1,10 +1,10 @@
-import type { Connection } from "../engine/connection.ts";
-import type { DomainControl, RingState } from "../engine/domain_control.ts";
-import type { Domain } from "../engine/domains.ts";
-import type { ErrorCode } from "../wire/errors.ts";
-import type { Peer } from "./peer.ts";
-import type { InFlight } from "./peer_host.ts";
-import type { Turns } from "./turn.ts";
+import type { Connection } from "../../engine/connection.ts";
+import type { DomainControl, RingState } from "../../engine/domain_control.ts";
+import type { Domain } from "../../engine/domains.ts";
+import type { ErrorCode } from "../../wire/errors.ts";
+import type { Peer } from "../peer/peer.ts";
+import type { InFlight } from "../peer/peer_host.ts";
+import type { Turns } from "../turn.ts";
 
 /** What the rings need of the engine. */
 export interface DomainHost {

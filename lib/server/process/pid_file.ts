@@ -1,7 +1,7 @@
-import { descriptorTarget, keepOnExec, openDescriptors } from "../../ffi/exec.ts";
-import { SystemCallError } from "../../ffi/libc.ts";
-import { isFileLocked, lockFile, writeLockedFile } from "../../ffi/file_lock.ts";
-import { closeFd } from "../../ffi/unix_socket.ts";
+import { descriptorTarget, keepOnExec, openDescriptors } from "../../../ffi/exec.ts";
+import { SystemCallError } from "../../../ffi/libc.ts";
+import { isFileLocked, lockFile, writeLockedFile } from "../../../ffi/file_lock.ts";
+import { closeFd } from "../../../ffi/unix_socket.ts";
 
 /** A pid file that another daemon has. */
 export class PidFileLocked extends Error {

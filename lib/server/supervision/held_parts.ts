@@ -1,9 +1,9 @@
-import { closeFd } from "../../ffi/unix_socket.ts";
+import { closeFd } from "../../../ffi/unix_socket.ts";
 import { HeldSockets } from "./held_sockets.ts";
 import { Holder } from "./holder.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "../logging/log.ts";
 import { CHANNEL, Passing } from "./passing.ts";
-import { ListeningSocket, type SocketChoice } from "./socket_path.ts";
+import { ListeningSocket, type SocketChoice } from "../process/socket_path.ts";
 
 /** What the listening socket's name begins with, among what is held; its file's number follows. */
 const LISTENER = "listen-";

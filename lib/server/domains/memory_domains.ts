@@ -1,4 +1,4 @@
-import type { Connection } from "../engine/connection.ts";
+import type { Connection } from "../../engine/connection.ts";
 import {
   DOMAIN_DEAD,
   DOMAIN_DYING,
@@ -6,14 +6,14 @@ import {
   DOMAIN_SHUTDOWN,
   type DomainInfo,
   type RingState,
-} from "../engine/domain_control.ts";
-import { FEATURES } from "../engine/domains.ts";
-import { RING_PAGE_SIZE, RingPage } from "../transport/ring_page.ts";
-import { GuestRing, RingTransport } from "../transport/ring.ts";
-import { EINVAL, type ErrorCode, OK } from "../wire/errors.ts";
+} from "../../engine/domain_control.ts";
+import { FEATURES } from "../../engine/domains.ts";
+import { RING_PAGE_SIZE, RingPage } from "../../transport/ring_page.ts";
+import { GuestRing, RingTransport } from "../../transport/ring.ts";
+import { EINVAL, type ErrorCode, OK } from "../../wire/errors.ts";
 import type { DomainHost, HostedDomains } from "./hosted_domains.ts";
-import { Peer } from "./peer.ts";
-import type { Turns } from "./turn.ts";
+import { Peer } from "../peer/peer.ts";
+import type { Turns } from "../turn.ts";
 
 /** A domain of the simulated hypervisor. */
 interface MemoryDomain {

@@ -1,5 +1,5 @@
-import type { RingState } from "../engine/domain_control.ts";
-import type { RingPosition } from "../transport/transport.ts";
+import type { RingState } from "../../engine/domain_control.ts";
+import type { RingPosition } from "../../transport/transport.ts";
 import type { PeerOutput } from "./peer_output.ts";
 
 /** What there is to tell of a ring. */

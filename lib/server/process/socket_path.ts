@@ -1,5 +1,5 @@
-import { EAGAIN, ECONNREFUSED, ENOENT, errorText } from "../../ffi/libc.ts";
-import { keepOnExec, setNonblocking } from "../../ffi/exec.ts";
+import { EAGAIN, ECONNREFUSED, ENOENT, errorText } from "../../../ffi/libc.ts";
+import { keepOnExec, setNonblocking } from "../../../ffi/exec.ts";
 import {
   boundPath,
   checkListening,
@@ -8,8 +8,8 @@ import {
   lockDirectory,
   probeUnix,
   shutDown,
-} from "../../ffi/unix_socket.ts";
-import { LISTEN_BACKLOG, SOCKET_LOCK_TRIES_MAX, SOCKET_PATH_BYTES_MAX } from "../limits.ts";
+} from "../../../ffi/unix_socket.ts";
+import { LISTEN_BACKLOG, SOCKET_LOCK_TRIES_MAX, SOCKET_PATH_BYTES_MAX } from "../../limits.ts";
 
 /** Where Xen's tools look for the daemon. */
 const STANDARD_RUN_DIRECTORY = "/var/run/xenstored";

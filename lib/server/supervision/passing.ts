@@ -1,8 +1,8 @@
-import { Epoll, EPOLLIN } from "../../ffi/epoll.ts";
-import { receiveWithDescriptors } from "../../ffi/fd_passing.ts";
-import { duplicateFrom } from "../../ffi/spawn.ts";
-import { closeFd } from "../../ffi/unix_socket.ts";
-import { HOLDER_WAIT_MS } from "../limits.ts";
+import { Epoll, EPOLLIN } from "../../../ffi/epoll.ts";
+import { receiveWithDescriptors } from "../../../ffi/fd_passing.ts";
+import { duplicateFrom } from "../../../ffi/spawn.ts";
+import { closeFd } from "../../../ffi/unix_socket.ts";
+import { HOLDER_WAIT_MS } from "../../limits.ts";
 
 /** What our descriptors' names begin with; systemd may hand us others of its own. */
 export const PREFIX = "xs-";

@@ -1,9 +1,9 @@
-import type { Connection } from "../engine/connection.ts";
-import type { Handled } from "../engine/engine.ts";
-import type { Header } from "../wire/header.ts";
+import type { Connection } from "../../engine/connection.ts";
+import type { Handled } from "../../engine/engine.ts";
+import type { Header } from "../../wire/header.ts";
 import type { OutstandingRequests } from "./outstanding.ts";
 import type { Peer } from "./peer.ts";
-import type { Trace } from "./trace.ts";
+import type { Trace } from "../logging/trace.ts";
 
 /** What handles requests: the engine. */
 export interface RequestHandler {

@@ -1,11 +1,11 @@
-import { connectDatagram } from "../../ffi/datagram.ts";
-import { DescriptorMessage, sendWithDescriptor } from "../../ffi/fd_passing.ts";
-import { EAGAIN, errorText } from "../../ffi/libc.ts";
-import { keepOnExec } from "../../ffi/exec.ts";
-import { closeFd } from "../../ffi/unix_socket.ts";
-import { HOLDER_WAIT_MS } from "../limits.ts";
+import { connectDatagram } from "../../../ffi/datagram.ts";
+import { DescriptorMessage, sendWithDescriptor } from "../../../ffi/fd_passing.ts";
+import { EAGAIN, errorText } from "../../../ffi/libc.ts";
+import { keepOnExec } from "../../../ffi/exec.ts";
+import { closeFd } from "../../../ffi/unix_socket.ts";
+import { HOLDER_WAIT_MS } from "../../limits.ts";
 import { takeKept } from "./kept.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "../logging/log.ts";
 import { NOTICE, type Passer, PREFIX } from "./passing.ts";
 
 /** The first descriptor that a holder gives back (sd_listen_fds(3)). */

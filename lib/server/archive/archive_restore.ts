@@ -1,13 +1,13 @@
-import type { RestoreOrder } from "../engine/admin.ts";
-import type { State } from "../engine/state.ts";
-import type { Journal } from "../journal/journal.ts";
-import { RESTORE_BYTES_MAX, RESTORE_TRIES_MAX } from "../limits.ts";
-import { checkQuotas } from "../migrate/load.ts";
-import { type Inherit, restorePart } from "../migrate/part.ts";
-import { planRestore, RestoreError, type RestorePlan } from "../migrate/plan.ts";
-import type { MigrationRecord } from "../migrate/records.ts";
-import { Replacement } from "../migrate/replace.ts";
-import { readRecords } from "../migrate/stream.ts";
+import type { RestoreOrder } from "../../engine/admin.ts";
+import type { State } from "../../engine/state.ts";
+import type { Journal } from "../../journal/journal.ts";
+import { RESTORE_BYTES_MAX, RESTORE_TRIES_MAX } from "../../limits.ts";
+import { checkQuotas } from "../../migrate/load.ts";
+import { type Inherit, restorePart } from "../../migrate/part.ts";
+import { planRestore, RestoreError, type RestorePlan } from "../../migrate/plan.ts";
+import type { MigrationRecord } from "../../migrate/records.ts";
+import { Replacement } from "../../migrate/replace.ts";
+import { readRecords } from "../../migrate/stream.ts";
 import type { JobSteps, Progress } from "./archivist.ts";
 
 /** What is restored into. */

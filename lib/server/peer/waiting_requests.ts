@@ -1,6 +1,6 @@
-import { ASIDE_MAX } from "../limits.ts";
-import { joinBytes } from "../wire/text.ts";
-import type { Handled } from "../engine/engine.ts";
+import { ASIDE_MAX } from "../../limits.ts";
+import { joinBytes } from "../../wire/text.ts";
+import type { Handled } from "../../engine/engine.ts";
 
 const NOTHING = new Uint8Array(0);
 

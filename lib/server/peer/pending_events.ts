@@ -1,4 +1,4 @@
-import { EVENTS_COMPARED_MAX } from "../limits.ts";
+import { EVENTS_COMPARED_MAX } from "../../limits.ts";
 
 /**
  * The watch events queued on one connection and not wholly sent, to tell repetitions: a few are

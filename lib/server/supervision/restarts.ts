@@ -1,4 +1,4 @@
-import { RESTART_DELAY_MAX_MS, RESTARTS_WITHIN_MS } from "../limits.ts";
+import { RESTART_DELAY_MAX_MS, RESTARTS_WITHIN_MS } from "../../limits.ts";
 
 /** How a daemon ended. */
 export interface LifeEnd {
