@@ -17,8 +17,8 @@ CREATE TABLE images (
   pieces INTEGER NOT NULL
 ) STRICT;
 
--- Pieces of an image, in order: changes that lead from nothing to it. `sum` is the CRC-32 of the
--- changes, begun with the image's number.
+-- Pieces of an image, in order: changes that lead from nothing to it. `sum` is the XXH32 of the
+-- changes, seeded with the image's number.
 CREATE TABLE pieces (
   piece INTEGER PRIMARY KEY,
   image INTEGER NOT NULL,
@@ -27,8 +27,8 @@ CREATE TABLE pieces (
 ) STRICT;
 
 -- Turns that changed something, numbered without a gap, many to a row: their records, as
--- turn_record.ts lays them out, up to turn `last`. `sum` is the CRC-32 of the records, begun with
--- that number.
+-- turn_record.ts lays them out, up to turn `last`. `sum` is the XXH32 of the records, seeded
+-- with that number.
 CREATE TABLE turns (
   last INTEGER PRIMARY KEY,
   sum INTEGER NOT NULL,

@@ -2,11 +2,11 @@ import { checksum } from "./checksum.ts";
 
 /**
  * How turns lie one behind the other, in the tail and in the rows of the store file. A record:
- * CRC-32 of the rest (u32), length of the changes (u32), turn (f64), when (f64, ms since 1970), the
+ * XXH32 of the rest (u32), length of the changes (u32), turn (f64), when (f64, ms since 1970), the
  * changes, anything up to a multiple of 8. Little endian throughout.
  */
 const HEADER_BYTES = 24;
-/** What the CRC begins with, so that zeros are no record. */
+/** The seed of that hash, so that zeros are no record. */
 const SUM_START = 0x7461696c;
 
 /** One turn as it was committed. */
@@ -64,7 +64,7 @@ export function nextRecord(view: DataView, at: number): number {
   return at + recordBytes(view.getUint32(at + 4, true));
 }
 
-/** The CRC-32 of the record at `at`, of `length` bytes of changes. */
+/** The XXH32 of the record at `at`, of `length` bytes of changes. */
 function sumOf(bytes: Uint8Array, at: number, length: number): number {
   return checksum(bytes.subarray(at + 4, at + HEADER_BYTES + length), SUM_START);
 }
