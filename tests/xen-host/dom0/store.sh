@@ -37,6 +37,8 @@ store_guard() { # PID
 	[ -e /tmp/may-end.$1 ] && return
 	tail -n 20 $STORE_LOG | sed 's/^/[store] /'
 	echo "the daemon ended unasked"
+	# What was said is on its way to the console yet.
+	sleep 2
 	poweroff -f
 }
 
