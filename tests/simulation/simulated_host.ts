@@ -3,7 +3,7 @@
  * with us, in which the tests direct the domains' lives and play their guests.
  */
 import { errno, libc, SystemCallError } from "../../ffi/libc.ts";
-import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
+import { mapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { RING_PAGE_SIZE, RingPage } from "../../lib/transport/ring_page.ts";
 import { GuestRing } from "../../lib/transport/ring.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
@@ -62,20 +62,19 @@ export type ListLibrary = "libxenctrl" | "libxenmanage";
 export class SimulatedHost implements AsyncDisposable {
   readonly #scratch: Scratch;
   readonly #standIn: string;
-  readonly #memory: Deno.PointerObject;
   readonly #words: Int32Array;
   readonly #events: number;
   readonly #notices: number;
   readonly #noticeBuffer = new Uint8Array(8 * 512);
-  readonly #pages = new Map<number, { address: Deno.PointerObject; page: RingPage }>();
+  readonly #pages = new Map<number, RingPage>();
   readonly #noticed = new Map<number, number>();
   #uniqueIdLast = 0;
 
   private constructor(scratch: Scratch, library: string) {
     this.#scratch = scratch;
     this.#standIn = library;
-    this.#memory = mapFile(`${scratch.path}/host`, HOST_BYTES);
-    this.#words = new Int32Array(viewMemory(this.#memory, HOST_BYTES));
+    const memory = mapFile(`${scratch.path}/host`, HOST_BYTES);
+    this.#words = new Int32Array(viewMemory(memory, HOST_BYTES));
     this.#events = openFifo(`${scratch.path}/events`);
     this.#notices = openFifo(`${scratch.path}/notices`);
     this.create(0, 1);
@@ -223,10 +222,10 @@ export class SimulatedHost implements AsyncDisposable {
   /** A domain's Xenstore page. */
   page(domid: number): RingPage {
     const known = this.#pages.get(domid);
-    if (known !== undefined) return known.page;
+    if (known !== undefined) return known;
     const address = mapFile(`${this.path}/pages`, RING_PAGE_SIZE, domid * RING_PAGE_SIZE);
     const page = new RingPage(viewMemory(address, RING_PAGE_SIZE));
-    this.#pages.set(domid, { address, page });
+    this.#pages.set(domid, page);
     return page;
   }
 
@@ -253,9 +252,9 @@ export class SimulatedHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { address } of this.#pages.values()) unmapFile(address, RING_PAGE_SIZE);
+    // Memory stays mapped: a guest of a test that has failed may look at its ring once more, which
+    // would end the process, and with it all that would say why.
     this.#pages.clear();
-    unmapFile(this.#memory, HOST_BYTES);
     libc().close(this.#events);
     libc().close(this.#notices);
     await this.#scratch[Symbol.asyncDispose]();
