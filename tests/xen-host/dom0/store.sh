@@ -27,13 +27,7 @@ store_has_begun() {
 
 # Ends the run when the daemon ends unasked: its clients would wait for ever.
 store_guard() { # PID
-	local program=some
-	while [ -n "$program" ]; do
-		sleep 2
-		# A process that ended keeps its folder in /proc, with nothing in cmdline.
-		program=
-		read -r program </proc/$1/cmdline
-	done 2>/dev/null
+	while store_lives $1; do sleep 2; done
 	[ -e /tmp/may-end.$1 ] && return
 	tail -n 20 $STORE_LOG | sed 's/^/[store] /'
 	echo "the daemon ended unasked"
@@ -41,6 +35,13 @@ store_guard() { # PID
 	sleep 2
 	poweroff -f
 }
+
+# Whether there is a process of that pid which has not ended; another program may take its place.
+store_lives() { # PID
+	local stat=
+	read -r stat </proc/$1/stat || return 1
+	case $stat in *") Z "*) return 1 ;; esac
+} 2>/dev/null
 
 # store_end SIGNAL: ends the daemon; store_status is then how it ended
 store_end() {
