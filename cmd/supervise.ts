@@ -1,17 +1,11 @@
 import { fromByteText } from "../lib/client/operations.ts";
-import type { LogLevel } from "../lib/server/logging/log.ts";
+import type { SuperviseOptions } from "../lib/server/supervision/supervise.ts";
 import type { XsContext } from "./context.ts";
 import { runtimeArguments } from "./runtime_arguments.ts";
 
 /** The options of `xs serve` that its supervisor needs to know. */
-export interface SuperviseFlags {
+export interface SuperviseFlags extends Omit<SuperviseOptions, "program" | "words"> {
   readonly supervise?: boolean;
-  readonly restarts: number;
-  readonly restartDelay: number;
-  readonly logLevel: LogLevel;
-  readonly logFile?: string;
-  readonly syslog?: boolean;
-  readonly pidFile?: string;
 }
 
 /** Runs the daemon under a supervisor, which is this process, and sets the exit status. */

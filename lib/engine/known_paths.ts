@@ -1,3 +1,4 @@
+import { FNV_PRIME, FNV_START } from "../store/node.ts";
 import { canonicalPath } from "../store/path.ts";
 import { toText } from "../wire/text.ts";
 
@@ -5,8 +6,6 @@ import { toText } from "../wire/text.ts";
 const PATHS_MAX = 1_024;
 const TEXT_BYTES_MAX = 128;
 
-const HASH_START = 0x811c9dc5;
-const HASH_PRIME = 0x01000193;
 const SLASH = 0x2f;
 
 interface Known {
@@ -47,11 +46,11 @@ export class KnownPaths {
 }
 
 function placeOf(bytes: Uint8Array, to: number, home: string): number {
-  let hash = HASH_START;
-  for (let i = 0; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, HASH_PRIME);
+  let hash = FNV_START;
+  for (let i = 0; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, FNV_PRIME);
   // Homes differ in their domids, which stand at their ends.
   for (let i = Math.max(0, home.length - 5); i < home.length; i++) {
-    hash = Math.imul(hash ^ home.charCodeAt(i), HASH_PRIME);
+    hash = Math.imul(hash ^ home.charCodeAt(i), FNV_PRIME);
   }
   return (hash ^ hash >>> 15) & PATHS_MAX - 1;
 }

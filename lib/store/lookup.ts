@@ -21,6 +21,11 @@ export function emptyWalk(root: Node): Walk {
   return { node: null, above: root, aboveLength: 0 };
 }
 
+/** The child of `node` whose name, with that hash, stands in `path` from `from` to `to`, or null. */
+function childAt(node: Node, path: string, from: number, to: number, hash: number): Node | null {
+  return node.children === null ? null : getChildIn(node.children, path, from, to, hash);
+}
+
 /** Follows an absolute canonical path from `root`. */
 export function walk(root: Node, path: string, into: Walk): Walk {
   const { count, ends, hashes } = namesOf(path);
@@ -31,9 +36,7 @@ export function walk(root: Node, path: string, into: Walk): Walk {
   let from = 1;
   for (let i = 0; i < count; i++) {
     const to = ends[i]!;
-    const child = node.children === null
-      ? null
-      : getChildIn(node.children, path, from, to, hashes[i]!);
+    const child = childAt(node, path, from, to, hashes[i]!);
     into.above = node;
     into.aboveLength = from - 1;
     into.node = child;
@@ -51,9 +54,7 @@ export function lookup(root: Node, path: string): Node | null {
   let from = 1;
   for (let i = 0; i < count; i++) {
     const to = ends[i]!;
-    const child = node.children === null
-      ? null
-      : getChildIn(node.children, path, from, to, hashes[i]!);
+    const child = childAt(node, path, from, to, hashes[i]!);
     if (child === null) return null;
     node = child;
     from = to + 1;

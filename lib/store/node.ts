@@ -28,8 +28,9 @@ export interface Node {
 /** The value of nodes that were never given one. */
 export const NO_VALUE: Uint8Array = new Uint8Array(0);
 
-const FNV_START = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
+/** What FNV-1a begins with, and what it multiplies by for each byte. */
+export const FNV_START = 0x811c9dc5;
+export const FNV_PRIME = 0x01000193;
 
 /** FNV-1a over the characters of a name. */
 export function hashName(name: string): number {

@@ -106,14 +106,20 @@ class Manager implements Disposable {
   }
 }
 
+/** A client that watches `/a`, and has had the event that comes with that. */
+async function watcher(socket: string): Promise<SocketClient> {
+  const client = await SocketClient.connect(socket);
+  assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
+  await client.next();
+  return client;
+}
+
 Deno.test("under systemd's descriptor store clients keep their connection", async () => {
   await using scratch = await makeScratch();
   const socket = `${scratch.path}/socket`;
   using manager = new Manager(scratch.path, ["--socket", socket], { FDSTORE: "100" });
   await manager.start();
-  await using client = await SocketClient.connect(socket);
-  assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
-  await client.next();
+  await using client = await watcher(socket);
   for (let life = 1; life <= 3; life++) {
     await manager.end("SIGKILL");
     assertEquals(manager.stored.length, 3, "the client's, the listening socket's, the counts'");
@@ -208,9 +214,7 @@ Deno.test("under systemd's descriptor store a death in a live update hangs nobod
   const socket = `${scratch.path}/socket`;
   using manager = new Manager(scratch.path, ["--socket", socket], { FDSTORE: "100" });
   await manager.start();
-  await using client = await SocketClient.connect(socket);
-  assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
-  await client.next();
+  await using client = await watcher(socket);
   const operator = await RawClient.connect(socket);
   const listening = setInterval(() => manager.take(), 5);
   try {
