@@ -1,13 +1,19 @@
 /**
  * How long the store is away when the daemon is killed: from the start of the next one to its
- * first answer, for stores of several sizes on a simulated host, `deno task bench:recovery`.
+ * first answer, for stores of several sizes on a simulated host:
+ *
+ *     deno task bench:recovery [BINARY...]
+ *
+ * of `build/xs`, or of several binaries in turn, each with a store that it has made itself.
  */
 import { MessageType } from "../lib/wire/message_type.ts";
 import { toBytes } from "../lib/wire/text.ts";
 import { RawClient } from "../tests/differential/raw_client.ts";
 import { SimulatedHost, simulationMissing } from "../tests/simulation/simulated_host.ts";
 import { startDaemon } from "../tests/support/daemon.ts";
+import type { ServerProcess } from "../tests/support/process.ts";
 import { machine } from "./machine.ts";
+import { residentBytes } from "./process.ts";
 import { median, table } from "./report.ts";
 
 interface Case {
@@ -62,60 +68,130 @@ async function fill(
   await ask(client, MessageType.INTRODUCE, domids.map((domid) => `${domid}\x001\x005\0`));
 }
 
-/** Times from start to first answer: killed right after the last write, and after a rest. */
-async function measure(what: Case): Promise<{ atOnce: number; rested: number }> {
-  await using host = await SimulatedHost.make();
-  const start = (): ReturnType<typeof startDaemon> =>
-    startDaemon({ socket: host.socketPath, env: host.env() });
-  let daemon = await start();
-  const client = await RawClient.connect(host.socketPath);
-  await fill(host, client, what);
-  client.close();
-  const restart = async (): Promise<number> => {
-    Deno.kill(daemon.pid, "SIGKILL");
-    await daemon.status;
-    host.daemonDied();
-    const began = performance.now();
-    daemon = await start();
-    const next = await RawClient.connect(host.socketPath);
-    await ask(next, MessageType.READ, ["/tool/xenstored\0"]);
-    const took = performance.now() - began;
-    next.close();
-    return took;
-  };
-  try {
-    const atOnce = await restart();
-    const rested: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      await new Promise((resolve) => setTimeout(resolve, REST_MS));
-      rested.push(await restart());
-    }
-    return { atOnce, rested: median(rested) };
-  } finally {
-    await daemon.stop();
+/** A binary's daemon on a host of its own, with a store that it has filled. */
+class Subject implements AsyncDisposable {
+  readonly atOnce: number[] = [];
+  readonly rested: number[] = [];
+  /** What the daemon has in memory when it has recovered and is at rest, in bytes. */
+  resident = 0;
+
+  private constructor(
+    readonly binary: string,
+    private readonly host: SimulatedHost,
+    private daemon: ServerProcess,
+  ) {}
+
+  static async make(binary: string, what: Case): Promise<Subject> {
+    const host = await SimulatedHost.make();
+    const subject = new Subject(binary, host, await start(binary, host));
+    const client = await RawClient.connect(host.socketPath);
+    await fill(host, client, what);
+    client.close();
+    await subject.#kill();
+    await subject.#keep("atOnce");
+    await subject.#restart("atOnce");
+    await rest();
+    subject.resident = await residentBytes(subject.daemon.pid);
+    await subject.#kill();
+    await subject.#keep("rested");
+    return subject;
   }
+
+  async #kill(): Promise<void> {
+    Deno.kill(this.daemon.pid, "SIGKILL");
+    await this.daemon.status;
+    this.host.daemonDied();
+  }
+
+  /** Files that a store has, as the daemon that was killed has left them. */
+  async #keep(as: string): Promise<void> {
+    for (const end of FILES) {
+      await Deno.copyFile(this.host.socketPath + end, `${this.host.path}/${as}${end}`);
+    }
+  }
+
+  /** Times from start to first answer with the files kept. */
+  async time(kept: "atOnce" | "rested"): Promise<void> {
+    await this.#restart(kept);
+    await this.#kill();
+  }
+
+  async #restart(kept: "atOnce" | "rested"): Promise<void> {
+    for (const end of FILES) {
+      await Deno.copyFile(`${this.host.path}/${kept}${end}`, this.host.socketPath + end);
+    }
+    const began = performance.now();
+    this.daemon = await start(this.binary, this.host);
+    const client = await RawClient.connect(this.host.socketPath);
+    await ask(client, MessageType.READ, ["/tool/xenstored\0"]);
+    this[kept].push(performance.now() - began);
+    client.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.daemon.stop();
+    await this.host[Symbol.asyncDispose]();
+  }
+}
+
+const FILES = [".store", ".store-wal", ".store.tail"];
+
+function start(binary: string, host: SimulatedHost): Promise<ServerProcess> {
+  Deno.env.set("XS_BINARY", binary);
+  return startDaemon({ socket: host.socketPath, env: host.env() });
+}
+
+function rest(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, REST_MS));
+}
+
+/** Rounds alternate between the binaries, since a shared machine is twice as fast a minute later. */
+async function measure(binaries: readonly string[], what: Case): Promise<string[][]> {
+  const subjects: Subject[] = [];
+  await using stack = new AsyncDisposableStack();
+  for (const binary of binaries) subjects.push(stack.use(await Subject.make(binary, what)));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const subject of subjects) {
+      await subject.time("atOnce");
+      await subject.time("rested");
+    }
+  }
+  return subjects.map(({ atOnce, binary, resident, rested }) => [
+    `${what.nodes}`,
+    `${what.domains}`,
+    // The first was in the fresh page cache of a store just written.
+    ...[atOnce.slice(1), rested].map(spread),
+    (resident / 1e6).toFixed(0),
+    ...(binaries.length > 1 ? [binary] : []),
+  ]);
+}
+
+function spread(times: readonly number[]): string {
+  const [low, middle, high] = [Math.min(...times), median(times), Math.max(...times)];
+  return `${middle.toFixed(0)} (${low.toFixed(0)}-${high.toFixed(0)})`;
 }
 
 async function main(): Promise<void> {
   const missing = simulationMissing();
   if (missing !== undefined) throw new Error(`no host to measure on: ${missing}`);
-  const binary = new URL("../build/xs", import.meta.url).pathname;
-  await Deno.stat(binary).catch(() => {
-    throw new Error(`no ${binary}: run \`deno task compile\` first`);
-  });
-  Deno.env.set("XS_BINARY", binary);
-  const rows: string[][] = [];
-  for (const what of CASES) {
-    const { atOnce, rested } = await measure(what);
-    rows.push([`${what.nodes}`, `${what.domains}`, atOnce.toFixed(0), rested.toFixed(0)]);
+  const own = new URL("../build/xs", import.meta.url).pathname;
+  const binaries = Deno.args.length > 0 ? Deno.args : [own];
+  for (const binary of binaries) {
+    await Deno.stat(binary).catch(() => {
+      throw new Error(`no ${binary}: run \`deno task compile\` first`);
+    });
   }
+  const rows: string[][] = [];
+  for (const what of CASES) rows.push(...await measure(binaries, what));
   const head = [
     "nodes",
     "domains",
     "killed under load, ms",
-    `killed at rest, ms (median of ${ROUNDS})`,
+    "killed at rest, ms",
+    "memory at rest, MB",
+    ...(binaries.length > 1 ? ["binary"] : []),
   ];
-  console.log(`${machine()}\n\n${table(head, rows)}`);
+  console.log(`${machine()}; medians of ${ROUNDS} (lowest-highest)\n\n${table(head, rows)}`);
 }
 
 await main();
