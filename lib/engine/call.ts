@@ -88,7 +88,7 @@ export class Call {
   access(path: string, need: number, facets: number): Node | null {
     const { connection, transaction } = this;
     if (isSpecial(path)) return this.#accessSpecial(path, need);
-    const { node, above, aboveLength } = walk(this.root, path, this.walk);
+    const { node, above, aboveLength } = this.#find(path, facets);
     if (transaction !== null && !this.#see(path, aboveLength, node !== null, facets)) return null;
     if (connection.privileged) {
       if (node === null) this.error = ENOENT;
@@ -102,6 +102,16 @@ export class Call {
     }
     this.error = (rightsOf(connection, domains, above.perms) & need) !== 0 ? ENOENT : EACCES;
     return null;
+  }
+
+  /** Only the privileged see nothing of what they write to: to others its permissions show. */
+  #find(path: string, facets: number): Walk {
+    const { connection, transaction } = this;
+    if (transaction !== null && facets === 0 && connection.privileged) {
+      const found = walk(transaction.rootForValues, path, this.walk);
+      if (found.node !== null) return found;
+    }
+    return walk(this.root, path, this.walk);
   }
 
   #accessSpecial(path: string, need: number): Node | null {

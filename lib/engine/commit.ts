@@ -191,7 +191,12 @@ function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Me
 
 function redo(transaction: Transaction, draft: Draft, path: string, written: Written): void {
   const origin = transaction.connection.origin;
-  const wanted = lookup(transaction.root, path);
+  const own = transaction.draft;
+  if (own === null) {
+    if (lookup(draft.root, path) === null) createMissing(draft, path, written, origin);
+    return draft.setValue(path, written.value!, origin);
+  }
+  const wanted = lookup(own.root, path);
   if (written.removed && lookup(draft.root, path) !== null) draft.remove(path, origin);
   if (wanted === null) return;
   if (lookup(draft.root, path) === null) createMissing(draft, path, written, origin);

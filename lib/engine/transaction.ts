@@ -19,14 +19,18 @@ export interface Written {
   /** The permissions with which the transaction made the node where there was none. */
   createdWith: Perms | null;
   valueSet: boolean;
+  /** That value, as long as the transaction has no draft. */
+  value: Uint8Array | null;
   permsSet: boolean;
   /** A request named it, so that its watchers hear of it; implicit parents are not named. */
   named: boolean;
 }
 
 /**
- * A running transaction: a snapshot taken when it first looks at a node, a draft of its own
- * made when it first writes, and the record of what it saw and did. See commit.ts for its end.
+ * A running transaction: a snapshot taken when it first looks at a node, a draft of its own made
+ * when that has to show what it wrote, and the record of what it saw and did. One that only gives
+ * values to nodes that are there never needs a draft, and if it reads nothing, no snapshot either.
+ * See commit.ts for its end.
  */
 export class Transaction {
   /** The tree it started from; null until it looks at a node. */
@@ -67,12 +71,36 @@ export class Transaction {
 
   /** The tree as this transaction sees it. */
   get root(): Node {
+    if (this.#draft === null && this.written.size > 0) this.#catchUp();
     return this.#draft?.root ?? (this.base ??= this.committed.snapshot());
   }
 
-  /** The tree with what it wrote; null before its first write. */
+  /**
+   * Where to look for a node whose value is to be replaced, of which the transaction tells nothing
+   * and remembers nothing: not necessarily {@link root}, which costs more. A node missing there is
+   * to be looked for again in {@link root}.
+   */
+  get rootForValues(): Node {
+    return this.#draft?.root ?? this.base ?? this.committed.root;
+  }
+
+  /** The tree with what it wrote; null as long as that is nothing but values of nodes that are there. */
   get draft(): Draft | null {
     return this.#draft;
+  }
+
+  /** Makes the draft, with the values written so far. */
+  #catchUp(): void {
+    const base = this.base ??= this.committed.snapshot();
+    const draft = this.#draft = new Draft(base, this.committed.clock, this.accounts);
+    const { origin } = this.connection;
+    for (const [path, written] of [...this.written]) {
+      // Where there was no snapshot yet, somebody else may have removed it.
+      const above = walk(draft.root, path, emptyWalk(draft.root));
+      if (above.node === null) this.create(path, above.above.perms, origin);
+      draft.setValue(path, written.value!, origin);
+      written.value = null;
+    }
   }
 
   /** Records that `facets` of the node at `path` were seen, as far as they are not its own doing. */
@@ -102,8 +130,10 @@ export class Transaction {
   /** Gives the node at `path` a value, making it and its missing parents with `perms` first. */
   write(path: string, value: Uint8Array, perms: Perms | null, origin: Origin): void {
     if (perms !== null) this.create(path, perms, origin);
-    this.#edit().setValue(path, value, origin);
+    const draft = this.#draft;
+    if (draft !== null) draft.setValue(path, value, origin);
     const written = this.#writing(path);
+    if (draft === null) written.value = value;
     written.valueSet = true;
     written.named = true;
     this.bytes += value.length;
@@ -166,7 +196,8 @@ export class Transaction {
   }
 
   #edit(): Draft {
-    return this.#draft ??= new Draft(this.root, this.committed.clock, this.accounts);
+    const { root } = this;
+    return this.#draft ??= new Draft(root, this.committed.clock, this.accounts);
   }
 
   #writing(path: string): Written {
@@ -177,6 +208,7 @@ export class Transaction {
         removed: false,
         createdWith: null,
         valueSet: false,
+        value: null,
         permsSet: false,
         named: false,
       };

@@ -1,3 +1,4 @@
+import { lookup } from "../../store/lookup.ts";
 import { isSpecial } from "../../store/path.ts";
 import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC } from "../../wire/errors.ts";
 import { oneArgument } from "../../wire/payload.ts";
@@ -49,6 +50,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
     logConflict(call, transaction, conflict);
     return EAGAIN;
   }
+  if (transaction.draft === null && setValues(call, transaction)) return DONE;
   const merged = merge(transaction, state.tree);
   if (!connection.privileged && !fitsQuotas(call, merged)) return ENOSPC;
   const due: DueEvent[] = [];
@@ -59,6 +61,24 @@ function commit(call: Call, transaction: Transaction): Outcome {
   for (const [path, node] of merged.changes) state.tree.recorder?.(path, node);
   deliver(inOrderOfAccess(call, transaction, before, due));
   return DONE;
+}
+
+/**
+ * Does what a transaction without a draft did: values of nodes that are there need no quota. False,
+ * with nothing done, when somebody has removed one of them meanwhile.
+ */
+function setValues({ connection, state }: Call, { seen, written }: Transaction): boolean {
+  const { events, tree } = state;
+  for (const path of written.keys()) if (lookup(tree.root, path) === null) return false;
+  for (const [path, { value }] of written) {
+    tree.setValue(path, value!, connection.origin, lookup(tree.root, path));
+  }
+  const due: DueEvent[] = [];
+  for (const path of seen.keys()) {
+    if (written.has(path)) events.ofChange(tree.root, path, null, due);
+  }
+  deliver(due);
+  return true;
 }
 
 /** Says who ran into whom. All of it for the privileged; a guest must not flood the log. */
