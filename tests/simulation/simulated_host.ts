@@ -7,6 +7,7 @@ import { mapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { RING_PAGE_SIZE, RingPage } from "../../lib/transport/ring_page.ts";
 import { GuestRing } from "../../lib/transport/ring.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
+import { buildLibrary, runCommand } from "../support/shared_library.ts";
 
 /** The offsets of xenhost.c's `struct host`, in bytes. */
 const HEADER_BYTES = 4096;
@@ -82,13 +83,13 @@ export class SimulatedHost implements AsyncDisposable {
 
   /** A host with domain 0 only; its files go away with it. */
   static async make(): Promise<SimulatedHost> {
-    const library = await buildStandIn();
+    const library = await buildLibrary(SOURCE);
     const scratch = await makeScratch("xs-host-");
     for (const [name, size] of [["host", HOST_BYTES], ["pages", DOMAINS * 4096]] as const) {
       await Deno.writeFile(`${scratch.path}/${name}`, new Uint8Array(0));
       await Deno.truncate(`${scratch.path}/${name}`, size);
     }
-    await run("mkfifo", [`${scratch.path}/events`, `${scratch.path}/notices`]);
+    await runCommand("mkfifo", [`${scratch.path}/events`, `${scratch.path}/notices`]);
     await Deno.writeTextFile(`${scratch.path}/xsd_port`, "1");
     return new SimulatedHost(scratch, library);
   }
@@ -269,7 +270,6 @@ function openFifo(path: string): number {
 }
 
 const SOURCE = new URL("xenhost.c", import.meta.url).pathname;
-const BUILD = new URL("../../build", import.meta.url).pathname;
 
 /** Why there can be no simulated host here, in words that say what to install; else undefined. */
 export function simulationMissing(): string | undefined {
@@ -282,25 +282,4 @@ export function simulationMissing(): string | undefined {
     }
   }
   return undefined;
-}
-
-let built: Promise<string> | undefined;
-
-/** Compiles the stand-in, once in a process; returns its path. */
-function buildStandIn(): Promise<string> {
-  return built ??= (async () => {
-    const hash = await crypto.subtle.digest("SHA-256", await Deno.readFile(SOURCE));
-    const file = `${BUILD}/xenhost-${new Uint8Array(hash).toHex().slice(0, 16)}.so`;
-    await Deno.mkdir(BUILD, { recursive: true });
-    // Renamed into place, because another process may be building it too.
-    const partial = `${file}.${Deno.pid}`;
-    await run("gcc", ["-O2", "-Wall", "-shared", "-fPIC", "-o", partial, SOURCE]);
-    await Deno.rename(partial, file);
-    return file;
-  })();
-}
-
-async function run(command: string, args: readonly string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(command, { args: [...args] }).output();
-  if (!success) throw new Error(`${command}:\n${new TextDecoder().decode(stderr)}`);
 }
