@@ -10,7 +10,8 @@ import {
   messageOf,
   openDatabase,
 } from "./database.ts";
-import { type JournalParts, StoreJournal, type Upkeep } from "./store_journal.ts";
+import type { JournalParts, Upkeep } from "./journal_parts.ts";
+import { StoreJournal } from "./store_journal.ts";
 import { Tail, TAIL_BYTES } from "./tail.ts";
 import type { UpTo } from "./turn_log.ts";
 

@@ -1,4 +1,3 @@
-import type { DatabaseSync } from "node:sqlite";
 import type { RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
 import type { Quotas } from "../engine/quota.ts";
@@ -12,62 +11,15 @@ import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
-import { type Durability, messageOf } from "./database.ts";
+import { messageOf } from "./database.ts";
 import { putOthers } from "./image.ts";
 import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal } from "./journal.ts";
+import { DISK_UPKEEP, type JournalParts, UPKEEP, type Upkeep } from "./journal_parts.ts";
 import { NodeChanges } from "./node_changes.ts";
 import { Restorer } from "./restore.ts";
 import { type HeldConnections, type Revival, reviveAll } from "./revive.ts";
-import type { Tail } from "./tail.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
-
-/** When the work is done that nobody waits for. */
-export interface Upkeep {
-  /**
-   * Bytes of turns behind an image from which on a new one is worth making; of a large image,
-   * a quarter of its size. To read a turn's bytes at the start takes several times as long as an image's.
-   */
-  readonly imageAfterBytes: number;
-  /** Pages of 4 KiB, about, that are written to the log between checkpoints: a few ms for 1,000. */
-  readonly pagesPerCheckpoint: number;
-  /** Rows of old turns deleted at once: each has a drain's bytes, or one turn's where that is more. */
-  readonly rowsDeletedMax: number;
-  /** Bytes in the tail from which on they go to the store file: some tenths of a millisecond. */
-  readonly drainBytes: number;
-}
-
-const UPKEEP: Upkeep = {
-  imageAfterBytes: 524_288,
-  pagesPerCheckpoint: 1_000,
-  rowsDeletedMax: 16,
-  drainBytes: 32_768,
-};
-
-/** Where each turn is a row, all the more of them. */
-const DISK_UPKEEP: Upkeep = { ...UPKEEP, rowsDeletedMax: 500 };
-
-type JournalLog = (level: "info" | "warning", text: string) => void;
-
-/** What a journal is made of: see openStore. */
-export interface JournalParts {
-  readonly database: DatabaseSync;
-  readonly tail: Tail;
-  readonly durability: Durability;
-  readonly log: JournalLog;
-  readonly upkeep?: Upkeep;
-  /** Called before anything is written, once all that was there has been read. */
-  readonly onBegin?: () => void;
-  /** Called instead when it can't be read: the files are to stay as they are. */
-  readonly onRefused?: () => void;
-  /** Called at the orderly end, when the file alone has everything. */
-  readonly onComplete?: () => void;
-  /** Notes in the file to whom the store is handed over. */
-  readonly onHandOver?: (to: string | null) => void;
-  readonly handedTo?: string | null;
-  /** The host was booted since; called when what that means is committed. */
-  readonly onNewBoot?: () => void;
-}
 
 /**
  * The journal in a SQLite file and its tail: one record a turn, whatever the number of its
@@ -85,12 +37,16 @@ export class StoreJournal implements Journal, Recorder {
   #source: ImageSource | null = null;
   #turnBytes = 0;
   #logPages = 0;
+  #logGrows = false;
   #hasStale = false;
   /** A tree is being staged, or not all have heard of it: an image would leave that out. */
   #staging = false;
   #full = false;
+  /** The last commit failed: nothing is answered until it succeeds. */
+  #held = false;
   #phase: "opened" | "begun" | "refused" = "opened";
   #onNewBoot: (() => void) | undefined;
+  /** On a clock that only goes forward. */
   #retryAt = 0;
 
   constructor(parts: JournalParts) {
@@ -142,6 +98,7 @@ export class StoreJournal implements Journal, Recorder {
     try {
       this.#images.replay(sink);
       this.#turnBytes = this.#turns.replay(this.#images.upto, sink, upto);
+      sink.end();
     } catch (error) {
       // SQLite finds some damage only where it is read.
       throw error instanceof DamagedError ? error : new DamagedError(messageOf(error));
@@ -173,6 +130,7 @@ export class StoreJournal implements Journal, Recorder {
     const { length, written } = this.#changes;
     if (length > 0) {
       if (!this.#append(written)) return false;
+      this.#setHeld(null);
       this.#turnBytes += length;
       this.#changes.clear();
     }
@@ -191,15 +149,33 @@ export class StoreJournal implements Journal, Recorder {
   }
 
   #append(changes: Uint8Array<ArrayBuffer>): boolean {
-    // While there is no space, each attempt would be another look at a disk that is full.
-    if (this.#full && Date.now() < this.#retryAt) return this.#appendInNeed(changes);
     try {
-      this.#turns.append(changes);
-      return true;
+      // While there is no space, each attempt would be another look at a disk that is full.
+      if (!this.#full || performance.now() >= this.#retryAt) {
+        this.#turns.append(changes);
+        return true;
+      }
     } catch (error) {
       this.#failed(error);
-      return this.#appendInNeed(changes);
     }
+    try {
+      if (this.#appendInNeed(changes)) return true;
+      this.#setHeld("there is no room for it");
+    } catch (error) {
+      // With `disk`, that can't be sure to keep it.
+      this.#setHeld(messageOf(error));
+    }
+    return false;
+  }
+
+  /** Whether nothing can be kept, and why not; null when it can. */
+  #setHeld(why: string | null): void {
+    if (this.#held === (why !== null)) return;
+    this.#held = why !== null;
+    const { log, tail } = this.#parts;
+    if (why === null) return log("warning", "what has changed is kept again: answers go out");
+    const text = `what has changed can't be kept in ${tail.path} either, nobody is answered`;
+    log("error", `${text} until it can: ${why}`);
   }
 
   /** The store file can't be written: the tail has to do, if need be without its history. */
@@ -221,7 +197,7 @@ export class StoreJournal implements Journal, Recorder {
       this.#parts.log("warning", text);
     }
     this.#setFull(true);
-    this.#retryAt = Date.now() + COMMIT_RETRY_MS;
+    this.#retryAt = performance.now() + COMMIT_RETRY_MS;
   }
 
   #setFull(full: boolean): void {
@@ -235,7 +211,7 @@ export class StoreJournal implements Journal, Recorder {
    * be done now; otherwise it only works on what is overdue.
    */
   tend(idle: boolean): boolean {
-    if (this.#full && Date.now() < this.#retryAt) return false;
+    if (this.#full && performance.now() < this.#retryAt) return false;
     try {
       return this.#tend(idle ? 1 : 4);
     } catch (error) {
@@ -270,10 +246,15 @@ export class StoreJournal implements Journal, Recorder {
   /** Not left for later: the more pages wait, the longer everyone waits for them. */
   #checkpoint(): void {
     this.#logPages = 0;
+    const { database, log } = this.#parts;
     try {
-      this.#parts.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
-    } catch {
-      // The log grows on; that it can't do that either is for its next writer to find out.
+      database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      this.#logGrows = false;
+    } catch (error) {
+      // That it can't grow either is for its next writer to find out.
+      const what = "the store file can't take what is in its log, which grows until it can";
+      if (!this.#logGrows) log("warning", `${what}: ${messageOf(error)}`);
+      this.#logGrows = true;
     }
   }
 

@@ -180,24 +180,34 @@ export class Tail {
     }
   }
 
-  /** Adds a turn; false when there is no room for it. */
-  append(turn: number, when: number, changes: Uint8Array): boolean {
+  /**
+   * Adds a turn, with `durably` so that the disk has it; false when there is no room for it.
+   *
+   * @throws {Error} when the disk does not take it, and it is not added.
+   */
+  append(turn: number, when: number, changes: Uint8Array, durably = false): boolean {
     const end = this.#put(this.#end, this.#limit(this.#start), turn, when, changes);
     if (end < 0) return false;
-    this.#publish(end);
+    if (durably) this.#publishDurably(end);
+    else this.#publish(end);
     return true;
   }
 
   /**
    * Puts one turn in the place of all that are there, in one step: it goes to the half that is
    * not in use. False when there is no room for it.
+   *
+   * @throws {Error} as {@link append}
    */
-  replace(turn: number, when: number, changes: Uint8Array): boolean {
+  replace(turn: number, when: number, changes: Uint8Array, durably = false): boolean {
     const start = this.#otherStart();
     const end = this.#put(start, this.#limit(start), turn, when, changes);
     if (end < 0) return false;
+    // The disk may take the page that says where the records end before the others.
+    if (durably) this.sync();
+    if (durably) this.#publishDurably(end);
+    else this.#publish(end);
     this.#start = start;
-    this.#publish(end);
     return true;
   }
 
@@ -234,6 +244,21 @@ export class Tail {
   #publish(end: number): void {
     Atomics.store(this.#words, END_AT / 4, end);
     this.#end = end;
+  }
+
+  /**
+   * What a sync that failed should have taken to the disk may never get there, nor does the next one
+   * say so: it has to be written once more. So the record counts no more, and its turn comes again.
+   */
+  #publishDurably(end: number): void {
+    const before = this.#end;
+    this.#publish(end);
+    try {
+      this.sync();
+    } catch (error) {
+      this.#publish(before);
+      throw error;
+    }
   }
 
   /** Waits until the disk has it all. */

@@ -4,13 +4,14 @@ import { type ChangeSink, readChanges } from "./changes.ts";
 import { checkedBytes, checksum } from "./checksum.ts";
 import type { Durability } from "./database.ts";
 import type { Tail } from "./tail.ts";
+import { bridged, followed, unbridged } from "./turn_bridge.ts";
 import { putRecord, readRecord, recordBytes, turnAt, type TurnRecord } from "./turn_record.ts";
 
 /** Up to which turn to read: asked before each; what it refuses ends the reading. */
 export type UpTo = (turn: number, at: number) => boolean;
 
 /**
- * The turns: numbered without a gap, the older ones in the store file, many to a row, the latest in
+ * The turns: numbered without a gap (but see turn_bridge.ts), the older ones in the store file, many to a row, the latest in
  * the tail. `crash` commits to the tail and moves its turns to the file later; `disk` commits to the
  * file, and to the tail only when the file can't take more.
  */
@@ -21,6 +22,8 @@ export class TurnLog {
   readonly #insert: StatementSync;
   #last: number;
   #stored: number;
+  /** The highest number under which a row may be in the store file. */
+  #tried = 0;
 
   /** `upto` is the last turn that the newest image contains. */
   constructor(database: DatabaseSync, tail: Tail, durability: Durability, upto: number) {
@@ -67,15 +70,20 @@ export class TurnLog {
 
   /** Makes the next turn durable although the store file can't; false when there is no room. */
   appendToTail(changes: Uint8Array<ArrayBuffer>): boolean {
-    if (!this.#toTail(this.#last + 1, Date.now(), changes)) return false;
-    this.#last++;
+    const turn = this.#untried;
+    const fitting = turn === this.#last + 1 ? changes : bridged(changes, this.#last);
+    if (!this.#toTail(turn, Date.now(), fitting)) return false;
+    this.#last = turn;
     return true;
   }
 
   #toTail(turn: number, at: number, changes: Uint8Array<ArrayBuffer>): boolean {
-    if (!this.#tail.append(turn, at, changes)) return false;
-    if (this.#durability === "disk") this.#tail.sync();
-    return true;
+    return this.#tail.append(turn, at, changes, this.#durability === "disk");
+  }
+
+  /** A number for the next turn that no row can have, even if its insertion has failed. */
+  get #untried(): number {
+    return Math.max(this.#last, this.#tried) + 1;
   }
 
   #insertTurn(turn: number, at: number, changes: Uint8Array): void {
@@ -86,18 +94,18 @@ export class TurnLog {
   }
 
   #insertRow(last: number, records: Uint8Array<ArrayBuffer>): void {
+    this.#tried = last;
     this.#insert.run(last, checksum(records, last), records);
   }
 
   /**
-   * Puts `changes` in the place of all turns in the tail, under the number of the first of them.
-   * They must lead from the last turn in the file to where the last one in the tail led. False
-   * when there is no room.
+   * Puts `changes` in the place of all turns in the tail. They must lead from the last turn in the
+   * file to where the last one in the tail led. False when there is no room.
    */
   replaceTail(changes: Uint8Array<ArrayBuffer>, upto: number): boolean {
-    const turn = Math.max(this.#stored, upto) + 1;
-    if (!this.#tail.replace(turn, Date.now(), changes)) return false;
-    if (this.#durability === "disk") this.#tail.sync();
+    const turn = this.#untried;
+    const fitting = bridged(changes, Math.max(this.#stored, upto));
+    if (!this.#tail.replace(turn, Date.now(), fitting, this.#durability === "disk")) return false;
     this.#last = turn;
     return true;
   }
@@ -109,7 +117,7 @@ export class TurnLog {
   replayTail(sink: ChangeSink, upto: number): void {
     const known = Math.max(this.#stored, upto);
     for (const { turn, changes } of this.#tail.records()) {
-      if (turn > known) readChanges(new ByteReader(changes), sink);
+      if (turn > known) readChanges(new ByteReader(unbridged(changes)), sink);
     }
   }
 
@@ -143,9 +151,9 @@ export class TurnLog {
     const isNext = ({ turn, at, changes }: TurnRecord): boolean => {
       if (turn <= last) return true;
       if (!upto(turn, at)) return false;
-      if (turn !== last + 1) throw new DamagedError(`turn ${last + 1} is missing`);
+      if (followed(turn, changes) > last) throw new DamagedError(`turn ${last + 1} is missing`);
       last = turn;
-      readChanges(new ByteReader(changes), sink);
+      readChanges(new ByteReader(unbridged(changes)), sink);
       size += changes.length;
       return true;
     };

@@ -4,7 +4,8 @@ import type { DatabaseSync } from "node:sqlite";
 import type { RingState } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { type Durability, openDatabase } from "../../lib/journal/database.ts";
-import { type JournalParts, StoreJournal, type Upkeep } from "../../lib/journal/store_journal.ts";
+import type { JournalParts, Upkeep } from "../../lib/journal/journal_parts.ts";
+import { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { Tail } from "../../lib/journal/tail.ts";
 import { COMMIT_RETRY_MS } from "../../lib/limits.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
@@ -189,6 +190,32 @@ async function goesOn(host: Host): Promise<void> {
   assertEquals(host.nextLife(), wholeState(host.engine.state));
   host.journal.close();
 }
+
+Deno.test("full: the second time, and by a clock that goes back, it is noticed as well", async () => {
+  await using scratch = await makeScratch();
+  const host = new Host(`${scratch.path}/store`, "disk");
+  const { now } = Date;
+  try {
+    for (let hour = 2; hour > 0; hour--) {
+      host.stopGrowth();
+      fill(host);
+      const before = host.lines.length;
+      await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 20));
+      host.journal.tend(true);
+      assertEquals([host.journal.full, host.lines.length], [true, before]);
+      Date.now = () => now() - 3_600_000 / hour;
+      host.allowGrowth();
+      await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 20));
+      host.journal.tend(true);
+      assertEquals(host.journal.full, false);
+      assertEquals(host.ask(T.RM, "/fill\0"), "RM OK\0");
+      assertEquals(host.nextLife(), wholeState(host.engine.state));
+    }
+  } finally {
+    Date.now = now;
+  }
+  host.journal.close();
+});
 
 Deno.test("full: what an image has from the tail already is not written anew", async () => {
   await using scratch = await makeScratch();

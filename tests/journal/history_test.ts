@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { QUOTAS } from "../../lib/engine/quota.ts";
-import type { Upkeep } from "../../lib/journal/store_journal.ts";
+import type { Upkeep } from "../../lib/journal/journal_parts.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { randomRequest } from "../engine/clients.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";

@@ -2,7 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { JournalError } from "../../lib/journal/database.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
-import type { Upkeep } from "../../lib/journal/store_journal.ts";
+import type { Upkeep } from "../../lib/journal/journal_parts.ts";
 import { COMMIT_RETRY_MS } from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -54,19 +54,21 @@ smallTest("no space: upkeep that fails again and again is told once", async (fol
     life.ask(0, T.WRITE, `/node\0${"x".repeat(100)}${i}`);
     life.journal.commit();
   };
-  for (let i = 0; i < 200; i++) turn(i);
-  // All turns are in the file then, and what is due next is an image.
-  life.journal.tend(true);
-  fillUp(`${folder}/filler`);
-  for (let i = 0; i < 8; i++) {
+  for (const time of [1, 2]) {
+    for (let i = 0; i < 200; i++) turn(i);
+    // All turns are in the file then, and what is due next is an image.
     life.journal.tend(true);
-    life.journal.commit();
-    if (i % 2 === 1) await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 5));
+    fillUp(`${folder}/filler`);
+    for (let i = 0; i < 8; i++) {
+      life.journal.tend(true);
+      life.journal.commit();
+      if (i % 2 === 1) await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 5));
+    }
+    assertEquals(life.journal.full, true);
+    assertEquals(lines.length, 2 * time - 1, lines.join("\n"));
+    Deno.removeSync(`${folder}/filler`);
+    life.journal.tend(true);
+    assertEquals(lines.at(-1), "the store file can be written again: changes are taken");
   }
-  assertEquals(life.journal.full, true);
-  assertEquals(lines.length, 1, lines.join("\n"));
-  Deno.removeSync(`${folder}/filler`);
-  life.journal.tend(true);
-  assertEquals(lines.at(-1), "the store file can be written again: changes are taken");
   life.close();
 });

@@ -1,0 +1,52 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { Durability } from "./database.ts";
+import type { Tail } from "./tail.ts";
+
+/** When the work is done that nobody waits for. */
+export interface Upkeep {
+  /**
+   * Bytes of turns behind an image from which on a new one is worth making; of a large image,
+   * a quarter of its size. To read a turn's bytes at the start takes several times as long as an image's.
+   */
+  readonly imageAfterBytes: number;
+  /** Pages of 4 KiB, about, that are written to the log between checkpoints: a few ms for 1,000. */
+  readonly pagesPerCheckpoint: number;
+  /** Rows of old turns deleted at once: each has a drain's bytes, or one turn's where that is more. */
+  readonly rowsDeletedMax: number;
+  /** Bytes in the tail from which on they go to the store file: some tenths of a millisecond. */
+  readonly drainBytes: number;
+}
+
+/** Of `crash`. */
+export const UPKEEP: Upkeep = {
+  imageAfterBytes: 524_288,
+  pagesPerCheckpoint: 1_000,
+  rowsDeletedMax: 16,
+  drainBytes: 32_768,
+};
+
+/** Of `disk`, where each turn is a row: all the more of them. */
+export const DISK_UPKEEP: Upkeep = { ...UPKEEP, rowsDeletedMax: 500 };
+
+/** Where it says what the operator should know. */
+type JournalLog = (level: "info" | "warning" | "error", text: string) => void;
+
+/** What a journal is made of: see openStore. */
+export interface JournalParts {
+  readonly database: DatabaseSync;
+  readonly tail: Tail;
+  readonly durability: Durability;
+  readonly log: JournalLog;
+  readonly upkeep?: Upkeep;
+  /** Called before anything is written, once all that was there has been read. */
+  readonly onBegin?: () => void;
+  /** Called instead when it can't be read: the files are to stay as they are. */
+  readonly onRefused?: () => void;
+  /** Called at the orderly end, when the file alone has everything. */
+  readonly onComplete?: () => void;
+  /** Notes in the file to whom the store is handed over. */
+  readonly onHandOver?: (to: string | null) => void;
+  readonly handedTo?: string | null;
+  /** The host was booted since; called when what that means is committed. */
+  readonly onNewBoot?: () => void;
+}
