@@ -21,6 +21,16 @@ export class ByteReader {
     return this.#at === this.#bytes.length;
   }
 
+  /** Everything that there is to read. */
+  get all(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Leaves out `size` bytes; returns where they begin. */
+  skip(size: number): number {
+    return this.#take(size);
+  }
+
   u8(): number {
     return this.#view.getUint8(this.#take(1));
   }
@@ -40,6 +50,9 @@ export class ByteReader {
   /** @throws {DamagedError} when it is none. */
   count(): number {
     const value = this.#view.getFloat64(this.#take(8), true);
+    // A small one as the runtime keeps it in place: as a double each would take memory of its own.
+    const small = value | 0;
+    if (small === value && small >= 0) return small;
     if (!Number.isSafeInteger(value) || value < 0) throw new DamagedError(`${value} is no count`);
     return value;
   }

@@ -3,12 +3,12 @@ import type { RingState } from "../engine/domain_control.ts";
 import type { Quotas } from "../engine/quota.ts";
 import type { Setting } from "../engine/settings.ts";
 import type { Watch } from "../engine/watch.ts";
-import { NO_VALUE, type Node } from "../store/node.ts";
-import { canonicalPath, isSpecial, ROOT_PATH } from "../store/path.ts";
-import type { Perms } from "../store/perms.ts";
+import type { Node } from "../store/node.ts";
+import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import { putPerms, readPerms } from "./perms_bytes.ts";
+import { checkedPath, NodeRecord, type NodeState } from "./node_record.ts";
+import { putPerms } from "./perms_bytes.ts";
 import {
   putQuotaValues,
   putSettingValue,
@@ -76,15 +76,6 @@ export interface DomainState {
   readonly quotas: ReadonlyMap<string, number>;
 }
 
-/** A node as it is persisted; also a special. */
-export interface NodeState {
-  readonly path: string;
-  readonly value: Uint8Array;
-  readonly perms: Perms;
-  readonly generation: number;
-  readonly ordinal: number;
-}
-
 /** What is known of a transaction before its end. */
 export interface OpenTransaction {
   /** The store's generation when it started. */
@@ -95,7 +86,7 @@ export interface OpenTransaction {
 
 /** What is told of each change that is read. */
 export interface ChangeSink {
-  node(node: NodeState): void;
+  node(node: NodeRecord): void;
   nodeGone(path: string): void;
   domain(domain: DomainState): void;
   domainGone(domid: number): void;
@@ -117,6 +108,8 @@ export interface ChangeSink {
   adopted(): void;
   /** All watchers have heard what that changed. */
   heard(): void;
+  /** That was all. */
+  end(): void;
 }
 
 export function putNode(
@@ -270,13 +263,19 @@ export function putRing(to: ByteWriter, ring: RingState): void {
  * @throws {DamagedError} when the bytes are not changes.
  */
 export function readChanges(from: ByteReader, sink: ChangeSink): void {
-  while (!from.atEnd) readChange(from, from.u8(), sink);
+  const record = new NodeRecord();
+  while (!from.atEnd) readChange(from, from.u8(), sink, record);
 }
 
-function readChange(from: ByteReader, kind: number, sink: ChangeSink): void {
+function readChange(
+  from: ByteReader,
+  kind: number,
+  sink: ChangeSink,
+  record: NodeRecord,
+): void {
   switch (kind) {
     case NODE:
-      return sink.node(readNode(from));
+      return sink.node(record.read(from));
     case NODE_GONE:
       return sink.nodeGone(readGone(from));
     case DOMAIN:
@@ -294,7 +293,7 @@ function readChange(from: ByteReader, kind: number, sink: ChangeSink): void {
     case OTHERS_GONE:
       return sink.othersGone();
     case STAGED:
-      return sink.staged(readNode(from));
+      return sink.staged(record.read(from).copy());
     case ADOPTED:
       return sink.adopted();
     case HEARD:
@@ -327,25 +326,13 @@ function readTransaction(from: ByteReader): OpenTransaction | null {
 }
 
 function readPath(from: ByteReader): string {
-  const path = from.text();
-  if (canonicalPath(path, "", true) !== path) throw new DamagedError(`'${path}' is no path`);
-  return path;
+  return checkedPath(from.text());
 }
 
 function readGone(from: ByteReader): string {
   const path = readPath(from);
   if (path === ROOT_PATH || isSpecial(path)) throw new DamagedError(`${path} can't go`);
   return path;
-}
-
-function readNode(from: ByteReader): NodeState {
-  const path = readPath(from);
-  const generation = from.count();
-  const ordinal = from.count();
-  const perms = readPerms(from);
-  if (perms.length === 0) throw new DamagedError(`${path} has no permissions`);
-  const value = from.bytes();
-  return { path, generation, ordinal, perms, value: value.length === 0 ? NO_VALUE : value };
 }
 
 function readDomain(from: ByteReader): DomainState {

@@ -1,11 +1,12 @@
 import { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
+import type { NodeState } from "./node_record.ts";
 
 /** Of the changes that it is told, keeps those of nodes, as bytes. */
 export class NodeChanges implements put.ChangeSink {
   readonly changes = new ByteWriter(65_536);
 
-  node(node: put.NodeState): void {
+  node(node: NodeState): void {
     put.putNode(this.changes, node.path, node);
   }
 
@@ -13,7 +14,7 @@ export class NodeChanges implements put.ChangeSink {
     put.putNodeGone(this.changes, path);
   }
 
-  staged(node: put.NodeState): void {
+  staged(node: NodeState): void {
     put.putStaged(this.changes, node.path, node);
   }
 
@@ -29,6 +30,7 @@ export class NodeChanges implements put.ChangeSink {
     // Told anew by who uses this, as is all that follows.
   }
 
+  end(): void {}
   domainGone(): void {}
   watch(): void {}
   unwatch(): void {}

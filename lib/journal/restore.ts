@@ -7,15 +7,10 @@ import { listChildren } from "../store/children.ts";
 import { lookup } from "../store/lookup.ts";
 import { newNode } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
+import type { TreeLoader } from "../store/tree_loader.ts";
 import { DamagedError } from "./byte_reader.ts";
-import type {
-  ChangeSink,
-  DomainState,
-  HeldState,
-  NodeState,
-  OpenTransaction,
-  WatchState,
-} from "./changes.ts";
+import type { ChangeSink, DomainState, HeldState, OpenTransaction, WatchState } from "./changes.ts";
+import type { NodeRecord, NodeState } from "./node_record.ts";
 
 /** A unique id that no domain has. */
 const NOBODYS = -1n;
@@ -42,6 +37,7 @@ export class Restorer implements ChangeSink {
   readonly domains = new Map<number, DomainState>();
   readonly #records = new Map<number, ConnectionRecord>();
   #staged: NodeState[] = [];
+  #loader: TreeLoader | null = null;
   /** A tree was adopted, and not all watchers have heard what that changed. */
   unheard = false;
 
@@ -61,12 +57,16 @@ export class Restorer implements ChangeSink {
     return this.#records.values();
   }
 
-  node(node: NodeState): void {
-    const { state } = this;
+  end(): void {
+    this.#loader?.end();
+    this.#loader = null;
+  }
+
+  node(node: NodeRecord): void {
+    const loader = this.#loader ??= this.state.tree.loader(ORIGIN);
+    if (loader.load(node.bytes, node.pathStart, node.pathEnd, node)) return;
     if (isSpecial(node.path)) return this.#special(node);
-    if (!state.tree.load(node.path, node, ORIGIN)) {
-      throw new DamagedError(`${node.path} has no parent`);
-    }
+    throw new DamagedError(`${node.path} has no parent`);
   }
 
   #special({ path, perms, generation }: NodeState): void {
@@ -83,6 +83,7 @@ export class Restorer implements ChangeSink {
   }
 
   nodeGone(path: string): void {
+    this.end();
     const { state } = this;
     if (lookup(state.tree.root, path) !== null) state.tree.remove(path, ORIGIN);
   }
@@ -94,9 +95,14 @@ export class Restorer implements ChangeSink {
   }
 
   adopted(): void {
+    this.end();
     const { tree } = this.state;
     for (const { name } of listChildren(tree.root.children)) tree.remove(`/${name}`, ORIGIN);
-    for (const node of this.#staged) this.node(node);
+    for (const node of this.#staged) {
+      const { path } = node;
+      if (isSpecial(path)) this.#special(node);
+      else if (!tree.load(path, node, ORIGIN)) throw new DamagedError(`${path} has no parent`);
+    }
     this.#staged = [];
     this.unheard = true;
   }

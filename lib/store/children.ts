@@ -87,6 +87,23 @@ export function getChildIn(
   return null;
 }
 
+/** The child whose name has that hash, or all of them, or null. */
+export function childrenOfHash(children: Children, hash: number): Node | Node[] | null {
+  let branch = children.root;
+  for (let shift = 0; shift < HASH_BITS; shift += BITS) {
+    const bit = bitOf(hash, shift);
+    if ((branch.bitmap & bit) === 0) return null;
+    const slot = branch.slots[popCount(branch.bitmap & bit - 1)]!;
+    if (isBranch(slot)) {
+      branch = slot;
+      continue;
+    }
+    if (Array.isArray(slot)) return slot;
+    return slot.hash === hash ? slot : null;
+  }
+  return null;
+}
+
 function isNamed(node: Node, path: string, from: number, to: number): boolean {
   return node.name.length === to - from && path.startsWith(node.name, from);
 }

@@ -13,6 +13,7 @@ import { namesOf } from "./names.ts";
 import { copyNode, newNode, type Node, nodeSize, type Origin } from "./node.ts";
 import { parentPath, ROOT_PATH } from "./path.ts";
 import { ownerOf, type Perms } from "./perms.ts";
+import { TreeLoader } from "./tree_loader.ts";
 
 /** Told of every change, so that counters per domain are exact at any moment. */
 export interface Ledger {
@@ -162,6 +163,19 @@ export class Draft {
     node.value = was.value;
     this.#account(path, node, 1);
     return true;
+  }
+
+  /**
+   * Loads nodes of which paths are told as bytes; the recorder is not told. To be ended before
+   * anything else is done with this draft.
+   */
+  loader(origin: Origin): TreeLoader {
+    this.#loading = null;
+    const { clock, ledger } = this;
+    return new TreeLoader(
+      { root: this.#own(ROOT_PATH), epoch: this.#epoch, clock, ledger },
+      origin,
+    );
   }
 
   /** The node at `path`, this draft's own; a new one has no permissions and is not charged yet. */

@@ -41,7 +41,11 @@ export function hashName(name: string): number {
 export function hashRange(path: string, from: number, to: number): number {
   let hash = FNV_START;
   for (let i = from; i < to; i++) hash = Math.imul(hash ^ path.charCodeAt(i), FNV_PRIME);
-  // FNV's low bits mix badly; the tree uses five at a time, lowest first.
+  return mixedHash(hash);
+}
+
+/** A name's FNV-1a with its low bits, which mix badly, mixed: the tree uses five at a time, lowest first. */
+export function mixedHash(hash: number): number {
   return hash ^ hash >>> 15;
 }
 

@@ -13,12 +13,23 @@ export const ROOT_PATH = "/";
  */
 const WELL_FORMED = /^(?:\/?(?:[\w\-@]+\/)*[\w\-@]+|\/)$/;
 
+/** Which bytes may stand in a name. */
+const NAME_BYTES = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => /[\w\-@]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
+
 const SLASH = 0x2f;
 const AT = 0x40;
 
 /** Whether a canonical path names a special such as `@releaseDomain`. */
 export function isSpecial(path: string): boolean {
   return path.charCodeAt(0) === AT;
+}
+
+/** Whether a byte may stand in a name. */
+export function isNameByte(byte: number): boolean {
+  return NAME_BYTES[byte] === 1;
 }
 
 /**

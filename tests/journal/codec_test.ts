@@ -6,6 +6,7 @@ import type { Setting } from "../../lib/engine/settings.ts";
 import { ByteReader, DamagedError } from "../../lib/journal/byte_reader.ts";
 import { ByteWriter } from "../../lib/journal/byte_writer.ts";
 import * as changes from "../../lib/journal/changes.ts";
+import type { NodeState } from "../../lib/journal/node_record.ts";
 import { newNode } from "../../lib/store/node.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { type Random, withSeed } from "../support/random.ts";
@@ -22,7 +23,7 @@ class Words implements changes.ChangeSink {
       })
     }`);
   }
-  node({ path, value, perms, generation, ordinal }: changes.NodeState): void {
+  node({ path, value, perms, generation, ordinal }: NodeState): void {
     this.#add("node", path, value, perms, generation, ordinal);
   }
   nodeGone(path: string): void {
@@ -61,7 +62,7 @@ class Words implements changes.ChangeSink {
   othersGone(): void {
     this.#add("others gone");
   }
-  staged({ path, value, perms, generation, ordinal }: changes.NodeState): void {
+  staged({ path, value, perms, generation, ordinal }: NodeState): void {
     this.#add("staged", path, value, perms, generation, ordinal);
   }
   adopted(): void {
@@ -69,6 +70,9 @@ class Words implements changes.ChangeSink {
   }
   heard(): void {
     this.#add("heard");
+  }
+  end(): void {
+    this.#add("end");
   }
   ring(ring: RingState): void {
     const { key, requestsTaken, partial, responsesEnd, responses, unsent } = ring;

@@ -1,0 +1,65 @@
+import { NO_VALUE } from "../store/node.ts";
+import { canonicalPath } from "../store/path.ts";
+import type { Perms } from "../store/perms.ts";
+import { toText } from "../wire/text.ts";
+import { type ByteReader, DamagedError } from "./byte_reader.ts";
+import { readPerms } from "./perms_bytes.ts";
+
+/** A node as it is persisted; also a special. */
+export interface NodeState {
+  readonly path: string;
+  readonly value: Uint8Array;
+  readonly perms: Perms;
+  readonly generation: number;
+  readonly ordinal: number;
+}
+
+/** @throws {DamagedError} when it is no canonical path. */
+export function checkedPath(path: string): string {
+  if (canonicalPath(path, "", true) !== path) throw new DamagedError(`'${path}' is no path`);
+  return path;
+}
+
+/**
+ * A node as it is read: one object for all of them, of which value and permissions can be kept. Its
+ * path is made and checked when it is asked for, and else left to who takes the bytes.
+ */
+export class NodeRecord implements NodeState {
+  bytes: Uint8Array = NO_VALUE;
+  pathStart = 0;
+  pathEnd = 0;
+  value = NO_VALUE;
+  perms: Perms = [];
+  generation = 0;
+  ordinal = 0;
+
+  /** @throws {DamagedError} when it is none. */
+  get path(): string {
+    return checkedPath(toText(this.bytes, this.pathStart, this.pathEnd));
+  }
+
+  /**
+   * Reads the next node.
+   *
+   * @throws {DamagedError} when the bytes are none.
+   */
+  read(from: ByteReader): this {
+    const length = from.u16();
+    this.bytes = from.all;
+    this.pathStart = from.skip(length);
+    this.pathEnd = this.pathStart + length;
+    this.generation = from.count();
+    this.ordinal = from.count();
+    this.perms = readPerms(from);
+    if (this.perms.length === 0) throw new DamagedError(`${this.path} has no permissions`);
+    const value = from.bytes();
+    this.value = value.length === 0 ? NO_VALUE : value;
+    return this;
+  }
+
+  /** One that can be kept. */
+  copy(): NodeState {
+    const { generation, ordinal, path, perms, value } = this;
+    return { generation, ordinal, path, perms, value };
+  }
+}

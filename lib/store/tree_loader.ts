@@ -1,0 +1,230 @@
+import {
+  addChild,
+  type Children,
+  childrenOfHash,
+  copyChildren,
+  noChildren,
+  replaceChild,
+} from "./children.ts";
+import type { Clock, Ledger, LoadedNode } from "./draft.ts";
+import {
+  copyNode,
+  FNV_PRIME,
+  FNV_START,
+  mixedHash,
+  NO_VALUE,
+  type Node,
+  nodeSize,
+  type Origin,
+} from "./node.ts";
+import { isNameByte } from "./path.ts";
+import { ownerOf, type Perms } from "./perms.ts";
+import { toText } from "../wire/text.ts";
+
+const SLASH = 0x2f;
+const NOBODYS: Perms = [];
+
+/** The draft that nodes are loaded into: its root, its own, and what belongs to it. */
+export interface LoadedDraft {
+  readonly root: Node;
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+}
+
+/**
+ * Puts nodes where they once were, for recovery. Paths come as bytes and mostly in the order of a
+ * walk, so that most share all but the last name with the one before: what they share is neither
+ * checked nor looked up again, and no string is made but for the names of new nodes. To be
+ * {@link end}ed before anything else is done with the draft.
+ */
+export class TreeLoader {
+  readonly #into: LoadedDraft;
+  readonly #origin: Origin;
+  /** The root and the nodes below it on the last path, of the draft's own. */
+  readonly #nodes: Node[];
+  /** Where in that path their names end. */
+  readonly #ends: number[] = [0];
+  #depth = 0;
+  #bytes: Uint8Array = NO_VALUE;
+  #from = 0;
+  #to = 0;
+  /** What is not charged yet: nodes and bytes of one owner, entries of one list. */
+  #owner = -1;
+  #ownerNodes = 0;
+  #ownerBytes = 0;
+  #perms: Perms = NOBODYS;
+  #permsNodes = 0;
+
+  constructor(into: LoadedDraft, origin: Origin) {
+    this.#into = into;
+    this.#origin = origin;
+    this.#nodes = [into.root];
+  }
+
+  /**
+   * Puts a node at the path that stands in `bytes` from `from` to `to` (exclusive); `bytes` must
+   * stay as they are until the next is put. False when that is no absolute path, or has no parent.
+   */
+  load(bytes: Uint8Array, from: number, to: number, was: LoadedNode): boolean {
+    if (to - from === 1 && bytes[from] === SLASH) {
+      this.#put(this.#nodes[0]!, 1, was);
+      return true;
+    }
+    let at = from + this.#sharedEnd(bytes, from, to);
+    this.#from = this.#to = 0;
+    let parent = this.#nodes[this.#depth]!;
+    for (;;) {
+      const start = at + 1;
+      if (at >= to || bytes[at] !== SLASH) return false;
+      let hash = FNV_START;
+      for (at = start; at < to; at++) {
+        const byte = bytes[at]!;
+        if (!isNameByte(byte)) break;
+        hash = Math.imul(hash ^ byte, FNV_PRIME);
+      }
+      if (at === start) return false;
+      hash = mixedHash(hash);
+      let node = this.#ownChild(parent, bytes, start, at, hash);
+      if (at === to) {
+        node ??= this.#addChild(parent, toText(bytes, start, to), hash, was);
+        this.#put(node, to - from, was);
+      }
+      if (node === null) return false;
+      this.#nodes[++this.#depth] = node;
+      this.#ends[this.#depth] = at - from;
+      if (at === to) break;
+      parent = node;
+    }
+    this.#bytes = bytes;
+    this.#from = from;
+    this.#to = to;
+    return true;
+  }
+
+  /** Charges what is not charged yet, and lets go of the bytes. */
+  end(): void {
+    this.#bytes = NO_VALUE;
+    this.#depth = this.#from = this.#to = 0;
+    this.#chargeOwner(-1);
+    this.#mention(NOBODYS);
+  }
+
+  /** Keeps of the last path's nodes those above this path; returns where their names end in it. */
+  #sharedEnd(bytes: Uint8Array, from: number, to: number): number {
+    const before = this.#bytes, ends = this.#ends;
+    const shift = this.#from - from;
+    const stop = Math.min(to, this.#to - shift);
+    let at = from;
+    while (at < stop && bytes[at] === before[at + shift]) at++;
+    const same = at - from;
+    // A name that is the same as far as the other goes need not be the same name.
+    const isWhole = at < to && bytes[at] === SLASH;
+    let depth = this.#depth;
+    while (depth > 0 && (ends[depth]! > same || ends[depth] === same && !isWhole)) depth--;
+    this.#depth = depth;
+    return ends[depth]!;
+  }
+
+  /** The child of that name, made the draft's own, or null. */
+  #ownChild(
+    parent: Node,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    hash: number,
+  ): Node | null {
+    if (parent.children === null) return null;
+    const found = childrenOfHash(parent.children, hash);
+    if (found === null) return null;
+    const node = Array.isArray(found)
+      ? found.find(({ name }) => isText(name, bytes, from, to)) ?? null
+      : isText(found.name, bytes, from, to)
+      ? found
+      : null;
+    if (node === null || node.epoch === this.#into.epoch) return node;
+    const copy = copyNode(node, this.#into.epoch);
+    replaceChild(this.#ownChildren(parent), copy);
+    return copy;
+  }
+
+  /** A new child that is not charged yet. */
+  #addChild(parent: Node, name: string, hash: number, was: LoadedNode): Node {
+    const children = this.#ownChildren(parent);
+    const { generation, ordinal, value } = was;
+    const node: Node = {
+      name,
+      hash,
+      ordinal,
+      epoch: this.#into.epoch,
+      value,
+      perms: NOBODYS,
+      children: null,
+      generation,
+      origin: this.#origin,
+    };
+    if (ordinal >= children.ordinalNext) children.ordinalNext = ordinal + 1;
+    addChild(children, node);
+    this.#charge(parent.perms, 0, name.length + 1);
+    return node;
+  }
+
+  #ownChildren(node: Node): Children {
+    const { epoch } = this.#into;
+    if (node.children === null) return node.children = noChildren(epoch);
+    if (node.children.epoch === epoch) return node.children;
+    return node.children = copyChildren(node.children, epoch);
+  }
+
+  #put(node: Node, pathLength: number, was: LoadedNode): void {
+    const { clock } = this.#into;
+    const { generation, perms, value } = was;
+    if (generation > clock.generation) clock.generation = generation;
+    if (node.perms.length > 0) {
+      this.#mention(node.perms);
+      this.#permsNodes--;
+      this.#charge(node.perms, -1, -nodeSize(node) - pathLength);
+    }
+    node.generation = generation;
+    node.origin = this.#origin;
+    node.perms = perms;
+    node.value = value;
+    this.#mention(perms);
+    this.#permsNodes++;
+    this.#charge(perms, 1, nodeSize(node) + pathLength);
+  }
+
+  #charge(perms: Perms, nodes: number, bytes: number): void {
+    const owner = ownerOf(perms);
+    if (owner !== this.#owner) this.#chargeOwner(owner);
+    this.#ownerNodes += nodes;
+    this.#ownerBytes += bytes;
+  }
+
+  #chargeOwner(next: number): void {
+    if (this.#owner >= 0) {
+      this.#into.ledger.charge(this.#owner, this.#ownerNodes, this.#ownerBytes);
+    }
+    this.#owner = next;
+    this.#ownerNodes = this.#ownerBytes = 0;
+  }
+
+  /** Entries but the owner's count for those whom they name; `next` is to be counted then. */
+  #mention(next: Perms): void {
+    if (next === this.#perms) return;
+    const { ledger } = this.#into;
+    if (this.#permsNodes !== 0) {
+      for (let i = 1; i < this.#perms.length; i++) {
+        ledger.mention(this.#perms[i]! & 0xffff, this.#permsNodes);
+      }
+    }
+    this.#perms = next;
+    this.#permsNodes = 0;
+  }
+}
+
+function isText(text: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[from + i]) return false;
+  return true;
+}
