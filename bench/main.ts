@@ -2,30 +2,46 @@
  * Measures `xs` beside Debian's C xenstored and oxenstored, in one run whose rounds alternate
  * between them, and prints tables of medians: figures of different runs can't be compared.
  *
- *     deno task bench [--rounds=5] [--operations=20000]
+ *     deno task bench [--rounds=25] [--operations=8000]
  *
- * Daemon and load have a core each. Needs what the tests against peers need, and `taskset`.
+ * Many short rounds say more than few long ones: what a shared machine gives changes within
+ * seconds, and the shorter a round, the more its contenders have in common. Daemon and load have a core each. Needs what the tests against peers need, and `taskset`.
  */
 import { startDaemon } from "../tests/support/daemon.ts";
 import type { ServerProcess } from "../tests/support/process.ts";
 import { peersMissing, startPeer } from "../tests/peers/peer.ts";
-import { buildLoad, type Figures, type Operation, OPERATIONS, runLoad } from "./load.ts";
+import {
+  buildLoad,
+  type Figures,
+  type LoadSpec,
+  type Operation,
+  OPERATIONS,
+  runLoad,
+} from "./load.ts";
 import { machine } from "./machine.ts";
-import { median, table } from "./report.ts";
-import { pin, residentBytes, timeReads } from "./process.ts";
+import { median, quartiles, table } from "./report.ts";
+import { cpuSeconds, pin, residentBytes, timeReads } from "./process.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const CONNECTIONS = [1, 16] as const;
 const IDLE_MS = 1_500;
 const READS = 40;
+/** The warm-up is so many times as long as a round: what is called often enough gets compiled. */
+const WARM_UP = 10;
 
 interface Contender {
   readonly name: string;
   readonly server: ServerProcess;
 }
 
-/** The rows of one contender, by operation and number of connections. */
-type Results = Map<string, Map<string, Figures[]>>;
+/** What one contender did in one round. */
+interface Round extends Figures {
+  /** Processor time of the daemon for each operation, in µs. */
+  readonly cpu: number;
+}
+
+/** The rounds of each contender, by operation and number of connections. */
+type Results = Map<string, Map<string, Round[]>>;
 
 function numberOption(name: string, fallback: number): number {
   const prefix = `--${name}=`;
@@ -41,8 +57,8 @@ function rowName(operation: Operation, connections: number): string {
 
 /** Runs all rounds; the first is a warm-up that does not count. */
 async function measure(contenders: readonly Contender[]): Promise<Results> {
-  const rounds = numberOption("rounds", 5);
-  const operations = numberOption("operations", 20_000);
+  const rounds = numberOption("rounds", 25);
+  const operations = numberOption("operations", 8_000);
   const load = await buildLoad();
   const results: Results = new Map();
   for (let round = 0; round <= rounds; round++) {
@@ -51,12 +67,13 @@ async function measure(contenders: readonly Contender[]): Promise<Results> {
       for (const connections of CONNECTIONS) {
         // Rotated, so that none always follows the same other.
         for (let i = 0; i < contenders.length; i++) {
-          const contender = contenders[(i + round) % contenders.length]!;
-          const socket = contender.server.socketPath;
-          const figures = await runLoad(load, { socket, operation, connections, operations });
+          const { name, server } = contenders[(i + round) % contenders.length]!;
+          const spec = { operation, connections, operations };
+          if (round === 0) spec.operations *= WARM_UP;
+          const figures = await runOne(load, server, spec);
           if (round === 0) continue;
           const row = results.getOrInsertComputed(rowName(operation, connections), () => new Map());
-          row.getOrInsertComputed(contender.name, () => []).push(figures);
+          row.getOrInsertComputed(name, () => []).push(figures);
         }
       }
     }
@@ -64,9 +81,24 @@ async function measure(contenders: readonly Contender[]): Promise<Results> {
   return results;
 }
 
-/** The ratio of each round, as the rounds differ more than the contenders within one. */
-function medianRatio(ours: readonly Figures[], theirs: readonly Figures[]): string {
-  return median(ours.map((figures, i) => figures.rate / (theirs[i]?.rate ?? NaN))).toFixed(2);
+async function runOne(
+  load: string,
+  { pid, socketPath: socket }: ServerProcess,
+  spec: Omit<LoadSpec, "socket">,
+): Promise<Round> {
+  const before = await cpuSeconds(pid);
+  const figures = await runLoad(load, { socket, ...spec });
+  return { ...figures, cpu: (await cpuSeconds(pid) - before) * 1e6 / spec.operations };
+}
+
+/**
+ * The median of the rounds' ratios, with their quartiles: the rounds differ more than the contenders
+ * within one.
+ */
+function ratioOf(ours: readonly Round[], theirs: readonly Round[]): string {
+  const ratios = ours.map((round, i) => round.rate / (theirs[i]?.rate ?? NaN));
+  const [lower, upper] = quartiles(ratios);
+  return `${median(ratios).toFixed(2)} (${lower.toFixed(2)}-${upper.toFixed(2)})`;
 }
 
 function rateTable(results: Results, names: readonly string[]): string {
@@ -77,7 +109,7 @@ function rateTable(results: Results, names: readonly string[]): string {
     const [none = [], crash = [], c = [], o = []] = all;
     const rates = all.map((figures) => median(figures.map(({ rate }) => rate)).toFixed(0));
     const pairs = [[none, c], [crash, c], [none, o], [crash, none]] as const;
-    return [name, ...rates, ...pairs.map(([ours, theirs]) => medianRatio(ours, theirs))];
+    return [name, ...rates, ...pairs.map(([ours, theirs]) => ratioOf(ours, theirs))];
   });
   return table(head, rows);
 }
@@ -93,6 +125,20 @@ function latencyTable(results: Results, names: readonly string[]): string {
     }),
   ]);
   return table(head, rows);
+}
+
+function cpuTable(results: Results, names: readonly string[]): string {
+  const head = ["processor time per operation, µs", ...names];
+  const rows = [...results].map(([name, row]) => {
+    // Means: the kernel counts in units that are longer than some rounds take.
+    const means = names.map((contender) => mean((row.get(contender) ?? []).map(({ cpu }) => cpu)));
+    return [name, ...means.map((value) => value.toFixed(1))];
+  });
+  return table(head, rows);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 async function memoryOf(contenders: readonly Contender[]): Promise<string[]> {
@@ -130,6 +176,7 @@ async function main(): Promise<void> {
   console.log([
     machine(),
     rateTable(results, names),
+    cpuTable(results, names),
     latencyTable(results, names),
     table(["resident memory, MB", ...names], [["idle", ...idle], ["after the run", ...loaded]]),
     `\`xs read\`, start to exit: median ${median(reads).toFixed(0)} ms of ${READS}`,

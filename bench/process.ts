@@ -15,6 +15,17 @@ export async function pin(pid: number): Promise<void> {
   if (!success) throw new Error(`taskset: ${new TextDecoder().decode(stderr)}`);
 }
 
+/** Clock ticks in a second, in which the kernel counts (proc_pid_stat(5)). */
+const TICKS = 100;
+
+/** The processor time that a process has taken, its own and the kernel's for it. */
+export async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  // Behind the name, which may have blanks in it; the 14th and 15th fields of all.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
 /** What a process has in memory now. */
 export async function residentBytes(pid: number): Promise<number> {
   const statm = await Deno.readTextFile(`/proc/${pid}/statm`);
