@@ -12,6 +12,7 @@ import {
 } from "./database.ts";
 import type { JournalParts, Upkeep } from "./journal_parts.ts";
 import { StoreJournal } from "./store_journal.ts";
+import { settleFile, settleNames } from "./settle.ts";
 import { Tail, TAIL_BYTES } from "./tail.ts";
 import type { UpTo } from "./turn_log.ts";
 
@@ -102,7 +103,10 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       tail,
       durability,
       log,
-      onBegin: () => commitOpening(database, path),
+      onBegin: () => {
+        if (durability === "disk") settle(path);
+        commitOpening(database, path);
+      },
       onRefused,
       onComplete,
       onHandOver: (to) => to === null ? about.remove(HANDED_TO) : about.set(HANDED_TO, to),
@@ -114,6 +118,16 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
   } catch (error) {
     onRefused();
     throw asOurs(error, path);
+  }
+}
+
+/** Nobody is to be told anything, and nothing to be built on it, before it is on the disk. */
+function settle(path: string): void {
+  try {
+    for (const companion of ["-wal", ".tail"]) settleFile(path + companion);
+    settleNames(path);
+  } catch (error) {
+    throw new JournalError(`the store file ${path} can't be made durable: ${messageOf(error)}`);
   }
 }
 
@@ -139,7 +153,6 @@ function openTail(store: string, id: string, about: About, options: StoreOptions
   if (exists(path)) checkNeedless(path, id);
   try {
     const tail = Tail.create(path, id, options.tailBytes ?? TAIL_BYTES);
-    if (options.durability === "disk") tail.sync();
     about.set("tail", "open");
     return { tail, isNew: true };
   } catch (error) {

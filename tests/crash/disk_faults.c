@@ -143,7 +143,9 @@ static void synced(int kind, const char *path, int succeeded)
 		size_t count = about.st_size - at < PAGE ? about.st_size - at : PAGE;
 		if (files[i].dirty[at / PAGE] && real(to, bytes + at, count, at) < 0) abort();
 	}
-	memset(files[i].dirty, 0, sizeof files[i].dirty);
+	if (succeeded && ftruncate(to, about.st_size) != 0) abort();
+	// Of the tail nobody can tell here whether a page was written once more as it was before.
+	if (succeeded || kind != TAIL) memset(files[i].dirty, 0, sizeof files[i].dirty);
 	if (bytes != NULL) munmap(bytes, about.st_size);
 	close(from);
 	close(to);

@@ -1,0 +1,211 @@
+/** `xs serve --persist disk` on a disk that fails and forgets: what it has answered is there. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { SocketClient } from "../server/socket_client.ts";
+import { startDaemon } from "../support/daemon.ts";
+import { pause, until } from "../support/patience.ts";
+import type { ServerProcess } from "../support/process.ts";
+import { Random, testSeed } from "../support/random.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { testUnless } from "../support/skip.ts";
+import { ALL_FILES, EIO, faultsMissing, FaultyDisk, MAIN, TAIL, WAL } from "./disk_faults.ts";
+
+const missing = faultsMissing();
+/** Deaths and losses of power of one store. */
+const ENDS = Number(Deno.env.get("XS_DEATHS") ?? 12);
+const NAMES = 12;
+
+const UNTIL_IT_CAN = "changes are refused until it can: disk I/O error";
+const NOBODY = "nobody is answered until it can";
+
+/** One daemon on such a disk and one client, who knows what was answered. */
+class Trial {
+  daemon!: ServerProcess;
+  client!: SocketClient;
+  #written = 0;
+  /** What each node has for sure, and what it may have instead. */
+  readonly #sure = new Map<string, string>();
+  readonly #maybe = new Map<string, string>();
+
+  constructor(readonly disk: FaultyDisk, readonly folder: string) {}
+
+  async start(): Promise<void> {
+    this.daemon = await startDaemon({
+      socket: `${this.folder}/socket`,
+      args: ["--persist", "disk", "--store", this.disk.store],
+      env: this.disk.env(),
+    });
+    this.client = await SocketClient.connect(this.daemon.socketPath);
+  }
+
+  async kill(): Promise<void> {
+    this.client.close();
+    Deno.kill(this.daemon.pid, "SIGKILL");
+    await this.daemon.status;
+  }
+
+  /** Writes some node; the answer may never come. */
+  write(size = 0): Promise<string> {
+    const name = `n${++this.#written % NAMES}`, value = `${this.#written}`.padEnd(size, ".");
+    this.#maybe.set(name, value);
+    const answer = this.client.ask(T.WRITE, `/${name}\0${value}`).then((text) => {
+      if (text === "OK\0") this.#sure.set(name, value);
+      this.#maybe.delete(name);
+      return text;
+    });
+    // Whoever dies first answers nothing.
+    answer.catch(() => {});
+    return answer;
+  }
+
+  async check(): Promise<void> {
+    for (let i = 0; i < NAMES; i++) {
+      const name = `n${i}`, found = await this.client.ask(T.READ, `/${name}\0`);
+      const wanted = [this.#sure.get(name) ?? "ENOENT\0", this.#maybe.get(name)];
+      const said = [found, ...wanted].map((text) => text?.replace(/[.]+$/, ""));
+      assert(
+        wanted.includes(found),
+        `${name} is ${said[0]} instead of ${said.slice(1).join(" or ")}`,
+      );
+      // From here on it is sure.
+      if (found !== "ENOENT\0") this.#sure.set(name, found);
+    }
+    this.#maybe.clear();
+    assertStringIncludes(await this.client.ask(T.CONTROL, "check\0"), "OK");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.close();
+    await this.daemon.stop();
+  }
+}
+
+testUnless(missing, "disk: a sync of the log fails: said, refused, and right again", async () => {
+  await using scratch = await makeScratch();
+  const disk = await FaultyDisk.make(scratch.path);
+  const trial = new Trial(disk, scratch.path);
+  await trial.start();
+  await using _ = trial;
+  assertEquals(await trial.write(), "OK\0");
+  disk.failSyncs(EIO, WAL);
+  // What the log does not keep the tail does.
+  assertEquals(await trial.write(), "OK\0");
+  assertStringIncludes(trial.daemon.output(), UNTIL_IT_CAN);
+  assertEquals(await trial.write(), "ENOSPC\0");
+  assertEquals(await trial.client.ask(T.READ, "/n2\0"), "2");
+  await trial.kill();
+  disk.failSyncs(0, 0);
+  await trial.start();
+  await trial.check();
+  disk.failSyncs(EIO, WAL);
+  while (await trial.write() !== "ENOSPC\0");
+  const { failed } = disk;
+  await until("more attempts", () => disk.failed > failed + 2);
+  disk.failSyncs(0, 0);
+  while (await trial.write() === "ENOSPC\0") await pause(10);
+  assertEquals(trial.daemon.output().split(UNTIL_IT_CAN).length, 2);
+});
+
+testUnless(missing, "disk: no sync succeeds: nobody is answered until one does", async () => {
+  await using scratch = await makeScratch();
+  const disk = await FaultyDisk.make(scratch.path);
+  const trial = new Trial(disk, scratch.path);
+  await trial.start();
+  await using _ = trial;
+  assertEquals(await trial.write(), "OK\0");
+  for (const end of ["kill", "mend"]) {
+    disk.failSyncs(EIO, ALL_FILES);
+    let answer: string | null = null;
+    void trial.write().then((text) => answer = text, () => {});
+    await until("a line of the log", () => trial.daemon.output().includes(NOBODY));
+    const { failed } = disk;
+    await until("more attempts", () => disk.failed > failed + 4);
+    assertEquals(answer, null);
+    if (end === "kill") await trial.kill();
+    disk.failSyncs(0, 0);
+    if (end === "kill") await trial.start();
+    else await until("the answer", () => answer === "OK\0");
+    await trial.check();
+  }
+  assertEquals(trial.daemon.output().split(NOBODY).length, 2);
+  assertStringIncludes(trial.daemon.output(), "answers go out");
+});
+
+testUnless(missing, "disk: nothing is built on what a sync has lost before a death", async () => {
+  await using scratch = await makeScratch();
+  const disk = await FaultyDisk.make(scratch.path);
+  disk.keep();
+  const trial = new Trial(disk, scratch.path);
+  await trial.start();
+  await using _ = trial;
+  for (let i = 0; i < 5; i++) assertEquals(await trial.write(), "OK\0");
+  disk.failSyncs(EIO, WAL);
+  assertEquals(await trial.write(), "OK\0");
+  assert(disk.failed > 0);
+  await trial.kill();
+  // The next life finds in the log what the disk does not have.
+  disk.failSyncs(0, 0);
+  await trial.start();
+  // More than is left in the tail: the log grows behind it.
+  for (let i = 0; i < 20; i++) assertEquals(await trial.write(3000), "OK\0");
+  await trial.kill();
+  disk.losePower();
+  await trial.start();
+  await trial.check();
+});
+
+/** What goes wrong for a while, of which files. */
+const TROUBLES = [0, WAL, TAIL, WAL | TAIL, MAIN, MAIN | WAL, ALL_FILES];
+
+testUnless(missing, "disk: whatever fails, what was answered is on the disk", async () => {
+  const seed = testSeed(), random = new Random(seed);
+  await using scratch = await makeScratch();
+  const disk = await FaultyDisk.make(scratch.path);
+  disk.keep();
+  const trial = new Trial(disk, scratch.path);
+  await trial.start();
+  await using _ = trial;
+  let answered = 0, powerLosses = 0;
+  try {
+    for (let end = 0; end < ENDS; end++) {
+      for (let phase = 0; phase < 4; phase++) {
+        const files = random.pick(TROUBLES);
+        if (random.chance(0.7)) disk.failSyncs(EIO, files);
+        else disk.failWrites(EIO, files);
+        const calls = disk.calls;
+        let left = 1 + random.below(40), done = false;
+        const work = async (): Promise<void> => {
+          while (left-- > 0) {
+            if (await trial.write(random.chance(0.2) ? 1500 : 0) === "OK\0") answered++;
+          }
+        };
+        const working = work().catch(() => {}).then(() => done = true);
+        await until("some work", () => done || disk.calls > calls + 25);
+        left = 0;
+        // The last phase ends as it is.
+        if (phase === 3) break;
+        disk.failSyncs(0, 0);
+        disk.failWrites(0, 0);
+        await working;
+      }
+      await trial.kill();
+      disk.failSyncs(0, 0);
+      disk.failWrites(0, 0);
+      const loses = random.chance(0.6);
+      if (loses) {
+        disk.losePower();
+        powerLosses++;
+        // What is on the disk then is what there is.
+        for (const companion of ["", "-wal", ".tail"]) {
+          Deno.copyFileSync(disk.store + companion, `${disk.store}${companion}@disk`);
+        }
+        disk.keep();
+      }
+      await trial.start();
+      await trial.check();
+    }
+  } catch (error) {
+    throw new Error(`failed with XS_SEED=${seed}: ${trial.daemon.output()}`, { cause: error });
+  }
+  console.log(`${ENDS} ends, ${powerLosses} of them losses of power; ${answered} writes answered`);
+});
