@@ -1,5 +1,5 @@
 import { Accounts, type Counted } from "./accounts.ts";
-import { subtree } from "../store/lookup.ts";
+import { visitAll } from "../store/lookup.ts";
 import { nodeSize } from "../store/node.ts";
 import { ownerOf, permDomid } from "../store/perms.ts";
 import type { State } from "./state.ts";
@@ -7,10 +7,21 @@ import type { State } from "./state.ts";
 /** Counts again all that the counters say, from what is really there. */
 export function recount(state: State): Accounts {
   const accounts = new Accounts();
-  for (const [path, node] of subtree(state.tree.root)) {
-    accounts.charge(ownerOf(node.perms), 1, nodeSize(node) + path.length);
-    for (const entry of node.perms.slice(1)) accounts.mention(permDomid(entry), 1);
-  }
+  // Neighbours mostly have one owner: they are charged together.
+  let owner = state.privDomid, nodes = 0, bytes = 0;
+  visitAll(state.tree.root, (node, pathLength) => {
+    const { perms } = node;
+    const domid = ownerOf(perms);
+    if (domid !== owner) {
+      accounts.charge(owner, nodes, bytes);
+      owner = domid;
+      nodes = bytes = 0;
+    }
+    nodes++;
+    bytes += nodeSize(node) + pathLength;
+    for (let i = 1; i < perms.length; i++) accounts.mention(permDomid(perms[i]!), 1);
+  });
+  accounts.charge(owner, nodes, bytes);
   for (const [path, { perms }] of state.specials) {
     accounts.charge(ownerOf(perms), 1, 16 + 8 * perms.length + path.length);
     for (const entry of perms.slice(1)) accounts.mention(permDomid(entry), 1);

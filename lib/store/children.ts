@@ -224,13 +224,24 @@ function collapse(path: Branch[], branch: Branch, hash: number): void {
 export function listChildren(children: Children | null): Node[] {
   const nodes: Node[] = [];
   if (children === null) return nodes;
-  const pending: Slot[] = [children.root];
-  for (let slot = pending.pop(); slot !== undefined; slot = pending.pop()) {
-    if (Array.isArray(slot)) nodes.push(...slot);
-    else if (isBranch(slot)) { for (const below of slot.slots) pending.push(below); }
-    else nodes.push(slot);
-  }
+  appendBelow(children.root, nodes);
   return nodes.sort((a, b) => a.ordinal - b.ordinal);
+}
+
+/** Appends all children in no particular order. */
+export function appendChildren(children: Children | null, to: Node[]): void {
+  if (children !== null) appendBelow(children.root, to);
+}
+
+/** No deeper than a hash has bits to tell branches apart. */
+function appendBelow(branch: Branch, to: Node[]): void {
+  const { slots } = branch;
+  for (let i = 0; i < slots.length; i++) {
+    const slot = slots[i]!;
+    if (Array.isArray(slot)) to.push(...slot);
+    else if (isBranch(slot)) appendBelow(slot, to);
+    else to.push(slot);
+  }
 }
 
 const EMPTY = new Uint8Array(0);

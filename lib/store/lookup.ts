@@ -1,4 +1,4 @@
-import { getChildIn, listChildren } from "./children.ts";
+import { appendChildren, getChildIn, listChildren } from "./children.ts";
 import { namesOf } from "./names.ts";
 import type { Node } from "./node.ts";
 import { childPath, ROOT_PATH } from "./path.ts";
@@ -74,5 +74,24 @@ export function* subtree(node: Node, path = ROOT_PATH): Generator<[path: string,
     for (let i = below.length - 1; i >= 0; i--) {
       pending.push([childPath(next[0], below[i]!.name), below[i]!]);
     }
+  }
+}
+
+/**
+ * Tells of every node at and below the root, in no particular order, with the length of its path:
+ * in a fraction of the time that {@link subtree} takes.
+ */
+export function visitAll(root: Node, visit: (node: Node, pathLength: number) => void): void {
+  visit(root, ROOT_PATH.length);
+  const nodes: Node[] = [], lengths: number[] = [];
+  const goBelow = ({ children }: Node, length: number): void => {
+    appendChildren(children, nodes);
+    while (lengths.length < nodes.length) lengths.push(length);
+  };
+  goBelow(root, 0);
+  for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+    const length = lengths.pop()! + 1 + node.name.length;
+    visit(node, length);
+    if (node.children !== null) goBelow(node, length);
   }
 }

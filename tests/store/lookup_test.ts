@@ -1,8 +1,9 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { Clock, Draft } from "../../lib/store/draft.ts";
-import { emptyWalk, lookup, walk } from "../../lib/store/lookup.ts";
+import { emptyWalk, lookup, visitAll, walk } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
 import { parentPath } from "../../lib/store/path.ts";
+import { withSeed } from "../support/random.ts";
 
 const ORIGIN = { label: "test" };
 
@@ -42,4 +43,23 @@ Deno.test("lookup: what was asked for before makes no difference", () => {
     const { above, aboveLength, node } = walk(draft.root, "/a/b/x/y", emptyWalk(draft.root));
     assertEquals([above.name, aboveLength, node], ["b", 4, null]);
   }
+});
+
+Deno.test("lookup: all nodes are visited once, each with the length of its path", () => {
+  const draft = emptyDraft();
+  const made = ["/"];
+  withSeed((random) => {
+    for (let i = 0; i < 500; i++) {
+      const parent = random.pick(made);
+      made.push(`${parent === "/" ? "" : parent}/${i}`);
+      draft.create(made.at(-1)!, [i], ORIGIN);
+    }
+  });
+  const visited: [name: string, length: number][] = [];
+  visitAll(draft.root, ({ name }, length) => visited.push([name, length]));
+  const byName = ([a]: [string, number], [b]: [string, number]): number => Number(a) - Number(b);
+  assertEquals(
+    visited.sort(byName),
+    made.map((path): [string, number] => [path.slice(path.lastIndexOf("/") + 1), path.length]),
+  );
 });
