@@ -5,8 +5,9 @@ import type { Tail } from "./tail.ts";
 /** When the work is done that nobody waits for. */
 export interface Upkeep {
   /**
-   * Bytes of turns behind an image from which on a new one is worth making; of a large image,
-   * a quarter of its size. To read a turn's bytes at the start takes several times as long as an image's.
+   * Bytes of turns behind an image from which on a new one is worth making in idle moments, and four
+   * times as many otherwise; of a large image, a quarter of its size and twice its size. To read a
+   * turn's bytes at the start takes twice as long as an image's.
    */
   readonly imageAfterBytes: number;
   /** Pages of 4 KiB, about, that are written to the log between checkpoints: a few ms for 1,000. */
