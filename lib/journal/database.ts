@@ -71,7 +71,7 @@ function checkHeader(path: string): void {
     }
     header = readHeader(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
+    if (error instanceof Deno.errors.NotFound) return checkAlone(path);
     if (error instanceof JournalError) throw error;
     throw new JournalError(`the store file ${path} can't be read: ${messageOf(error)}`);
   }
@@ -87,6 +87,14 @@ function checkHeader(path: string): void {
   if (id === APPLICATION_ID) throw new DamagedError("the file's first bytes are not SQLite's");
   const what = isDatabase ? "another program's database" : "no store file";
   throw new JournalError(`${path} is ${what}: name another file with --store`);
+}
+
+/** A file that is missing is begun anew, unless there are others that are nothing without it. */
+function checkAlone(path: string): void {
+  for (const companion of ["-wal", ".tail"]) {
+    const other = path + companion;
+    if (exists(other)) throw new DamagedError(`it is missing, but there is ${other}`);
+  }
 }
 
 function readHeader(path: string): Uint8Array<ArrayBuffer> {
@@ -191,18 +199,22 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Moves a file and its companions out of the way; returns where it now is. */
+/** What else a store file may have beside it. */
+const COMPANIONS = ["-wal", "-shm", "-journal", ".tail"];
+
+/**
+ * Moves a file and its companions out of the way; returns where it now is. The file goes first: who
+ * is killed over it leaves companions that can't be taken for a store, and are moved by the next.
+ */
 export function moveAside(path: string, suffix: string): string {
   const aside = `${path}.${suffix}`;
-  for (const companion of ["", "-wal", "-shm", "-journal", ".tail"]) {
+  // The log of an older one there must never be taken for this one's.
+  if (exists(path)) {
+    for (const name of [...COMPANIONS, ""]) removeIfThere(aside + name);
+  }
+  for (const name of ["", ...COMPANIONS]) {
     try {
-      // The log of an older one there must never be taken for this one's.
-      Deno.removeSync(aside + companion);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    try {
-      Deno.renameSync(path + companion, aside + companion);
+      Deno.renameSync(path + name, aside + name);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
@@ -211,4 +223,25 @@ export function moveAside(path: string, suffix: string): string {
   for (const database of LEFT_ALONE.get(path) ?? []) database.close();
   LEFT_ALONE.delete(path);
   return aside;
+}
+
+/** Removes a file unless it is gone. */
+export function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** When a store file, or what is beside it, was last written, in ms since 1970; -Infinity: never. */
+export function lastWritten(path: string): number {
+  const times = ["", ...COMPANIONS].map((name) => {
+    try {
+      return Deno.statSync(path + name).mtime?.getTime() ?? Infinity;
+    } catch {
+      return -Infinity;
+    }
+  });
+  return Math.max(...times);
 }

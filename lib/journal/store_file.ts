@@ -46,6 +46,8 @@ export interface StoreOptions {
   readonly durability: Durability;
   /** Which boot of the host this is; unless told, that of the file. */
   readonly bootId?: string;
+  /** Told whether the file is of an earlier boot, as soon as it has said so itself. */
+  readonly onStamp?: (isOld: boolean) => void;
   readonly log: JournalParts["log"];
   readonly upkeep?: Upkeep;
   /** Size of a tail that is made. */
@@ -85,6 +87,8 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
     const id = idOf(about, tailPath(path));
     const stamp = about.get("boot_id");
     const { bootId = stamp ?? "" } = options;
+    const isOld = stamp !== null && stamp !== bootId;
+    if (stamp !== null) options.onStamp?.(isOld);
     const noteBoot = (): void => about.set("boot_id", bootId);
     if (stamp === null) noteBoot();
     database.exec("BEGIN IMMEDIATE");
@@ -97,7 +101,6 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       about.set("tail", "none");
       Deno.removeSync(tail.path);
     };
-    const isOld = stamp !== null && stamp !== bootId;
     const journal = new StoreJournal({
       database,
       tail,

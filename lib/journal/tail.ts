@@ -1,6 +1,7 @@
 import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { DamagedError } from "./byte_reader.ts";
+import { removeIfThere } from "./database.ts";
 import {
   nextRecord,
   putRecord,
@@ -80,14 +81,6 @@ function startOfHalf(size: number, end: number): number {
 
 function middleOf(size: number): number {
   return HEADER_BYTES + (size - HEADER_BYTES >>> 4) * 8;
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /** A tail file that is open for writing. */

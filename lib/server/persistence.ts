@@ -1,8 +1,14 @@
 import { DamagedError } from "../journal/byte_reader.ts";
-import { type Durability, exists, JournalError, moveAside } from "../journal/database.ts";
+import {
+  type Durability,
+  exists,
+  JournalError,
+  lastWritten,
+  moveAside,
+} from "../journal/database.ts";
 import { type Journal, NoJournal } from "../journal/journal.ts";
 import { openStore } from "../journal/store_file.ts";
-import type { Log } from "./logging/log.ts";
+import type { Log, LogLevel } from "./logging/log.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
 export type Persistence = "none" | "crash" | "disk";
@@ -46,31 +52,34 @@ export function openJournal(choice: PersistenceChoice, socket: string, log: Log)
 
 function openChosen(path: string, persist: Durability, log: Log): Journal {
   makeDirectory(path);
-  const options = { durability: persist, log, bootId: bootId() };
+  let stampIsOld: boolean | null = null;
+  const onStamp = (isOld: boolean): void => void (stampIsOld = isOld);
+  const options = { durability: persist, log, bootId: bootId(), onStamp };
   if (persist === "disk") return openStore(path, options).journal;
+  // What a host's domains left in the store means nothing after the host has been booted anew.
+  const why = "was of an earlier boot of this host";
   try {
     const { isOld, journal } = openStore(path, options);
     if (!isOld) return journal;
     journal.close();
+    putAside(path, why, log);
   } catch (error) {
     // The loss of power may well have damaged it.
-    if (!(error instanceof DamagedError) || !isOlderThanBoot(path)) throw error;
+    if (!(error instanceof DamagedError) || !(stampIsOld ?? isOlderThanBoot(path))) throw error;
+    putAside(path, `is damaged (${error.message}), and ${why}`, log, "warning");
   }
-  // What a host's domains left in the store means nothing after the host has been booted anew.
-  putAside(path, "was of an earlier boot of this host", log);
   return openStore(path, options).journal;
 }
 
-/** Whether a file was last written before this boot of the host. */
+/** Whether a store that does not tell was last written before this boot of the host. */
 function isOlderThanBoot(path: string): boolean {
   const booted = /^btime (\d+)$/m.exec(Deno.readTextFileSync("/proc/stat"))?.[1];
-  const written = Deno.statSync(path).mtime?.getTime() ?? Infinity;
-  return booted !== undefined && written < Number(booted) * 1000;
+  return booted !== undefined && lastWritten(path) < Number(booted) * 1000;
 }
 
-function putAside(path: string, why: string, log: Log): void {
+function putAside(path: string, why: string, log: Log, level: LogLevel = "info"): void {
   const aside = moveAside(path, "old");
-  log("info", `the store file ${path} ${why}: it is now ${aside}`);
+  log(level, `the store file ${path} ${why}: it is now ${aside}`);
 }
 
 function makeDirectory(path: string): void {

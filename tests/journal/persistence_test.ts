@@ -46,6 +46,73 @@ Deno.test("store file: a damaged one of an earlier boot is put aside, too", asyn
   assertStringIncludes(lines.join(), `was of an earlier boot of this host: it is now ${path}.old`);
 });
 
+/** Files as a daemon of boot `boot` that was killed has left them; some are last written long ago. */
+function leave(path: string, boot: string, oldOnes: readonly string[]): void {
+  const life = new Life(new Hypervisor(), `${path}-life`, undefined, "crash", boot);
+  for (let i = 0; i < 60; i++) {
+    life.ask(0, MessageType.WRITE, `/n${i}\0${"x".repeat(900)}`);
+    life.journal.commit();
+    life.journal.tend(false);
+  }
+  life.copyFiles(path);
+  life.close();
+  for (const name of oldOnes) Deno.utimeSync(path + name, 1, 1);
+}
+
+const FILES = ["", "-wal", ".tail"];
+
+Deno.test("store file: who is killed while one is put aside has the next go on with that", async () => {
+  await using scratch = await makeScratch();
+  const choice = choose(scratch.path, "refuse"), path = choice.store!, lines: string[] = [];
+  // A store with its log only, and nothing else, would be no less than an empty one to SQLite.
+  for (const moved of [[""], ["", "-wal"], ["", ".tail"]]) {
+    leave(path, "another", FILES);
+    for (const name of moved) Deno.renameSync(path + name, `${path}.old${name}`);
+    open(choice, lines).close();
+    const before = openStore(`${path}.old`, { durability: "crash", log: () => {} });
+    assertEquals(before.about.get("boot_id"), "another");
+    before.journal.close();
+    assertStringIncludes(lines.at(-1)!, "warning: the store file");
+    Deno.removeSync(path);
+  }
+  assertEquals(lines.length, 3);
+});
+
+Deno.test("store file: one that is missing beside its log is not begun anew", async () => {
+  await using scratch = await makeScratch();
+  const choice = choose(scratch.path, "refuse"), path = choice.store!;
+  for (const missing of [[""], ["", "-wal"], ["", ".tail"]]) {
+    leave(path, "this", []);
+    for (const name of missing) Deno.removeSync(path + name);
+    const left = FILES.filter((name) => !missing.includes(name));
+    const before = left.map((name) => Deno.readFileSync(path + name));
+    assertThrows(() => open(choice, []), DamagedError, "it is missing, but there is");
+    assertEquals(left.map((name) => Deno.readFileSync(path + name)), before);
+    assertThrows(() => Deno.statSync(path), Deno.errors.NotFound);
+    for (const name of left) Deno.removeSync(path + name);
+  }
+});
+
+Deno.test("store file: a damaged one of this boot is not taken for older, whatever the clock", async () => {
+  await using scratch = await makeScratch();
+  const choice = choose(scratch.path, "refuse"), path = choice.store!;
+  open(choice, []).close();
+  const now = openStore(path, { durability: "crash", log: () => {} });
+  const boot = now.about.get("boot_id")!;
+  now.journal.close();
+  Deno.removeSync(path);
+  // The file itself was last written before the clock was set, its log afterwards.
+  leave(path, boot, []);
+  Deno.truncateSync(path, 50);
+  Deno.utimeSync(path, 1, 1);
+  assertThrows(() => open(choice, []), DamagedError);
+  for (const name of FILES) Deno.removeSync(path + name);
+  // All of it was, but it says itself of which boot it is.
+  leave(path, boot, FILES);
+  Deno.removeSync(`${path}.tail`);
+  assertThrows(() => open(choice, []), DamagedError, "last turns");
+});
+
 Deno.test("store file: one that another choice leaves behind is put aside", async () => {
   await using scratch = await makeScratch();
   const lines: string[] = [], socket = `${scratch.path}/socket`;
