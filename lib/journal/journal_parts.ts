@@ -10,7 +10,7 @@ export interface Upkeep {
    * turn's bytes at the start takes twice as long as an image's.
    */
   readonly imageAfterBytes: number;
-  /** Pages of 4 KiB, about, that are written to the log between checkpoints: a few ms for 1,000. */
+  /** Pages of 4 KiB, about, that are written to the log between checkpoints: under a ms for 250. */
   readonly pagesPerCheckpoint: number;
   /** Rows of old turns deleted at once: each has a drain's bytes, or one turn's where that is more. */
   readonly rowsDeletedMax: number;
@@ -21,13 +21,13 @@ export interface Upkeep {
 /** Of `crash`. */
 export const UPKEEP: Upkeep = {
   imageAfterBytes: 524_288,
-  pagesPerCheckpoint: 1_000,
+  pagesPerCheckpoint: 250,
   rowsDeletedMax: 16,
   drainBytes: 32_768,
 };
 
-/** Of `disk`, where each turn is a row: all the more of them. */
-export const DISK_UPKEEP: Upkeep = { ...UPKEEP, rowsDeletedMax: 500 };
+/** Of `disk`, where each turn is a row, so that there are more of them, and a checkpoint is two syncs. */
+export const DISK_UPKEEP: Upkeep = { ...UPKEEP, pagesPerCheckpoint: 1_000, rowsDeletedMax: 500 };
 
 /** Where it says what the operator should know. */
 type JournalLog = (level: "info" | "warning" | "error", text: string) => void;
