@@ -97,6 +97,11 @@ export class FaultyDisk {
     this.#set(KILL_AT, call);
   }
 
+  /** Undoes {@link killAt}, and goes on to count. */
+  stayAlive(): void {
+    this.#set(KILL_AT, 0);
+  }
+
   /** From now on notes what is on the disk for sure. */
   keep(): void {
     this.#set(KEEP, 1);
