@@ -3,8 +3,8 @@
  * executable itself. Deno downloads its own denort from dl.deno.land; a machine that reaches only
  * the npm registry has `deno` but no denort. docs/binary.md says what differs.
  *
- * The stand-in is deno plus one ELF segment: a few instructions that run before the C library
- * starts, slip arguments in after argv[0] (`run <flags> <boot>`) and jump to the real entry point.
+ * The stand-in is deno plus one ELF segment: a few instructions that run before deno does, set a
+ * variable, slip arguments in after argv[0] (`run <flags> <boot>`) and jump to the real entry point.
  * <boot> is boot.js as a data: URL; it finds what `deno compile` appended to the file and imports
  * it. `deno compile` must be given `--bundle`, as boot.js takes one module.
  */
@@ -24,10 +24,13 @@ export function makeStandIn(out: string): void {
   }
   const image = new ElfImage(Deno.readFileSync(Deno.execPath()));
   const address = image.freeAddress;
-  Deno.writeFileSync(out, image.withEntry(assemble(bootArguments(), image.entry - address)), {
-    mode: 0o755,
-  });
+  const before = setVariable(VARIABLE, image.addressOf("setenv") - address);
+  const start = assemble(bootArguments(), image.entry - address - before.length);
+  Deno.writeFileSync(out, image.withEntry(new Uint8Array([...before, ...start])), { mode: 0o755 });
 }
+
+/** Else deno asks dl.deno.land at each start whether there is a newer one, which no flag prevents. */
+const VARIABLE = ["DENO_NO_UPDATE_CHECK", "1"] as const;
 
 /** An even number of arguments, so that the stack stays aligned to 16 bytes. */
 function bootArguments(): readonly string[] {
@@ -43,7 +46,25 @@ function bootArguments(): readonly string[] {
 }
 
 /**
- * The instructions, followed by the strings that they point at.
+ * Instructions that call setenv(name, value, 1), with the strings behind a jump.
+ * @param setenv where its address is, relative to the first instruction
+ */
+function setVariable([name, value]: readonly [string, string], setenv: number): number[] {
+  const strings = [...new TextEncoder().encode(`${name}\0${value}\0`)];
+  const JUMP = 5;
+  const code = [0xe9, ...int32(strings.length), ...strings]; // jmp over them
+  // What is in rdx is the entry point's; twice, so that the stack stays aligned to 16 bytes.
+  code.push(0x52, 0x52); // push rdx, push rdx
+  code.push(0x48, 0x8d, 0x3d, ...int32(JUMP - (code.length + 7))); // lea rdi, name
+  code.push(0x48, 0x8d, 0x35, ...int32(JUMP + name.length + 1 - (code.length + 7))); // lea rsi, value
+  code.push(0xba, ...int32(1)); // mov edx, 1
+  code.push(0xff, 0x15, ...int32(setenv - (code.length + 6))); // call [setenv]
+  code.push(0x5a, 0x5a); // pop rdx, pop rdx
+  return code;
+}
+
+/**
+ * Instructions that slip in the arguments and go on at the entry point, followed by the strings.
  * @param entry the real entry point, relative to the first instruction
  */
 function assemble(args: readonly string[], entry: number): Uint8Array<ArrayBuffer> {
