@@ -26,6 +26,20 @@ export class ByteReader {
     return this.#bytes;
   }
 
+  /** How far it has been read. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Leaves out `same` if that comes next; false when it does not. */
+  skipSame(same: Uint8Array): boolean {
+    const at = this.#at;
+    if (at + same.length > this.#bytes.length) return false;
+    for (let i = 0; i < same.length; i++) if (this.#bytes[at + i] !== same[i]) return false;
+    this.#at = at + same.length;
+    return true;
+  }
+
   /** Leaves out `size` bytes; returns where they begin. */
   skip(size: number): number {
     return this.#take(size);

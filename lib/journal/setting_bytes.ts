@@ -12,12 +12,20 @@ export function putQuotaValues(to: ByteWriter, quotas: Quotas): void {
   }
 }
 
-export function readQuotaValues(from: ByteReader): Map<string, number> {
+/** The last quotas read, and the bytes that they were read from. */
+let last: { readonly bytes: Uint8Array; readonly values: ReadonlyMap<string, number> } | null =
+  null;
+
+/** Most domains have the same, and then share them. */
+export function readQuotaValues(from: ByteReader): ReadonlyMap<string, number> {
+  if (last !== null && from.skipSame(last.bytes)) return last.values;
+  const start = from.at;
   const values = new Map<string, number>();
   for (let n = from.u8(); n > 0; n--) {
     const name = from.text();
     values.set(name, from.u32());
   }
+  last = { bytes: from.all.slice(start, from.at), values };
   return values;
 }
 

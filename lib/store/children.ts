@@ -122,7 +122,7 @@ function put(children: Children, node: Node): void {
     const at = popCount(branch.bitmap & bit - 1);
     if ((branch.bitmap & bit) === 0) {
       branch.bitmap |= bit;
-      branch.slots.splice(at, 0, node);
+      insertSlot(branch.slots, at, node);
       return;
     }
     const slot = branch.slots[at]!;
@@ -133,6 +133,13 @@ function put(children: Children, node: Node): void {
     branch.slots[at] = joined(slot, node, shift + BITS, epoch);
     return;
   }
+}
+
+/** As splice, in half the time for so few. */
+function insertSlot(slots: Slot[], at: number, node: Node): void {
+  slots.push(node);
+  for (let i = slots.length - 1; i > at; i--) slots[i] = slots[i - 1]!;
+  slots[at] = node;
 }
 
 /** What takes the place of a leaf slot when `node` comes to it. */

@@ -23,8 +23,23 @@ export function toText(bytes: Uint8Array, from = 0, to = bytes.length): string {
       bytes[i + 7]!,
     );
   }
-  for (; i < to; i++) text += char(bytes[i]!);
-  return text;
+  return i === to ? text : text + shortText(bytes, i, to - i);
+}
+
+/** The same for one to seven bytes: one at a time would leave a string behind for each. */
+function shortText(bytes: Uint8Array, i: number, count: number): string {
+  const a = bytes[i]!;
+  if (count === 1) return char(a);
+  const b = bytes[i + 1]!;
+  if (count === 2) return char(a, b);
+  const c = bytes[i + 2]!;
+  if (count === 3) return char(a, b, c);
+  const d = bytes[i + 3]!;
+  if (count === 4) return char(a, b, c, d);
+  const e = bytes[i + 4]!;
+  if (count === 5) return char(a, b, c, d, e);
+  const f = bytes[i + 5]!;
+  return count === 6 ? char(a, b, c, d, e, f) : char(a, b, c, d, e, f, bytes[i + 6]!);
 }
 
 /** Writes `text` at `at`, one byte a character; returns the offset behind it. */

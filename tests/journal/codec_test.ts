@@ -100,6 +100,8 @@ function u32(random: Random): number {
 
 function randomQuotas(random: Random): Quotas {
   const quotas = new Quotas();
+  // Mostly the same, as in most stores.
+  if (random.chance(0.5)) return quotas;
   for (const { name } of QUOTAS) if (random.chance(0.3)) quotas.set(name, u32(random));
   return quotas;
 }
