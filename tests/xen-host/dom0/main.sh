@@ -8,6 +8,8 @@
 for script in /rig/checks/*.sh; do
 	echo "--- $script at $(cut -d' ' -f1 /proc/uptime) s"
 	. $script
+	script=${script##*/??-}
+	check ${script%.sh}-ends-its-clients clients_end
 done
 tail -n 40 /var/log/xen/store.log | sed 's/^/[store] /'
 for log in /var/log/xen/console/*.log; do

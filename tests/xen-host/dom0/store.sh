@@ -4,6 +4,7 @@ STORE=$(cat /rig/store)
 STORE_LOG=/var/log/xen/store.log
 STORE_TRACE=/var/log/xen/trace.log
 STORE_PID_FILE=/run/xen/xenstored.pid
+CONSOLES_PID_FILE=/run/xen/xenconsoled.pid
 
 # What is started as the daemon.
 STORE_COMMAND="xenstored --no-fork --pid-file $STORE_PID_FILE --trace-file $STORE_TRACE"
@@ -65,11 +66,28 @@ through_ring() (
 	"$@"
 )
 
-consoles_start() { xenconsoled --log=guest --log-dir=/var/log/xen/console; }
+# It goes on in a process of a process of its own: only its pid file says in which.
+consoles_start() {
+	xenconsoled --log=guest --log-dir=/var/log/xen/console && within $PATIENCE test -s $CONSOLES_PID_FILE
+}
+
+consoles_pid() { cat $CONSOLES_PID_FILE; }
 
 consoles_end() {
-	local pid=$(pidof xenconsoled)
-	[ -n "$pid" ] || return 0
+	local pid
+	[ -e $CONSOLES_PID_FILE ] || return 0
+	pid=$(consoles_pid)
 	kill $pid
 	within $PATIENCE test ! -e /proc/$pid
+	rm $CONSOLES_PID_FILE
 }
+
+# ended PID...: ends clients that this shell has started
+ended() {
+	kill $*
+	wait $*
+}
+
+# clients_end: whether no client of the checks is left. When the daemon ends, xenstore-watch goes
+# round for ever without waiting, so that all else gets but a part of the processor.
+clients_end() { ! pidof xenstore-watch xenstore-exists xenstore-control store_loop test-xenstore; }

@@ -14,4 +14,4 @@ for g in a b c; do
 done
 same xl-list 'Domain-0 a b c' "$(xl_names)"
 check introduce-domain-seen within $PATIENCE lines /tmp/introduced 4
-kill $introduced_pid
+ended $introduced_pid

@@ -24,6 +24,6 @@ check xl-destroy-c xl destroy c
 check release-domain-seen-destroy within $PATIENCE lines /tmp/released $((seen + 2))
 gone b $id_b
 gone c $id_c
-kill $released_pid
+ended $released_pid
 same xl-list-alone 'Domain-0' "$(xl list | tail -n +2 | cut -d' ' -f1)"
 check maps-released within $PATIENCE same_count_of store_maps 0

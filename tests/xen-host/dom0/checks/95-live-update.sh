@@ -42,7 +42,7 @@ live_start() {
 	check live-xen-init-dom0 xen-init-dom0
 	consoles_end
 	check live-xenconsoled consoles_start
-	live_consoles=$(pidof xenconsoled)
+	live_consoles=$(consoles_pid)
 	guests_create live live idle 1 2
 	store_loop /run/xenstored/socket /tool/loop &
 	live_loop=$!
@@ -77,6 +77,7 @@ ox_dump() {
 	chmod 755 /tmp/next
 	# The tool asks again and again while it is BUSY: oxenstored begins by force when the time is over.
 	timeout 60 xenstore-control live-update -F -t 5 /tmp/next &
+	ox_tool=$!
 	# It looks whether it may begin only when something comes.
 	within 60 ox_poked $1
 }
@@ -95,6 +96,8 @@ live_read_oxenstored() {
 	check ox-write xenstore-write /tool/ox/a 'of oxenstored'
 	xenstore-chmod /tool/ox/a n0 r0
 	check ox-dump ox_dump /tmp/ox
+	# Nobody answers it.
+	ended $ox_tool
 	check ox-dump-is-read xs restore --dry-run /tmp/ox
 	same ox-dump-value '/tool/ox/a = "of oxenstored"   (n0,r0)' \
 		"$(xs dump /tmp/ox --format text | grep /tool/ox/a)"
