@@ -162,7 +162,8 @@ export class StoreJournal implements Journal, Recorder {
       if (this.#appendInNeed(changes)) return true;
       this.#setHeld("there is no room for it");
     } catch (error) {
-      // With `disk`, that can't be sure to keep it.
+      // To put it into memory does not fail, to sync it may.
+      if (this.#parts.durability !== "disk") throw error;
       this.#setHeld(messageOf(error));
     }
     return false;

@@ -1,6 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { REQ_CONS, RSP_PROD } from "../../lib/transport/ring_page.ts";
+import {
+  REQ_CONS,
+  REQ_PROD,
+  type RingPage,
+  RSP_CONS,
+  RSP_PROD,
+} from "../../lib/transport/ring_page.ts";
 import { Random, roundsOf } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { RingGuest } from "./guest.ts";
@@ -8,6 +14,9 @@ import { HungUp, MemoryLives, type SocketClient } from "./memory_lives.ts";
 
 const { INTRODUCE, MKDIR, SET_PERMS, WRITE } = MessageType;
 const GUESTS = [1, 2, 3];
+/** One of them has had nearly 4 GiB through its ring: the counts are about to wrap. */
+const BUSY = 2;
+const NEAR_THE_WRAP = 0xffff_f800;
 /** A domain that dies and comes again, whose guest does nothing. */
 const MAYFLY = 4;
 /** Crashes in one world, with one set of guests. */
@@ -49,11 +58,18 @@ class Story {
       points.at("before an event");
       this.#notified.add(domid);
     });
+    if (domid === BUSY) this.#wind(ring.page);
     points.watch(ring.page);
     const guest = new RingGuest(domid, ring, this.#random);
     guest.watch(SHARED, "shared");
     guest.watch("data", "own");
     this.guests.push(guest);
+  }
+
+  /** Sets a ring's counts while nothing is in it. */
+  #wind(page: RingPage): void {
+    while (this.lives.pending) assert(this.lives.turn());
+    for (const word of [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD]) page.store(word, NEAR_THE_WRAP);
   }
 
   /** Asks as often as the daemon dies over it. */

@@ -191,6 +191,40 @@ async function goesOn(host: Host): Promise<void> {
   host.journal.close();
 }
 
+Deno.test("full: what can't be refused and finds no room holds all back, and is kept later", async () => {
+  await using scratch = await makeScratch();
+  const host = new Host(`${scratch.path}/store`, "crash");
+  host.ask(T.INTRODUCE, "1\x001\x003\0");
+  host.stopGrowth();
+  fill(host);
+  const { journal } = host;
+  const { state } = host.engine;
+  const { connection } = state.domains.get(1)!;
+  // Half a tail is less than that many watches of a guest.
+  let before: string[] = [], count = 0;
+  for (let kept = true; kept; kept = journal.commit()) {
+    before = wholeState(state);
+    for (let i = 0; i < 10; i++) {
+      state.addWatch(
+        connection!,
+        `/watched/${++count}/${"x".repeat(60)}`,
+        "token",
+        false,
+        Infinity,
+      );
+    }
+  }
+  assert(count > 50, `${count} watches`);
+  assertEquals(journal.commit(), false);
+  assertEquals(host.lines.filter((line) => line.includes("nobody is answered")).length, 1);
+  assertEquals(host.nextLife(), before);
+  host.allowGrowth();
+  await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 20));
+  assertEquals(journal.commit(), true);
+  assertEquals(host.lines.at(-1), "what has changed is kept again: answers go out");
+  await goesOn(host);
+});
+
 Deno.test("full: the second time, and by a clock that goes back, it is noticed as well", async () => {
   await using scratch = await makeScratch();
   const host = new Host(`${scratch.path}/store`, "disk");
