@@ -29,6 +29,15 @@ export class Account {
     const value = this.now[what] += amount;
     if (value > this.peak[what]) this.peak[what] = value;
   }
+
+  /** Nodes and memory at once: what nearly every request changes, without looking them up by name. */
+  charge(nodes: number, bytes: number): void {
+    const { now, peak } = this;
+    now.nodes += nodes;
+    now.memory += bytes;
+    if (now.nodes > peak.nodes) peak.nodes = now.nodes;
+    if (now.memory > peak.memory) peak.memory = now.memory;
+  }
 }
 
 function zeros(): Record<Counted, number> {
@@ -78,9 +87,7 @@ export class Accounts implements Ledger {
   }
 
   charge(domid: number, nodes: number, bytes: number): void {
-    const account = this.of(domid);
-    if (nodes !== 0) account.add("nodes", nodes);
-    account.add("memory", bytes);
+    this.of(domid).charge(nodes, bytes);
   }
 
   mention(domid: number, count: number): void {

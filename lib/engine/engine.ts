@@ -122,7 +122,7 @@ export class Engine {
     if (call.transaction !== null) {
       this.state.noteWriting(transaction);
       const grown = transaction.bytes - transaction.bytesCharged;
-      this.state.accounts.of(connection.domid).add("memory", grown);
+      this.state.accounts.of(connection.domid).charge(0, grown);
       transaction.bytesCharged = transaction.bytes;
     }
     return outcome;

@@ -209,7 +209,7 @@ export class State {
     this.recorder?.transaction(transaction, false);
     const account = this.accounts.of(connection.domid);
     account.add("transactions", -1);
-    account.add("memory", -transaction.bytesCharged);
+    account.charge(0, -transaction.bytesCharged);
     transaction.bytesCharged = 0;
   }
 

@@ -122,6 +122,18 @@ export class Watches {
     return found.length > 1 ? found.sort(byAge) : found;
   }
 
+  /** The place of the node at `path`; undefined when nothing there or below is watched. */
+  #placeOf(path: string): Place | undefined {
+    let place: Place | undefined = this.#root;
+    for (let from = 1; from < path.length && place !== undefined;) {
+      const slash = path.indexOf("/", from);
+      const to = slash < 0 ? path.length : slash;
+      place = place.below?.get(path.slice(from, to));
+      from = to + 1;
+    }
+    return place;
+  }
+
   /** The watches on exactly the special `path`. */
   special(path: string): readonly Watch[] {
     const watches = this.#specials.get(path);
@@ -133,9 +145,8 @@ export class Watches {
    * deepest first, siblings in creation order. Costs what is watched there, not what exists.
    */
   below(path: string, node: Node): Removed[] {
-    let place: Place | undefined = this.#root;
-    for (const name of names(path)) place = place?.below?.get(name);
     const removed: Removed[] = [];
+    const place = this.#placeOf(path);
     if (place === undefined || place.below === null) return removed;
     // Parents before children, later siblings first: backwards that is the order wanted.
     const pending = watchedChildren(place, path, node);

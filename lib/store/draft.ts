@@ -130,7 +130,7 @@ export class Draft {
     const parent = this.#ownParent(path);
     const children = this.#ownChildren(parent);
     const node = lookup(this.root, path)!;
-    for (const [below, gone] of subtree(node, path)) this.#account(below, gone, -1);
+    this.#accountAll(path, node);
     removeChild(children, node);
     if (children.size === 0) parent.children = null;
     this.ledger.charge(ownerOf(parent.perms), 0, -(node.name.length + 1));
@@ -232,6 +232,12 @@ export class Draft {
     for (let i = 1; i < node.perms.length; i++) {
       this.ledger.mention(node.perms[i]! & 0xffff, sign);
     }
+  }
+
+  /** Takes a node that goes, and all below it, off its owners' accounts. */
+  #accountAll(path: string, node: Node): void {
+    if (node.children === null) return this.#account(path, node, -1);
+    for (const [below, gone] of subtree(node, path)) this.#account(below, gone, -1);
   }
 
   /** The node `above` levels above `path`, made this draft's own with everything above it. */
