@@ -92,7 +92,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
     const noteBoot = (): void => about.set("boot_id", bootId);
     if (stamp === null) noteBoot();
     database.exec("BEGIN IMMEDIATE");
-    opened = openTail(path, id, about, options);
+    opened = openTail(path, id, database, options);
     const { tail } = opened;
     about.set("durability", durability);
     const handedTo = about.get(HANDED_TO);
@@ -148,12 +148,17 @@ interface OpenTail {
   readonly isNew: boolean;
 }
 
-function openTail(store: string, id: string, about: About, options: StoreOptions): OpenTail {
-  const path = tailPath(store);
+function openTail(
+  store: string,
+  id: string,
+  database: DatabaseSync,
+  options: StoreOptions,
+): OpenTail {
+  const path = tailPath(store), about = new About(database);
   if (about.get("tail") === "open") {
     return { tail: Tail.open(path, id, isTorn(about)), isNew: false };
   }
-  if (exists(path)) checkNeedless(path, id);
+  if (exists(path)) checkNeedless(path, id, lastStored(database));
   try {
     const tail = Tail.create(path, id, options.tailBytes ?? TAIL_BYTES);
     about.set("tail", "open");
@@ -165,12 +170,22 @@ function openTail(store: string, id: string, about: About, options: StoreOptions
   }
 }
 
-/** A tail that the store file knows nothing of is left from an orderly end, or the file is not. */
-function checkNeedless(path: string, id: string): void {
+/**
+ * A tail that the store file knows nothing of is left from an orderly end, or the file is not as
+ * it was: its log may have lost what came behind an orderly end before that.
+ */
+function checkNeedless(path: string, id: string, storedLast: number): void {
   const tail = Tail.open(path, id, false);
-  const { used } = tail;
+  const { moved, used } = tail;
   tail.close();
   if (used > 0) throw new DamagedError(`its last turns, in ${path}, are not known to it`);
+  if (moved > storedLast) throw new DamagedError(`turn ${storedLast + 1} is missing`);
+}
+
+/** The last turn that the store file has. */
+function lastStored(database: DatabaseSync): number {
+  const select = "SELECT max(last) AS n FROM turns UNION SELECT max(upto) FROM images";
+  return Math.max(0, ...database.prepare(select).all().map(({ n }) => Number(n ?? 0)));
 }
 
 /** What went through a loss of power may end in the middle of a record that nobody was told of. */

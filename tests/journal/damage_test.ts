@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { DatabaseSync } from "node:sqlite";
 import { DamagedError } from "../../lib/journal/byte_reader.ts";
 import { JournalError, openDatabase } from "../../lib/journal/database.ts";
+import type { Upkeep } from "../../lib/journal/journal_parts.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { withSeed, withSeeds } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -108,6 +109,57 @@ Deno.test("store file: a changed byte in the log is found, too", async () => {
     assert(!fixed || refused > 5, `${refused} of 29 were refused`);
   });
 });
+
+/** Bytes of a page in the log with its header, and of the log's own header. */
+const FRAME_BYTES = 4096 + 24;
+const LOG_HEADER_BYTES = 32;
+
+/** Nothing stays in the tail, and all else in the log. */
+const DRAINED: Upkeep = {
+  imageAfterBytes: 1e9,
+  pagesPerCheckpoint: 1e9,
+  rowsDeletedMax: 1,
+  drainBytes: 0,
+};
+
+Deno.test("store file: a log that was cut or removed is found by a tail that has nothing else", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`;
+  // What an orderly end has left is not to be taken for what there was after it.
+  for (const before of ["nothing", "a life"]) {
+    const copy = `${scratch.path}/copy behind ${before}`;
+    if (before === "a life") makeStore(path);
+    const life = new Life(hypervisor(), path, DRAINED);
+    for (let i = 0; i < 40; i++) {
+      life.ask(0, MessageType.WRITE, `/n${i % 7}\0${"x".repeat(900)}`);
+      assert(life.journal.commit());
+      life.journal.tend(false);
+    }
+    life.copyFiles(copy);
+    life.close();
+    Deno.removeSync(path);
+    cutLog(copy);
+  }
+});
+
+/** Cuts the log behind each of its pages, and at its beginning. */
+function cutLog(copy: string): void {
+  const [main, log, tail] = ["", "-wal", ".tail"].map((of) => Deno.readFileSync(copy + of));
+  let frames = 0;
+  for (
+    let size = 0;
+    size < log!.length;
+    size = size === 0 ? LOG_HEADER_BYTES : size + FRAME_BYTES
+  ) {
+    const cut = `${copy}${size}`;
+    Deno.writeFileSync(cut, main!);
+    Deno.writeFileSync(`${cut}-wal`, log!.subarray(0, size));
+    Deno.writeFileSync(`${cut}.tail`, tail!);
+    assertEquals(typeof outcome(cut), "string", `${size} of ${log!.length} bytes`);
+    frames++;
+  }
+  assert(frames > 20, `${frames} frames`);
+}
 
 Deno.test("store file: another program's, a newer one's and one in use are left alone", async () => {
   await using scratch = await makeScratch();
