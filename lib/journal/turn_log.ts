@@ -63,7 +63,10 @@ export class TurnLog {
     if (toFile) this.#insertTurn(turn, at, changes);
     else if (!this.#toTail(turn, at, changes)) {
       this.drain();
-      if (!this.#toTail(turn, at, changes)) this.#insertTurn(turn, at, changes);
+      if (!this.#toTail(turn, at, changes)) {
+        this.#insertTurn(turn, at, changes);
+        this.#tail.clear(turn);
+      }
     }
     this.#last = turn;
   }

@@ -135,6 +135,9 @@ Deno.test("store file: a log that was cut or removed is found by a tail that has
       assert(life.journal.commit());
       life.journal.tend(false);
     }
+    // A turn that the tail has no room for.
+    for (let i = 0; i < 8; i++) life.ask(0, MessageType.WRITE, `/long${i}\0${"x".repeat(2000)}`);
+    assert(life.journal.commit());
     life.copyFiles(copy);
     life.close();
     Deno.removeSync(path);
