@@ -87,6 +87,12 @@ export const JS_TURN_MS = 10;
 /** Wait before a commit that failed is tried again, in ms. Nothing leaves the process till then. */
 export const COMMIT_RETRY_MS = 100;
 
+/**
+ * How far images of the store are apart, in ms, unless more than twice an image's bytes has changed: so
+ * a large store that changes without end spends some hundredths of its time on them.
+ */
+export const IMAGES_APART_MS = 5_000;
+
 /** Tries, one every 50 ms, for the lock that keeps two starting daemons from one socket path. */
 export const SOCKET_LOCK_TRIES_MAX = 40;
 

@@ -6,8 +6,8 @@ import type { Tail } from "./tail.ts";
 export interface Upkeep {
   /**
    * Bytes of turns behind an image from which on a new one is worth making in idle moments, and four
-   * times as many otherwise; of a large image, a quarter of its size and twice its size. To read a
-   * turn's bytes at the start takes twice as long as an image's.
+   * times as many otherwise; of a large image, a quarter of its size, and its size. To read a turn's
+   * bytes at the start takes twice as long as an image's.
    */
   readonly imageAfterBytes: number;
   /** Pages of 4 KiB, about, that are written to the log between checkpoints: under a ms for 250. */

@@ -6,7 +6,7 @@ import type { Setting } from "../engine/settings.ts";
 import type { State } from "../engine/state.ts";
 import type { Watch } from "../engine/watch.ts";
 import type { Transaction } from "../engine/transaction.ts";
-import { COMMIT_RETRY_MS } from "../limits.ts";
+import { COMMIT_RETRY_MS, IMAGES_APART_MS } from "../limits.ts";
 import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
@@ -36,6 +36,8 @@ export class StoreJournal implements Journal, Recorder {
   readonly #changes = new ByteWriter(65_536);
   #source: ImageSource | null = null;
   #turnBytes = 0;
+  /** When the last image was begun. */
+  #imagedAt = -Infinity;
   #logPages = 0;
   #logGrows = false;
   #hasStale = false;
@@ -238,6 +240,7 @@ export class StoreJournal implements Journal, Recorder {
       return this.#hasStale && idle;
     } else if (this.#imageIsDue(idle)) {
       this.#turnBytes = 0;
+      this.#imagedAt = performance.now();
       this.#logPages += this.#images.begin(this.#source!, this.#turns.last);
       return true;
     }
@@ -259,14 +262,16 @@ export class StoreJournal implements Journal, Recorder {
     }
   }
 
-  /** Earlier when nobody waits: an image of 100,000 nodes is a tenth of a second of work. */
+  /**
+   * Earlier when nobody waits, and, since an image of 100,000 nodes is a tenth of a second of work,
+   * later when the last one was made just now.
+   */
   #imageIsDue(idle: boolean): boolean {
-    const { imageAfterBytes } = this.#upkeep;
-    const { bytes } = this.#images;
-    const due = idle
-      ? Math.max(imageAfterBytes, bytes / 4)
-      : Math.max(4 * imageAfterBytes, 2 * bytes);
-    return !this.#staging && this.#turnBytes > due;
+    const bytes = this.#turnBytes, image = this.#images.bytes;
+    const least = this.#upkeep.imageAfterBytes * (idle ? 1 : 4);
+    if (this.#staging || bytes <= Math.max(least, image * (idle ? 0.25 : 1))) return false;
+    const isEarly = performance.now() - this.#imagedAt < IMAGES_APART_MS;
+    return !isEarly || bytes > Math.max(least, image * (idle ? 2 : 4));
   }
 
   #drain(): void {
