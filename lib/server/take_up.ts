@@ -62,5 +62,6 @@ export function takeUp(
     log("info", `recovered ${nodes} nodes, ${others} in ${ms} ms`);
   }
   domains.connectExisting();
-  if (revival !== null) engine.domainsChanged();
+  // The list of what has changed since then may have been read by the life that died.
+  if (revival !== null) engine.checkDomains();
 }
