@@ -1,3 +1,4 @@
+import { DatabaseSync, type SQLInputValue, StatementSync } from "node:sqlite";
 import type { Recorder } from "../../lib/engine/recorder.ts";
 import type { RingState } from "../../lib/engine/domain_control.ts";
 import type { State } from "../../lib/engine/state.ts";
@@ -71,6 +72,28 @@ export class CrashPoints {
       this.at(`after word ${word}`);
     };
   }
+}
+
+/** Lets the daemon die around the statements of all databases; returns what undoes that. */
+export function watchDatabases(points: CrashPoints): () => void {
+  const { exec } = DatabaseSync.prototype;
+  const { run } = StatementSync.prototype;
+  DatabaseSync.prototype.exec = function (sql) {
+    points.at("before a statement");
+    exec.call(this, sql);
+    points.at("after a statement");
+  };
+  const runWith = run as (...values: SQLInputValue[]) => ReturnType<typeof run>;
+  StatementSync.prototype.run = function (this: StatementSync, ...values: SQLInputValue[]) {
+    points.at("before a statement");
+    const result = runWith.apply(this, values);
+    points.at("after a statement");
+    return result;
+  } as typeof run;
+  return () => {
+    DatabaseSync.prototype.exec = exec;
+    StatementSync.prototype.run = run;
+  };
 }
 
 /** A journal in which the daemon may die. */

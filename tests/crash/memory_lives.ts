@@ -15,7 +15,7 @@ import { decodeHeader, emptyHeader, encodeMessage } from "../../lib/wire/header.
 import { HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
-import { CrashPoints, MortalJournal } from "./crash_points.ts";
+import { CrashPoints, MortalJournal, watchDatabases } from "./crash_points.ts";
 
 /** So eager that images, deletions, checkpoints and full tails happen all the time. */
 const EAGER_STORE: StoreOptions = {
@@ -35,6 +35,7 @@ export class MemoryLives {
   readonly domains = new MemoryDomains();
   readonly points = new CrashPoints();
   readonly #folder: string;
+  readonly #unwatch = watchDatabases(this.points);
   #engine!: Engine;
   #turns!: Turns;
   #journal!: StoreJournal;
@@ -124,6 +125,7 @@ export class MemoryLives {
   }
 
   end(): void {
+    this.#unwatch();
     this.#journal.close();
   }
 }

@@ -34,6 +34,8 @@ class Story {
   readonly #acknowledged = new Map<string, string>();
   #toolstack: SocketClient;
   #written = 0;
+  /** How often the domain that comes and goes was another one in the next life. */
+  strangers = 0;
   /** Whether the domain that comes and goes is there, and introduced as what it now is. */
   #mayflyThere = false;
   #mayflyKnown = false;
@@ -90,7 +92,7 @@ class Story {
     if (this.#random.chance(0.3)) this.#replaceMayfly();
     this.lives.reincarnate();
     assertEquals(this.lives.isIntroduced(MAYFLY) || !known, this.#mayflyKnown || !known);
-    if (known && !this.#mayflyKnown) assertEquals(this.lives.nodesBelow("/log/mayfly"), null);
+    if (known && !this.#mayflyKnown) this.#checkNoMayfly();
     this.#toolstack = this.lives.connect();
     for (const guest of this.guests) {
       guest.assertPossible(nodesOf(this.lives, guest.domid));
@@ -98,6 +100,15 @@ class Story {
     for (const [path, value] of this.#acknowledged) {
       assertEquals(this.lives.nodesBelow("/log")!.get(path), value, "an acknowledged write");
     }
+  }
+
+  /** Nothing is left of it, and who has its domid now has not been touched. */
+  #checkNoMayfly(): void {
+    assertEquals(this.lives.nodesBelow("/log/mayfly"), null);
+    if (!this.#mayflyThere) return;
+    const { bytes } = this.lives.domains.guest(MAYFLY).page;
+    assert(bytes.every((byte) => byte === 0), "somebody else's page was written to");
+    this.strangers++;
   }
 
   /** What guests do while there is no daemon. */
@@ -185,12 +196,19 @@ class Story {
     for (const guest of this.guests) guest.assertPossible(nodesOf(this.lives, guest.domid));
   }
 
+  /** Lets the daemon die soon; of some moments there are few. */
+  #arm(): void {
+    const random = this.#random, { points } = this.lives;
+    if (random.chance(0.8)) return points.arm(1 + random.below(random.chance(0.3) ? 8 : 200));
+    points.arm(1 + random.below(8), random.pick(["before a statement", "after a statement"]));
+  }
+
   run(): void {
     const { lives } = this;
     for (let crash = 0; crash < CRASHES; crash++) {
       this.#introduceMayfly();
       const { life } = lives;
-      lives.points.arm(1 + this.#random.below(this.#random.chance(0.3) ? 8 : 200));
+      this.#arm();
       for (let step = 0; lives.life === life && step < 300; step++) this.step();
       if (lives.life === life) this.die();
       if (this.#random.chance(0.3)) this.checkWatches();
@@ -213,7 +231,7 @@ function nodesOf(lives: MemoryLives, domid: number): Map<string, string> {
 Deno.test("killed at any moment, a daemon goes on where it stopped", async () => {
   const rounds = roundsOf(Number(Deno.env.get("XS_ROUNDS") ?? 16), FIXED_ROUNDS);
   const kinds = new Map<string, number>();
-  let lost = 0, committed = 0, replies = 0;
+  let lost = 0, committed = 0, replies = 0, strangers = 0;
   for (const { fixed, seed } of rounds) {
     await using scratch = await makeScratch();
     const story = new Story(new Random(seed), scratch.path);
@@ -226,6 +244,7 @@ Deno.test("killed at any moment, a daemon goes on where it stopped", async () =>
     for (const [kind, count] of story.lives.points.taken) {
       kinds.set(kind, (kinds.get(kind) ?? 0) + count);
     }
+    strangers += story.strangers;
     for (const guest of story.guests) {
       lost += guest.lost;
       committed += guest.committed;
@@ -242,6 +261,8 @@ Deno.test("killed at any moment, a daemon goes on where it stopped", async () =>
       "before commit",
       "after commit",
       "before an event",
+      "before a statement",
+      "after a statement",
       `before word ${REQ_CONS}`,
       `after word ${REQ_CONS}`,
       `before word ${RSP_PROD}`,
@@ -251,4 +272,5 @@ Deno.test("killed at any moment, a daemon goes on where it stopped", async () =>
     assert(kinds.has(kind), `no daemon died ${kind}: ${said}`);
   }
   assert(lost > fixed && committed > fixed, said);
+  assert(strangers > 0, "nobody has come in the place of a domain that was known");
 });
