@@ -1,4 +1,9 @@
-import { DatabaseSync, type SQLInputValue, StatementSync } from "node:sqlite";
+import {
+  DatabaseSync,
+  type SQLInputValue,
+  type StatementResultingChanges,
+  StatementSync,
+} from "node:sqlite";
 import type { Recorder } from "../../lib/engine/recorder.ts";
 import type { RingState } from "../../lib/engine/domain_control.ts";
 import type { State } from "../../lib/engine/state.ts";
@@ -78,18 +83,22 @@ export class CrashPoints {
 export function watchDatabases(points: CrashPoints): () => void {
   const { exec } = DatabaseSync.prototype;
   const { run } = StatementSync.prototype;
-  DatabaseSync.prototype.exec = function (sql) {
+  DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string): void {
     points.at("before a statement");
     exec.call(this, sql);
     points.at("after a statement");
   };
-  const runWith = run as (...values: SQLInputValue[]) => ReturnType<typeof run>;
-  StatementSync.prototype.run = function (this: StatementSync, ...values: SQLInputValue[]) {
+  const runWith = run as (...values: SQLInputValue[]) => StatementResultingChanges;
+  const runOrDie = function (
+    this: StatementSync,
+    ...values: SQLInputValue[]
+  ): StatementResultingChanges {
     points.at("before a statement");
     const result = runWith.apply(this, values);
     points.at("after a statement");
     return result;
-  } as typeof run;
+  };
+  StatementSync.prototype.run = runOrDie as typeof run;
   return () => {
     DatabaseSync.prototype.exec = exec;
     StatementSync.prototype.run = run;
