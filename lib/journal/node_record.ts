@@ -1,7 +1,7 @@
-import { NO_VALUE } from "../store/node.ts";
+import { FNV_PRIME, FNV_START, mixedHash, NO_VALUE } from "../store/node.ts";
 import { canonicalPath } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
-import { toText } from "../wire/text.ts";
+import { copyBytes, toText } from "../wire/text.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import { readPerms } from "./perms_bytes.ts";
 
@@ -52,8 +52,7 @@ export class NodeRecord implements NodeState {
     this.ordinal = from.count();
     this.perms = readPerms(from);
     if (this.perms.length === 0) throw new DamagedError(`${this.path} has no permissions`);
-    const value = from.bytes();
-    this.value = value.length === 0 ? NO_VALUE : value;
+    this.value = readValue(from);
     return this;
   }
 
@@ -62,4 +61,32 @@ export class NodeRecord implements NodeState {
     const { generation, ordinal, path, perms, value } = this;
     return { generation, ordinal, path, perms, value };
   }
+}
+
+/** Bytes up to which a value may well be that of other nodes, too: a state, a number, a path's end. */
+const SHORT_BYTES = 16;
+/** Such values that are at hand for further nodes: a power of two. */
+const VALUES_KEPT = 1_024;
+const values: Uint8Array[] = new Array(VALUES_KEPT).fill(NO_VALUE);
+
+/** Nodes with the same short value share it: nobody ever writes into one. */
+function readValue(from: ByteReader): Uint8Array {
+  const { all } = from;
+  const length = from.u32();
+  const start = from.skip(length);
+  if (length === 0) return NO_VALUE;
+  if (length > SHORT_BYTES) return copyBytes(all, start, start + length);
+  let hash = FNV_START;
+  for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ all[i]!, FNV_PRIME);
+  const at = mixedHash(hash) & VALUES_KEPT - 1;
+  const kept = values[at]!;
+  return isSame(kept, all, start, length)
+    ? kept
+    : values[at] = copyBytes(all, start, start + length);
+}
+
+function isSame(value: Uint8Array, bytes: Uint8Array, from: number, length: number): boolean {
+  if (value.length !== length) return false;
+  for (let i = 0; i < length; i++) if (value[i] !== bytes[from + i]) return false;
+  return true;
 }

@@ -37,12 +37,13 @@ export class Restorer implements ChangeSink {
   readonly domains = new Map<number, DomainState>();
   readonly #records = new Map<number, ConnectionRecord>();
   #staged: NodeState[] = [];
-  #loader: TreeLoader | null = null;
+  readonly #loader: TreeLoader;
   /** A tree was adopted, and not all watchers have heard what that changed. */
   unheard = false;
 
   constructor(private readonly state: State) {
     for (const path of ["/tool"]) state.tree.remove(path, ORIGIN);
+    this.#loader = state.tree.loader(ORIGIN);
   }
 
   /** What is known of a connection. */
@@ -58,13 +59,11 @@ export class Restorer implements ChangeSink {
   }
 
   end(): void {
-    this.#loader?.end();
-    this.#loader = null;
+    this.#loader.end();
   }
 
   node(node: NodeRecord): void {
-    const loader = this.#loader ??= this.state.tree.loader(ORIGIN);
-    if (loader.load(node.bytes, node.pathStart, node.pathEnd, node)) return;
+    if (this.#loader.load(node.bytes, node.pathStart, node.pathEnd, node)) return;
     if (isSpecial(node.path)) return this.#special(node);
     throw new DamagedError(`${node.path} has no parent`);
   }

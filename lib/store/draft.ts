@@ -166,8 +166,7 @@ export class Draft {
   }
 
   /**
-   * Loads nodes of which paths are told as bytes; the recorder is not told. To be ended before
-   * anything else is done with this draft.
+   * Loads nodes of which paths are told as bytes; the recorder is not told.
    */
   loader(origin: Origin): TreeLoader {
     this.#loading = null;

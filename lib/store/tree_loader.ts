@@ -23,6 +23,8 @@ import { toText } from "../wire/text.ts";
 
 const SLASH = 0x2f;
 const NOBODYS: Perms = [];
+/** Names that are at hand for further nodes: a power of two. */
+const NAMES_KEPT = 1_024;
 
 /** The draft that nodes are loaded into: its root, its own, and what belongs to it. */
 export interface LoadedDraft {
@@ -36,7 +38,8 @@ export interface LoadedDraft {
  * Puts nodes where they once were, for recovery. Paths come as bytes and mostly in the order of a
  * walk, so that most share all but the last name with the one before: what they share is neither
  * checked nor looked up again, and no string is made but for the names of new nodes. To be
- * {@link end}ed before anything else is done with the draft.
+ * {@link end}ed before anything else is done with the draft; it can go on until the draft has given
+ * a snapshot away.
  */
 export class TreeLoader {
   readonly #into: LoadedDraft;
@@ -46,6 +49,7 @@ export class TreeLoader {
   /** Where in that path their names end. */
   readonly #ends: number[] = [0];
   #depth = 0;
+  readonly #names: string[] = new Array(NAMES_KEPT).fill("");
   #bytes: Uint8Array = NO_VALUE;
   #from = 0;
   #to = 0;
@@ -87,7 +91,7 @@ export class TreeLoader {
       hash = mixedHash(hash);
       let node = this.#ownChild(parent, bytes, start, at, hash);
       if (at === to) {
-        node ??= this.#addChild(parent, toText(bytes, start, to), hash, was);
+        node ??= this.#addChild(parent, this.#name(bytes, start, to, hash), hash, was);
         this.#put(node, to - from, was);
       }
       if (node === null) return false;
@@ -146,6 +150,13 @@ export class TreeLoader {
     const copy = copyNode(node, this.#into.epoch);
     replaceChild(this.#ownChildren(parent), copy);
     return copy;
+  }
+
+  /** Domains have nodes of the same names: those share them. */
+  #name(bytes: Uint8Array, from: number, to: number, hash: number): string {
+    const at = hash & NAMES_KEPT - 1;
+    const kept = this.#names[at]!;
+    return isText(kept, bytes, from, to) ? kept : this.#names[at] = toText(bytes, from, to);
   }
 
   /** A new child that is not charged yet. */
