@@ -118,13 +118,17 @@ testUnless(missing, "disk: no sync succeeds: nobody is answered until one does",
     let answer: string | null = null;
     void trial.write().then((text) => answer = text, () => {});
     await until("a line of the log", () => trial.daemon.output().includes(NOBODY));
+    // Whoever only reads might be told of what is not kept.
+    await using reader = await SocketClient.connect(trial.daemon.socketPath);
+    let read: string | null = null;
+    void reader.ask(T.READ, "/n1\0").then((text) => read = text, () => {});
     const { failed } = disk;
     await until("more attempts", () => disk.failed > failed + 4);
-    assertEquals(answer, null);
+    assertEquals([answer, read], [null, null]);
     if (end === "kill") await trial.kill();
     disk.failSyncs(0, 0);
     if (end === "kill") await trial.start();
-    else await until("the answer", () => answer === "OK\0");
+    else await until("the answers", () => answer === "OK\0" && read === "1");
     await trial.check();
   }
   assertEquals(trial.daemon.output().split(NOBODY).length, 2);

@@ -64,6 +64,7 @@ Deno.test("tail: a death before the last step of a commit has not committed", as
   const path = `${scratch.path}/tail`;
   const tail = Tail.create(path, ID, SIZE);
   const changes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
   tail.append(1, 0, changes("first"));
   const before = Deno.readFileSync(path);
   const step = (act: () => void): Uint8Array<ArrayBuffer> => {
