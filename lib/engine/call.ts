@@ -7,7 +7,8 @@ import { rightsOf } from "./domains.ts";
 import { KnownPaths } from "./known_paths.ts";
 import type { QuotaName } from "./quota.ts";
 import type { State } from "./state.ts";
-import { SEEN_EXISTENCE, SEEN_PERMS, type Transaction } from "./transaction.ts";
+import { SEEN_EXISTENCE, SEEN_PERMS } from "./touched.ts";
+import type { Transaction } from "./transaction.ts";
 
 /**
  * One request on its way through its handler: who asks, about what, within which transaction,
@@ -144,7 +145,7 @@ export class Call {
   fitsTransaction(more: number): boolean {
     const transaction = this.transaction;
     if (transaction === null) return true;
-    if (!this.exceeds("transaction-nodes", transaction.seen.size + more)) return true;
+    if (!this.exceeds("transaction-nodes", transaction.touched.size + more)) return true;
     transaction.failed = true;
     this.error = ENOSPC;
     return false;

@@ -6,13 +6,8 @@ import type { Node, Origin } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { equalPerms, formatPerms, permDomid } from "../store/perms.ts";
 import { equalBytes, toText } from "../wire/text.ts";
-import {
-  SEEN_CHILDREN,
-  SEEN_PERMS,
-  SEEN_VALUE,
-  type Transaction,
-  type Written,
-} from "./transaction.ts";
+import { SEEN_CHILDREN, SEEN_PERMS, SEEN_VALUE, type Touched } from "./touched.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** Why a transaction can't be committed. */
 export interface Conflict {
@@ -37,8 +32,8 @@ export function explain(conflict: Conflict): string {
  */
 export function findConflict(transaction: Transaction, current: Node): Conflict | null {
   const base = transaction.base;
-  if (base === null || base === current || transaction.written.size === 0) return null;
-  for (const [path, facets] of transaction.seen) {
+  if (base === null || base === current || transaction.written.length === 0) return null;
+  for (const { path, facets } of transaction.touched.values()) {
     if (facets === 0) continue;
     const before = lookup(base, path);
     const now = lookup(current, path);
@@ -59,11 +54,11 @@ export function findConflict(transaction: Transaction, current: Node): Conflict 
  */
 function findOtherHeir(transaction: Transaction, current: Node): Conflict | null {
   if (!transaction.setsPerms) return null;
-  for (const [path, { createdWith, removed, valueSet }] of transaction.written) {
+  for (const { path, createdWith, removed, valueSet } of transaction.written) {
     if (!valueSet || createdWith !== null || removed || lookup(current, path) !== null) continue;
     for (let above = path; above !== ROOT_PATH;) {
       above = parentPath(above);
-      if (!transaction.written.get(above)?.permsSet) continue;
+      if (!transaction.touched.get(above)?.permsSet) continue;
       const by = nearest(current, path).origin.label;
       return { path, facet: "existence", saw: "a node", now: "no node", by };
     }
@@ -76,7 +71,7 @@ function findOtherHeir(transaction: Transaction, current: Node): Conflict | null
  * made below it would have inherited those.
  */
 function findOtherMaker(transaction: Transaction, current: Node): Conflict | null {
-  for (const [path, { createdWith, removed }] of transaction.written) {
+  for (const { path, createdWith, removed } of transaction.written) {
     if (createdWith === null || removed) continue;
     const now = lookup(current, path);
     if (now === null || equalPerms(now.perms, createdWith)) continue;
@@ -125,7 +120,7 @@ function shorten(text: string): string {
 function findDeadDomid(transaction: Transaction, base: Node): Conflict | null {
   const { died } = transaction;
   if (died === null) return null;
-  for (const path of transaction.written.keys()) {
+  for (const { path } of transaction.written) {
     const node = lookup(transaction.root, path);
     if (node === null) continue;
     const dead = node.perms.map(permDomid).find((domid) => died.has(domid));
@@ -165,9 +160,7 @@ export function merge(transaction: Transaction, committed: Draft): Merge {
     accounts,
     committed.recorder === null ? null : (path, node) => changes.push([path, node]),
   );
-  for (const [path, written] of transaction.written) {
-    redo(transaction, draft, path, written);
-  }
+  for (const touched of transaction.written) redo(transaction, draft, touched);
   return { draft, accounts, changes };
 }
 
@@ -179,7 +172,7 @@ function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Me
     if (node !== null) changes.push([path, node]);
   };
   if (committed.recorder !== null) {
-    for (const [path, { createdWith, removed }] of transaction.written) {
+    for (const { path, createdWith, removed } of transaction.written) {
       if (removed) changes.push([path, null]);
       tell(path);
       // Its list of children has changed, and so its generation.
@@ -189,29 +182,25 @@ function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Me
   return { draft, accounts: transaction.accounts, changes };
 }
 
-function redo(transaction: Transaction, draft: Draft, path: string, written: Written): void {
+function redo(transaction: Transaction, draft: Draft, touched: Touched): void {
+  const { path, permsSet, removed, value, valueSet } = touched;
   const origin = transaction.connection.origin;
   const own = transaction.draft;
   if (own === null) {
-    if (lookup(draft.root, path) === null) createMissing(draft, path, written, origin);
-    return draft.setValue(path, written.value!, origin);
+    if (lookup(draft.root, path) === null) createMissing(draft, touched, origin);
+    return draft.setValue(path, value!, origin);
   }
   const wanted = lookup(own.root, path);
-  if (written.removed && lookup(draft.root, path) !== null) draft.remove(path, origin);
+  if (removed && lookup(draft.root, path) !== null) draft.remove(path, origin);
   if (wanted === null) return;
-  if (lookup(draft.root, path) === null) createMissing(draft, path, written, origin);
-  if (written.valueSet) draft.setValue(path, wanted.value, origin);
-  if (written.permsSet) draft.setPerms(path, wanted.perms, origin);
+  if (lookup(draft.root, path) === null) createMissing(draft, touched, origin);
+  if (valueSet) draft.setValue(path, wanted.value, origin);
+  if (permsSet) draft.setPerms(path, wanted.perms, origin);
 }
 
 /** Makes the node, and parents that somebody else removed meanwhile as a write makes them. */
-function createMissing(
-  draft: Draft,
-  path: string,
-  written: Written,
-  origin: Origin,
-): void {
-  const perms = written.createdWith ?? nearest(draft.root, path).perms;
+function createMissing(draft: Draft, { createdWith, path }: Touched, origin: Origin): void {
+  const perms = createdWith ?? nearest(draft.root, path).perms;
   const missing: string[] = [];
   for (let above = parentPath(path); above !== ROOT_PATH; above = parentPath(above)) {
     if (lookup(draft.root, above) !== null) break;

@@ -198,7 +198,7 @@ export class State {
 
   /** To be called when a transaction may have changed something. */
   noteWriting(transaction: Transaction): void {
-    if (transaction.wrote || transaction.written.size === 0) return;
+    if (transaction.wrote || transaction.written.length === 0) return;
     transaction.wrote = true;
     this.recorder?.transaction(transaction, true);
   }

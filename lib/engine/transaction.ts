@@ -5,26 +5,14 @@ import type { Node, Origin } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
 import type { Connection } from "./connection.ts";
-
-/** What of a node a transaction saw; only what it saw can make its commit fail. */
-export const SEEN_EXISTENCE = 1;
-export const SEEN_VALUE = 2;
-export const SEEN_PERMS = 4;
-export const SEEN_CHILDREN = 8;
-
-/** What a transaction did to one node; what the node then is stands in the draft. */
-export interface Written {
-  /** Whatever was there, with all below, was removed. */
-  removed: boolean;
-  /** The permissions with which the transaction made the node where there was none. */
-  createdWith: Perms | null;
-  valueSet: boolean;
-  /** That value, as long as the transaction has no draft. */
-  value: Uint8Array | null;
-  permsSet: boolean;
-  /** A request named it, so that its watchers hear of it; implicit parents are not named. */
-  named: boolean;
-}
+import {
+  newTouched,
+  SEEN_CHILDREN,
+  SEEN_EXISTENCE,
+  SEEN_PERMS,
+  SEEN_VALUE,
+  type Touched,
+} from "./touched.ts";
 
 /**
  * A running transaction: a snapshot taken when it first looks at a node, a draft of its own made
@@ -37,10 +25,10 @@ export class Transaction {
   base: Node | null = null;
   #draft: Draft | null = null;
   readonly accounts: PendingAccounts = new PendingAccounts();
-  /** What was seen of each path, in order of first access. */
-  readonly seen: Map<string, number> = new Map();
-  /** What was done to each path, in the order in which it must be done again. */
-  readonly written: Map<string, Written> = new Map();
+  /** The nodes of which anything was seen, or to which anything was done, in order of first access. */
+  readonly touched: Map<string, Touched> = new Map();
+  /** Those to which something was done, in the order in which it must be done again. */
+  readonly written: Touched[] = [];
   /** Domids that died while it ran: permissions naming them can't be committed (XSA-322). */
   died: Set<number> | null = null;
   /** Whether it set a node's permissions. */
@@ -71,7 +59,7 @@ export class Transaction {
 
   /** The tree as this transaction sees it. */
   get root(): Node {
-    if (this.#draft === null && this.written.size > 0) this.#catchUp();
+    if (this.#draft === null && this.written.length > 0) this.#catchUp();
     return this.#draft?.root ?? (this.base ??= this.committed.snapshot());
   }
 
@@ -94,37 +82,36 @@ export class Transaction {
     const base = this.base ??= this.committed.snapshot();
     const draft = this.#draft = new Draft(base, this.committed.clock, this.accounts);
     const { origin } = this.connection;
-    for (const [path, written] of [...this.written]) {
+    for (const touched of [...this.written]) {
+      const { path, value } = touched;
       // Where there was no snapshot yet, somebody else may have removed it.
-      const above = walk(draft.root, path, emptyWalk(draft.root));
-      if (above.node === null) this.create(path, above.above.perms, origin);
-      draft.setValue(path, written.value!, origin);
-      written.value = null;
+      const { node, above } = walk(draft.root, path, emptyWalk(draft.root));
+      if (node === null) this.create(path, above.perms, origin);
+      draft.setValue(path, value!, origin);
+      touched.value = null;
     }
   }
 
   /** Records that `facets` of the node at `path` were seen, as far as they are not its own doing. */
   see(path: string, facets: number): void {
-    const before = this.seen.get(path);
-    if (before === undefined) this.bytes += path.length;
-    else if ((before & facets) === facets) return;
-    const own = facets === 0 ? 0 : this.#ownDoing(path);
-    this.seen.set(path, before === undefined ? facets & ~own : before | facets & ~own);
+    const touched = this.#touch(path);
+    if ((touched.facets & facets) !== facets) touched.facets |= facets & ~this.#ownDoing(touched);
   }
 
-  /** The facets of `path` that no other connection's change can alter any more. */
-  #ownDoing(path: string): number {
-    if (this.written.size === 0) return 0;
-    const all = SEEN_EXISTENCE | SEEN_VALUE | SEEN_PERMS | SEEN_CHILDREN;
-    if (this.#removals > 0) {
-      for (let above = path; above !== ROOT_PATH; above = parentPath(above)) {
-        if (this.written.get(above)?.removed) return all;
-      }
+  #touch(path: string): Touched {
+    let touched = this.touched.get(path);
+    if (touched === undefined) {
+      this.touched.set(path, touched = newTouched(path, 0));
+      this.bytes += path.length;
     }
-    const written = this.written.get(path);
-    if (written === undefined) return 0;
-    return (written.valueSet ? SEEN_VALUE | SEEN_EXISTENCE : 0) |
-      (written.permsSet ? SEEN_PERMS : 0);
+    return touched;
+  }
+
+  /** The facets of a node that no other connection's change can alter any more. */
+  #ownDoing({ path, permsSet, removed, valueSet }: Touched): number {
+    const all = SEEN_EXISTENCE | SEEN_VALUE | SEEN_PERMS | SEEN_CHILDREN;
+    if (removed || this.#removedAbove(path)) return all;
+    return (valueSet ? SEEN_VALUE | SEEN_EXISTENCE : 0) | (permsSet ? SEEN_PERMS : 0);
   }
 
   /** Gives the node at `path` a value, making it and its missing parents with `perms` first. */
@@ -132,10 +119,10 @@ export class Transaction {
     if (perms !== null) this.create(path, perms, origin);
     const draft = this.#draft;
     if (draft !== null) draft.setValue(path, value, origin);
-    const written = this.#writing(path);
-    if (draft === null) written.value = value;
-    written.valueSet = true;
-    written.named = true;
+    const touched = this.#writing(path);
+    if (draft === null) touched.value = value;
+    touched.valueSet = true;
+    touched.named = true;
     this.bytes += value.length;
   }
 
@@ -148,11 +135,8 @@ export class Transaction {
       if (to < 0) to = path.length;
       const made = path.slice(0, to);
       draft.create(made, perms, origin);
-      const before = this.#writing(made);
       // What is made again after a removal must also be done again after it.
-      this.written.delete(made);
-      this.written.set(made, before);
-      before.createdWith = perms;
+      this.#writingLast(made).createdWith = perms;
     }
     this.#writing(path).named = true;
   }
@@ -160,23 +144,21 @@ export class Transaction {
   /** Removes the node at `path` with all below. */
   remove(path: string, origin: Origin): void {
     this.#edit().remove(path, origin);
-    const written = this.#writing(path);
-    this.written.delete(path);
-    this.written.set(path, written);
-    written.createdWith = null;
-    written.valueSet = written.permsSet = written.named = false;
+    const touched = this.#writingLast(path);
+    touched.createdWith = null;
+    touched.valueSet = touched.permsSet = touched.named = false;
     // Even a node of its own making: somebody else may have made the same one meanwhile.
-    if (!written.removed && !this.#removedAbove(path)) {
-      written.removed = true;
+    if (!touched.removed && !this.#removedAbove(path)) {
+      touched.removed = true;
       this.#removals++;
     }
   }
 
   setPerms(path: string, perms: Perms, origin: Origin): void {
     this.#edit().setPerms(path, perms, origin);
-    const written = this.#writing(path);
-    written.permsSet = true;
-    written.named = true;
+    const touched = this.#writing(path);
+    touched.permsSet = true;
+    touched.named = true;
     this.setsPerms = true;
     this.bytes += 8 * perms.length;
   }
@@ -190,7 +172,7 @@ export class Transaction {
     if (this.#removals === 0) return false;
     for (let above = path; above !== ROOT_PATH;) {
       above = parentPath(above);
-      if (this.written.get(above)?.removed) return true;
+      if (this.touched.get(above)?.removed) return true;
     }
     return false;
   }
@@ -200,20 +182,22 @@ export class Transaction {
     return this.#draft ??= new Draft(root, this.committed.clock, this.accounts);
   }
 
-  #writing(path: string): Written {
-    this.see(path, 0);
-    let written = this.written.get(path);
-    if (written === undefined) {
-      written = {
-        removed: false,
-        createdWith: null,
-        valueSet: false,
-        value: null,
-        permsSet: false,
-        named: false,
-      };
-      this.written.set(path, written);
+  #writing(path: string): Touched {
+    const touched = this.#touch(path);
+    if (!touched.written) {
+      touched.written = true;
+      this.written.push(touched);
     }
-    return written;
+    return touched;
+  }
+
+  /** As {@link #writing}: behind all else that was done. */
+  #writingLast(path: string): Touched {
+    const touched = this.#writing(path);
+    if (this.written.at(-1) !== touched) {
+      this.written.splice(this.written.indexOf(touched), 1);
+      this.written.push(touched);
+    }
+    return touched;
   }
 }

@@ -2,6 +2,7 @@ import type { Connection } from "../engine/connection.ts";
 import type { Domain } from "../engine/domains.ts";
 import { QUOTAS, type Quotas } from "../engine/quota.ts";
 import type { State } from "../engine/state.ts";
+import type { Touched } from "../engine/touched.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { eventPath, type Watch } from "../engine/watch.ts";
 import { lookup, subtree } from "../store/lookup.ts";
@@ -183,17 +184,19 @@ function putTransactions(
   for (const transaction of connection.transactions.values()) {
     const { id } = transaction;
     to.push({ kind: "transaction", connection: connection.id, id });
-    const operations = transaction.seen.size;
+    const operations = transaction.touched.size;
     to.push({ kind: "transaction-detail", connection: connection.id, id, operations });
-    for (const [path, facets] of transaction.seen) {
-      pending.push(pendingRecord(transaction, path, facets));
+    for (const touched of transaction.touched.values()) {
+      pending.push(pendingRecord(transaction, touched));
     }
   }
 }
 
 /** What a transaction saw of a node, and what the node is to become. */
-function pendingRecord(transaction: Transaction, path: string, facets: number): NodeRecord {
-  const written = transaction.written.has(path);
+function pendingRecord(
+  transaction: Transaction,
+  { facets, path, written }: Touched,
+): NodeRecord {
   const node = lookup(transaction.root, path);
   const about = { connection: transaction.connection.id, transaction: transaction.id, path };
   const access = (facets === 0 ? 0 : ACCESS_READ) | (written ? ACCESS_WRITTEN : 0);

@@ -70,7 +70,7 @@ function runHistory(random: Random): { commits: number; refused: number } {
     } else {
       opened.delete(client);
       const running = client.connection.transactions.get(open.id)!;
-      const wrote = running.written.size > 0;
+      const wrote = running.written.length > 0;
       const reply = client.ask(MessageType.TRANSACTION_END, "T\0", open.id);
       if (reply.startsWith("ERROR")) {
         assertEquals(reply, "ERROR EAGAIN\0");

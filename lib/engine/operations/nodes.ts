@@ -7,7 +7,7 @@ import { E2BIG, EINVAL, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../..
 import { copyBytes, toBytes, toText } from "../../wire/text.ts";
 import type { Call } from "../call.ts";
 import { deliver, type DueEvent } from "../events.ts";
-import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "../transaction.ts";
+import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "../touched.ts";
 import { DONE, type Outcome, parseLoose } from "./outcome.ts";
 
 /** READ: the node's value. */

@@ -15,7 +15,7 @@ import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { FEATURE_DOMID_ANY } from "../domains.ts";
 import { deliver, type DueEvent } from "../events.ts";
-import { SEEN_EXISTENCE } from "../transaction.ts";
+import { SEEN_EXISTENCE } from "../touched.ts";
 import { DONE, type Outcome } from "./outcome.ts";
 
 /** SET_PERMS: gives a node, or a special, new permissions (reference section 2.5). */

@@ -43,7 +43,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
     return EAGAIN;
   }
   if (transaction.failed) return ENOMEM;
-  if (transaction.written.size === 0) return DONE;
+  if (transaction.written.length === 0) return DONE;
   if (state.full) return ENOSPC;
   const conflict = findConflict(transaction, state.tree.root);
   if (conflict !== null) {
@@ -67,15 +67,15 @@ function commit(call: Call, transaction: Transaction): Outcome {
  * Does what a transaction without a draft did: values of nodes that are there need no quota. False,
  * with nothing done, when somebody has removed one of them meanwhile.
  */
-function setValues({ connection, state }: Call, { seen, written }: Transaction): boolean {
+function setValues({ connection, state }: Call, { touched, written }: Transaction): boolean {
   const { events, tree } = state;
-  for (const path of written.keys()) if (lookup(tree.root, path) === null) return false;
-  for (const [path, { value }] of written) {
+  for (const { path } of written) if (lookup(tree.root, path) === null) return false;
+  for (const { path, value } of written) {
     tree.setValue(path, value!, connection.origin, lookup(tree.root, path));
   }
   const due: DueEvent[] = [];
-  for (const path of seen.keys()) {
-    if (written.has(path)) events.ofChange(tree.root, path, null, due);
+  for (const { path, written } of touched.values()) {
+    if (written) events.ofChange(tree.root, path, null, due);
   }
   deliver(due);
   return true;
@@ -106,7 +106,7 @@ function fitsQuotas(call: Call, merged: Merge): boolean {
 /** Events of removals, which only the tree before the commit can tell. */
 function collectRemovals(call: Call, transaction: Transaction, due: DueEvent[]): void {
   const { state: { events, tree } } = call;
-  for (const [path, { removed }] of transaction.written) {
+  for (const { path, removed } of transaction.written) {
     if (removed) events.ofRemoval(tree.root, path, due);
   }
 }
@@ -120,12 +120,10 @@ function inOrderOfAccess(
 ): DueEvent[] {
   const { state: { events, tree } } = call;
   const due: DueEvent[] = [];
-  for (const path of transaction.seen.keys()) {
-    const written = transaction.written.get(path);
-    if (written === undefined || isSpecial(path)) continue;
-    if (written.removed) {
-      due.push(...removals.filter((event) => isWithin(event.path, path)));
-    } else if (written.named) events.ofCommit(tree.root, before, path, due);
+  for (const { named, path, removed, written } of transaction.touched.values()) {
+    if (!written || isSpecial(path)) continue;
+    if (removed) due.push(...removals.filter((event) => isWithin(event.path, path)));
+    else if (named) events.ofCommit(tree.root, before, path, due);
   }
   return due;
 }
