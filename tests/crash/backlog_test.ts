@@ -42,3 +42,43 @@ Deno.test("requests behind a turn's share are found in the ring by the next life
   assertEquals(replies, Array.from({ length: FIRST + REST }, (_, i) => i + 1));
   lives.end();
 });
+
+/** Many more than fit into a ring with their replies. */
+const UNREAD = 80;
+
+Deno.test("what a guest is owed, and a request in part, are in an image", async () => {
+  await using scratch = await makeScratch();
+  const lives = new MemoryLives(scratch.path);
+  lives.domains.create(1);
+  const client = lives.connect();
+  client.ask(MessageType.INTRODUCE, "1\x001\x001\0");
+  const guest = lives.domains.guest(1);
+  const requests = Array.from(
+    { length: UNREAD },
+    (_, i) => encodeMessage(MessageType.READ, i + 1, 0, toBytes("/tool\0")).slice(),
+  );
+  const last = requests.at(-1)!;
+  for (const request of requests) {
+    const end = request === last ? HEADER_SIZE - 5 : request.length;
+    assertEquals(guest.write(request, 0, end), end);
+    lives.turn();
+  }
+  // Several times what makes an image due, and time for it.
+  for (let i = 0; i < 60; i++) client.ask(MessageType.WRITE, `/node\0${"x".repeat(2000)}${i}`);
+  for (let turn = 0; turn < 100; turn++) lives.turn();
+  lives.reincarnate();
+  guest.write(last, HEADER_SIZE - 5, last.length);
+  const replies: number[] = [], buffer = new Uint8Array(65_536);
+  let [at, end] = [0, 0];
+  for (let turn = 0; turn < 500; turn++) {
+    lives.turn();
+    end += guest.read(buffer, end, buffer.length);
+  }
+  while (at < end) {
+    const { len, reqId } = decodeHeader(buffer, at, emptyHeader());
+    replies.push(reqId);
+    at += HEADER_SIZE + len;
+  }
+  assertEquals(replies, requests.map((_, i) => i + 1));
+  lives.end();
+});

@@ -12,8 +12,8 @@ import { assertSurvives, Hypervisor, Life } from "./lives.ts";
 
 const ORIGIN = { label: "a test" };
 
-/** Stages a small tree, a turn a node. */
-function stage(life: Life): Draft {
+/** Stages a small tree, a turn a node; `between` is what is done meanwhile. */
+function stage(life: Life, between: () => void = () => {}): Draft {
   const { state } = life;
   const perms = [permEntry(0, 0)];
   const root = newNode("", 0, state.clock.nextEpoch(), perms);
@@ -24,6 +24,7 @@ function stage(life: Life): Draft {
   for (const [path, node] of subtree(draft.root)) {
     life.journal.stage(path, node);
     assertEquals(life.journal.commit(), true);
+    between();
   }
   return draft;
 }
@@ -65,5 +66,28 @@ Deno.test("staging: an adopted tree is the store, also after one that came to no
   assertEquals(lookup(next.state.tree.root, "/new/below")!.generation, generation);
   next.ask(0, MessageType.WRITE, "/later\0value");
   assertSurvives(next, hypervisor, `${copy}2`);
+  next.close();
+});
+
+Deno.test("staging: no image is made while a tree is staged, which would leave it out", async () => {
+  await using scratch = await makeScratch();
+  const upkeep = { imageAfterBytes: 10, pagesPerCheckpoint: 1, rowsDeletedMax: 9, drainBytes: 0 };
+  const life = new Life(new Hypervisor(), `${scratch.path}/store`, upkeep);
+  stage(life, () => {
+    // So much that an image is due.
+    for (let i = 0; i < 9; i++) life.ask(0, MessageType.WRITE, `/old\0${"x".repeat(2000)}`);
+    life.journal.commit();
+    for (let i = 0; i < 20; i++) life.journal.tend(true);
+  });
+  life.journal.adoptStaged();
+  life.journal.commit();
+  life.copyFiles(`${scratch.path}/copy`);
+  life.close();
+  const next = new Life(new Hypervisor(), `${scratch.path}/copy`);
+  assertEquals([...subtree(next.state.tree.root)].map(([path]) => path), [
+    "/",
+    "/new",
+    "/new/below",
+  ]);
   next.close();
 });
