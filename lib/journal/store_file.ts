@@ -158,7 +158,7 @@ function openTail(
   if (about.get("tail") === "open") {
     return { tail: Tail.open(path, id, isTorn(about)), isNew: false };
   }
-  if (exists(path)) checkNeedless(path, id, lastStored(database));
+  if (exists(path)) checkNeedless(path, id, isTorn(about), lastStored(database));
   try {
     const tail = Tail.create(path, id, options.tailBytes ?? TAIL_BYTES);
     about.set("tail", "open");
@@ -174,12 +174,13 @@ function openTail(
  * A tail that the store file knows nothing of is left from an orderly end, or the file is not as
  * it was: its log may have lost what came behind an orderly end before that.
  */
-function checkNeedless(path: string, id: string, storedLast: number): void {
-  const tail = Tail.open(path, id, false);
-  const { moved, used } = tail;
+function checkNeedless(path: string, id: string, mayTear: boolean, storedLast: number): void {
+  const tail = Tail.open(path, id, mayTear);
+  let last = tail.moved;
+  // With `disk` it may be that it was emptied and the disk was not told.
+  for (const { turn } of tail.records()) last = Math.max(last, turn);
   tail.close();
-  if (used > 0) throw new DamagedError(`its last turns, in ${path}, are not known to it`);
-  if (moved > storedLast) throw new DamagedError(`turn ${storedLast + 1} is missing`);
+  if (last > storedLast) throw new DamagedError(`its last turns, in ${path}, are not known to it`);
 }
 
 /** The last turn that the store file has. */

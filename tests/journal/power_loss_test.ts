@@ -1,6 +1,9 @@
 /** Loss of power: the log ends anywhere, in whole or torn pages, behind what fsync has kept. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { DamagedError } from "../../lib/journal/byte_reader.ts";
+import { Tail } from "../../lib/journal/tail.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
+import { toText } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { Hypervisor, Life, wholeState } from "./lives.ts";
@@ -100,4 +103,31 @@ Deno.test("power loss: a store file torn while the log goes into it is whole wit
   }
   life.close();
   assert(torn > 50, `torn ${torn} times`);
+});
+
+Deno.test("power loss: a tail that is back after an orderly end is needless", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`;
+  const hypervisor = new Hypervisor();
+  hypervisor.create(0);
+  const life = new Life(hypervisor, path, undefined, "disk");
+  life.ask(0, MessageType.WRITE, "/n\0first");
+  assert(life.journal.commit());
+  life.copyFiles(`${scratch.path}/before`);
+  life.close();
+  // As a life that had no space, and then some, left it behind on the disk.
+  const id = toText(Deno.readFileSync(`${scratch.path}/before.tail`), 16, 16 + 36);
+  for (const [turn, isNeedless] of [[1, true], [9, false]] as const) {
+    const tail = Tail.create(`${path}.tail`, id, 4096);
+    assert(tail.append(turn, 0, new Uint8Array(0)));
+    tail.close();
+    const start = (): Life => new Life(hypervisor, path, undefined, "disk");
+    if (!isNeedless) {
+      assertThrows(start, DamagedError, "are not known to it");
+      continue;
+    }
+    const next = start();
+    assertEquals(next.ask(0, MessageType.READ, "/n\0"), "READ first");
+    next.close();
+  }
 });
