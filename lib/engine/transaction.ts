@@ -84,9 +84,12 @@ export class Transaction {
     const { origin } = this.connection;
     for (const touched of [...this.written]) {
       const { path, value } = touched;
-      // Where there was no snapshot yet, somebody else may have removed it.
-      const { node, above } = walk(draft.root, path, emptyWalk(draft.root));
-      if (node === null) this.create(path, above.perms, origin);
+      const { node, above, aboveLength } = walk(draft.root, path, emptyWalk(draft.root));
+      if (node === null) {
+        // Somebody removed it before there was a snapshot. What it now inherits counts as seen.
+        this.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS);
+        this.create(path, above.perms, origin);
+      }
       draft.setValue(path, value!, origin);
       touched.value = null;
     }

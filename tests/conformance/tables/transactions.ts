@@ -206,6 +206,16 @@ const values: readonly Scenario[] = [
     ["s2", "READ", "/t/a/k.", "2"],
     ["s2", "READ", "/t/a/k/below.", "3"],
   ]),
+  scenario("values: what a node removed meanwhile inherits when it is made again counts as seen", [
+    ["s", "WRITE", "/t/k.1", "OK"],
+    start,
+    ["s", "WRITE", "/t/k.2", "OK", { tx: 1 }],
+    ["s2", "RM", "/t/k.", "OK"],
+    ["s", "READ", "/other.", "ENOENT", { tx: 1 }],
+    ["s2", "SET_PERMS", "/t.w0.", "OK"],
+    commit("EAGAIN"),
+    ["s", "READ", "/t/k.", "ENOENT"],
+  ]),
   scenario("values: a node removed and made again meanwhile keeps its new permissions", [
     ["s", "WRITE", "/k.1", "OK"],
     start,
