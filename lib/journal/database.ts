@@ -19,7 +19,15 @@ export type Durability = "crash" | "disk";
 /** The file can't be used, and it is not for us to touch it. */
 export class JournalError extends Error {
   override readonly name = "JournalError";
+
+  /** The disk did not do what it should, and may do it the next time. */
+  get mayPass(): boolean {
+    return DISK_TROUBLE.test(this.message);
+  }
 }
+
+/** In the words of SQLite and of the C library. */
+const DISK_TROUBLE = /disk I\/O error|disk is full|Input\/output error|No space left/;
 
 /**
  * Opens the store file at `path`, or makes it, readable for its owner only.

@@ -203,7 +203,8 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
       return attempt();
     }
   } catch (error) {
-    if (error instanceof JournalError && supervision(Deno.env) !== null) notifyRefused(log);
+    const isFinal = error instanceof JournalError && !error.mayPass;
+    if (isFinal && supervision(Deno.env) !== null) notifyRefused(log);
     // Clients of a daemon that died wait there for the next attempt.
     if (!inherited) listening.close();
     throw error;
