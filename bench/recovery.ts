@@ -13,7 +13,7 @@ import { SimulatedHost, simulationMissing } from "../tests/simulation/simulated_
 import { startDaemon } from "../tests/support/daemon.ts";
 import type { ServerProcess } from "../tests/support/process.ts";
 import { machine } from "./machine.ts";
-import { residentBytes } from "./process.ts";
+import { cpuSeconds, residentBytes } from "./process.ts";
 import { median, table } from "./report.ts";
 
 interface Case {
@@ -72,6 +72,8 @@ async function fill(
 class Subject implements AsyncDisposable {
   readonly atOnce: number[] = [];
   readonly rested: number[] = [];
+  /** Processor time that the latter took, of all threads, in ms. */
+  readonly processor: number[] = [];
   /** What the daemon has in memory when it has recovered and is at rest, in bytes. */
   resident = 0;
 
@@ -125,6 +127,7 @@ class Subject implements AsyncDisposable {
     const client = await RawClient.connect(this.host.socketPath);
     await ask(client, MessageType.READ, ["/tool/xenstored\0"]);
     this[kept].push(performance.now() - began);
+    if (kept === "rested") this.processor.push(1000 * await cpuSeconds(this.daemon.pid));
     client.close();
   }
 
@@ -156,11 +159,12 @@ async function measure(binaries: readonly string[], what: Case): Promise<string[
       await subject.time("rested");
     }
   }
-  return subjects.map(({ atOnce, binary, resident, rested }) => [
+  return subjects.map(({ atOnce, binary, processor, resident, rested }) => [
     `${what.nodes}`,
     `${what.domains}`,
     // The first was in the fresh page cache of a store just written.
     ...[atOnce.slice(1), rested].map(spread),
+    median(processor).toFixed(0),
     (resident / 1e6).toFixed(0),
     ...(binaries.length > 1 ? [binary] : []),
   ]);
@@ -188,6 +192,7 @@ async function main(): Promise<void> {
     "domains",
     "killed under load, ms",
     "killed at rest, ms",
+    "processor time of that, ms",
     "memory at rest, MB",
     ...(binaries.length > 1 ? ["binary"] : []),
   ];
