@@ -41,6 +41,9 @@ export class About {
 /** In what the file says about itself: who has taken over without it, and when. */
 const HANDED_TO = "handed_to";
 
+/** What it says of its durability until what `crash` has not synced is on the disk. */
+const UNSYNCED = "unsynced";
+
 /** How a store is opened. */
 export interface StoreOptions {
   readonly durability: Durability;
@@ -94,7 +97,8 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
     database.exec("BEGIN IMMEDIATE");
     opened = openTail(path, id, database, options);
     const { tail } = opened;
-    about.set("durability", durability);
+    const isSynced = durability !== "disk" || (about.get("durability") ?? "disk") === "disk";
+    about.set("durability", isSynced ? durability : UNSYNCED);
     const handedTo = about.get(HANDED_TO);
     about.remove(HANDED_TO);
     const onComplete = (): void => {
@@ -108,7 +112,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       log,
       onBegin: () => {
         if (durability === "disk") settle(path);
-        commitOpening(database, path);
+        commitOpening(database, path, isSynced);
       },
       onRefused,
       onComplete,
@@ -134,9 +138,13 @@ function settle(path: string): void {
   }
 }
 
-function commitOpening(database: DatabaseSync, path: string): void {
+function commitOpening(database: DatabaseSync, path: string, isSynced: boolean): void {
   try {
     database.exec("COMMIT");
+    // By SQLite, which syncs the file itself: if we closed a descriptor of it, its lock would be gone.
+    if (isSynced) return;
+    database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    new About(database).set("durability", "disk");
   } catch (error) {
     throw new JournalError(`the store file ${path} can't be written: ${messageOf(error)}`);
   }

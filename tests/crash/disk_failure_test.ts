@@ -29,10 +29,10 @@ class Trial {
 
   constructor(readonly disk: FaultyDisk, readonly folder: string) {}
 
-  async start(): Promise<void> {
+  async start(persist: "crash" | "disk" = "disk"): Promise<void> {
     this.daemon = await startDaemon({
       socket: `${this.folder}/socket`,
-      args: ["--persist", "disk", "--store", this.disk.store],
+      args: ["--persist", persist, "--store", this.disk.store],
       env: this.disk.env(),
     });
     this.client = await SocketClient.connect(this.daemon.socketPath);
@@ -157,6 +157,30 @@ testUnless(missing, "disk: nothing is built on what a sync has lost before a dea
   await trial.start();
   await trial.check();
 });
+
+testUnless(
+  missing,
+  "disk: what another mode has left without a sync is on the disk, too",
+  async () => {
+    for (const end of ["orderly", "killed"]) {
+      await using scratch = await makeScratch();
+      const disk = await FaultyDisk.make(scratch.path);
+      disk.keep();
+      const trial = new Trial(disk, scratch.path);
+      await trial.start("crash");
+      await using _ = trial;
+      for (let i = 0; i < 30; i++) assertEquals(await trial.write(3000), "OK\0");
+      if (end === "killed") await trial.kill();
+      else await trial.daemon.stop();
+      await trial.start();
+      assertEquals(await trial.write(), "OK\0");
+      await trial.kill();
+      disk.losePower();
+      await trial.start();
+      await trial.check();
+    }
+  },
+);
 
 /** What goes wrong for a while, of which files. */
 const TROUBLES = [0, WAL, TAIL, WAL | TAIL, MAIN, MAIN | WAL, ALL_FILES];

@@ -52,6 +52,8 @@ __attribute__((constructor)) static void begin(void)
 	void *memory = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (memory != MAP_FAILED) control = memory;
+	// The store file may have pages of an earlier process that no sync has come to yet.
+	memset(files[0].dirty, 1, sizeof files[0].dirty);
 }
 
 #define REAL(result, name, ...) \
