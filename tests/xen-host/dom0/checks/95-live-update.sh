@@ -59,7 +59,7 @@ live_end() {
 	refused live-socket-no-fault xenstore-exists /tool/loop/fault
 	for i in 1 2; do check live-guest-answers-$i guest_answers live$i; done
 	# Programs that were connected when C xenstored was the store.
-	same live-xenconsoled-stays $live_consoles "$(pidof xenconsoled)"
+	same live-xenconsoled-stays "$live_consoles" "$(pidof xenconsoled)"
 	check live-xl-create guest_create live3 idle
 	check live-xl-shutdown timeout $PATIENCE xl shutdown -w live1
 	check live-xl-background within $PATIENCE guest_is_gone live1
