@@ -11,9 +11,9 @@ import { putRecord, readRecord, recordBytes, turnAt, type TurnRecord } from "./t
 export type UpTo = (turn: number, at: number) => boolean;
 
 /**
- * The turns: numbered without a gap (but see turn_bridge.ts), the older ones in the store file, many to a row, the latest in
- * the tail. `crash` commits to the tail and moves its turns to the file later; `disk` commits to the
- * file, and to the tail only when the file can't take more.
+ * The turns: numbered without a gap (but see turn_bridge.ts), the older ones in the store file, many
+ * to a row, the latest in the tail. `crash` commits to the tail and moves its turns to the file
+ * later; `disk` commits to the file, and to the tail only when the file can't take more.
  */
 export class TurnLog {
   readonly #database: DatabaseSync;

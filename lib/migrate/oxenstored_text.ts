@@ -4,6 +4,7 @@ import { toText } from "../wire/text.ts";
 import type { PlacedRecord } from "./decode.ts";
 import { StreamError } from "./errors.ts";
 import { fromOxenstored } from "./oxenstored_paths.ts";
+import { DEPTH_UNLIMITED } from "./record_types.ts";
 import type { MigrationRecord } from "./records.ts";
 
 /** The first line of oxenstored's text dump, the format in which it updates and restarts. */
@@ -151,7 +152,8 @@ class TextReader {
     let depth = Infinity;
     if (fields[4] !== undefined && fields[4] !== "") {
       const given = this.#number32(fields, 4, 5);
-      if (given >= 0) depth = given;
+      // Deeper than any path is without a limit, as where this is written in Xen's format.
+      if (given >= 0 && given < DEPTH_UNLIMITED) depth = given;
     }
     this.#put({ kind: "watch", connection, path, token, depth });
   }

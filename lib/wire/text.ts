@@ -23,7 +23,7 @@ export function toText(bytes: Uint8Array, from = 0, to = bytes.length): string {
       bytes[i + 7]!,
     );
   }
-  return i === to ? text : text + shortText(bytes, i, to - i);
+  return i >= to ? text : text + shortText(bytes, i, to - i);
 }
 
 /** The same for one to seven bytes: one at a time would leave a string behind for each. */

@@ -7,6 +7,7 @@ import {
   encodeStream,
   validateRecords,
 } from "../../lib/migrate/stream.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
 import { lay, preamble, record, stream, u16, u32, u8 } from "./bytes.ts";
 import {
   draft,
@@ -69,6 +70,20 @@ Deno.test("oxenstored's text dump", () => {
   assertEquals(read.notes.length, 2, read.notes.join("; "));
   assertEquals(read.numbers[0], 2);
   assertEquals(read.numbers.at(-1), 12);
+});
+
+Deno.test("a depth in oxenstored's text dump that no path has is none", () => {
+  for (const [given, depth] of [[0, 0], [65534, 65534], [65535, Infinity], [657465, Infinity]]) {
+    const text = toText(OXENSTORED_TEXT).replace(",,1\n", `,,${given}\n`);
+    const found = decodeStream(toBytes(text)).records.filter(({ kind }) => kind === "watch")[1];
+    assertEquals(found, {
+      kind: "watch",
+      connection: 2,
+      path: "@releaseDomain",
+      token: "",
+      depth: depth!,
+    });
+  }
 });
 
 Deno.test("the two big-endian formats of version 1 are told apart", () => {
