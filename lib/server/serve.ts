@@ -6,7 +6,7 @@ import { openHeldParts } from "./supervision/held_parts.ts";
 import { supervision } from "./supervision/holder.ts";
 import { FileLog, type Log, type LogLevel, message, stackOf } from "./logging/log.ts";
 import { answerTrial } from "./live_update/check.ts";
-import { returnCodeCache } from "./live_update/code_cache.ts";
+import { returnCodeCache, warmCodeCache } from "./live_update/code_cache.ts";
 import type { OwnCommandLine } from "./live_update/command_line.ts";
 import { openJournalAnyway } from "./live_update/journal.ts";
 import { stateFileOf, stateFileOfC } from "./live_update/state_file.ts";
@@ -77,7 +77,9 @@ export interface ServeOptions extends TraceOptions {
 export async function serve(options: ServeOptions, print: (text: string) => void): Promise<void> {
   if (options.liveUpdateCheck !== undefined) {
     const { path } = chooseSocketPath(options.socket, surroundings);
-    return print(`${answerTrial(options.liveUpdateCheck, path)}\n`);
+    const answer = answerTrial(options.liveUpdateCheck, path);
+    await warmCodeCache();
+    return print(`${answer}\n`);
   }
   const fileLog = new FileLog(options.logLevel, options.logFile ?? null);
   const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;

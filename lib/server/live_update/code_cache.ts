@@ -49,6 +49,19 @@ export class CodeCache {
   }
 }
 
+/**
+ * In the trial: what a daemon's loop needs of the runtime, which that loads at the first use, is compiled
+ * and put into the place now. Else it would be compiled, and written there, while clients wait.
+ */
+export async function warmCodeCache(): Promise<void> {
+  for (let turn = 0; turn < WARM_TURNS; turn++) {
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+}
+
+/** The first loads it, the next ones let the runtime write. */
+const WARM_TURNS = 3;
+
 /** In the next daemon, once it has started: all is as before, and the place is not needed any more. */
 export function returnCodeCache(): void {
   const path = Deno.env.get(CACHE);
