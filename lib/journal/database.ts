@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { toText } from "../wire/text.ts";
 import { DamagedError } from "./byte_reader.ts";
+import { LAYOUT_VERSION, layoutOf, migrate } from "./layout.ts";
 import schema from "./schema.sql" with { type: "text" };
 
 // The compiled binary runs us as a script, which has no other imports (docs/binary.md).
@@ -8,11 +9,6 @@ const sqlite = await import("node:sqlite");
 
 /** "xstr": what the SQLite header of our files says (PRAGMA application_id). */
 const APPLICATION_ID = 0x78737472;
-/** The layout of schema.sql; a migration for each step from an older one stands in MIGRATIONS. */
-export const LAYOUT_VERSION = 1;
-/** `MIGRATIONS[n]` leads from layout n to layout n + 1. There is no older layout yet. */
-const MIGRATIONS: Readonly<Record<number, string>> = {};
-
 /** What a store file is asked to survive. */
 export type Durability = "crash" | "disk";
 
@@ -164,7 +160,7 @@ function checkKind(database: DatabaseSync, path: string): void {
   if (pragma(database, "application_id") !== APPLICATION_ID) {
     throw new JournalError(`${path} is another program's database: name another file with --store`);
   }
-  const version = pragma(database, "user_version");
+  const version = layoutOf(database);
   if (version > LAYOUT_VERSION) {
     throw new JournalError(
       `${path} has layout ${version}, made by a newer xs: this one reads up to ${LAYOUT_VERSION}`,
@@ -176,13 +172,6 @@ function checkWhole(database: DatabaseSync): void {
   const row = database.prepare("PRAGMA quick_check(1)").get();
   const verdict = row?.["quick_check"];
   if (verdict !== "ok") throw new DamagedError(`${verdict}`);
-}
-
-function migrate(database: DatabaseSync): void {
-  for (let version = pragma(database, "user_version"); version < LAYOUT_VERSION; version++) {
-    const step = MIGRATIONS[version] ?? "";
-    database.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${version + 1}; COMMIT`);
-  }
 }
 
 function pragma(database: DatabaseSync, name: string): number {
