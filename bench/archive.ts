@@ -8,14 +8,13 @@ import { RawClient } from "../tests/differential/raw_client.ts";
 import { startDaemon, xsCommand } from "../tests/support/daemon.ts";
 import { makeScratch } from "../tests/support/scratch.ts";
 import { machine } from "./machine.ts";
+import { cpuSeconds } from "./process.ts";
 import { table } from "./report.ts";
 
 /** Requests in flight at once. */
 const BATCH = 500;
 /** Between two pings, in ms. */
 const PING_MS = 1;
-/** The kernel counts a process's time in these. */
-const CLOCK_TICK_MS = 10;
 /** So long idle that images are made, in ms. */
 const REST_MS = 2_000;
 
@@ -95,12 +94,6 @@ function highest(pid: number): number {
   return Number(/VmHWM:\s+(\d+)/.exec(text)![1]) / 1_000;
 }
 
-/** What a process has worked so far, in ms. */
-function cpuMs(pid: number): number {
-  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
-}
-
 async function main(): Promise<void> {
   const count = nodeCount();
   await using scratch = await makeScratch();
@@ -125,7 +118,7 @@ async function main(): Promise<void> {
   const rows: string[][] = [["(nothing)", "", "", "", "", "", (await idle.end()).toFixed(1)]];
   for (const args of commands) {
     const pinger = new Pinger(client);
-    const before = cpuMs(daemon.pid);
+    const before = await cpuSeconds(daemon.pid);
     const cost = await run(args);
     const worst = await pinger.end();
     const words = args.filter((word) => word !== "--socket" && word !== socket);
@@ -133,7 +126,7 @@ async function main(): Promise<void> {
       words.join(" ").replaceAll(`${path}/`, ""),
       cost.ms.toFixed(0),
       cost.cpuMs.toFixed(0),
-      (cpuMs(daemon.pid) - before).toFixed(0),
+      (1_000 * (await cpuSeconds(daemon.pid) - before)).toFixed(0),
       cost.megabytes.toFixed(0),
       highest(daemon.pid).toFixed(0),
       worst.toFixed(1),

@@ -5,7 +5,8 @@
  *     deno task bench [--rounds=25] [--operations=8000]
  *
  * Many short rounds say more than few long ones: what a shared machine gives changes within
- * seconds, and the shorter a round, the more its contenders have in common. Daemon and load have a core each. Needs what the tests against peers need, and `taskset`.
+ * seconds, and the shorter a round, the more its contenders have in common. Daemon and load have a
+ * core each. Needs what the tests against peers need, and `taskset`.
  */
 import { startDaemon } from "../tests/support/daemon.ts";
 import type { ServerProcess } from "../tests/support/process.ts";

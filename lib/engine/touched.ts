@@ -25,11 +25,11 @@ export interface Touched {
   named: boolean;
 }
 
-/** A node of which something was seen, and nothing changed yet. */
-export function newTouched(path: string, facets: number): Touched {
+/** A node of which nothing was seen, and to which nothing was done yet. */
+export function newTouched(path: string): Touched {
   return {
     path,
-    facets,
+    facets: 0,
     written: false,
     removed: false,
     createdWith: null,

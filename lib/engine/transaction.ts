@@ -104,7 +104,7 @@ export class Transaction {
   #touch(path: string): Touched {
     let touched = this.touched.get(path);
     if (touched === undefined) {
-      this.touched.set(path, touched = newTouched(path, 0));
+      this.touched.set(path, touched = newTouched(path));
       this.bytes += path.length;
     }
     return touched;

@@ -70,21 +70,10 @@ export function getChildIn(
   to: number,
   hash: number,
 ): Node | null {
-  let branch = children.root;
-  for (let shift = 0; shift < HASH_BITS; shift += BITS) {
-    const bit = bitOf(hash, shift);
-    if ((branch.bitmap & bit) === 0) return null;
-    const slot = branch.slots[popCount(branch.bitmap & bit - 1)]!;
-    if (isBranch(slot)) {
-      branch = slot;
-      continue;
-    }
-    if (!Array.isArray(slot)) {
-      return slot.hash === hash && isNamed(slot, path, from, to) ? slot : null;
-    }
-    return slot.find((node) => isNamed(node, path, from, to)) ?? null;
-  }
-  return null;
+  const found = childrenOfHash(children, hash);
+  if (found === null) return null;
+  if (!Array.isArray(found)) return isNamed(found, path, from, to) ? found : null;
+  return found.find((node) => isNamed(node, path, from, to)) ?? null;
 }
 
 /** The child whose name has that hash, or all of them, or null. */

@@ -6,7 +6,7 @@ import { startDaemon } from "../support/daemon.ts";
 import { pause, until } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { Random, testSeed } from "../support/random.ts";
-import { makeScratch } from "../support/scratch.ts";
+import { makeScratch, type Scratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
 import { ALL_FILES, EIO, faultsMissing, FaultyDisk, MAIN, TAIL, WAL } from "./disk_faults.ts";
 
@@ -27,11 +27,21 @@ class Trial {
   readonly #sure = new Map<string, string>();
   readonly #maybe = new Map<string, string>();
 
-  constructor(readonly disk: FaultyDisk, readonly folder: string) {}
+  private constructor(readonly disk: FaultyDisk, readonly scratch: Scratch) {}
+
+  /** On a disk of its own; one that `keeps` knows what a loss of power takes. */
+  static async begin(keeps = false, persist: "crash" | "disk" = "disk"): Promise<Trial> {
+    const scratch = await makeScratch();
+    const disk = await FaultyDisk.make(scratch.path);
+    if (keeps) disk.keep();
+    const trial = new Trial(disk, scratch);
+    await trial.start(persist);
+    return trial;
+  }
 
   async start(persist: "crash" | "disk" = "disk"): Promise<void> {
     this.daemon = await startDaemon({
-      socket: `${this.folder}/socket`,
+      socket: `${this.scratch.path}/socket`,
       args: ["--persist", persist, "--store", this.disk.store],
       env: this.disk.env(),
     });
@@ -77,15 +87,13 @@ class Trial {
   async [Symbol.asyncDispose](): Promise<void> {
     this.client.close();
     await this.daemon.stop();
+    await this.scratch[Symbol.asyncDispose]();
   }
 }
 
 testUnless(missing, "disk: a sync of the log fails: said, refused, and right again", async () => {
-  await using scratch = await makeScratch();
-  const disk = await FaultyDisk.make(scratch.path);
-  const trial = new Trial(disk, scratch.path);
-  await trial.start();
-  await using _ = trial;
+  await using trial = await Trial.begin();
+  const { disk } = trial;
   assertEquals(await trial.write(), "OK\0");
   disk.failSyncs(EIO, WAL);
   // What the log does not keep the tail does.
@@ -107,11 +115,8 @@ testUnless(missing, "disk: a sync of the log fails: said, refused, and right aga
 });
 
 testUnless(missing, "disk: no sync succeeds: nobody is answered until one does", async () => {
-  await using scratch = await makeScratch();
-  const disk = await FaultyDisk.make(scratch.path);
-  const trial = new Trial(disk, scratch.path);
-  await trial.start();
-  await using _ = trial;
+  await using trial = await Trial.begin();
+  const { disk } = trial;
   assertEquals(await trial.write(), "OK\0");
   for (const end of ["kill", "mend"]) {
     disk.failSyncs(EIO, ALL_FILES);
@@ -136,12 +141,8 @@ testUnless(missing, "disk: no sync succeeds: nobody is answered until one does",
 });
 
 testUnless(missing, "disk: nothing is built on what a sync has lost before a death", async () => {
-  await using scratch = await makeScratch();
-  const disk = await FaultyDisk.make(scratch.path);
-  disk.keep();
-  const trial = new Trial(disk, scratch.path);
-  await trial.start();
-  await using _ = trial;
+  await using trial = await Trial.begin(true);
+  const { disk } = trial;
   for (let i = 0; i < 5; i++) assertEquals(await trial.write(), "OK\0");
   disk.failSyncs(EIO, WAL);
   assertEquals(await trial.write(), "OK\0");
@@ -163,12 +164,8 @@ testUnless(
   "disk: what another mode has left without a sync is on the disk, too",
   async () => {
     for (const end of ["orderly", "killed"]) {
-      await using scratch = await makeScratch();
-      const disk = await FaultyDisk.make(scratch.path);
-      disk.keep();
-      const trial = new Trial(disk, scratch.path);
-      await trial.start("crash");
-      await using _ = trial;
+      await using trial = await Trial.begin(true, "crash");
+      const { disk } = trial;
       for (let i = 0; i < 30; i++) assertEquals(await trial.write(3000), "OK\0");
       if (end === "killed") await trial.kill();
       else await trial.daemon.stop();
@@ -187,12 +184,8 @@ const TROUBLES = [0, WAL, TAIL, WAL | TAIL, MAIN, MAIN | WAL, ALL_FILES];
 
 testUnless(missing, "disk: whatever fails, what was answered is on the disk", async () => {
   const seed = testSeed(), random = new Random(seed);
-  await using scratch = await makeScratch();
-  const disk = await FaultyDisk.make(scratch.path);
-  disk.keep();
-  const trial = new Trial(disk, scratch.path);
-  await trial.start();
-  await using _ = trial;
+  await using trial = await Trial.begin(true);
+  const { disk } = trial;
   let answered = 0, powerLosses = 0;
   try {
     for (let end = 0; end < ENDS; end++) {
