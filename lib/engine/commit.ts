@@ -4,7 +4,7 @@ import { Draft } from "../store/draft.ts";
 import { lookup } from "../store/lookup.ts";
 import type { Node, Origin } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
-import { equalPerms, formatPerms, permDomid } from "../store/perms.ts";
+import { equalPerms, formatPerms, isStale, permDomid } from "../store/perms.ts";
 import { equalBytes, toText } from "../wire/text.ts";
 import { SEEN_CHILDREN, SEEN_PERMS, SEEN_VALUE, type Touched } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
@@ -28,11 +28,18 @@ export function explain(conflict: Conflict): string {
 
 /**
  * The first thing the transaction saw that is no longer so, or null. A transaction that wrote
- * nothing is never in conflict: it happened when its snapshot was taken.
+ * nothing is never in conflict: it happened when its snapshot was taken. Grants to the dead are
+ * looked for always: a domain that is named nowhere dies without a change to the tree.
  */
 export function findConflict(transaction: Transaction, current: Node): Conflict | null {
+  if (transaction.written.length === 0) return null;
+  return findDeadDomid(transaction) ?? findChange(transaction, current);
+}
+
+/** The first thing seen that somebody else has changed, or null. */
+function findChange(transaction: Transaction, current: Node): Conflict | null {
   const base = transaction.base;
-  if (base === null || base === current || transaction.written.length === 0) return null;
+  if (base === null || base === current) return null;
   for (const { path, facets } of transaction.touched.values()) {
     if (facets === 0) continue;
     const before = lookup(base, path);
@@ -44,8 +51,7 @@ export function findConflict(transaction: Transaction, current: Node): Conflict 
       return { path, facet, saw: show(before, facet), now: show(now, facet), by };
     }
   }
-  return findOtherMaker(transaction, current) ?? findOtherHeir(transaction, current) ??
-    findDeadDomid(transaction, base);
+  return findOtherMaker(transaction, current) ?? findOtherHeir(transaction, current);
 }
 
 /**
@@ -116,23 +122,22 @@ function shorten(text: string): string {
   return text.length > 64 ? `${text.slice(0, 64)}...` : text;
 }
 
-/** Permissions set in the transaction that name a domain which has died since. */
-function findDeadDomid(transaction: Transaction, base: Node): Conflict | null {
-  const { died } = transaction;
-  if (died === null) return null;
-  for (const { path } of transaction.written) {
-    const node = lookup(transaction.root, path);
+/**
+ * Permissions set or inherited in the transaction that name a domain which has died since: the
+ * next holder of its domid must not get them (XSA-322, XSA-417). An entry that was stale when it
+ * was written grants nothing to anybody.
+ */
+function findDeadDomid({ died, draft, written }: Transaction): Conflict | null {
+  // Without a draft it gave values to nodes that are there, and no permissions.
+  if (died === null || draft === null) return null;
+  for (const { path } of written) {
+    const node = lookup(draft.root, path);
     if (node === null) continue;
-    const dead = node.perms.map(permDomid).find((domid) => died.has(domid));
-    if (dead === undefined) continue;
-    const saw = `domain ${dead} alive`;
-    return {
-      path,
-      facet: "permissions",
-      saw,
-      now: "dead",
-      by: lookup(base, path)?.origin.label ?? "its death",
-    };
+    const entry = node.perms.find((entry) => !isStale(entry) && died.has(permDomid(entry)));
+    if (entry === undefined) continue;
+    const dead = `domain ${permDomid(entry)}`;
+    const by = `the death of ${dead}`;
+    return { path, facet: "permissions", saw: `${dead} alive`, now: "dead", by };
   }
   return null;
 }
