@@ -1,4 +1,5 @@
 import type { Ledger } from "../store/draft.ts";
+import { Share } from "./meter.ts";
 
 /** What is counted for each domain, now and at its highest, in the units of its quotas. */
 export const COUNTED = ["nodes", "watches", "outstanding", "memory", "transactions"] as const;
@@ -24,6 +25,8 @@ export class Account {
   readonly peak: Record<Counted, number> = zeros();
   /** Entries in nodes' permissions, other than owners', that name the domain. */
   mentions = 0;
+  /** What the requests of the domain's rings have cost. */
+  readonly share: Share = new Share();
 
   add(what: Counted, amount: number): void {
     const value = this.now[what] += amount;

@@ -1,6 +1,7 @@
 import { CONFLICT_LINES_PER_SECOND_MAX } from "../limits.ts";
 import type { Account } from "./accounts.ts";
 import { LogBudget } from "./log_budget.ts";
+import { Share } from "./meter.ts";
 import type { Quotas } from "./quota.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Watch } from "./watch.ts";
@@ -51,6 +52,8 @@ export class Connection {
   outbox: Outbox;
   /** The account of its domain; null where no engine knows the connection. */
   account: Account | null = null;
+  /** What its requests have cost: a socket's its own, a ring's that of its domain. */
+  share: Share = new Share();
   /** The quotas of its domain, once that has the connection; null of a socket. */
   quotas: Quotas | null = null;
   /** False from the moment the engine dropped it: such a connection gets no message more. */

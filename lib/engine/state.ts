@@ -12,6 +12,7 @@ import { eraseDomid } from "./erase.ts";
 import { Events } from "./events.ts";
 import type { Recorder } from "./recorder.ts";
 import { MemoryReports } from "./memory_reports.ts";
+import { Meter } from "./meter.ts";
 import { Settings } from "./settings.ts";
 import type { Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update.ts";
@@ -55,7 +56,9 @@ export class State {
   readonly watches: Watches = new Watches();
   readonly domains: Domains;
   readonly events: Events;
-  readonly clock: Clock = new Clock();
+  /** Counts the work of requests, for the turn. */
+  readonly meter: Meter = new Meter();
+  readonly clock: Clock = new Clock(this.meter);
   readonly tree: Draft;
   /** Not part of the tree: they have permissions and watches, but no value and no children. */
   readonly specials: Map<string, Node> = new Map();
@@ -131,7 +134,9 @@ export class State {
     const home = `/local/domain/${spec.domid}`;
     const privileged = spec.domid === this.privDomid;
     const connection = new Connection(++this.#connectionIdLast, privileged, home, spec);
-    connection.account = this.accounts.of(spec.domid);
+    const account = this.accounts.of(spec.domid);
+    connection.account = account;
+    if (spec.kind === "ring") connection.share = account.share;
     this.connections.add(connection);
     if (isHeld(connection)) this.recorder?.held(connection, true);
     return connection;
