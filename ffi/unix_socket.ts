@@ -118,6 +118,7 @@ export function peerPid(fd: number): number {
 }
 
 const O_DIRECTORY = Deno.build.arch === "x86_64" ? 0x10000 : 0x4000;
+const O_NOFOLLOW = Deno.build.arch === "x86_64" ? 0x20000 : 0x8000;
 const O_CLOEXEC = 0x80000;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -127,7 +128,16 @@ const LOCK_NB = 4;
  * Negative: minus the error number, EAGAIN when somebody else has it locked.
  */
 export function lockDirectory(path: string): number {
-  const fd = libc().open(new TextEncoder().encode(`${path}\0`), O_DIRECTORY | O_CLOEXEC);
+  return openAndLock(path, O_DIRECTORY);
+}
+
+/** The same for a file. A symbolic link is not followed: ELOOP. */
+export function lockPlainFile(path: string): number {
+  return openAndLock(path, O_NOFOLLOW);
+}
+
+function openAndLock(path: string, flags: number): number {
+  const fd = libc().open(new TextEncoder().encode(`${path}\0`), flags | O_CLOEXEC);
   if (fd < 0) return -errno();
   if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) return fd;
   const code = errno();

@@ -93,8 +93,11 @@ export const COMMIT_RETRY_MS = 100;
  */
 export const IMAGES_APART_MS = 5_000;
 
-/** Tries, one every 50 ms, for the lock that keeps two starting daemons from one socket path. */
-export const SOCKET_LOCK_TRIES_MAX = 40;
+/**
+ * Tries, one every 50 ms, for the lock that keeps two starting daemons from one socket path: it is
+ * held for milliseconds, and an emulated host is fifty times slower.
+ */
+export const START_LOCK_TRIES_MAX = 40;
 
 /**
  * Event channels taken in one turn: each at most once, so that one guest's storm of events does

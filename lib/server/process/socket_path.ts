@@ -5,11 +5,11 @@ import {
   checkListening,
   closeFd,
   listenUnix,
-  lockDirectory,
   probeUnix,
   shutDown,
 } from "../../../ffi/unix_socket.ts";
-import { LISTEN_BACKLOG, SOCKET_LOCK_TRIES_MAX, SOCKET_PATH_BYTES_MAX } from "../../limits.ts";
+import { LISTEN_BACKLOG, SOCKET_PATH_BYTES_MAX } from "../../limits.ts";
+import { StartLock } from "./start_lock.ts";
 
 /** Where Xen's tools look for the daemon. */
 const STANDARD_RUN_DIRECTORY = "/var/run/xenstored";
@@ -96,12 +96,12 @@ export class ListeningSocket {
     const directory = directoryOf(path);
     makeDirectory(directory, isFallback);
     // Held until we listen: of two daemons that start at once, the second finds the first.
-    const lock = await lockedDirectory(directory);
+    const lock = await lockOf(directory, path);
     try {
       clearStale(path);
       return new ListeningSocket(path, listenPrivately(path));
     } finally {
-      closeFd(lock);
+      lock.release();
     }
   }
 
@@ -134,13 +134,15 @@ export class ListeningSocket {
     shutDown(this.fd);
     this.onClose();
     closeFd(this.fd);
-    const lock = lockDirectory(directoryOf(this.path));
+    const lock = StartLock.takeNow(directoryOf(this.path), nameOf(this.path));
+    // A daemon that starts clears it away itself, and what is there now may be its own.
+    if (lock === null) return;
     try {
       if (probeUnix(this.path) === ECONNREFUSED) Deno.removeSync(this.path);
     } catch {
       // Somebody was faster, or the directory is gone: either way it is not there any more.
     } finally {
-      if (lock >= 0) closeFd(lock);
+      lock.release();
     }
   }
 }
@@ -155,6 +157,10 @@ function inodeOf(path: string): number | null {
 
 function directoryOf(path: string): string {
   return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 function makeDirectory(directory: string, isFallback: boolean): void {
@@ -178,16 +184,13 @@ function makeOwnDirectory(directory: string): void {
   );
 }
 
-async function lockedDirectory(directory: string): Promise<number> {
-  for (let i = 0; i < SOCKET_LOCK_TRIES_MAX; i++) {
-    const lock = lockDirectory(directory);
-    if (lock >= 0) return lock;
-    if (-lock !== EAGAIN) {
-      throw new SocketError(`Cannot use directory '${directory}': ${errorText(-lock)}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
+async function lockOf(directory: string, path: string): Promise<StartLock> {
+  try {
+    return await StartLock.take(directory, nameOf(path));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SocketError(`Cannot use directory '${directory}': ${why}`);
   }
-  throw new SocketError(`Cannot use directory '${directory}': another daemon is starting there`);
 }
 
 function clearStale(path: string): void {

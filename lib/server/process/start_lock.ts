@@ -1,0 +1,100 @@
+import { EAGAIN, errorText } from "../../../ffi/libc.ts";
+import { closeFd, lockDirectory, lockPlainFile } from "../../../ffi/unix_socket.ts";
+import { START_LOCK_TRIES_MAX } from "../../limits.ts";
+
+/** Between two tries, in ms. */
+const RETRY_MS = 50;
+
+/**
+ * The right to clear a dead socket away and to listen in its place: of daemons that start at
+ * once, one has it.
+ *
+ * It is a lock (flock(2)) on a file of mode 0600 beside the socket. Whoever can open a file can
+ * lock it, so a lock on the directory, which everybody may read, would let any local user keep
+ * the daemon from starting. Daemons from before this file lock the directory, though, for the
+ * milliseconds from their look at the socket to their listening. So the directory is locked, too:
+ * that keeps them out. When it is locked by somebody else we wait as long as they would wait for
+ * each other; whoever holds it longer is no daemon that starts, and we go on without it. Who
+ * holds it can't be asked instead: a user's lock lives on in a set-user-ID program that they run,
+ * and looks like root's.
+ */
+export class StartLock {
+  readonly #descriptors: readonly number[];
+
+  private constructor(descriptors: readonly number[]) {
+    this.#descriptors = descriptors;
+  }
+
+  /**
+   * Waits for the lock of the socket `name` in `directory`.
+   *
+   * @throws {StartLockError} when another daemon keeps it, or there can't be one.
+   */
+  static async take(directory: string, name: string): Promise<StartLock> {
+    const path = `${directory}/${lockName(name)}`;
+    const file = await retry(() => lockOwnFile(path));
+    if (file < 0) throw new StartLockError(wordsFor(path, -file));
+    const inherited = await retry(() => lockDirectory(directory));
+    return new StartLock(inherited < 0 ? [file] : [file, inherited]);
+  }
+
+  /** The lock, if nobody else has it or the directory's; else null. */
+  static takeNow(directory: string, name: string): StartLock | null {
+    const file = lockOwnFile(`${directory}/${lockName(name)}`);
+    if (file < 0) return null;
+    const inherited = lockDirectory(directory);
+    if (inherited >= 0) return new StartLock([file, inherited]);
+    closeFd(file);
+    return null;
+  }
+
+  release(): void {
+    for (const fd of this.#descriptors) closeFd(fd);
+  }
+}
+
+/** Why there is no lock, in words for the operator. */
+export class StartLockError extends Error {
+  constructor(text: string) {
+    super(text);
+    this.name = "StartLockError";
+  }
+}
+
+/** The name of a socket's lock file. It stays: a file that is removed can be locked twice. */
+export function lockName(socketName: string): string {
+  return `.${socketName}.lock`;
+}
+
+async function retry(lock: () => number): Promise<number> {
+  for (let tries = 1;; tries++) {
+    const fd = lock();
+    if (fd !== -EAGAIN || tries >= START_LOCK_TRIES_MAX) return fd;
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+/** Locks a file that nobody else can open, made when it is missing; negative as by the calls below. */
+function lockOwnFile(path: string): number {
+  try {
+    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  } catch {
+    // It is there already, or opening it says why it can't be.
+  }
+  try {
+    const { isFile, mode, uid } = Deno.lstatSync(path);
+    if (!isFile || uid !== Deno.uid()) return -EPERM;
+    if ((mode ?? 0) % 0o1000 !== 0o600) Deno.chmodSync(path, 0o600);
+  } catch {
+    // Gone, or out of reach: opening it says so.
+  }
+  return lockPlainFile(path);
+}
+
+const EPERM = 1;
+
+function wordsFor(path: string, code: number): string {
+  if (code === EAGAIN) return `another daemon is starting there`;
+  if (code === EPERM) return `'${path}' is not a file of this user; remove it`;
+  return `cannot lock '${path}': ${errorText(code)}`;
+}

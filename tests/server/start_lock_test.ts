@@ -1,0 +1,112 @@
+/** Who may start where: daemons exclude each other, and nobody else keeps one from starting. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { EAGAIN } from "../../ffi/libc.ts";
+import { closeFd, listenUnix, lockDirectory, lockPlainFile } from "../../ffi/unix_socket.ts";
+import { EmbeddedServer } from "../../lib/server/embedded.ts";
+import { ListeningSocket, SocketError } from "../../lib/server/process/socket_path.ts";
+import { lockName, StartLock } from "../../lib/server/process/start_lock.ts";
+import { makeScratch } from "../support/scratch.ts";
+
+/** Lets whoever starts try for its locks a few times. */
+async function aFewTries(): Promise<void> {
+  for (let i = 0; i < 4; i++) await new Promise((resolve) => setTimeout(resolve, 25));
+}
+
+Deno.test("start lock: nobody else can open its file, whatever the umask", async () => {
+  await using scratch = await makeScratch();
+  for (const umask of [0, 0o777]) {
+    const before = Deno.umask(umask);
+    const starting = StartLock.take(scratch.path, `socket${umask}`);
+    const lock = await starting.finally(() => Deno.umask(before));
+    const path = `${scratch.path}/${lockName(`socket${umask}`)}`;
+    assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+    assertEquals(lockPlainFile(path), -EAGAIN);
+    lock.release();
+    const fd = lockPlainFile(path);
+    assert(fd >= 0);
+    closeFd(fd);
+  }
+});
+
+Deno.test("start lock: one that others could open is closed to them", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/${lockName("socket")}`;
+  Deno.writeTextFileSync(path, "");
+  Deno.chmodSync(path, 0o666);
+  (await StartLock.take(scratch.path, "socket")).release();
+  assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+});
+
+Deno.test("start lock: a symbolic link in its place is refused, and nothing made behind it", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/${lockName("socket")}`;
+  Deno.symlinkSync(`${scratch.path}/elsewhere`, path);
+  const error = await assertRejects(
+    () => ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false }),
+    SocketError,
+  );
+  assertStringIncludes(error.message, `'${path}' is not a file of this user; remove it`);
+  assertEquals([...Deno.readDirSync(scratch.path)].map(({ name }) => name), [lockName("socket")]);
+});
+
+Deno.test("start lock: a lock on the directory that stays does not keep a daemon from starting", async () => {
+  await using scratch = await makeScratch();
+  const foreign = lockDirectory(scratch.path);
+  const socket = await ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false });
+  // And does not keep its end from being clean: the next one clears the socket away.
+  socket.close();
+  const next = await ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false });
+  closeFd(foreign);
+  next.close();
+  await assertRejects(() => Deno.lstat(next.path), Deno.errors.NotFound);
+});
+
+Deno.test("start lock: a daemon from before it that starts is waited for", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/socket`;
+  // What such a daemon does: lock the directory, look at the socket, listen, unlock.
+  const old = lockDirectory(scratch.path);
+  const starting = EmbeddedServer.start({ socket: path });
+  starting.catch(() => {});
+  await aFewTries();
+  await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+  const fd = listenUnix(path, 1);
+  closeFd(old);
+  const error = await assertRejects(() => starting, SocketError);
+  assertStringIncludes(error.message, "another daemon answers there");
+  closeFd(fd);
+});
+
+Deno.test("start lock: a daemon from before it that starts waits for us", async () => {
+  await using scratch = await makeScratch();
+  const lock = await StartLock.take(scratch.path, "socket");
+  assertEquals(lockDirectory(scratch.path), -EAGAIN);
+  lock.release();
+  closeFd(lockDirectory(scratch.path));
+});
+
+Deno.test("start lock: a daemon that ends leaves the socket to one that starts", async () => {
+  for (const old of [true, false]) {
+    await using scratch = await makeScratch();
+    const path = `${scratch.path}/socket`;
+    const ending = await ListeningSocket.open({ path, isFallback: false });
+    const starting = old
+      ? lockDirectory(scratch.path)
+      : await StartLock.take(scratch.path, "socket");
+    ending.close();
+    assert(Deno.lstatSync(path).isSocket);
+    if (typeof starting === "number") closeFd(starting);
+    else starting.release();
+  }
+});
+
+Deno.test("start lock: while another daemon starts, a second one gives up in words", async () => {
+  await using scratch = await makeScratch();
+  const first = await StartLock.take(scratch.path, "socket");
+  const error = await assertRejects(
+    () => ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false }),
+    SocketError,
+  );
+  assertStringIncludes(error.message, "another daemon is starting there");
+  first.release();
+});
