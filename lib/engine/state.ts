@@ -16,7 +16,7 @@ import { Meter } from "./meter.ts";
 import { Settings } from "./settings.ts";
 import type { Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update.ts";
-import { type Watch, Watches } from "./watch.ts";
+import { type Watch, Watches, watchKey } from "./watch.ts";
 
 export type LogLevel = "info" | "warning";
 export type Log = (level: LogLevel, text: string) => void;
@@ -161,7 +161,9 @@ export class State {
 
   /** Drops a connection's watches and transactions, as if it were new. */
   resetConnection(connection: Connection): void {
-    for (const watch of [...connection.watches.values()]) this.dropWatch(watch);
+    const watches = [...connection.watches.values()];
+    connection.watches.clear();
+    for (const watch of watches) this.#forgetWatch(watch);
     for (const transaction of [...connection.transactions.values()]) {
       this.dropTransaction(transaction);
     }
@@ -175,8 +177,19 @@ export class State {
     relative: boolean,
     depth: number,
   ): Watch {
-    const watch: Watch = { id: this.watches.nextId(), connection, path, relative, token, depth };
-    connection.watches.set(`${path}\0${token}`, watch);
+    // One text in memory instead of three: the two others are parts of it.
+    const key = watchKey(path, token);
+    const watch: Watch = {
+      id: this.watches.nextId(),
+      connection,
+      path: key.slice(0, path.length),
+      relative,
+      token: key.slice(path.length + 1),
+      depth,
+      place: null,
+      index: 0,
+    };
+    connection.watches.set(key, watch);
     this.watches.add(watch);
     this.recorder?.watch(watch, true);
     const account = this.accounts.of(connection.domid);
@@ -186,7 +199,11 @@ export class State {
   }
 
   dropWatch(watch: Watch): void {
-    watch.connection.watches.delete(`${watch.path}\0${watch.token}`);
+    watch.connection.watches.delete(watchKey(watch.path, watch.token));
+    this.#forgetWatch(watch);
+  }
+
+  #forgetWatch(watch: Watch): void {
     this.watches.remove(watch);
     this.recorder?.watch(watch, false);
     const account = this.accounts.of(watch.connection.domid);

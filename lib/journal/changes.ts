@@ -191,7 +191,10 @@ function putKey(to: ByteWriter, kind: number, key: number): void {
 }
 
 /** Of connections with a key only: others end with the process. */
-export function putWatch(to: ByteWriter, watch: Watch): void {
+/** What of a watch outlives the process. */
+type KeptOfWatch = Pick<Watch, "connection" | "path" | "token" | "relative" | "depth">;
+
+export function putWatch(to: ByteWriter, watch: KeptOfWatch): void {
   putKey(to, WATCH, watch.connection.key);
   to.text(watch.path);
   to.text(watch.token);
@@ -200,7 +203,7 @@ export function putWatch(to: ByteWriter, watch: Watch): void {
   to.u32(Math.min(watch.depth, 0xffff_fffe) + 1);
 }
 
-export function putUnwatch(to: ByteWriter, watch: Watch): void {
+export function putUnwatch(to: ByteWriter, watch: KeptOfWatch): void {
   putKey(to, UNWATCH, watch.connection.key);
   to.text(watch.path);
   to.text(watch.token);

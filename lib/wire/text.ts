@@ -42,6 +42,16 @@ function shortText(bytes: Uint8Array, i: number, count: number): string {
   return count === 6 ? char(a, b, c, d, e, f) : char(a, b, c, d, e, f, bytes[i + 6]!);
 }
 
+/**
+ * The same text in memory of its own, as one piece: V8 keeps a whole text for the sake of any part
+ * of it, and a text that was put together as its parts until somebody looks into it.
+ */
+export function flatText(text: string): string {
+  const copy = `${text.slice(0, 1)}${text.slice(1)}`;
+  // That joins the parts.
+  return copy.indexOf("/", copy.length - 1) < -1 ? "" : copy;
+}
+
 /** Writes `text` at `at`, one byte a character; returns the offset behind it. */
 export function putText(target: Uint8Array, at: number, text: string): number {
   const length = text.length;

@@ -154,8 +154,8 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       const connection = { key } as unknown as Parameters<
         typeof changes.putWatch
       >[1]["connection"];
-      const watch = { id: 1, connection, path, token, relative: random.chance(0.5), depth: -1 };
-      if (random.chance(0.5)) watch.depth = random.below(1000);
+      const depth = random.chance(0.5) ? -1 : random.below(1000);
+      const watch = { connection, path, token, relative: random.chance(0.5), depth };
       if (random.chance(0.5)) {
         changes.putWatch(to, watch);
         return expected.watch({ key, ...watch });

@@ -2,12 +2,8 @@ import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { FEATURE_WATCH_DEPTH } from "../domains.ts";
-import { eventPath } from "../watch.ts";
+import { eventPath, watchKey } from "../watch.ts";
 import { DONE, type Outcome, parseLoose } from "./outcome.ts";
-
-function keyOf(path: string, token: string): string {
-  return `${path}\0${token}`;
-}
 
 /** WATCH: registers a watch; its first event follows the reply unconditionally. */
 export function watch(call: Call): Outcome {
@@ -19,7 +15,7 @@ export function watch(call: Call): Outcome {
   if (depthText !== undefined && depth < 0) return EINVAL;
   const path = call.path(text, true);
   if (path === null) return EINVAL;
-  const key = keyOf(path, token);
+  const key = watchKey(path, token);
   if (connection.watches.has(key)) return EEXIST;
   const account = state.accounts.of(connection.domid);
   const bytes = path.length + token.length;
@@ -43,7 +39,7 @@ export function unwatch(call: Call): Outcome {
   if (strings.length !== 2) return EINVAL;
   const path = call.path(strings[0]!, true);
   if (path === null) return EINVAL;
-  const found = call.connection.watches.get(keyOf(path, strings[1]!));
+  const found = call.connection.watches.get(watchKey(path, strings[1]!));
   if (found === undefined) return ENOENT;
   call.state.dropWatch(found);
   return DONE;
