@@ -1,6 +1,7 @@
 import { Accounts, type Counted } from "./accounts.ts";
 import { visitAll } from "../store/lookup.ts";
 import { nodeSize } from "../store/node.ts";
+import { ROOT_PATH } from "../store/path.ts";
 import { ownerOf, permDomid } from "../store/perms.ts";
 import type { State } from "./state.ts";
 
@@ -9,7 +10,7 @@ export function recount(state: State): Accounts {
   const accounts = new Accounts();
   // Neighbours mostly have one owner: they are charged together.
   let owner = state.privDomid, nodes = 0, bytes = 0;
-  visitAll(state.tree.root, (node, pathLength) => {
+  visitAll(state.tree.root, ROOT_PATH.length, (node, pathLength) => {
     const { perms } = node;
     const domid = ownerOf(perms);
     if (domid !== owner) {

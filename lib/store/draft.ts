@@ -8,11 +8,11 @@ import {
   removeChild,
   replaceChild,
 } from "./children.ts";
-import { lookup, subtree } from "./lookup.ts";
+import { lookup, visitAll } from "./lookup.ts";
 import { namesOf } from "./names.ts";
 import { copyNode, newNode, type Node, nodeSize, type Origin } from "./node.ts";
 import { parentPath, ROOT_PATH } from "./path.ts";
-import { ownerOf, type Perms } from "./perms.ts";
+import { ownerOf, permDomid, type Perms } from "./perms.ts";
 import { TreeLoader } from "./tree_loader.ts";
 
 /** Told of every change, so that counters per domain are exact at any moment. */
@@ -71,6 +71,8 @@ export class Clock {
 export class Draft {
   root: Node;
   #epoch: number;
+  /** How deep the node is that was last made this draft's own. */
+  #depth = 0;
   /** Nodes of this epoch under which others were loaded; null until one is. */
   #loading: Loading | null = null;
 
@@ -118,29 +120,72 @@ export class Draft {
     this.#touched(path, node, origin);
   }
 
-  /** Adds a node whose parent exists and does not have it yet. */
-  create(path: string, perms: Perms, origin: Origin): Node {
-    const parent = this.#ownParent(path);
-    const children = this.#ownChildren(parent);
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    const node = newNode(name, children.ordinalNext++, this.#epoch, perms);
-    node.generation = ++this.clock.generation;
-    node.origin = origin;
-    addChild(children, node);
-    this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
-    this.#account(path, node, 1);
-    this.recorder?.(path, node);
-    this.#touchedAbove(path, parent, origin);
-    return node;
+  /**
+   * Adds a node that is not there yet, with the nodes missing above it. `aboveLength` is the length
+   * of the path of the nearest that is there, 0 for the root; without it, its parent is there.
+   */
+  create(
+    path: string,
+    perms: Perms,
+    origin: Origin,
+    aboveLength: number = path.lastIndexOf("/"),
+  ): Node {
+    const above = this.#ownDownTo(path, aboveLength);
+    const { count, ends, hashes } = namesOf(path);
+    let parent = above, from = aboveLength + 1, bytes = 0, levels = 0;
+    let between: Node[] | null = null;
+    for (let i = this.#depth; i < count; i++) {
+      const to = ends[i]!;
+      const children = this.#ownChildren(parent);
+      const ordinal = children.ordinalNext++;
+      const node = newNode(path.slice(from, to), ordinal, this.#epoch, perms, hashes[i]!);
+      node.generation = ++this.clock.generation;
+      node.origin = origin;
+      addChild(children, node);
+      parent.generation = ++this.clock.generation;
+      bytes += nodeSize(node) + to;
+      if (levels++ > 0) {
+        bytes += node.name.length + 1;
+        if (this.recorder !== null) (between ??= []).push(parent);
+      }
+      parent = node;
+      from = to + 1;
+    }
+    above.origin = origin;
+    this.ledger.charge(ownerOf(above.perms), 0, ends[count - levels]! - aboveLength);
+    this.ledger.charge(ownerOf(perms), levels, bytes);
+    this.#mention(perms, levels);
+    if (this.recorder !== null) this.#recordDown(path, aboveLength, above, between, parent);
+    return parent;
+  }
+
+  /** Tells the recorder of the node whose path has `length` characters of `path`, and of all below. */
+  #recordDown(
+    path: string,
+    length: number,
+    above: Node,
+    between: readonly Node[] | null,
+    node: Node,
+  ): void {
+    const recorder = this.recorder!;
+    recorder(path.slice(0, length) || ROOT_PATH, above);
+    if (between !== null) {
+      for (const made of between) {
+        length += 1 + made.name.length;
+        recorder(path.slice(0, length), made);
+      }
+    }
+    recorder(path, node);
   }
 
   /** Removes a node, not the root, with all below it. */
   remove(path: string, origin: Origin): void {
     this.#loading = null;
-    const parent = this.#ownParent(path);
+    const slash = path.lastIndexOf("/");
+    const parent = this.#ownDownTo(path, slash);
     const children = this.#ownChildren(parent);
-    const node = lookup(this.root, path)!;
-    this.#accountAll(path, node);
+    const node = getChild(children, path.slice(slash + 1))!;
+    this.#accountAll(path.length, node);
     removeChild(children, node);
     if (children.size === 0) parent.children = null;
     this.ledger.charge(ownerOf(parent.perms), 0, -(node.name.length + 1));
@@ -238,26 +283,45 @@ export class Draft {
 
   #account(path: string, node: Node, sign: 1 | -1): void {
     this.ledger.charge(ownerOf(node.perms), sign, sign * (nodeSize(node) + path.length));
-    for (let i = 1; i < node.perms.length; i++) {
-      this.ledger.mention(node.perms[i]! & 0xffff, sign);
-    }
+    this.#mention(node.perms, sign);
+  }
+
+  #mention(perms: Perms, count: number): void {
+    for (let i = 1; i < perms.length; i++) this.ledger.mention(permDomid(perms[i]!), count);
   }
 
   /** Takes a node that goes, and all below it, off its owners' accounts. */
-  #accountAll(path: string, node: Node): void {
-    if (node.children === null) return this.#account(path, node, -1);
-    for (const [below, gone] of subtree(node, path)) this.#account(below, gone, -1);
+  #accountAll(pathLength: number, node: Node): void {
+    // Neighbours mostly have one owner: they are taken off together.
+    let owner = ownerOf(node.perms), nodes = 0, bytes = 0;
+    visitAll(node, pathLength, (gone, length) => {
+      const domid = ownerOf(gone.perms);
+      if (domid !== owner) {
+        this.ledger.charge(owner, -nodes, -bytes);
+        owner = domid;
+        nodes = bytes = 0;
+      }
+      nodes++;
+      bytes += nodeSize(gone) + length;
+      this.#mention(gone.perms, -1);
+    });
+    this.ledger.charge(owner, -nodes, -bytes);
   }
 
-  /** The node `above` levels above `path`, made this draft's own with everything above it. */
-  #own(path: string, above = 0): Node {
+  /** The node at `path`, made this draft's own with everything above it. */
+  #own(path: string): Node {
+    return this.#ownDownTo(path, path.length);
+  }
+
+  /** The same of the node whose path is the first `length` characters; its depth is `#depth` then. */
+  #ownDownTo(path: string, length: number): Node {
     const { count, ends, hashes } = namesOf(path);
     let node = this.root;
     if (node.epoch !== this.#epoch) node = this.root = copyNode(node, this.#epoch);
-    let from = 1;
-    for (let i = 0; i < count - above; i++) {
-      const to = ends[i]!;
-      let child = getChildIn(node.children!, path, from, to, hashes[i]!)!;
+    let from = 1, depth = 0;
+    for (; depth < count && from <= length; depth++) {
+      const to = ends[depth]!;
+      let child = getChildIn(node.children!, path, from, to, hashes[depth]!)!;
       if (child.epoch !== this.#epoch) {
         child = copyNode(child, this.#epoch);
         replaceChild(this.#ownChildren(node), child);
@@ -265,11 +329,8 @@ export class Draft {
       node = child;
       from = to + 1;
     }
+    this.#depth = depth;
     return node;
-  }
-
-  #ownParent(path: string): Node {
-    return this.#own(path, 1);
   }
 
   #ownChildren(node: Node): Children {

@@ -1,4 +1,4 @@
-import { appendChildren, getChildIn, listChildren } from "./children.ts";
+import { appendChildren, type Children, getChildIn, listChildren } from "./children.ts";
 import { namesOf } from "./names.ts";
 import type { Node } from "./node.ts";
 import { childPath, ROOT_PATH } from "./path.ts";
@@ -78,20 +78,25 @@ export function* subtree(node: Node, path = ROOT_PATH): Generator<[path: string,
 }
 
 /**
- * Tells of every node at and below the root, in no particular order, with the length of its path:
- * in a fraction of the time that {@link subtree} takes.
+ * Tells of `top`, whose path has `length` characters, and of every node below it, in no particular
+ * order, with the length of its path: in a fraction of the time that {@link subtree} takes.
  */
-export function visitAll(root: Node, visit: (node: Node, pathLength: number) => void): void {
-  visit(root, ROOT_PATH.length);
+export function visitAll(
+  top: Node,
+  length: number,
+  visit: (node: Node, pathLength: number) => void,
+): void {
+  visit(top, length);
+  if (top.children === null) return;
   const nodes: Node[] = [], lengths: number[] = [];
-  const goBelow = ({ children }: Node, length: number): void => {
+  const goBelow = (children: Children, length: number): void => {
     appendChildren(children, nodes);
     while (lengths.length < nodes.length) lengths.push(length);
   };
-  goBelow(root, 0);
+  goBelow(top.children, length === ROOT_PATH.length ? 0 : length);
   for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
     const length = lengths.pop()! + 1 + node.name.length;
     visit(node, length);
-    if (node.children !== null) goBelow(node, length);
+    if (node.children !== null) goBelow(node.children, length);
   }
 }

@@ -51,11 +51,17 @@ export function mixedHash(hash: number): number {
 
 const NOBODY: Origin = { label: "nobody" };
 
-/** A node that has nothing yet. */
-export function newNode(name: string, ordinal: number, epoch: number, perms: Perms): Node {
+/** A node that has nothing yet; `hash` is its name's. */
+export function newNode(
+  name: string,
+  ordinal: number,
+  epoch: number,
+  perms: Perms,
+  hash: number = hashName(name),
+): Node {
   return {
     name,
-    hash: hashName(name),
+    hash,
     ordinal,
     epoch,
     value: NO_VALUE,

@@ -56,7 +56,7 @@ Deno.test("lookup: all nodes are visited once, each with the length of its path"
     }
   });
   const visited: [name: string, length: number][] = [];
-  visitAll(draft.root, ({ name }, length) => visited.push([name, length]));
+  visitAll(draft.root, 1, ({ name }, length) => visited.push([name, length]));
   const byName = ([a]: [string, number], [b]: [string, number]): number => Number(a) - Number(b);
   assertEquals(
     visited.sort(byName),

@@ -188,13 +188,10 @@ function put(call: Call, path: string, missing: boolean, value: Uint8Array | nul
     else transaction.create(path, perms!, origin);
     return;
   }
-  if (perms !== null) {
-    for (let to = aboveLength; to < path.length;) {
-      to = nextSlash(path, to);
-      state.tree.create(path.slice(0, to), perms, origin);
-    }
-  }
-  if (value !== null) state.tree.setValue(path, value, origin, call.walk.node);
+  const node = perms === null
+    ? call.walk.node
+    : state.tree.create(path, perms, origin, aboveLength);
+  if (value !== null) state.tree.setValue(path, value, origin, node);
   const due: DueEvent[] = [];
   state.events.ofChange(state.tree.root, path, null, due);
   deliver(due);
