@@ -16,7 +16,7 @@ import { type CommonFlags, openSession, type XsContext } from "./context.ts";
 import { printJson, textJson } from "./json.ts";
 import { Progress } from "./progress.ts";
 import { CommandError, reportFailure, UsageError } from "./report.ts";
-import { flush, type Shell } from "./shell.ts";
+import { flush, readable, type Shell } from "./shell.ts";
 
 /** Sources read, and a daemon spoken to, by one command. */
 class Sources {
@@ -56,7 +56,7 @@ class Sources {
   /** Tells people what they should know, on stderr. */
   note(notes: readonly string[]): void {
     if (notes.length > 0) this.progress.clear();
-    for (const note of notes) this.#shell.stderr.write(`xs: ${toByteText(note)}\n`);
+    for (const note of notes) this.#shell.stderr.write(`xs: ${readable(toByteText(note))}\n`);
   }
 
   close(): void {
@@ -171,7 +171,7 @@ function printResult(
   const what = Object.entries(counts).map(([word, count]) => `${count} ${word}`).join(", ");
   const done = dryRun ? "can be restored" : `restored into ${into}`;
   stdout.write(`${name}: ${done}: ${what}\n`);
-  for (const line of leftOut) stdout.write(`left out: ${toByteText(line)}\n`);
+  for (const line of leftOut) stdout.write(`left out: ${readable(toByteText(line))}\n`);
 }
 
 /** `xs diff`; returns the exit status: 0 same, 1 different, 2 trouble. */

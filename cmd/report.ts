@@ -1,9 +1,8 @@
 import { XenstoreError } from "../lib/client/error.ts";
-import { toByteText } from "../lib/client/operations.ts";
 import { ControlFailure } from "../lib/client/tools/control.ts";
 import { ToolFailure } from "../lib/client/tools/failure.ts";
-import { textJson } from "./json.ts";
-import type { Output } from "./shell.ts";
+import { printJson, textJson } from "./json.ts";
+import { type Output, readable } from "./shell.ts";
 
 /** The command line asks for something that cannot be: exit status 2. */
 export class UsageError extends Error {
@@ -33,9 +32,9 @@ export function reportFailure(stderr: Output, error: unknown, json: boolean): nu
   if (json) {
     const path = failure.path === null ? null : textJson(failure.path);
     const message = textJson(failure.message);
-    stderr.write(`${toByteText(JSON.stringify({ code: failure.code, path, message }))}\n`);
+    printJson(stderr, { code: failure.code, path, message });
   } else {
-    stderr.write(`xs: ${failure.message}\n`);
+    stderr.write(`xs: ${readable(failure.message)}\n`);
   }
   return error instanceof UsageError ? 2 : 1;
 }

@@ -1,3 +1,5 @@
+import { toByteText } from "../lib/client/operations.ts";
+import { escapeByteLines } from "../lib/wire/escape.ts";
 import { toBytes, toText } from "../lib/wire/text.ts";
 import { type Surroundings, surroundings } from "../lib/client/socket_path.ts";
 
@@ -55,6 +57,11 @@ export class BufferedOutput implements Output {
       Deno.exit(1);
     }
   }
+}
+
+/** Text that may hold what clients wrote, for a terminal; both have one character a byte. */
+export function readable(text: string): string {
+  return toByteText(escapeByteLines(text));
 }
 
 /** Writes out what an output has collected, if it collects. */

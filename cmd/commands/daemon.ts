@@ -5,6 +5,7 @@ import { controlTool } from "../../lib/client/tools/control.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { printJson, textJson } from "../json.ts";
 import { parseDomid } from "../parameters.ts";
+import { readable } from "../shell.ts";
 
 async function control(
   context: XsContext,
@@ -15,7 +16,7 @@ async function control(
 ): Promise<void> {
   const { stdout } = context.shell;
   if (!flags.json) {
-    return await controlTool(nodes, (text) => stdout.write(text), command, args);
+    return await controlTool(nodes, (text) => stdout.write(readable(text)), command, args);
   }
   let reply = "";
   await controlTool(nodes, (text) => reply += text, command, args);

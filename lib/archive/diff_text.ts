@@ -1,4 +1,5 @@
 import { escapeValue } from "../client/escape.ts";
+import { escapeText } from "../wire/escape.ts";
 import { formatPerm, isStale, type Perms } from "../store/perms.ts";
 import { textJson, valueJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
@@ -20,7 +21,9 @@ export function differenceLines(difference: Difference, colour: boolean): string
 
 function nodeText(path: string, side: NodeSide | null): string | null {
   if (side === null) return null;
-  return `${path} = "${escapeValue(toText(side.value))}"   (${permsText(side.perms).join(",")})`;
+  return `${escapeText(path)} = "${escapeValue(toText(side.value))}"   (${
+    permsText(side.perms).join(",")
+  })`;
 }
 
 /** A stale entry is marked: it says something, but grants nothing. */

@@ -1,6 +1,6 @@
 import { asStale, formatPerm, isStale, parsePerm, type Perms } from "../store/perms.ts";
 import type * as records from "../migrate/records.ts";
-import { type BytesJson, textJson, valueJson } from "../wire/json.ts";
+import { type BytesJson, jsonLine, textJson, valueJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
 import { ArchiveError } from "./archive.ts";
 import { Fields } from "./json_fields.ts";
@@ -12,8 +12,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** A dump as lines of JSON, one object each, without line breaks. */
 export function* toJsonLines(all: Iterable<records.MigrationRecord>): Generator<string> {
-  yield JSON.stringify(HEADER);
-  for (const record of all) yield JSON.stringify(toJson(record));
+  yield jsonLine(HEADER);
+  for (const record of all) yield jsonLine(toJson(record));
 }
 
 function toJson(record: records.MigrationRecord): Json {

@@ -1,5 +1,6 @@
 import { lsLine, type LsOptions } from "../client/tools/ls.ts";
 import { escapeValue } from "../client/escape.ts";
+import { escapeText } from "../wire/escape.ts";
 import type * as records from "../migrate/records.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { formatPerm, formatPerms, isStale, permDomid, type Perms } from "../store/perms.ts";
@@ -11,6 +12,11 @@ const OPTIONS: LsOptions = { flat: true, perms: true, columns: null };
  * that begin with `#`. Without line breaks.
  */
 export function* toTextLines(all: Iterable<records.MigrationRecord>): Generator<string> {
+  // Names in a file from elsewhere are not sure to be plain, as paths in a store are.
+  for (const line of linesOf(all)) yield escapeText(line);
+}
+
+function* linesOf(all: Iterable<records.MigrationRecord>): Generator<string> {
   const labels = new Map<number, string>();
   const later: string[] = [];
   for (const record of all) {

@@ -1,6 +1,7 @@
 import type { Admin, ArchiveActions, UpdateActions } from "../engine/admin.ts";
 import { switchOf, TRACE, TRACE_FILE } from "../engine/settings.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
+import { escapeBytes } from "../wire/escape.ts";
 import { toBytes } from "../wire/text.ts";
 import { type Log, message } from "./logging/log.ts";
 import type { Trace } from "./logging/trace.ts";
@@ -47,7 +48,7 @@ export class DaemonAdmin implements Admin {
     if (path === null) {
       // No trace file is a bad descriptor to the C daemon, an error without a name on the wire.
       if (!this.#trace.open) return EINVAL;
-      this.#trace.line(report);
+      for (const line of report.split("\n")) this.#trace.line(line);
       return OK;
     }
     return this.#attempt(
@@ -61,7 +62,8 @@ export class DaemonAdmin implements Admin {
     );
   }
 
-  print(text: string): void {
+  print(bytes: string): void {
+    const text = escapeBytes(bytes);
     this.#trace.line(text);
     this.#log("info", text);
   }

@@ -1,3 +1,4 @@
+import { escapeText } from "./escape.ts";
 import { toBytes, toText } from "./text.ts";
 
 /** Bytes in JSON: a string where they are UTF-8, else an object that says so. */
@@ -18,6 +19,14 @@ export function textJson(text: string): BytesJson {
 /** A value for JSON. */
 export function valueJson(value: Uint8Array): BytesJson {
   return textJson(toText(value));
+}
+
+/**
+ * An object as one line of JSON for people and programs: what can't be seen is `\uXXXX`, which
+ * reads back as what it was.
+ */
+export function jsonLine(object: unknown): string {
+  return escapeText(JSON.stringify(object));
 }
 
 /** The bytes that {@link valueJson} was given; null for anything else. */

@@ -8,6 +8,7 @@ import { planRestore, RestoreError, type RestorePlan } from "../../migrate/plan.
 import type { MigrationRecord } from "../../migrate/records.ts";
 import { Replacement } from "../../migrate/replace.ts";
 import { readRecords } from "../../migrate/stream.ts";
+import { jsonLine } from "../../wire/json.ts";
 import type { JobSteps, Progress } from "./archivist.ts";
 
 /** What is restored into. */
@@ -36,14 +37,14 @@ export function* restoreSteps(
   checkSpace(state);
   if (mapping !== null) {
     const report = restorePart(state, plan, mapping, { check, overQuota, inherit });
-    return JSON.stringify({ ...report, leftOut: shorten(report.leftOut) });
+    return jsonLine({ ...report, leftOut: shorten(report.leftOut) });
   }
   if (!overQuota) checkQuotas(plan, state);
   for (let tries = 1;; tries++) {
     const replacement = yield* prepare(state, journal, plan, check);
     if (replacement.isCurrent) {
       if (!check) yield* adopt(state, journal, replacement);
-      return JSON.stringify(reportOf(plan, replacement));
+      return jsonLine(reportOf(plan, replacement));
     }
     journal.endStaging(false);
     if (tries === RESTORE_TRIES_MAX) {

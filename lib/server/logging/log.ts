@@ -1,3 +1,5 @@
+import { escapeText } from "../../wire/escape.ts";
+
 /** How grave a line of the log is; each level includes those before it. */
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
 
@@ -25,18 +27,6 @@ export function writeAll(sink: Sink, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += sink.writeSync(bytes.subarray(at));
 }
 
-/** Controls, which a client could use to forge lines: everything else is printed as it is. */
-// deno-lint-ignore no-control-regex -- finding controls is the purpose
-const CONTROLS = /[\x00-\x1f\x7f]/g;
-
-/** Text without controls: each is shown as `\xhh`. */
-export function escapeControls(text: string): string {
-  return text.replaceAll(
-    CONTROLS,
-    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
-}
-
 /** Lines on stderr, or in a file that can be reopened after it was moved away. */
 export class FileLog {
   readonly #level: number;
@@ -60,7 +50,7 @@ export class FileLog {
   /** The function to log with. */
   readonly log: Log = (level, text) => {
     if (LOG_LEVELS.indexOf(level) > this.#level) return;
-    const line = escapeControls(text);
+    const line = escapeText(text);
     const time = this.#file === null ? "" : `${new Date().toISOString()} `;
     try {
       writeAll(this.#sink, new TextEncoder().encode(`${time}xs: ${level}: ${line}\n`));

@@ -1,5 +1,6 @@
 import { sendDatagram } from "../../../ffi/datagram.ts";
-import { escapeControls, type Log, LOG_LEVELS, type LogLevel } from "./log.ts";
+import { escapeText } from "../../wire/escape.ts";
+import { type Log, LOG_LEVELS, type LogLevel } from "./log.ts";
 
 const SOCKET = "/dev/log";
 
@@ -19,6 +20,6 @@ export function syslog(level: LogLevel): Log {
     if (LOG_LEVELS.indexOf(grade) > least) return;
     const priority = FACILITY * 8 + SEVERITIES[grade];
     // Without a syslog there is nobody to tell, and its trouble must not stop the daemon.
-    sendDatagram(SOCKET, `<${priority}>xenstored[${Deno.pid}]: ${escapeControls(text)}`);
+    sendDatagram(SOCKET, `<${priority}>xenstored[${Deno.pid}]: ${escapeText(text)}`);
   };
 }

@@ -1,11 +1,14 @@
 import { MessageType, messageTypeName } from "../../wire/message_type.ts";
-import { toBytes, toText } from "../../wire/text.ts";
+import { escapeBytes, escapeText } from "../../wire/escape.ts";
+import { toText } from "../../wire/text.ts";
 import { type Log, message, SILENT, writeAll } from "./log.ts";
 
 /** The trace switches, in the order in which CONTROL log lists them. */
 export const TRACE_SWITCHES = ["obj", "io", "wrl", "acc", "tdb"] as const;
 
 export type TraceSwitch = (typeof TRACE_SWITCHES)[number];
+
+const encoder = new TextEncoder();
 
 /** Whose messages are traced. */
 interface Client {
@@ -71,7 +74,8 @@ export class Trace {
     this.#file = file;
     this.#path = path;
     this.#refresh();
-    this.line("\n***");
+    this.line("");
+    this.line("***");
   }
 
   /**
@@ -102,11 +106,11 @@ export class Trace {
     this.obj = this.#file !== null && this.#on.obj;
   }
 
-  /** Writes one line of characters that stand for bytes. */
+  /** Writes one line; what can't be seen in it is escaped, so that it stays one. */
   line(text: string): void {
     if (this.#file === null) return;
     try {
-      writeAll(this.#file, toBytes(`${text}\n`));
+      writeAll(this.#file, encoder.encode(`${escapeText(text)}\n`));
     } catch (error) {
       // A trace that can't be written must not stop the daemon, nor fill its log.
       if (this.#lost++ > 0) return;
@@ -127,7 +131,7 @@ export class Trace {
     type: number,
     payload: string,
   ): void {
-    const words = payload.replaceAll("\0", " ");
+    const words = escapeBytes(payload.replaceAll("\0", " "));
     const who = `0x${connection.toString(16)} (d${domid})`;
     this.line(
       `io: ${direction} ${who} ${localTime(new Date())} ${messageTypeName(type)} (${words})`,
@@ -151,7 +155,7 @@ export class Trace {
 
   /** An event that was dropped because its guest did not read it in time. */
   timeout({ domid }: Client, path: string): void {
-    if (this.open) this.line(`watch event path ${path} for domain ${domid} timed out`);
+    if (this.open) this.line(`watch event path ${escapeBytes(path)} for domain ${domid} timed out`);
   }
 
   /** A connection was made or ended. */
