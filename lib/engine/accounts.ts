@@ -23,8 +23,6 @@ export class Account {
   memoryTold: MemoryTold | null = null;
   readonly now: Record<Counted, number> = zeros();
   readonly peak: Record<Counted, number> = zeros();
-  /** Entries in nodes' permissions, other than owners', that name the domain. */
-  mentions = 0;
   /** What the requests of the domain's rings have cost. */
   readonly share: Share = new Share();
 
@@ -50,6 +48,11 @@ function zeros(): Record<Counted, number> {
 /** The counters of all domains, exact after every request. */
 export class Accounts implements Ledger {
   readonly #accounts = new Map<number, Account>();
+  /**
+   * Entries in nodes' permissions, other than owners', by whom they name: also domids that nobody has,
+   * which get no account.
+   */
+  readonly #mentions = new Map<number, number>();
 
   /** The account of a domain, made when first asked for. */
   of(domid: number): Account {
@@ -84,9 +87,25 @@ export class Accounts implements Ledger {
     for (const account of this.#accounts.values()) Object.assign(account.peak, account.now);
   }
 
+  /** Entries in nodes' permissions, other than owners', that name the domain. */
+  mentionsOf(domid: number): number {
+    return this.#mentions.get(domid) ?? 0;
+  }
+
+  /** All domids that such entries name, in no particular order. */
+  mentioned(): number[] {
+    return [...this.#mentions.keys()];
+  }
+
+  setMentions(domid: number, count: number): void {
+    if (count === 0) this.#mentions.delete(domid);
+    else this.#mentions.set(domid, count);
+  }
+
   /** Forgets a dead domain, so that the next one of its domid starts at nothing (XSA-483). */
   drop(domid: number): void {
     this.#accounts.delete(domid);
+    this.#mentions.delete(domid);
   }
 
   charge(domid: number, nodes: number, bytes: number): void {
@@ -94,7 +113,7 @@ export class Accounts implements Ledger {
   }
 
   mention(domid: number, count: number): void {
-    this.of(domid).mentions += count;
+    this.setMentions(domid, this.mentionsOf(domid) + count);
   }
 }
 

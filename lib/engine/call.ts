@@ -128,17 +128,22 @@ export class Call {
   /** Records in the transaction what a lookup shows; false if it now touches too many nodes. */
   #see(path: string, aboveLength: number, exists: boolean, facets: number): boolean {
     const { connection: { privileged } } = this;
+    if (exists) return this.see(path, privileged ? facets : facets | SEEN_PERMS);
+    if (!this.see(path, facets === 0 ? 0 : SEEN_EXISTENCE)) return false;
+    return privileged || this.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS) &&
+        this.see(firstMissing(path, aboveLength), SEEN_EXISTENCE);
+  }
+
+  /**
+   * Records in the transaction that `facets` of the node at `path` were seen; false, with nothing
+   * recorded, if that is one node too many.
+   */
+  see(path: string, facets: number): boolean {
     const transaction = this.transaction!;
-    if (exists) {
-      transaction.see(path, privileged ? facets : facets | SEEN_PERMS);
-    } else {
-      transaction.see(path, facets === 0 ? 0 : SEEN_EXISTENCE);
-      if (!privileged) {
-        transaction.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS);
-        transaction.see(firstMissing(path, aboveLength), SEEN_EXISTENCE);
-      }
-    }
-    return this.fitsTransaction(0);
+    const fits = this.connection.privileged || transaction.touched.has(path) ||
+      this.fitsTransaction(1);
+    if (fits) transaction.see(path, facets);
+    return fits;
   }
 
   /** Whether the transaction may touch `more` nodes; if not, it has failed (XSA-326). */

@@ -74,7 +74,9 @@ export function check(state: State): string[] {
       findings.push(`Correct accounting data for domain ${domid}: ${what} are ${off} off`);
       account.add(what, -off);
     }
-    account.mentions = counted.of(domid).mentions;
+  }
+  for (const domid of new Set([...counted.mentioned(), ...state.accounts.mentioned()])) {
+    state.accounts.setMentions(domid, counted.mentionsOf(domid));
   }
   return findings;
 }

@@ -15,7 +15,7 @@ const ORIGIN = { label: "the death of their domain" };
  */
 export function eraseDomid(state: State, domid: number): void {
   const account = state.accounts.of(domid);
-  const done = (): boolean => account.now.nodes <= 0 && account.mentions <= 0;
+  const done = (): boolean => account.now.nodes <= 0 && state.accounts.mentionsOf(domid) <= 0;
   eraseFromSpecials(state, domid);
   const pending: [path: string, node: Node][] = [];
   // Most of what a domain leaves behind is in its home, so that goes first.

@@ -160,7 +160,11 @@ export class Replacement {
       const tree = this.#accounts.of(domid), other = rest.of(domid);
       account.add("nodes", tree.now.nodes + other.now.nodes - account.now.nodes);
       account.add("memory", tree.now.memory + other.now.memory - account.now.memory);
-      account.mentions = tree.mentions + other.mentions;
+    }
+    const named = [state.accounts, this.#accounts, rest].flatMap((each) => each.mentioned());
+    for (const domid of new Set(named)) {
+      const count = this.#accounts.mentionsOf(domid) + rest.mentionsOf(domid);
+      state.accounts.setMentions(domid, count);
     }
   }
 

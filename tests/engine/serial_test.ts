@@ -95,7 +95,7 @@ function checkCounters(engine: Engine): void {
   const counted = recount(engine.state);
   for (const domid of [0, 1, 2]) {
     assertEquals(engine.state.accounts.of(domid).now, counted.of(domid).now, `domain ${domid}`);
-    assertEquals(engine.state.accounts.of(domid).mentions, counted.of(domid).mentions);
+    assertEquals(engine.state.accounts.mentionsOf(domid), counted.mentionsOf(domid));
   }
 }
 

@@ -98,9 +98,10 @@ function checkSums({ engine: { state } }: EngineWorld): void {
         );
       }
     }
-    if (account.mentions !== wanted.mentions) {
-      throw new Error(`domain ${domid}: mentions ${account.mentions}, not ${wanted.mentions}`);
-    }
+  }
+  for (const domid of new Set([...counted.mentioned(), ...state.accounts.mentioned()])) {
+    const [is, wanted] = [state.accounts.mentionsOf(domid), counted.mentionsOf(domid)];
+    if (is !== wanted) throw new Error(`domain ${domid}: mentions ${is}, not ${wanted}`);
   }
   for (const [path, { children }] of subtree(state.tree.root)) {
     const bytes = childNames(children).length;

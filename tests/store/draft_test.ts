@@ -52,7 +52,8 @@ class Side {
 
   sums(): unknown[] {
     return [0, 1, 2, 3].map((domid) => {
-      const { mentions, now } = this.accounts.of(domid);
+      const { now } = this.accounts.of(domid);
+      const mentions = this.accounts.mentionsOf(domid);
       return [now.nodes, now.memory, mentions];
     });
   }

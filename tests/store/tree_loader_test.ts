@@ -30,11 +30,14 @@ function told({ draft, accounts }: ReturnType<typeof emptyTree>): string[] {
     return JSON.stringify([path, about, below]);
   });
   const counted = accounts.domids().sort((a, b) => a - b).flatMap((domid) => {
-    const { mentions, now } = accounts.of(domid);
-    const isEmpty = mentions === 0 && Object.values(now).every((count) => count === 0);
-    return isEmpty ? [] : [JSON.stringify([domid, now, mentions])];
+    const { now } = accounts.of(domid);
+    const isEmpty = Object.values(now).every((count) => count === 0);
+    return isEmpty ? [] : [JSON.stringify([domid, now])];
   });
-  return [...nodes, ...counted, `${draft.clock.generation}`];
+  const mentioned = accounts.mentioned().sort((a, b) => a - b).map((domid) =>
+    JSON.stringify([domid, accounts.mentionsOf(domid)])
+  );
+  return [...nodes, ...counted, ...mentioned, `${draft.clock.generation}`];
 }
 
 const NAMES = ["a", "b", "ab", "abc", "state", "-", "@", "key000001", "key000002", "x".repeat(300)];

@@ -109,8 +109,7 @@ export function remove(call: Call): Outcome {
   if (path === ROOT_PATH) return EINVAL;
   const { state, transaction, connection } = call;
   if (transaction !== null) {
-    transaction.see(parentPath(path), SEEN_EXISTENCE);
-    if (!call.fitsTransaction(0)) return ENOSPC;
+    if (!call.see(parentPath(path), SEEN_EXISTENCE)) return ENOSPC;
     transaction.remove(path, connection.origin);
     return DONE;
   }
@@ -125,9 +124,7 @@ function removeMissing(call: Call, path: string): Outcome {
   const parent = parentPath(path);
   const parentExists = call.walk.aboveLength === (parent === ROOT_PATH ? 0 : parent.length);
   if (call.transaction !== null) {
-    call.transaction.see(path, SEEN_EXISTENCE);
-    call.transaction.see(parent, SEEN_EXISTENCE);
-    if (!call.fitsTransaction(0)) return ENOSPC;
+    if (!call.see(path, SEEN_EXISTENCE) || !call.see(parent, SEEN_EXISTENCE)) return ENOSPC;
   }
   return parentExists ? DONE : ENOENT;
 }
