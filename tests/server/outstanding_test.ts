@@ -45,6 +45,36 @@ Deno.test("A guest introduced again, or gone, owes and is owed nothing", () => {
   assertEquals([other.outstanding, other.counted()], [0, 0]);
 });
 
+Deno.test("What a guest puts behind requests that wait for its quota is found without another event", () => {
+  const world = new TestTurns();
+  const guest = new Guest(world, 1);
+  for (let i = 0; i < 32; i++) guest.put(i, "");
+  world.turns.turn(0);
+  // Twelve are read, but not handled yet, when the guest announces eight more.
+  assertEquals(guest.takeOnce()?.length, 20);
+  for (let i = 32; i < 40; i++) guest.put(i, "");
+  world.settle();
+  assertEquals(
+    guest.take().map(({ reqId }) => reqId),
+    Array.from({ length: 20 }, (_, i) => 20 + i),
+  );
+});
+
+Deno.test("What a kernel puts behind more requests than a turn handles is found, too", () => {
+  const world = new TestTurns();
+  const guest = new Guest(world, 1);
+  guest.connection.quotas!.set("outstanding", 0);
+  for (let i = 0; i < 40; i++) guest.put(i, "");
+  world.turns.turn(0);
+  assertEquals(guest.takeOnce()?.length, 32);
+  for (let i = 40; i < 50; i++) guest.put(i, "");
+  world.settle();
+  assertEquals(
+    guest.take().map(({ reqId }) => reqId),
+    Array.from({ length: 18 }, (_, i) => 32 + i),
+  );
+});
+
 /** Two guests, where the second hears of every request of the first and takes nothing. */
 function withWatcher(): [Guest, Guest] {
   const world = new TestTurns();

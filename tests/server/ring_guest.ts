@@ -69,22 +69,34 @@ export class Guest {
   }
 
   ask(reqId: number, payload: string): void {
+    this.put(reqId, payload);
+    this.world.settle();
+  }
+
+  /** Puts a request into the ring; the daemon does not turn yet. */
+  put(reqId: number, payload: string): void {
     const message = encodeMessage(READ, reqId, 0, toBytes(payload)).slice();
     assertEquals(this.#ring.write(message, 0, message.length), message.length);
-    this.world.settle();
   }
 
   take(): Message[] {
     const messages: Message[] = [];
-    const chunk = new Uint8Array(RING_SIZE);
     for (;;) {
-      const count = this.#ring.read(chunk, 0, chunk.length);
-      if (count <= 0) return messages;
-      const parsed = parseMessages(new Uint8Array([...this.#bytes, ...chunk.subarray(0, count)]));
-      this.#bytes = new Uint8Array([...this.#bytes, ...chunk.subarray(0, count)])
-        .slice(parsed.used);
-      messages.push(...parsed.messages);
+      const some = this.takeOnce();
+      if (some === null) return messages;
+      messages.push(...some);
       this.world.settle();
     }
+  }
+
+  /** Takes what is in the ring; the daemon does not turn. Null when there is nothing. */
+  takeOnce(): Message[] | null {
+    const chunk = new Uint8Array(RING_SIZE);
+    const count = this.#ring.read(chunk, 0, chunk.length);
+    if (count <= 0) return null;
+    const bytes = new Uint8Array([...this.#bytes, ...chunk.subarray(0, count)]);
+    const parsed = parseMessages(bytes);
+    this.#bytes = bytes.slice(parsed.used);
+    return parsed.messages;
   }
 }

@@ -97,10 +97,12 @@ export class Peer implements Outbox {
    * more to do without any news from the client.
    */
   step(now: number): boolean {
-    const isOver = !this.#open || this.#doom !== null;
-    if (isOver || this.#waiting.held || this.#isStalled()) return false;
+    if (!this.#open || this.#doom !== null) return false;
+    if (this.#waiting.held || this.#isStalled()) return false;
     const { hasWhole, own } = this.#input;
-    if (own !== null && hasWhole) return this.#handleAll(own, now) || this.#input.more;
+    // A ring announces once what it holds, and that may have been while these waited here.
+    const unseen = this.#input.more || this.kind === "ring";
+    if (own !== null && hasWhole) return this.#handleAll(own, now) || unseen;
     if (this.#ended) return false;
     const count = this.#input.read(this.#transport);
     if (count <= 0) return this.#readNothing(count);
@@ -126,10 +128,8 @@ export class Peer implements Outbox {
   }
 
   #readNothing(count: number): boolean {
-    if (count < 0) {
-      this.#ended = true;
-      this.#host.unflushed(this);
-    }
+    this.#ended = count < 0;
+    if (this.#ended) this.#host.unflushed(this);
     return false;
   }
 
