@@ -133,6 +133,40 @@ export const EVENT_LOOK_MS = 1_000;
 export const MEMORY_REPORT_MS = 10_000;
 
 /**
+ * Commits in a row that guests' changes refuse before the next transaction reserves what it sees: one
+ * may be chance, and a client that tries again three times gets through.
+ */
+export const RESERVED_AFTER = 2;
+
+/**
+ * How long a transaction's reservation lasts at most, and a guest's change waits for reservations
+ * in a row, in ms: a toolstack's transaction takes some 1 to 5 ms, and no quiet guest is to wait longer.
+ */
+export const RESERVATION_MS_MAX = 20;
+
+/**
+ * How long a connection whose reservation lasted to that end reserves nothing, in ms: a client that
+ * leaves its transactions open takes a tenth of the time of guests that write what it reads.
+ */
+export const RESERVATION_REST_MS = 200;
+
+/** Reservations at once of privileged clients, and as many of guests: each change looks at all. */
+export const RESERVATIONS_MAX = 16;
+
+/** Nodes that a transaction may touch and still reserve: the removal of a node looks at all. */
+export const RESERVATION_PATHS_MAX = 256;
+
+/** Characters of paths that a connection keeps of what its refused transaction has seen. */
+export const RESERVATION_TEXT_MAX = 16_384;
+
+/**
+ * How long a guest's changes wait for other guests' reservations in each of the times below, in ms:
+ * guests that help each other to reserve what a third one writes slow it by a fiftieth.
+ */
+export const WAIT_FOR_GUESTS_MS_MAX = 20;
+export const WAIT_WINDOW_MS = 1_000;
+
+/**
  * Received bytes of a held socket that wait for their commit, in memory that outlives the process:
  * two of the largest messages less their headers. A power of two, since counts of bytes wrap at one.
  */

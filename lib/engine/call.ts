@@ -6,6 +6,7 @@ import type { Connection } from "./connection.ts";
 import { rightsOf } from "./domains.ts";
 import { KnownPaths } from "./known_paths.ts";
 import type { QuotaName } from "./quota.ts";
+import { refresh } from "./refresh.ts";
 import type { State } from "./state.ts";
 import { SEEN_EXISTENCE, SEEN_PERMS } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
@@ -89,6 +90,7 @@ export class Call {
   access(path: string, need: number, facets: number): Node | null {
     const { connection, transaction } = this;
     if (isSpecial(path)) return this.#accessSpecial(path, need);
+    if (transaction !== null && transaction.reserves) refresh(transaction, this.state.tree, path);
     const { node, above, aboveLength } = this.#find(path, facets);
     if (transaction !== null && !this.#see(path, aboveLength, node !== null, facets)) return null;
     if (connection.privileged) {
@@ -144,6 +146,11 @@ export class Call {
       this.fitsTransaction(1);
     if (fits) transaction.see(path, facets);
     return fits;
+  }
+
+  /** Whether a change outside of transactions may have to wait for others' transactions. */
+  get mayWait(): boolean {
+    return this.state.reservations.any && this.transaction === null && !this.connection.privileged;
   }
 
   /** Whether the transaction may touch `more` nodes; if not, it has failed (XSA-326). */

@@ -16,14 +16,14 @@ export interface Conflict {
   readonly facet: string;
   readonly saw: string;
   readonly now: string;
-  /** Who changed it. */
-  readonly by: string;
+  /** The client that changed it. */
+  readonly by: Origin;
 }
 
 /** The conflict as one line for the log. */
 export function explain(conflict: Conflict): string {
   const { path, facet, saw, now, by } = conflict;
-  return `${facet} of ${path}: saw ${saw}, now ${now}, changed by ${by}`;
+  return `${facet} of ${path}: saw ${saw}, now ${now}, changed by ${by.label}`;
 }
 
 /**
@@ -37,7 +37,7 @@ export function findConflict(transaction: Transaction, current: Node): Conflict 
 }
 
 /** The first thing seen that somebody else has changed, or null. */
-function findChange(transaction: Transaction, current: Node): Conflict | null {
+export function findChange(transaction: Transaction, current: Node): Conflict | null {
   const base = transaction.base;
   if (base === null || base === current) return null;
   for (const { path, facets } of transaction.touched.values()) {
@@ -47,7 +47,7 @@ function findChange(transaction: Transaction, current: Node): Conflict | null {
     if (before === now) continue;
     const facet = differing(before, now, facets);
     if (facet !== null) {
-      const by = (now ?? nearest(current, path)).origin.label;
+      const by = (now ?? nearest(current, path)).origin;
       return { path, facet, saw: show(before, facet), now: show(now, facet), by };
     }
   }
@@ -65,7 +65,7 @@ function findOtherHeir(transaction: Transaction, current: Node): Conflict | null
     for (let above = path; above !== ROOT_PATH;) {
       above = parentPath(above);
       if (!transaction.touched.get(above)?.permsSet) continue;
-      const by = nearest(current, path).origin.label;
+      const by = nearest(current, path).origin;
       return { path, facet: "existence", saw: "a node", now: "no node", by };
     }
   }
@@ -82,7 +82,7 @@ function findOtherMaker(transaction: Transaction, current: Node): Conflict | nul
     const now = lookup(current, path);
     if (now === null || equalPerms(now.perms, createdWith)) continue;
     const saw = formatPerms(createdWith);
-    const by = now.origin.label;
+    const by = now.origin;
     return { path, facet: "permissions", saw, now: formatPerms(now.perms), by };
   }
   return null;
@@ -136,7 +136,7 @@ function findDeadDomid({ died, draft, written }: Transaction): Conflict | null {
     const entry = node.perms.find((entry) => !isStale(entry) && died.has(permDomid(entry)));
     if (entry === undefined) continue;
     const dead = `domain ${permDomid(entry)}`;
-    const by = `the death of ${dead}`;
+    const by = { label: `the death of ${dead}` };
     return { path, facet: "permissions", saw: `${dead} alive`, now: "dead", by };
   }
   return null;

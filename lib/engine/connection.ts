@@ -3,8 +3,10 @@ import type { Account } from "./accounts.ts";
 import { LogBudget } from "./log_budget.ts";
 import { Share } from "./meter.ts";
 import type { Quotas } from "./quota.ts";
+import type { Refusals } from "./reservations.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Watch } from "./watch.ts";
+import type { WriterWait } from "./writer_wait.ts";
 
 /**
  * Where a connection's messages go. The engine calls it in the order in which the client must
@@ -48,7 +50,7 @@ export class Connection {
    */
   readonly key: number;
   /** Kept by the nodes this connection changed, which may outlive it. */
-  readonly origin: { label: string };
+  readonly origin: { label: string; readonly guest?: number };
   outbox: Outbox;
   /** The account of its domain; null where no engine knows the connection. */
   account: Account | null = null;
@@ -63,6 +65,10 @@ export class Connection {
   readonly transactions: Map<number, Transaction> = new Map();
   /** What the log takes of its refused commits. */
   readonly conflictLines: LogBudget = new LogBudget(CONFLICT_LINES_PER_SECOND_MAX);
+  /** Its commits that other guests' changes have refused; null for none. */
+  refusals: Refusals | null = null;
+  /** How its changes have waited for others' transactions; null if none has. */
+  wait: WriterWait | null = null;
   /** The id given to the latest transaction; ids count up from 1 for each connection. */
   transactionIdLast = 0;
 
@@ -78,7 +84,7 @@ export class Connection {
     this.kind = spec.kind;
     this.domid = spec.domid;
     this.key = spec.key ?? -1;
-    this.origin = { label: spec.label };
+    this.origin = privileged ? { label: spec.label } : { label: spec.label, guest: spec.domid };
     this.outbox = spec.outbox;
   }
 

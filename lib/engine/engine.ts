@@ -7,7 +7,7 @@ import { DOMAIN_DEAD, DOMAIN_EXISTS, DOMAIN_SHUTDOWN } from "./domain_control.ts
 import type { Domain } from "./domains.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
-import { LATER } from "./operations/outcome.ts";
+import { HELD, LATER } from "./operations/outcome.ts";
 import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
 
 /**
@@ -58,7 +58,7 @@ export class Engine {
    * Handles one request: exactly one reply goes to the connection's outbox, after the events it
    * caused (WATCH: before its first event). `payload` need only be valid during the call; `now`
    * is in ms. The order of checks is that of C xenstored (reference section 1.4). Anything but
-   * "done" says that the request has to wait, unhandled, until nothing is {@link holding} any more.
+   * "done" says that the request has to wait, unhandled, until {@link tick} says to try it again.
    */
   handle(connection: Connection, header: Header, payload: Uint8Array, now: number): Handled {
     const { type, reqId, txId } = header;
@@ -78,6 +78,8 @@ export class Engine {
     // The outbox as it is now: a domain that releases itself is not answered.
     const { outbox } = connection;
     if (outcome === LATER) return "done";
+    if (outcome === HELD) return "held";
+    if (connection.wait !== null && connection.wait.waits) connection.wait.end(now);
     if (typeof outcome === "number") {
       outbox.reply(MessageType.ERROR, reqId, txId, errorPayload(outcome));
     } else {
@@ -94,17 +96,23 @@ export class Engine {
 
   /** Whether {@link tick} has something to do without waiting. */
   get due(): boolean {
-    return this.state.liveUpdate.due;
+    return this.state.liveUpdate.due || this.state.reservations.due;
   }
 
-  /** Whether requests may have to wait. */
-  get holding(): boolean {
-    return this.state.liveUpdate.parking;
+  /** When {@link tick} is to be called although nothing has come, in ms; Infinity for never. */
+  get wakeAt(): number {
+    return this.state.reservations.wakeAt;
   }
 
-  /** Goes on with what waits for time to pass or for others to end. */
-  tick(now: number): void {
-    this.state.liveUpdate.look(now);
+  /**
+   * Goes on with what waits for time to pass or for others to end. True when requests that have to
+   * wait are to be tried again.
+   */
+  tick(now: number): boolean {
+    const { liveUpdate, reservations } = this.state;
+    const freed = reservations.look(now);
+    liveUpdate.look(now);
+    return freed || !liveUpdate.parking;
   }
 
   #run(call: Call, type: number, txId: number): Uint8Array | number {

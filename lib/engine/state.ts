@@ -13,6 +13,7 @@ import { Events } from "./events.ts";
 import type { Recorder } from "./recorder.ts";
 import { MemoryReports } from "./memory_reports.ts";
 import { Meter } from "./meter.ts";
+import { Reservations } from "./reservations.ts";
 import { Settings } from "./settings.ts";
 import type { Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update.ts";
@@ -63,6 +64,7 @@ export class State {
   /** Not part of the tree: they have permissions and watches, but no value and no children. */
   readonly specials: Map<string, Node> = new Map();
   readonly connections: Set<Connection> = new Set();
+  readonly reservations: Reservations = new Reservations();
   readonly liveUpdate: LiveUpdate = new LiveUpdate(
     () => this.admin.liveUpdate,
     this.connections,
@@ -228,6 +230,7 @@ export class State {
   dropTransaction(transaction: Transaction): void {
     const { connection } = transaction;
     connection.transactions.delete(transaction.id);
+    this.reservations.drop(transaction);
     this.recorder?.transaction(transaction, false);
     const account = this.accounts.of(connection.domid);
     account.add("transactions", -1);

@@ -24,7 +24,7 @@ export class Transaction {
   /** The tree it started from; null until it looks at a node. */
   base: Node | null = null;
   #draft: Draft | null = null;
-  readonly accounts: PendingAccounts = new PendingAccounts();
+  #accounts: PendingAccounts = new PendingAccounts();
   /** The nodes of which anything was seen, or to which anything was done, in order of first access. */
   readonly touched: Map<string, Touched> = new Map();
   /** Those to which something was done, in the order in which it must be done again. */
@@ -41,6 +41,8 @@ export class Transaction {
   lost = false;
   /** It ran into a quota; it can't be committed any more (XSA-415). */
   failed = false;
+  /** Whether others have to wait before they change what it sees; see reservations.ts. */
+  reserves = false;
   /** Bytes that the transaction holds: paths accessed, values and permissions written. */
   bytes = 0;
   /** How many of them the connection's domain has been charged for so far. */
@@ -70,6 +72,18 @@ export class Transaction {
    */
   get rootForValues(): Node {
     return this.#draft?.root ?? this.base ?? this.committed.root;
+  }
+
+  /** What its draft has changed in its domains' counters. */
+  get accounts(): PendingAccounts {
+    return this.#accounts;
+  }
+
+  /** Moves its snapshot to `base`, with what it did done again in `draft`. */
+  moveTo(base: Node, draft: Draft | null, accounts: PendingAccounts): void {
+    this.base = base;
+    this.#draft = draft;
+    this.#accounts = accounts;
   }
 
   /** The tree with what it wrote; null as long as that is nothing but values of nodes that are there. */

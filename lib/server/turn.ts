@@ -13,10 +13,10 @@ export interface TurnHandler extends RequestHandler {
   domainsChanged(now: number): void;
   /** Whether {@link tick} has something to do now. */
   readonly due: boolean;
-  /** Whether requests may be refused for the time being. */
-  readonly holding: boolean;
-  /** Goes on with what was waiting. */
-  tick(now: number): void;
+  /** When {@link tick} is to be called although nothing has come, in ms; Infinity for never. */
+  readonly wakeAt: number;
+  /** Goes on with what was waiting; true when requests that have to wait are to be tried again. */
+  tick(now: number): boolean;
 }
 
 /** Long work that is done in slices, so that nobody waits for it. */
@@ -50,8 +50,8 @@ export class Turns implements PeerHost {
   #turning = false;
   /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
   eventTimeoutMs = EVENT_TIMEOUT_MS;
-  /** When {@link turn} is to be called even if nothing else is to do; Infinity for not at all. */
-  lookAt = NEVER;
+  /** When the events of guests are to be looked at for their age; Infinity for not at all. */
+  #expireAt = NEVER;
   /** Peers with events whose time will be over. */
   readonly #dated = new Set<Peer>();
   #now = 0;
@@ -92,6 +92,11 @@ export class Turns implements PeerHost {
     return this.#journal.full;
   }
 
+  /** When {@link turn} is to be called even if nothing else is to do; Infinity for not at all. */
+  get lookAt(): number {
+    return Math.min(this.#expireAt, this.handler.wakeAt);
+  }
+
   ready(peer: Peer): void {
     if (peer.isReady) return;
     peer.isReady = true;
@@ -128,12 +133,12 @@ export class Turns implements PeerHost {
 
   dated(peer: Peer): void {
     this.#dated.add(peer);
-    if (this.lookAt === NEVER) this.lookAt = this.eventDue;
+    if (this.#expireAt === NEVER) this.#expireAt = this.eventDue;
   }
 
   #expire(now: number): void {
     for (const peer of this.#dated) if (!peer.expire(now)) this.#dated.delete(peer);
-    this.lookAt = this.#dated.size === 0 ? NEVER : now + EVENT_LOOK_MS;
+    this.#expireAt = this.#dated.size === 0 ? NEVER : now + EVENT_LOOK_MS;
   }
 
   gone(peer: Peer, reason: GoneReason): void {
@@ -175,8 +180,9 @@ export class Turns implements PeerHost {
       this.#domainsChanged = false;
       this.handler.domainsChanged(now);
     }
-    if (now >= this.lookAt) this.#expire(now);
-    if (this.#tickDue || this.handler.due) this.#tick(now);
+    if (now >= this.#expireAt) this.#expire(now);
+    const { handler } = this;
+    if (this.#tickDue || handler.due || now >= handler.wakeAt) this.#tick(now);
     const peers = this.#ready;
     this.#ready = this.#stepped;
     this.#stepped = peers;
@@ -193,8 +199,7 @@ export class Turns implements PeerHost {
 
   #tick(now: number): void {
     this.#tickDue = false;
-    this.handler.tick(now);
-    if (this.handler.holding) return;
+    if (!this.handler.tick(now)) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const peer of waiting) peer.release();

@@ -4,6 +4,8 @@ import type { Perms } from "./perms.ts";
 /** Who last changed a node, for explanations of conflicts. */
 export interface Origin {
   readonly label: string;
+  /** The unprivileged domain that did it; missing where another client, or the daemon, did. */
+  readonly guest?: number;
 }
 
 /**

@@ -25,10 +25,12 @@ export class Client {
     });
   }
 
+  /** The reply as text; `held` when the request has to wait: then nothing has happened. */
   ask(type: number, payload: string, txId = 0): string {
     const bytes = toBytes(payload);
-    this.engine.handle(this.connection, { type, reqId: 0, txId, len: bytes.length }, bytes, 0);
-    return this.reply;
+    const header = { type, reqId: 0, txId, len: bytes.length };
+    const handled = this.engine.handle(this.connection, header, bytes, 0);
+    return handled === "done" ? this.reply : handled;
   }
 }
 

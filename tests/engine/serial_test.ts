@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Engine } from "../../lib/engine/engine.ts";
+import { Refusals } from "../../lib/engine/reservations.ts";
+import { RESERVED_AFTER } from "../../lib/limits.ts";
 import { recount } from "../../lib/engine/check.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
 import { Client, newEngine, randomRequest, treeOf } from "./clients.ts";
@@ -42,36 +44,65 @@ function replay(entries: readonly Entry[]): Engine {
   return engine;
 }
 
-function runHistory(random: Random): { commits: number; refused: number } {
+/** What a history came to: commits, those refused, requests that had to wait, snapshots that moved on. */
+interface Result {
+  readonly commits: number;
+  readonly refused: number;
+  readonly held: number;
+  readonly moved: number;
+}
+
+/** The client's next transaction reserves what it sees, as if others had refused some before. */
+function entitle({ connection }: Client): void {
+  connection.refusals ??= new Refusals();
+  connection.refusals.count = RESERVED_AFTER;
+}
+
+function runHistory(random: Random, reserving: Random | null = null): Result {
   const engine = newEngine();
   const clients = [0, 0, 1, 2].map((domid) => new Client(engine, domid));
   const opened = new Map<Client, Open>();
   const written: Entry[] = [];
   const readOnly: [at: number, entry: Entry][] = [];
-  let commits = 0, refused = 0;
+  let commits = 0, refused = 0, held = 0, moved = 0;
   for (let step = 0; step < 60; step++) {
     const client = random.pick(clients);
     const { domid } = client.connection;
     const open = opened.get(client);
     if (open === undefined) {
       if (random.chance(0.4)) {
+        if (reserving?.chance(0.3)) entitle(client);
         const id = parseInt(client.ask(MessageType.TRANSACTION_START, "\0").split(" ")[1]!);
         opened.set(client, { id, steps: [], snapshot: -1 });
         continue;
       }
       const [type, payload] = randomRequest(random);
       const reply = client.ask(type, payload);
+      if (reply === "held") {
+        held++;
+        continue;
+      }
       written.push({ domid, steps: [{ type, payload, reply }] });
     } else if (random.chance(0.75)) {
       const [type, payload] = randomRequest(random);
       if (open.snapshot < 0) open.snapshot = written.length;
+      const running = client.connection.transactions.get(open.id)!;
+      const { base } = running;
       const reply = client.ask(type, payload, open.id);
+      if (base !== null && running.base !== base) {
+        open.snapshot = written.length;
+        moved++;
+      }
       open.steps.push({ type, payload, reply });
     } else {
-      opened.delete(client);
       const running = client.connection.transactions.get(open.id)!;
       const wrote = running.written.length > 0;
       const reply = client.ask(MessageType.TRANSACTION_END, "T\0", open.id);
+      if (reply === "held") {
+        held++;
+        continue;
+      }
+      opened.delete(client);
       if (reply.startsWith("ERROR")) {
         assertEquals(reply, "ERROR EAGAIN\0");
         assert(wrote, "a read-only transaction was refused");
@@ -88,7 +119,7 @@ function runHistory(random: Random): { commits: number; refused: number } {
   assertEquals(treeOf(engine), treeOf(replayed));
   for (const [at, entry] of readOnly) replay([...written.slice(0, Math.max(0, at)), entry]);
   checkCounters(engine);
-  return { commits, refused };
+  return { commits, refused, held, moved };
 }
 
 function checkCounters(engine: Engine): void {
@@ -107,13 +138,15 @@ Deno.test("transactions: histories that once went wrong equal a serial order", (
 });
 
 Deno.test("transactions: what is committed equals a serial order", () => {
-  let commits = 0, refused = 0, counted = 0;
+  let commits = 0, refused = 0, held = 0, moved = 0, counted = 0;
   for (const { fixed, seed } of roundsOf(Number(Deno.env.get("XS_ROUNDS") ?? 3000), 1000)) {
     try {
-      const result = runHistory(new Random(seed));
+      const result = runHistory(new Random(seed), new Random(seed + 1));
       if (!fixed) continue;
       commits += result.commits;
       refused += result.refused;
+      held += result.held;
+      moved += result.moved;
       counted++;
     } catch (error) {
       throw new Error(`failed with XS_SEED=${seed} XS_ROUNDS=1`, { cause: error });
@@ -121,4 +154,5 @@ Deno.test("transactions: what is committed equals a serial order", () => {
   }
   if (counted < 1000) return;
   assert(commits > counted && refused > counted / 10, `${commits} commits, ${refused} refused`);
+  assert(held > counted / 4 && moved > counted / 4, `${held} held, ${moved} moved`);
 });

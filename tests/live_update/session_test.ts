@@ -150,9 +150,9 @@ Deno.test("live update: starts of transactions wait, of domain 0's kernel aside"
   // There is no such transaction within which it could be started.
   assertEquals(rig.ask("g2", "TRANSACTION_START", ".", 9), "!ENOENT");
   assertEquals(rig.ask("g3", "WRITE", "a.x"), "!EACCES");
-  assertEquals(rig.engine.holding, true);
+  assertEquals(rig.engine.state.liveUpdate.parking, true);
   assertEquals(rig.control("other", "-a"), "OK");
-  assertEquals([rig.engine.holding, rig.engine.due], [false, true]);
+  assertEquals([rig.engine.state.liveUpdate.parking, rig.engine.due], [false, true]);
   assertEquals(rig.take("op").at(-1), "3:Cancellation was requested");
   assertEquals(rig.ask("g2", "TRANSACTION_START", "."), "1");
 });
@@ -175,9 +175,9 @@ for (const phase of ["prepared", "trying", "waiting"] as const) {
     rig.control("op", "-f", "/new");
     if (phase !== "prepared") rig.control("op", "-s", "-t", "9");
     if (phase === "waiting") rig.engine.state.liveUpdate.tried(null);
-    assertEquals(rig.engine.holding, phase === "waiting");
+    assertEquals(rig.engine.state.liveUpdate.parking, phase === "waiting");
     rig.engine.disconnect(rig.client("op").connection);
-    assertEquals([rig.engine.holding, rig.engine.due], [false, true]);
+    assertEquals([rig.engine.state.liveUpdate.parking, rig.engine.due], [false, true]);
     assertEquals(rig.asked, phase === "prepared" ? [] : ["tryOut", "drop"]);
     assertEquals(rig.control("other", "-f", "/new"), "OK");
   });
@@ -189,6 +189,6 @@ Deno.test("live update: a failure at the last moment is told, and all go on", ()
   assertEquals(rig.ask("g1", "TRANSACTION_START", "."), "held");
   rig.engine.state.liveUpdate.fail("Error activating new binary.");
   assertEquals(rig.take("op"), ["2:Error activating new binary."]);
-  assertEquals([rig.engine.holding, rig.engine.due], [false, true]);
+  assertEquals([rig.engine.state.liveUpdate.parking, rig.engine.due], [false, true]);
   assertEquals(rig.ask("g1", "TRANSACTION_START", "."), "1");
 });

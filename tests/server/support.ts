@@ -146,8 +146,11 @@ export class TestTurns implements TurnHandler {
     return "done";
   }
 
-  tick(): void {
+  wakeAt = Infinity;
+
+  tick(): boolean {
     this.due = false;
+    return !this.holding;
   }
 
   domainsChanged(): void {}

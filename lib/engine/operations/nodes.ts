@@ -8,7 +8,7 @@ import { copyBytes, toBytes, toText } from "../../wire/text.ts";
 import type { Call } from "../call.ts";
 import { deliver, type DueEvent } from "../events.ts";
 import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "../touched.ts";
-import { DONE, type Outcome, parseLoose } from "./outcome.ts";
+import { DONE, HELD, type Outcome, parseLoose } from "./outcome.ts";
 
 /** READ: the node's value. */
 export function read(call: Call): Outcome {
@@ -84,6 +84,7 @@ export function write(call: Call): Outcome {
     ? checkCreation(call, path, value.length)
     : checkGrowth(call, node, value.length - node.value.length);
   if (error !== OK) return fail(call, error);
+  if (call.mayWait && mustWait(call, path, node === null)) return HELD;
   put(call, path, node === null, value);
   return DONE;
 }
@@ -96,6 +97,7 @@ export function mkdir(call: Call): Outcome {
   if (call.error !== ENOENT) return call.error;
   const error = checkCreation(call, path, 0);
   if (error !== OK) return fail(call, error);
+  if (call.mayWait && mustWait(call, path, true)) return HELD;
   put(call, path, true, null);
   return DONE;
 }
@@ -113,6 +115,7 @@ export function remove(call: Call): Outcome {
     transaction.remove(path, connection.origin);
     return DONE;
   }
+  if (call.mayWait && state.reservations.holdRemoval(connection, path, call.now)) return HELD;
   const due: DueEvent[] = [];
   state.events.ofRemoval(state.tree.root, path, due);
   state.tree.remove(path, connection.origin);
@@ -166,6 +169,13 @@ function checkGrowth(call: Call, node: Node, bytes: number): ErrorCode {
   if (bytes <= 0) return OK;
   const { memory } = state.accounts.of(connection.domid).now;
   return call.exceeds("memory", memory + bytes) ? ENOMEM : OK;
+}
+
+/** Whether others' transactions have reserved the value, or that the node is missing; call.walk is at it. */
+function mustWait({ connection, now, state, walk }: Call, path: string, missing: boolean): boolean {
+  const { reservations } = state;
+  if (missing) return reservations.holdCreation(connection, path, walk.aboveLength, now);
+  return reservations.holdChange(connection, path, SEEN_VALUE, now);
 }
 
 /** Permissions of a node made below `above`: its own, owned by an unprivileged maker. */

@@ -13,6 +13,9 @@ export const DONE: Uint8Array = toBytes("OK\0");
 /** Stands for a reply that is to come later, in another way than by being returned. */
 export const LATER: Uint8Array = new Uint8Array(0);
 
+/** Stands for no reply: the request has changed nothing, and has to wait with all behind it. */
+export const HELD: Uint8Array = new Uint8Array(0);
+
 /** A reply of one string with its NUL. */
 export function textReply(text: string): Uint8Array {
   return toBytes(`${text}\0`);

@@ -15,8 +15,8 @@ import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { FEATURE_DOMID_ANY } from "../domains.ts";
 import { deliver, type DueEvent } from "../events.ts";
-import { SEEN_EXISTENCE } from "../touched.ts";
-import { DONE, type Outcome } from "./outcome.ts";
+import { SEEN_EXISTENCE, SEEN_PERMS } from "../touched.ts";
+import { DONE, HELD, type Outcome } from "./outcome.ts";
 
 /** SET_PERMS: gives a node, or a special, new permissions (reference section 2.5). */
 export function setPerms(call: Call): Outcome {
@@ -39,6 +39,8 @@ export function setPerms(call: Call): Outcome {
     if (call.transaction !== null) call.transaction.failed = true;
     return ENOSPC;
   }
+  const { connection, now, state } = call;
+  if (call.mayWait && state.reservations.holdChange(connection, path, SEEN_PERMS, now)) return HELD;
   apply(call, path, node, perms);
   return DONE;
 }

@@ -6,7 +6,7 @@ import type { Call } from "../call.ts";
 import { type Conflict, explain, findConflict, type Merge, merge } from "../commit.ts";
 import { deliver, type DueEvent } from "../events.ts";
 import { Transaction } from "../transaction.ts";
-import { DONE, numberReply, type Outcome } from "./outcome.ts";
+import { DONE, HELD, numberReply, type Outcome } from "./outcome.ts";
 
 const UINT32_MAX = 0xffffffff;
 
@@ -19,7 +19,9 @@ export function start(call: Call): Outcome {
   let id = connection.transactionIdLast;
   do id = id === UINT32_MAX ? 1 : id + 1; while (connection.transactions.has(id));
   connection.transactionIdLast = id;
-  state.addTransaction(new Transaction(id, connection, now, state.tree));
+  const transaction = new Transaction(id, connection, now, state.tree);
+  state.addTransaction(transaction);
+  state.reservations.begin(transaction, now);
   return numberReply(id);
 }
 
@@ -27,12 +29,19 @@ export function start(call: Call): Outcome {
 export function end(call: Call): Outcome {
   const argument = oneArgument(call.payload);
   if (argument !== "T" && argument !== "F") return EINVAL;
-  const { transaction, state } = call;
+  const { transaction, state, connection, now } = call;
   if (transaction === null) return ENOENT;
+  const { reservations } = state;
+  if (argument === "T" && !connection.privileged && reservations.any) {
+    if (!transaction.failed && reservations.holdCommit(transaction, now)) return HELD;
+  }
   call.transaction = null;
+  const counts = transaction.reserves || argument === "T" && transaction.written.length > 0;
+  reservations.close(transaction, now);
   state.dropTransaction(transaction);
-  if (argument === "F") return DONE;
-  return commit(call, transaction);
+  const outcome = argument === "F" ? DONE : commit(call, transaction);
+  if (counts && typeof outcome !== "number") reservations.passed(transaction);
+  return outcome;
 }
 
 function commit(call: Call, transaction: Transaction): Outcome {
@@ -47,6 +56,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
   if (state.full) return ENOSPC;
   const conflict = findConflict(transaction, state.tree.root);
   if (conflict !== null) {
+    state.reservations.refused(transaction, conflict);
     logConflict(call, transaction, conflict);
     return EAGAIN;
   }

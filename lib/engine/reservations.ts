@@ -1,0 +1,248 @@
+import { parentPath } from "../store/path.ts";
+import {
+  RESERVATION_MS_MAX,
+  RESERVATION_PATHS_MAX,
+  RESERVATION_REST_MS,
+  RESERVATION_TEXT_MAX,
+  RESERVATIONS_MAX,
+  RESERVED_AFTER,
+} from "../limits.ts";
+import type { Conflict } from "./commit.ts";
+import type { Connection } from "./connection.ts";
+import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "./touched.ts";
+import type { Touched } from "./touched.ts";
+import type { Transaction } from "./transaction.ts";
+import { WriterWait } from "./writer_wait.ts";
+
+const NOTHING: ReadonlyMap<string, number> = new Map();
+
+/** The commits of one connection that were refused in a row because of what other guests wrote. */
+export class Refusals {
+  count = 0;
+  /** The path of the latest conflict. */
+  path = "";
+  /** What the latest of the transactions had seen: the next attempt is likely to look at it, too. */
+  seen: ReadonlyMap<string, number> = NOTHING;
+  /** When the connection may reserve again, in ms. */
+  restUntil = 0;
+
+  clear(): void {
+    this.count = 0;
+    this.path = "";
+    this.seen = NOTHING;
+  }
+}
+
+/** What one open transaction reserves: all that it has seen, and what the attempt before had seen. */
+interface Reservation {
+  readonly transaction: Transaction;
+  /** When it ends, whether the transaction has or not, in ms. */
+  readonly until: number;
+  readonly seen: ReadonlyMap<string, number>;
+}
+
+/**
+ * Keeps guests from refusing another client's commits for ever (XSA-206). After {@link RESERVED_AFTER}
+ * commits in a row that other guests' changes have refused, the connection's next transaction reserves
+ * what it sees: guests' changes of that wait, with all behind them in their rings, until it ends, or
+ * for {@link RESERVATION_MS_MAX}. Changes of privileged clients never wait.
+ */
+export class Reservations {
+  #open: Reservation[] = [];
+  #ended = false;
+  #wakeAt = Infinity;
+
+  /** Whether changes of guests may have to wait. */
+  get any(): boolean {
+    return this.#open.length > 0;
+  }
+
+  /** Whether something that waits may go on now. */
+  get due(): boolean {
+    return this.#ended && this.#wakeAt !== Infinity;
+  }
+
+  /** When something that waits may go on at the latest, in ms; Infinity when nothing waits. */
+  get wakeAt(): number {
+    return this.#wakeAt;
+  }
+
+  /** Whether what waits is to be tried again at `now`. */
+  look(now: number): boolean {
+    if (!this.due && now < this.#wakeAt) return false;
+    this.#ended = false;
+    this.#wakeAt = Infinity;
+    return true;
+  }
+
+  /** A transaction has started: it reserves if its connection has earned that. */
+  begin(transaction: Transaction, now: number): void {
+    const { connection } = transaction;
+    const { refusals } = connection;
+    if (refusals === null || refusals.count < RESERVED_AFTER || now < refusals.restUntil) return;
+    for (const { transaction, until } of [...this.#open]) {
+      if (now >= until) this.#expire(transaction, now);
+    }
+    let others = 0;
+    for (const { transaction } of this.#open) {
+      if (transaction.connection === connection) return;
+      if (transaction.connection.privileged === connection.privileged) others++;
+    }
+    if (others >= RESERVATIONS_MAX) return;
+    transaction.reserves = true;
+    const { seen } = refusals;
+    this.#open.push({ transaction, until: now + RESERVATION_MS_MAX, seen });
+  }
+
+  /** A transaction is about to end: what it reserves is free, and whether that was in time counts. */
+  close(transaction: Transaction, now: number): void {
+    const reservation = this.#open.find((other) => other.transaction === transaction);
+    if (reservation === undefined) return;
+    if (now >= reservation.until) this.#expire(transaction, now);
+    else this.#free(transaction);
+  }
+
+  /** A transaction has gone with its connection, or with all the others of it. */
+  drop(transaction: Transaction): void {
+    if (!transaction.reserves) return;
+    this.#free(transaction);
+    transaction.connection.refusals!.clear();
+  }
+
+  /** A transaction that changed something was committed, or one that reserves has ended well. */
+  passed(transaction: Transaction): void {
+    const { refusals } = transaction.connection;
+    if (refusals !== null && transaction.touched.has(refusals.path)) refusals.clear();
+  }
+
+  /** A commit was refused. */
+  refused(transaction: Transaction, { by, path }: Conflict): void {
+    const { connection } = transaction;
+    if (by.guest === undefined || by.guest === connection.domid) return;
+    const refusals = connection.refusals ??= new Refusals();
+    refusals.count++;
+    refusals.path = path;
+    refusals.seen = whatWasSeen(transaction);
+  }
+
+  #free(transaction: Transaction): void {
+    transaction.reserves = false;
+    this.#open = this.#open.filter((other) => other.transaction !== transaction);
+    this.#ended = true;
+  }
+
+  /** One that took too long, or saw too much: the connection must earn the next one anew. */
+  #expire(transaction: Transaction, now: number): void {
+    this.#free(transaction);
+    const refusals = transaction.connection.refusals!;
+    refusals.clear();
+    refusals.restUntil = now + RESERVATION_REST_MS;
+  }
+
+  /** Whether a guest's change of `facets` of the node at `path` has to wait. */
+  holdChange(writer: Connection, path: string, facets: number, now: number): boolean {
+    return this.#hold(writer, now, (reservation) => (facetsOf(reservation, path) & facets) !== 0);
+  }
+
+  /** The same of the creation of the node at `path`, and of those missing above it. */
+  holdCreation(writer: Connection, path: string, aboveLength: number, now: number): boolean {
+    return this.#hold(writer, now, (reservation) => {
+      let above = path;
+      while (above.length > Math.max(1, aboveLength)) {
+        if (facetsOf(reservation, above) !== 0) return true;
+        above = parentPath(above);
+      }
+      return (facetsOf(reservation, above) & SEEN_CHILDREN) !== 0;
+    });
+  }
+
+  /** The same of the removal of the node at `path` with all below. */
+  holdRemoval(writer: Connection, path: string, now: number): boolean {
+    return this.#hold(writer, now, (reservation) => isRemovalSeen(reservation, path));
+  }
+
+  /** The same of the commit of a guest's transaction. */
+  holdCommit(transaction: Transaction, now: number): boolean {
+    const { connection, written } = transaction;
+    return this.#hold(
+      connection,
+      now,
+      (reservation) => written.some((touched) => isWriteSeen(reservation, touched)),
+    );
+  }
+
+  #hold(
+    writer: Connection,
+    now: number,
+    meets: (reservation: Reservation) => boolean,
+  ): boolean {
+    for (const reservation of this.#open) {
+      const { transaction, until } = reservation;
+      const owner = transaction.connection;
+      if (owner === writer) continue;
+      if (now >= until || transaction.touched.size > RESERVATION_PATHS_MAX) {
+        this.#expire(transaction, now);
+        continue;
+      }
+      if (!meets(reservation)) continue;
+      const wait = writer.wait ??= new WriterWait();
+      const end = Math.min(until, wait.endFor(now, owner.privileged));
+      if (now >= end) continue;
+      if (end < this.#wakeAt) this.#wakeAt = end;
+      return true;
+    }
+    return false;
+  }
+}
+
+/** What of the node at `path` a reservation is about. */
+function facetsOf({ seen, transaction }: Reservation, path: string): number {
+  const touched = transaction.touched.get(path);
+  const before = seen.get(path) ?? 0;
+  return touched === undefined ? before : before | facetsSeen(touched);
+}
+
+/** What it has done, too, goes wrong if somebody else makes or removes the node meanwhile. */
+function facetsSeen({ facets, written }: Touched): number {
+  return written ? facets | SEEN_EXISTENCE : facets;
+}
+
+function isRemovalSeen(reservation: Reservation, path: string): boolean {
+  if ((facetsOf(reservation, parentPath(path)) & SEEN_CHILDREN) !== 0) return true;
+  for (const touched of reservation.transaction.touched.values()) {
+    if (facetsSeen(touched) !== 0 && isWithin(touched.path, path)) return true;
+  }
+  for (const seen of reservation.seen.keys()) if (isWithin(seen, path)) return true;
+  return false;
+}
+
+function isWithin(path: string, top: string): boolean {
+  return path.startsWith(top) && (path.length === top.length || path[top.length] === "/");
+}
+
+function isWriteSeen(reservation: Reservation, touched: Touched): boolean {
+  const { createdWith, path, permsSet, removed, valueSet } = touched;
+  if (removed && isRemovalSeen(reservation, path)) return true;
+  const facets = facetsOf(reservation, path);
+  if (createdWith !== null) {
+    if (facets !== 0) return true;
+    if ((facetsOf(reservation, parentPath(path)) & SEEN_CHILDREN) !== 0) return true;
+  }
+  if (permsSet && (facets & SEEN_PERMS) !== 0) return true;
+  // Where the node has been removed meanwhile, the value makes it again.
+  return valueSet && (facets & (SEEN_VALUE | SEEN_EXISTENCE)) !== 0;
+}
+
+/** What a refused transaction had seen, as much of it as its connection may keep. */
+function whatWasSeen({ touched }: Transaction): ReadonlyMap<string, number> {
+  const seen = new Map<string, number>();
+  let room = RESERVATION_TEXT_MAX;
+  for (const each of touched.values()) {
+    const facets = facetsSeen(each);
+    if (facets === 0) continue;
+    room -= each.path.length;
+    if (room < 0 || seen.size === RESERVATION_PATHS_MAX) break;
+    seen.set(each.path, facets);
+  }
+  return seen;
+}

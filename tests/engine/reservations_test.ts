@@ -1,0 +1,306 @@
+/** No client can keep another's transactions from ever committing, nor make others wait for long. */
+import { assert, assertEquals } from "@std/assert";
+import {
+  RESERVATION_MS_MAX,
+  RESERVATION_PATHS_MAX,
+  RESERVATION_REST_MS,
+  RESERVATIONS_MAX,
+  RESERVED_AFTER,
+  WAIT_FOR_GUESTS_MS_MAX,
+  WAIT_WINDOW_MS,
+} from "../../lib/limits.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { withSeed } from "../support/random.ts";
+import { Arena, type Contender } from "./contenders.ts";
+
+/** One transaction that reads `reads` and writes `/mine`, while all of `attack` happens between. */
+function attempt(victim: Contender, reads: readonly string[], attack: () => void): string {
+  const id = victim.start();
+  for (const path of reads) {
+    victim.read(path, id);
+    attack();
+  }
+  victim.write("/mine", `${victim.arena.now}`, id);
+  attack();
+  const reply = victim.end(id)!;
+  victim.arena.pass(0);
+  return reply;
+}
+
+/** The longest row of refused commits out of `count`. */
+function longestRow(count: number, one: () => string): number {
+  let [row, longest] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    row = one() === "OK" ? 0 : row + 1;
+    longest = Math.max(longest, row);
+  }
+  return longest;
+}
+
+/** What the victim has earned: as many commits refused as that takes, because of `attacker`. */
+function refuse(victim: Contender, attacker: Contender, path = "/a"): void {
+  for (let i = 0; i < RESERVED_AFTER; i++) {
+    let writes = 0;
+    const reply = attempt(victim, [path], () => {
+      if (writes++ === 0) assertEquals(attacker.write(path, `${i}${victim.arena.now}`), "OK");
+    });
+    assertEquals(reply, "!EAGAIN");
+    victim.arena.pass(1);
+  }
+}
+
+for (const guests of [1, 30]) {
+  Deno.test(`${guests} guests that write what dom0 reads refuse no more than two commits in a row`, () => {
+    const arena = new Arena();
+    arena.plant("/mine", "/a", "/b");
+    const victim = arena.socket();
+    const attackers = Array.from({ length: guests }, (_, i) => arena.guest(i + 1));
+    let turn = 0, written = 0;
+    const longest = longestRow(300, () =>
+      attempt(victim, ["/a", "/b"], () => {
+        for (let i = 0; i < 5; i++) {
+          arena.pass(0.1);
+          const attacker = attackers[turn++ % guests]!;
+          if (attacker.held) continue;
+          attacker.write(turn % 2 === 0 ? "/a" : "/b", `${turn}`);
+          written++;
+        }
+      }));
+    assertEquals(longest, RESERVED_AFTER);
+    assert(written > 300, `${written} writes`);
+    for (const { waits } of attackers) for (const ms of waits) assert(ms <= RESERVATION_MS_MAX);
+  });
+}
+
+Deno.test("So it is when the commits of guests' transactions are in the way, and removals", () => {
+  withSeed((random) => {
+    const arena = new Arena();
+    arena.plant("/mine", "/d");
+    const victim = arena.socket();
+    const attackers = Array.from({ length: 30 }, (_, i) => arena.guest(i + 1));
+    const open = new Map<Contender, number>();
+    const act = (attacker: Contender): void => {
+      if (attacker.held) return;
+      const path = `/d/${random.below(3)}`;
+      const id = open.get(attacker) ?? 0;
+      switch (random.below(5)) {
+        case 0:
+          if (id === 0) open.set(attacker, attacker.start());
+          else {
+            open.delete(attacker);
+            attacker.end(id);
+          }
+          return;
+        case 1:
+          return void attacker.ask(MessageType.RM, `${path}\0`, id);
+        case 2:
+          return void attacker.ask(MessageType.MKDIR, `${path}/x\0`, id);
+        default:
+          return void attacker.write(path, `${random.below(1000)}`, id);
+      }
+    };
+    const longest = longestRow(300, () => {
+      const id = victim.start();
+      const attack = (): void => {
+        arena.pass(0.1);
+        for (let i = 0; i < 6; i++) act(random.pick(attackers));
+      };
+      const names = victim.ask(MessageType.DIRECTORY, "/d\0", id)!;
+      attack();
+      for (const name of names.split("\0")) {
+        if (name !== "") victim.read(`/d/${name}`, id);
+        attack();
+      }
+      victim.write("/mine", "x", id);
+      attack();
+      const reply = victim.end(id)!;
+      arena.pass(0);
+      return reply;
+    });
+    assertEquals(longest, RESERVED_AFTER);
+  });
+});
+
+Deno.test("A transaction that looks at other nodes each time gets through, too", () => {
+  const arena = new Arena();
+  const paths = Array.from({ length: 400 }, (_, i) => `/p${i}`);
+  arena.plant("/mine", ...paths);
+  const victim = arena.socket();
+  const attacker = arena.guest(1);
+  for (const isWriting of [false, true]) {
+    let [next, value] = [0, 0];
+    const longest = longestRow(90, () => {
+      const id = victim.start();
+      const mine = [0, 1, 2, 3].map(() => paths[next++ % paths.length]!);
+      if (isWriting) victim.ask(MessageType.MKDIR, `/made${next}\0`, id);
+      for (const path of mine) {
+        arena.pass(0.1);
+        // What it has not looked at yet nobody could reserve.
+        for (const other of mine) if (!attacker.held) attacker.write(other, `${++value}`);
+        victim.read(path, id);
+      }
+      victim.write("/mine", `${next}`, id);
+      const reply = victim.end(id)!;
+      arena.pass(0);
+      return reply;
+    });
+    assertEquals(longest, RESERVED_AFTER);
+  }
+});
+
+Deno.test("A guest that may not change a node does not wait, nor one that changes another facet", () => {
+  const arena = new Arena();
+  arena.plant("/mine", "/a", "/d");
+  const victim = arena.socket();
+  const guest = arena.guest(1);
+  victim.write("/secret", "x");
+  refuse(victim, guest);
+  const id = victim.start();
+  for (const path of ["/a", "/secret"]) victim.read(path, id);
+  victim.ask(MessageType.DIRECTORY, "/d\0", id);
+  const other = arena.guest(2);
+  assertEquals(other.write("/secret", "y"), "!EACCES");
+  assertEquals(other.write("/a/below", "its list of children was not read"), "OK");
+  assertEquals(other.write("/d", "its value was not read"), "OK");
+  assertEquals(other.ask(MessageType.MKDIR, "/a\0"), "OK");
+  assertEquals(other.write("/d/below", "its list of children was"), null);
+  assertEquals(victim.end(id), "OK");
+  arena.pass(0);
+  assertEquals(other.held, false);
+  assertEquals(victim.read("/d/below"), "its list of children was");
+});
+
+Deno.test("Privileged clients never wait, and a guest does not for itself", () => {
+  const arena = new Arena();
+  arena.plant("/mine", "/a");
+  const [victim, dom0] = [arena.socket(), arena.socket()];
+  const [guest, other] = [arena.guest(1), arena.guest(2)];
+  refuse(victim, guest);
+  let id = victim.start();
+  victim.read("/a", id);
+  assertEquals(dom0.write("/a", "dom0"), "OK");
+  victim.end(id, "F");
+  refuse(guest, other);
+  id = guest.start();
+  guest.read("/a", id);
+  assertEquals(guest.write("/a", "its own"), "OK");
+  assertEquals(other.write("/a", "another's"), null);
+});
+
+Deno.test("One that is left open lets others go on, and must be earned anew", () => {
+  const arena = new Arena();
+  arena.plant("/mine", "/a");
+  const victim = arena.socket();
+  const guest = arena.guest(1);
+  refuse(victim, guest);
+  const id = victim.start();
+  victim.read("/a", id);
+  assertEquals(guest.write("/a", "1"), null);
+  assertEquals(arena.engine.wakeAt, arena.now + RESERVATION_MS_MAX);
+  arena.pass(RESERVATION_MS_MAX - 1);
+  assertEquals(guest.held, true);
+  arena.pass(1);
+  assertEquals([guest.held, guest.waits], [false, [RESERVATION_MS_MAX]]);
+  assertEquals(guest.write("/a", "2"), "OK");
+  assertEquals(victim.write("/mine", "x", id), "OK");
+  assertEquals(victim.end(id), "!EAGAIN");
+  // Neither at once, nor before some time has passed.
+  refuse(victim, guest);
+  const next = victim.start();
+  victim.read("/a", next);
+  assertEquals(guest.write("/a", "3"), "OK");
+  victim.end(next, "F");
+  arena.pass(RESERVATION_REST_MS);
+  const last = victim.start();
+  victim.read("/a", last);
+  assertEquals(guest.write("/a", "4"), null);
+});
+
+Deno.test("A connection reserves for one transaction at a time, and not without end", () => {
+  const arena = new Arena();
+  arena.plant("/mine", "/a", "/b");
+  const victim = arena.socket();
+  const guest = arena.guest(1);
+  refuse(victim, guest);
+  const [first, second] = [victim.start(), victim.start()];
+  victim.read("/b", second);
+  assertEquals(guest.write("/b", "1"), "OK");
+  victim.end(second, "F");
+  for (let i = 0; i <= RESERVATION_PATHS_MAX; i++) victim.read(`/p${i}`, first);
+  assertEquals(guest.write("/a", "1"), "OK");
+});
+
+Deno.test("What waits goes on when the reserving connection hangs up, or resets itself", () => {
+  for (const isReset of [false, true]) {
+    const arena = new Arena();
+    arena.plant("/mine", "/a");
+    const victim = arena.socket();
+    const guest = arena.guest(1);
+    refuse(victim, guest);
+    victim.read("/a", victim.start());
+    assertEquals(guest.write("/a", "1"), null);
+    if (isReset) victim.ask(MessageType.RESET_WATCHES, "\0");
+    else arena.engine.disconnect(victim.connection);
+    assertEquals(arena.engine.due, true);
+    arena.pass(0);
+    assertEquals(guest.held, false);
+    assertEquals(arena.engine.state.reservations.any, false);
+  }
+});
+
+Deno.test("Two guests whose changes wait for each other's transactions go on in time", () => {
+  const arena = new Arena();
+  arena.plant("/mine", "/a", "/b");
+  const [one, two] = [arena.guest(1), arena.guest(2)];
+  refuse(one, two, "/a");
+  refuse(two, one, "/b");
+  const [first, second] = [one.start(), two.start()];
+  one.read("/a", first);
+  two.read("/b", second);
+  assertEquals([one.write("/b", "1"), two.write("/a", "2")], [null, null]);
+  arena.pass(RESERVATION_MS_MAX);
+  assertEquals([one.held, two.held], [false, false]);
+});
+
+Deno.test("Guests that help each other to reserve what a third writes hardly slow it", () => {
+  const arena = new Arena();
+  arena.plant("/mine", "/a", "/b");
+  const third = arena.guest(1);
+  const [helper, ...others] = Array.from({ length: 31 }, (_, i) => arena.guest(i + 2));
+  let done = 0;
+  const end = arena.now + 10 * WAIT_WINDOW_MS;
+  while (arena.now < end) {
+    for (const other of others) {
+      if (arena.now >= end || helper!.held || other.held) continue;
+      refuse(other, helper!);
+      const id = other.start();
+      for (const path of ["/a", "/b"]) other.read(path, id);
+      for (let i = 0; i < RESERVATION_MS_MAX; i++) {
+        if (!third.held) done += third.write("/b", `${done}`) === "OK" ? 1 : 0;
+        arena.pass(1);
+      }
+      other.end(id, "F");
+      arena.pass(0);
+    }
+  }
+  const waited = third.waits.reduce((sum, ms) => sum + ms, 0);
+  assert(waited > 0, "the third guest has waited for nothing");
+  assert(waited <= 11 * WAIT_FOR_GUESTS_MS_MAX, `waited for ${waited} ms`);
+});
+
+Deno.test("No guest waits for more than one reservation's time, however many follow each other", () => {
+  const arena = new Arena();
+  arena.plant("/mine", "/a");
+  const guest = arena.guest(1);
+  const victims = Array.from({ length: RESERVATIONS_MAX + 4 }, () => arena.socket());
+  for (const victim of victims) refuse(victim, guest);
+  const waiting = arena.guest(2);
+  for (const victim of victims) {
+    const id = victim.start();
+    victim.read("/a", id);
+    if (!waiting.held) waiting.write("/a", `${id}`);
+    arena.pass(5);
+  }
+  assert(waiting.waits.length > 0);
+  for (const ms of waiting.waits) assert(ms <= RESERVATION_MS_MAX, `${ms} ms`);
+});
