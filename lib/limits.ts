@@ -115,10 +115,25 @@ export const GRANTS_MAX = 32_752;
 export const MEMORY_PIPE_BYTES = 65_536;
 
 /**
- * Lines a second in the log about one domain's refused commits: enough to see what collides, too
- * few for a guest to fill the disk. What was left out is counted in the next line.
+ * Lines in the log that one domain's doings may cause at once, and a second: enough to see what
+ * goes wrong, and that it goes on; too few to fill a disk. What was left out is counted in the next.
  */
-export const CONFLICT_LINES_PER_SECOND_MAX = 10;
+export const LOG_LINES_BURST = 20;
+export const LOG_LINES_PER_SECOND = 1;
+
+/** The same of all domains but the privileged one together: some 5 KB/s at the most. */
+export const UNPRIVILEGED_LOG_LINES_BURST = 200;
+export const UNPRIVILEGED_LOG_LINES_PER_SECOND = 10;
+
+/** The same of the privileged domain: a toolstack's trouble is to be seen, and must end, too. */
+export const PRIVILEGED_LOG_LINES_BURST = 200;
+export const PRIVILEGED_LOG_LINES_PER_SECOND = 20;
+
+/** Domains whose budget is known at a time: the guests of the largest host. */
+export const LOG_BUDGETS_MAX = 4_096;
+
+/** Characters of a path in a line of the log: what all but hostile ones have. */
+export const LOG_TEXT_MAX = 200;
 
 /**
  * How long an event may wait for its guest to read it before it is dropped, in ms, unless the

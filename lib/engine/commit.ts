@@ -5,7 +5,8 @@ import { lookup } from "../store/lookup.ts";
 import type { Node, Origin } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { equalPerms, formatPerms, isStale, permDomid } from "../store/perms.ts";
-import { equalBytes, toText } from "../wire/text.ts";
+import { equalBytes } from "../wire/text.ts";
+import { cutForLog } from "./log_budget.ts";
 import { SEEN_CHILDREN, SEEN_PERMS, SEEN_VALUE, type Touched } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -20,10 +21,10 @@ export interface Conflict {
   readonly by: Origin;
 }
 
-/** The conflict as one line for the log. */
+/** The conflict as one line for the log: without values, which may be secret, or hostile. */
 export function explain(conflict: Conflict): string {
   const { path, facet, saw, now, by } = conflict;
-  return `${facet} of ${path}: saw ${saw}, now ${now}, changed by ${by.label}`;
+  return `${facet} of ${cutForLog(path)}: saw ${saw}, now ${now}, changed by ${by.label}`;
 }
 
 /**
@@ -81,9 +82,9 @@ function findOtherMaker(transaction: Transaction, current: Node): Conflict | nul
     if (createdWith === null || removed) continue;
     const now = lookup(current, path);
     if (now === null || equalPerms(now.perms, createdWith)) continue;
-    const saw = formatPerms(createdWith);
+    const saw = cutForLog(formatPerms(createdWith));
     const by = now.origin;
-    return { path, facet: "permissions", saw, now: formatPerms(now.perms), by };
+    return { path, facet: "permissions", saw, now: cutForLog(formatPerms(now.perms)), by };
   }
   return null;
 }
@@ -110,16 +111,12 @@ function show(node: Node | null, facet: string): string {
     case "existence":
       return "a node";
     case "value":
-      return JSON.stringify(shorten(toText(node.value, 0, Math.min(node.value.length, 65))));
+      return `${node.value.length} bytes`;
     case "permissions":
-      return formatPerms(node.perms);
+      return cutForLog(formatPerms(node.perms));
     default:
       return `${node.children?.size ?? 0} children`;
   }
-}
-
-function shorten(text: string): string {
-  return text.length > 64 ? `${text.slice(0, 64)}...` : text;
 }
 
 /**

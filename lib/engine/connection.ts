@@ -1,6 +1,4 @@
-import { CONFLICT_LINES_PER_SECOND_MAX } from "../limits.ts";
 import type { Account } from "./accounts.ts";
-import { LogBudget } from "./log_budget.ts";
 import { Share } from "./meter.ts";
 import type { Quotas } from "./quota.ts";
 import type { Refusals } from "./reservations.ts";
@@ -63,8 +61,6 @@ export class Connection {
   /** Keyed by canonical path, NUL, token: the identity of a watch (xenstore.txt, WATCH). */
   readonly watches: Map<string, Watch> = new Map();
   readonly transactions: Map<number, Transaction> = new Map();
-  /** What the log takes of its refused commits. */
-  readonly conflictLines: LogBudget = new LogBudget(CONFLICT_LINES_PER_SECOND_MAX);
   /** Its commits that other guests' changes have refused; null for none. */
   refusals: Refusals | null = null;
   /** How its changes have waited for others' transactions; null if none has. */

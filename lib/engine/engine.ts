@@ -5,6 +5,7 @@ import { Call } from "./call.ts";
 import type { Connection, ConnectionSpec } from "./connection.ts";
 import { DOMAIN_DEAD, DOMAIN_EXISTS, DOMAIN_SHUTDOWN } from "./domain_control.ts";
 import type { Domain } from "./domains.ts";
+import type { LogBudgets } from "./log_budget.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
 import { HELD, LATER } from "./operations/outcome.ts";
@@ -92,6 +93,11 @@ export class Engine {
     }
     if (!connection.privileged) this.state.memoryReports.look(connection, now);
     return "done";
+  }
+
+  /** What the log takes of the lines that clients cause, each at its domain's expense. */
+  get logBudgets(): LogBudgets {
+    return this.state.logBudgets;
   }
 
   /** Whether {@link tick} has something to do without waiting. */

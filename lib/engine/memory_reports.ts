@@ -3,8 +3,10 @@ import type { Account, MemoryTold } from "./accounts.ts";
 import type { Connection } from "./connection.ts";
 import type { Quotas } from "./quota.ts";
 
-/** Takes the lines for the operator. */
-type Log = (level: "info" | "warning", text: string) => void;
+/** Takes the lines for the operator, each at a domain's expense. */
+interface Teller {
+  tell(level: "info" | "warning", domid: number, now: number, text: () => string): void;
+}
 
 /**
  * Tells the operator when a guest's memory comes to its quotas and falls below them again, in the
@@ -12,7 +14,7 @@ type Log = (level: "info" | "warning", text: string) => void;
  * a later request of the guest.
  */
 export class MemoryReports {
-  constructor(private readonly log: Log) {}
+  constructor(private readonly teller: Teller) {}
 
   /** To be called behind every request of a guest. */
   look(connection: Connection, now: number): void {
@@ -32,8 +34,8 @@ export class MemoryReports {
     told.at = now;
     // That it is so no more must be found out even if nothing of it changes.
     account.memoryLooked = NaN;
-    const limit = `more than ${quotas.get("memory")} bytes are refused`;
-    this.log("warning", `Domain ${domid} exceeds hard memory quota: ${limit}`);
+    const text = `more than ${quotas.get("memory")} bytes are refused`;
+    this.#tell("warning", domid, now, `exceeds hard memory quota: ${text}`);
   }
 
   /** Tells what has changed; false when something is left to be told later. */
@@ -48,14 +50,18 @@ export class MemoryReports {
     if (tell.hard) {
       if (quotas.exceeded("memory", memory)) return false;
       tell.hard = false;
-      this.log("info", `Domain ${domid} below hard memory quota again: ${memory} bytes`);
+      this.#tell("info", domid, now, `below hard memory quota again: ${memory} bytes`);
     }
     if (over === tell.soft) return true;
     tell.soft = over;
     const bytes = `${memory} bytes of ${quotas.get("soft-memory")}`;
-    if (over) this.log("warning", `Domain ${domid} exceeds soft memory quota: ${bytes}`);
-    else this.log("info", `Domain ${domid} below soft memory quota again: ${bytes}`);
+    if (over) this.#tell("warning", domid, now, `exceeds soft memory quota: ${bytes}`);
+    else this.#tell("info", domid, now, `below soft memory quota again: ${bytes}`);
     return true;
+  }
+
+  #tell(level: "info" | "warning", domid: number, now: number, text: string): void {
+    this.teller.tell(level, domid, now, () => `Domain ${domid} ${text}`);
   }
 }
 

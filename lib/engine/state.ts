@@ -11,6 +11,7 @@ import { type Domain, Domains } from "./domains.ts";
 import { eraseDomid } from "./erase.ts";
 import { Events } from "./events.ts";
 import type { Recorder } from "./recorder.ts";
+import { LogBudgets } from "./log_budget.ts";
 import { MemoryReports } from "./memory_reports.ts";
 import { Meter } from "./meter.ts";
 import { Reservations } from "./reservations.ts";
@@ -48,7 +49,9 @@ export class State {
   readonly keepOrphans: boolean;
   /** There is no space for changes to be kept: what would make any is refused with ENOSPC. */
   full = false;
+  /** For what no client can cause, or not again and again; all else goes through {@link tell}. */
   readonly log: Log;
+  readonly logBudgets: LogBudgets;
   readonly admin: Admin;
   readonly recorder: Recorder | null;
   readonly settings: Settings;
@@ -78,7 +81,8 @@ export class State {
     this.storeDomid = options.storeDomid ?? 0;
     this.keepOrphans = options.keepOrphans ?? false;
     this.log = options.log ?? (() => {});
-    this.memoryReports = new MemoryReports(this.log);
+    this.logBudgets = new LogBudgets(this.privDomid);
+    this.memoryReports = new MemoryReports(this);
     this.admin = options.admin ?? NO_ADMIN;
     this.recorder = options.recorder ?? null;
     this.settings = new Settings(this.admin, this.recorder);
@@ -118,6 +122,15 @@ export class State {
     planted[0] = this.tree.root;
     planted.forEach((node, index) => node.generation = index + 1);
     this.clock.generation = planted.length;
+  }
+
+  /**
+   * A line for the log that a client caused, at the expense of domain `domid`; `text` is made
+   * when the log takes it.
+   */
+  tell(level: LogLevel, domid: number, now: number, text: () => string): void {
+    const left = this.logBudgets.take(level, domid, now);
+    if (left !== null) this.log(level, `${text()}${left}`);
   }
 
   /** Charges a special to its owner (`sign` 1), or takes the charge back (-1). */

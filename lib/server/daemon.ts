@@ -86,7 +86,9 @@ export class Daemon {
   static start(parts: DaemonParts): Daemon {
     const { domains, journal, listening, log, trace, storeDomid = 0, privDomid = 0 } = parts;
     const { inheritance, keepOrphans = false, quotas = [], succession } = parts;
-    const admin = new DaemonAdmin(trace, log, parts.told);
+    // What is asked of these is asked by the privileged domain's clients, at its expense.
+    const told: Log = (level, text) => turns.tell(level, privDomid, text);
+    const admin = new DaemonAdmin(trace, told, parts.told);
     const { recorder } = journal;
     const engine = new Engine({
       domains,
@@ -112,10 +114,10 @@ export class Daemon {
     );
     if (succession !== undefined) {
       const { state } = engine;
-      const estate = { state, domains, journal, sockets, listener: listening.fd, log };
+      const estate = { state, domains, journal, sockets, listener: listening.fd, log: told };
       admin.liveUpdate = new LiveUpdater(estate, succession, turns, listening.path);
     }
-    admin.archive = new Archivist(engine.state, turns, journal, log);
+    admin.archive = new Archivist(engine.state, turns, journal, told);
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);
@@ -178,7 +180,8 @@ export class Daemon {
       : reason === "failed"
       ? "an internal error"
       : "its ring's indices are more than 1024 bytes apart";
-    this.#parts.log("warning", `${peer.connection.label}: ignored until introduced again: ${what}`);
+    const { domid, label } = peer.connection;
+    this.turns.tell("warning", domid, `${label}: ignored until introduced again: ${what}`);
     this.#parts.domains.gone(peer);
   }
 }

@@ -135,7 +135,7 @@ export class Sockets implements EventSink, HeldClients {
   }
 
   #acceptFailed(code: number): void {
-    this.#log("error", `cannot accept a connection: ${errorText(code)}`);
+    this.#turns.tell("error", this.#domid, `cannot accept a connection: ${errorText(code)}`);
     if (code !== EMFILE && code !== ENFILE || this.#full) return;
     // Until somebody leaves, the waiting client would wake the loop for nothing, again and again.
     this.#full = true;
@@ -245,7 +245,8 @@ export class Sockets implements EventSink, HeldClients {
   /** A client's peer has ended: forgets it. */
   gone(peer: Peer, reason: GoneReason): void {
     if (reason === "oversize") {
-      this.#log("warning", `${peer.connection.label}: hung up: a message longer than 4096 bytes`);
+      const { domid, label } = peer.connection;
+      this.#turns.tell("warning", domid, `${label}: hung up: a message longer than 4096 bytes`);
     }
     this.#end(peer);
     if (!this.#full) return;

@@ -1,6 +1,7 @@
+import { LogBudgets } from "../engine/log_budget.ts";
 import type { Journal } from "../journal/journal.ts";
 import { EVENT_LOOK_MS, EVENT_TIMEOUT_MS } from "../limits.ts";
-import { type Log, stackOf } from "./logging/log.ts";
+import { type Log, type LogLevel, stackOf } from "./logging/log.ts";
 import type { OutstandingRequests } from "./peer/outstanding.ts";
 import type { Peer } from "./peer/peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";
@@ -17,6 +18,8 @@ export interface TurnHandler extends RequestHandler {
   readonly wakeAt: number;
   /** Goes on with what was waiting; true when requests that have to wait are to be tried again. */
   tick(now: number): boolean;
+  /** What the log takes of lines that clients cause: the engine's, shared with it. */
+  readonly logBudgets?: LogBudgets;
 }
 
 /** Long work that is done in slices, so that nobody waits for it. */
@@ -38,6 +41,7 @@ export class Turns implements PeerHost {
   asking: OutstandingRequests | null = null;
   readonly #journal: Journal;
   readonly #log: Log;
+  readonly #logBudgets: LogBudgets;
   #ready: Peer[] = [];
   #stepped: Peer[] = [];
   #unflushed: Peer[] = [];
@@ -69,6 +73,7 @@ export class Turns implements PeerHost {
     this.trace = trace;
     this.#journal = journal;
     this.#log = log;
+    this.#logBudgets = handler.logBudgets ?? new LogBudgets(0);
   }
 
   /** Whether a further turn has work without any news from outside. */
@@ -145,13 +150,21 @@ export class Turns implements PeerHost {
     this.onGone(peer, reason);
   }
 
+  /** A line for the log that a client caused, at the expense of domain `domid`. */
+  tell(level: LogLevel, domid: number, text: string): void {
+    const left = this.#logBudgets.take(level === "debug" ? "info" : level, domid, this.#now);
+    if (left !== null) this.#log(level, `${text}${left}`);
+  }
+
   warn(peer: Peer, text: string): void {
-    this.#log("warning", `${peer.connection.label}: ${text}`);
+    // The guest pays whose request led to it, as far as one did.
+    const { domid } = this.asking?.connection ?? peer.connection;
+    this.tell("warning", domid, `${peer.connection.label}: ${text}`);
   }
 
   failed(peer: Peer, error: unknown): void {
-    const { label } = peer.connection;
-    this.#log("error", `${label}: hung up after an internal error: ${stackOf(error)}`);
+    const { domid, label } = peer.connection;
+    this.tell("error", domid, `${label}: hung up after an internal error: ${stackOf(error)}`);
   }
 
   /** One turn. `now` is in ms, on a clock that only goes forward. */

@@ -3,6 +3,7 @@ import { splitStrings } from "../../wire/payload.ts";
 import { COUNTED } from "../accounts.ts";
 import type { Call } from "../call.ts";
 import { check } from "../check.ts";
+import { cutForLog } from "../log_budget.ts";
 import { quotaName, QUOTAS } from "../quota.ts";
 import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archiveStatus, dump, restore } from "./archive.ts";
@@ -57,7 +58,10 @@ function runHelp(_call: Call, args: readonly string[]): Outcome {
 
 function runCheck(call: Call, args: readonly string[]): Outcome {
   if (args.length > 0) return EINVAL;
-  for (const finding of check(call.state)) call.state.log("warning", finding);
+  const { connection, now, state } = call;
+  for (const finding of check(state)) {
+    state.tell("warning", connection.domid, now, () => cutForLog(finding));
+  }
   return DONE;
 }
 

@@ -3,7 +3,7 @@ import { isSpecial } from "../../store/path.ts";
 import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC } from "../../wire/errors.ts";
 import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
-import { type Conflict, explain, findConflict, type Merge, merge } from "../commit.ts";
+import { explain, findConflict, type Merge, merge } from "../commit.ts";
 import { deliver, type DueEvent } from "../events.ts";
 import { Transaction } from "../transaction.ts";
 import { DONE, HELD, numberReply, type Outcome } from "./outcome.ts";
@@ -47,8 +47,7 @@ export function end(call: Call): Outcome {
 function commit(call: Call, transaction: Transaction): Outcome {
   const { state, connection } = call;
   if (transaction.lost) {
-    const { id } = transaction;
-    state.log("info", `EAGAIN for transaction ${id} of ${connection.label}: lost in a restart`);
+    logRefusal(call, transaction, connection.domid, () => "lost in a restart");
     return EAGAIN;
   }
   if (transaction.failed) return ENOMEM;
@@ -57,7 +56,9 @@ function commit(call: Call, transaction: Transaction): Outcome {
   const conflict = findConflict(transaction, state.tree.root);
   if (conflict !== null) {
     state.reservations.refused(transaction, conflict);
-    logConflict(call, transaction, conflict);
+    // A guest's own refused commits count against it, those of others against the guest in their way.
+    const causing = connection.privileged ? conflict.by.guest : connection.domid;
+    logRefusal(call, transaction, causing ?? state.privDomid, () => explain(conflict));
     return EAGAIN;
   }
   if (transaction.draft === null && setValues(call, transaction)) return DONE;
@@ -91,14 +92,15 @@ function setValues({ connection, state }: Call, { touched, written }: Transactio
   return true;
 }
 
-/** Says who ran into whom. All of it for the privileged; a guest must not flood the log. */
-function logConflict(call: Call, transaction: Transaction, conflict: Conflict): void {
-  const { connection, now, state } = call;
-  const left = connection.privileged ? 0 : connection.conflictLines.take(now);
-  if (left === null) return;
-  const more = left === 0 ? "" : ` (and ${left} before that are not shown)`;
-  const who = `transaction ${transaction.id} of ${connection.label}`;
-  state.log("info", `EAGAIN for ${who}: ${explain(conflict)}${more}`);
+/** Says why a commit is refused, in a line that domain `causing` pays for. */
+function logRefusal(
+  { now, state }: Call,
+  { connection, id }: Transaction,
+  causing: number,
+  why: () => string,
+): void {
+  const text = (): string => `EAGAIN for transaction ${id} of ${connection.label}: ${why()}`;
+  state.tell("info", causing, now, text);
 }
 
 /** Whether every domain that would own more nodes may (its quota, not the caller's). */

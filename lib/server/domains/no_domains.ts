@@ -3,6 +3,7 @@ import type { Connection } from "../../engine/connection.ts";
 import { EIO, type ErrorCode } from "../../wire/errors.ts";
 import type { HostedDomains } from "./hosted_domains.ts";
 import type { Log } from "../logging/log.ts";
+import type { Turns } from "../turn.ts";
 
 const DOMAIN_0: DomainInfo = { domid: 0, state: DOMAIN_EXISTS, uniqueId: 0n };
 
@@ -12,6 +13,7 @@ const DOMAIN_0: DomainInfo = { domid: 0, state: DOMAIN_EXISTS, uniqueId: 0n };
  */
 export class NoDomains implements HostedDomains {
   readonly #log: Log;
+  #turns: Turns | null = null;
 
   constructor(log: Log) {
     this.#log = log;
@@ -22,10 +24,11 @@ export class NoDomains implements HostedDomains {
   }
 
   open(connection: Connection): ErrorCode {
-    this.#log(
-      "warning",
-      `cannot introduce domain ${connection.domid}: this daemon runs without Xen, on its socket only`,
-    );
+    const text =
+      `cannot introduce domain ${connection.domid}: this daemon runs without Xen, on its socket only`;
+    // Who asked is a client of the socket, in domain 0.
+    if (this.#turns === null) this.#log("warning", text);
+    else this.#turns.tell("warning", 0, text);
     return EIO;
   }
 
@@ -37,8 +40,8 @@ export class NoDomains implements HostedDomains {
     // As above.
   }
 
-  attach(): void {
-    // Without rings there is nothing to take part in.
+  attach(turns: Turns): void {
+    this.#turns = turns;
   }
 
   connectExisting(): void {

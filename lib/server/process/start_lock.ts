@@ -6,17 +6,17 @@ import { START_LOCK_TRIES_MAX } from "../../limits.ts";
 const RETRY_MS = 50;
 
 /**
- * The right to clear a dead socket away and to listen in its place: of daemons that start at
- * once, one has it.
+ * The right to replace a dead socket and to listen in its place: one of several daemons that
+ * start at once has it.
  *
- * It is a lock (flock(2)) on a file of mode 0600 beside the socket. Whoever can open a file can
- * lock it, so a lock on the directory, which everybody may read, would let any local user keep
- * the daemon from starting. Daemons from before this file lock the directory, though, for the
- * milliseconds from their look at the socket to their listening. So the directory is locked, too:
- * that keeps them out. When it is locked by somebody else we wait as long as they would wait for
- * each other; whoever holds it longer is no daemon that starts, and we go on without it. Who
- * holds it can't be asked instead: a user's lock lives on in a set-user-ID program that they run,
- * and looks like root's.
+ * It is a lock (flock(2)) on a file of mode 0600 beside the socket. A process that can open a file
+ * can lock it, so a lock on the directory, which everybody may read, lets any local user
+ * keep the daemon from starting. Daemons before 0.2 lock the directory for the milliseconds between
+ * their look at the socket and their listen(2). So this lock takes the directory, too, which excludes
+ * them. When another process has it locked, we wait as long as two such daemons wait for each
+ * other: a process that holds it longer is not a daemon that starts, and we go on without it. The
+ * holder's user id cannot decide instead: a user's lock stays with a set-user-ID program that the
+ * user executes, and then looks like root's.
  */
 export class StartLock {
   readonly #descriptors: readonly number[];

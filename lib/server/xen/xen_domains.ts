@@ -308,7 +308,9 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
   }
 
   #complain(domid: number, text: string): void {
-    this.#log("warning", `domain ${domid}: ${text}`);
+    const line = `domain ${domid}: ${text}`;
+    if (this.#turns === null) this.#log("warning", line);
+    else this.#turns.tell("warning", domid, line);
   }
 
   release(): void {
