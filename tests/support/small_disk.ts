@@ -1,8 +1,9 @@
-/** A file system of 10 MB of its own; null where we have no right to mount one. */
-export async function smallDisk(path: string): Promise<AsyncDisposable | null> {
+/** A file system of so many MB (10) of its own; null where we have no right to mount one. */
+export async function smallDisk(path: string, megabytes = 10): Promise<AsyncDisposable | null> {
   const run = async (command: string, ...args: string[]): Promise<boolean> =>
     (await new Deno.Command(command, { args, stderr: "null" }).output()).success;
-  if (!await run("mount", "-t", "tmpfs", "-o", "size=10m", "none", path)) return null;
+  const size = `size=${megabytes}m`;
+  if (!await run("mount", "-t", "tmpfs", "-o", size, "none", path)) return null;
   return { [Symbol.asyncDispose]: async () => void await run("umount", "-l", path) };
 }
 

@@ -1,0 +1,29 @@
+/** What a daemon takes of its host: files, memory, lines in the log. */
+import { residentBytes } from "../process.ts";
+
+/** What the simulated host keeps in the folder itself. */
+const OF_THE_HOST = new Set(["host", "pages", "events", "notices", "xsd_port", "pid", "run"]);
+
+/** Bytes of a block in which stat(2) counts. */
+const BLOCK_BYTES = 512;
+
+/** Bytes that the files of a run directory take, of the simulation's own none. */
+export function stateBytes(folder: string): number {
+  let sum = 0;
+  for (const { name, isFile } of Deno.readDirSync(folder)) {
+    if (isFile && !OF_THE_HOST.has(name)) sum += allocated(`${folder}/${name}`);
+  }
+  return sum;
+}
+
+function allocated(path: string): number {
+  try {
+    return (Deno.statSync(path).blocks ?? 0) * BLOCK_BYTES;
+  } catch (error) {
+    // Files come and go.
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
+export { residentBytes };

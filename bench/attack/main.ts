@@ -1,0 +1,71 @@
+/**
+ * Attacks a Xenstore daemon on a simulated host and prints what that does to it and to its other
+ * clients; beside it, by the same attackers, Debian's C xenstored.
+ *
+ *     deno task attack [--only NAME]... [--seconds N] [--guests N] [--against xs|c|both]
+ *                      [--binary PATH]... [--rest N] [--disk MB] [--seed S]
+ *
+ * docs/attack.md tells what the attacks are and what the columns mean.
+ */
+import { ATTACKS } from "../../tests/attack/attacks.ts";
+import { simulatedPeersMissing } from "../../tests/simulation/peers.ts";
+import { simulationMissing } from "../../tests/simulation/simulated_host.ts";
+import { machine } from "../machine.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
+import { play } from "./play.ts";
+import { attackTable } from "./tables.ts";
+import type { Contender } from "./stage.ts";
+
+async function contendersOf({ against, binaries }: Options): Promise<Contender[]> {
+  const contenders: Contender[] = [];
+  if (against !== "c") {
+    for (const binary of binaries.length > 0 ? binaries : [""]) {
+      contenders.push({ name: binary === "" ? "xs" : binary, binary });
+    }
+  }
+  if (against !== "xs") {
+    const missing = await simulatedPeersMissing();
+    if (missing === undefined) contenders.push({ name: "C xenstored", binary: null });
+    else if (against === "c") throw new Error(missing);
+    else console.error(`without C xenstored: ${missing}`);
+  }
+  return contenders;
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(Deno.args);
+  const missing = simulationMissing();
+  if (missing !== undefined) throw new Error(missing);
+  const contenders = await contendersOf(options);
+  console.log(`${machine()}; seed ${options.seed}\n`);
+  for (const attack of ATTACKS) {
+    if (options.only.length > 0 && !options.only.includes(attack.name)) continue;
+    if (attack.needsDisk && options.disk === null) {
+      console.log(`### ${attack.name}\n\nonly with --disk\n`);
+      continue;
+    }
+    const results = [];
+    for (const contender of contenders) {
+      console.error(`${attack.name}: ${contender.name}`);
+      try {
+        results.push(await play(contender, attack, options));
+      } catch (error) {
+        console.error(`${attack.name}: ${contender.name}: ${error}`);
+      }
+    }
+    console.log(attackTable(attack, results));
+  }
+}
+
+function isUsage(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("--");
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`attack: ${error instanceof Error ? error.message : error}`);
+  if (!isUsage(error)) throw error;
+  console.error(USAGE);
+  Deno.exit(1);
+}

@@ -1,0 +1,211 @@
+/** Plays one attack against one daemon, and measures what it does to the others. */
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+import type { Attack } from "../../tests/attack/attacks.ts";
+import { pause } from "../../tests/support/patience.ts";
+import { residentBytes, stateBytes } from "./footprint.ts";
+import { type Contender, Stage } from "./stage.ts";
+
+/** How an attack is played. */
+export interface Settings {
+  readonly seconds: number;
+  /** Attacking guests, where the attack does not say. */
+  readonly guests: number | null;
+  /** Seconds of rest after the attack: files are looked at after a third of them, memory at the end. */
+  readonly rest: number;
+  /** Megabytes of the file system for the daemon's state; null for the machine's own. */
+  readonly disk: number | null;
+}
+
+/** Milliseconds. */
+export interface Waits {
+  readonly p50: number;
+  readonly p99: number;
+  readonly worst: number;
+  readonly count: number;
+}
+
+/** What was seen. Bytes are bytes. */
+export interface Result {
+  readonly contender: string;
+  /** By the name of the client that measured. */
+  readonly waits: ReadonlyMap<string, Waits>;
+  readonly commits: number;
+  readonly ends: number;
+  readonly longestRow: number;
+  readonly filesBefore: number;
+  readonly filesPeak: number;
+  readonly filesAfter: number;
+  readonly memoryBefore: number;
+  readonly memoryPeak: number;
+  readonly memoryAfter: number;
+  readonly logBytes: number;
+  /** Replies that attackers got in a second. */
+  readonly rate: number;
+  readonly errors: ReadonlyMap<string, number>;
+  /** Attackers that the daemon disconnected or ignores. */
+  readonly disconnected: number;
+  /** Milliseconds from the attackers' end until a WRITE of domain 0 succeeded; null for not at all. */
+  readonly writableAfter: number | null;
+  /** What ended it early; null where nothing did. */
+  readonly stopped: string | null;
+  /** Longest time that the measuring loop itself did not run, in ms: waits up to this say nothing. */
+  readonly gap: number;
+  /** How long the daemon's main thread was ready and had no processor, in ms. */
+  readonly starved: number;
+}
+
+/** Looks at files and memory so often, in ms. */
+const LOOK_MS = 50;
+/** An attack that has taken so much of the machine has shown what it can do. */
+const BYTES_MAX = 3e9;
+/** Rounds of nothing before the loop lets the processor go, and for how long, in ms. */
+const IDLE_ROUNDS = 20;
+const IDLE_MS = 0.02;
+/** How long domain 0 may wait for its first write after the attack, in ms. */
+const WRITABLE_MS = 30_000;
+
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
+
+/** @throws {Error} when the daemon could not be set up */
+export async function play(
+  contender: Contender,
+  attack: Attack,
+  settings: Settings,
+): Promise<Result> {
+  const guests = settings.guests === null || attack.guests === 0
+    ? attack.guests ?? 30
+    : settings.guests;
+  await using stage = await Stage.make(contender, attack, guests, settings.disk);
+  const { pid } = stage.daemon;
+  await pause(1_000);
+  const before = await look(stage);
+  const logBefore = stage.daemon.output().length;
+  const peak = drive(stage, settings.seconds * 1000, before);
+  const writableAfter = peak.stopped === DIED ? null : await end(stage);
+  await pause(settings.rest * 1000 / 3);
+  const filesAfter = filesOf(stage);
+  await pause(settings.rest * 2000 / 3);
+  const [, , , transactions] = stage.probes;
+  return {
+    contender: contender.name,
+    waits: new Map(stage.probes.map(({ name, times }) => [name, waitsOf(times)])),
+    commits: transactions.commits,
+    ends: transactions.ends,
+    longestRow: transactions.longestRow,
+    filesBefore: before.files,
+    filesPeak: peak.files,
+    filesAfter,
+    memoryBefore: before.memory,
+    memoryPeak: peak.memory,
+    memoryAfter: await residentBytes(pid).catch(() => 0),
+    logBytes: stage.daemon.output().length - logBefore,
+    rate: peak.replies / settings.seconds,
+    errors: stage.crew.errors,
+    disconnected: peak.disconnected,
+    writableAfter,
+    stopped: peak.stopped,
+    gap: peak.gap,
+    starved: peak.starved,
+  };
+}
+
+const DIED = "the daemon died";
+
+interface Look {
+  files: number;
+  memory: number;
+}
+
+interface Peak extends Look {
+  replies: number;
+  disconnected: number;
+  stopped: string | null;
+  gap: number;
+  starved: number;
+}
+
+function filesOf({ host }: Stage): number {
+  return stateBytes(host.path) + stateBytes(`${host.path}/run`);
+}
+
+function memoryOf(pid: number): number | null {
+  try {
+    return Number(Deno.readTextFileSync(`/proc/${pid}/statm`).split(" ")[1]) * 4096;
+  } catch {
+    return null;
+  }
+}
+
+/** The second figure of schedstat (proc(5), sched-stats): ns on the run queue. */
+function starvedMs(pid: number): number {
+  try {
+    return Number(Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ")[1]) / 1e6;
+  } catch {
+    return NaN;
+  }
+}
+
+async function look(stage: Stage): Promise<Look> {
+  return { files: filesOf(stage), memory: await residentBytes(stage.daemon.pid) };
+}
+
+/** One thread does it all, so that what measures never waits for what attacks. */
+function drive(stage: Stage, ms: number, before: Look): Peak {
+  const peak: Peak = { ...before, replies: 0, disconnected: 0, stopped: null, gap: 0, starved: 0 };
+  const { crew, probes } = stage;
+  const starvedBefore = starvedMs(stage.daemon.pid);
+  stage.begin();
+  const began = performance.now();
+  let now = began, looked = began, idle = 0;
+  while (now - began < ms && peak.stopped === null) {
+    let moved = crew.step();
+    const last = now;
+    for (const probe of probes) {
+      now = performance.now();
+      if (probe.step(now)) moved = true;
+      if (probe.isCut) peak.stopped = DIED;
+    }
+    peak.gap = Math.max(peak.gap, now - last);
+    if (now - looked > LOOK_MS) {
+      looked = now;
+      watch(stage, peak);
+    }
+    idle = moved ? 0 : idle + 1;
+    if (idle > IDLE_ROUNDS) Atomics.wait(nobodyWakes, 0, 0, IDLE_MS);
+  }
+  for (const probe of probes) probe.finish(now);
+  peak.replies = crew.replies;
+  peak.disconnected = crew.disconnected;
+  peak.starved = starvedMs(stage.daemon.pid) - starvedBefore;
+  return peak;
+}
+
+function watch(stage: Stage, peak: Peak): void {
+  peak.files = Math.max(peak.files, filesOf(stage));
+  const memory = memoryOf(stage.daemon.pid);
+  if (memory === null || memory === 0) peak.stopped = DIED;
+  else peak.memory = Math.max(peak.memory, memory);
+  if (peak.files > BYTES_MAX) peak.stopped = `files of ${BYTES_MAX / 1e9} GB`;
+  if (peak.memory > BYTES_MAX) peak.stopped = `memory of ${BYTES_MAX / 1e9} GB`;
+}
+
+/** Ends the attackers; returns how long domain 0 had to wait for a WRITE that succeeds. */
+async function end(stage: Stage): Promise<number | null> {
+  await stage.endAttack();
+  const began = performance.now();
+  while (performance.now() - began < WRITABLE_MS) {
+    const payload = toBytes("/after\0the attack");
+    const replies = await stage.dom0.exchange({ type: T.WRITE, txId: 0, payload });
+    if (replies.at(-1)?.type === T.WRITE) return performance.now() - began;
+    await pause(10);
+  }
+  return null;
+}
+
+function waitsOf(times: readonly number[]): Waits {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (part: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? NaN;
+  return { p50: at(0.5), p99: at(0.99), worst: at(1), count: sorted.length };
+}

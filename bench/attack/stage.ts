@@ -1,0 +1,190 @@
+/** A simulated host with a daemon on it, attackers, and clients that measure. */
+import { EAGAIN, SystemCallError } from "../../ffi/libc.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+import { Attacker, request } from "../../tests/attack/attacker.ts";
+import { type Attack, type Place, SHARED } from "../../tests/attack/attacks.ts";
+import { Crew } from "../../tests/attack/crew.ts";
+import { RawClient } from "../../tests/differential/raw_client.ts";
+import { startSimulatedPeer } from "../../tests/simulation/peers.ts";
+import { DEAD, EXISTS, SimulatedHost } from "../../tests/simulation/simulated_host.ts";
+import { startDaemon } from "../../tests/support/daemon.ts";
+import { deadline, until } from "../../tests/support/patience.ts";
+import type { ServerProcess } from "../../tests/support/process.ts";
+import { smallDisk } from "../../tests/support/small_disk.ts";
+import { SocketEnd } from "../../tests/support/socket_end.ts";
+import { PlainProbe, TransactionProbe } from "./probes.ts";
+
+/** Who is attacked. */
+export interface Contender {
+  readonly name: string;
+  /** The `xs` to run; "" for the sources; null for C xenstored. */
+  readonly binary: string | null;
+}
+
+/** Requests of a client that wait for their replies, unless its attack says: a guest's quota. */
+const WINDOW = 20;
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
+
+const QUIET_DOMID = 1;
+const FIRST_ATTACKER = 2;
+
+/** A daemon that is set up, with its clients connected. */
+export class Stage implements AsyncDisposable {
+  readonly probes: readonly [PlainProbe, PlainProbe, PlainProbe, TransactionProbe];
+  readonly crew: Crew;
+  readonly #sockets: SocketEnd[] = [];
+  #began = performance.now();
+
+  private constructor(
+    readonly host: SimulatedHost,
+    readonly daemon: ServerProcess,
+    readonly dom0: RawClient,
+    readonly domids: readonly number[],
+    attack: Attack,
+    private readonly disk: AsyncDisposable | null,
+  ) {
+    const home = `/local/domain/${QUIET_DOMID}/x`;
+    const own = "/tool/probe";
+    this.probes = [
+      new PlainProbe("quiet guest", host.guest(QUIET_DOMID), [request(T.READ, "x\0")]),
+      new PlainProbe("quiet socket", this.#connect(), [request(T.READ, `${home}\0`)]),
+      new PlainProbe("dom0 ring", host.guest(0), [
+        request(T.WRITE, `${own}\0some value`),
+        request(T.READ, `${own}\0`),
+      ]),
+      new TransactionProbe(this.#connect()),
+    ];
+    this.crew = new Crew([...this.#guests(attack), ...this.#clients(attack)]);
+  }
+
+  /** @param guests how many attack */
+  static async make(
+    contender: Contender,
+    attack: Attack,
+    guests: number,
+    diskMegabytes: number | null,
+  ): Promise<Stage> {
+    const host = await SimulatedHost.make();
+    let disk: AsyncDisposable | null = null;
+    try {
+      await Deno.mkdir(`${host.path}/run`);
+      if (diskMegabytes !== null) {
+        disk = await smallDisk(`${host.path}/run`, diskMegabytes);
+        if (disk === null) throw new Error("--disk: no right to mount a tmpfs (run as root)");
+      }
+      const daemon = await start(contender, host);
+      try {
+        const dom0 = await RawClient.connect(host.socketPath);
+        const domids = Array.from({ length: guests }, (_, i) => FIRST_ATTACKER + i);
+        for (const domid of [QUIET_DOMID, ...domids]) await introduce(host, dom0, domid);
+        await furnish(dom0);
+        return new Stage(host, daemon, dom0, domids, attack, disk);
+      } catch (error) {
+        await daemon.stop();
+        throw error;
+      }
+    } catch (error) {
+      await disk?.[Symbol.asyncDispose]();
+      await host[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  #connect(): SocketEnd {
+    for (const end = deadline("a connection");; end.check()) {
+      try {
+        const socket = new SocketEnd(this.host.socketPath);
+        this.#sockets.push(socket);
+        return socket;
+      } catch (error) {
+        // C xenstored lets one client wait to be accepted.
+        if (!(error instanceof SystemCallError) || error.code !== EAGAIN) throw error;
+        Atomics.wait(nobodyWakes, 0, 0, 1);
+      }
+    }
+  }
+
+  #place(domid: number, index: number): Place {
+    return {
+      domid,
+      index,
+      domids: this.domids,
+      now: () => performance.now() - this.#began,
+    };
+  }
+
+  #guests({ guest, window }: Attack): Attacker[] {
+    if (guest === undefined) return [];
+    return this.domids.map((domid, index) => {
+      const attacker = new Attacker(this.host.guest(domid), window ?? WINDOW);
+      attacker.play(guest(attacker, this.#place(domid, index)));
+      return attacker;
+    });
+  }
+
+  #clients({ socket, sockets = 0, window }: Attack): Attacker[] {
+    if (socket === undefined) return [];
+    return Array.from({ length: sockets }, (_, index) => {
+      const attacker = new Attacker(this.#connect(), window ?? WINDOW);
+      attacker.play(socket(attacker, this.#place(0, index)));
+      return attacker;
+    });
+  }
+
+  /** From now on attackers count their time. */
+  begin(): void {
+    this.#began = performance.now();
+  }
+
+  /** Ends the attacking guests and hangs up the attacking clients. */
+  async endAttack(): Promise<void> {
+    this.crew.leave();
+    for (const domid of this.domids) this.host.setState(domid, EXISTS | DEAD);
+    this.host.raise();
+    await until("the VIRQ to be taken", () => this.host.virqTaken);
+    for (const domid of this.domids) this.host.setState(domid, 0);
+    this.host.raise();
+    await until("the VIRQ to be taken", () => this.host.virqTaken);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.close();
+    this.dom0.close();
+    await this.daemon.stop();
+    await this.disk?.[Symbol.asyncDispose]();
+    await this.host[Symbol.asyncDispose]();
+  }
+}
+
+async function start({ binary }: Contender, host: SimulatedHost): Promise<ServerProcess> {
+  if (binary === null) return await startSimulatedPeer("c", host);
+  Deno.env.set("XS_BINARY", binary);
+  return await startDaemon({
+    socket: host.socketPath,
+    env: host.env(),
+    args: ["--store", `${host.path}/run/store`],
+  });
+}
+
+/** One request of domain 0. @throws {Error} when it is refused */
+export async function ask(dom0: RawClient, type: number, payload: string): Promise<string> {
+  const reply = (await dom0.exchange({ type, txId: 0, payload: toBytes(payload) })).at(-1)!;
+  if (reply.type === type) return reply.text;
+  throw new Error(`message type ${type} ${JSON.stringify(payload)}: ${reply.text}`);
+}
+
+async function introduce(host: SimulatedHost, dom0: RawClient, domid: number): Promise<void> {
+  host.create(domid);
+  const home = `/local/domain/${domid}`;
+  await ask(dom0, T.MKDIR, `${home}\0`);
+  await ask(dom0, T.SET_PERMS, `${home}\0n${domid}\0`);
+  await ask(dom0, T.INTRODUCE, `${domid}\x001\x005\0`);
+}
+
+async function furnish(dom0: RawClient): Promise<void> {
+  await ask(dom0, T.WRITE, `/local/domain/${QUIET_DOMID}/x\0some value`);
+  await ask(dom0, T.WRITE, `${SHARED}\0some value`);
+  await ask(dom0, T.SET_PERMS, `${SHARED}\0b0\0`);
+  await ask(dom0, T.WRITE, "/watched\0");
+}

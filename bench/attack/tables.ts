@@ -1,0 +1,64 @@
+import type { Attack } from "../../tests/attack/attacks.ts";
+import { table } from "../report.ts";
+import type { Result, Waits } from "./play.ts";
+
+/** What one attack did, a row for each thing seen and a column for each daemon. */
+export function attackTable(attack: Attack, results: readonly Result[]): string {
+  const head = [attack.name, ...results.map(({ contender }) => contender)];
+  const rows: string[][] = [];
+  for (const name of results[0]?.waits.keys() ?? []) {
+    rows.push([
+      `${name}: p50, p99, worst in ms`,
+      ...results.map((result) => waits(result.waits.get(name))),
+    ]);
+  }
+  const row = (name: string, cell: (result: Result) => string): void => {
+    rows.push([name, ...results.map(cell)]);
+  };
+  row(
+    "dom0's transactions: commits of ends, longest row of EAGAIN",
+    ({ commits, ends, longestRow }) => `${commits} of ${ends}, ${longestRow}`,
+  );
+  row(
+    "state files in MB: before, peak, after",
+    ({ filesBefore, filesPeak, filesAfter }) => megabytes(filesBefore, filesPeak, filesAfter),
+  );
+  row(
+    "resident memory in MB: before, peak, after",
+    ({ memoryBefore, memoryPeak, memoryAfter }) => megabytes(memoryBefore, memoryPeak, memoryAfter),
+  );
+  row("log in KB", ({ logBytes }) => (logBytes / 1e3).toFixed(1));
+  row("attackers' replies a second", ({ rate }) => rate.toFixed(0));
+  row("their error replies", ({ errors }) => counts(errors));
+  row("attackers disconnected", ({ disconnected }) => `${disconnected}`);
+  row(
+    "dom0 writes again after, in ms",
+    ({ writableAfter }) => writableAfter?.toFixed(0) ?? "never",
+  );
+  row(
+    "of the machine: longest gap of the measuring loop, daemon without processor, in ms",
+    ({ gap, starved }) => `${gap.toFixed(1)}, ${starved.toFixed(0)}`,
+  );
+  if (results.some(({ stopped }) => stopped !== null)) {
+    row("stopped early by", ({ stopped }) => stopped ?? "");
+  }
+  return `### ${attack.name}: ${attack.summary}\n\n${table(head, rows)}\n`;
+}
+
+function waits(seen: Waits | undefined): string {
+  if (seen === undefined || seen.count === 0) return "none";
+  return [seen.p50, seen.p99, seen.worst].map(milliseconds).join(", ");
+}
+
+/** Three figures that tell microseconds from seconds. */
+function milliseconds(value: number): string {
+  return value < 10 ? value.toFixed(3) : value < 100 ? value.toFixed(1) : value.toFixed(0);
+}
+
+function megabytes(...values: readonly number[]): string {
+  return values.map((value) => (value / 1e6).toFixed(1)).join(", ");
+}
+
+function counts(errors: ReadonlyMap<string, number>): string {
+  return [...errors].map(([word, count]) => `${word} ${count}`).join(", ") || "none";
+}
