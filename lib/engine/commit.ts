@@ -1,5 +1,12 @@
 import { PendingAccounts } from "./accounts.ts";
 import { childNames } from "../store/children.ts";
+import {
+  DeferredMarks,
+  DIRTY_GENERATION,
+  DIRTY_NEW,
+  DIRTY_PERMS,
+  DIRTY_VALUE,
+} from "../store/dirty_nodes.ts";
 import { Draft } from "../store/draft.ts";
 import { lookup } from "../store/lookup.ts";
 import type { Node, Origin } from "../store/node.ts";
@@ -143,8 +150,8 @@ function findDeadDomid({ died, draft, written }: Transaction): Conflict | null {
 export interface Merge {
   readonly draft: Draft;
   readonly accounts: PendingAccounts;
-  /** What the journal must learn once the draft is adopted. */
-  readonly changes: readonly (readonly [path: string, node: Node | null])[];
+  /** What changes with the adoption of the draft; null where nobody is told. */
+  readonly marks: DeferredMarks | null;
 }
 
 /**
@@ -155,33 +162,30 @@ export function merge(transaction: Transaction, committed: Draft): Merge {
   const { base, draft: own } = transaction;
   if (base === committed.root && own !== null) return unchanged(transaction, own, committed);
   const accounts = new PendingAccounts();
-  const changes: [string, Node | null][] = [];
-  const draft = new Draft(
-    committed.snapshot(),
-    committed.clock,
-    accounts,
-    committed.recorder === null ? null : (path, node) => changes.push([path, node]),
-  );
+  const marks = committed.marks === null ? null : new DeferredMarks();
+  const draft = new Draft(committed.snapshot(), committed.clock, accounts, marks);
   for (const touched of transaction.written) redo(transaction, draft, touched);
-  return { draft, accounts, changes };
+  return { draft, accounts, marks };
 }
 
 /** Nobody changed anything meanwhile: the transaction's own draft is the merge. */
 function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Merge {
-  const changes: [string, Node | null][] = [];
-  const tell = (path: string): void => {
+  const { accounts } = transaction;
+  if (committed.marks === null) return { draft, accounts, marks: null };
+  const marks = new DeferredMarks();
+  const mark = (path: string, what: number): void => {
     const node = lookup(draft.root, path);
-    if (node !== null) changes.push([path, node]);
+    if (node !== null) marks.changed(path, node, what);
   };
-  if (committed.recorder !== null) {
-    for (const { path, createdWith, removed } of transaction.written) {
-      if (removed) changes.push([path, null]);
-      tell(path);
-      // Its list of children has changed, and so its generation.
-      if (removed || createdWith !== null) tell(parentPath(path));
-    }
+  for (const { path, createdWith, permsSet, removed, valueSet } of transaction.written) {
+    const before = removed ? lookup(committed.root, path) : null;
+    if (before !== null) marks.removed(path, before);
+    const isNew = createdWith === null ? 0 : DIRTY_NEW;
+    mark(path, isNew | (valueSet ? DIRTY_VALUE : 0) | (permsSet ? DIRTY_PERMS : 0));
+    // Its list of children has changed, and so its generation.
+    if (removed || createdWith !== null) mark(parentPath(path), DIRTY_GENERATION);
   }
-  return { draft, accounts: transaction.accounts, changes };
+  return { draft, accounts, marks };
 }
 
 function redo(transaction: Transaction, draft: Draft, touched: Touched): void {

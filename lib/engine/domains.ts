@@ -3,7 +3,7 @@ import { DOMID_ANY, isStale, OWNER, READ, WRITE } from "../store/perms.ts";
 import type { Connection } from "./connection.ts";
 import { DOMAIN_EXISTS, type DomainControl } from "./domain_control.ts";
 import { Quotas } from "./quota.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Dirty } from "./dirty.ts";
 
 /** Server features offered to domains: error word 2, watch depth 4, DOMID_ANY 8. */
 export const FEATURES = 14;
@@ -43,13 +43,13 @@ export class Domain {
 export class Domains {
   readonly #known = new Map<number, Domain>();
   readonly #control: DomainControl;
-  readonly #recorder: Recorder | null;
+  readonly #dirty: Dirty | null;
   /** What domains get when they become known; later changes do not reach those known. */
   readonly quotas: Quotas = new Quotas();
 
-  constructor(control: DomainControl, recorder: Recorder | null = null) {
+  constructor(control: DomainControl, dirty: Dirty | null = null) {
     this.#control = control;
-    this.#recorder = recorder;
+    this.#dirty = dirty;
   }
 
   get(domid: number): Domain | undefined {
@@ -78,12 +78,12 @@ export class Domains {
 
   /** To be called whenever something of a domain's record was changed. */
   changed(domain: Domain): void {
-    this.#recorder?.domain(domain);
+    this.#dirty?.domain(domain);
   }
 
   drop(domain: Domain): void {
     this.#known.delete(domain.domid);
-    this.#recorder?.domainGone(domain.domid);
+    this.#dirty?.domainGone(domain.domid);
     for (const other of this.#known.values()) {
       if (other.target !== domain.domid) continue;
       other.target = null;

@@ -64,6 +64,6 @@ function eraseFromSpecials(state: State, domid: number): void {
     state.chargeSpecial(path, node.perms, -1);
     state.chargeSpecial(path, perms, 1);
     node.perms = perms;
-    state.tree.recorder?.(path, node);
+    state.dirty?.special(path);
   }
 }

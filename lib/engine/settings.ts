@@ -1,6 +1,6 @@
 import type { Admin } from "./admin.ts";
 import { QUOTAS, type Quotas } from "./quota.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Dirty } from "./dirty.ts";
 
 /** Whether the trace is written: `on` or `off`. */
 export const TRACE = "trace";
@@ -38,19 +38,19 @@ export interface Setting {
  */
 export class Settings {
   readonly #admin: Admin;
-  readonly #recorder: Recorder | null;
+  readonly #dirty: Dirty | null;
   readonly #all = new Map<string, Setting>();
 
-  constructor(admin: Admin, recorder: Recorder | null) {
+  constructor(admin: Admin, dirty: Dirty | null) {
     this.#admin = admin;
-    this.#recorder = recorder;
+    this.#dirty = dirty;
   }
 
   /** CONTROL has set one. */
   set(name: string, value: string): void {
     const setting = { value, told: this.#admin.told(name) };
     this.#all.set(name, setting);
-    this.#recorder?.setting(name, setting);
+    this.#dirty?.setting(name);
   }
 
   /** The value of one; null if it was never set. */
@@ -58,9 +58,14 @@ export class Settings {
     return this.#all.get(name)?.value ?? null;
   }
 
+  /** What there is of one; null for nothing. */
+  whole(name: string): Setting | null {
+    return this.#all.get(name) ?? null;
+  }
+
   /** One that counts no more. */
   drop(name: string): void {
-    if (this.#all.delete(name)) this.#recorder?.setting(name, null);
+    if (this.#all.delete(name)) this.#dirty?.setting(name);
   }
 
   /** One that was set in another life; null for one that counts no more. */
@@ -96,7 +101,7 @@ export class Settings {
       }
       this.set(setting, now);
     }
-    if (changed) this.#recorder?.quotas(quotas);
+    if (changed) this.#dirty?.defaultQuotas();
   }
 
   /** Gives the daemon back what was loaded, but for that on which its command line is newer. */
@@ -108,7 +113,7 @@ export class Settings {
         standing.set(name, value);
       } else {
         this.#all.delete(name);
-        this.#recorder?.setting(name, null);
+        this.#dirty?.setting(name);
       }
     }
     if (standing.size > 0) this.#admin.resume(standing);

@@ -7,10 +7,10 @@ import { DOMID_ANY, permEntry, type Perms, READ } from "../store/perms.ts";
 import { type ErrorCode, OK } from "../wire/errors.ts";
 import { Connection, type ConnectionSpec, type Outbox } from "./connection.ts";
 import type { DomainControl } from "./domain_control.ts";
+import type { Dirty } from "./dirty.ts";
 import { type Domain, Domains } from "./domains.ts";
 import { eraseDomid } from "./erase.ts";
 import { Events } from "./events.ts";
-import type { Recorder } from "./recorder.ts";
 import { LogBudgets } from "./log_budget.ts";
 import { MemoryReports } from "./memory_reports.ts";
 import { Meter } from "./meter.ts";
@@ -37,8 +37,8 @@ export interface EngineOptions {
   readonly keepOrphans?: boolean;
   readonly log?: Log;
   readonly admin?: Admin;
-  /** Told of everything that must survive: the journal's seam. */
-  readonly recorder?: Recorder;
+  /** Where everything is marked that must survive, when it changes: the journal's seam. */
+  readonly dirty?: Dirty;
 }
 
 /** Everything the engine knows; its handlers change nothing else. */
@@ -53,7 +53,7 @@ export class State {
   readonly log: Log;
   readonly logBudgets: LogBudgets;
   readonly admin: Admin;
-  readonly recorder: Recorder | null;
+  readonly dirty: Dirty | null;
   readonly settings: Settings;
   readonly accounts: Accounts = new Accounts();
   readonly memoryReports: MemoryReports;
@@ -84,21 +84,16 @@ export class State {
     this.logBudgets = new LogBudgets(this.privDomid);
     this.memoryReports = new MemoryReports(this);
     this.admin = options.admin ?? NO_ADMIN;
-    this.recorder = options.recorder ?? null;
-    this.settings = new Settings(this.admin, this.recorder);
-    this.domains = new Domains(options.domains, this.recorder);
+    this.dirty = options.dirty ?? null;
+    this.dirty?.attach(this.meter);
+    this.settings = new Settings(this.admin, this.dirty);
+    this.domains = new Domains(options.domains, this.dirty);
     this.events = new Events(this.watches, this.domains);
     const origin = { label: "the start of the daemon" };
     const perms = [permEntry(this.privDomid, 0)];
     const root = newNode("", 0, this.clock.nextEpoch(), perms);
     this.accounts.charge(this.privDomid, 1, 16 + 8 + 1);
-    const { recorder } = this;
-    this.tree = new Draft(
-      root,
-      this.clock,
-      this.accounts,
-      recorder === null ? null : (path, node) => recorder.node(path, node),
-    );
+    this.tree = new Draft(root, this.clock, this.accounts, this.dirty?.nodes ?? null);
     this.#plant(perms, origin);
     const uniqueId = options.domains.info(this.privDomid)?.uniqueId ?? 0n;
     this.domains.add(this.privDomid, uniqueId).introduced = true;
@@ -153,7 +148,7 @@ export class State {
     connection.account = account;
     if (spec.kind === "ring") connection.share = account.share;
     this.connections.add(connection);
-    if (isHeld(connection)) this.recorder?.held(connection, true);
+    if (isHeld(connection)) this.dirty?.connection(connection, true);
     return connection;
   }
 
@@ -170,7 +165,7 @@ export class State {
     connection.open = false;
     connection.outbox = CLOSED;
     this.connections.delete(connection);
-    if (isHeld(connection)) this.recorder?.held(connection, false);
+    if (isHeld(connection)) this.dirty?.connection(connection, false);
     this.liveUpdate.forget(connection);
   }
 
@@ -206,7 +201,7 @@ export class State {
     };
     connection.watches.set(key, watch);
     this.watches.add(watch);
-    this.recorder?.watch(watch, true);
+    this.dirty?.watch(watch, true);
     const account = this.accounts.of(connection.domid);
     account.add("watches", 1);
     account.add("memory", path.length + token.length);
@@ -220,7 +215,7 @@ export class State {
 
   #forgetWatch(watch: Watch): void {
     this.watches.remove(watch);
-    this.recorder?.watch(watch, false);
+    this.dirty?.watch(watch, false);
     const account = this.accounts.of(watch.connection.domid);
     account.add("watches", -1);
     account.add("memory", -(watch.path.length + watch.token.length));
@@ -229,7 +224,7 @@ export class State {
   addTransaction(transaction: Transaction): void {
     const { connection, id } = transaction;
     connection.transactions.set(id, transaction);
-    this.recorder?.transaction(transaction, true);
+    this.dirty?.transaction(transaction, "started");
     this.accounts.of(connection.domid).add("transactions", 1);
   }
 
@@ -237,14 +232,14 @@ export class State {
   noteWriting(transaction: Transaction): void {
     if (transaction.wrote || transaction.written.length === 0) return;
     transaction.wrote = true;
-    this.recorder?.transaction(transaction, true);
+    this.dirty?.transaction(transaction, "wrote");
   }
 
   dropTransaction(transaction: Transaction): void {
     const { connection } = transaction;
     connection.transactions.delete(transaction.id);
     this.reservations.drop(transaction);
-    this.recorder?.transaction(transaction, false);
+    this.dirty?.transaction(transaction, "ended");
     const account = this.accounts.of(connection.domid);
     account.add("transactions", -1);
     account.charge(0, -transaction.bytesCharged);

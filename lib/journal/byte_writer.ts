@@ -53,6 +53,15 @@ export class ByteWriter {
     putText(this.#bytes, at, text);
   }
 
+  /** As {@link text}, of what is behind the first `from` characters. */
+  textFrom(text: string, from: number): void {
+    const length = text.length - from;
+    this.u16(length);
+    const at = this.#room(length) - from;
+    const bytes = this.#bytes;
+    for (let i = from; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+  }
+
   /** Bytes with their length (32 bits) before them. */
   bytes(bytes: Uint8Array): void {
     this.u32(bytes.length);

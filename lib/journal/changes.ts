@@ -8,6 +8,7 @@ import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 import { checkedPath, NodeRecord, type NodeState } from "./node_record.ts";
+import { NODE_GENERATION, NODE_PERMS, NODE_WHOLE } from "./node_writer.ts";
 import { putPerms } from "./perms_bytes.ts";
 import {
   putQuotaValues,
@@ -21,6 +22,7 @@ import {
  * the same for an image of everything. Each change says how a thing now is, not how it came
  * there, so that doing a change a second time does no harm.
  */
+// 17 to 19 are in node_writer.ts.
 const NODE = 1;
 const NODE_GONE = 2;
 const DOMAIN = 3;
@@ -87,6 +89,8 @@ export interface OpenTransaction {
 /** What is told of each change that is read. */
 export interface ChangeSink {
   node(node: NodeRecord): void;
+  /** Of a node that is there, what {@link NodeRecord.part} says. */
+  nodePart(node: NodeRecord): void;
   nodeGone(path: string): void;
   domain(domain: DomainState): void;
   domainGone(domid: number): void;
@@ -279,6 +283,11 @@ function readChange(
   switch (kind) {
     case NODE:
       return sink.node(record.read(from));
+    case NODE_WHOLE:
+      return sink.node(record.readShared(from, kind));
+    case NODE_PERMS:
+    case NODE_GENERATION:
+      return sink.nodePart(record.readShared(from, kind));
     case NODE_GONE:
       return sink.nodeGone(readGone(from));
     case DOMAIN:

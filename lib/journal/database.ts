@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { toText } from "../wire/text.ts";
 import { DamagedError } from "./byte_reader.ts";
-import { LAYOUT_VERSION, layoutOf, migrate } from "./layout.ts";
+import { LAYOUT_VERSION, layoutOf } from "./layout.ts";
 import schema from "./schema.sql" with { type: "text" };
 
 // The compiled binary runs us as a script, which has no other imports (docs/binary.md).
@@ -153,7 +153,6 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   // A process that is killed leaves what it has written to the kernel; only power loss does not.
   database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "OFF"}`);
   database.exec("PRAGMA wal_autocheckpoint = 0");
-  if (!isNew) migrate(database);
 }
 
 function checkKind(database: DatabaseSync, path: string): void {
@@ -166,6 +165,7 @@ function checkKind(database: DatabaseSync, path: string): void {
       `${path} has layout ${version}, made by a newer xs: this one reads up to ${LAYOUT_VERSION}`,
     );
   }
+  if (version < 1) throw new DamagedError(`it has layout ${version}: there is none`);
 }
 
 function checkWhole(database: DatabaseSync): void {

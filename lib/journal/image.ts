@@ -4,6 +4,7 @@ import { subtree } from "../store/lookup.ts";
 import type { Node } from "../store/node.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
+import { NodeWriter } from "./node_writer.ts";
 
 /** Bytes of one piece of an image: some hundred nodes, well under a millisecond of work. */
 const PIECE_BYTES = 65_536;
@@ -19,10 +20,11 @@ export class Image {
   /** Puts the next nodes, parents first; false when there were none left. */
   next(to: ByteWriter): boolean {
     const before = to.length;
+    const nodes = new NodeWriter(to);
     while (to.length - before < PIECE_BYTES) {
       const next = this.#nodes.next();
       if (next.done) break;
-      put.putNode(to, next.value[0], next.value[1]);
+      nodes.whole(next.value[0], next.value[1]);
     }
     return to.length > before;
   }

@@ -1,5 +1,5 @@
+import type { Dirty } from "../engine/dirty.ts";
 import type { RingState } from "../engine/domain_control.ts";
-import type { Recorder } from "../engine/recorder.ts";
 import type { State } from "../engine/state.ts";
 import type { Node } from "../store/node.ts";
 import type { HeldConnections, Revival } from "./revive.ts";
@@ -23,8 +23,8 @@ export interface Journal {
   commit(): boolean;
   /** There is no space for more: what would change something is refused (State.full). */
   readonly full: boolean;
-  /** What is to be told of everything that must survive; null when nothing must. */
-  readonly recorder: Recorder | null;
+  /** Where everything that must survive is marked when it changes; null when nothing must. */
+  readonly dirty: Dirty | null;
   /**
    * Brings a fresh state to where the last life ended; null when there was none. Sockets that
    * were held go on as far as `held` has them.
@@ -66,7 +66,7 @@ export interface Journal {
 
 /** `--persist none`: the store lives in memory only, so that every commit is done at once. */
 export class NoJournal implements Journal {
-  readonly recorder = null;
+  readonly dirty = null;
   readonly full = false;
   readonly keepsRings = false;
 

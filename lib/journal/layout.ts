@@ -1,18 +1,23 @@
 import type { DatabaseSync } from "node:sqlite";
 import { DamagedError } from "./byte_reader.ts";
 
-/** The layout of schema.sql: what PRAGMA user_version of a store file says. */
-export const LAYOUT_VERSION = 1;
+/**
+ * The layout of schema.sql and of the changes in it: what PRAGMA user_version of a store file says.
+ */
+export const LAYOUT_VERSION = 2;
 
 /** Statements that lead from one layout to the next, by the number of the older one. */
 export type Migrations = ReadonlyMap<number, string>;
 
-/** There is no older layout yet. */
-const MIGRATIONS: Migrations = new Map();
+/**
+ * From 1 to 2: kinds of changes came (node_writer.ts), which older versions can't read. What they
+ * have written is read as it is.
+ */
+const MIGRATIONS: Migrations = new Map([[1, ""]]);
 
 /**
- * Brings a store file to layout `to`, one layout after the other, each in a transaction of its own:
- * who is killed over it leaves a layout from which the next life goes on.
+ * Brings a store file to layout `to`, one layout after the other, in the caller's transaction: of a
+ * store that is found damaged afterwards, or whose reader dies, nothing has changed.
  *
  * @throws {DamagedError} when it says that it has a layout which there never was.
  */
@@ -24,7 +29,7 @@ export function migrate(
   for (let version = layoutOf(database); version < to; version++) {
     const step = migrations.get(version);
     if (step === undefined) throw new DamagedError(`it has layout ${version}: there is none`);
-    database.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${version + 1}; COMMIT`);
+    database.exec(`${step}; PRAGMA user_version = ${version + 1}`);
   }
 }
 

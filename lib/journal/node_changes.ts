@@ -1,13 +1,21 @@
+import { PERMS_ONLY } from "../store/tree_loader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
-import type { NodeState } from "./node_record.ts";
+import type { NodeRecord, NodeState } from "./node_record.ts";
+import { NodeWriter } from "./node_writer.ts";
 
 /** Of the changes that it is told, keeps those of nodes, as bytes. */
 export class NodeChanges implements put.ChangeSink {
   readonly changes = new ByteWriter(65_536);
+  readonly #nodes = new NodeWriter(this.changes);
 
-  node(node: NodeState): void {
-    put.putNode(this.changes, node.path, node);
+  node(node: NodeRecord): void {
+    this.#nodes.whole(node.path, node);
+  }
+
+  nodePart(node: NodeRecord): void {
+    if (node.part === PERMS_ONLY) this.#nodes.perms(node.path, node);
+    else this.#nodes.generation(node.path, node);
   }
 
   nodeGone(path: string): void {

@@ -1,8 +1,10 @@
 import { FNV_PRIME, FNV_START, mixedHash, NO_VALUE } from "../store/node.ts";
+import { GENERATION_ONLY, type LoadedPart, PERMS_ONLY, WHOLE } from "../store/tree_loader.ts";
 import { canonicalPath } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
 import { copyBytes, toText } from "../wire/text.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
+import { NODE_PERMS, NODE_WHOLE } from "./node_writer.ts";
 import { readPerms } from "./perms_bytes.ts";
 
 /** A node as it is persisted; also a special. */
@@ -25,6 +27,13 @@ export function checkedPath(path: string): string {
  * path is made and checked when it is asked for, and else left to who takes the bytes.
  */
 export class NodeRecord implements NodeState {
+  /** What of the node was told; the rest is that of another one. */
+  part: LoadedPart = WHOLE;
+  /** Where paths are put together: in turn, since who takes one may compare it with the one before. */
+  #path: Uint8Array = new Uint8Array(PATH_BYTES_FIRST);
+  #pathBefore: Uint8Array = new Uint8Array(PATH_BYTES_FIRST);
+  #pathLength = 0;
+
   bytes: Uint8Array = NO_VALUE;
   pathStart = 0;
   pathEnd = 0;
@@ -39,7 +48,7 @@ export class NodeRecord implements NodeState {
   }
 
   /**
-   * Reads the next node.
+   * Reads the next node, of a kind that tells all of the path.
    *
    * @throws {DamagedError} when the bytes are none.
    */
@@ -49,9 +58,49 @@ export class NodeRecord implements NodeState {
     this.pathStart = from.skip(length);
     this.pathEnd = this.pathStart + length;
     this.generation = from.count();
-    this.ordinal = from.count();
+    return this.#readWhole(from);
+  }
+
+  /** As {@link read}, of a kind of node_writer.ts. */
+  readShared(from: ByteReader, kind: number): this {
+    this.#readPath(from);
+    this.generation = from.count();
+    if (kind === NODE_WHOLE) return this.#readWhole(from);
+    this.part = kind === NODE_PERMS ? PERMS_ONLY : GENERATION_ONLY;
+    if (kind === NODE_PERMS) this.#readPerms(from);
+    return this;
+  }
+
+  #readPath(from: ByteReader): void {
+    const shared = from.u16();
+    const rest = from.u16();
+    const at = from.skip(rest);
+    if (shared > this.#pathLength) {
+      throw new DamagedError(`no path of ${this.#pathLength} bytes has ${shared} to share`);
+    }
+    const before = this.#path, length = shared + rest;
+    let path = this.#pathBefore;
+    if (path.length < length) path = new Uint8Array(2 * length);
+    for (let i = 0; i < shared; i++) path[i] = before[i]!;
+    const { all } = from;
+    for (let i = 0; i < rest; i++) path[shared + i] = all[at + i]!;
+    this.#path = path;
+    this.#pathBefore = before;
+    this.#pathLength = length;
+    this.bytes = path;
+    this.pathStart = 0;
+    this.pathEnd = length;
+  }
+
+  #readPerms(from: ByteReader): void {
     this.perms = readPerms(from);
     if (this.perms.length === 0) throw new DamagedError(`${this.path} has no permissions`);
+  }
+
+  #readWhole(from: ByteReader): this {
+    this.part = WHOLE;
+    this.ordinal = from.count();
+    this.#readPerms(from);
     this.value = readValue(from);
     return this;
   }
@@ -63,6 +112,8 @@ export class NodeRecord implements NodeState {
   }
 }
 
+/** Room for most paths. */
+const PATH_BYTES_FIRST = 256;
 /** Bytes up to which a value may well be that of other nodes, too: a state, a number, a path's end. */
 const SHORT_BYTES = 16;
 /** Such values that are at hand for further nodes: a power of two. */

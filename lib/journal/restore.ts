@@ -68,6 +68,12 @@ export class Restorer implements ChangeSink {
     throw new DamagedError(`${node.path} has no parent`);
   }
 
+  nodePart(node: NodeRecord): void {
+    const { bytes, part, pathEnd, pathStart } = node;
+    if (this.#loader.load(bytes, pathStart, pathEnd, node, part)) return;
+    throw new DamagedError(`${node.path} is not there`);
+  }
+
   #special({ path, perms, generation }: NodeState): void {
     const { state } = this;
     const before = state.specials.get(path);

@@ -11,6 +11,7 @@ import {
   openDatabase,
 } from "./database.ts";
 import type { JournalParts, Upkeep } from "./journal_parts.ts";
+import { migrate } from "./layout.ts";
 import { StoreJournal } from "./store_journal.ts";
 import { settleFile, settleNames } from "./settle.ts";
 import { Tail, TAIL_BYTES } from "./tail.ts";
@@ -95,6 +96,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
     const noteBoot = (): void => about.set("boot_id", bootId);
     if (stamp === null) noteBoot();
     database.exec("BEGIN IMMEDIATE");
+    migrate(database);
     opened = openTail(path, id, database, options);
     const { tail } = opened;
     const isSynced = durability !== "disk" || (about.get("durability") ?? "disk") === "disk";

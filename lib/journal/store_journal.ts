@@ -1,22 +1,19 @@
+import { Dirty } from "../engine/dirty.ts";
 import type { RingState } from "../engine/domain_control.ts";
-import type { Domain } from "../engine/domains.ts";
-import type { Quotas } from "../engine/quota.ts";
-import type { Recorder } from "../engine/recorder.ts";
-import type { Setting } from "../engine/settings.ts";
 import type { State } from "../engine/state.ts";
-import type { Watch } from "../engine/watch.ts";
-import type { Transaction } from "../engine/transaction.ts";
 import { COMMIT_RETRY_MS, IMAGES_APART_MS } from "../limits.ts";
 import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
 import { messageOf } from "./database.ts";
+import { putDirty } from "./dirty_changes.ts";
 import { putOthers } from "./image.ts";
 import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal } from "./journal.ts";
 import { DISK_UPKEEP, type JournalParts, UPKEEP, type Upkeep } from "./journal_parts.ts";
 import { NodeChanges } from "./node_changes.ts";
+import { NodeWriter } from "./node_writer.ts";
 import { Restorer } from "./restore.ts";
 import { type HeldConnections, type Revival, reviveAll } from "./revive.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
@@ -26,14 +23,15 @@ import { TurnLog, type UpTo } from "./turn_log.ts";
  * changes, and now and then, piece by piece in idle moments, an image of everything that makes
  * older records needless.
  */
-export class StoreJournal implements Journal, Recorder {
-  readonly recorder: Recorder = this;
+export class StoreJournal implements Journal {
+  readonly dirty: Dirty = new Dirty();
   readonly keepsRings = true;
   readonly #parts: JournalParts;
   readonly #upkeep: Upkeep;
   readonly #turns: TurnLog;
   readonly #images: ImageShelf;
   readonly #changes = new ByteWriter(65_536);
+  readonly #nodes = new NodeWriter(this.#changes);
   #source: ImageSource | null = null;
   #turnBytes = 0;
   /** When the last image was begun. */
@@ -116,10 +114,16 @@ export class StoreJournal implements Journal, Recorder {
   begin(source: ImageSource, afresh = false): void {
     this.#beginWriting();
     this.#source = source;
-    this.#changes.clear();
+    this.dirty.clear();
+    this.#clear();
     if (!this.isEmpty && !afresh) return;
     this.#logPages += this.#images.begin(source, this.#turns.last);
     while (this.#images.isMaking) this.#continueImage();
+  }
+
+  #clear(): void {
+    this.#changes.clear();
+    this.#nodes.restart();
   }
 
   #beginWriting(): void {
@@ -129,12 +133,13 @@ export class StoreJournal implements Journal, Recorder {
   }
 
   commit(): boolean {
+    this.#putDirty();
     const { length, written } = this.#changes;
     if (length > 0) {
       if (!this.#append(written)) return false;
       this.#setHeld(null);
       this.#turnBytes += length;
-      this.#changes.clear();
+      this.#clear();
     }
     if (this.#onNewBoot !== undefined && !this.#full) this.#noteBoot(this.#onNewBoot);
     return true;
@@ -241,6 +246,8 @@ export class StoreJournal implements Journal, Recorder {
     } else if (this.#imageIsDue(idle)) {
       this.#turnBytes = 0;
       this.#imagedAt = performance.now();
+      // What is marked from now on changes what the image has.
+      this.#putDirty();
       this.#logPages += this.#images.begin(this.#source!, this.#turns.last);
       return true;
     }
@@ -325,44 +332,12 @@ export class StoreJournal implements Journal, Recorder {
     database.close();
   }
 
-  node(path: string, node: Node | null): void {
-    if (this.#source === null) return;
-    if (node === null) put.putNodeGone(this.#changes, path);
-    else put.putNode(this.#changes, path, node);
-  }
-
-  domain(domain: Domain): void {
-    if (this.#source !== null) put.putDomain(this.#changes, domain);
-  }
-
-  domainGone(domid: number): void {
-    if (this.#source !== null) put.putDomainGone(this.#changes, domid);
-  }
-
-  watch(watch: Watch, registered: boolean): void {
-    if (this.#source === null || watch.connection.key < 0) return;
-    if (registered) put.putWatch(this.#changes, watch);
-    else put.putUnwatch(this.#changes, watch);
-  }
-
-  transaction(transaction: Transaction, open: boolean): void {
-    const { connection: { key }, id } = transaction;
-    if (this.#source === null || key < 0) return;
-    put.putTransaction(this.#changes, key, id, open ? transaction : null);
-  }
-
-  held(connection: put.HeldState, open: boolean): void {
-    if (this.#source === null) return;
-    if (open) put.putHeld(this.#changes, connection);
-    else put.putHeldGone(this.#changes, connection.key);
-  }
-
-  quotas(quotas: Quotas): void {
-    if (this.#source !== null) put.putQuotas(this.#changes, quotas);
-  }
-
-  setting(name: string, setting: Setting | null): void {
-    if (this.#source !== null) put.putSetting(this.#changes, name, setting);
+  /** Puts down what is marked; behind that come only rings, whose records follow their domains'. */
+  #putDirty(): void {
+    const { dirty } = this;
+    if (this.#source === null || dirty.isEmpty) return;
+    putDirty(this.#changes, this.#nodes, this.#source.state, dirty);
+    dirty.clear();
   }
 
   stage(path: string, node: Node): void {
@@ -371,6 +346,8 @@ export class StoreJournal implements Journal, Recorder {
   }
 
   adoptStaged(): void {
+    // What had changed of the former tree is gone with it.
+    this.dirty.nodes.clear();
     put.putAdopted(this.#changes);
   }
 
@@ -380,6 +357,8 @@ export class StoreJournal implements Journal, Recorder {
   }
 
   ring(ring: RingState): void {
-    if (this.#source !== null) put.putRing(this.#changes, ring);
+    if (this.#source === null) return;
+    this.#putDirty();
+    put.putRing(this.#changes, ring);
   }
 }

@@ -20,7 +20,7 @@ export const RESTORED = { label: "a restored dump" };
 /**
  * Loads a plan's nodes, specials, quotas and records of domains into a state that is otherwise
  * fresh; connections are up to the caller, who calls {@link attachConnection} for each. Nothing is
- * told to a recorder: its image is to be made afterwards.
+ * marked for the journal: its image is to be made afterwards.
  */
 export function loadPlan(state: State, plan: RestorePlan): void {
   if (state.find("/tool") !== null) state.tree.remove("/tool", RESTORED);

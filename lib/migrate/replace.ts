@@ -174,7 +174,7 @@ export class Replacement {
     if (before === undefined || this.#isGone(ownerOf(planned.perms))) return;
     const perms = this.#perms(planned);
     loadSpecial(state, { ...planned, perms });
-    state.tree.recorder?.(path, state.specials.get(path)!);
+    state.dirty?.special(path);
     if (equalPerms(before.perms, perms)) return;
     const due: DueEvent[] = [];
     state.events.ofChange(state.tree.root, path, before.perms, due, perms);
@@ -182,12 +182,12 @@ export class Replacement {
   }
 
   #quotas(values: ReadonlyMap<string, number>): void {
-    const { domains, recorder } = this.#state;
+    const { dirty, domains } = this.#state;
     for (const [text, value] of values) {
       const name = quotaName(text);
       if (name !== null) domains.quotas.set(name, value);
     }
-    recorder?.quotas(domains.quotas);
+    dirty?.defaultQuotas();
   }
 }
 

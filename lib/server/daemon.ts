@@ -89,7 +89,7 @@ export class Daemon {
     // What is asked of these is asked by the privileged domain's clients, at its expense.
     const told: Log = (level, text) => turns.tell(level, privDomid, text);
     const admin = new DaemonAdmin(trace, told, parts.told);
-    const { recorder } = journal;
+    const { dirty } = journal;
     const engine = new Engine({
       domains,
       storeDomid,
@@ -97,7 +97,7 @@ export class Daemon {
       keepOrphans,
       log,
       admin,
-      ...(recorder === null ? {} : { recorder }),
+      ...(dirty === null ? {} : { dirty }),
     });
     for (const { name, value } of quotas) engine.state.domains.quotas.set(name, value);
     const turns = new Turns(engine, journal, trace, log);

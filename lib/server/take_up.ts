@@ -42,7 +42,7 @@ export function takeUp(
   const started = performance.now();
   const revival = journal.recover(state, held);
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
-  for (const lost of revival?.lost ?? []) journal.recorder?.held(lost, false);
+  for (const lost of revival?.lost ?? []) state.dirty?.connection(lost, false);
   held?.takeRest();
   state.liveUpdate.resume(false);
   state.settings.resumeQuotas(state.domains.quotas, true);

@@ -8,6 +8,13 @@ import {
   removeChild,
   replaceChild,
 } from "./children.ts";
+import {
+  DIRTY_GENERATION,
+  DIRTY_NEW,
+  DIRTY_PERMS,
+  DIRTY_VALUE,
+  type NodeMarks,
+} from "./dirty_nodes.ts";
 import { lookup, visitAll } from "./lookup.ts";
 import { namesOf } from "./names.ts";
 import { copyNode, newNode, type Node, nodeSize, type Origin } from "./node.ts";
@@ -22,9 +29,6 @@ export interface Ledger {
   /** `count` entries more (or fewer), other than the owner's, name `domid`. */
   mention(domid: number, count: number): void;
 }
-
-/** Told of every node as it now is (null: gone, with all below), for the journal. */
-export type NodeRecorder = (path: string, node: Node | null) => void;
 
 /** What recovery knows of a node. */
 export interface LoadedNode {
@@ -80,7 +84,7 @@ export class Draft {
     root: Node,
     readonly clock: Clock,
     readonly ledger: Ledger,
-    readonly recorder: NodeRecorder | null = null,
+    readonly marks: NodeMarks | null = null,
   ) {
     this.root = root;
     this.#epoch = clock.nextEpoch();
@@ -108,7 +112,7 @@ export class Draft {
     const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
     this.ledger.charge(ownerOf(node.perms), 0, value.length - node.value.length);
     node.value = value;
-    this.#touched(path, node, origin);
+    this.#touched(path, node, origin, DIRTY_VALUE);
   }
 
   /** Gives an existing node permissions; a new owner takes over the charge for it. */
@@ -117,7 +121,7 @@ export class Draft {
     this.#account(path, node, -1);
     node.perms = perms;
     this.#account(path, node, 1);
-    this.#touched(path, node, origin);
+    this.#touched(path, node, origin, DIRTY_PERMS);
   }
 
   /**
@@ -146,7 +150,7 @@ export class Draft {
       bytes += nodeSize(node) + to;
       if (levels++ > 0) {
         bytes += node.name.length + 1;
-        if (this.recorder !== null) (between ??= []).push(parent);
+        if (this.marks !== null) (between ??= []).push(parent);
       }
       parent = node;
       from = to + 1;
@@ -155,27 +159,27 @@ export class Draft {
     this.ledger.charge(ownerOf(above.perms), 0, ends[count - levels]! - aboveLength);
     this.ledger.charge(ownerOf(perms), levels, bytes);
     this.#mention(perms, levels);
-    if (this.recorder !== null) this.#recordDown(path, aboveLength, above, between, parent);
+    if (this.marks !== null) this.#markDown(path, aboveLength, above, between, parent);
     return parent;
   }
 
-  /** Tells the recorder of the node whose path has `length` characters of `path`, and of all below. */
-  #recordDown(
+  /** Marks the node whose path has `length` characters of `path`, and those made below it. */
+  #markDown(
     path: string,
     length: number,
     above: Node,
     between: readonly Node[] | null,
     node: Node,
   ): void {
-    const recorder = this.recorder!;
-    recorder(path.slice(0, length) || ROOT_PATH, above);
+    const marks = this.marks!;
+    marks.changed(path.slice(0, length) || ROOT_PATH, above, DIRTY_GENERATION);
     if (between !== null) {
       for (const made of between) {
         length += 1 + made.name.length;
-        recorder(path.slice(0, length), made);
+        marks.changed(path.slice(0, length), made, DIRTY_NEW);
       }
     }
-    recorder(path, node);
+    marks.changed(path, node, DIRTY_NEW);
   }
 
   /** Removes a node, not the root, with all below it. */
@@ -189,7 +193,7 @@ export class Draft {
     removeChild(children, node);
     if (children.size === 0) parent.children = null;
     this.ledger.charge(ownerOf(parent.perms), 0, -(node.name.length + 1));
-    this.recorder?.(path, null);
+    this.marks?.removed(path, node);
     this.#touchedAbove(path, parent, origin);
   }
 
@@ -199,12 +203,12 @@ export class Draft {
     this.#account(path, node, -1);
     node.perms = perms;
     this.#account(path, node, 1);
-    this.recorder?.(path, node);
+    this.marks?.changed(path, node, DIRTY_PERMS);
   }
 
   /**
-   * Puts a node where it once was, as it was. For recovery: the recorder is not told, and nothing
-   * counts as changed. False when it has no parent.
+   * Puts a node where it once was, as it was. For recovery: nothing is marked, and nothing counts as
+   * changed. False when it has no parent.
    */
   load(path: string, was: LoadedNode, origin: Origin): boolean {
     const { generation } = was;
@@ -221,7 +225,7 @@ export class Draft {
   }
 
   /**
-   * Loads nodes of which paths are told as bytes; the recorder is not told.
+   * Loads nodes of which paths are told as bytes; nothing is marked.
    */
   loader(origin: Origin): TreeLoader {
     this.#loading = null;
@@ -268,17 +272,17 @@ export class Draft {
     return parent;
   }
 
-  #touched(path: string, node: Node, origin: Origin): void {
+  #touched(path: string, node: Node, origin: Origin, what: number): void {
     node.generation = ++this.clock.generation;
     node.origin = origin;
-    this.recorder?.(path, node);
+    this.marks?.changed(path, node, what);
   }
 
   /** The list of children of `parent`, which the node at `path` has or had, is another. */
   #touchedAbove(path: string, parent: Node, origin: Origin): void {
     parent.generation = ++this.clock.generation;
     parent.origin = origin;
-    if (this.recorder !== null) this.recorder(parentPath(path), parent);
+    if (this.marks !== null) this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
   }
 
   #account(path: string, node: Node, sign: 1 | -1): void {

@@ -25,6 +25,8 @@ export interface Node {
   /** The store's generation when value, permissions or child list last changed. */
   generation: number;
   origin: Origin;
+  /** Where it stands among the nodes that changed (dirty_nodes.ts), if it does; 0 for nowhere. */
+  mark: number;
 }
 
 /** The value of nodes that were never given one. */
@@ -71,6 +73,7 @@ export function newNode(
     children: null,
     generation: 0,
     origin: NOBODY,
+    mark: 0,
   };
 }
 
@@ -86,6 +89,7 @@ export function copyNode(node: Node, epoch: number): Node {
     children: node.children,
     generation: node.generation,
     origin: node.origin,
+    mark: node.mark,
   };
 }
 

@@ -26,6 +26,12 @@ const NOBODYS: Perms = [];
 /** Names that are at hand for further nodes: a power of two. */
 const NAMES_KEPT = 1_024;
 
+/** What of a node is loaded: all, or of one that is there its permissions, or nothing but the generation. */
+export type LoadedPart = 0 | 1 | 2;
+export const WHOLE: LoadedPart = 0;
+export const PERMS_ONLY: LoadedPart = 1;
+export const GENERATION_ONLY: LoadedPart = 2;
+
 /** The draft that nodes are loaded into: its root, its own, and what belongs to it. */
 export interface LoadedDraft {
   readonly root: Node;
@@ -68,11 +74,20 @@ export class TreeLoader {
 
   /**
    * Puts a node at the path that stands in `bytes` from `from` to `to` (exclusive); `bytes` must
-   * stay as they are until the next is put. False when that is no absolute path, or has no parent.
+   * stay as they are until the next is put. False when that is no absolute path, or has no parent,
+   * or is not there and only a `part` is known.
    */
-  load(bytes: Uint8Array, from: number, to: number, was: LoadedNode): boolean {
+  load(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    was: LoadedNode,
+    part: LoadedPart = WHOLE,
+  ): boolean {
     if (to - from === 1 && bytes[from] === SLASH) {
-      this.#put(this.#nodes[0]!, 1, was);
+      this.#put(this.#nodes[0]!, 1, was, part);
+      // The bytes of the path before need not stay as they are any longer.
+      this.#from = this.#to = 0;
       return true;
     }
     let at = from + this.#sharedEnd(bytes, from, to);
@@ -91,8 +106,10 @@ export class TreeLoader {
       hash = mixedHash(hash);
       let node = this.#ownChild(parent, bytes, start, at, hash);
       if (at === to) {
-        node ??= this.#addChild(parent, this.#name(bytes, start, to, hash), hash, was);
-        this.#put(node, to - from, was);
+        if (part === WHOLE) {
+          node ??= this.#addChild(parent, this.#name(bytes, start, to, hash), hash, was);
+        }
+        if (node !== null) this.#put(node, to - from, was, part);
       }
       if (node === null) return false;
       this.#nodes[++this.#depth] = node;
@@ -173,6 +190,7 @@ export class TreeLoader {
       children: null,
       generation,
       origin: this.#origin,
+      mark: 0,
     };
     if (ordinal >= children.ordinalNext) children.ordinalNext = ordinal + 1;
     addChild(children, node);
@@ -187,10 +205,15 @@ export class TreeLoader {
     return node.children = copyChildren(node.children, epoch);
   }
 
-  #put(node: Node, pathLength: number, was: LoadedNode): void {
+  #put(node: Node, pathLength: number, was: LoadedNode, part: LoadedPart): void {
     const { clock } = this.#into;
-    const { generation, perms, value } = was;
+    const { generation, perms } = was;
     if (generation > clock.generation) clock.generation = generation;
+    if (part === GENERATION_ONLY) {
+      node.generation = generation;
+      node.origin = this.#origin;
+      return;
+    }
     if (node.perms.length > 0) {
       this.#mention(node.perms);
       this.#permsNodes--;
@@ -199,7 +222,7 @@ export class TreeLoader {
     node.generation = generation;
     node.origin = this.#origin;
     node.perms = perms;
-    node.value = value;
+    if (part === WHOLE) node.value = was.value;
     this.#mention(perms);
     this.#permsNodes++;
     this.#charge(perms, 1, nodeSize(node) + pathLength);

@@ -445,7 +445,7 @@ class HeardHypervisor extends Hypervisor implements HostedDomains {
 function eventsOfTakeUp(hypervisor: HeardHypervisor, path: string): readonly string[] {
   const { journal } = openStore(path, { durability: "crash", bootId: "", log: () => {} });
   try {
-    const engine = new Engine({ domains: hypervisor, recorder: journal });
+    const engine = new Engine({ domains: hypervisor, dirty: journal.dirty });
     hypervisor.events.length = 0;
     takeUp(engine, hypervisor, journal, () => {});
     journal.commit();

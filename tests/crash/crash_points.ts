@@ -4,7 +4,7 @@ import {
   type StatementResultingChanges,
   StatementSync,
 } from "node:sqlite";
-import type { Recorder } from "../../lib/engine/recorder.ts";
+import type { Dirty } from "../../lib/engine/dirty.ts";
 import type { RingState } from "../../lib/engine/domain_control.ts";
 import type { State } from "../../lib/engine/state.ts";
 import type { ImageSource, Journal } from "../../lib/journal/journal.ts";
@@ -115,8 +115,8 @@ export class MortalJournal implements Journal {
     this.#points = points;
   }
 
-  get recorder(): Recorder {
-    return this.#journal.recorder;
+  get dirty(): Dirty {
+    return this.#journal.dirty;
   }
 
   get keepsRings(): boolean {

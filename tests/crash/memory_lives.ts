@@ -59,7 +59,7 @@ export class MemoryLives {
     this.#journal = openStore(this.#path(this.life), EAGER_STORE).journal;
     const journal = new MortalJournal(this.#journal, this.points);
     const { domains } = this;
-    this.#engine = new Engine({ domains, recorder: journal.recorder });
+    this.#engine = new Engine({ domains, dirty: journal.dirty });
     this.#turns = new Turns(this.#engine, journal, new Trace(), SILENT);
     this.#turns.onGone = (peer) => {
       if (peer.kind === "ring") return domains.gone(peer);

@@ -6,8 +6,11 @@ import type { Setting } from "../../lib/engine/settings.ts";
 import { ByteReader, DamagedError } from "../../lib/journal/byte_reader.ts";
 import { ByteWriter } from "../../lib/journal/byte_writer.ts";
 import * as changes from "../../lib/journal/changes.ts";
-import type { NodeState } from "../../lib/journal/node_record.ts";
+import type { NodeRecord, NodeState } from "../../lib/journal/node_record.ts";
+import { NodeWriter } from "../../lib/journal/node_writer.ts";
 import { newNode } from "../../lib/store/node.ts";
+import type { Perms } from "../../lib/store/perms.ts";
+import { PERMS_ONLY } from "../../lib/store/tree_loader.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { type Random, withSeed } from "../support/random.ts";
 
@@ -25,6 +28,13 @@ class Words implements changes.ChangeSink {
   }
   node({ path, value, perms, generation, ordinal }: NodeState): void {
     this.#add("node", path, value, perms, generation, ordinal);
+  }
+  nodePart(node: NodeRecord): void {
+    if (node.part === PERMS_ONLY) this.part(node.path, node.generation, node.perms);
+    else this.part(node.path, node.generation);
+  }
+  part(path: string, generation: number, perms?: Perms): void {
+    this.#add("part", path, generation, perms);
   }
   nodeGone(path: string): void {
     this.#add("gone", path);
@@ -109,6 +119,15 @@ function randomQuotas(random: Random): Quotas {
 const quotaValues = (quotas: Quotas): Map<string, number> =>
   new Map(QUOTAS.map(({ name }) => [name, quotas.get(name)]));
 
+/** Of each string of changes the one that knows its last path. */
+const writers = new WeakMap<ByteWriter, NodeWriter>();
+
+function writerOf(to: ByteWriter): NodeWriter {
+  let writer = writers.get(to);
+  if (writer === undefined) writers.set(to, writer = new NodeWriter(to));
+  return writer;
+}
+
 /** Puts a random change, and tells `expected` what is to be read. */
 function putRandom(random: Random, to: ByteWriter, expected: Words): void {
   const domid = random.below(65536);
@@ -127,7 +146,16 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
         changes.putStaged(to, path, node);
         return expected.staged({ path, value, perms, generation, ordinal });
       }
-      changes.putNode(to, path, node);
+      if (random.chance(0.3)) {
+        writerOf(to).perms(path, node);
+        return expected.part(path, generation, perms);
+      }
+      if (random.chance(0.3)) {
+        writerOf(to).generation(path, node);
+        return expected.part(path, generation);
+      }
+      if (random.chance(0.5)) writerOf(to).whole(path, node);
+      else changes.putNode(to, path, node);
       return expected.node({ path, value, perms, generation, ordinal });
     }
     case 1:

@@ -54,7 +54,7 @@ class Host {
       ...more,
     });
     for (const domid of [0, 1]) if (hypervisor.info(domid) === null) hypervisor.create(domid);
-    this.engine = new Engine({ domains: hypervisor, recorder: this.journal });
+    this.engine = new Engine({ domains: hypervisor, dirty: this.journal.dirty });
     const { state } = this.engine;
     this.journal.recover(state);
     this.journal.begin({ state, rings: () => [this.ring()] });

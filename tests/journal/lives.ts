@@ -78,7 +78,7 @@ export class Life {
     const options = { durability, bootId, log, tailBytes: TEST_TAIL_BYTES };
     const store = openStore(path, upkeep === undefined ? options : { ...options, upkeep });
     this.journal = store.journal;
-    this.engine = new Engine({ domains: hypervisor, recorder: this.journal });
+    this.engine = new Engine({ domains: hypervisor, dirty: this.journal.dirty });
     const { state } = this.engine;
     const revival = this.journal.recover(state);
     this.journal.begin({ state, rings: () => [] });

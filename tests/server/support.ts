@@ -85,7 +85,7 @@ export class TestClient {
 
 /** A journal whose commits a test can let fail. */
 export class TestJournal implements Journal {
-  readonly recorder = null;
+  readonly dirty = null;
   readonly keepsRings = false;
   readonly full = false;
   readonly handedTo = null;

@@ -25,6 +25,7 @@ function child(children: Children, name: string): Node {
     children: null,
     generation: 0,
     origin: { label: "test" },
+    mark: 0,
   };
 }
 

@@ -8,11 +8,11 @@ import { type Random, withSeed } from "../support/random.ts";
 
 const ORIGIN = { label: "a test" };
 
-/** A draft, what its ledger adds up to, and what its recorder was last told of each node. */
+/** A draft, what its ledger adds up to, and what was last marked of each node. */
 class Side {
   readonly accounts = new Accounts();
   readonly recorded = new Map<string, string>();
-  /** Calls of ledger and recorder. */
+  /** Calls of ledger and marks. */
   calls = 0;
   readonly draft: Draft;
 
@@ -28,11 +28,17 @@ class Side {
         this.accounts.mention(domid, count);
       },
     };
-    this.draft = new Draft(newNode("", 0, clock.nextEpoch(), root), clock, ledger, (path, node) => {
-      this.calls++;
-      if (node === null) this.#forget(path);
-      else this.recorded.set(path, show(path, node));
-    });
+    const marks = {
+      changed: (path: string, node: Node): void => {
+        this.calls++;
+        this.recorded.set(path, show(path, node));
+      },
+      removed: (path: string): void => {
+        this.calls++;
+        this.#forget(path);
+      },
+    };
+    this.draft = new Draft(newNode("", 0, clock.nextEpoch(), root), clock, ledger, marks);
   }
 
   #forget(path: string): void {

@@ -69,7 +69,7 @@ export class HeldLives {
     return this.points.run(() => {
       const journal = new MortalJournal(this.#journal, this.points);
       const domains = new MemoryDomains();
-      const engine = new Engine({ domains, recorder: journal.recorder });
+      const engine = new Engine({ domains, dirty: journal.dirty });
       this.#engine = engine;
       const turns = this.#turns = new Turns(engine, journal, new Trace(), SILENT);
       const held = HeldSockets.open(this.holder, SILENT, mortalSlots(this.points))!;

@@ -141,7 +141,7 @@ function setGlobal(call: Call, args: readonly string[], prefix: string): Outcome
   const value = parseLoose(valueText);
   if (name === null || isSoft(name) !== (prefix !== "") || value < 1) return EINVAL;
   call.state.domains.quotas.set(name, value);
-  call.state.recorder?.quotas(call.state.domains.quotas);
+  call.state.dirty?.defaultQuotas();
   return DONE;
 }
 

@@ -65,7 +65,7 @@ export function setQuota(call: Call): Outcome {
   if (value < 0 || value > 0x7fffffff) return EINVAL;
   if (domain === null) {
     domains.quotas.set(name, value);
-    call.state.recorder?.quotas(domains.quotas);
+    call.state.dirty?.defaultQuotas();
   } else {
     domain.quotas.set(name, value);
     domains.changed(domain);

@@ -75,7 +75,7 @@ function apply(call: Call, path: string, node: Node, perms: Perms): void {
     node.perms = perms;
     node.generation = ++state.clock.generation;
     node.origin = origin;
-    state.tree.recorder?.(path, node);
+    state.dirty?.special(path);
   } else if (transaction !== null) {
     transaction.setPerms(path, perms, origin);
     return;

@@ -69,7 +69,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
   const before = state.tree.root;
   state.tree.adopt(merged.draft);
   merged.accounts.applyTo(state.accounts);
-  for (const [path, node] of merged.changes) state.tree.recorder?.(path, node);
+  if (state.dirty !== null) merged.marks?.applyTo(state.dirty.nodes);
   deliver(inOrderOfAccess(call, transaction, before, due));
   return DONE;
 }

@@ -1,0 +1,171 @@
+import { visitAll } from "./lookup.ts";
+import type { Node } from "./node.ts";
+
+/** What of a node changed, besides its generation: bits to be added up. */
+export const DIRTY_GENERATION = 0;
+export const DIRTY_PERMS = 1;
+export const DIRTY_VALUE = 2;
+/** The node was not there before. */
+export const DIRTY_NEW = 4;
+
+/** Told of every change of a tree's nodes. */
+export interface NodeMarks {
+  /** `what` of the node at `path` changed; `node` is the tree's own version of it. */
+  changed(path: string, node: Node, what: number): void;
+  /** `node` was removed from `path` with all below it. */
+  removed(path: string, node: Node): void;
+}
+
+/** A node that changed; without one, it changed and was removed. */
+export interface DirtyNode {
+  path: string;
+  node: Node | null;
+  what: number;
+}
+
+/** Where work is charged, in the units of lib/engine/meter.ts. */
+interface Metered {
+  add(units: number): void;
+}
+
+/**
+ * What a record takes, from its encoding to its share of the image that makes it needless: measured
+ * with `deno task bench:meter`, see docs/performance.md.
+ */
+const UNITS_PER_RECORD = 10;
+const UNITS_PER_BYTE = 1;
+/** Entries kept for reuse from turn to turn: more than most turns change. */
+const ENTRIES_KEPT = 1_024;
+/** Entries up to which to look through them costs less than to walk what was removed. */
+const ENTRIES_SCANNED_MAX = 32;
+const SLASH = 0x2f;
+
+/**
+ * The nodes of one tree that changed since the last {@link clear}: each stands here once, as it now
+ * is, parents before the children that were made below them. What was made and removed since then
+ * leaves nothing.
+ *
+ * A node remembers its entry (`Node.mark`), and its copies do. That is a hint only, since it stays
+ * when the entries are cleared: an entry of the same path is the node's.
+ */
+export class DirtyNodes implements NodeMarks {
+  readonly #entries: DirtyNode[] = [];
+  #count = 0;
+  /** Paths whose former nodes are gone with all below, in order. */
+  readonly gone: string[] = [];
+  /** Charged with what it takes to write down what changed. */
+  meter: Metered | null = null;
+
+  get isEmpty(): boolean {
+    return this.#count === 0 && this.gone.length === 0;
+  }
+
+  /** How many entries there are, those of removed nodes included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The entry at `index`, in the order of first changes; valid until the next {@link clear}. */
+  at(index: number): DirtyNode {
+    return this.#entries[index]!;
+  }
+
+  changed(path: string, node: Node, what: number): void {
+    const known = this.#entryOf(path, node);
+    if (known === null) return this.#add(path, node, what);
+    known.node = node;
+    if ((known.what | what) === known.what) return;
+    known.what |= what;
+    this.#charge(bytesOf(path, node, what));
+  }
+
+  removed(path: string, node: Node): void {
+    const known = this.#entryOf(path, node);
+    if (known !== null) known.node = null;
+    if (known === null || (known.what & DIRTY_NEW) === 0) {
+      this.gone.push(path);
+      this.#charge(path.length);
+    }
+    if (node.children === null || this.#count === 0) return;
+    if (this.#count <= ENTRIES_SCANNED_MAX) {
+      for (let i = 0; i < this.#count; i++) this.#forgetBelow(path, this.#entries[i]!);
+      return;
+    }
+    visitAll(node, path.length, ({ mark }) => {
+      if (mark > 0 && mark <= this.#count) this.#forgetBelow(path, this.#entries[mark - 1]!);
+    });
+  }
+
+  /** Whatever stands under a path that was below `path` was removed with it. */
+  #forgetBelow(path: string, entry: DirtyNode): void {
+    if (entry.path.charCodeAt(path.length) === SLASH && entry.path.startsWith(path)) {
+      entry.node = null;
+    }
+  }
+
+  #entryOf(path: string, { mark }: Node): DirtyNode | null {
+    if (mark === 0 || mark > this.#count) return null;
+    const entry = this.#entries[mark - 1]!;
+    return entry.node !== null && entry.path === path ? entry : null;
+  }
+
+  #add(path: string, node: Node, what: number): void {
+    const at = this.#count++;
+    node.mark = this.#count;
+    if (at === this.#entries.length) {
+      this.#entries.push({ path, node, what });
+    } else {
+      const entry = this.#entries[at]!;
+      entry.path = path;
+      entry.node = node;
+      entry.what = what;
+    }
+    this.#charge(bytesOf(path, node, what));
+  }
+
+  #charge(bytes: number): void {
+    if (this.meter !== null) this.meter.add(UNITS_PER_RECORD + bytes * UNITS_PER_BYTE);
+  }
+
+  /** Nothing has changed from now on. */
+  clear(): void {
+    const kept = Math.min(this.#count, ENTRIES_KEPT);
+    for (let i = 0; i < kept; i++) {
+      const entry = this.#entries[i]!;
+      entry.path = "";
+      entry.node = null;
+    }
+    if (this.#entries.length > ENTRIES_KEPT) this.#entries.length = ENTRIES_KEPT;
+    this.#count = 0;
+    // Most have a few at most, and to set the length would give their memory back.
+    while (this.gone.length > 0) this.gone.pop();
+  }
+}
+
+/** About what a record of that takes. */
+function bytesOf(path: string, node: Node, what: number): number {
+  return path.length + ((what & DIRTY_VALUE) === 0 ? 0 : node.value.length);
+}
+
+/** Changes of a tree that may yet be dropped, to be told when it is adopted. */
+export class DeferredMarks implements NodeMarks {
+  readonly #told: { readonly path: string; readonly node: Node; readonly what: number }[] = [];
+
+  changed(path: string, node: Node, what: number): void {
+    this.#told.push({ path, node, what });
+  }
+
+  removed(path: string, node: Node): void {
+    this.#told.push({ path, node, what: REMOVED });
+  }
+
+  /** Tells `marks` all of it, in order. */
+  applyTo(marks: NodeMarks): void {
+    for (const { path, node, what } of this.#told) {
+      if (what === REMOVED) marks.removed(path, node);
+      else marks.changed(path, node, what);
+    }
+  }
+}
+
+const REMOVED = -1;

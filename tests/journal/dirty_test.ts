@@ -1,0 +1,169 @@
+/** What a turn writes down of what changed in it: each thing once, as it then is, and no more. */
+import { assert, assertEquals } from "@std/assert";
+import { Dirty } from "../../lib/engine/dirty.ts";
+import type { Engine } from "../../lib/engine/engine.ts";
+import { ByteReader } from "../../lib/journal/byte_reader.ts";
+import { ByteWriter } from "../../lib/journal/byte_writer.ts";
+import { type ChangeSink, readChanges } from "../../lib/journal/changes.ts";
+import { putDirty } from "../../lib/journal/dirty_changes.ts";
+import type { NodeRecord } from "../../lib/journal/node_record.ts";
+import { NodeWriter } from "../../lib/journal/node_writer.ts";
+import { subtree } from "../../lib/store/lookup.ts";
+import type { Perms } from "../../lib/store/perms.ts";
+import { PERMS_ONLY } from "../../lib/store/tree_loader.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toText } from "../../lib/wire/text.ts";
+import { Client, newEngine, randomRequest } from "../engine/clients.ts";
+import { type Random, withSeed } from "../support/random.ts";
+
+interface Kept {
+  value: string;
+  perms: Perms;
+  generation: number;
+}
+
+/** The tree as far as turns have told of it; fails when one tells of a node twice. */
+class Model {
+  readonly nodes = new Map<string, Kept>();
+  readonly #told = new Set<string>();
+
+  /** Takes a turn's changes; returns how many bytes they are. */
+  commit({ state }: Engine, dirty: Dirty): number {
+    const to = new ByteWriter(64);
+    putDirty(to, new NodeWriter(to), state, dirty);
+    dirty.clear();
+    this.#told.clear();
+    const told = this.#told, { nodes } = this;
+    const once = (path: string): void => {
+      assert(!told.has(path), `${path} is told twice in a turn`);
+      told.add(path);
+    };
+    const sink = {
+      node({ path, value, perms, generation }: NodeRecord): void {
+        if (path[0] === "@") return;
+        once(path);
+        assert(path === "/" || nodes.has(path.slice(0, path.lastIndexOf("/")) || "/"), path);
+        nodes.set(path, { value: toText(value), perms, generation });
+      },
+      nodePart({ path, perms, generation, part }: NodeRecord): void {
+        once(path);
+        const node = nodes.get(path);
+        assert(node !== undefined, `${path} is not there`);
+        node.generation = generation;
+        if (part === PERMS_ONLY) node.perms = perms;
+      },
+      nodeGone(path: string): void {
+        for (const known of nodes.keys()) {
+          if (known === path || known.startsWith(`${path}/`)) nodes.delete(known);
+        }
+      },
+      domain(): void {},
+      domainGone(): void {},
+    } as Partial<ChangeSink> as ChangeSink;
+    readChanges(new ByteReader(to.written), sink);
+    return to.length;
+  }
+
+  lines(): string[] {
+    return [...this.nodes].map(([path, { value, perms, generation }]) =>
+      `${path} ${value} ${perms} ${generation}`
+    ).sort();
+  }
+}
+
+function linesOf({ state }: Engine): string[] {
+  return [...subtree(state.tree.root)].map(([path, { value, perms, generation }]) =>
+    `${path} ${toText(value)} ${perms} ${generation}`
+  ).sort();
+}
+
+/** An engine whose tree a model has from the start. */
+function begin(): { engine: Engine; dirty: Dirty; model: Model } {
+  const dirty = new Dirty();
+  const engine = newEngine(dirty);
+  const model = new Model();
+  model.nodes.set("/", { value: "", perms: engine.state.tree.root.perms, generation: 0 });
+  model.commit(engine, dirty);
+  for (const [path, { generation }] of subtree(engine.state.tree.root)) {
+    model.nodes.get(path)!.generation = generation;
+  }
+  return { engine, dirty, model };
+}
+
+function run(random: Random): void {
+  const { dirty, engine, model } = begin();
+  const clients = [0, 1, 2].map((domid) => new Client(engine, domid));
+  const open = new Map<Client, number>();
+  for (let step = 0; step < 300; step++) {
+    const client = random.pick(clients);
+    const [type, payload] = randomRequest(random);
+    client.ask(type, payload, open.get(client) ?? 0);
+    if (random.chance(0.2)) endOrStart(random, client, open);
+    if (random.chance(0.02)) {
+      // Its nodes go, and what names it; the next one of its domid starts anew.
+      const domid = random.pick([1, 2]);
+      engine.state.buryDomain(engine.state.domains.know(domid)!);
+      engine.state.domains.know(domid);
+    }
+    if (!random.chance(0.2)) continue;
+    model.commit(engine, dirty);
+    assertEquals(model.lines(), linesOf(engine));
+  }
+}
+
+function endOrStart(random: Random, client: Client, open: Map<Client, number>): void {
+  const id = open.get(client);
+  if (id === undefined) {
+    const reply = client.ask(T.TRANSACTION_START, "\0");
+    open.set(client, parseInt(reply.split(" ")[1]!));
+  } else {
+    client.ask(T.TRANSACTION_END, random.chance(0.8) ? "T\0" : "F\0", id);
+    open.delete(client);
+  }
+}
+
+Deno.test("dirty: after any turns the nodes told are the tree, each told once a turn", () => {
+  withSeed((random) => {
+    for (let round = 0; round < 100; round++) run(random);
+  });
+});
+
+Deno.test("dirty: what a turn writes is in proportion to what changed, not to the requests", () => {
+  const { dirty, engine, model } = begin();
+  const client = new Client(engine, 0);
+  const ask = (type: number, payload: string, txId = 0): void => {
+    const reply = client.ask(type, payload, txId);
+    assert(!reply.startsWith("ERROR"), reply);
+  };
+  const value = "x".repeat(2_000);
+  const chain = (levels: number): string => "/chain" + "/a".repeat(levels);
+  ask(T.WRITE, `/node\0${value}`);
+  model.commit(engine, dirty);
+  const cases: [what: string, most: number, requests: () => void][] = [
+    ["permissions do not write the value", 60, () => ask(T.SET_PERMS, "/node\0n0\0r1\0")],
+    ["a node written 32 times is written once", 2_100, () => {
+      for (let i = 0; i < 32; i++) ask(T.WRITE, `/node\0${i}${value}`);
+    }],
+    ["what is made and removed leaves nothing but its parent's generation", 40, () => {
+      ask(T.WRITE, `/made/below\0${value}`);
+      ask(T.RM, "/made\0");
+    }],
+    ["the same in transactions", 40, () => {
+      for (let i = 0; i < 8; i++) {
+        ask(T.TRANSACTION_START, "\0");
+        const id = parseInt(client.reply.split(" ")[1]!);
+        ask(T.WRITE, `/made/below${i}\0${value}`, id);
+        ask(T.TRANSACTION_END, "T\0", id);
+      }
+      ask(T.RM, "/made\0");
+    }],
+    ["a chain of nodes takes what each adds", 50 * 400, () => ask(T.MKDIR, `${chain(400)}\0`)],
+    ["a tree that is removed is one record", 60, () => ask(T.RM, "/chain\0")],
+  ];
+  for (const [what, most, requests] of cases) {
+    requests();
+    const bytes = model.commit(engine, dirty);
+    assert(bytes <= most, `${what}: ${bytes} bytes instead of at most ${most}`);
+    assertEquals(model.lines(), linesOf(engine), what);
+  }
+});
