@@ -1,8 +1,9 @@
-import { type Epoll, EPOLLIN, EPOLLOUT } from "../../ffi/epoll.ts";
+import type { Epoll } from "../../ffi/epoll.ts";
 import { EAGAIN, EINTR } from "../../ffi/libc.ts";
 import { closeFd, shutDown } from "../../ffi/unix_socket.ts";
 import { HELD_INPUT_BYTES } from "../limits.ts";
 import type { HeldSlot } from "./held_slot.ts";
+import { Interest } from "./interest.ts";
 import type { RingPosition, Transport } from "./transport.ts";
 
 const ECONNRESET = 104;
@@ -23,9 +24,8 @@ export class HeldSocketTransport implements Transport, RingPosition {
   readonly fd: number;
   readonly slot: HeldSlot;
   readonly ignored = false;
-  readonly #epoll: Epoll;
+  readonly #interest: Interest;
   readonly #heldBy: HeldBy;
-  #interest = EPOLLIN;
   /** Bytes read that are not settled. */
   #ahead = 0;
 
@@ -33,9 +33,8 @@ export class HeldSocketTransport implements Transport, RingPosition {
   constructor(fd: number, slot: HeldSlot, epoll: Epoll, heldBy: HeldBy) {
     this.fd = fd;
     this.slot = slot;
-    this.#epoll = epoll;
     this.#heldBy = heldBy;
-    epoll.add(fd, EPOLLIN);
+    this.#interest = new Interest(fd, epoll);
   }
 
   /** Goes on, after a restart, behind the bytes that the journal knows to be taken. */
@@ -99,10 +98,7 @@ export class HeldSocketTransport implements Transport, RingPosition {
   }
 
   want(input: boolean, output: boolean): void {
-    const interest = (input ? EPOLLIN : 0) | (output ? EPOLLOUT : 0);
-    if (interest === this.#interest) return;
-    this.#interest = interest;
-    this.#epoll.modify(this.fd, interest);
+    this.#interest.set(input, output);
   }
 
   rejectOversize(): void {
@@ -112,7 +108,7 @@ export class HeldSocketTransport implements Transport, RingPosition {
   /** Somebody else has the descriptor, too: to close ours neither hangs up nor leaves the epoll. */
   close(): void {
     shutDown(this.fd);
-    this.#epoll.remove(this.fd);
+    this.#interest.end();
     this.#heldBy.release(this.slot);
     closeFd(this.fd);
   }

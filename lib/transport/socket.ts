@@ -1,6 +1,7 @@
-import { type Epoll, EPOLLIN, EPOLLOUT } from "../../ffi/epoll.ts";
+import type { Epoll } from "../../ffi/epoll.ts";
 import { EAGAIN, EINTR, errno, type Libc, libc } from "../../ffi/libc.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
+import { Interest } from "./interest.ts";
 import type { Transport } from "./transport.ts";
 
 const MSG_DONTWAIT = 0x40;
@@ -9,15 +10,13 @@ const MSG_NOSIGNAL = 0x4000;
 /** A connected Unix socket that an epoll instance watches. */
 export class SocketTransport implements Transport {
   readonly fd: number;
-  readonly #epoll: Epoll;
+  readonly #interest: Interest;
   readonly #libc: Libc = libc();
-  #interest = EPOLLIN;
 
   /** Takes over `fd`: nonblocking, and in no epoll instance yet. */
   constructor(fd: number, epoll: Epoll) {
     this.fd = fd;
-    this.#epoll = epoll;
-    epoll.add(fd, EPOLLIN);
+    this.#interest = new Interest(fd, epoll);
   }
 
   read(into: Uint8Array<ArrayBuffer>, at: number, end: number): number {
@@ -49,14 +48,7 @@ export class SocketTransport implements Transport {
   }
 
   want(input: boolean, output: boolean): void {
-    const interest = (input ? EPOLLIN : 0) | (output ? EPOLLOUT : 0);
-    const before = this.#interest;
-    if (interest === before) return;
-    this.#interest = interest;
-    // A hang-up is reported whatever is asked for: of one who waits for neither, again and again.
-    if (interest === 0) this.#epoll.remove(this.fd);
-    else if (before === 0) this.#epoll.add(this.fd, interest);
-    else this.#epoll.modify(this.fd, interest);
+    this.#interest.set(input, output);
   }
 
   rejectOversize(): void {
@@ -65,7 +57,7 @@ export class SocketTransport implements Transport {
 
   close(): void {
     // A descriptor of it that another process has got would keep it in the epoll instance.
-    this.#epoll.remove(this.fd);
+    this.#interest.end();
     closeFd(this.fd);
   }
 }

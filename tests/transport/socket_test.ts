@@ -1,9 +1,13 @@
-/** What becomes of a socket whose end another process has a descriptor of, too. */
+/** When a socket wakes the loop, and that it does no longer once it is closed. */
 import { assertEquals } from "@std/assert";
 import { Epoll } from "../../ffi/epoll.ts";
+import { shutDown } from "../../ffi/unix_socket.ts";
 import { duplicateFrom } from "../../ffi/spawn.ts";
 import { acceptUnix, closeFd, connectUnix, listenUnix } from "../../ffi/unix_socket.ts";
+import { HeldSlots } from "../../lib/transport/held_slots.ts";
+import { HeldSocketTransport } from "../../lib/transport/held_socket.ts";
 import { SocketTransport } from "../../lib/transport/socket.ts";
+import type { Transport } from "../../lib/transport/transport.ts";
 import { makeScratch } from "../support/scratch.ts";
 
 Deno.test("A closed socket wakes nobody any more, whoever else has it open", async () => {
@@ -22,3 +26,39 @@ Deno.test("A closed socket wakes nobody any more, whoever else has it open", asy
   for (const open of [elsewhere, listener]) closeFd(open);
   epoll.close();
 });
+
+const KINDS: readonly [name: string, make: (fd: number, epoll: Epoll) => Transport][] = [
+  ["socket", (fd, epoll) => new SocketTransport(fd, epoll)],
+  ["held socket", (fd, epoll) => {
+    const slot = HeldSlots.make().take(0);
+    return new HeldSocketTransport(fd, slot, epoll, { release: () => {} });
+  }],
+];
+
+for (const [name, make] of KINDS) {
+  Deno.test(`A ${name} that waits for neither input nor room wakes nobody by its hang-up`, async () => {
+    await using scratch = await makeScratch();
+    const path = `${scratch.path}/socket`;
+    const listener = listenUnix(path, 1);
+    for (const interests of [[true], [false, true], [false, true, false], [false, false]]) {
+      const client = connectUnix(path);
+      const epoll = new Epoll(4);
+      const transport = make(acceptUnix(listener), epoll);
+      transport.want(false, false);
+      shutDown(client);
+      closeFd(client);
+      assertEquals(epoll.wait(0), 0);
+      for (const input of interests) {
+        transport.want(input, false);
+        assertEquals(epoll.wait(0), input ? 1 : 0);
+        transport.want(input, true);
+        assertEquals(epoll.wait(0), 1);
+        transport.want(input, false);
+      }
+      transport.close();
+      assertEquals(epoll.wait(0), 0);
+      epoll.close();
+    }
+    closeFd(listener);
+  });
+}
