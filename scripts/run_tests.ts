@@ -38,12 +38,12 @@ const TESTS: Check = {
 /**
  * Boots a Xen host in emulation, which takes minutes: in CI, and for who asks by XS_XEN_HOST=1. Its
  * clock goes by what its processor has done, whatever else this machine does. `deno task test:xen`
- * kills the daemon ten times instead of three.
+ * kills the daemon ten times instead of three, and has a guest flood its ring for a minute.
  */
 const XEN_HOST: Check = {
   name: "xen host",
   args: [
-    ...["run", "-A", "tests/xen-host/main.ts", "--clock", "work", "--kills", "3"],
+    ...["run", "-A", "tests/xen-host/main.ts", "--clock", "work", "--kills", "3", "--flood", "20"],
     // It ends by itself then, and shows its console, before it is ended from here.
     ...["--limit", `${(LIMIT_MIN - 3) * 60}`],
   ],

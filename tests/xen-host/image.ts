@@ -18,6 +18,7 @@ const DOM0_TOOLS = [
   "xenstore-control",
 ];
 const STORE_LOOP = "/usr/bin/store_loop";
+const STORE_FLOOD = "/usr/bin/store_flood";
 const STOCK_CLIENTS = ["read", "write", "ls", "list", "rm", "exists", "chmod", "watch"];
 /** What a daemon may load by name, so that no list of needed libraries tells of them. */
 const DOM0_LIBRARIES = [
@@ -110,8 +111,12 @@ export interface ImageOptions {
   readonly ringVandal: string;
   /** The client of guest/store_loop.c. */
   readonly storeLoop: string;
+  /** The client of guest/store_flood.c. */
+  readonly storeFlood: string;
   /** How often the daemon is killed. */
   readonly kills: number;
+  /** How long a guest floods its ring, in s of the host's clock. */
+  readonly flood: number;
   /** Names of the checks to run, in dom0/checks, without their number; empty for all. */
   readonly only: readonly string[];
   /** Names of those to leave out. */
@@ -138,6 +143,7 @@ async function guestRoot(packages: Packages, options: ImageOptions): Promise<Cpi
   for (const name of STOCK_CLIENTS) await root.packaged(`/usr/bin/xenstore-${name}`);
   await root.packaged(`${XEN_TOOLS}/test-xenstore`);
   await root.program(options.storeLoop, STORE_LOOP);
+  await root.program(options.storeFlood, STORE_FLOOD);
   root.archive.file("/rig/ring_vandal.ko", await Deno.readFile(options.ringVandal));
   await root.script("lib.sh", "/rig/lib.sh");
   await root.script("guest/init", "/init");
@@ -194,6 +200,7 @@ async function dom0Root(
 async function addStore(root: Root, packages: Packages, options: ImageOptions): Promise<void> {
   root.archive.file("/rig/store", `${options.store}\n`);
   root.archive.file("/rig/kills", `${options.kills}\n`);
+  root.archive.file("/rig/flood", `${options.flood}\n`);
   const path = "/usr/sbin/xenstored";
   if (options.store === "xs") {
     await root.program(options.xs, "/usr/bin/xs");

@@ -10,6 +10,7 @@
  *   --cpus NUMBER             processors of the host [1]
  *   --clock wall|work         what the host's clock goes by [wall]
  *   --kills NUMBER            how often the daemon is killed, 1 to 10 [10]
+ *   --flood SECONDS           how long a guest floods its ring [60]
  *   --limit SECONDS           when the host is switched off [1500]
  */
 
@@ -22,7 +23,6 @@ import { type Result, Results } from "./results.ts";
 
 const BUILD = new URL("../../build", import.meta.url).pathname;
 const OUTPUT = `${BUILD}/xen-host`;
-const STORE_LOOP = new URL("guest/store_loop.c", import.meta.url).pathname;
 /** How much of the console a failure shows. */
 const TAIL = 60;
 
@@ -34,6 +34,7 @@ interface Settings {
   readonly clock: "wall" | "work";
   readonly limit: number;
   readonly kills: number;
+  readonly flood: number;
 }
 
 function readArguments(args: readonly string[]): Settings {
@@ -42,6 +43,7 @@ function readArguments(args: readonly string[]): Settings {
   let clock: Settings["clock"] = "wall";
   let limit = 1500;
   let kills = 10;
+  let flood = 60;
   const only: string[] = [], without: string[] = [];
   for (let i = 0; i < args.length; i += 2) {
     const value = args[i + 1] ?? "";
@@ -53,9 +55,10 @@ function readArguments(args: readonly string[]): Settings {
       clock = value as Settings["clock"];
     } else if (args[i] === "--limit" && Number(value) > 0) limit = Number(value);
     else if (args[i] === "--kills" && /^([1-9]|10)$/.test(value)) kills = Number(value);
+    else if (args[i] === "--flood" && Number(value) > 0) flood = Number(value);
     else throw new Error(`Unknown or incomplete option ${args[i]} ${value}`);
   }
-  return { store, only, without, cpus, clock, limit, kills };
+  return { store, only, without, cpus, clock, limit, kills, flood };
 }
 
 async function main(): Promise<number> {
@@ -67,9 +70,9 @@ async function main(): Promise<number> {
   const packages = await prepare(cacheFolder(BUILD), console.log);
   const ringVandal = `${OUTPUT}/ring_vandal.ko`;
   await buildRingVandal(packages.root, packages.kernel, ringVandal);
-  const storeLoop = `${OUTPUT}/store_loop`;
-  await run("gcc", ["-O2", "-Wall", "-Werror", "-o", storeLoop, STORE_LOOP]);
-  const parts = { ...settings, xs, ringVandal, storeLoop };
+  const storeLoop = await compileClient("store_loop");
+  const storeFlood = await compileClient("store_flood");
+  const parts = { ...settings, xs, ringVandal, storeLoop, storeFlood };
   const { dom0 } = await buildImages(packages, parts, OUTPUT);
   const results = new Results();
   const tail: string[] = [];
@@ -104,6 +107,14 @@ async function main(): Promise<number> {
   if (fault === null) return 0;
   console.log(`FAILED: ${fault}`);
   return 1;
+}
+
+/** Compiles a client of the folder guest; returns where it is. */
+async function compileClient(name: string): Promise<string> {
+  const source = new URL(`guest/${name}.c`, import.meta.url).pathname;
+  const program = `${OUTPUT}/${name}`;
+  await run("gcc", ["-O2", "-Wall", "-Werror", "-o", program, source]);
+  return program;
 }
 
 function describe(result: Result): string {

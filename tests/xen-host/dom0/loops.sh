@@ -7,12 +7,14 @@ loop_home() { # LOOP
 
 # loops_start GUEST...: returns when all go round
 loops_start() {
-	local g id
+	local g id left
 	for g; do
 		id=$(guest_id $g)
 		# Where test-xenstore works. It removes the node when it is empty, which this one never is.
 		xenstore-write /local/domain/$id/xenstore-test/of-dom0 ''
 		xenstore-chmod /local/domain/$id/xenstore-test n$id
+		# What an earlier run has left would be taken for this one's.
+		for left in tests loop; do xenstore-rm /local/domain/$id/data/$left 2>/dev/null; done
 		xenstore-write /local/domain/$id/data/request loops:start
 	done
 	for g; do within $PATIENCE xenstore-exists /local/domain/$(guest_id $g)/data/tests/runs || return 1; done

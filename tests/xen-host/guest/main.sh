@@ -83,11 +83,28 @@ loops_end() {
 	xenstore-write data/loop/status $loop data/tests/status $tests
 }
 
+# Floods the store in the background, by each pattern at once; dom0 reads how many requests were answered.
+flood() { # SECONDS
+	local pattern pids=
+	xenstore-write data/flood/state running
+	for pattern in values perms deep watches commits reads; do
+		store_flood /dev/xen/xenbus data/flood $pattern $1 >/tmp/flood.$pattern &
+		pids="$pids $!"
+	done
+	wait $pids
+	for pattern in values perms deep watches commits reads; do
+		xenstore-rm data/flood/$pattern 2>/dev/null
+		xenstore-write data/flood/answered/$pattern "$(cut -d' ' -f1 /tmp/flood.$pattern)"
+	done
+	xenstore-write data/flood/state over
+}
+
 obey() { # COMMAND
 	case $1 in
 	say:*) echo "said ${1#say:}" ;;
 	loops:start) loops_start ;;
 	loops:end) loops_end ;;
+	flood:*) flood ${1#flood:} & ;;
 	echo:*) xenstore-write data/reply "${1#echo:}" ;;
 	attack:*) insmod /rig/ring_vandal.ko attack="${1#attack:}" ;;
 	revival:*)
