@@ -13,6 +13,7 @@ import { diffCommand, dumpCommand, restoreCommand } from "./commands/archive.ts"
 import { completionsCommand, printProposals } from "./commands/completions.ts";
 import { txCommand, waitCommand } from "./commands/conditions.ts";
 import { controlCommand, getPathCommand, introducedCommand } from "./commands/daemon.ts";
+import { statusCommand } from "./commands/status.ts";
 import { chmodCommand, lsCommand, watchCommand } from "./commands/tree.ts";
 import {
   existsCommand,
@@ -41,6 +42,7 @@ const routes: RouteMap<XsContext> = buildRouteMap({
     chmod: chmodCommand,
     watch: watchCommand,
     control: controlCommand,
+    status: statusCommand,
     dump: dumpCommand,
     restore: restoreCommand,
     diff: diffCommand,

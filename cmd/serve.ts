@@ -1,4 +1,5 @@
 import { buildCommand, type Command, ExitCode } from "@stricli/core";
+import { version } from "./version.ts";
 import { fromByteText } from "../lib/client/operations.ts";
 import type { LogLevel } from "../lib/server/logging/log.ts";
 import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quota.ts";
@@ -75,7 +76,7 @@ async function run(this: XsContext, flags: ServeFlags): Promise<void | Error> {
       runtime: runtimeArguments(),
     };
     await serve(
-      { ...others, quotas: quota, commandLine },
+      { ...others, quotas: quota, commandLine, version: version() },
       (text) => this.process.stdout.write(text),
     );
   } catch (error) {

@@ -59,6 +59,9 @@ export const ACCEPTS_PER_TURN_MAX = 16;
 /** Connections the kernel queues for us while a turn runs. */
 export const LISTEN_BACKLOG = 128;
 
+/** Files of the store that the status names: those that there can be, within one reply. */
+export const STATUS_FILES_MAX = 16;
+
 /** Longest path of a Unix socket, without its NUL (unix(7), `sun_path`). */
 export const SOCKET_PATH_BYTES_MAX = 107;
 

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../wire/errors.ts";
+import type { ProcessStatus } from "./status.ts";
 
 /** A live update that an operator asks for. */
 export interface UpdateOrder {
@@ -56,6 +57,8 @@ export interface Admin {
   setTraceFile(path: string): ErrorCode;
   /** Appends a report of memory use to `path`, or to the trace file. */
   memoryReport(path: string | null): ErrorCode;
+  /** What there is to tell of the process; null where there is no daemon. */
+  processStatus(): ProcessStatus | null;
   /** How this daemon can be replaced; null where it can't. */
   readonly liveUpdate: UpdateActions | null;
   /** Dumps and restores; null where there are no files. */
@@ -75,6 +78,7 @@ export const NO_ADMIN: Admin = {
   setTrace: () => 0,
   setTraceFile: () => 0,
   memoryReport: () => 0,
+  processStatus: () => null,
   liveUpdate: null,
   archive: null,
   print: () => {},

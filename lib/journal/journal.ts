@@ -25,6 +25,8 @@ export interface Journal {
   readonly full: boolean;
   /** Where everything that must survive is marked when it changes; null when nothing must. */
   readonly dirty: Dirty | null;
+  /** Bytes of turns that no image has yet: what recovery would do again. */
+  readonly pendingBytes: number;
   /**
    * Brings a fresh state to where the last life ended; null when there was none. Sockets that
    * were held go on as far as `held` has them.
@@ -68,6 +70,7 @@ export interface Journal {
 export class NoJournal implements Journal {
   readonly dirty = null;
   readonly full = false;
+  readonly pendingBytes = 0;
   readonly keepsRings = false;
 
   recover(): null {

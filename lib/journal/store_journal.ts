@@ -64,6 +64,10 @@ export class StoreJournal implements Journal {
     return this.#images.upto < 0;
   }
 
+  get pendingBytes(): number {
+    return this.#turnBytes;
+  }
+
   get full(): boolean {
     return this.#full;
   }

@@ -1,9 +1,11 @@
 import type { Admin, ArchiveActions, UpdateActions } from "../engine/admin.ts";
+import type { ProcessStatus } from "../engine/status.ts";
 import { switchOf, TRACE, TRACE_FILE } from "../engine/settings.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
 import { escapeBytes } from "../wire/escape.ts";
 import { toBytes } from "../wire/text.ts";
 import { type Log, message } from "./logging/log.ts";
+import { type ProcessFacts, processStatus } from "./process/process_status.ts";
 import type { Trace } from "./logging/trace.ts";
 
 /** Where CONTROL logfile and memreport put files that are named without a directory. */
@@ -17,6 +19,8 @@ export class DaemonAdmin implements Admin {
   /** Set where the daemon is a process of its own. */
   liveUpdate: UpdateActions | null = null;
   archive: ArchiveActions | null = null;
+  /** Set where there is a daemon to tell of. */
+  facts: (() => ProcessFacts) | null = null;
 
   /** `told` is what the command line said of settings, by their names. */
   constructor(trace: Trace, log: Log, told: ReadonlyMap<string, string> = new Map()) {
@@ -60,6 +64,10 @@ export class DaemonAdmin implements Admin {
           mode: 0o600,
         }),
     );
+  }
+
+  processStatus(): ProcessStatus | null {
+    return this.facts === null ? null : processStatus(this.facts());
   }
 
   print(bytes: string): void {

@@ -13,11 +13,20 @@ import type { Log } from "./logging/log.ts";
 import { type EventSink, Loop, type LoopPolicy } from "./loop.ts";
 import type { Peer } from "./peer/peer.ts";
 import type { GoneReason } from "./peer/peer_host.ts";
+import type { Keeping } from "./process/process_status.ts";
 import type { ListeningSocket } from "./process/socket_path.ts";
 import { Sockets } from "./sockets.ts";
 import { takeUp } from "./take_up.ts";
 import type { Trace } from "./logging/trace.ts";
 import { Turns } from "./turn.ts";
+
+/** Which program serves, and how it keeps its store. */
+export interface Identity {
+  readonly version: string;
+  readonly keeping: Keeping;
+}
+
+const EMBEDDED: Identity = { version: "embedded", keeping: { persist: "none", path: null } };
 
 /** What a daemon is made of. */
 export interface DaemonParts {
@@ -34,6 +43,8 @@ export interface DaemonParts {
   readonly storeDomid?: number;
   /** The domain with all rights; 0 unless told. */
   readonly privDomid?: number;
+  /** What `xs status` tells of the program and of its store; of an embedded one nothing. */
+  readonly identity?: Identity;
   /** Nodes of a dead domain fall to the privileged one instead of going. */
   readonly keepOrphans?: boolean;
   /** Quotas of new domains, where they are not the usual ones. */
@@ -117,6 +128,12 @@ export class Daemon {
       const estate = { state, domains, journal, sockets, listener: listening.fd, log: told };
       admin.liveUpdate = new LiveUpdater(estate, succession, turns, listening.path);
     }
+    const { keeping, version } = parts.identity ?? EMBEDDED;
+    const since = performance.now();
+    admin.facts = () => {
+      const { pendingBytes } = journal;
+      return { version, keeping, since, journalBytes: pendingBytes, turns: turns.count };
+    };
     admin.archive = new Archivist(engine.state, turns, journal, told);
     try {
       // Who is accepted finds all domains there.

@@ -1,7 +1,7 @@
 import type { QuotaSetting } from "../engine/quota.ts";
 import { DamagedError } from "../journal/byte_reader.ts";
 import { JournalError } from "../journal/database.ts";
-import { Daemon } from "./daemon.ts";
+import { Daemon, type Identity } from "./daemon.ts";
 import { openHeldParts } from "./supervision/held_parts.ts";
 import { supervision } from "./supervision/holder.ts";
 import { FileLog, type Log, type LogLevel, message, stackOf } from "./logging/log.ts";
@@ -55,6 +55,8 @@ export interface ServeOptions extends TraceOptions {
   readonly persist?: Persistence;
   readonly store?: string;
   readonly onDamage?: OnDamage;
+  /** What the program says of its version; "unknown" unless told. */
+  readonly version?: string;
   /** Log to syslog instead. */
   readonly syslog?: boolean;
   /** A file to hold our pid while we run, locked. */
@@ -140,7 +142,7 @@ function openPidFile(options: ServeOptions, path: string, log: Log): PidFile | n
 }
 
 function successionOf(
-  { commandLine, ...shared }: ServeOptions,
+  { commandLine, version: _version, ...shared }: ServeOptions,
   kept: () => readonly number[],
 ): Start["succession"] {
   return commandLine === undefined ? {} : { succession: { own: commandLine, shared, kept } };
@@ -165,6 +167,7 @@ async function startInPlace({ log, options, socket, succession, trace }: Start):
     keepOrphans: options.keepOrphans ?? false,
     quotas: options.quotas ?? [],
     ...eventTimeout(options),
+    identity: identityOf(options, socket.path),
     policy: DAEMON_POLICY,
     trace,
     told: toldSettings(options),
@@ -190,6 +193,7 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
       keepOrphans: options.keepOrphans ?? false,
       quotas: options.quotas ?? [],
       ...eventTimeout(options),
+      identity: identityOf(options, socket.path),
       policy: DAEMON_POLICY,
       trace,
       told: toldSettings(options),
@@ -215,6 +219,14 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
 
 function eventTimeout({ eventTimeout }: ServeOptions): { readonly eventTimeoutMs?: number } {
   return eventTimeout === undefined ? {} : { eventTimeoutMs: eventTimeout * 1000 };
+}
+
+function identityOf(options: ServeOptions, socket: string): Identity {
+  const { version = "unknown" } = options;
+  const choice = persistenceOf(options);
+  const { persist } = choice;
+  const path = persist === "none" ? null : storePath(choice, socket);
+  return { version, keeping: { persist, path } };
 }
 
 function persistenceOf(options: ServeOptions): PersistenceChoice {

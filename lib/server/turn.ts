@@ -65,6 +65,8 @@ export class Turns implements PeerHost {
   onPending: () => void = () => {};
   /** Long work under way, if there is any: done a slice a turn, behind all peers. */
   job: TurnJob | null = null;
+  /** Turns so far. */
+  count = 0;
   /** Called once behind the next turn whose output has left. */
   onSettled: (() => void) | null = null;
 
@@ -170,6 +172,7 @@ export class Turns implements PeerHost {
   /** One turn. `now` is in ms, on a clock that only goes forward. */
   turn(now: number): void {
     this.#turning = true;
+    this.count++;
     this.#now = now;
     try {
       if (!this.#held) this.#step(now);

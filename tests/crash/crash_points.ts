@@ -127,6 +127,10 @@ export class MortalJournal implements Journal {
     return this.#journal.recover(state, held);
   }
 
+  get pendingBytes(): number {
+    return this.#journal.pendingBytes;
+  }
+
   get full(): boolean {
     return this.#journal.full;
   }

@@ -88,6 +88,7 @@ export class TestJournal implements Journal {
   readonly dirty = null;
   readonly keepsRings = false;
   readonly full = false;
+  readonly pendingBytes = 0;
   readonly handedTo = null;
   recover(): null {
     return null;

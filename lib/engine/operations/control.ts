@@ -8,6 +8,7 @@ import { quotaName, QUOTAS } from "../quota.ts";
 import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archiveStatus, dump, restore } from "./archive.ts";
 import { liveUpdate } from "./live_update.ts";
+import { statusOf } from "../status.ts";
 import { DONE, type Outcome, parseLoose, textReply } from "./outcome.ts";
 
 interface Command {
@@ -37,6 +38,7 @@ const COMMANDS: readonly Command[] = [
   { name: "dump", usage: ["<file> [<domid>]"], run: dump },
   { name: "restore", usage: ["[-n] [-q] <file> [<domid>[:<domid>]]"], run: restore },
   { name: "archive", usage: ["<job>"], run: archiveStatus },
+  { name: "status", usage: [""], run: runStatus },
   { name: "help", usage: [""], run: runHelp },
 ];
 
@@ -54,6 +56,15 @@ function runHelp(_call: Call, args: readonly string[]): Outcome {
     usage.map((text) => `${name.padEnd(15)} ${text}\n`)
   );
   return textReply(lines.join(""));
+}
+
+const encoder = new TextEncoder();
+
+/** The whole status as one JSON object; what it holds grows, and what is there stays. */
+function runStatus(call: Call, args: readonly string[]): Outcome {
+  if (args.length > 0) return EINVAL;
+  const status = statusOf(call.state);
+  return status === null ? EINVAL : encoder.encode(`${JSON.stringify(status)}\0`);
 }
 
 function runCheck(call: Call, args: readonly string[]): Outcome {

@@ -1,0 +1,64 @@
+import type { ProcessStatus, StoreFile } from "../../engine/status.ts";
+import { STATUS_FILES_MAX } from "../../limits.ts";
+
+/** How the daemon's store is kept. */
+export interface Keeping {
+  readonly persist: ProcessStatus["store"]["persist"];
+  /** The store file; null where there is none. */
+  readonly path: string | null;
+}
+
+/** What a process knows of itself for {@link ProcessStatus}. */
+export interface ProcessFacts {
+  readonly version: string;
+  readonly keeping: Keeping;
+  /** When it began to serve, on the clock of `performance.now`. */
+  readonly since: number;
+  readonly journalBytes: number;
+  readonly turns: number;
+}
+
+/** The status of this process now. */
+export function processStatus(facts: ProcessFacts): ProcessStatus {
+  const { keeping, journalBytes } = facts;
+  const { rss, heapUsed, external } = Deno.memoryUsage();
+  return {
+    version: facts.version,
+    pid: Deno.pid,
+    uptimeMs: Math.round(performance.now() - facts.since),
+    store: { ...keeping, files: storeFiles(keeping.path), journalBytes },
+    memory: { resident: rss, heap: heapUsed, external },
+    work: { turns: facts.turns },
+  };
+}
+
+/** The store file and those that SQLite and the journal keep beside it under longer names. */
+function storeFiles(path: string | null): StoreFile[] {
+  if (path === null) return [];
+  const at = path.lastIndexOf("/") + 1;
+  const directory = path.slice(0, at) || ".", name = path.slice(at);
+  const files: StoreFile[] = [];
+  for (const entry of namesIn(directory)) {
+    if (!entry.startsWith(name) || files.length === STATUS_FILES_MAX) continue;
+    const bytes = sizeOf(`${path.slice(0, at)}${entry}`);
+    if (bytes !== null) files.push({ name: entry, bytes });
+  }
+  return files.sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return [...Deno.readDirSync(directory)].filter(({ isFile }) => isFile).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+/** Null for a file that has gone meanwhile. */
+function sizeOf(path: string): number | null {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    return null;
+  }
+}
