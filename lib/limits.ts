@@ -11,10 +11,35 @@
 export const INPUT_BYTES_MAX = 16_384;
 
 /**
- * Requests of one client handled in one turn: enough to amortise the turn's commit and write,
- * few enough that the others wait well under a millisecond behind a client that pipelines.
+ * Work of one turn, in units of the meter (some 50 us): enough to amortise its commit, its poll of
+ * the kernel and a client's write, few enough for a client that comes meanwhile. A turn ends behind
+ * the request that crosses the bound.
  */
-export const REQUESTS_PER_TURN_MAX = 32;
+export const TURN_UNITS = 5_000;
+
+/** What a client may use at least, in units, once it is its turn: less is not worth a read. */
+export const STEP_UNITS_MIN = 1_000;
+
+/**
+ * The credit of a client that was quiet, in units: so much (some 2 ms of work) it does before busy
+ * clients go on. That is what a tool or a driver does at once.
+ */
+export const CREDIT_UNITS = 200_000;
+
+/**
+ * How far a privileged client stands before others that have used as much, in units: a busy one
+ * still stands behind a quiet guest.
+ */
+export const PRIVILEGED_LEAD_UNITS = 180_000;
+
+/** One of so many units that a privileged client uses counts against it. */
+export const PRIVILEGED_WEIGHT = 8;
+
+/**
+ * A client that has used so much more than the first of a turn, in units, waits for the next turn:
+ * answers to quiet clients leave before the work of busy ones is done.
+ */
+export const TURN_SPREAD_UNITS = 190_000;
 
 /**
  * Unsent bytes of one client beyond which its next request is not read: whoever doesn't take its
@@ -241,10 +266,10 @@ export const TRIAL_OUTPUT_BYTES_MAX = 65_536;
 export const UPDATE_LOOK_MS = 50;
 
 /**
- * Longest slice of a dump or a restore in one turn, in ms: far below the 50 ms that nobody is to
- * wait because of it, long enough that most of the time goes to the work itself.
+ * Longest slice of a dump or a restore, in ms: half of what a client may wait under an attack, long
+ * enough that most of the time goes to the work itself. It is charged for as that much work.
  */
-export const ARCHIVE_SLICE_MS = 3;
+export const ARCHIVE_SLICE_MS = 1;
 
 /** Nodes of a domain's part restored at once, in one turn: some 50 ms of work. */
 export const RESTORE_PART_NODES_MAX = 10_000;

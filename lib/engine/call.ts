@@ -1,9 +1,11 @@
 import { emptyWalk, type Walk, walk } from "../store/lookup.ts";
+import { namesOf } from "../store/names.ts";
 import type { Node } from "../store/node.ts";
 import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
 import { EACCES, EINVAL, ENOENT, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
 import { rightsOf } from "./domains.ts";
+import { NAME_UNITS } from "./meter.ts";
 import { KnownPaths } from "./known_paths.ts";
 import type { QuotaName } from "./quota.ts";
 import { refresh } from "./refresh.ts";
@@ -92,6 +94,7 @@ export class Call {
     if (isSpecial(path)) return this.#accessSpecial(path, need);
     if (transaction !== null && transaction.reserves) refresh(transaction, this.state.tree, path);
     const { node, above, aboveLength } = this.#find(path, facets);
+    this.state.meter.add(NAME_UNITS * namesOf(path).count);
     if (transaction !== null && !this.#see(path, aboveLength, node !== null, facets)) return null;
     if (connection.privileged) {
       if (node === null) this.error = ENOENT;

@@ -6,6 +6,7 @@ import type { Connection, ConnectionSpec } from "./connection.ts";
 import { DOMAIN_DEAD, DOMAIN_EXISTS, DOMAIN_SHUTDOWN } from "./domain_control.ts";
 import type { Domain } from "./domains.ts";
 import type { LogBudgets } from "./log_budget.ts";
+import type { Meter } from "./meter.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
 import { HELD, LATER } from "./operations/outcome.ts";
@@ -38,10 +39,13 @@ export type Handled = "done" | "aside" | "held";
  */
 export class Engine {
   readonly state: State;
+  /** Counts what requests cost. */
+  readonly meter: Meter;
   readonly #call: Call;
 
   constructor(options: EngineOptions) {
     this.state = new State(options);
+    this.meter = this.state.meter;
     this.#call = new Call(this.state);
   }
 

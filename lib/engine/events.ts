@@ -3,6 +3,7 @@ import type { Node } from "../store/node.ts";
 import { isSpecial, parentPath } from "../store/path.ts";
 import { type Perms, READ } from "../store/perms.ts";
 import { type Domains, rightsOf } from "./domains.ts";
+import { type Meter, WATCH_UNITS } from "./meter.ts";
 import { eventPath, type Removed, type Watch, type Watches } from "./watch.ts";
 
 /** An event that is due, kept until its commit is sure. */
@@ -16,7 +17,11 @@ export interface DueEvent {
  * read its parent (XSA-115: a name must not leak to whom it is not readable).
  */
 export class Events {
-  constructor(private readonly watches: Watches, private readonly domains: Domains) {}
+  constructor(
+    private readonly watches: Watches,
+    private readonly domains: Domains,
+    private readonly meter: Meter,
+  ) {}
 
   /**
    * Events of a node created or changed. `before` are its permissions if they were others;
@@ -52,6 +57,7 @@ export class Events {
     before: Perms | null,
     due: DueEvent[],
   ): void {
+    this.meter.add(WATCH_UNITS * watches.length);
     const parent = lookup(root, parentPath(path)) ?? root;
     for (const watch of watches) {
       if (this.#mayHear(watch, now, before, parent.perms)) due.push({ watch, path });
@@ -67,6 +73,7 @@ export class Events {
   }
 
   #ofRemovedBelow({ path, node, parent, watches }: Removed, due: DueEvent[]): void {
+    this.meter.add(WATCH_UNITS * (2 + watches.length));
     for (const watch of watches) {
       if (this.#mayHear(watch, node.perms, null, parent.perms)) due.push({ watch, path });
     }

@@ -1,11 +1,42 @@
 /**
  * What the daemon's work costs, in units of some 10 ns on a usual machine. Units are counted where
- * work is done, not timed: the same requests cost the same on every machine and at any load, so that
- * who goes first is the same in each run of a test. `deno task bench:meter` compares the two.
+ * work is done, not timed: the same requests cost the same on every machine and at any load, so the
+ * order of clients is the same in each run of a test. `deno task bench:meter` compares the two.
  */
 
-/** Units in a microsecond, about: see docs/performance.md, "The meter". */
-export const UNITS_PER_US = 100;
+/** Units in a millisecond, about: see docs/performance.md, "The meter". */
+export const UNITS_PER_MS = 100_000;
+
+/** One request, whatever it asks for: its framing, its rights, its reply. */
+export const REQUEST_UNITS = 40;
+
+/** A look at what a client has sent, and an output to be sent: mostly a system call each. */
+export const READ_UNITS = 150;
+export const SEND_UNITS = 250;
+
+/** Bytes of paths, tokens and values, copied and hashed: one unit for eight. */
+export const TEXT_SHIFT = 3;
+
+/** A name of a path, on all walks that one request makes. */
+export const NAME_UNITS = 2;
+
+/** A watch to be looked at because something changed; an event for it; one dropped. */
+export const WATCH_UNITS = 5;
+export const EVENT_UNITS = 25;
+export const FORGET_UNITS = 30;
+
+/** A watch registered, besides one for each byte of its path. */
+export const REGISTRATION_UNITS = 60;
+
+/** An entry of permissions, read or written. */
+export const PERM_UNITS = 15;
+
+/**
+ * At a commit, for each node that was seen, if anything has changed meanwhile; and for each that
+ * was changed.
+ */
+export const SEEN_UNITS = 40;
+export const WRITTEN_UNITS = 8;
 
 /** Counts what is done until the turn asks for it. */
 export class Meter {
@@ -36,8 +67,8 @@ export class Share {
   /** Units of all its requests so far. */
   units = 0;
   /**
-   * How far the client has got in virtual time: it moves on by what its requests cost, so whoever
-   * is furthest behind has used least. Kept by the turn.
+   * How far the client has got in virtual time, which moves on by what its requests cost: the client
+   * that is furthest behind has used least. Kept by the turn.
    */
   at = 0;
 }

@@ -13,7 +13,7 @@ import { eraseDomid } from "./erase.ts";
 import { Events } from "./events.ts";
 import { LogBudgets } from "./log_budget.ts";
 import { MemoryReports } from "./memory_reports.ts";
-import { Meter } from "./meter.ts";
+import { FORGET_UNITS, Meter, REGISTRATION_UNITS } from "./meter.ts";
 import { Reservations } from "./reservations.ts";
 import { Settings } from "./settings.ts";
 import type { Transaction } from "./transaction.ts";
@@ -88,7 +88,7 @@ export class State {
     this.dirty?.attach(this.meter);
     this.settings = new Settings(this.admin, this.dirty);
     this.domains = new Domains(options.domains, this.dirty);
-    this.events = new Events(this.watches, this.domains);
+    this.events = new Events(this.watches, this.domains, this.meter);
     const origin = { label: "the start of the daemon" };
     const perms = [permEntry(this.privDomid, 0)];
     const root = newNode("", 0, this.clock.nextEpoch(), perms);
@@ -199,6 +199,7 @@ export class State {
       place: null,
       index: 0,
     };
+    this.meter.add(REGISTRATION_UNITS + path.length);
     connection.watches.set(key, watch);
     this.watches.add(watch);
     this.dirty?.watch(watch, true);
@@ -214,6 +215,7 @@ export class State {
   }
 
   #forgetWatch(watch: Watch): void {
+    this.meter.add(FORGET_UNITS);
     this.watches.remove(watch);
     this.dirty?.watch(watch, false);
     const account = this.accounts.of(watch.connection.domid);

@@ -90,8 +90,9 @@ export class Watches {
         place.put(made);
         return made;
       }
-      const shared = sharedLength(next.text, path, from);
-      place = shared < next.text.length ? next.split(shared) : next;
+      const { length } = next.text;
+      const shared = next.isOn(path, from) ? length : sharedLength(next.text, path, from);
+      place = shared < length ? next.split(shared) : next;
       from += shared;
     }
     return place;

@@ -21,6 +21,8 @@ export interface Journal {
    * turn then holds all output back and tries again.
    */
   commit(): boolean;
+  /** Each commit waits for the disk: the more a turn does, the better. */
+  readonly syncs: boolean;
   /** There is no space for more: what would change something is refused (State.full). */
   readonly full: boolean;
   /** Where everything that must survive is marked when it changes; null when nothing must. */
@@ -71,6 +73,7 @@ export class NoJournal implements Journal {
   readonly dirty = null;
   readonly full = false;
   readonly pendingBytes = 0;
+  readonly syncs = false;
   readonly keepsRings = false;
 
   recover(): null {

@@ -26,6 +26,7 @@ import { TurnLog, type UpTo } from "./turn_log.ts";
 export class StoreJournal implements Journal {
   readonly dirty: Dirty = new Dirty();
   readonly keepsRings = true;
+  readonly syncs: boolean;
   readonly #parts: JournalParts;
   readonly #upkeep: Upkeep;
   readonly #turns: TurnLog;
@@ -53,6 +54,7 @@ export class StoreJournal implements Journal {
     const { database, durability, tail } = parts;
     const { upkeep = durability === "disk" ? DISK_UPKEEP : UPKEEP } = parts;
     this.#parts = parts;
+    this.syncs = durability === "disk";
     this.#upkeep = upkeep;
     this.#onNewBoot = parts.onNewBoot;
     this.#images = new ImageShelf(database);

@@ -1,15 +1,26 @@
 import { LogBudgets } from "../engine/log_budget.ts";
+import { type Meter, READ_UNITS, SEND_UNITS, Share, UNITS_PER_MS } from "../engine/meter.ts";
 import type { Journal } from "../journal/journal.ts";
-import { EVENT_LOOK_MS, EVENT_TIMEOUT_MS } from "../limits.ts";
+import {
+  ARCHIVE_SLICE_MS,
+  EVENT_LOOK_MS,
+  EVENT_TIMEOUT_MS,
+  STEP_UNITS_MIN,
+  TURN_SPREAD_UNITS,
+  TURN_UNITS,
+} from "../limits.ts";
 import { type Log, type LogLevel, stackOf } from "./logging/log.ts";
 import type { OutstandingRequests } from "./peer/outstanding.ts";
 import type { Peer } from "./peer/peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";
 import type { Trace } from "./logging/trace.ts";
 import { NEVER } from "./peer/unsent_messages.ts";
+import { type Contender, ReadyQueue } from "./ready_queue.ts";
 
 /** What the turn asks of the engine. */
 export interface TurnHandler extends RequestHandler {
+  /** Counts what requests cost. */
+  readonly meter: Meter;
   /** Looks again at the domains it knows, some of which have changed. */
   domainsChanged(now: number): void;
   /** Whether {@link tick} has something to do now. */
@@ -30,20 +41,37 @@ export interface TurnJob {
   abandon(): void;
 }
 
+/** A job's place among the peers: it gets its slices like one of them. */
+class JobContender implements Contender {
+  readonly connection = { share: new Share(), privileged: false };
+  startsAt = 0;
+  arrival = 0;
+
+  constructor(readonly job: TurnJob) {}
+}
+
 /**
- * The turn: every ready peer is stepped once, the journal commits once, and only then do the
- * replies and events of all peers leave. It knows no clock and no file descriptor, so that tests
- * can turn it by hand; the loop turns it for the daemon.
+ * The turn: ready peers are stepped, the one that has used least first, until its units are used up; the
+ * journal commits once, and only then do the replies and events of all peers leave. It knows no
+ * clock and no file descriptor, so that tests can turn it by hand; the loop turns it for the daemon.
  */
 export class Turns implements PeerHost {
   readonly handler: TurnHandler;
+  readonly meter: Meter;
   readonly trace: Trace;
+  /** See {@link PeerHost.unitsLeft}. */
+  unitsLeft = 0;
   asking: OutstandingRequests | null = null;
   readonly #journal: Journal;
   readonly #log: Log;
   readonly #logBudgets: LogBudgets;
-  #ready: Peer[] = [];
-  #stepped: Peer[] = [];
+  /** Those to be stepped since the last turn began, which has its own. */
+  readonly #ready: (Peer | JobContender)[] = [];
+  readonly #queue = new ReadyQueue<Peer | JobContender>();
+  #job: JobContender | null = null;
+  /** When the last turn began, and the units that it has used. */
+  #servedAt = 0;
+  #served = 0;
   #unflushed: Peer[] = [];
   #flushed: Peer[] = [];
   #domainsChanged = false;
@@ -63,8 +91,6 @@ export class Turns implements PeerHost {
   onGone: (peer: Peer, reason: GoneReason) => void = () => {};
   /** Called when there is something to do although no turn is under way: wakes the loop. */
   onPending: () => void = () => {};
-  /** Long work under way, if there is any: done a slice a turn, behind all peers. */
-  job: TurnJob | null = null;
   /** Turns so far. */
   count = 0;
   /** Called once behind the next turn whose output has left. */
@@ -72,6 +98,7 @@ export class Turns implements PeerHost {
 
   constructor(handler: TurnHandler, journal: Journal, trace: Trace, log: Log) {
     this.handler = handler;
+    this.meter = handler.meter;
     this.trace = trace;
     this.#journal = journal;
     this.#log = log;
@@ -80,8 +107,19 @@ export class Turns implements PeerHost {
 
   /** Whether a further turn has work without any news from outside. */
   get pending(): boolean {
-    return this.#ready.length > 0 || this.#unflushed.length > 0 || this.#domainsChanged ||
-      this.#tickDue || this.handler.due || this.onSettled !== null || this.job !== null;
+    return this.#ready.length > 0 || this.#queue.size > 0 || this.#unflushed.length > 0 ||
+      this.#domainsChanged || this.#tickDue || this.handler.due || this.onSettled !== null;
+  }
+
+  /** Long work under way, if there is any: done in slices, among the peers. */
+  get job(): TurnJob | null {
+    return this.#job?.job ?? null;
+  }
+
+  /** Begins long work; only while there is none. */
+  begin(job: TurnJob): void {
+    this.#ready.push(this.#job = new JobContender(job));
+    if (!this.#turning) this.onPending();
   }
 
   /** Work that nobody waits for; true when there is more. */
@@ -114,6 +152,7 @@ export class Turns implements PeerHost {
   unflushed(peer: Peer): void {
     if (peer.isUnflushed) return;
     peer.isUnflushed = true;
+    this.meter.add(SEND_UNITS);
     this.#unflushed.push(peer);
     if (!this.#turning) this.onPending();
   }
@@ -199,18 +238,45 @@ export class Turns implements PeerHost {
     if (now >= this.#expireAt) this.#expire(now);
     const { handler } = this;
     if (this.#tickDue || handler.due || now >= handler.wakeAt) this.#tick(now);
-    const peers = this.#ready;
-    this.#ready = this.#stepped;
-    this.#stepped = peers;
-    for (let i = 0; i < peers.length; i++) {
-      const peer = peers[i]!;
-      peer.isReady = false;
-      if (peer.step(now)) this.ready(peer);
-      // A ring tells nothing apart: it may be that the guest has read and made room.
-      if (peer.unsent > 0) this.unflushed(peer);
+    const queue = this.#queue;
+    if (queue.size === 0) queue.idle((now - this.#servedAt) * UNITS_PER_MS - this.#served);
+    for (const contender of this.#ready) queue.add(contender);
+    this.#ready.length = 0;
+    this.#servedAt = now;
+    this.#served = 0;
+    this.meter.take();
+    if (queue.size > 0) this.#serve(now);
+  }
+
+  /** Peers that have used much more than the first one wait until its answers have left. */
+  #serve(now: number): void {
+    const queue = this.#queue;
+    const { syncs } = this.#journal;
+    const furthest = syncs ? Infinity : queue.next + TURN_SPREAD_UNITS;
+    const most = syncs ? Infinity : TURN_UNITS;
+    while (queue.size > 0 && queue.next <= furthest && this.#served < most) {
+      const contender = queue.take();
+      this.unitsLeft = Math.min(TURN_UNITS, Math.max(most - this.#served, STEP_UNITS_MIN));
+      if (contender instanceof JobContender) this.#stepJob(contender);
+      else this.#stepPeer(contender, now);
+      const units = this.meter.take();
+      queue.charge(contender, units);
+      this.#served += units;
     }
-    peers.length = 0;
-    if (this.job !== null && !this.job.step()) this.job = null;
+  }
+
+  #stepPeer(peer: Peer, now: number): void {
+    peer.isReady = false;
+    this.meter.add(READ_UNITS);
+    if (peer.step(now)) this.ready(peer);
+    // A ring tells nothing apart: it may be that the guest has read and made room.
+    if (peer.unsent > 0) this.unflushed(peer);
+  }
+
+  #stepJob(contender: JobContender): void {
+    this.meter.add(ARCHIVE_SLICE_MS * UNITS_PER_MS);
+    if (contender.job.step()) this.#ready.push(contender);
+    else this.#job = null;
   }
 
   #tick(now: number): void {

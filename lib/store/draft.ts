@@ -50,6 +50,11 @@ export interface WorkSink {
   add(units: number): void;
 }
 
+/** What it takes to make a node of one's own, to add one, to take one off, in units of the meter. */
+const COPY_UNITS = 15;
+const CREATE_UNITS = 10;
+const REMOVE_UNITS = 4;
+
 const UNMETERED: WorkSink = { add: () => {} };
 
 /** What all versions of one store share. */
@@ -155,6 +160,7 @@ export class Draft {
       parent = node;
       from = to + 1;
     }
+    this.clock.meter.add(CREATE_UNITS * levels);
     above.origin = origin;
     this.ledger.charge(ownerOf(above.perms), 0, ends[count - levels]! - aboveLength);
     this.ledger.charge(ownerOf(perms), levels, bytes);
@@ -297,7 +303,7 @@ export class Draft {
   /** Takes a node that goes, and all below it, off its owners' accounts. */
   #accountAll(pathLength: number, node: Node): void {
     // Neighbours mostly have one owner: they are taken off together.
-    let owner = ownerOf(node.perms), nodes = 0, bytes = 0;
+    let owner = ownerOf(node.perms), nodes = 0, bytes = 0, visited = 0;
     visitAll(node, pathLength, (gone, length) => {
       const domid = ownerOf(gone.perms);
       if (domid !== owner) {
@@ -306,10 +312,12 @@ export class Draft {
         nodes = bytes = 0;
       }
       nodes++;
+      visited++;
       bytes += nodeSize(gone) + length;
       this.#mention(gone.perms, -1);
     });
     this.ledger.charge(owner, -nodes, -bytes);
+    this.clock.meter.add(REMOVE_UNITS * visited);
   }
 
   /** The node at `path`, made this draft's own with everything above it. */
@@ -322,18 +330,20 @@ export class Draft {
     const { count, ends, hashes } = namesOf(path);
     let node = this.root;
     if (node.epoch !== this.#epoch) node = this.root = copyNode(node, this.#epoch);
-    let from = 1, depth = 0;
+    let from = 1, depth = 0, copies = 0;
     for (; depth < count && from <= length; depth++) {
       const to = ends[depth]!;
       let child = getChildIn(node.children!, path, from, to, hashes[depth]!)!;
       if (child.epoch !== this.#epoch) {
         child = copyNode(child, this.#epoch);
         replaceChild(this.#ownChildren(node), child);
+        copies++;
       }
       node = child;
       from = to + 1;
     }
     this.#depth = depth;
+    this.clock.meter.add(depth + COPY_UNITS * copies);
     return node;
   }
 

@@ -119,6 +119,10 @@ export class MortalJournal implements Journal {
     return this.#journal.dirty;
   }
 
+  get syncs(): boolean {
+    return this.#journal.syncs;
+  }
+
   get keepsRings(): boolean {
     return this.#journal.keepsRings;
   }

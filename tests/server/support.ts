@@ -5,6 +5,7 @@
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Connection as EngineConnection } from "../../lib/engine/connection.ts";
 import { MEMORY_PIPE_BYTES } from "../../lib/limits.ts";
+import { Meter } from "../../lib/engine/meter.ts";
 import type { Handled } from "../../lib/engine/engine.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
@@ -87,6 +88,7 @@ export class TestClient {
 export class TestJournal implements Journal {
   readonly dirty = null;
   readonly keepsRings = false;
+  syncs = false;
   readonly full = false;
   readonly pendingBytes = 0;
   readonly handedTo = null;
@@ -116,6 +118,7 @@ export class TestJournal implements Journal {
 
 /** Turns, clients and the echo. */
 export class TestTurns implements TurnHandler {
+  readonly meter = new Meter();
   readonly journal = new TestJournal();
   readonly log: string[] = [];
   readonly gone: [label: string, reason: GoneReason][] = [];
@@ -156,13 +159,16 @@ export class TestTurns implements TurnHandler {
 
   domainsChanged(): void {}
 
-  /** A client, labelled `client 1` and so on, with streams of `capacity` bytes each way. */
-  connect(capacity = MEMORY_PIPE_BYTES): TestClient {
+  /**
+   * A client, labelled `client 1` and so on, with streams of `capacity` bytes each way; an
+   * unprivileged one is like a guest.
+   */
+  connect(capacity = MEMORY_PIPE_BYTES, privileged = true): TestClient {
     const [near, far] = MemoryTransport.pair(capacity);
     const id = this.clients.length + 1;
     const peer = new Peer("socket", id, near, this.turns);
     near.onChange = () => this.turns.ready(peer);
-    peer.connection = new EngineConnection(id, true, "/local/domain/0", {
+    peer.connection = new EngineConnection(id, privileged, "/local/domain/0", {
       kind: "socket",
       domid: 0,
       label: `client ${id}`,

@@ -15,6 +15,7 @@ import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { FEATURE_DOMID_ANY } from "../domains.ts";
 import { deliver, type DueEvent } from "../events.ts";
+import { PERM_UNITS } from "../meter.ts";
 import { SEEN_EXISTENCE, SEEN_PERMS } from "../touched.ts";
 import { DONE, HELD, type Outcome } from "./outcome.ts";
 
@@ -25,6 +26,7 @@ export function setPerms(call: Call): Outcome {
   if (call.exceeds("node-permissions", strings.length - 1)) return ENOSPC;
   const perms = parsePerms(call, strings.slice(1));
   if (perms === null) return EINVAL;
+  call.state.meter.add(PERM_UNITS * perms.length);
   const owner = ownerOf(perms);
   if (owner !== DOMID_ANY && call.state.domains.know(owner) === null) return ENOENT;
   const path = call.path(strings[0]!, true);

@@ -5,6 +5,7 @@ import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { explain, findConflict, type Merge, merge } from "../commit.ts";
 import { deliver, type DueEvent } from "../events.ts";
+import { SEEN_UNITS, WRITTEN_UNITS } from "../meter.ts";
 import { Transaction } from "../transaction.ts";
 import { DONE, HELD, numberReply, type Outcome } from "./outcome.ts";
 
@@ -53,6 +54,9 @@ function commit(call: Call, transaction: Transaction): Outcome {
   if (transaction.failed) return ENOMEM;
   if (transaction.written.length === 0) return DONE;
   if (state.full) return ENOSPC;
+  const { touched, written } = transaction;
+  const isCurrent = transaction.base === state.tree.root;
+  state.meter.add(WRITTEN_UNITS * written.length + (isCurrent ? 0 : SEEN_UNITS * touched.size));
   const conflict = findConflict(transaction, state.tree.root);
   if (conflict !== null) {
     state.reservations.refused(transaction, conflict);

@@ -91,11 +91,12 @@ export class Archivist implements ArchiveActions {
   #begin(what: string, progress: Progress, steps: JobSteps): string {
     const job: Job = { number: (this.#job?.number ?? 0) + 1, what, progress, end: null };
     this.#job = job;
-    this.#turns.job = new SlicedJob(steps, (end, error) => {
+    const sliced = new SlicedJob(steps, (end, error) => {
       job.end = end;
       if (error === null) this.#log("info", `${what}: ${end}`);
       else this.#log(isExpected(error) ? "warning" : "error", `${what}: ${textOf(error)}`);
     });
+    this.#turns.begin(sliced);
     return `job ${job.number}`;
   }
 

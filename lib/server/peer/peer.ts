@@ -1,9 +1,9 @@
 import type { Handled } from "../../engine/engine.ts";
 import type { Connection, ConnectionKind, Outbox } from "../../engine/connection.ts";
 import type { RingState } from "../../engine/domain_control.ts";
+import { EVENT_UNITS, REQUEST_UNITS, TEXT_SHIFT } from "../../engine/meter.ts";
 import {
   OUTPUT_STALL_BYTES,
-  REQUESTS_PER_TURN_MAX,
   RING_OUTPUT_BYTES_MAX,
   SOCKET_OUTPUT_BYTES_MAX,
 } from "../../limits.ts";
@@ -17,7 +17,7 @@ import { OutstandingRequests, tellOutstanding } from "./outstanding.ts";
 import type { GoneReason, InFlight, PeerHost } from "./peer_host.ts";
 import { payloadIn, PeerInput, sharedInput } from "./peer_input.ts";
 import { PeerOutput } from "./peer_output.ts";
-import { type News, RingNews, ringState } from "./ring_news.ts";
+import { type News, owedOf, RingNews, ringState } from "./ring_news.ts";
 import { NEVER } from "./unsent_messages.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
@@ -48,9 +48,11 @@ export class Peer implements Outbox {
   readonly #waiting = new WaitingRequests();
   #dropping = false;
   #doom: GoneReason | null = null;
-  /** Kept by the host: whether the peer is on its list of the ready, of the unflushed. */
+  /** Kept by the host: whether the peer is on its lists of the ready and the unflushed, and where. */
   isReady = false;
   isUnflushed = false;
+  startsAt = 0;
+  arrival = 0;
 
   /** `key` is what the owner knows the peer by: a socket's descriptor, a ring's domid. */
   constructor(
@@ -93,7 +95,7 @@ export class Peer implements Outbox {
   }
 
   /**
-   * Reads once and handles up to {@link REQUESTS_PER_TURN_MAX} whole requests. True when there is
+   * Reads once and handles whole requests, until its host's units are used up. True when there is
    * more to do without any news from the client.
    */
   step(now: number): boolean {
@@ -137,9 +139,10 @@ export class Peer implements Outbox {
   #handleAll(bytes: Uint8Array<ArrayBuffer>, now: number): boolean {
     const epoch = this.#epoch;
     const input = this.#input;
-    let budget = REQUESTS_PER_TURN_MAX;
+    const { meter, unitsLeft } = this.#host;
     let size = wholeMessage(bytes, input.start, input.end);
-    while (size > 0 && budget-- > 0 && this.#doom === null && !this.#isStalled()) {
+    while (size > 0 && meter.units < unitsLeft && this.#doom === null && !this.#isStalled()) {
+      meter.add(REQUEST_UNITS + (size >> TEXT_SHIFT));
       const from = input.start;
       input.start = from + size;
       const handled = this.#handleOne(bytes, from, size, now);
@@ -214,6 +217,7 @@ export class Peer implements Outbox {
     const length = path.length + token.length + 2;
     // A message can't be longer, and an event has no reply to carry an error (XSA-324).
     if (length > PAYLOAD_MAX) return;
+    this.#host.meter.add(EVENT_UNITS + (length >> TEXT_SHIFT));
     if (this.#output.repeats(path, token)) return;
     if (this.#output.length + HEADER_SIZE + length > this.#outputMax) return this.#overflow();
     const { asking } = this.#host;
@@ -336,21 +340,17 @@ export class Peer implements Outbox {
   }
 
   /** After a restart: goes on with what its last life had read and not sent. */
-  resume({ ignored, partial, requestsTaken, responses, responsesEnd }: RingState): void {
-    if (!this.#goOn(ignored)) return;
+  resume(was: RingState): void {
+    if (!this.#goOn(was.ignored)) return;
     const position = this.#transport.position!;
     // The guest has begun its page anew meanwhile: nothing is owed any more.
-    if (position.requestsTaken !== requestsTaken) return;
-    const owed = (responsesEnd - position.responsesWritten) >>> 0;
-    // More than was ever kept: the guest has moved the index, and has only itself to blame.
-    if (owed <= responses.length) {
-      const rest = responses.subarray(responses.length - owed);
-      this.#output.restore(rest, owed, this.#outstanding, this.#host.eventDue);
-    }
+    if (position.requestsTaken !== was.requestsTaken) return;
+    const rest = owedOf(was, position);
+    this.#output.restore(rest, rest.length, this.#outstanding, this.#host.eventDue);
     this.#news.take(this.#output.added);
     // What came behind the last bytes taken was perhaps announced to the last life alone.
     this.#input.more = true;
-    this.#input.replace(partial);
+    this.#input.replace(was.partial);
   }
 
   /** False when the client is not listened to. */

@@ -1,5 +1,6 @@
 import type { Connection } from "../../engine/connection.ts";
 import type { Handled } from "../../engine/engine.ts";
+import type { Meter } from "../../engine/meter.ts";
 import type { Header } from "../../wire/header.ts";
 import type { OutstandingRequests } from "./outstanding.ts";
 import type { Peer } from "./peer.ts";
@@ -18,6 +19,10 @@ export interface RequestHandler {
 export interface PeerHost {
   readonly handler: RequestHandler;
   readonly trace: Trace;
+  /** What the peer's work is counted by. */
+  readonly meter: Meter;
+  /** Units that a peer may take up in a step, but for the request that crosses them. */
+  readonly unitsLeft: number;
   /** The requests of the guest of which one is being handled and not answered yet. */
   asking: OutstandingRequests | null;
   /** When the time is over of an event that is queued now; Infinity for never. */

@@ -73,7 +73,7 @@ export class PeerInput {
       this.drop();
     } else if (bytes === sharedInput) {
       const own = this.own = takeBuffer();
-      for (let i = 0; i < length; i++) own[i] = bytes[this.start + i]!;
+      own.set(bytes.subarray(this.start, this.end));
       this.start = 0;
       this.end = length;
     }

@@ -71,3 +71,13 @@ export function ringState(
     ignored: ignored || !open,
   };
 }
+
+/** What a ring is owed that was at `was` when the last life ended, and is at `position` now. */
+export function owedOf(
+  { responses, responsesEnd }: RingState,
+  { responsesWritten }: RingPosition,
+): Uint8Array {
+  const owed = (responsesEnd - responsesWritten) >>> 0;
+  // More than was ever kept: the guest has moved the index, and has only itself to blame.
+  return responses.subarray(owed <= responses.length ? responses.length - owed : responses.length);
+}

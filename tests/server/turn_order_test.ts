@@ -1,0 +1,203 @@
+/** Who is served first, and how much a turn does: counted in units and requests, never timed. */
+import { assert, assertEquals } from "@std/assert";
+import { REQUEST_UNITS, type Share } from "../../lib/engine/meter.ts";
+import { CREDIT_UNITS, PRIVILEGED_WEIGHT, TURN_UNITS } from "../../lib/limits.ts";
+import { READ, type TestClient, TestTurns } from "./support.ts";
+
+const BUSY = 30;
+/** Requests that a busy client has outstanding: more than fit into a turn, if they are short. */
+const OUTSTANDING = 100;
+
+interface BusyClient {
+  readonly client: TestClient;
+  /** What each of its requests takes. */
+  readonly units: number;
+  outstanding: number;
+}
+
+/** Busy clients, which always have requests waiting, and others that ask now and then. */
+class Crowd {
+  readonly world = new TestTurns();
+  readonly busy: BusyClient[] = [];
+  /** Units of all requests handled so far. */
+  done = 0;
+  /** The same when a request of somebody else was handled. */
+  doneBefore = 0;
+
+  constructor() {
+    this.world.onRequest = ({ id, outbox }, { reqId, txId, type }, payload) => {
+      const busy = this.busy.find(({ client }) => client.peer.connection.id === id);
+      if (busy === undefined) this.doneBefore = this.done;
+      else busy.outstanding--;
+      const units = busy?.units ?? REQUEST_UNITS;
+      this.world.meter.add(units - REQUEST_UNITS);
+      this.done += units;
+      outbox.reply(type, reqId, txId, payload);
+    };
+  }
+
+  /** Thirty guests, whose requests take `units` each, and which have worked for long enough. */
+  static ofGuests(units: number): Crowd {
+    const crowd = new Crowd();
+    for (let i = 0; i < BUSY; i++) crowd.add(units, false);
+    while (crowd.done < 2 * BUSY * CREDIT_UNITS) crowd.turn();
+    return crowd;
+  }
+
+  add(units: number, privileged: boolean): BusyClient {
+    const busy = { client: this.world.connect(8_192, privileged), units, outstanding: 0 };
+    this.busy.push(busy);
+    return busy;
+  }
+
+  turn(count = 1): void {
+    for (let i = 0; i < count; i++) {
+      for (const busy of this.busy) {
+        for (; busy.outstanding < OUTSTANDING; busy.outstanding++) busy.client.send(READ, 1, "");
+        busy.client.receive(8_192);
+      }
+      this.world.turn();
+    }
+  }
+
+  /** Lets `client` ask once. Returns how many units of others came first, and the turns it took. */
+  ask(client: TestClient): { units: number; turns: number } {
+    const before = this.done;
+    client.send(READ, 7, "");
+    for (let turns = 1; turns < 1_000; turns++) {
+      this.turn();
+      if (client.receive().length > 0) return { units: this.doneBefore - before, turns };
+    }
+    throw new Error("it was never answered");
+  }
+
+  units(): number[] {
+    return this.busy.map(({ client }) => shareOf(client).units);
+  }
+}
+
+function shareOf(client: TestClient): Share {
+  return client.peer.connection.share;
+}
+
+Deno.test("turn order: a quiet client is served before thirty busy guests", () => {
+  const crowd = Crowd.ofGuests(240);
+  for (const privileged of [false, true]) {
+    const quiet = crowd.world.connect(1_000, privileged);
+    for (let i = 0; i < 50; i++) {
+      assertEquals(crowd.ask(quiet), { units: 0, turns: 1 });
+      crowd.turn(7);
+    }
+  }
+});
+
+Deno.test("turn order: so is one that comes only now", () => {
+  const crowd = Crowd.ofGuests(240);
+  for (const privileged of [false, true]) {
+    for (let i = 0; i < 20; i++) {
+      assertEquals(crowd.ask(crowd.world.connect(1_000, privileged)), { units: 0, turns: 1 });
+    }
+  }
+});
+
+Deno.test("turn order: no request of twenty turns comes before that of a quiet client", () => {
+  const crowd = Crowd.ofGuests(20 * TURN_UNITS);
+  const quiet = crowd.world.connect(1_000, false);
+  for (let i = 0; i < 50; i++) {
+    assertEquals(crowd.ask(quiet), { units: 0, turns: 1 });
+    crowd.turn(3);
+  }
+});
+
+Deno.test("turn order: the answers of the quiet do not wait for the work of the busy", () => {
+  const crowd = Crowd.ofGuests(240);
+  const quiet = crowd.world.connect(1_000, false);
+  for (let i = 0; i < 20; i++) {
+    const before = crowd.done;
+    crowd.ask(quiet);
+    assertEquals(crowd.done - before, REQUEST_UNITS);
+    crowd.turn(5);
+  }
+});
+
+Deno.test("turn order: a client that was quiet goes first for as long as its credit lasts", () => {
+  const crowd = Crowd.ofGuests(240);
+  const late = crowd.add(240, false);
+  const others = (): number => crowd.done - shareOf(late.client).units;
+  const before = others();
+  while (others() - before < TURN_UNITS) crowd.turn();
+  const { units } = shareOf(late.client);
+  assert(units > 0.8 * CREDIT_UNITS, `only ${units} units`);
+  assert(units < 1.2 * CREDIT_UNITS + TURN_UNITS, `${units} units without the others`);
+});
+
+Deno.test("turn order: the busy share alike, whatever their requests take", () => {
+  const crowd = new Crowd();
+  const long = 20 * TURN_UNITS;
+  for (let i = 0; i < 10; i++) crowd.add(i < 5 ? 100 + 10 * i : long, false);
+  while (crowd.done < 200 * long) crowd.turn();
+  const units = crowd.units();
+  const [least, most] = [Math.min(...units), Math.max(...units)];
+  assert(most - least <= 2 * long, `from ${least} to ${most} units`);
+});
+
+Deno.test("turn order: what a privileged client does counts less against it", () => {
+  const crowd = new Crowd();
+  for (let i = 0; i < 5; i++) crowd.add(240, i === 0);
+  while (crowd.done < 200 * CREDIT_UNITS) crowd.turn();
+  const [privileged, ...others] = crowd.units();
+  for (const units of others) {
+    const ratio = privileged! / units;
+    assert(ratio > 0.8 * PRIVILEGED_WEIGHT && ratio < 1.3 * PRIVILEGED_WEIGHT, `${ratio} times`);
+  }
+});
+
+Deno.test("turn order: connections of one domain share what it has", () => {
+  const crowd = new Crowd();
+  const clients = Array.from({ length: 10 }, () => crowd.add(240, false).client);
+  for (const { peer } of clients.slice(2)) peer.connection.share = shareOf(clients[1]!);
+  while (crowd.done < 20 * CREDIT_UNITS) crowd.turn();
+  const [one, others] = crowd.units();
+  assert(Math.abs(one! - others!) < 0.1 * one!, `${one} and ${others} units`);
+});
+
+Deno.test("turn order: a turn ends behind the request that crosses its bound", () => {
+  const crowd = Crowd.ofGuests(240);
+  for (let i = 0; i < 200; i++) {
+    const before = crowd.done;
+    crowd.turn();
+    const units = crowd.done - before;
+    assert(units > 0 && units < 1.3 * TURN_UNITS, `${units} units in a turn`);
+  }
+});
+
+Deno.test("turn order: where each commit waits for the disk all that are ready share one", () => {
+  const crowd = Crowd.ofGuests(240);
+  const { journal } = crowd.world;
+  journal.syncs = true;
+  crowd.turn();
+  const before = crowd.units();
+  const { commits } = journal;
+  crowd.turn();
+  assertEquals(journal.commits, commits + 1);
+  crowd.units().forEach((units, i) => {
+    const done = units - before[i]!;
+    assert(done > TURN_UNITS / 2 && done < 2 * TURN_UNITS, `${done} units in a turn`);
+  });
+});
+
+Deno.test("turn order: a quiet client waits for one slice of long work at most", () => {
+  const crowd = Crowd.ofGuests(240);
+  const { turns } = crowd.world;
+  const quiet = crowd.world.connect(1_000, false);
+  let slices = 0;
+  turns.begin({ step: () => ++slices < 10, abandon: () => {} });
+  crowd.turn(20);
+  while (turns.job !== null) {
+    const before = slices;
+    assertEquals(crowd.ask(quiet).turns, 1);
+    assert(slices <= before + 1);
+    crowd.turn(5);
+  }
+  assertEquals(slices, 10);
+});
