@@ -17,6 +17,7 @@ import { Trace } from "../../lib/server/logging/trace.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { escapeByteLines, escapeBytes, escapeText } from "../../lib/wire/escape.ts";
 import { jsonLine, valueJson } from "../../lib/wire/json.ts";
+import { decodeHeader, emptyHeader, encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -230,6 +231,7 @@ Deno.test("unseen: in the trace, whatever brings it there", async () => {
   trace.out(client, MessageType.READ, HOSTILE_BYTES);
   trace.event(client, `/${HOSTILE_BYTES}`, HOSTILE_BYTES);
   trace.timeout(client, `/${HOSTILE_BYTES}`);
+  trace.line("one\nline");
   const admin = new DaemonAdmin(trace, (_level, text) => void logged.push(text));
   admin.print(`control: ${HOSTILE_BYTES}\xff`);
   admin.memoryReport(null);
@@ -237,7 +239,15 @@ Deno.test("unseen: in the trace, whatever brings it there", async () => {
   const text = Deno.readTextFileSync(path);
   assertShown(text, "trace");
   const lines = text.split("\n");
-  assertEquals(lines.filter((line) => line.includes("READ (")).length, 1);
+  // A NUL parts the words of a payload: there, it is a blank.
+  const words = FORMS.replace("\\u0000", " ");
+  for (
+    const end of [`WATCH (/a ${words} )`, `READ (${words})`, `WATCH_EVENT (/${words} ${words} )`]
+  ) {
+    assertEquals(lines.filter((line) => line.endsWith(end)).length, 1, end);
+  }
+  assert(text.includes(`watch event path /${FORMS} for domain 5`));
+  assertEquals(lines.filter((line) => line === "one\\u000aline").length, 1);
   assert(text.includes(`control: ${FORMS}\\xff\n`), text);
   assertEquals(logged, [`control: ${FORMS}\\xff`]);
   assertEquals(lines.slice(0, 2), ["", "***"]);
@@ -270,6 +280,28 @@ Deno.test("unseen: what commands print of a store with hostile values", async ()
     await runApp(shell);
     assertShown(decode(shell.printed.out), `${args[0]}: stdout`);
     assertShown(decode(shell.printed.err), `${args[0]}: stderr`);
+  }
+});
+
+Deno.test("unseen: what a daemon answers to control", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/socket`;
+  for (const json of [false, true]) {
+    using listener = Deno.listen({ transport: "unix", path });
+    const shell = fakeShell(["control", ...(json ? ["--json"] : []), "help"], {
+      env: { XENSTORED_PATH: path },
+    });
+    const running = runApp(shell);
+    using connection = await listener.accept();
+    const request = new Uint8Array(1_024);
+    await connection.read(request);
+    const { reqId } = decodeHeader(request, 0, emptyHeader());
+    const reply = `${HOSTILE_BYTES.replaceAll("\0", "")}\0`;
+    await connection.write(encodeMessage(MessageType.CONTROL, reqId, 0, toBytes(reply)));
+    assertEquals(await running, 0);
+    assertShown(decode(shell.printed.out), "control");
+    assert(shell.printed.out.includes("\\u009b"), shell.printed.out);
+    Deno.removeSync(path);
   }
 });
 

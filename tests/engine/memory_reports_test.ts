@@ -11,13 +11,14 @@ class Rig {
   readonly log: string[] = [];
   now = 1;
   reply = "";
+  #dead = -1;
   readonly #outbox: Outbox = {
     reply: (_type, _reqId, _txId, payload) => this.reply = toText(payload),
     event: () => {},
   };
   readonly #engine = new Engine({
     domains: {
-      info: (domid) => ({ domid, state: 1, uniqueId: BigInt(domid) }),
+      info: (domid) => domid === this.#dead ? null : { domid, state: 1, uniqueId: BigInt(domid) },
       open: (connection) => {
         connection.outbox = this.#outbox;
         return 0;
@@ -54,6 +55,18 @@ class Rig {
     const header = { type, reqId: 1, txId: 0, len: payload.length };
     this.#engine.handle(connection, header, payload, this.now);
     return this.reply;
+  }
+
+  /** The domain dies; another one may get its domid. */
+  kill(domid: number): void {
+    this.#dead = domid;
+    this.#engine.domainsChanged();
+    this.#dead = -1;
+  }
+
+  /** The most nodes that the domid's present holder has had. */
+  peak(domid: number): number {
+    return this.#engine.state.accounts.of(domid).peak.nodes;
   }
 
   /** A value of `bytes` bytes for a node of domain 1. */
@@ -147,4 +160,19 @@ Deno.test("The next domain of the same domid is told of anew", () => {
   rig.guest(1, { "soft-memory": 800 });
   rig.fill(900);
   assertEquals(rig.told().length, 1);
+});
+
+Deno.test("XSA-483: what was counted and told of a dead domain is not so of the next of its domid", () => {
+  const rig = new Rig();
+  for (const life of [1, 2]) {
+    rig.guest(1, { memory: 500 });
+    assertEquals(rig.peak(1), 1, `life ${life}`);
+    assertEquals(rig.fill(20, "a/b/c"), "OK\0");
+    assertEquals(rig.fill(600), "ENOMEM\0");
+    assertEquals(rig.told(), [
+      "warning: Domain 1 exceeds hard memory quota: more than 500 bytes are refused",
+    ]);
+    assertEquals(rig.peak(1), 4);
+    rig.kill(1);
+  }
 });
