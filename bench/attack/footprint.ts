@@ -1,6 +1,4 @@
 /** What a daemon takes of its host: files, memory, lines in the log. */
-import { residentBytes } from "../process.ts";
-
 /** What the simulated host keeps in the folder itself. */
 const OF_THE_HOST = new Set(["host", "pages", "events", "notices", "xsd_port", "pid", "run"]);
 
@@ -26,4 +24,13 @@ function allocated(path: string): number {
   }
 }
 
-export { residentBytes };
+/** What a process has in memory now; null when it is gone. */
+export function residentBytes(pid: number): number | null {
+  try {
+    return Number(Deno.readTextFileSync(`/proc/${pid}/statm`).split(" ")[1]) * PAGE_BYTES;
+  } catch {
+    return null;
+  }
+}
+
+const PAGE_BYTES = 4096;

@@ -11,7 +11,6 @@ export interface Options extends Settings {
   readonly against: "xs" | "c" | "both";
   /** Compiled daemons; none for the sources. */
   readonly binaries: readonly string[];
-  readonly seed: number;
 }
 
 const NAMES = [

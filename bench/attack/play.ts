@@ -13,8 +13,15 @@ export interface Settings {
   readonly guests: number | null;
   /** Seconds of rest after the attack: files are looked at after a third of them, memory at the end. */
   readonly rest: number;
+  readonly seed: number;
   /** Megabytes of the file system for the daemon's state; null for the machine's own. */
   readonly disk: number | null;
+}
+
+/** Bytes of JavaScript's heap, and outside of it. */
+export interface Told {
+  readonly heap: number;
+  readonly external: number;
 }
 
 /** Milliseconds. */
@@ -39,6 +46,8 @@ export interface Result {
   readonly memoryBefore: number;
   readonly memoryPeak: number;
   readonly memoryAfter: number;
+  /** What the daemon told of its own memory; null where it did not. */
+  readonly told: Record<"before" | "peak" | "after", Told | null>;
   readonly logBytes: number;
   /** Replies that attackers got in a second. */
   readonly rate: number;
@@ -76,17 +85,22 @@ export async function play(
   const guests = settings.guests === null || attack.guests === 0
     ? attack.guests ?? 30
     : settings.guests;
-  await using stage = await Stage.make(contender, attack, guests, settings.disk);
+  const { disk: diskMegabytes, seed } = settings;
+  await using stage = await Stage.make(contender, attack, { guests, diskMegabytes, seed });
   const { pid } = stage.daemon;
   await pause(1_000);
-  const before = await look(stage);
+  const before = look(stage);
+  const toldBefore = await stage.memory();
   const logBefore = stage.daemon.output().length;
   const peak = drive(stage, settings.seconds * 1000, before);
-  const writableAfter = peak.stopped === DIED ? null : await end(stage);
+  const writableAfter = stage.isAlive ? await end(stage) : null;
+  if (!stage.isAlive) peak.stopped = await stage.lastWords();
   await pause(settings.rest * 1000 / 3);
   const filesAfter = filesOf(stage);
   await pause(settings.rest * 2000 / 3);
   const [, , , transactions] = stage.probes;
+  const { heap, external } = stage.statusProbe;
+  const told = heap === null || external === null ? null : { heap, external };
   return {
     contender: contender.name,
     waits: new Map(stage.probes.map(({ name, times }) => [name, waitsOf(times)])),
@@ -98,7 +112,12 @@ export async function play(
     filesAfter,
     memoryBefore: before.memory,
     memoryPeak: peak.memory,
-    memoryAfter: await residentBytes(pid).catch(() => 0),
+    memoryAfter: residentBytes(pid) ?? 0,
+    told: {
+      before: toldBefore,
+      peak: told,
+      after: stage.isAlive ? await stage.memory() : null,
+    },
     logBytes: stage.daemon.output().length - logBefore,
     rate: peak.replies / settings.seconds,
     errors: stage.crew.errors,
@@ -129,14 +148,6 @@ function filesOf({ host }: Stage): number {
   return stateBytes(host.path) + stateBytes(`${host.path}/run`);
 }
 
-function memoryOf(pid: number): number | null {
-  try {
-    return Number(Deno.readTextFileSync(`/proc/${pid}/statm`).split(" ")[1]) * 4096;
-  } catch {
-    return null;
-  }
-}
-
 /** The second figure of schedstat (proc(5), sched-stats): ns on the run queue. */
 function starvedMs(pid: number): number {
   try {
@@ -146,20 +157,21 @@ function starvedMs(pid: number): number {
   }
 }
 
-async function look(stage: Stage): Promise<Look> {
-  return { files: filesOf(stage), memory: await residentBytes(stage.daemon.pid) };
+function look(stage: Stage): Look {
+  return { files: filesOf(stage), memory: residentBytes(stage.daemon.pid) ?? 0 };
 }
 
 /** One thread does it all, so that what measures never waits for what attacks. */
 function drive(stage: Stage, ms: number, before: Look): Peak {
   const peak: Peak = { ...before, replies: 0, disconnected: 0, stopped: null, gap: 0, starved: 0 };
-  const { crew, probes } = stage;
+  const { crew, probes, statusProbe } = stage;
   const starvedBefore = starvedMs(stage.daemon.pid);
   stage.begin();
   const began = performance.now();
   let now = began, looked = began, idle = 0;
   while (now - began < ms && peak.stopped === null) {
     let moved = crew.step();
+    if (statusProbe.step(now)) moved = true;
     const last = now;
     for (const probe of probes) {
       now = performance.now();
@@ -183,7 +195,7 @@ function drive(stage: Stage, ms: number, before: Look): Peak {
 
 function watch(stage: Stage, peak: Peak): void {
   peak.files = Math.max(peak.files, filesOf(stage));
-  const memory = memoryOf(stage.daemon.pid);
+  const memory = residentBytes(stage.daemon.pid);
   if (memory === null || memory === 0) peak.stopped = DIED;
   else peak.memory = Math.max(peak.memory, memory);
   if (peak.files > BYTES_MAX) peak.stopped = `files of ${BYTES_MAX / 1e9} GB`;
@@ -194,11 +206,15 @@ function watch(stage: Stage, peak: Peak): void {
 async function end(stage: Stage): Promise<number | null> {
   await stage.endAttack();
   const began = performance.now();
-  while (performance.now() - began < WRITABLE_MS) {
-    const payload = toBytes("/after\0the attack");
-    const replies = await stage.dom0.exchange({ type: T.WRITE, txId: 0, payload });
-    if (replies.at(-1)?.type === T.WRITE) return performance.now() - began;
-    await pause(10);
+  try {
+    while (performance.now() - began < WRITABLE_MS) {
+      const payload = toBytes("/after\0the attack");
+      const replies = await stage.dom0.exchange({ type: T.WRITE, txId: 0, payload });
+      if (replies.at(-1)?.type === T.WRITE) return performance.now() - began;
+      await pause(10);
+    }
+  } catch (error) {
+    if (stage.isAlive) throw error;
   }
   return null;
 }

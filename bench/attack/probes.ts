@@ -1,3 +1,4 @@
+import type { Status } from "../../lib/engine/status.ts";
 import type { End } from "../../tests/attack/attacker.ts";
 import { request } from "../../tests/attack/attacker.ts";
 import { decodeHeader, emptyHeader, HEADER_SIZE, putU32 } from "../../lib/wire/header.ts";
@@ -7,6 +8,9 @@ import { SHARED } from "../../tests/attack/attacks.ts";
 
 /** Between a reply and the next request, and how long dom0's transaction is open, in ms. */
 const GAP_MS = 1;
+
+/** Between two looks at what the daemon tells of itself, in ms. */
+const STATUS_MS = 500;
 
 /** A client that asks little and notes how long each request took. */
 export interface Probe {
@@ -170,4 +174,42 @@ export class TransactionProbe implements Probe {
   finish(now: number): void {
     this.#asker.finish(now);
   }
+}
+
+/** Has the daemon tell of its memory now and then, and keeps the most of it. */
+export class StatusProbe {
+  /** The most so far, in bytes; null where the daemon does not tell. */
+  heap: number | null = null;
+  external: number | null = null;
+  readonly #asker: Asker;
+  #due = 0;
+
+  constructor(end: End) {
+    this.#asker = new Asker(end);
+  }
+
+  step(now: number): boolean {
+    if (!this.#asker.isWaiting) {
+      if (now < this.#due) return false;
+      this.#asker.ask(request(T.CONTROL, "status\0"), now);
+      return true;
+    }
+    const reply = this.#asker.reply(now);
+    if (reply === null) return false;
+    this.#due = now + STATUS_MS;
+    if (reply.type === T.ERROR) this.#due = Infinity;
+    else this.#note(memoryIn(reply.text));
+    return true;
+  }
+
+  #note({ heap, external }: Status["memory"]): void {
+    this.heap = Math.max(this.heap ?? 0, heap);
+    this.external = Math.max(this.external ?? 0, external);
+  }
+}
+
+/** The memory in a reply to CONTROL `status`. */
+export function memoryIn(reply: string): Status["memory"] {
+  const status: Status = JSON.parse(reply.slice(0, reply.indexOf("\0")));
+  return status.memory;
 }

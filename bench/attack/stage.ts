@@ -1,5 +1,6 @@
 /** A simulated host with a daemon on it, attackers, and clients that measure. */
 import { EAGAIN, SystemCallError } from "../../ffi/libc.ts";
+import type { Status } from "../../lib/engine/status.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { Attacker, request } from "../../tests/attack/attacker.ts";
@@ -10,10 +11,12 @@ import { startSimulatedPeer } from "../../tests/simulation/peers.ts";
 import { DEAD, EXISTS, SimulatedHost } from "../../tests/simulation/simulated_host.ts";
 import { startDaemon } from "../../tests/support/daemon.ts";
 import { deadline, until } from "../../tests/support/patience.ts";
+import { Random } from "../../tests/support/random.ts";
 import type { ServerProcess } from "../../tests/support/process.ts";
 import { smallDisk } from "../../tests/support/small_disk.ts";
 import { SocketEnd } from "../../tests/support/socket_end.ts";
-import { PlainProbe, TransactionProbe } from "./probes.ts";
+import { residentBytes } from "./footprint.ts";
+import { memoryIn, PlainProbe, StatusProbe, TransactionProbe } from "./probes.ts";
 
 /** Who is attacked. */
 export interface Contender {
@@ -29,9 +32,19 @@ const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
 const QUIET_DOMID = 1;
 const FIRST_ATTACKER = 2;
 
+/** How large an attack is. */
+export interface Scale {
+  /** How many guests attack. */
+  readonly guests: number;
+  /** Of the file system of the daemon's files; null for the machine's own. */
+  readonly diskMegabytes: number | null;
+  readonly seed: number;
+}
+
 /** A daemon that is set up, with its clients connected. */
 export class Stage implements AsyncDisposable {
   readonly probes: readonly [PlainProbe, PlainProbe, PlainProbe, TransactionProbe];
+  readonly statusProbe: StatusProbe;
   readonly crew: Crew;
   readonly #sockets: SocketEnd[] = [];
   #began = performance.now();
@@ -43,9 +56,11 @@ export class Stage implements AsyncDisposable {
     readonly domids: readonly number[],
     attack: Attack,
     private readonly disk: AsyncDisposable | null,
+    private readonly seed: number,
   ) {
     const home = `/local/domain/${QUIET_DOMID}/x`;
     const own = "/tool/probe";
+    this.statusProbe = new StatusProbe(this.#connect());
     this.probes = [
       new PlainProbe("quiet guest", host.guest(QUIET_DOMID), [request(T.READ, "x\0")]),
       new PlainProbe("quiet socket", this.#connect(), [request(T.READ, `${home}\0`)]),
@@ -58,15 +73,11 @@ export class Stage implements AsyncDisposable {
     this.crew = new Crew([...this.#guests(attack), ...this.#clients(attack)]);
   }
 
-  /** @param guests how many attack */
-  static async make(
-    contender: Contender,
-    attack: Attack,
-    guests: number,
-    diskMegabytes: number | null,
-  ): Promise<Stage> {
+  /** @throws {Error} when the daemon does not come up, or there is no right to what is needed */
+  static async make(contender: Contender, attack: Attack, scale: Scale): Promise<Stage> {
     const host = await SimulatedHost.make();
     let disk: AsyncDisposable | null = null;
+    const { guests, diskMegabytes } = scale;
     try {
       await Deno.mkdir(`${host.path}/run`);
       if (diskMegabytes !== null) {
@@ -79,7 +90,7 @@ export class Stage implements AsyncDisposable {
         const domids = Array.from({ length: guests }, (_, i) => FIRST_ATTACKER + i);
         for (const domid of [QUIET_DOMID, ...domids]) await introduce(host, dom0, domid);
         await furnish(dom0);
-        return new Stage(host, daemon, dom0, domids, attack, disk);
+        return new Stage(host, daemon, dom0, domids, attack, disk, scale.seed);
       } catch (error) {
         await daemon.stop();
         throw error;
@@ -111,6 +122,7 @@ export class Stage implements AsyncDisposable {
       index,
       domids: this.domids,
       now: () => performance.now() - this.#began,
+      random: new Random(this.seed + domid * 1_000 + index),
     };
   }
 
@@ -137,15 +149,37 @@ export class Stage implements AsyncDisposable {
     this.#began = performance.now();
   }
 
-  /** Ends the attacking guests and hangs up the attacking clients. */
+  /**
+   * Ends the attacking guests and disconnects the attacking clients.
+   *
+   * @throws {Error} when the daemon does not hear of it in two minutes
+   */
   async endAttack(): Promise<void> {
     this.crew.leave();
-    for (const domid of this.domids) this.host.setState(domid, EXISTS | DEAD);
-    this.host.raise();
-    await until("the VIRQ to be taken", () => this.host.virqTaken);
-    for (const domid of this.domids) this.host.setState(domid, 0);
-    this.host.raise();
-    await until("the VIRQ to be taken", () => this.host.virqTaken);
+    for (const state of [EXISTS | DEAD, 0]) {
+      for (const domid of this.domids) this.host.setState(domid, state);
+      this.host.raise();
+      await until("the VIRQ to be taken", () => this.host.virqTaken || !this.isAlive);
+    }
+  }
+
+  /** Whether the daemon is still a process. */
+  get isAlive(): boolean {
+    return (residentBytes(this.daemon.pid) ?? 0) > 0;
+  }
+
+  /** How the daemon, which is dead, has ended, with the last line that it printed. */
+  async lastWords(): Promise<string> {
+    const { code, signal } = await this.daemon.status;
+    const last = this.daemon.output().trimEnd().split("\n").at(-1) ?? "";
+    return `the daemon's death: ${signal ?? `exit status ${code}`} ${last}`;
+  }
+
+  /** What the daemon tells of its memory; null where it cannot. */
+  async memory(): Promise<Status["memory"] | null> {
+    const payload = toBytes("status\0");
+    const reply = (await this.dom0.exchange({ type: T.CONTROL, txId: 0, payload })).at(-1)!;
+    return reply.type === T.CONTROL ? memoryIn(reply.text) : null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

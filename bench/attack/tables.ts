@@ -27,6 +27,15 @@ export function attackTable(attack: Attack, results: readonly Result[]): string 
     "resident memory in MB: before, peak, after",
     ({ memoryBefore, memoryPeak, memoryAfter }) => megabytes(memoryBefore, memoryPeak, memoryAfter),
   );
+  for (const what of ["heap", "external"] as const) {
+    if (results.every(({ told }) => told.before === null)) continue;
+    row(`${what} in MB, as xs tells: before, peak, after`, ({ told }) => {
+      const { before, peak, after } = told;
+      if (before === null) return "";
+      return [before, peak, after].map((one) => one === null ? "-" : megabytes(one[what]))
+        .join(", ");
+    });
+  }
   row("log in KB", ({ logBytes }) => (logBytes / 1e3).toFixed(1));
   row("attackers' replies a second", ({ rate }) => rate.toFixed(0));
   row("their error replies", ({ errors }) => counts(errors));

@@ -1,4 +1,5 @@
 import { MessageType as T } from "../../lib/wire/message_type.ts";
+import type { Random } from "../support/random.ts";
 import { ANSWERED, type Attacker, MEET, PAUSE, type Program, request } from "./attacker.ts";
 
 /** Where an attacker stands among the others of its attack. */
@@ -11,6 +12,8 @@ export interface Place {
   readonly domids: readonly number[];
   /** Milliseconds since the attack began. */
   now(): number;
+  /** Its own: what it chooses does not depend on how fast the others are. */
+  readonly random: Random;
 }
 
 /** Something that hostile clients do together. */
@@ -125,7 +128,7 @@ function* endAll(self: Attacker, word: "T" | "F"): Program {
   yield ANSWERED;
 }
 
-function* preparedCommits(self: Attacker): Program {
+function* preparedCommits(self: Attacker, _place: Place): Program {
   for (;;) {
     yield* startAll(8);
     for (const [i, txId] of self.transactions.entries()) {
@@ -279,6 +282,54 @@ function* fullDiskWatches(self: Attacker, place: Place): Program {
   }
 }
 
+/** What a mix is made of: what needs no others, and leaves nothing behind that {@link tidyUp} does not take. */
+const MIXED = [
+  journalFlood,
+  mkdirRm(480),
+  mkdirRm(990),
+  deepWatches,
+  resetWatches,
+  writeShared,
+  lonelyCommits,
+  longCommits,
+  pinnedValues,
+  allDomids,
+  logFlood,
+  parallelNames,
+] as const;
+
+/** Prepared commits of a guest that waits for no others. */
+function* lonelyCommits(self: Attacker, place: Place): Program {
+  for (const step of preparedCommits(self, place)) yield step === MEET ? ANSWERED : step;
+}
+
+/** All that the mixed attacks leave at the top of a guest's home. */
+const LEFT = ["a", "d", "d".repeat(62), "p0", "p1", "pub", "x", "y"];
+
+function* tidyUp(self: Attacker): Program {
+  yield ANSWERED;
+  yield* endAll(self, "F");
+  yield request(T.RESET_WATCHES, "\0");
+  for (const name of LEFT) yield request(T.RM, `${name}\0`);
+  for (let i = 0; i < 8; i++) yield request(T.RM, `t${i}\0`);
+  yield ANSWERED;
+}
+
+/** One attack after the other, each for a while, as chance has it. */
+function* mix(self: Attacker, place: Place): Program {
+  const { random } = place;
+  for (;;) {
+    const program = random.pick(MIXED)(self, place);
+    for (let steps = random.below(1_000); steps > 0; steps--) {
+      const { done, value } = program.next();
+      if (done) break;
+      yield value;
+    }
+    yield* tidyUp(self);
+    yield PAUSE;
+  }
+}
+
 /** Everything that the project knows to do against itself. */
 export const ATTACKS: readonly Attack[] = [
   {
@@ -367,5 +418,12 @@ export const ATTACKS: readonly Attack[] = [
     socket: disconnect,
     sockets: 1,
     guests: 0,
+  },
+  {
+    name: "mix",
+    summary: "guests and sockets do one of all these after the other, at random",
+    guest: mix,
+    socket: socketFlood,
+    sockets: 2,
   },
 ];
