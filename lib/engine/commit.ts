@@ -182,7 +182,10 @@ function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Me
     if (before !== null) marks.removed(path, before);
     const isNew = createdWith === null ? 0 : DIRTY_NEW;
     mark(path, isNew | (valueSet ? DIRTY_VALUE : 0) | (permsSet ? DIRTY_PERMS : 0));
-    // Its list of children has changed, and so its generation.
+  }
+  // Lists of children have changed, and so their generations. Not above, where a parent that is new
+  // itself may come behind a child that was removed from it before it was made again.
+  for (const { path, createdWith, removed } of transaction.written) {
     if (removed || createdWith !== null) mark(parentPath(path), DIRTY_GENERATION);
   }
   return { draft, accounts, marks };

@@ -15,6 +15,8 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { Client, newEngine, randomRequest } from "../engine/clients.ts";
 import { type Random, withSeed } from "../support/random.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { assertSurvives, Hypervisor, Life } from "./lives.ts";
 
 interface Kept {
   value: string;
@@ -166,4 +168,23 @@ Deno.test("dirty: what a turn writes is in proportion to what changed, not to th
     assert(bytes <= most, `${what}: ${bytes} bytes instead of at most ${most}`);
     assertEquals(model.lines(), linesOf(engine), what);
   }
+});
+
+Deno.test("dirty: nodes that a transaction removed and made again come behind their parents", async () => {
+  await using scratch = await makeScratch();
+  const hypervisor = new Hypervisor();
+  hypervisor.create(0);
+  const life = new Life(hypervisor, `${scratch.path}/store`);
+  life.ask(0, T.TRANSACTION_START, "\0");
+  for (
+    const [type, payload] of [
+      [T.WRITE, "/p/q/x\0value"],
+      [T.RM, "/p/q/x\0"],
+      [T.RM, "/p\0"],
+      [T.WRITE, "/p/q\0value"],
+    ] as const
+  ) life.ask(0, type, payload, 1);
+  assertEquals(life.ask(0, T.TRANSACTION_END, "T\0", 1), "TRANSACTION_END OK\0");
+  assertSurvives(life, hypervisor, `${scratch.path}/copy`);
+  life.close();
 });
