@@ -48,20 +48,40 @@ export const TURN_SPREAD_UNITS = 190_000;
 export const OUTPUT_STALL_BYTES = 65_536;
 
 /**
- * Unsent bytes of one socket client beyond which it is hung up, with a line in the log. Only
- * watch events can bring it there; an event left out in silence would be a client that waits for
- * ever. Removing a tree of 100,000 watched nodes fits.
+ * Unsent bytes of one socket client beyond which it is hung up, with a line in the log, but for events
+ * that are charged to the guests that caused them. Only watch events can bring it there; an event left
+ * out in silence would be a client that waits for ever. Removing a tree of 100,000 watched nodes fits.
  */
 export const SOCKET_OUTPUT_BYTES_MAX = 16_777_216;
 
 /**
  * Unsent bytes of one domain beyond which its further watch events are dropped, with a line in
- * the log: a ring can't be hung up, and a guest must not take the daemon's memory (XSA-326).
+ * the log: a ring can't be hung up, and a guest must not take the daemon's memory (XSA-326). Events
+ * that are charged to the guests that caused them do not count, of others their records do, too.
  */
 export const RING_OUTPUT_BYTES_MAX = 1_048_576;
 
+/**
+ * Bytes of events that one guest has caused and no client has taken, with their records, at which its
+ * requests are not read any more: a thousand of the usual ones. With the events of the request that
+ * crosses it, at most 2.2 MiB for each watch that hears of all, that is what a guest can fill.
+ */
+export const UNREAD_BYTES_MAX = 262_144;
+
+/** What the record of a queued event takes beside its bytes: see tests/server/unread_memory_test.ts. */
+export const EVENT_RECORD_BYTES = 128;
+
+/**
+ * Events of guests that wait for one client, in bytes, beyond which a further one does not make its request
+ * outstanding and is charged by its bytes alone: a guest is not to wait because of what others have caused.
+ */
+export const FLOOD_BYTES = 65_536;
+
 /** First size of an output buffer: the usual turn's answers, without growing. */
 export const OUTPUT_BYTES_FIRST = 16_384;
+
+/** Size of each further chunk of output: few system calls for much, little left unused. */
+export const OUTPUT_CHUNK_BYTES = 65_536;
 
 /** Spare buffers kept for reuse: one for each client active in a busy turn, 1 MiB in all. */
 export const SPARE_BUFFERS_MAX = 64;
@@ -198,9 +218,6 @@ export const RESERVATIONS_MAX = 16;
 
 /** Nodes that a transaction may touch and still reserve: the removal of a node looks at all. */
 export const RESERVATION_PATHS_MAX = 256;
-
-/** Characters of paths that a connection keeps of what its refused transaction has seen. */
-export const RESERVATION_TEXT_MAX = 16_384;
 
 /**
  * How long a guest's changes wait for other guests' reservations in each of the times below, in ms:

@@ -3,7 +3,6 @@ import {
   RESERVATION_MS_MAX,
   RESERVATION_PATHS_MAX,
   RESERVATION_REST_MS,
-  RESERVATION_TEXT_MAX,
   RESERVATIONS_MAX,
   RESERVED_AFTER,
 } from "../limits.ts";
@@ -14,31 +13,25 @@ import type { Touched } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
 import { WriterWait } from "./writer_wait.ts";
 
-const NOTHING: ReadonlyMap<string, number> = new Map();
-
 /** The commits of one connection that were refused in a row because of what other guests wrote. */
 export class Refusals {
   count = 0;
   /** The path of the latest conflict. */
   path = "";
-  /** What the latest of the transactions had seen: the next attempt is likely to look at it, too. */
-  seen: ReadonlyMap<string, number> = NOTHING;
   /** When the connection may reserve again, in ms. */
   restUntil = 0;
 
   clear(): void {
     this.count = 0;
     this.path = "";
-    this.seen = NOTHING;
   }
 }
 
-/** What one open transaction reserves: all that it has seen, and what the attempt before had seen. */
+/** One open transaction that reserves all that it has seen. */
 interface Reservation {
   readonly transaction: Transaction;
   /** When it ends, whether the transaction has or not, in ms. */
   readonly until: number;
-  readonly seen: ReadonlyMap<string, number>;
 }
 
 /**
@@ -90,8 +83,7 @@ export class Reservations {
     }
     if (others >= RESERVATIONS_MAX) return;
     transaction.reserves = true;
-    const { seen } = refusals;
-    this.#open.push({ transaction, until: now + RESERVATION_MS_MAX, seen });
+    this.#open.push({ transaction, until: now + RESERVATION_MS_MAX });
   }
 
   /** A transaction is about to end: what it reserves is free, and whether that was in time counts. */
@@ -122,7 +114,6 @@ export class Reservations {
     const refusals = connection.refusals ??= new Refusals();
     refusals.count++;
     refusals.path = path;
-    refusals.seen = whatWasSeen(transaction);
   }
 
   #free(transaction: Transaction): void {
@@ -196,10 +187,9 @@ export class Reservations {
 }
 
 /** What of the node at `path` a reservation is about. */
-function facetsOf({ seen, transaction }: Reservation, path: string): number {
+function facetsOf({ transaction }: Reservation, path: string): number {
   const touched = transaction.touched.get(path);
-  const before = seen.get(path) ?? 0;
-  return touched === undefined ? before : before | facetsSeen(touched);
+  return touched === undefined ? 0 : facetsSeen(touched);
 }
 
 /** What it has done, too, goes wrong if somebody else makes or removes the node meanwhile. */
@@ -212,7 +202,6 @@ function isRemovalSeen(reservation: Reservation, path: string): boolean {
   for (const touched of reservation.transaction.touched.values()) {
     if (facetsSeen(touched) !== 0 && isWithin(touched.path, path)) return true;
   }
-  for (const seen of reservation.seen.keys()) if (isWithin(seen, path)) return true;
   return false;
 }
 
@@ -231,18 +220,4 @@ function isWriteSeen(reservation: Reservation, touched: Touched): boolean {
   if (permsSet && (facets & SEEN_PERMS) !== 0) return true;
   // Where the node has been removed meanwhile, the value makes it again.
   return valueSet && (facets & (SEEN_VALUE | SEEN_EXISTENCE)) !== 0;
-}
-
-/** What a refused transaction had seen, as much of it as its connection may keep. */
-function whatWasSeen({ touched }: Transaction): ReadonlyMap<string, number> {
-  const seen = new Map<string, number>();
-  let room = RESERVATION_TEXT_MAX;
-  for (const each of touched.values()) {
-    const facets = facetsSeen(each);
-    if (facets === 0) continue;
-    room -= each.path.length;
-    if (room < 0 || seen.size === RESERVATION_PATHS_MAX) break;
-    seen.set(each.path, facets);
-  }
-  return seen;
 }

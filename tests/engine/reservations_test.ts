@@ -154,15 +154,27 @@ Deno.test("A guest that may not change a node does not wait, nor one that change
   const victim = arena.socket();
   const guest = arena.guest(1);
   victim.write("/secret", "x");
+  for (const path of ["/owned", "/other"]) {
+    victim.write(path, "x");
+    victim.ask(MessageType.SET_PERMS, `${path}\0n3\0`);
+  }
   refuse(victim, guest);
   const id = victim.start();
   for (const path of ["/a", "/secret"]) victim.read(path, id);
   victim.ask(MessageType.DIRECTORY, "/d\0", id);
+  for (const path of ["/owned", "/other"]) victim.write(path, "x", id);
+  victim.ask(MessageType.GET_PERMS, "/owned\0", id);
+  victim.read("/other", id);
   const other = arena.guest(2);
   assertEquals(other.write("/secret", "y"), "!EACCES");
   assertEquals(other.write("/a/below", "its list of children was not read"), "OK");
   assertEquals(other.write("/d", "its value was not read"), "OK");
   assertEquals(other.ask(MessageType.MKDIR, "/a\0"), "OK");
+  for (const path of ["/owned", "/other"]) {
+    const third = arena.guest(3);
+    const reply = third.ask(MessageType.SET_PERMS, `${path}\0n3\0r1\0`);
+    assertEquals(reply, path === "/owned" ? null : "OK");
+  }
   assertEquals(other.write("/d/below", "its list of children was"), null);
   assertEquals(victim.end(id), "OK");
   arena.pass(0);
@@ -228,6 +240,36 @@ Deno.test("A connection reserves for one transaction at a time, and not without 
   victim.end(second, "F");
   for (let i = 0; i <= RESERVATION_PATHS_MAX; i++) victim.read(`/p${i}`, first);
   assertEquals(guest.write("/a", "1"), "OK");
+});
+
+Deno.test("What dom0, or the guest itself, has changed earns no reservation", () => {
+  for (const isGuest of [false, true]) {
+    const arena = new Arena();
+    arena.plant("/mine", "/a");
+    const victim = isGuest ? arena.guest(1) : arena.socket();
+    const writer = isGuest ? victim : arena.socket();
+    refuse(victim, writer);
+    victim.read("/a", victim.start());
+    assertEquals(arena.guest(2).write("/a", "x"), "OK");
+  }
+});
+
+Deno.test("There are so many reservations of dom0 at once and no more, and as many of guests", () => {
+  const arena = new Arena();
+  const paths = Array.from({ length: RESERVATIONS_MAX + 1 }, (_, i) => `/p${i}`);
+  arena.plant("/mine", "/a", ...paths);
+  const attacker = arena.guest(40);
+  for (const isGuest of [true, false]) {
+    const victims = paths.map((_, i) => isGuest ? arena.guest(i + 1) : arena.socket());
+    for (const victim of victims) refuse(victim, attacker);
+    for (const [i, victim] of victims.entries()) {
+      const id = victim.start();
+      victim.read(paths[i]!, id);
+      const reply = arena.guest(39).write(paths[i]!, `${isGuest}`);
+      assertEquals(reply, i < RESERVATIONS_MAX ? null : "OK");
+    }
+    arena.pass(RESERVATION_MS_MAX);
+  }
 });
 
 Deno.test("What waits goes on when the reserving connection hangs up, or resets itself", () => {

@@ -85,28 +85,46 @@ export class RingHost {
 /** A guest's end of its ring. */
 export class RingGuest {
   #bytes = new Uint8Array(0);
+  #rest = new Uint8Array(0);
   #reqId = 0;
 
   constructor(readonly host: RingHost, readonly domid: number, readonly ring: GuestRing) {}
 
-  /** Puts a request into the ring; false, and nothing is sent, when the ring has no room. */
+  /** Sends a request, as far as the ring takes it now; false, and nothing is sent, if others go first. */
   send(type: number, payload: string, txId = 0): boolean {
-    const bytes = encodeMessage(type, ++this.#reqId, txId, toBytes(payload)).slice();
-    let sent = this.ring.write(bytes, 0, bytes.length);
-    while (sent > 0 && sent < bytes.length) {
+    this.#push();
+    if (this.#rest.length > 0) return false;
+    this.#rest = encodeMessage(type, ++this.#reqId, txId, toBytes(payload)).slice();
+    this.#push();
+    return true;
+  }
+
+  #push(): void {
+    for (let count = 1; count > 0 && this.#rest.length > 0;) {
+      count = this.ring.write(this.#rest, 0, this.#rest.length);
+      if (count > 0) this.#rest = this.#rest.slice(count);
       this.host.settle();
-      const count = this.ring.write(bytes, sent, bytes.length);
-      if (count <= 0) throw new Error("the ring took a part of a request");
-      sent += count;
     }
-    this.host.settle();
-    return sent > 0;
   }
 
   /** Sends a request and reads all; the payload of its reply, or null when there is none yet. */
   ask(type: number, payload: string, txId = 0): string | null {
-    if (!this.send(type, payload, txId)) return null;
+    return this.send(type, payload, txId) ? this.#reply() : null;
+  }
+
+  #reply(): string | null {
     return this.take().find(({ reqId }) => reqId === this.#reqId)?.payload ?? null;
+  }
+
+  /** Sends a request and returns the payload of its reply; yields while it has to wait. */
+  *request(type: number, payload: string, txId = 0): Generator<void, string> {
+    while (!this.send(type, payload, txId)) yield;
+    for (;;) {
+      const reply = this.#reply();
+      if (reply !== null) return reply;
+      yield;
+      this.#push();
+    }
   }
 
   /** Empties the ring until nothing more comes. */

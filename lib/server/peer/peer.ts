@@ -218,22 +218,23 @@ export class Peer implements Outbox {
     // A message can't be longer, and an event has no reply to carry an error (XSA-324).
     if (length > PAYLOAD_MAX) return;
     this.#host.meter.add(EVENT_UNITS + (length >> TEXT_SHIFT));
-    if (this.#output.repeats(path, token)) return;
-    if (this.#output.length + HEADER_SIZE + length > this.#outputMax) return this.#overflow();
+    const output = this.#output;
+    if (output.repeats(path, token)) return;
     const { asking } = this.#host;
-    const waiter = asking === null ? null : asking.caused();
-    const isDated = waiter !== null || this.#outstanding !== null;
-    this.#output.addEvent(path, token, waiter, isDated ? this.#host.eventDue : NEVER);
+    // What a guest causes is charged to that, not to us: it is the guest that is not read any more.
+    const more = asking === null ? HEADER_SIZE + length : 0;
+    if (output.own + more > this.#outputMax) return this.#overflow();
+    const isDated = asking !== null || this.#outstanding !== null;
+    output.addEvent(path, token, asking, isDated ? this.#host.eventDue : NEVER);
     if (this.#host.trace.io) this.#host.trace.event(this.#connection!, path, token);
     if (!this.isUnflushed) this.#host.unflushed(this);
   }
 
   #overflow(): void {
-    if (this.kind === "socket") {
-      const what = `${this.#outputMax} bytes of unread messages`;
-      this.#host.warn(this, `hung up: it has ${what} and a watch event more was due`);
-      this.#doomFor("overflow");
-    } else this.#warnOfDropping(`${this.#outputMax} bytes wait to be read`);
+    const what = `${this.#outputMax} bytes`;
+    if (this.kind === "ring") return this.#warnOfDropping(`${what} wait to be read`);
+    this.#host.warn(this, `hung up: ${what} wait to be read and a watch event more was due`);
+    this.#doomFor("overflow");
   }
 
   #warnOfDropping(why: string): void {
@@ -251,9 +252,8 @@ export class Peer implements Outbox {
   flush(): void {
     if (!this.#open) return;
     if (this.#transport.settle()) this.#host.ready(this);
-    if (this.#output.length > 0 && this.#output.sendTo(this.#transport) < 0) {
-      return this.#finish("closed");
-    }
+    const sent = this.#output.sendTo(this.#transport, this.#host.eventDue);
+    if (sent < 0) return this.#finish("closed");
     const unsent = this.#output.length;
     if (this.#doom !== null) return this.#finish(this.#doom);
     if (unsent === 0) {
@@ -270,7 +270,7 @@ export class Peer implements Outbox {
   }
 
   /**
-   * Of a guest drops the events that have waited too long; nobody waits any more for those of others.
+   * Of a guest drops the events that have waited too long; of others see {@link PeerOutput.releaseDue}.
    * False when none is left that can come to that.
    */
   expire(now: number): boolean {

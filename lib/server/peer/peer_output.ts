@@ -1,9 +1,10 @@
+import { EVENT_RECORD_BYTES, FLOOD_BYTES } from "../../limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { getU32, HEADER_SIZE } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { toText } from "../../wire/text.ts";
 import { OutputBuffer } from "./output_buffer.ts";
-import type { OutstandingRequests, Waiter } from "./outstanding.ts";
+import { NOBODY, type OutstandingRequests, type Waiter } from "./outstanding.ts";
 import { PendingEvents } from "./pending_events.ts";
 import { type Move, NEVER, type Span, UnsentMessages } from "./unsent_messages.ts";
 
@@ -13,8 +14,10 @@ const LENGTH_AT = 12;
 /** What waits to be sent to one client, and what is known of it. */
 export class PeerOutput {
   readonly #bytes = new OutputBuffer();
-  readonly #events = new PendingEvents();
+  readonly #events = new PendingEvents(this.#bytes);
   readonly #unsent = new UnsentMessages();
+  /** When the client will have taken nothing for as long as an event may wait, in ms. */
+  #deafAt = 0;
 
   /** Bytes not sent yet. */
   get length(): number {
@@ -53,12 +56,22 @@ export class PeerOutput {
     return !path.startsWith("@") && this.#events.has(path, token);
   }
 
-  /** Adds a WATCH_EVENT whose time is over at `due`; `waiter` is told when it is gone. */
-  addEvent(path: string, token: string, waiter: Waiter | null, due: number): void {
+  /** Bytes not sent yet that are charged to nobody; of dated events with their records. */
+  get own(): number {
+    const { charged, chargedCount, datedCount } = this.#unsent;
+    return this.#bytes.length - charged + EVENT_RECORD_BYTES * Math.max(chargedCount, datedCount);
+  }
+
+  /** Adds a WATCH_EVENT whose time is over at `due`, and charges it to the guest that has `caused` it. */
+  addEvent(path: string, token: string, caused: OutstandingRequests | null, due: number): void {
     this.#bytes.addEvent(path, token);
     const end = this.#bytes.added;
     if (!path.startsWith("@")) this.#events.add(path, token, end);
-    if (waiter !== null || due !== NEVER) this.#unsent.add(end, waiter, due);
+    if (caused !== null) {
+      const charge = HEADER_SIZE + path.length + token.length + 2 + EVENT_RECORD_BYTES;
+      const isBehindOthers = this.#unsent.charged > FLOOD_BYTES;
+      this.#unsent.add(end, caused.caused(charge, isBehindOthers), due, charge);
+    } else if (due !== NEVER) this.#unsent.add(end, null, due);
   }
 
   /**
@@ -74,7 +87,10 @@ export class PeerOutput {
   ): void {
     const from = this.#bytes.added;
     this.#bytes.addBytes(bytes, partial);
-    if (outstanding === null) return;
+    if (outstanding === null) {
+      if (bytes.length > 0) this.#unsent.add(this.#bytes.added, NOBODY, NEVER, bytes.length);
+      return;
+    }
     for (let at = 0; at < bytes.length;) {
       const isEvent = at >= partial && bytes[at] === MessageType.WATCH_EVENT;
       at = at < partial ? partial : at + HEADER_SIZE + getU32(bytes, at + LENGTH_AT);
@@ -88,9 +104,13 @@ export class PeerOutput {
     return this.#unsent.hasDated;
   }
 
-  /** Nobody waits any longer for the events whose time is over; they stay. */
+  /**
+   * No request is outstanding any longer because of the events whose time is over; they stay. If the client
+   * has taken nothing for as long, nobody is charged for them either.
+   */
   releaseDue(now: number): void {
-    this.#unsent.releaseDue(now);
+    if (now < this.#deafAt) this.#unsent.passDue(now);
+    else this.#unsent.releaseDue(now);
   }
 
   /**
@@ -98,23 +118,28 @@ export class PeerOutput {
    * they were, and tells their paths.
    */
   dropDue(now: number, tell: (path: string) => void): number {
-    const { partial, sent } = this.#bytes;
+    const { begun, partial, sent } = this.#bytes;
     const gone = this.#unsent.takeDue(now, sent, partial > 0);
     if (gone.length === 0) return 0;
-    const before = this.#bytes.last(this.#bytes.length);
-    for (const { from } of gone) tell(pathAt(before, from - sent + HEADER_SIZE));
+    const before = this.#bytes.last(begun + this.#bytes.length);
+    const first = sent - begun;
+    for (const { from } of gone) tell(pathAt(before, from - first + HEADER_SIZE));
     this.#bytes.clear();
     const offset = this.#bytes.sent - sent;
-    this.#bytes.addBytes(without(before, gone, sent), partial);
+    this.#bytes.addBytes(without(before, gone, first), partial, begun);
     this.#unsent.move(mover(gone, offset));
     this.#events.move(mover(gone, offset));
     return gone.length;
   }
 
-  /** Writes what `transport` takes now. Returns the number of bytes; negative if it is dead. */
-  sendTo(transport: Transport): number {
+  /**
+   * Writes what `transport` takes now. Returns the number of bytes; negative if it is dead. If it takes
+   * nothing more till `deafAt`, the client is deaf from then on.
+   */
+  sendTo(transport: Transport, deafAt: number): number {
     const count = this.#bytes.sendTo(transport);
     if (count <= 0) return count;
+    this.#deafAt = deafAt;
     this.#events.sentUpTo(this.#bytes.sent);
     this.#unsent.sentUpTo(this.#bytes.sent);
     return count;

@@ -1,85 +1,172 @@
 import { EVENTS_COMPARED_MAX } from "../../limits.ts";
+import type { Move } from "./unsent_messages.ts";
+
+/** Where the bytes of queued events are. */
+export interface EventBytes {
+  /** Whether the message that ends at the `end`th of all bytes is this event. */
+  isEvent(end: number, path: string, token: string): boolean;
+  /** The byte with the number `at` of all bytes, in a message that is not wholly sent. */
+  byteAt(at: number): number;
+}
+
+const FNV_PRIME = 0x01000193;
+
+/** Nobody outside can know it, so nobody can choose events that share a place. */
+const SEED = crypto.getRandomValues(new Int32Array(1))[0]!;
 
 /**
- * The watch events queued on one connection and not wholly sent, to tell repetitions: a few are
- * compared one by one, many are kept in a set, so that a check always costs the same.
+ * The watch events queued on one connection and not wholly sent, to tell repetitions. Of each only the place of
+ * its bytes is kept: a few are compared one by one, many are found by their hashes.
  */
 export class PendingEvents {
-  readonly #paths: string[] = [];
-  readonly #tokens: string[] = [];
-  /** Where each event ends, counted in all bytes ever queued. */
-  readonly #ends: number[] = [];
+  readonly #bytes: EventBytes;
+  /** Where each event ends, counted in all bytes ever queued, and the bytes of its path and token. */
+  #ends: number[] = [];
+  #lengths: number[] = [];
+  /** Of each event its hash and the number of the one before it in the same place; empty without places. */
+  #hashes: number[] = [];
+  #before: number[] = [];
+  /** The number of the latest event in each place; a power of two of them. Null while there are few. */
+  #places: Int32Array | null = null;
+  /** The numbers of the first event that is kept, and of the first that is pending. */
+  #from = 0;
   #head = 0;
-  #keys: Set<string> | null = null;
+
+  constructor(bytes: EventBytes) {
+    this.#bytes = bytes;
+  }
 
   /** How many events are pending. */
   get size(): number {
-    return this.#ends.length - this.#head;
+    return this.#from + this.#ends.length - this.#head;
   }
 
   /** Whether the same path and token are pending already. */
   has(path: string, token: string): boolean {
-    if (this.#keys !== null) return this.#keys.has(`${path}\0${token}`);
-    for (let i = this.#head; i < this.#ends.length; i++) {
-      if (this.#paths[i] === path && this.#tokens[i] === token) return true;
+    const places = this.#places;
+    const bytes = this.#bytes;
+    const ends = this.#ends;
+    const from = this.#from;
+    const head = this.#head;
+    if (places === null) {
+      for (let i = head - from; i < ends.length; i++) {
+        if (bytes.isEvent(ends[i]!, path, token)) return true;
+      }
+      return false;
+    }
+    const hash = hashOf(path, token);
+    // Those in one place stand latest first: behind one that is not pending none is.
+    for (let at = places[hash & places.length - 1]!; at >= head; at = this.#before[at - from]!) {
+      if (this.#hashes[at - from] === hash && bytes.isEvent(ends[at - from]!, path, token)) {
+        return true;
+      }
     }
     return false;
   }
 
   /** Adds an event that is not there yet and whose last byte is the `end`th of all queued. */
   add(path: string, token: string, end: number): void {
-    this.#paths.push(path);
-    this.#tokens.push(token);
     this.#ends.push(end);
-    if (this.#keys !== null) this.#keys.add(`${path}\0${token}`);
-    else if (this.size > EVENTS_COMPARED_MAX) this.#keys = this.#allKeys();
+    this.#lengths.push(path.length + token.length + 2);
+    const { size } = this;
+    if (this.#places === null) {
+      if (size > EVENTS_COMPARED_MAX) this.#place(4 * EVENTS_COMPARED_MAX);
+    } else {
+      this.#hashes.push(hashOf(path, token));
+      if (size > this.#places.length) this.#place(2 * this.#places.length);
+      else this.#link(this.#places, this.#ends.length - 1);
+    }
   }
 
-  #allKeys(): Set<string> {
-    const keys = new Set<string>();
-    for (let i = this.#head; i < this.#ends.length; i++) {
-      keys.add(`${this.#paths[i]}\0${this.#tokens[i]}`);
+  /** Makes `count` places, and puts all that are pending there. */
+  #place(count: number): void {
+    this.#compact();
+    const places = this.#places = new Int32Array(count).fill(-1);
+    this.#before.length = 0;
+    for (let i = 0; i < this.#ends.length; i++) {
+      if (i === this.#hashes.length) this.#hashes.push(this.#hashAt(i));
+      this.#link(places, i);
     }
-    return keys;
+  }
+
+  #link(places: Int32Array, index: number): void {
+    const place = this.#hashes[index]! & places.length - 1;
+    this.#before[index] = places[place]!;
+    places[place] = this.#from + index;
+  }
+
+  /** The hash of an event that is there as bytes. */
+  #hashAt(index: number): number {
+    const end = this.#ends[index]! - 1;
+    let hash = SEED;
+    for (let at = end + 1 - this.#lengths[index]!; at < end; at++) {
+      hash = Math.imul(hash ^ this.#bytes.byteAt(at), FNV_PRIME);
+    }
+    return finish(hash);
   }
 
   /** Forgets the events that lie wholly within the first `sent` bytes. */
   sentUpTo(sent: number): void {
     const length = this.#ends.length;
     if (length === 0) return;
-    while (this.#head < length && this.#ends[this.#head]! <= sent) {
-      this.#keys?.delete(`${this.#paths[this.#head]}\0${this.#tokens[this.#head]}`);
-      this.#head++;
-    }
-    if (this.#head === length) this.clear();
-    else if (this.#head * 2 > length) this.#compact();
+    let first = this.#head - this.#from;
+    while (first < length && this.#ends[first]! <= sent) first++;
+    this.#head = this.#from + first;
+    if (first === length) this.clear();
+    else if (first * 2 > length) this.#compact();
   }
 
   #compact(): void {
-    this.#paths.splice(0, this.#head);
-    this.#tokens.splice(0, this.#head);
-    this.#ends.splice(0, this.#head);
-    this.#head = 0;
+    const gone = this.#head - this.#from;
+    if (gone === 0) return;
+    this.#ends.splice(0, gone);
+    this.#lengths.splice(0, gone);
+    this.#hashes.splice(0, gone);
+    this.#before.splice(0, gone);
+    this.#from = this.#head;
   }
 
   /** The queue was cut and moved: forgets the events that are not there any more. */
-  move(move: (end: number) => number): void {
-    const paths = this.#paths.slice(this.#head);
-    const tokens = this.#tokens.slice(this.#head);
-    const ends = this.#ends.slice(this.#head);
-    this.clear();
-    for (const [i, end] of ends.entries()) {
+  move(move: Move): void {
+    this.#compact();
+    const kept = { ends: [] as number[], lengths: [] as number[], hashes: [] as number[] };
+    for (const [i, end] of this.#ends.entries()) {
       const moved = move(end);
-      if (moved >= 0) this.add(paths[i]!, tokens[i]!, moved);
+      if (moved < 0) continue;
+      kept.ends.push(moved);
+      kept.lengths.push(this.#lengths[i]!);
+      if (this.#places !== null) kept.hashes.push(this.#hashes[i]!);
     }
+    const places = this.#places;
+    this.clear();
+    this.#ends = kept.ends;
+    this.#lengths = kept.lengths;
+    this.#hashes = kept.hashes;
+    if (places !== null) this.#place(places.length);
   }
 
   /** Forgets all events. */
   clear(): void {
-    this.#paths.length = 0;
-    this.#tokens.length = 0;
     this.#ends.length = 0;
+    this.#lengths.length = 0;
+    this.#hashes.length = 0;
+    this.#before.length = 0;
+    this.#places = null;
+    this.#from = 0;
     this.#head = 0;
-    this.#keys = null;
   }
+}
+
+/** Of the bytes of an event's payload, but for the NUL at its end. */
+function hashOf(path: string, token: string): number {
+  let hash = SEED;
+  for (let i = 0; i < path.length; i++) hash = Math.imul(hash ^ path.charCodeAt(i), FNV_PRIME);
+  hash = Math.imul(hash, FNV_PRIME);
+  for (let i = 0; i < token.length; i++) hash = Math.imul(hash ^ token.charCodeAt(i), FNV_PRIME);
+  return finish(hash);
+}
+
+/** Lets all bits decide on the place, as a small integer. */
+function finish(hash: number): number {
+  return (hash ^ hash >>> 15) & 0x3fffffff;
 }

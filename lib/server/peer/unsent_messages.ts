@@ -21,17 +21,44 @@ export class UnsentMessages {
   #ends: number[] = [];
   #waiters: (Waiter | null)[] = [];
   #dues: number[] = [];
+  /** What is charged for each to who waits for it; 0 for replies. */
+  #charges: number[] = [];
   #head = 0;
   #dated = 0;
+  #charged = 0;
+  #chargedCount = 0;
+
+  /** What is charged for those here. */
+  get charged(): number {
+    return this.#charged;
+  }
+
+  /** How many are charged to somebody. */
+  get chargedCount(): number {
+    return this.#chargedCount;
+  }
+
+  /** How many have a time that will be over. */
+  get datedCount(): number {
+    return this.#dated;
+  }
 
   /** Whether there are any whose time will be over. */
   get hasDated(): boolean {
     return this.#dated > 0;
   }
 
-  /** Adds the message whose last byte is the `end`th of all queued; its time is over at `due`. */
-  add(end: number, waiter: Waiter | null, due: number): void {
+  /**
+   * Adds the message whose last byte is the `end`th of all queued; its time is over at `due`, and
+   * `charge` bytes are charged for it to the waiter.
+   */
+  add(end: number, waiter: Waiter | null, due: number, charge = 0): void {
     this.#ends.push(end);
+    this.#charges.push(charge);
+    if (charge > 0) {
+      this.#charged += charge;
+      this.#chargedCount++;
+    }
     this.#waiters.push(waiter);
     this.#dues.push(due);
     if (due !== NEVER) this.#dated++;
@@ -54,13 +81,20 @@ export class UnsentMessages {
       this.#dues[index] = NEVER;
       this.#dated--;
     }
-    waiter?.messageGone();
+    const charge = this.#charges[index]!;
+    if (charge > 0) {
+      this.#charges[index] = 0;
+      this.#charged -= charge;
+      this.#chargedCount--;
+    }
+    waiter?.messageGone(charge);
   }
 
   #compact(): void {
     this.#ends.splice(0, this.#head);
     this.#waiters.splice(0, this.#head);
     this.#dues.splice(0, this.#head);
+    this.#charges.splice(0, this.#head);
     this.#head = 0;
   }
 
@@ -68,6 +102,14 @@ export class UnsentMessages {
   releaseDue(now: number): void {
     for (let i = this.#head; i < this.#ends.length; i++) {
       if (this.#dues[i]! <= now) this.#letGo(i);
+    }
+  }
+
+  /** No request is outstanding any longer because of those whose time is over at `now`. */
+  passDue(now: number): void {
+    for (let i = this.#head; i < this.#ends.length; i++) {
+      const waiter = this.#waiters[i]!;
+      if (waiter !== null && this.#dues[i]! <= now) this.#waiters[i] = waiter.late();
     }
   }
 
@@ -92,12 +134,13 @@ export class UnsentMessages {
 
   /** Messages lie elsewhere now. */
   move(move: Move): void {
-    const before = { ends: this.#ends, waiters: this.#waiters, dues: this.#dues };
+    const [ends, waiters, dues, charges] = [this.#ends, this.#waiters, this.#dues, this.#charges];
     const from = this.#head;
-    [this.#ends, this.#waiters, this.#dues, this.#head, this.#dated] = [[], [], [], 0, 0];
-    for (let i = from; i < before.ends.length; i++) {
-      const end = move(before.ends[i]!);
-      if (end >= 0) this.add(end, before.waiters[i]!, before.dues[i]!);
+    [this.#ends, this.#waiters, this.#dues, this.#charges] = [[], [], [], []];
+    [this.#head, this.#dated, this.#charged, this.#chargedCount] = [0, 0, 0, 0];
+    for (let i = from; i < ends.length; i++) {
+      const end = move(ends[i]!);
+      if (end >= 0) this.add(end, waiters[i]!, dues[i]!, charges[i]!);
     }
   }
 
@@ -111,6 +154,7 @@ export class UnsentMessages {
     this.#ends.length = 0;
     this.#waiters.length = 0;
     this.#dues.length = 0;
+    this.#charges.length = 0;
     this.#head = 0;
   }
 
