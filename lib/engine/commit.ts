@@ -1,26 +1,27 @@
-import { PendingAccounts } from "./accounts.ts";
 import { childNames } from "../store/children.ts";
-import {
-  DeferredMarks,
-  DIRTY_GENERATION,
-  DIRTY_NEW,
-  DIRTY_PERMS,
-  DIRTY_VALUE,
-} from "../store/dirty_nodes.ts";
-import { Draft } from "../store/draft.ts";
-import { lookup } from "../store/lookup.ts";
-import type { Node, Origin } from "../store/node.ts";
+import { Cursor } from "../store/cursor.ts";
+import { emptyWalk, lookup, walk } from "../store/lookup.ts";
+import { type Node, nodeSize, type Origin } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
+import { PathSet } from "../store/path_set.ts";
 import { equalPerms, formatPerms, isStale, permDomid } from "../store/perms.ts";
 import { equalBytes } from "../wire/text.ts";
 import { cutForLog } from "./log_budget.ts";
-import { SEEN_CHILDREN, SEEN_PERMS, SEEN_VALUE, type Touched } from "./touched.ts";
+import type { Merged } from "./merge.ts";
+import {
+  inPathOrder,
+  SEEN_CHILDREN,
+  SEEN_PERMS,
+  SEEN_VALUE,
+  SORTED_FROM,
+  type Touched,
+} from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Why a transaction can't be committed. */
 export interface Conflict {
   readonly path: string;
-  /** What of the node differs: `existence`, `value`, `permissions` or `children`. */
+  /** What of the node differs: `existence`, `value`, `permissions`, `children` or `size`. */
   readonly facet: string;
   readonly saw: string;
   readonly now: string;
@@ -48,36 +49,64 @@ export function findConflict(transaction: Transaction, current: Node): Conflict 
 export function findChange(transaction: Transaction, current: Node): Conflict | null {
   const base = transaction.base;
   if (base === null || base === current) return null;
-  for (const { path, facets } of transaction.touched.values()) {
-    if (facets === 0) continue;
-    const before = lookup(base, path);
-    const now = lookup(current, path);
+  return findSeenOtherwise(transaction, base, current) ?? findOtherMaker(transaction, current) ??
+    findOtherHeir(transaction, current);
+}
+
+function findSeenOtherwise(
+  { touched }: Transaction,
+  base: Node,
+  current: Node,
+): Conflict | null {
+  const findBefore = finder(base, touched.size), findNow = finder(current, touched.size);
+  let conflict: Conflict | null = null, first = Infinity;
+  for (const { facets, index, path } of inPathOrder(touched)) {
+    if (facets === 0 || index > first) continue;
+    const before = findBefore(path);
+    const now = findNow(path);
     if (before === now) continue;
     const facet = differing(before, now, facets);
-    if (facet !== null) {
-      const by = (now ?? nearest(current, path)).origin;
-      return { path, facet, saw: show(before, facet), now: show(now, facet), by };
-    }
+    if (facet === null) continue;
+    const by = (now ?? nearest(current, path)).origin;
+    conflict = { path, facet, saw: show(before, facet), now: show(now, facet), by };
+    first = index;
   }
-  return findOtherMaker(transaction, current) ?? findOtherHeir(transaction, current);
+  return conflict;
+}
+
+/** What finds nodes: for many paths in their order in what they have of their own. */
+function finder(root: Node, paths: number): (path: string) => Node | null {
+  if (paths < SORTED_FROM) return (path) => lookup(root, path);
+  const cursor = new Cursor(root);
+  return (path) => cursor.find(path);
 }
 
 /**
  * A node written that somebody else has removed, below one whose permissions this transaction
  * set: made again it would inherit the last permissions set, not those of when it was written.
  */
-function findOtherHeir(transaction: Transaction, current: Node): Conflict | null {
-  if (!transaction.setsPerms) return null;
-  for (const { path, createdWith, removed, valueSet } of transaction.written) {
-    if (!valueSet || createdWith !== null || removed || lookup(current, path) !== null) continue;
-    for (let above = path; above !== ROOT_PATH;) {
-      above = parentPath(above);
-      if (!transaction.touched.get(above)?.permsSet) continue;
-      const by = nearest(current, path).origin;
-      return { path, facet: "existence", saw: "a node", now: "no node", by };
-    }
+function findOtherHeir(
+  { setsPerms, touched, written }: Transaction,
+  current: Node,
+): Conflict | null {
+  if (!setsPerms) return null;
+  const find = finder(current, touched.size);
+  let tops: PathSet | null = null;
+  for (const { path, createdWith, removed, valueSet } of inPathOrder(touched)) {
+    if (!valueSet || createdWith !== null || removed || find(path) !== null) continue;
+    tops ??= pathsOfPerms(written);
+    if (!tops.hasAbove(path) && touched.get(ROOT_PATH)?.permsSet !== true) continue;
+    const by = nearest(current, path).origin;
+    return { path, facet: "existence", saw: "a node", now: "no node", by };
   }
   return null;
+}
+
+/** Where permissions were set, but for the root. */
+function pathsOfPerms(written: readonly Touched[]): PathSet {
+  const paths = new PathSet();
+  for (const { path, permsSet } of written) if (permsSet && path !== ROOT_PATH) paths.add(path);
+  return paths;
 }
 
 /**
@@ -85,10 +114,14 @@ function findOtherHeir(transaction: Transaction, current: Node): Conflict | null
  * made below it would have inherited those.
  */
 function findOtherMaker(transaction: Transaction, current: Node): Conflict | null {
-  for (const { path, createdWith, removed } of transaction.written) {
+  const { touched } = transaction;
+  const find = finder(current, touched.size);
+  for (const { path, createdWith, removed } of inPathOrder(touched)) {
     if (createdWith === null || removed) continue;
-    const now = lookup(current, path);
+    const now = find(path);
     if (now === null || equalPerms(now.perms, createdWith)) continue;
+    // What it removed with all below, it made in an empty place.
+    if (transaction.removedAbove(path)) continue;
     const saw = cutForLog(formatPerms(createdWith));
     const by = now.origin;
     return { path, facet: "permissions", saw, now: cutForLog(formatPerms(now.perms)), by };
@@ -104,11 +137,9 @@ function differing(before: Node | null, now: Node | null, facets: number): strin
   return equalBytes(childNames(before.children), childNames(now.children)) ? null : "children";
 }
 
+/** What is there of the way to a node that is not. */
 function nearest(root: Node, path: string): Node {
-  for (let above = parentPath(path);; above = parentPath(above)) {
-    const node = lookup(root, above);
-    if (node !== null) return node;
-  }
+  return walk(root, path, emptyWalk(root)).above;
 }
 
 /** Enough of what was seen to recognise it in a log. */
@@ -131,11 +162,12 @@ function show(node: Node | null, facet: string): string {
  * next holder of its domid must not get them (XSA-322, XSA-417). An entry that was stale when it
  * was written grants nothing to anybody.
  */
-function findDeadDomid({ died, draft, written }: Transaction): Conflict | null {
+function findDeadDomid({ died, draft, touched }: Transaction): Conflict | null {
   // Without a draft it gave values to nodes that are there, and no permissions.
   if (died === null || draft === null) return null;
-  for (const { path } of written) {
-    const node = lookup(draft.root, path);
+  const find = finder(draft.root, touched.size);
+  for (const { path, written } of inPathOrder(touched)) {
+    const node = written ? find(path) : null;
     if (node === null) continue;
     const entry = node.perms.find((entry) => !isStale(entry) && died.has(permDomid(entry)));
     if (entry === undefined) continue;
@@ -146,76 +178,36 @@ function findDeadDomid({ died, draft, written }: Transaction): Conflict | null {
   return null;
 }
 
-/** The tree with the transaction's changes merged in, ready to be adopted or dropped. */
-export interface Merge {
-  readonly draft: Draft;
-  readonly accounts: PendingAccounts;
-  /** What changes with the adoption of the draft; null where nobody is told. */
-  readonly marks: DeferredMarks | null;
-}
-
 /**
- * Does again, on the committed tree, what the transaction did. Whatever it saw is still so;
- * what others changed besides stays. Nothing real changes before the draft is adopted.
+ * A node that outgrows its quota only together with what others did to it meanwhile: done again,
+ * the transaction would be refused where it makes it grow.
  */
-export function merge(transaction: Transaction, committed: Draft): Merge {
-  const { base, draft: own } = transaction;
-  if (base === committed.root && own !== null) return unchanged(transaction, own, committed);
-  const accounts = new PendingAccounts();
-  const marks = committed.marks === null ? null : new DeferredMarks();
-  const draft = new Draft(committed.snapshot(), committed.clock, accounts, marks);
-  for (const touched of transaction.written) redo(transaction, draft, touched);
-  return { draft, accounts, marks };
+export function findOvergrown(
+  nodes: readonly Merged[],
+  exceeds: (size: number) => boolean,
+): Conflict | null {
+  for (const { above, aboveBefore, before, node, touched } of nodes) {
+    const found = isOvergrown(before, node, exceeds)
+      ? conflictOfSize(touched.path, before, node!)
+      : touched.createdWith !== null && isOvergrown(aboveBefore, above, exceeds)
+      ? conflictOfSize(parentPath(touched.path), aboveBefore, above!)
+      : null;
+    if (found !== null) return found;
+  }
+  return null;
 }
 
-/** Nobody changed anything meanwhile: the transaction's own draft is the merge. */
-function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Merge {
-  const { accounts } = transaction;
-  if (committed.marks === null) return { draft, accounts, marks: null };
-  const marks = new DeferredMarks();
-  const mark = (path: string, what: number): void => {
-    const node = lookup(draft.root, path);
-    if (node !== null) marks.changed(path, node, what);
-  };
-  for (const { path, createdWith, permsSet, removed, valueSet } of transaction.written) {
-    const before = removed ? lookup(committed.root, path) : null;
-    if (before !== null) marks.removed(path, before);
-    const isNew = createdWith === null ? 0 : DIRTY_NEW;
-    mark(path, isNew | (valueSet ? DIRTY_VALUE : 0) | (permsSet ? DIRTY_PERMS : 0));
-  }
-  // Lists of children have changed, and so their generations. Not above, where a parent that is new
-  // itself may come behind a child that was removed from it before it was made again.
-  for (const { path, createdWith, removed } of transaction.written) {
-    if (removed || createdWith !== null) mark(parentPath(path), DIRTY_GENERATION);
-  }
-  return { draft, accounts, marks };
+function isOvergrown(
+  before: Node | null,
+  node: Node | null,
+  exceeds: (size: number) => boolean,
+): boolean {
+  if (node === null) return false;
+  const size = nodeSize(node);
+  return exceeds(size) && (before === null || nodeSize(before) < size);
 }
 
-function redo(transaction: Transaction, draft: Draft, touched: Touched): void {
-  const { path, permsSet, removed, value, valueSet } = touched;
-  const origin = transaction.connection.origin;
-  const own = transaction.draft;
-  if (own === null) {
-    if (lookup(draft.root, path) === null) createMissing(draft, touched, origin);
-    return draft.setValue(path, value!, origin);
-  }
-  const wanted = lookup(own.root, path);
-  if (removed && lookup(draft.root, path) !== null) draft.remove(path, origin);
-  if (wanted === null) return;
-  if (lookup(draft.root, path) === null) createMissing(draft, touched, origin);
-  if (valueSet) draft.setValue(path, wanted.value, origin);
-  if (permsSet) draft.setPerms(path, wanted.perms, origin);
-}
-
-/** Makes the node, and parents that somebody else removed meanwhile as a write makes them. */
-function createMissing(draft: Draft, { createdWith, path }: Touched, origin: Origin): void {
-  const perms = createdWith ?? nearest(draft.root, path).perms;
-  const missing: string[] = [];
-  for (let above = parentPath(path); above !== ROOT_PATH; above = parentPath(above)) {
-    if (lookup(draft.root, above) !== null) break;
-    missing.push(above);
-  }
-  const inherited = missing.length === 0 ? perms : nearest(draft.root, path).perms;
-  while (missing.length > 0) draft.create(missing.pop()!, inherited, origin);
-  draft.create(path, perms, origin);
+function conflictOfSize(path: string, before: Node | null, node: Node): Conflict {
+  const by = (before ?? node).origin;
+  return { path, facet: "size", saw: "room", now: `${nodeSize(node)} bytes`, by };
 }

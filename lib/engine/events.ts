@@ -4,7 +4,7 @@ import { isSpecial, parentPath } from "../store/path.ts";
 import { type Perms, READ } from "../store/perms.ts";
 import { type Domains, rightsOf } from "./domains.ts";
 import { type Meter, WATCH_UNITS } from "./meter.ts";
-import { eventPath, type Removed, type Watch, type Watches } from "./watch.ts";
+import { eventPath, type Watch, type Watches } from "./watch.ts";
 
 /** An event that is due, kept until its commit is sure. */
 export interface DueEvent {
@@ -40,13 +40,22 @@ export class Events {
     this.#collect(watches, root, path, perms, before, due);
   }
 
-  /** Events of a node that a commit has made or changed, unless it is gone: `root` was `before`. */
-  ofCommit(root: Node, before: Node, path: string, due: DueEvent[]): void {
+  /**
+   * Events of the node at `path`, of which the caller has already found the permissions: those it
+   * has now and had before, null where it is not there, and its parent's.
+   */
+  ofNode(
+    path: string,
+    now: Perms | null,
+    before: Perms | null,
+    parent: Perms,
+    due: DueEvent[],
+  ): void {
     const watches = this.watches.at(path);
-    if (watches.length === 0) return;
-    const node = lookup(root, path);
-    if (node === null) return;
-    this.#collect(watches, root, path, node.perms, lookup(before, path)?.perms ?? null, due);
+    this.meter.add(WATCH_UNITS * watches.length);
+    for (const watch of watches) {
+      if (this.#mayHear(watch, now, before, parent)) due.push({ watch, path });
+    }
   }
 
   #collect(
@@ -68,14 +77,26 @@ export class Events {
   ofRemoval(root: Node, path: string, due: DueEvent[]): void {
     const node = lookup(root, path);
     if (node === null) return;
-    for (const removed of this.watches.below(path, node)) this.#ofRemovedBelow(removed, due);
+    this.ofRemovedBelow(path, node, due);
     this.ofChange(root, path, null, due);
   }
 
-  #ofRemovedBelow({ path, node, parent, watches }: Removed, due: DueEvent[]): void {
-    this.meter.add(WATCH_UNITS * (2 + watches.length));
-    for (const watch of watches) {
-      if (this.#mayHear(watch, node.perms, null, parent.perms)) due.push({ watch, path });
+  /**
+   * Events of what is removed below `node`, which is at `path`: to watches exactly there. Nodes of
+   * which `isTold` says that their watchers hear of them otherwise are left out.
+   */
+  ofRemovedBelow(
+    path: string,
+    node: Node,
+    due: DueEvent[],
+    isTold: ((path: string) => boolean) | null = null,
+  ): void {
+    for (const { node: gone, parent, path: below, watches } of this.watches.below(path, node)) {
+      this.meter.add(WATCH_UNITS * (2 + watches.length));
+      if (isTold !== null && isTold(below)) continue;
+      for (const watch of watches) {
+        if (this.#mayHear(watch, gone.perms, null, parent.perms)) due.push({ watch, path: below });
+      }
     }
   }
 

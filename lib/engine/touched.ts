@@ -1,3 +1,4 @@
+import { parentPath } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
 
 /** What of a node a transaction saw; only what it saw can make its commit fail. */
@@ -9,10 +10,14 @@ export const SEEN_CHILDREN = 8;
 /** What a transaction saw of one node and did to it; what the node then is stands in its draft. */
 export interface Touched {
   readonly path: string;
+  /** Position in the order of first accesses. */
+  readonly index: number;
   /** What it saw that was not its own doing. */
   facets: number;
   /** Whether it did anything; all below says what. */
   written: boolean;
+  /** Position in the order in which nodes were made, or else first written to. */
+  turn: number;
   /** Whatever was there, with all below, was removed. */
   removed: boolean;
   /** The permissions with which the transaction made the node where there was none. */
@@ -21,16 +26,18 @@ export interface Touched {
   /** That value, as long as the transaction has no draft. */
   value: Uint8Array | null;
   permsSet: boolean;
-  /** A request named it, so that its watchers hear of it; implicit parents are not named. */
+  /** A request changed or removed it by its name: its watchers hear of it. Implicit parents have none. */
   named: boolean;
 }
 
 /** A node of which nothing was seen, and to which nothing was done yet. */
-export function newTouched(path: string): Touched {
+export function newTouched(path: string, index: number): Touched {
   return {
     path,
+    index,
     facets: 0,
     written: false,
+    turn: 0,
     removed: false,
     createdWith: null,
     valueSet: false,
@@ -38,4 +45,39 @@ export function newTouched(path: string): Touched {
     permsSet: false,
     named: false,
   };
+}
+
+/** Fewer are looked for one by one in less time than it takes to put them in order. */
+export const SORTED_FROM = 8;
+
+/**
+ * In an order in which neighbours have most of their paths in common, so that a cursor finds all
+ * of them in what they have of their own.
+ */
+export function inPathOrder(touched: ReadonlyMap<string, Touched>): Iterable<Touched> {
+  if (touched.size < SORTED_FROM) return touched.values();
+  return [...touched.values()].sort((a, b) => a.path < b.path ? -1 : 1);
+}
+
+/** Something done to a node, and the path of its parent. */
+export interface Placed {
+  readonly above: string;
+  readonly touched: Touched;
+}
+
+/**
+ * In the order in which they can be done again: parents first, siblings one behind the other, as
+ * they were made.
+ */
+export function inTreeOrder(written: readonly Touched[]): Placed[] {
+  const placed = written.map((touched) => ({ above: parentPath(touched.path), touched }));
+  return placed.sort(byParent);
+}
+
+function byParent(a: Placed, b: Placed): number {
+  if (a.above !== b.above) return a.above < b.above ? -1 : 1;
+  // The root is its own parent, and comes before its children.
+  if (a.touched.path === a.above) return -1;
+  if (b.touched.path === b.above) return 1;
+  return a.touched.turn - b.touched.turn;
 }

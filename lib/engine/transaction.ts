@@ -2,7 +2,8 @@ import { PendingAccounts } from "./accounts.ts";
 import { Draft } from "../store/draft.ts";
 import { emptyWalk, walk } from "../store/lookup.ts";
 import type { Node, Origin } from "../store/node.ts";
-import { parentPath, ROOT_PATH } from "../store/path.ts";
+import { ROOT_PATH } from "../store/path.ts";
+import { PathSet } from "../store/path_set.ts";
 import type { Perms } from "../store/perms.ts";
 import type { Connection } from "./connection.ts";
 import {
@@ -27,7 +28,7 @@ export class Transaction {
   #accounts: PendingAccounts = new PendingAccounts();
   /** The nodes of which anything was seen, or to which anything was done, in order of first access. */
   readonly touched: Map<string, Touched> = new Map();
-  /** Those to which something was done, in the order in which it must be done again. */
+  /** Those to which something was done, in the order in which that was first so. */
   readonly written: Touched[] = [];
   /** Domids that died while it ran: permissions naming them can't be committed (XSA-322). */
   died: Set<number> | null = null;
@@ -47,7 +48,9 @@ export class Transaction {
   bytes = 0;
   /** How many of them the connection's domain has been charged for so far. */
   bytesCharged = 0;
-  #removals = 0;
+  #turn = 0;
+  /** Paths that were removed. */
+  readonly #removed = new PathSet();
 
   constructor(
     readonly id: number,
@@ -102,7 +105,7 @@ export class Transaction {
       if (node === null) {
         // Somebody removed it before there was a snapshot. What it now inherits counts as seen.
         this.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS);
-        this.create(path, above.perms, origin);
+        this.create(path, above.perms, origin, aboveLength);
       }
       draft.setValue(path, value!, origin);
       touched.value = null;
@@ -118,7 +121,7 @@ export class Transaction {
   #touch(path: string): Touched {
     let touched = this.touched.get(path);
     if (touched === undefined) {
-      this.touched.set(path, touched = newTouched(path));
+      this.touched.set(path, touched = newTouched(path, this.touched.size));
       this.bytes += path.length;
     }
     return touched;
@@ -127,13 +130,22 @@ export class Transaction {
   /** The facets of a node that no other connection's change can alter any more. */
   #ownDoing({ path, permsSet, removed, valueSet }: Touched): number {
     const all = SEEN_EXISTENCE | SEEN_VALUE | SEEN_PERMS | SEEN_CHILDREN;
-    if (removed || this.#removedAbove(path)) return all;
+    if (removed || this.removedAbove(path)) return all;
     return (valueSet ? SEEN_VALUE | SEEN_EXISTENCE : 0) | (permsSet ? SEEN_PERMS : 0);
   }
 
-  /** Gives the node at `path` a value, making it and its missing parents with `perms` first. */
-  write(path: string, value: Uint8Array, perms: Perms | null, origin: Origin): void {
-    if (perms !== null) this.create(path, perms, origin);
+  /**
+   * Gives the node at `path` a value; with `perms`, it and its missing parents are made first, below
+   * what has the first `aboveLength` characters of its path.
+   */
+  write(
+    path: string,
+    value: Uint8Array,
+    perms: Perms | null,
+    origin: Origin,
+    aboveLength: number,
+  ): void {
+    if (perms !== null) this.create(path, perms, origin, aboveLength);
     const draft = this.#draft;
     if (draft !== null) draft.setValue(path, value, origin);
     const touched = this.#writing(path);
@@ -143,31 +155,33 @@ export class Transaction {
     this.bytes += value.length;
   }
 
-  /** Makes the node at `path` and its missing parents. */
-  create(path: string, perms: Perms, origin: Origin): void {
-    const draft = this.#edit();
-    const { aboveLength } = walk(draft.root, path, emptyWalk(draft.root));
-    for (let to = aboveLength; to < path.length;) {
-      to = path.indexOf("/", to + 1);
-      if (to < 0) to = path.length;
-      const made = path.slice(0, to);
-      draft.create(made, perms, origin);
-      // What is made again after a removal must also be done again after it.
-      this.#writingLast(made).createdWith = perms;
-    }
-    this.#writing(path).named = true;
+  /** Makes the node at `path` and its missing parents, below what has `aboveLength` of its characters. */
+  create(path: string, perms: Perms, origin: Origin, aboveLength: number): void {
+    this.#edit().create(path, perms, origin, aboveLength);
+    let touched: Touched;
+    let to = aboveLength;
+    do {
+      const slash = path.indexOf("/", to + 1);
+      to = slash < 0 ? path.length : slash;
+      touched = this.#writing(path.slice(0, to));
+      touched.createdWith = perms;
+      // Made again, it comes behind siblings that were made meanwhile.
+      touched.turn = ++this.#turn;
+    } while (to < path.length);
+    touched.named = true;
   }
 
   /** Removes the node at `path` with all below. */
   remove(path: string, origin: Origin): void {
     this.#edit().remove(path, origin);
-    const touched = this.#writingLast(path);
+    const touched = this.#writing(path);
     touched.createdWith = null;
-    touched.valueSet = touched.permsSet = touched.named = false;
+    touched.valueSet = touched.permsSet = false;
+    touched.named = true;
     // Even a node of its own making: somebody else may have made the same one meanwhile.
-    if (!touched.removed && !this.#removedAbove(path)) {
+    if (!touched.removed && !this.removedAbove(path)) {
       touched.removed = true;
-      this.#removals++;
+      this.#removed.add(path);
     }
   }
 
@@ -185,13 +199,9 @@ export class Transaction {
     (this.died ??= new Set()).add(domid);
   }
 
-  #removedAbove(path: string): boolean {
-    if (this.#removals === 0) return false;
-    for (let above = path; above !== ROOT_PATH;) {
-      above = parentPath(above);
-      if (this.touched.get(above)?.removed) return true;
-    }
-    return false;
+  /** Whether it has removed a node above `path`. */
+  removedAbove(path: string): boolean {
+    return this.#removed.hasAbove(path);
   }
 
   #edit(): Draft {
@@ -203,16 +213,7 @@ export class Transaction {
     const touched = this.#touch(path);
     if (!touched.written) {
       touched.written = true;
-      this.written.push(touched);
-    }
-    return touched;
-  }
-
-  /** As {@link #writing}: behind all else that was done. */
-  #writingLast(path: string): Touched {
-    const touched = this.#writing(path);
-    if (this.written.at(-1) !== touched) {
-      this.written.splice(this.written.indexOf(touched), 1);
+      touched.turn = ++this.#turn;
       this.written.push(touched);
     }
     return touched;

@@ -8,6 +8,7 @@ import {
   removeChild,
   replaceChild,
 } from "./children.ts";
+import { Cursor } from "./cursor.ts";
 import {
   DIRTY_GENERATION,
   DIRTY_NEW,
@@ -17,7 +18,7 @@ import {
 } from "./dirty_nodes.ts";
 import { lookup, visitAll } from "./lookup.ts";
 import { namesOf } from "./names.ts";
-import { copyNode, newNode, type Node, nodeSize, type Origin } from "./node.ts";
+import { copyNode, hashName, newNode, type Node, nodeSize, type Origin } from "./node.ts";
 import { parentPath, ROOT_PATH } from "./path.ts";
 import { ownerOf, permDomid, type Perms } from "./perms.ts";
 import { TreeLoader } from "./tree_loader.ts";
@@ -120,9 +121,9 @@ export class Draft {
     this.#touched(path, node, origin, DIRTY_VALUE);
   }
 
-  /** Gives an existing node permissions; a new owner takes over the charge for it. */
-  setPerms(path: string, perms: Perms, origin: Origin): void {
-    const node = this.#own(path);
+  /** Gives an existing node permissions; a new owner takes over the charge for it. `found` as above. */
+  setPerms(path: string, perms: Perms, origin: Origin, found: Node | null = null): void {
+    const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
     this.#account(path, node, -1);
     node.perms = perms;
     this.#account(path, node, 1);
@@ -145,13 +146,7 @@ export class Draft {
     let between: Node[] | null = null;
     for (let i = this.#depth; i < count; i++) {
       const to = ends[i]!;
-      const children = this.#ownChildren(parent);
-      const ordinal = children.ordinalNext++;
-      const node = newNode(path.slice(from, to), ordinal, this.#epoch, perms, hashes[i]!);
-      node.generation = ++this.clock.generation;
-      node.origin = origin;
-      addChild(children, node);
-      parent.generation = ++this.clock.generation;
+      const node = this.#add(parent, path.slice(from, to), hashes[i]!, perms, origin);
       bytes += nodeSize(node) + to;
       if (levels++ > 0) {
         bytes += node.name.length + 1;
@@ -161,12 +156,36 @@ export class Draft {
       from = to + 1;
     }
     this.clock.meter.add(CREATE_UNITS * levels);
-    above.origin = origin;
     this.ledger.charge(ownerOf(above.perms), 0, ends[count - levels]! - aboveLength);
     this.ledger.charge(ownerOf(perms), levels, bytes);
     this.#mention(perms, levels);
     if (this.marks !== null) this.#markDown(path, aboveLength, above, between, parent);
     return parent;
+  }
+
+  /** Adds a node at `path` to `parent`, which is there, this draft's own, and lacks it. */
+  createIn(parent: Node, path: string, perms: Perms, origin: Origin): Node {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const node = this.#add(parent, name, hashName(name), perms, origin);
+    this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
+    this.#account(path, node, 1);
+    this.clock.meter.add(CREATE_UNITS);
+    if (this.marks !== null) {
+      this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
+      this.marks.changed(path, node, DIRTY_NEW);
+    }
+    return node;
+  }
+
+  #add(parent: Node, name: string, hash: number, perms: Perms, origin: Origin): Node {
+    const children = this.#ownChildren(parent);
+    const node = newNode(name, children.ordinalNext++, this.#epoch, perms, hash);
+    node.generation = ++this.clock.generation;
+    node.origin = origin;
+    addChild(children, node);
+    parent.generation = ++this.clock.generation;
+    parent.origin = origin;
+    return node;
   }
 
   /** Marks the node whose path has `length` characters of `path`, and those made below it. */
@@ -190,11 +209,15 @@ export class Draft {
 
   /** Removes a node, not the root, with all below it. */
   remove(path: string, origin: Origin): void {
-    this.#loading = null;
     const slash = path.lastIndexOf("/");
     const parent = this.#ownDownTo(path, slash);
+    this.removeFrom(parent, getChild(parent.children!, path.slice(slash + 1))!, path, origin);
+  }
+
+  /** Removes a node that is a child of `parent`, which is this draft's own. */
+  removeFrom(parent: Node, node: Node, path: string, origin: Origin): void {
+    this.#loading = null;
     const children = this.#ownChildren(parent);
-    const node = getChild(children, path.slice(slash + 1))!;
     this.#accountAll(path.length, node);
     removeChild(children, node);
     if (children.size === 0) parent.children = null;
@@ -318,6 +341,35 @@ export class Draft {
     });
     this.ledger.charge(owner, -nodes, -bytes);
     this.clock.meter.add(REMOVE_UNITS * visited);
+  }
+
+  /**
+   * A cursor that makes this draft's own what it finds. Removed nodes it must not have found last,
+   * or it has to find their parent before.
+   */
+  cursor(): Cursor {
+    const root = this.#own(ROOT_PATH);
+    return new Cursor(root, (parent, path, from, to, hash) => {
+      if (parent.children === null) return null;
+      const child = getChildIn(parent.children, path, from, to, hash);
+      return child === null ? null : this.#ownChild(parent, child);
+    });
+  }
+
+  /** The node at `path`, made this draft's own, whose parent is its own and, for the root, itself. */
+  childIn(parent: Node, path: string): Node | null {
+    if (path === ROOT_PATH) return parent;
+    if (parent.children === null) return null;
+    const child = getChild(parent.children, path.slice(path.lastIndexOf("/") + 1));
+    return child === null ? null : this.#ownChild(parent, child);
+  }
+
+  #ownChild(parent: Node, child: Node): Node {
+    if (child.epoch === this.#epoch) return child;
+    const own = copyNode(child, this.#epoch);
+    replaceChild(this.#ownChildren(parent), own);
+    this.clock.meter.add(COPY_UNITS);
+    return own;
   }
 
   /** The node at `path`, made this draft's own with everything above it. */

@@ -1,4 +1,6 @@
-import { hashRange } from "./node.ts";
+import { FNV_PRIME, FNV_START, mixedHash } from "./node.ts";
+
+const SLASH = 0x2f;
 
 /** Enough for any path on the wire; those in streams can be longer. */
 const NAMES_USUAL = 4_096;
@@ -35,13 +37,21 @@ function split(path: string): void {
   // A name takes two characters at least, with its slash.
   if (path.length > 2 * names.ends.length) grow(path.length);
   const { ends, hashes } = names;
-  let count = 0;
-  for (let from = 1; from < path.length; count++) {
-    const slash = path.indexOf("/", from);
-    const to = slash < 0 ? path.length : slash;
-    ends[count] = to;
-    hashes[count] = hashRange(path, from, to);
-    from = to + 1;
+  let count = 0, hash = FNV_START;
+  // The last name ends with the path; the root's has none.
+  for (let i = 1; i < path.length; i++) {
+    const char = path.charCodeAt(i);
+    if (char !== SLASH) {
+      hash = Math.imul(hash ^ char, FNV_PRIME);
+      continue;
+    }
+    ends[count] = i;
+    hashes[count++] = mixedHash(hash);
+    hash = FNV_START;
+  }
+  if (path.length > 1) {
+    ends[count] = path.length;
+    hashes[count++] = mixedHash(hash);
   }
   names.count = count;
 }

@@ -10,6 +10,8 @@ import type { Random } from "../support/random.ts";
 /** A client that keeps its latest reply as text. */
 export class Client {
   reply = "";
+  /** Paths and tokens of the events that came, each as text, until somebody takes them out. */
+  readonly events: string[] = [];
   readonly connection: Connection;
   constructor(readonly engine: Engine, domid: number) {
     this.connection = engine.connect({
@@ -20,7 +22,7 @@ export class Client {
         reply: (type, _reqId, _txId, payload) => {
           this.reply = `${messageTypeName(type)} ${toText(payload)}`;
         },
-        event: () => {},
+        event: (path, token) => this.events.push(`${path} ${token}`),
       },
     });
   }

@@ -191,8 +191,8 @@ function put(call: Call, path: string, missing: boolean, value: Uint8Array | nul
   if (transaction !== null) {
     // What it inherits is seen: another's change of it must not go unnoticed.
     if (perms !== null) transaction.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS);
-    if (value !== null) transaction.write(path, value, perms, origin);
-    else transaction.create(path, perms!, origin);
+    if (value !== null) transaction.write(path, value, perms, origin, aboveLength);
+    else transaction.create(path, perms!, origin, aboveLength);
     return;
   }
   const node = perms === null

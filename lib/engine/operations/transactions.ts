@@ -1,11 +1,15 @@
+import { Cursor } from "../../store/cursor.ts";
 import { lookup } from "../../store/lookup.ts";
-import { isSpecial } from "../../store/path.ts";
+import { type Node, nodeSize } from "../../store/node.ts";
 import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC } from "../../wire/errors.ts";
 import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
-import { explain, findConflict, type Merge, merge } from "../commit.ts";
+import { explain, findConflict, findOvergrown } from "../commit.ts";
+import { eventsOfCommit } from "../commit_events.ts";
 import { deliver, type DueEvent } from "../events.ts";
+import { type Merge, merge } from "../merge.ts";
 import { SEEN_UNITS, WRITTEN_UNITS } from "../meter.ts";
+import { inPathOrder, SORTED_FROM, type Touched } from "../touched.ts";
 import { Transaction } from "../transaction.ts";
 import { DONE, HELD, numberReply, type Outcome } from "./outcome.ts";
 
@@ -67,30 +71,67 @@ function commit(call: Call, transaction: Transaction): Outcome {
   }
   if (transaction.draft === null && setValues(call, transaction)) return DONE;
   const merged = merge(transaction, state.tree);
-  if (!connection.privileged && !fitsQuotas(call, merged)) return ENOSPC;
-  const due: DueEvent[] = [];
-  collectRemovals(call, transaction, due);
-  const before = state.tree.root;
+  if (!connection.privileged) {
+    const overgrown = merged.isShared ? findOvergrown(merged.nodes, isTooLarge(call)) : null;
+    if (overgrown !== null) {
+      logRefusal(call, transaction, connection.domid, () => explain(overgrown));
+      return EAGAIN;
+    }
+    if (!fitsQuotas(call, merged)) return ENOSPC;
+  }
   state.tree.adopt(merged.draft);
   merged.accounts.applyTo(state.accounts);
   if (state.dirty !== null) merged.marks?.applyTo(state.dirty.nodes);
-  deliver(inOrderOfAccess(call, transaction, before, due));
+  deliver(eventsOfCommit(state.events, merged.nodes));
   return DONE;
 }
 
+function isTooLarge(call: Call): (size: number) => boolean {
+  return (size) => call.exceeds("node-size", size);
+}
+
 /**
- * Does what a transaction without a draft did: values of nodes that are there need no quota. False,
- * with nothing done, when somebody has removed one of them meanwhile.
+ * Does what a transaction without a draft did: gives values to nodes that are there. False, with
+ * nothing done, when somebody has removed one of them meanwhile, or has left it no room.
  */
-function setValues({ connection, state }: Call, { touched, written }: Transaction): boolean {
-  const { events, tree } = state;
-  for (const { path } of written) if (lookup(tree.root, path) === null) return false;
+function setValues(call: Call, transaction: Transaction): boolean {
+  const { connection, state: { events, tree } } = call;
+  const { base, touched, written } = transaction;
+  const isChecked = !connection.privileged && base !== tree.root;
+  const takes = (node: Node | null, value: Uint8Array): boolean =>
+    node !== null &&
+    !(isChecked && call.exceeds("node-size", nodeSize(node) - node.value.length + value.length));
+  if (written.length >= SORTED_FROM) return setManyValues(call, touched, takes);
+  for (const { path, value } of written) if (!takes(lookup(tree.root, path), value!)) return false;
   for (const { path, value } of written) {
     tree.setValue(path, value!, connection.origin, lookup(tree.root, path));
   }
   const due: DueEvent[] = [];
   for (const { path, written } of touched.values()) {
     if (written) events.ofChange(tree.root, path, null, due);
+  }
+  deliver(due);
+  return true;
+}
+
+/** The same in path order: each node is found once, in what its path has of its own. */
+function setManyValues(
+  { connection, state: { events, tree } }: Call,
+  touched: ReadonlyMap<string, Touched>,
+  takes: (node: Node | null, value: Uint8Array) => boolean,
+): boolean {
+  const written = [...inPathOrder(touched)].filter(({ written }) => written);
+  const found = new Cursor(tree.root);
+  for (const { path, value } of written) if (!takes(found.find(path), value!)) return false;
+  const own = tree.cursor();
+  const done = written.map(({ index, path, value }) => {
+    const node = own.find(path)!;
+    tree.setValue(path, value!, connection.origin, node);
+    return { index, path, perms: node.perms, parent: own.above.perms };
+  });
+  const due: DueEvent[] = [];
+  for (const { parent, path, perms } of done.sort((a, b) => a.index - b.index)) {
+    events.ofNode(path, perms, null, parent, due);
   }
   deliver(due);
   return true;
@@ -117,33 +158,4 @@ function fitsQuotas(call: Call, merged: Merge): boolean {
     if (quotas.exceeded("nodes", nodes)) return false;
   }
   return true;
-}
-
-/** Events of removals, which only the tree before the commit can tell. */
-function collectRemovals(call: Call, transaction: Transaction, due: DueEvent[]): void {
-  const { state: { events, tree } } = call;
-  for (const { path, removed } of transaction.written) {
-    if (removed) events.ofRemoval(tree.root, path, due);
-  }
-}
-
-/** One set of events for each path named, in the order in which paths were first accessed. */
-function inOrderOfAccess(
-  call: Call,
-  transaction: Transaction,
-  before: Transaction["root"],
-  removals: readonly DueEvent[],
-): DueEvent[] {
-  const { state: { events, tree } } = call;
-  const due: DueEvent[] = [];
-  for (const { named, path, removed, written } of transaction.touched.values()) {
-    if (!written || isSpecial(path)) continue;
-    if (removed) due.push(...removals.filter((event) => isWithin(event.path, path)));
-    else if (named) events.ofCommit(tree.root, before, path, due);
-  }
-  return due;
-}
-
-function isWithin(path: string, top: string): boolean {
-  return path.startsWith(top) && (path.length === top.length || path[top.length] === "/");
 }
