@@ -1,6 +1,7 @@
 import { Accounts } from "./accounts.ts";
 import { type Admin, NO_ADMIN } from "./admin.ts";
-import { Clock, Draft } from "../store/draft.ts";
+import { Clock } from "../store/clock.ts";
+import { Draft } from "../store/draft.ts";
 import { lookup } from "../store/lookup.ts";
 import { newNode, type Node, type Origin } from "../store/node.ts";
 import { DOMID_ANY, permEntry, type Perms, READ } from "../store/perms.ts";

@@ -8,6 +8,7 @@ import {
   removeChild,
   replaceChild,
 } from "./children.ts";
+import type { Clock } from "./clock.ts";
 import { Cursor } from "./cursor.ts";
 import {
   DIRTY_GENERATION,
@@ -46,32 +47,10 @@ interface Loading {
   last: Node;
 }
 
-/** Takes note of work done, in units: the engine's meter. */
-export interface WorkSink {
-  add(units: number): void;
-}
-
 /** What it takes to make a node of one's own, to add one, to take one off, in units of the meter. */
 const COPY_UNITS = 15;
 const CREATE_UNITS = 10;
 const REMOVE_UNITS = 4;
-
-const UNMETERED: WorkSink = { add: () => {} };
-
-/** What all versions of one store share. */
-export class Clock {
-  #epoch = 0;
-  /** Rises with every change of any node. */
-  generation = 0;
-
-  /** `meter` is told of the work that changes take. */
-  constructor(readonly meter: WorkSink = UNMETERED) {}
-
-  /** An epoch that nobody has. */
-  nextEpoch(): number {
-    return ++this.#epoch;
-  }
-}
 
 /**
  * A version of the tree that can be changed. Nodes of its own epoch are changed in place, all

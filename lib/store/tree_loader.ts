@@ -6,7 +6,8 @@ import {
   noChildren,
   replaceChild,
 } from "./children.ts";
-import type { Clock, Ledger, LoadedNode } from "./draft.ts";
+import type { Clock } from "./clock.ts";
+import type { Ledger, LoadedNode } from "./draft.ts";
 import {
   copyNode,
   FNV_PRIME,

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { getChildIn } from "../../lib/store/children.ts";
 import { Cursor, type Descent } from "../../lib/store/cursor.ts";
-import { Clock, Draft } from "../../lib/store/draft.ts";
+import { Clock } from "../../lib/store/clock.ts";
+import { Draft } from "../../lib/store/draft.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
 import { parentPath, ROOT_PATH } from "../../lib/store/path.ts";

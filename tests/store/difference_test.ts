@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { Accounts } from "../../lib/engine/accounts.ts";
 import { differences } from "../../lib/store/difference.ts";
-import { Clock, Draft } from "../../lib/store/draft.ts";
+import { Clock } from "../../lib/store/clock.ts";
+import { Draft } from "../../lib/store/draft.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode, type Node } from "../../lib/store/node.ts";
 import { parentPath } from "../../lib/store/path.ts";

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Accounts } from "../../lib/engine/accounts.ts";
-import { Clock, Draft } from "../../lib/store/draft.ts";
+import { Clock } from "../../lib/store/clock.ts";
+import { Draft } from "../../lib/store/draft.ts";
 import { emptyWalk, subtree, walk } from "../../lib/store/lookup.ts";
 import { newNode, type Node } from "../../lib/store/node.ts";
 import type { Perms } from "../../lib/store/perms.ts";

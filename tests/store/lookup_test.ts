@@ -1,5 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { Clock, Draft } from "../../lib/store/draft.ts";
+import { Clock } from "../../lib/store/clock.ts";
+import { Draft } from "../../lib/store/draft.ts";
 import { emptyWalk, lookup, visitAll, walk } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
 import { parentPath } from "../../lib/store/path.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Accounts } from "../../lib/engine/accounts.ts";
-import { Clock, Draft } from "../../lib/store/draft.ts";
+import { Clock } from "../../lib/store/clock.ts";
+import { Draft } from "../../lib/store/draft.ts";
 import { listChildren } from "../../lib/store/children.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";

@@ -1,0 +1,21 @@
+/** Takes note of work done, in units: the engine's meter. */
+export interface WorkSink {
+  add(units: number): void;
+}
+
+const UNMETERED: WorkSink = { add: () => {} };
+
+/** What all versions of one store share. */
+export class Clock {
+  #epoch = 0;
+  /** Rises with every change of any node. */
+  generation = 0;
+
+  /** `meter` is told of the work that changes take. */
+  constructor(readonly meter: WorkSink = UNMETERED) {}
+
+  /** An epoch that nobody has. */
+  nextEpoch(): number {
+    return ++this.#epoch;
+  }
+}
