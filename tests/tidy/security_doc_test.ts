@@ -1,0 +1,36 @@
+/** docs/security.md names tests and limits that there are. */
+import { assert, assertEquals } from "@std/assert";
+import { filesUnder, readText } from "./sources.ts";
+
+const text = readText("docs/security.md");
+const tests = filesUnder("tests", /\.ts$/);
+const sources = tests.map((path) => readText(path).replaceAll('\\"', '"')).join("\n");
+const limits = readText("lib/limits.ts");
+
+/** What stands in backquotes in the last cell of each row of a table. */
+function named(): string[] {
+  return text.split("\n").filter((line) => line.startsWith("|")).flatMap((line) => {
+    const cell = line.split("|").at(-2)!;
+    return [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1]!);
+  });
+}
+
+Deno.test("docs/security.md: each test that a table names is there", () => {
+  const names = named();
+  assert(names.length > 40, `only ${names.length} names found`);
+  const missing = names.flatMap((name) => name.split("..."))
+    .map((part) => part.trim())
+    .filter((part) => part !== "" && !sources.includes(part));
+  assertEquals(missing, []);
+});
+
+Deno.test("docs/security.md: each file and each limit that it names is there", () => {
+  const files = [...text.matchAll(/\b(?:tests|lib)\/[\w/]+\.ts\b/g)].map(([path]) => path);
+  assert(files.length > 10);
+  assertEquals(files.filter((path) => !tests.includes(path) && !path.startsWith("lib/")), []);
+  for (const path of files.filter((path) => path.startsWith("lib/"))) readText(path);
+  const names = [...text.matchAll(/`([A-Z][A-Z_]{5,})(?:\.\.\.)?`/g)].map((match) => match[1]!)
+    .filter((name) => !["RESET_WATCHES"].includes(name));
+  assert(names.length > 10);
+  assertEquals(names.filter((name) => !limits.includes(`export const ${name}`)), []);
+});
