@@ -11,11 +11,12 @@ export function eventsOfCommit(events: Events, nodes: readonly Merged[]): DueEve
   const due: DueEvent[] = [];
   const isTold = tellsOnce(nodes);
   for (const { above, aboveBefore, before, node, touched } of inOrderOfAccess(nodes)) {
-    const { named, path, removed } = touched;
+    const { again, named, path, removed } = touched;
     if (removed && before !== null) events.ofRemovedBelow(path, before, due, isTold);
     if (node !== null) {
-      if (named) {
-        events.ofNode(path, node.perms, before?.perms ?? null, above!.perms, due);
+      // One that was removed on the way and was there before was told of with what was removed.
+      if (named || again && before === null) {
+        events.ofNode(path, node.perms, before?.perms ?? null, above!.perms, due, !named);
       }
     } else if (removed && before !== null) {
       events.ofNode(path, before.perms, null, aboveBefore!.perms, due);

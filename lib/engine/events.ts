@@ -42,7 +42,8 @@ export class Events {
 
   /**
    * Events of the node at `path`, of which the caller has already found the permissions: those it
-   * has now and had before, null where it is not there, and its parent's.
+   * has now and had before, null where it is not there, and its parent's. `exactly`: only to
+   * watches of the node itself.
    */
   ofNode(
     path: string,
@@ -50,10 +51,12 @@ export class Events {
     before: Perms | null,
     parent: Perms,
     due: DueEvent[],
+    exactly: boolean = false,
   ): void {
     const watches = this.watches.at(path);
     this.meter.add(WATCH_UNITS * watches.length);
     for (const watch of watches) {
+      if (exactly && watch.path !== path) continue;
       if (this.#mayHear(watch, now, before, parent)) due.push({ watch, path });
     }
   }

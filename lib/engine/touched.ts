@@ -28,6 +28,8 @@ export interface Touched {
   permsSet: boolean;
   /** A request changed or removed it by its name: its watchers hear of it. Implicit parents have none. */
   named: boolean;
+  /** It was made again after it had been removed with a node above it: watchers of it alone hear that. */
+  again: boolean;
 }
 
 /** A node of which nothing was seen, and to which nothing was done yet. */
@@ -44,6 +46,7 @@ export function newTouched(path: string, index: number): Touched {
     value: null,
     permsSet: false,
     named: false,
+    again: false,
   };
 }
 

@@ -164,6 +164,7 @@ export class Transaction {
       const slash = path.indexOf("/", to + 1);
       to = slash < 0 ? path.length : slash;
       touched = this.#writing(path.slice(0, to));
+      touched.again ||= touched.createdWith !== null;
       touched.createdWith = perms;
       // Made again, it comes behind siblings that were made meanwhile.
       touched.turn = ++this.#turn;

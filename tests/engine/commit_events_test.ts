@@ -52,6 +52,18 @@ const CASES: readonly {
     heard: ["/w", "/w/x"],
   },
   {
+    name: "an implicit parent made again after a node above it was removed",
+    watched: "/w/x",
+    steps: [WRITE("/w/x/y"), RM("/w"), WRITE("/w/x/y")],
+    heard: ["/w/x", "/w/x/y"],
+  },
+  {
+    name: "the same, to watches further above, is not told of",
+    watched: "/w",
+    steps: [WRITE("/w/x/y/z"), RM("/w/x"), WRITE("/w/x/y/z")],
+    heard: ["/w/x", "/w/x/y/z"],
+  },
+  {
     name: "a node that was there, removed and made again: once",
     watched: "/w",
     before: [WRITE("/w", "1")],
