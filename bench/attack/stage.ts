@@ -16,7 +16,7 @@ import type { ServerProcess } from "../../tests/support/process.ts";
 import { smallDisk } from "../../tests/support/small_disk.ts";
 import { SocketEnd } from "../../tests/support/socket_end.ts";
 import { residentBytes } from "./footprint.ts";
-import { memoryIn, PlainProbe, StatusProbe, TransactionProbe } from "./probes.ts";
+import { memoryIn, PlainProbe, StatusProbe, TransactionProbe } from "../../tests/attack/probes.ts";
 
 /** Who is attacked. */
 export interface Contender {

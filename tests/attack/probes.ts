@@ -1,10 +1,10 @@
 import type { Status } from "../../lib/engine/status.ts";
-import type { End } from "../../tests/attack/attacker.ts";
-import { request } from "../../tests/attack/attacker.ts";
+import type { End } from "./attacker.ts";
+import { request } from "./attacker.ts";
 import { decodeHeader, emptyHeader, HEADER_SIZE, putU32 } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
-import { SHARED } from "../../tests/attack/attacks.ts";
+import { SHARED } from "./attacks.ts";
 
 /** Between a reply and the next request, and how long dom0's transaction is open, in ms. */
 const GAP_MS = 1;

@@ -1,0 +1,131 @@
+import { statSync } from "node:fs";
+import { Engine } from "../../lib/engine/engine.ts";
+import { UNITS_PER_MS } from "../../lib/engine/meter.ts";
+import { openStore } from "../../lib/journal/store_file.ts";
+import type { StoreJournal } from "../../lib/journal/store_journal.ts";
+import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
+import { Trace } from "../../lib/server/logging/trace.ts";
+import { Peer } from "../../lib/server/peer/peer.ts";
+import { Turns } from "../../lib/server/turn.ts";
+import { MemoryTransport } from "../../lib/transport/memory.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { Attacker, type End, type Program, request } from "./attacker.ts";
+
+/** Units that a turn takes beside its clients' work, about: the poll, the commit. */
+const TURN_OVERHEAD_UNITS = 500;
+
+/**
+ * A daemon in this process with its store in files, whose clock goes by the units of its work: what
+ * takes how long is the same in each run, on every machine.
+ */
+export class SmallHost {
+  readonly domains = new MemoryDomains();
+  readonly log: string[] = [];
+  readonly engine: Engine;
+  readonly turns: Turns;
+  readonly journal: StoreJournal;
+  /** Milliseconds, by units. */
+  now = 0;
+  /** Most units of one turn so far. */
+  unitsMax = 0;
+  #units = 0;
+  readonly #folder: string;
+
+  /** The store's files are in `folder`, which is empty. */
+  constructor(folder: string) {
+    this.#folder = folder;
+    const log = (level: string, text: string): void => void this.log.push(`${level}: ${text}`);
+    this.journal = openStore(`${folder}/store`, { durability: "crash", log }).journal;
+    const { dirty } = this.journal;
+    this.engine = new Engine({ domains: this.domains, log, ...(dirty === null ? {} : { dirty }) });
+    this.turns = new Turns(this.engine, this.journal, new Trace(), log);
+    this.domains.attach(this.turns, this.engine);
+    this.turns.onGone = (peer) => {
+      if (peer.kind === "ring") this.domains.gone(peer);
+      else this.engine.disconnect(peer.connection);
+    };
+    this.journal.begin({ state: this.engine.state, rings: () => this.domains.rings() });
+    const { meter } = this.engine.state;
+    const add = meter.add.bind(meter);
+    meter.add = (units: number): void => {
+      this.#units += units;
+      add(units);
+    };
+  }
+
+  /** A client of domain 0's socket. */
+  connect(label = "dom0"): End {
+    const [near, far] = MemoryTransport.pair();
+    const peer = new Peer("socket", 0, near, this.turns);
+    near.onChange = () => this.turns.ready(peer);
+    peer.connection = this.engine.connect({ kind: "socket", domid: 0, label, outbox: peer });
+    return far as End;
+  }
+
+  /** A domain with its home, and the guest's end of its ring. */
+  introduce(domid: number): End {
+    this.domains.create(domid);
+    const home = `/local/domain/${domid}`;
+    this.ask(
+      request(T.MKDIR, `${home}\0`),
+      request(T.SET_PERMS, `${home}\0n${domid}\0`),
+      request(T.INTRODUCE, `${domid}\x001\x005\0`),
+    );
+    return this.domains.guest(domid) as End;
+  }
+
+  /** Requests of domain 0, none of which may be refused. */
+  ask(...requests: readonly Uint8Array[]): void {
+    const client = new Attacker(this.connect(), 1);
+    client.play((function* (): Program {
+      yield* requests;
+    })());
+    while (client.replies < requests.length) {
+      client.step();
+      this.turn();
+    }
+    if (client.errors.size > 0) throw new Error(`refused: ${[...client.errors.keys()]}`);
+    client.disconnect();
+    this.turn();
+  }
+
+  /** One turn of the daemon, with the work behind it; time passes by what it took. */
+  turn(): void {
+    this.#units = 0;
+    this.turns.turn(this.now);
+    const units = this.#units;
+    this.unitsMax = Math.max(this.unitsMax, units);
+    this.now += (units + TURN_OVERHEAD_UNITS) / UNITS_PER_MS;
+    this.turns.tend(false);
+  }
+
+  /** Turns until there is nothing to do. */
+  settle(): void {
+    for (let turns = 0; this.turns.pending; turns++) {
+      if (turns > 100_000) throw new Error("the turns never settle");
+      this.turn();
+    }
+    while (this.turns.tend(true));
+  }
+
+  /** The domain is dead, and then gone. */
+  destroy(domid: number): void {
+    this.domains.die(domid);
+    this.settle();
+    this.domains.remove(domid);
+    this.settle();
+  }
+
+  /** Bytes of the store's files. */
+  get fileBytes(): number {
+    let sum = 0;
+    for (const { name } of Deno.readDirSync(this.#folder)) {
+      sum += statSync(`${this.#folder}/${name}`).size;
+    }
+    return sum;
+  }
+
+  close(): void {
+    this.journal.close();
+  }
+}

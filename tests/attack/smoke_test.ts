@@ -1,0 +1,112 @@
+/** All attacks, small, in this process: what counts is turns, units and bytes, not seconds. */
+import { assert, assertEquals } from "@std/assert";
+import { check } from "../../lib/engine/check.ts";
+import {
+  LOG_LINES_BURST,
+  LOG_LINES_PER_SECOND,
+  PRIVILEGED_LOG_LINES_BURST,
+  PRIVILEGED_LOG_LINES_PER_SECOND,
+} from "../../lib/limits.ts";
+import { testSeed } from "../support/random.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { type Attack, ATTACKS } from "./attacks.ts";
+import type { PlainProbe } from "./probes.ts";
+import { type Length, Skirmish } from "./skirmish.ts";
+import { SmallHost } from "./small_host.ts";
+
+/** What an attack may do at most; milliseconds are those of units. */
+interface Bounds {
+  /** Units of one turn. */
+  readonly turnUnits: number;
+  /** Waits of the quiet guest and of the quiet socket, in ms. */
+  readonly worstMs: number;
+}
+
+/** Half a millisecond a turn; waits as they are promised among thirty guests. */
+const USUAL: Bounds = { turnUnits: 50_000, worstMs: 20 };
+
+const LENGTH: Length = { turns: 2_500, ms: 300 };
+
+/** Where one request is long, or where busy clients of dom0 let guests wait. */
+const UNUSUAL: Readonly<Record<string, Partial<Bounds>>> = {
+  "dom0-writes": { worstMs: 150 },
+  "mkdir-480": { turnUnits: 260_000 },
+  "mkdir-990": { turnUnits: 1_050_000, worstMs: 60 },
+  "reset-watches": { turnUnits: 270_000 },
+  "prepared-commits": { turnUnits: 1_100_000, worstMs: 60 },
+  "socket-flood": { worstMs: 150 },
+  "disconnect": { turnUnits: 1_250_000 },
+  "slow-watcher": { turnUnits: 2_100_000, worstMs: 60 },
+  "mix": { turnUnits: 2_100_000, worstMs: 60 },
+};
+
+/** dom0's transactions are refused at most so often in a row. */
+const EAGAIN_ROW_MAX = 3;
+
+/** What the store's files may have beside four images. */
+const FILES_BYTES_MAX = 16 * 1_048_576;
+
+/** Bytes of an image, about: what all domains are charged. */
+function imageBytes({ engine: { state: { accounts } } }: SmallHost): number {
+  return accounts.domids().reduce((sum, domid) => sum + accounts.of(domid).now.memory, 0);
+}
+
+function assertWaits({ name, times }: PlainProbe, worstMs: number): void {
+  assert(times.length > 0, `the ${name} was never answered`);
+  const worst = Math.max(...times);
+  assert(worst <= worstMs, `the ${name} waited ${worst} ms`);
+}
+
+function assertLog(host: SmallHost, guests: number): void {
+  const seconds = host.now / 1000;
+  const ofGuest = LOG_LINES_BURST + seconds * LOG_LINES_PER_SECOND;
+  const ofDom0 = PRIVILEGED_LOG_LINES_BURST + seconds * PRIVILEGED_LOG_LINES_PER_SECOND;
+  // Warnings and the other lines have budgets of their own.
+  const most = 2 * (guests * ofGuest + ofDom0);
+  assert(host.log.length <= most, `${host.log.length} lines in the log`);
+}
+
+function assertNothingLeft(host: SmallHost, skirmish: Skirmish): void {
+  const { state } = host.engine;
+  assertEquals(check(state), []);
+  for (const domid of skirmish.domids) {
+    assertEquals(state.domains.get(domid), undefined, `domain ${domid} is dead`);
+    const account = state.accounts.of(domid);
+    const { nodes, watches, transactions, outstanding, memory } = account.now;
+    const left = { nodes, watches, transactions, outstanding, memory };
+    const nothing = { nodes: 0, watches: 0, transactions: 0, outstanding: 0, memory: 0 };
+    assertEquals(left, nothing, `domain ${domid}`);
+  }
+}
+
+function play(attack: Attack, host: SmallHost, seed: number): void {
+  const bounds = { ...USUAL, ...UNUSUAL[attack.name] };
+  const skirmish = new Skirmish(attack, host, seed);
+  skirmish.fight(LENGTH);
+  assert(skirmish.crew.replies > 0, "the attackers got nothing done");
+  assert(host.unitsMax <= bounds.turnUnits, `a turn of ${host.unitsMax} units`);
+  assertWaits(skirmish.quietGuest, bounds.worstMs);
+  assertWaits(skirmish.quietSocket, bounds.worstMs);
+  const { longestRow } = skirmish.transaction;
+  assert(longestRow <= EAGAIN_ROW_MAX, `${longestRow} times EAGAIN in a row`);
+  const files = 4 * imageBytes(host) + FILES_BYTES_MAX;
+  assert(skirmish.filesMax <= files, `files of ${skirmish.filesMax} bytes, not ${files}`);
+  assertLog(host, skirmish.domids.length);
+  skirmish.end();
+  assertNothingLeft(host, skirmish);
+}
+
+for (const attack of ATTACKS) {
+  Deno.test(`attack ${attack.name}: ${attack.summary}`, async () => {
+    const seed = testSeed();
+    await using scratch = await makeScratch();
+    const host = new SmallHost(scratch.path);
+    try {
+      play(attack, host, seed);
+    } catch (cause) {
+      throw new Error(`failed with XS_SEED=${seed}`, { cause });
+    } finally {
+      host.close();
+    }
+  });
+}
