@@ -2,7 +2,7 @@ import {
   type Application,
   buildApplication,
   buildRouteMap,
-  EnumValidationError,
+  type Command,
   type RouteMap,
   run,
   type StricliProcess,
@@ -27,6 +27,7 @@ import type { XsContext } from "./context.ts";
 import { reportFailure, UsageError } from "./report.ts";
 import { serveCommand } from "./serve.ts";
 import { flush, type Output, type Shell } from "./shell.ts";
+import { unknownCommand, usageError } from "./usage.ts";
 import { version } from "./version.ts";
 
 const routes: RouteMap<XsContext> = buildRouteMap({
@@ -52,40 +53,69 @@ const routes: RouteMap<XsContext> = buildRouteMap({
     introduced: introducedCommand,
     completions: completionsCommand,
   },
+  aliases: { get: "read", cat: "read", set: "write", tree: "ls", del: "rm" },
   docs: {
     brief: "Xenstore: the daemon and its clients",
     fullDescription: [
       "Xenstore: the daemon and its clients.",
       "",
-      "--socket <path> and --json may stand before or behind a client command.",
+      "xs help COMMAND, or xs COMMAND --help, says what a command takes; xs version prints the version.",
+      "get and cat stand for read, set for write, tree for ls, del for rm.",
+      "--socket <path>, --timeout <duration> and --json may stand before or behind a client command.",
+      "A duration is written 90s, 1m, 1h30m or 250ms; a number alone is seconds.",
       "Called as xenstore-read, xenstore-ls and so on, xs does exactly what those do.",
-      "Exit status: 0 done, 1 failed (or: not so), 2 wrong usage.",
+      "Exit status: 0 done, 1 failed (or: no), 2 wrong usage.",
     ].join("\n"),
   },
 });
 
-/** The library doesn't say which option has a word that it can't have. */
-function wrongWord(error: unknown): string | null {
-  if (!(error instanceof EnumValidationError)) return null;
-  const { externalFlagName, input, values } = error;
-  return `--${externalFlagName} is one of ${values.join(", ")}, not '${input}'`;
+/** All words that a command line may begin with. */
+const names: readonly string[] = [
+  "help",
+  "version",
+  ...routes.getAllEntries().flatMap(({ aliases, name }) => [name.original, ...aliases]),
+];
+
+function commandOf(input: string): Command<XsContext> | undefined {
+  const target = routes.getRoutingTargetForInput(input);
+  return target !== undefined && "parameters" in target ? target : undefined;
 }
 
-/** The commands of `xs`. */
-export const app: Application<XsContext> = buildApplication(routes, {
-  name: "xs",
-  versionInfo: { currentVersion: version() },
-  scanner: { caseStyle: "allow-kebab-for-camel", allowArgumentEscapeSequence: true },
-  documentation: { disableAnsiColor: true },
-  localization: {
-    text: {
-      ...text_en,
-      commandErrorResult: (error) => `xs: ${error.message}`,
-      exceptionWhileParsingArguments: (error, ansi) =>
-        wrongWord(error) ?? text_en.exceptionWhileParsingArguments(error, ansi),
+/** The commands of `xs`; whatever goes wrong in one is told to `fail`, and nothing printed of it. */
+function application(command: string, fail: (error: unknown) => void): Application<XsContext> {
+  const told = (error: unknown): string => {
+    fail(error);
+    return "";
+  };
+  const misused = (error: unknown): string => {
+    const { flags = {}, positional } = commandOf(command)?.parameters ?? {};
+    const operands = positional?.kind === "array"
+      ? [positional.parameter]
+      : positional?.parameters ?? [];
+    const options = Object.keys(flags).map(kebab);
+    return told(usageError(error, operands.map(({ placeholder = "" }) => placeholder), options));
+  };
+  return buildApplication(routes, {
+    name: "xs",
+    versionInfo: { currentVersion: version() },
+    scanner: { caseStyle: "allow-kebab-for-camel", allowArgumentEscapeSequence: true },
+    documentation: { disableAnsiColor: true },
+    localization: {
+      text: {
+        ...text_en,
+        commandErrorResult: told,
+        exceptionWhileLoadingCommandFunction: told,
+        exceptionWhileRunningCommand: told,
+        exceptionWhileParsingArguments: misused,
+        noCommandRegisteredForInput: ({ input }) => told(unknownCommand(input, names)),
+      },
     },
-  },
-});
+  });
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
 
 /** The options before the command, and all from the command on. */
 function splitGlobals(args: readonly string[]): { globals: string[]; rest: readonly string[] } {
@@ -93,8 +123,9 @@ function splitGlobals(args: readonly string[]): { globals: string[]; rest: reado
   let at = 0;
   for (; at < args.length; at++) {
     const word = args[at]!;
-    if (word === "--socket" && at + 1 < args.length) globals.push(word, args[++at]!);
-    else if (word === "--json" || word.startsWith("--socket=")) globals.push(word);
+    if (/^--(?:socket|timeout)$/.test(word) && at + 1 < args.length) {
+      globals.push(word, args[++at]!);
+    } else if (word === "--json" || /^--(?:socket|timeout)=/.test(word)) globals.push(word);
     else break;
   }
   return { globals, rest: args.slice(at) };
@@ -120,59 +151,76 @@ function splitValues(inputs: readonly string[]): string[] {
   });
 }
 
+/** `help` and `version` as options, which the library knows. */
+function asOptions(inputs: readonly string[]): string[] {
+  const [command, ...words] = inputs;
+  if (command === "version") return ["--version", ...words];
+  if (command !== "help") return [...inputs];
+  const topics = words.filter((word) =>
+    !word.startsWith("-") && !["help", "version"].includes(word)
+  );
+  return [...topics.slice(0, 1), "--help"];
+}
+
+/**
+ * `xs control` takes no word behind the daemon's command for an option of its own. A `--` there,
+ * with which options once had to be kept from it, is dropped.
+ */
+function keepControlWords(inputs: readonly string[]): string[] {
+  const [name, ...words] = inputs;
+  if (name !== "control") return [...inputs];
+  let at = 0;
+  while (/^-./.test(words[at] ?? "") && words[at] !== "--") {
+    at += /^--(?:socket|timeout)$/.test(words[at]!) ? 2 : 1;
+  }
+  const told = words.slice(words[at] === "--" ? at + 1 : at);
+  const dashes = told.indexOf("--");
+  if (dashes > 0 && told[dashes + 1]?.startsWith("-") === true) told.splice(dashes, 1);
+  return [name, ...words.slice(0, at), "--", ...told];
+}
+
 /** Runs a command of `xs`; returns the exit status. */
 export async function runApp(shell: Shell): Promise<number> {
   if (shell.args[0] === "__complete") {
-    return await printProposals(app, splitGlobals(shell.args.slice(1)).rest, shell);
+    const words = splitGlobals(shell.args.slice(1)).rest;
+    return await printProposals(application("", () => {}), words, shell);
   }
-  const inputs = splitValues(reorderGlobals(shell.args));
-  if (inputs[0] === "serve") return await runServe(shell, inputs);
-  const complaints: string[] = [];
-  // What stricli itself writes to stderr is about the command line; commands use the shell's.
+  const inputs = keepControlWords(splitValues(asOptions(reorderGlobals(shell.args))));
+  const [command = ""] = inputs;
+  const isDaemon = command === "serve";
+  const failures: unknown[] = [];
   const process: StricliProcess = {
-    stdout: shell.stdout,
-    stderr: { write: (text) => complaints.push(text) },
+    stdout: isDaemon ? direct(shell.stdout) : shell.stdout,
+    // What the library writes there are line breaks behind what `application` has told.
+    stderr: { write: () => {} },
   };
-  await run(app, inputs, { process, shell });
-  const status = Number(process.exitCode ?? 0);
-  if (complaints.length === 0) return status < 0 ? 2 : status;
-  const text = complaints.join("").trimEnd();
-  const hint = status < 0 ? `; see: xs ${helpTopic(inputs)}--help` : "";
-  return reportFailure(
-    shell.stderr,
-    new UsageError(text.replaceAll(/\s*\n\s*/g, "; ") + hint),
-    inputs.includes("--json"),
+  const app = application(command, (error) => failures.push(error));
+  const words = isDaemon ? inputs.map(fromByteText) : inputs;
+  await run(app, words, { process, shell });
+  if (failures.length === 0) return Number(process.exitCode ?? 0);
+  // That a path is missing may follow from an option that took it for its value.
+  const ofOption = failures.find((error) =>
+    error instanceof UsageError && error.object.startsWith("-")
   );
+  return reportFailure(shell.stderr, ofOption ?? failures[0], {
+    command: commandOf(command) === undefined ? "" : command,
+    json: !isDaemon && hasFlag(inputs, "--json"),
+    isText: isDaemon,
+  });
 }
 
-function helpTopic(inputs: readonly string[]): string {
-  const name = inputs[0] ?? "";
-  return routes.getRoutingTargetForInput(name) === undefined ? "" : `${name} `;
+/** Whether an option is among the words; behind `--` there are none. */
+function hasFlag(inputs: readonly string[], flag: string): boolean {
+  const end = inputs.indexOf("--");
+  return inputs.slice(0, end < 0 ? inputs.length : end).includes(flag);
 }
 
 /** The daemon takes and prints text at once, not byte strings when it ends. */
-async function runServe(shell: Shell, inputs: readonly string[]): Promise<number> {
-  const direct = (output: Output): Output => ({
+function direct(output: Output): Output {
+  return {
     write: (text) => {
       output.write(toByteText(text));
       flush(output);
     },
-  });
-  const stderr = direct(shell.stderr);
-  let complained = false;
-  const process: StricliProcess = {
-    stdout: direct(shell.stdout),
-    stderr: {
-      write: (text) => {
-        const prefix = complained || text.startsWith("xs: ") ? "" : "xs: ";
-        complained = true;
-        stderr.write(`${prefix}${text}`);
-      },
-    },
   };
-  await run(app, inputs.map(fromByteText), { process, shell });
-  const status = Number(process.exitCode ?? 0);
-  if (status >= 0) return status;
-  stderr.write("xs: see: xs serve --help\n");
-  return 2;
 }

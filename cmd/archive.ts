@@ -15,7 +15,7 @@ import type { DiffFlags, DumpFlags, RestoreFlags } from "./commands/archive.ts";
 import { type CommonFlags, openSession, type XsContext } from "./context.ts";
 import { printJson, textJson } from "./json.ts";
 import { Progress } from "./progress.ts";
-import { CommandError, reportFailure, UsageError } from "./report.ts";
+import { CommandError, StatusError, UsageError } from "./report.ts";
 import { flush, readable, type Shell } from "./shell.ts";
 
 /** Sources read, and a daemon spoken to, by one command. */
@@ -24,15 +24,18 @@ class Sources {
   readonly #shell: Shell;
   readonly #flags: CommonFlags;
   #session: Session | null = null;
+  readonly #timeout: number;
 
-  constructor(shell: Shell, flags: CommonFlags) {
+  /** @param timeout how long requests wait unless the flags say, in ms. */
+  constructor(shell: Shell, flags: CommonFlags, timeout: number) {
+    this.#timeout = timeout;
     this.#shell = shell;
     this.#flags = flags;
     this.progress = new Progress(shell.stderr, shell.isTerminal("stderr"));
   }
 
   readonly connect = async (): Promise<Operations> => {
-    this.#session ??= await openSession(this.#shell, this.#flags);
+    this.#session ??= await openSession(this.#shell, this.#flags, this.#timeout);
     return new Operations(this.#session);
   };
 
@@ -65,23 +68,21 @@ class Sources {
   }
 }
 
-/** Runs an action with its sources; returns the exit status, `trouble` when it fails. */
+/** Runs an action with its sources; returns the exit status. */
 async function withSources(
   shell: Shell,
   flags: CommonFlags,
-  trouble: number | null,
   action: (sources: Sources) => Promise<number>,
+  timeout: number = shell.timeout,
 ): Promise<number> {
-  const sources = new Sources(shell, flags);
+  const sources = new Sources(shell, flags, timeout);
   try {
     return await action(sources);
   } catch (error) {
-    sources.progress.clear();
-    const known = error instanceof ArchiveError || error instanceof StreamError
-      ? new CommandError(toByteText(error.message))
-      : error;
-    const status = reportFailure(shell.stderr, known, flags.json === true);
-    return trouble ?? status;
+    if (error instanceof ArchiveError) {
+      throw new CommandError(toByteText(error.text), toByteText(error.object));
+    }
+    throw error instanceof StreamError ? new CommandError(toByteText(error.message)) : error;
   } finally {
     sources.close();
   }
@@ -93,12 +94,12 @@ export function runDump(
   flags: DumpFlags,
   name = "live",
 ): Promise<number> {
-  return withSources(shell, flags, null, async (sources) => {
+  return withSources(shell, flags, async (sources) => {
     const format = flags.json === true ? "json" : flags.format;
     const how: Format = { format, version: flags.version === "1" ? 1 : 2, endian: flags.endian };
     if (flags.output === undefined && !isReadable(how) && shell.isTerminal("stdout")) {
       throw new UsageError(
-        "a terminal is no place for bytes: name a file with -o, or take --format text",
+        "a terminal cannot show bytes (name a file with -o, or take --format text)",
       );
     }
     const archive = await sources.read(sources.parse(name), flags.domain ?? null);
@@ -132,11 +133,11 @@ export function runRestore(
   flags: RestoreFlags,
   name: string,
 ): Promise<number> {
-  return withSources(shell, flags, null, async (sources) => {
+  return withSources(shell, flags, async (sources) => {
     const dryRun = flags.dryRun === true;
     if (flags.into === undefined && !dryRun) {
       throw new UsageError(
-        "nothing says where to: --into live, or --into FILE for a new store; --dry-run only checks",
+        "--into is missing (--into live, or --into FILE for a new store; --dry-run only checks)",
       );
     }
     const into = flags.into === undefined
@@ -146,7 +147,7 @@ export function runRestore(
       : { kind: "store", path: fromByteText(flags.into) } as const;
     const mapping = flags.domain ?? null;
     if (mapping !== null && into?.kind === "store") {
-      throw new UsageError("--domain restores into a living store: --into live");
+      throw new UsageError("it needs --into live", "--domain");
     }
     const archive = await sources.read(sources.parse(name), null);
     const { socketPath } = sources;
@@ -155,7 +156,7 @@ export function runRestore(
     sources.note(archive.notes);
     printResult(shell, result, flags, name);
     return 0;
-  });
+  }, Infinity);
 }
 
 function printResult(
@@ -181,7 +182,7 @@ export function runDiff(
   left: string,
   right: string,
 ): Promise<number> {
-  return withSources(shell, flags, 2, async (sources) => {
+  const differences = withSources(shell, flags, async (sources) => {
     const domid = flags.domain ?? null;
     const [from, to] = [sources.parse(left), sources.parse(right)];
     const before = await sources.read(from, domid);
@@ -198,5 +199,9 @@ export function runDiff(
       }
     }
     return found.length === 0 ? 0 : 1;
+  });
+  // 1 says that something differs.
+  return differences.catch((error) => {
+    throw new StatusError(error, 2);
   });
 }

@@ -5,7 +5,8 @@ import { Session } from "../lib/client/session.ts";
 import { findSocket } from "../lib/client/socket_path.ts";
 import { openStream } from "../lib/client/stream.ts";
 import { fromByteText } from "../lib/client/operations.ts";
-import { reportFailure } from "./report.ts";
+import { explainMissing } from "./missing.ts";
+import { parseDurationOption } from "./parameters.ts";
 import type { Shell } from "./shell.ts";
 
 /** What every command of `xs` runs in. */
@@ -17,6 +18,8 @@ export interface XsContext extends CommandContext {
 /** The options of every client command. */
 export interface CommonFlags {
   readonly socket?: string;
+  /** In ms. */
+  readonly timeout?: number;
   readonly json?: boolean;
 }
 
@@ -28,6 +31,13 @@ export const commonFlags = {
     optional: true,
     placeholder: "path",
     brief: "The daemon's socket [XENSTORED_PATH, else XENSTORED_RUNDIR/socket]",
+  },
+  timeout: {
+    kind: "parsed",
+    parse: parseDurationOption,
+    optional: true,
+    placeholder: "duration",
+    brief: "Give up when the daemon does not answer for so long [30s]",
   },
   json: {
     kind: "boolean",
@@ -54,33 +64,51 @@ export type ClientAction<F, A extends readonly unknown[]> = (
   ...args: A
 ) => Promise<void | boolean>;
 
-/** Connects to the daemon that the flags or the surroundings name. */
-export async function openSession(shell: Shell, flags: CommonFlags): Promise<Session> {
+/**
+ * Connects to the daemon that the flags or the surroundings name.
+ *
+ * @param timeout how long requests wait for an answer when the flags do not say, in ms.
+ */
+export async function openSession(
+  shell: Shell,
+  flags: CommonFlags,
+  timeout: number = shell.timeout,
+): Promise<Session> {
   const told = flags.socket === undefined ? undefined : fromByteText(flags.socket);
   const path = findSocket(told, shell.around);
-  return new Session(await openStream(path), path);
+  return new Session(await openStream(path), path, { timeout: flags.timeout ?? timeout });
+}
+
+/** What {@link withDaemon} can be told. */
+export interface DaemonOptions<F, A extends readonly unknown[]> {
+  /** Looks at the command line before anything is done; throws a UsageError. */
+  readonly check?: (flags: F, ...args: A) => void;
+  /** A shorter time to wait for an answer than usual, in ms. */
+  readonly timeout?: number;
+  /** For a command that waits for something: no limit unless --timeout sets one. */
+  readonly waits?: (flags: F, ...args: A) => boolean;
 }
 
 /**
- * A command function that connects, acts, and says what went wrong in one line.
- *
- * @param check looks at the command line before anything is done; throws a UsageError.
+ * A command function that connects and acts. Whatever goes wrong is thrown: `runApp` reports it.
  */
 export function withDaemon<F extends CommonFlags, A extends readonly unknown[]>(
   action: ClientAction<F, A>,
-  check?: (flags: F, ...args: A) => void,
+  { check, timeout, waits }: DaemonOptions<F, A> = {},
 ): (this: XsContext, flags: F, ...args: A) => Promise<void> {
   return async function (this: XsContext, flags: F, ...args: A): Promise<void> {
-    let session: Session | undefined;
+    check?.(flags, ...args);
+    const usual = Math.min(timeout ?? Infinity, this.shell.timeout);
+    const limit = waits?.(flags, ...args) === true ? Infinity : usual;
+    const session = await openSession(this.shell, flags, limit);
+    const nodes = new Operations(session);
     try {
-      check?.(flags, ...args);
-      session = await openSession(this.shell, flags);
-      const success = await action(this, new Operations(session), flags, ...args);
+      const success = await action(this, nodes, flags, ...args);
       this.process.exitCode = success === false ? 1 : 0;
     } catch (error) {
-      this.process.exitCode = reportFailure(this.shell.stderr, error, flags.json === true);
+      throw await explainMissing(nodes, error);
     } finally {
-      session?.close();
+      session.close();
     }
   };
 }

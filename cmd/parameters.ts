@@ -1,4 +1,6 @@
+import { DURATION_FORMS, parseDuration } from "../lib/client/duration.ts";
 import { Operations } from "../lib/client/operations.ts";
+import { COMPLETION_TIMEOUT_MS } from "../lib/limits.ts";
 import { openSession, type XsContext } from "./context.ts";
 import { UsageError } from "./report.ts";
 
@@ -8,7 +10,7 @@ async function proposePaths(this: XsContext, partial: string): Promise<string[]>
   if (slash < 0) return ["/"];
   const parent = partial.slice(0, slash + 1);
   try {
-    const session = await openSession(this.shell, {});
+    const session = await openSession(this.shell, {}, COMPLETION_TIMEOUT_MS);
     try {
       const nodes = new Operations(session);
       const names = await nodes.directory(slash === 0 ? "/" : partial.slice(0, slash));
@@ -34,21 +36,20 @@ export const pathsParameter = { kind: "array", parameter: pathParameter, minimum
 
 /** A whole number from 0 up. */
 export function parseCount(input: string): number {
-  if (!/^\d{1,9}$/.test(input)) throw new UsageError(`'${input}' is not a whole number from 0 up`);
+  if (!/^\d{1,9}$/.test(input)) throw new UsageError("invalid number (a whole number from 0 up)");
   return Number(input);
 }
 
 /** A domain's number. */
 export function parseDomid(input: string): number {
   const domid = /^\d{1,5}$/.test(input) ? Number(input) : NaN;
-  if (!(domid <= 65535)) throw new UsageError(`'${input}' is not a domid: a number up to 65535`);
+  if (!(domid <= 65535)) throw new UsageError("invalid domid (a number up to 65535)");
   return domid;
 }
 
-/** Seconds, with fractions. */
-export function parseSeconds(input: string): number {
-  if (!/^(?:\d+\.?\d*|\.\d+)$/.test(input)) {
-    throw new UsageError(`'${input}' is not a time in seconds, such as 5 or 0.5`);
-  }
-  return Number(input);
+/** A duration, in ms. */
+export function parseDurationOption(input: string): number {
+  const duration = parseDuration(input);
+  if (duration === null) throw new UsageError(`invalid duration (${DURATION_FORMS})`);
+  return duration;
 }

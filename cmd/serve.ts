@@ -1,10 +1,13 @@
-import { buildCommand, type Command, ExitCode } from "@stricli/core";
+import { buildCommand, type Command } from "@stricli/core";
 import { version } from "./version.ts";
 import { fromByteText } from "../lib/client/operations.ts";
 import type { LogLevel } from "../lib/server/logging/log.ts";
 import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quota.ts";
-import { parseCount, parseDomid } from "./parameters.ts";
-import { UsageError } from "./report.ts";
+import { formatDuration } from "../lib/client/duration.ts";
+import { RESTART_DELAY_LIMIT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../lib/limits.ts";
+import { OptionError, systemMessage } from "../lib/wire/system_error.ts";
+import { parseCount, parseDomid, parseDurationOption } from "./parameters.ts";
+import { CommandError, UsageError } from "./report.ts";
 import type { XsContext } from "./context.ts";
 import { runtimeArguments } from "./runtime_arguments.ts";
 
@@ -20,6 +23,7 @@ export interface ServeFlags {
   readonly masterDomid?: number;
   readonly eventPort?: number;
   readonly quota?: readonly QuotaSetting[];
+  /** In ms. */
   readonly eventTimeout?: number;
   readonly keepOrphans?: boolean;
   readonly persist: "crash" | "none" | "disk";
@@ -28,8 +32,9 @@ export interface ServeFlags {
   readonly syslog?: boolean;
   readonly pidFile?: string;
   readonly supervise?: boolean;
-  readonly restarts: number;
-  readonly restartDelay: number;
+  readonly restarts?: number;
+  /** In ms. */
+  readonly restartDelay?: number;
   readonly liveUpdate?: boolean;
   readonly liveUpdateCheck?: string;
 }
@@ -40,62 +45,72 @@ function parseQuota(input: string): QuotaSetting {
   const name = quotaName(what ?? "");
   if (name === null) {
     const names = QUOTAS.map((quota) => quota.name).join(", ");
-    throw new UsageError(`'${input}' sets no quota: NAME=NUMBER, with NAME one of ${names}`);
+    throw new UsageError(`invalid quota (NAME=NUMBER, with NAME one of ${names})`);
   }
   return { name, value: parseCount(text ?? "") };
 }
 
 function parsePlace(input: string): string {
-  if (input === "") throw new UsageError("it is empty: the path of a file is needed");
+  if (input === "") throw new UsageError("it is empty (name a file)");
   return input;
 }
 
-/** Why these options can't be meant together; null when they can. */
-function contradiction({ persist, store }: ServeFlags): string | null {
-  if (persist !== "none" || store === undefined) return null;
-  return "--store names a file, and --persist none keeps the store in none: leave one of them out";
+/** How long to wait before a restart: a bare number of milliseconds, as once, is caught here. */
+function parseRestartDelay(input: string): number {
+  const delay = parseDurationOption(input);
+  if (delay <= RESTART_DELAY_LIMIT_MS) return delay;
+  const most = formatDuration(RESTART_DELAY_LIMIT_MS);
+  throw new UsageError(`it is too long (at most ${most}; ${input}ms is milliseconds)`);
 }
 
-async function run(this: XsContext, flags: ServeFlags): Promise<void | Error> {
-  const complaint = contradiction(flags);
-  if (complaint !== null) {
-    this.process.stderr.write(`${complaint}\n`);
-    this.process.exitCode = ExitCode.InvalidArgument;
-    return;
+/** @throws {UsageError} for options that contradict each other. */
+function checkTogether({ persist, store, supervise, restartDelay, restarts }: ServeFlags): void {
+  if (persist === "none" && store !== undefined) {
+    throw new UsageError("it contradicts --persist none (leave one of them out)", "--store");
   }
+  if (supervise === true) return;
+  const alone = restarts !== undefined
+    ? "--restarts"
+    : restartDelay !== undefined
+    ? "--restart-delay"
+    : null;
+  if (alone !== null) throw new UsageError("it needs --supervise", alone);
+}
+
+async function run(this: XsContext, flags: ServeFlags): Promise<void> {
+  checkTogether(flags);
   // What is to be taken over is in this very process: a child could not have it.
   const isHeir = flags.liveUpdate === true || flags.liveUpdateCheck !== undefined;
   const supervised = isHeir || Deno.env.has(SUPERVISED);
   if (flags.supervise === true && !supervised) return await supervise(this, flags);
   // Loaded here: the clients in the same program need neither the engine nor FFI.
   const { serve } = await import("../lib/server/serve.ts");
-  try {
-    const { quota = [], ...others } = flags;
-    const commandLine = {
-      words: this.shell.args.map(fromByteText),
-      runtime: runtimeArguments(),
-    };
-    await serve(
-      { ...others, quotas: quota, commandLine, version: version() },
-      (text) => this.process.stdout.write(text),
-    );
-  } catch (error) {
-    if (error instanceof Error) return error;
-    throw error;
-  }
+  const { quota = [], ...others } = flags;
+  const commandLine = {
+    words: this.shell.args.map(fromByteText),
+    runtime: runtimeArguments(),
+  };
+  const options = { ...others, quotas: quota, commandLine, version: version() };
+  await serve(options, (text) => this.process.stdout.write(text)).catch(fail);
+}
+
+/** What the daemon's parts throw speaks to the operator; only the form is ours. */
+function fail(error: unknown): never {
+  if (error instanceof OptionError) throw new CommandError(error.text, error.option);
+  const isDefect = error instanceof TypeError || error instanceof RangeError ||
+    error instanceof ReferenceError;
+  if (isDefect || !(error instanceof Error)) throw error;
+  const text = systemMessage(error);
+  throw new CommandError(text.charAt(0).toLowerCase() + text.slice(1));
 }
 
 /** As our parent, or that of a daemon that took this one's place, has said. */
 const SUPERVISED = "XS_SUPERVISED";
 
-async function supervise(context: XsContext, flags: ServeFlags): Promise<void | Error> {
+async function supervise(context: XsContext, flags: ServeFlags): Promise<void> {
   const { runSupervised } = await import("./supervise.ts");
-  try {
-    await runSupervised(context, flags);
-  } catch (error) {
-    if (error instanceof Error) return error;
-    throw error;
-  }
+  const { restartDelay = RESTART_DELAY_MS, restarts = RESTARTS_MAX } = flags;
+  await runSupervised(context, { ...flags, restartDelay, restarts }).catch(fail);
 }
 
 /** `xs serve`: the daemon. */
@@ -175,10 +190,10 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
       },
       eventTimeout: {
         kind: "parsed",
-        parse: parseCount,
+        parse: parseDurationOption,
         optional: true,
-        placeholder: "seconds",
-        brief: "Drop events that a guest has not read for so long [20]; 0 for never",
+        placeholder: "duration",
+        brief: "Drop events that a guest has not read for so long [20s]; 0 for never",
       },
       keepOrphans: {
         kind: "boolean",
@@ -227,16 +242,17 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
       restarts: {
         kind: "parsed",
         parse: parseCount,
-        default: "10",
+        optional: true,
         placeholder: "number",
-        brief: "With --supervise: give up after that many deaths within a minute; 0 for never",
+        brief: "With --supervise: give up after that many deaths within a minute [10]; 0 for never",
       },
       restartDelay: {
         kind: "parsed",
-        parse: parseCount,
-        default: "50",
-        placeholder: "ms",
-        brief: "With --supervise: wait before the second restart in a row; doubled each time",
+        parse: parseRestartDelay,
+        optional: true,
+        placeholder: "duration",
+        brief:
+          "With --supervise: wait before the second restart in a row [50ms]; doubled each time",
       },
       liveUpdate: {
         kind: "boolean",

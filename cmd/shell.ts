@@ -1,5 +1,7 @@
 import { toByteText } from "../lib/client/operations.ts";
+import { CLIENT_TIMEOUT_MS } from "../lib/limits.ts";
 import { escapeByteLines } from "../lib/wire/escape.ts";
+import { systemReason } from "../lib/wire/system_error.ts";
 import { toBytes, toText } from "../lib/wire/text.ts";
 import { type Surroundings, surroundings } from "../lib/client/socket_path.ts";
 
@@ -26,6 +28,8 @@ export interface Shell {
   /** Whether an output is a terminal, for people to read. */
   isTerminal(output: "stdout" | "stderr"): boolean;
   readonly around: Surroundings;
+  /** How long a request waits for its answer unless the command line says, in ms. */
+  readonly timeout: number;
 }
 
 /** A pipe's reader is gone: the status that a shell gives for SIGPIPE. */
@@ -52,8 +56,7 @@ export class BufferedOutput implements Output {
       for (let at = 0; at < bytes.length;) at += this.file.writeSync(bytes.subarray(at));
     } catch (error) {
       if (error instanceof Deno.errors.BrokenPipe) Deno.exit(STATUS_PIPE);
-      const why = error instanceof Error ? error.message : String(error);
-      console.error(`xs: cannot write the output: ${why}`);
+      complain(`xs: cannot write the output: ${systemReason(error)}\n`);
       Deno.exit(1);
     }
   }
@@ -62,6 +65,15 @@ export class BufferedOutput implements Output {
 /** Text that may hold what clients wrote, for a terminal; both have one character a byte. */
 export function readable(text: string): string {
   return toByteText(escapeByteLines(text));
+}
+
+/** Says something on stderr, unless that is what fails. */
+function complain(text: string): void {
+  try {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  } catch {
+    // There is nowhere left to say it.
+  }
 }
 
 /** Writes out what an output has collected, if it collects. */
@@ -106,5 +118,6 @@ export function processShell(): Shell & { stdout: BufferedOutput; stderr: Buffer
     },
     isTerminal: (output) => Deno[output].isTerminal(),
     around: surroundings,
+    timeout: CLIENT_TIMEOUT_MS,
   };
 }

@@ -38,7 +38,10 @@ export async function runStock(shell: Shell): Promise<number> {
       if (error.text !== null) shell.stderr.write(`${name}: ${error.text}\n`);
       return error.status;
     }
-    throw error;
+    // The stock tools know of no daemon that is gone or does not answer: they wait, or ask for ever.
+    if (!(error instanceof XenstoreError)) throw error;
+    shell.stderr.write(`${name}: ${error.detail}\n`);
+    return 1;
   }
 }
 
@@ -63,7 +66,10 @@ async function stockMain(shell: Shell, name: string): Promise<void> {
     await perform(shell, new Operations(session), mode, options, operands);
   } catch (error) {
     if (!(error instanceof ToolFailure)) throw error;
-    throw new StockExit(1, error.text);
+    // That the daemon is gone is what there is to say, not which request it was.
+    throw !session.open && error.cause instanceof XenstoreError
+      ? error.cause
+      : new StockExit(1, error.text);
   } finally {
     session.close();
   }
@@ -72,10 +78,12 @@ async function stockMain(shell: Shell, name: string): Promise<void> {
 /** Connects as libxenstore does. */
 export async function openStockSession(shell: Shell): Promise<Session> {
   const [socket, other] = stockPaths(shell.around);
+  const { timeout } = shell;
   try {
-    return new Session(await openStream(socket!), socket!);
-  } catch {
-    return new Session(await openStream(other!), other!);
+    return new Session(await openStream(socket), socket, { timeout });
+  } catch (error) {
+    if (other === undefined) throw error;
+    return new Session(await openStream(other), other, { timeout });
   }
 }
 

@@ -3,7 +3,7 @@ import { Operations } from "../lib/client/operations.ts";
 import type { Session } from "../lib/client/session.ts";
 import { ControlFailure, controlTool } from "../lib/client/tools/control.ts";
 import type { Shell } from "./shell.ts";
-import { openStockSession } from "./stock.ts";
+import { baseName, openStockSession } from "./stock.ts";
 
 /** Runs `xenstore-control` under its name; returns the exit status. */
 export async function runStockControl(shell: Shell): Promise<number> {
@@ -25,9 +25,15 @@ export async function runStockControl(shell: Shell): Promise<number> {
     await controlTool(new Operations(session), print, command, args);
     return 0;
   } catch (error) {
-    if (!(error instanceof ControlFailure)) throw error;
-    shell.stderr.write(error.text);
-    return error.status;
+    if (error instanceof ControlFailure && (session.open || error.status === 2)) {
+      shell.stderr.write(error.text);
+      return error.status;
+    }
+    const cause = error instanceof ControlFailure ? error.cause : error;
+    if (!(cause instanceof XenstoreError)) throw error;
+    // The stock tool would wait for ever.
+    shell.stderr.write(`${baseName(shell.program)}: ${cause.detail}\n`);
+    return 3;
   } finally {
     session.close();
   }

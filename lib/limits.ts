@@ -263,6 +263,8 @@ export const RESTARTS_WITHIN_MS = 60_000;
 /** Wait before the second restart in a row, in ms: doubled each time, up to the second value. */
 export const RESTART_DELAY_MS = 50;
 export const RESTART_DELAY_MAX_MS = 5_000;
+/** Longest delay that can be asked for, in ms: a longer one is milliseconds without their unit. */
+export const RESTART_DELAY_LIMIT_MS = 10_000;
 
 /** Bytes of a program that are looked through for what kind of daemon it is: ours has 100 MB. */
 export const CANDIDATE_BYTES_MAX = 1_073_741_824;
@@ -317,3 +319,12 @@ export const STREAM_PROBLEMS_MAX = 100;
 
 /** Kinds of things that are noted as left out of one stream, one by one. */
 export const STREAM_NOTES_MAX = 10;
+
+/**
+ * How long a client command waits while the daemon sends nothing, in ms, unless told: longer than a
+ * supervised daemon's restart and a collection of garbage take, short enough for a person.
+ */
+export const CLIENT_TIMEOUT_MS = 30_000;
+
+/** The same for a shell's completion, which a person waits for at the prompt. */
+export const COMPLETION_TIMEOUT_MS = 2_000;

@@ -51,7 +51,7 @@ const domidFlag = {
 
 function parseMapping(input: string): DomainChoice {
   const [from, to = from, ...more] = input.split(":");
-  if (more.length > 0) throw new UsageError(`'${input}' is not N or N:M, domids both`);
+  if (more.length > 0) throw new UsageError("invalid domids (N or N:M)");
   return { from: parseDomid(from!), to: parseDomid(to!) };
 }
 

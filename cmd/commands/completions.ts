@@ -1,5 +1,6 @@
 import { type Application, buildCommand, type Command, proposeCompletions } from "@stricli/core";
 import type { XsContext } from "../context.ts";
+import { UsageError } from "../report.ts";
 import type { Shell } from "../shell.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -43,7 +44,7 @@ function print(this: XsContext, _flags: Record<never, never>, shell: string): vo
 
 function parseShell(input: string): string {
   if (SHELLS.some((shell) => shell === input)) return input;
-  throw new Error(`there are scripts for ${SHELLS.join(", ")}`);
+  throw new UsageError(`unknown shell (it is one of ${SHELLS.join(", ")})`);
 }
 
 /** `xs completions`. */

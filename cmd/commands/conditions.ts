@@ -13,58 +13,53 @@ import {
 } from "../../lib/client/script.ts";
 import { inTransaction } from "../../lib/client/transaction.ts";
 import { waitFor } from "../../lib/client/wait.ts";
+import { WordError } from "../../lib/client/words.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { printJson, textJson, valueJson } from "../json.ts";
-import { parseCount, parseSeconds } from "../parameters.ts";
+import { readStdin } from "../input.ts";
+import { formatDuration } from "../../lib/client/duration.ts";
+import { parseCount } from "../parameters.ts";
 import { CommandError, UsageError } from "../report.ts";
 import type { Output } from "../shell.ts";
-
-interface WaitFlags extends CommonFlags {
-  readonly timeout?: number;
-}
 
 function readExpression(words: readonly string[]): Expression {
   const text = words.join(" ");
   try {
     return parseExpression(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`wait: ${why} of: ${text}`);
+    if (!(error instanceof WordError)) throw error;
+    throw new UsageError(error.message, text);
   }
 }
 
 async function wait(
   context: XsContext,
   nodes: Operations,
-  flags: WaitFlags,
+  flags: CommonFlags,
   ...words: string[]
 ): Promise<boolean> {
   const text = words.join(" ");
   const expression = readExpression(words);
   const { timeout } = flags;
-  const limit = timeout === undefined ? null : timeout * 1000;
-  const held = await waitFor(nodes, expression, limit);
+  const held = await waitFor(nodes, expression, timeout ?? null);
   if (flags.json) {
     printJson(context.shell.stdout, { expression: textJson(text), result: held });
   } else if (!held) {
-    throw new CommandError(`wait: not so within ${timeout} s: ${text}`);
+    throw new CommandError(`the condition did not hold within ${formatDuration(timeout!)}`, text);
   }
   return held;
 }
 
 /** `xs wait`. */
-export const waitCommand: Command<XsContext> = buildCommand<WaitFlags, string[], XsContext>({
-  func: withDaemon(wait, (_flags, ...words) => void readExpression(words)),
+export const waitCommand: Command<XsContext> = buildCommand<CommonFlags, string[], XsContext>({
+  func: withDaemon(wait, {
+    check: (_flags, ...words) => void readExpression(words),
+    waits: () => true,
+  }),
   parameters: {
     flags: {
       ...commonFlags,
-      timeout: {
-        kind: "parsed",
-        parse: parseSeconds,
-        optional: true,
-        placeholder: "seconds",
-        brief: "Give up after so long, with exit status 1",
-      },
+      timeout: { ...commonFlags.timeout, brief: "Give up after so long, with exit status 1" },
     },
     positional: {
       kind: "array",
@@ -82,7 +77,7 @@ export const waitCommand: Command<XsContext> = buildCommand<WaitFlags, string[],
       "",
       "  xs wait --timeout 10 '/local/domain/1/device/vif/0/state = 4 and not /tool/stop'",
     ].join("\n"),
-    customUsage: ["[--timeout seconds] <expr>"],
+    customUsage: ["[--timeout duration] <expr>"],
   },
 });
 
@@ -91,7 +86,7 @@ interface TxFlags extends CommonFlags {
 }
 
 async function tx(context: XsContext, nodes: Operations, flags: TxFlags): Promise<void> {
-  const steps = readScript(toText(await context.shell.stdin()));
+  const steps = readScript(toText(await readStdin(context.shell)));
   const options = flags.retries === undefined ? {} : { retries: flags.retries };
   const run = (inside: Operations): Promise<Finding[]> => runScript(inside, steps);
   try {
@@ -100,8 +95,11 @@ async function tx(context: XsContext, nodes: Operations, flags: TxFlags): Promis
       printFinding(context.shell.stdout, finding, flags.json === true);
     }
   } catch (error) {
-    if (error instanceof CheckFailed) throw new CommandError(`tx: ${error.message}`);
-    throw error;
+    if (!(error instanceof CheckFailed)) throw error;
+    throw new CommandError(
+      "the condition does not hold",
+      `line ${error.line}: check ${error.text}`,
+    );
   }
 }
 
@@ -109,7 +107,7 @@ function readScript(text: string): Step[] {
   try {
     return parseScript(text);
   } catch (error) {
-    if (error instanceof ScriptError) throw new UsageError(`tx: ${error.message}`);
+    if (error instanceof ScriptError) throw new UsageError(error.text, `line ${error.line}`);
     throw error;
   }
 }

@@ -1,10 +1,11 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import type { Operations } from "../../lib/client/operations.ts";
-import { controlTool } from "../../lib/client/tools/control.ts";
+import { ControlFailure, xsControlTool } from "../../lib/client/tools/control.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { printJson, textJson } from "../json.ts";
 import { parseDomid } from "../parameters.ts";
+import { CommandError, UsageError } from "../report.ts";
 import { readable } from "../shell.ts";
 
 async function control(
@@ -15,11 +16,16 @@ async function control(
   ...args: string[]
 ): Promise<void> {
   const { stdout } = context.shell;
-  if (!flags.json) {
-    return await controlTool(nodes, (text) => stdout.write(readable(text)), command, args);
-  }
   let reply = "";
-  await controlTool(nodes, (text) => reply += text, command, args);
+  try {
+    await xsControlTool(nodes, (text) => reply += text, command, args);
+  } catch (error) {
+    if (!(error instanceof ControlFailure) || error.cause !== undefined) throw error;
+    const text = (error.reply ?? error.text).trim();
+    const what = text.charAt(0).toLowerCase() + text.slice(1);
+    throw error.status === 2 ? new UsageError(what, command) : new CommandError(what, command);
+  }
+  if (!flags.json) return stdout.write(readable(reply));
   printJson(stdout, { command: textJson(command), reply: textJson(reply.replace(/\n$/, "")) });
 }
 
@@ -29,7 +35,8 @@ export const controlCommand: Command<XsContext> = buildCommand<
   [string, ...string[]],
   XsContext
 >({
-  func: withDaemon(control),
+  // A live update waits for transactions, and for the trial of the next daemon.
+  func: withDaemon(control, { waits: (_flags, command) => command === "live-update" }),
   parameters: {
     flags: { ...commonFlags },
     positional: {
@@ -41,7 +48,8 @@ export const controlCommand: Command<XsContext> = buildCommand<
   docs: {
     brief: "Give the daemon a command",
     fullDescription: "`xs control help` prints the commands that the daemon knows.\n" +
-      "Words that begin with a dash go behind --, as in: xs control log -- -io",
+      "All words behind the command are the daemon's, as in: xs control log -io\n" +
+      "live-update FILE waits for the new daemon; live-update with -a, -f or -s is sent as it is.",
     customUsage: ["<command> [<argument>]..."],
   },
 });

@@ -1,52 +1,21 @@
 import { buildCommand, type Command } from "@stricli/core";
+import { formatDuration } from "../../lib/client/duration.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
-import { fromByteText, Operations, toByteText } from "../../lib/client/operations.ts";
+import { fromByteText, type Operations, toByteText } from "../../lib/client/operations.ts";
 import type { Status } from "../../lib/engine/status.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { type CommonFlags, commonFlags, openSession, type XsContext } from "../context.ts";
+import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
-import { parseSeconds } from "../parameters.ts";
-import { CommandError, reportFailure } from "../report.ts";
-import { readable, type Shell } from "../shell.ts";
+import { CommandError } from "../report.ts";
+import { readable } from "../shell.ts";
 
-/** How long the daemon may take to answer, in seconds: it takes milliseconds. */
-const TIMEOUT_S = 2;
+/** How long the daemon may take to answer, in ms: it takes one or two. */
+const STATUS_TIMEOUT_MS = 2_000;
 
-interface StatusFlags extends CommonFlags {
-  readonly timeout?: number;
-}
-
-async function run(this: XsContext, flags: StatusFlags): Promise<void> {
-  const { stdout, stderr } = this.shell;
-  try {
-    const status = await askInTime(this.shell, flags);
-    if (flags.json) printJson(stdout, status);
-    else stdout.write(readable(toByteText(statusText(status))));
-    this.process.exitCode = 0;
-  } catch (error) {
-    this.process.exitCode = reportFailure(stderr, error, flags.json === true);
-  }
-}
-
-async function askInTime(shell: Shell, flags: StatusFlags): Promise<Status> {
-  const { timeout = TIMEOUT_S } = flags;
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const hint = "it may be stopped or very busy; --timeout sets the limit";
-    late.reject(
-      new CommandError(`status: the daemon did not answer within ${timeout} s (${hint})`),
-    );
-  }, timeout * 1000);
-  const opening = openSession(shell, flags);
-  try {
-    const session = await Promise.race([opening, late.promise]);
-    return JSON.parse(
-      fromByteText(await Promise.race([ask(new Operations(session)), late.promise])),
-    );
-  } finally {
-    clearTimeout(timer);
-    opening.then((session) => session.close(), () => {});
-  }
+async function status({ shell }: XsContext, nodes: Operations, flags: CommonFlags): Promise<void> {
+  const found: Status = JSON.parse(fromByteText(await ask(nodes)));
+  if (flags.json) printJson(shell.stdout, found);
+  else shell.stdout.write(readable(toByteText(statusText(found))));
 }
 
 async function ask(nodes: Operations): Promise<string> {
@@ -54,8 +23,7 @@ async function ask(nodes: Operations): Promise<string> {
     return await nodes.ask(MessageType.CONTROL, "control", "status");
   } catch (error) {
     if (!(error instanceof XenstoreError) || error.code !== "EINVAL") throw error;
-    const why = "this daemon has no such command: it is an older xs, or not xs";
-    throw new CommandError(`status: ${why} (EINVAL)`);
+    throw new CommandError("the daemon does not know this command (it is an older xs, or not xs)");
   }
 }
 
@@ -64,7 +32,7 @@ function statusText({ counts, memory, pid, store, uptimeMs, version, work }: Sta
   const lines: (readonly [string, string])[] = [
     ["version", version],
     ["pid", `${pid}`],
-    ["uptime", duration(uptimeMs)],
+    ["uptime", formatDuration(Math.floor(uptimeMs / 1_000) * 1_000)],
     ["persist", store.persist],
   ];
   if (store.path !== null) {
@@ -87,30 +55,15 @@ function size(bytes: number): string {
     : `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
-/** Such as `1d2h3m4s`: what durations that people type look like. */
-function duration(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const parts = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-  ] as const;
-  const shown = parts.filter(([count]) => count > 0).map(([count, unit]) => `${count}${unit}`);
-  return `${shown.join("")}${seconds % 60}s`;
-}
-
 /** `xs status`. */
-export const statusCommand: Command<XsContext> = buildCommand<StatusFlags, [], XsContext>({
-  func: run,
+export const statusCommand: Command<XsContext> = buildCommand<CommonFlags, [], XsContext>({
+  func: withDaemon(status, { timeout: STATUS_TIMEOUT_MS }),
   parameters: {
     flags: {
       ...commonFlags,
       timeout: {
-        kind: "parsed",
-        parse: parseSeconds,
-        optional: true,
-        placeholder: "seconds",
-        brief: `Give up after so long, with exit status 1 [${TIMEOUT_S}]`,
+        ...commonFlags.timeout,
+        brief: "Give up when the daemon does not answer for so long [2s]",
       },
     },
   },

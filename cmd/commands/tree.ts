@@ -1,7 +1,9 @@
 import { buildCommand, type Command } from "@stricli/core";
+import { formatDuration } from "../../lib/client/duration.ts";
 import type { Operations } from "../../lib/client/operations.ts";
+import { splitPermissions } from "../../lib/client/perms.ts";
 import { chmodTool } from "../../lib/client/tools/chmod.ts";
-import { lsTool, walk } from "../../lib/client/tools/ls.ts";
+import { lookAt, lsLine, walk, type WalkedNode } from "../../lib/client/tools/ls.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import { watchTool } from "../../lib/client/tools/watch.ts";
 import {
@@ -13,8 +15,8 @@ import {
 } from "../context.ts";
 import { printJson, textJson, valueJson } from "../json.ts";
 import { parseCount, pathParameter, pathsParameter } from "../parameters.ts";
-import { UsageError } from "../report.ts";
-import { flush } from "../shell.ts";
+import { CommandError, UsageError } from "../report.ts";
+import { flush, type Output } from "../shell.ts";
 
 interface LsFlags extends CommonFlags {
   readonly socketOnly?: boolean;
@@ -31,19 +33,29 @@ async function ls(
   const { shell } = context;
   const perms = flags.perms === true;
   const options = { flat: flags.flat === true, perms, columns: shell.columns() };
-  for (const top of paths.length === 0 ? ["/"] : paths) {
-    if (!flags.json) {
-      await lsTool(nodes, (text) => shell.stdout.write(text), top, options);
-      continue;
-    }
+  const show = (node: WalkedNode): void => {
+    if (flags.json) printNode(shell.stdout, node, perms);
+    else shell.stdout.write(`${lsLine(node, options)}\n`);
+  };
+  const tops = paths.length === 0 ? ["/"] : paths;
+  const hasHeadings = tops.length > 1 && !options.flat && !flags.json;
+  for (const [i, top] of tops.entries()) {
+    if (hasHeadings) shell.stdout.write(`${i > 0 ? "\n" : ""}${top}:\n`);
+    let isLeaf = true;
     for await (const node of walk(nodes, top, perms)) {
-      printJson(shell.stdout, {
-        path: textJson(node.path),
-        value: node.value === null ? null : valueJson(node.value),
-        ...(perms ? { perms: node.perms } : {}),
-      });
+      isLeaf = false;
+      show(node);
     }
+    if (isLeaf) show(await lookAt(nodes, { path: top, name: top, depth: 0 }, perms));
   }
+}
+
+function printNode(output: Output, { path, perms, value }: WalkedNode, withPerms: boolean): void {
+  printJson(output, {
+    path: textJson(path),
+    value: value === null ? null : valueJson(value),
+    ...(withPerms ? { perms } : {}),
+  });
 }
 
 /** `xs ls`. */
@@ -71,7 +83,8 @@ export const lsCommand: Command<XsContext> = buildCommand<LsFlags, string[], XsC
   },
   docs: {
     brief: "Print the tree below a node, or all of it",
-    fullDescription: "Values are cut to the terminal's width (80 without one), unless --flat.",
+    fullDescription: "Values are cut to the terminal's width (80 without one), unless --flat.\n" +
+      "A node without children is printed itself; several trees have their paths above them.",
   },
 });
 
@@ -83,11 +96,11 @@ interface ChmodFlags extends CommonFlags {
 
 function checkChmod(_flags: ChmodFlags, path: string, ...perms: string[]): void {
   if (perms.length === 0) {
-    throw new UsageError(`chmod needs permissions for '${path}', such as n0 r5: the owner's first`);
+    throw new UsageError("permissions are missing (such as n0 r5, the owner's first)", path);
   }
-  const wrong = perms.find((perm) => !/^[nrwb]\d{1,5}$/.test(perm));
+  const wrong = perms.find((perm) => splitPermissions([perm]) === null);
   if (wrong !== undefined) {
-    throw new UsageError(`'${wrong}' is not a permission: one of n, r, w, b and a domid, as in r5`);
+    throw new UsageError("invalid permission (n, r, w or b and a domid, such as r5)", wrong);
   }
 }
 
@@ -96,8 +109,9 @@ async function chmod(
   nodes: Operations,
   flags: ChmodFlags,
   path: string,
-  ...perms: string[]
+  ...words: string[]
 ): Promise<void> {
+  const perms = splitPermissions(words)!;
   const options = { upto: flags.upto === true, recurse: flags.recurse === true };
   await runTool(nodes, (nodes) => chmodTool(nodes, path, perms, options), true, () => {});
   if (flags.json) printJson(context.shell.stdout, { path: textJson(path), perms });
@@ -109,7 +123,7 @@ export const chmodCommand: Command<XsContext> = buildCommand<
   [string, ...string[]],
   XsContext
 >({
-  func: withDaemon(chmod, checkChmod),
+  func: withDaemon(chmod, { check: checkChmod }),
   parameters: {
     flags: {
       ...commonFlags,
@@ -134,7 +148,8 @@ export const chmodCommand: Command<XsContext> = buildCommand<
     brief: "Set the permissions of a node",
     fullDescription: [
       "A permission is a letter and a domid: n none, r read, w write, b both.",
-      "The first one names the owner, who may do everything; its letter holds for all other domains.",
+      "The first one names the owner, which may do everything; its letter holds for all other domains.",
+      "n0 r5, n0,r5 and (n0,r5), as ls -p prints it, mean the same.",
     ].join("\n"),
     customUsage: ["[--upto] [--recurse] <path> <perm>..."],
   },
@@ -158,15 +173,33 @@ async function watch(
     else stdout.write(`${path}\n`);
     flush(stdout);
   };
-  await watchTool(nodes, show, paths, { number: flags.number ?? -1, depth: flags.depth });
+  const { depth, number = -1, timeout } = flags;
+  let expired = false;
+  const expire = (): void => {
+    expired = true;
+    nodes.session.close();
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const onReady = (): void => {
+    if (timeout !== undefined) timer = setTimeout(expire, timeout);
+  };
+  try {
+    await watchTool(nodes, show, paths, { number, depth, onReady });
+  } catch (error) {
+    if (!expired) throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  if (expired) throw new CommandError(`the time limit of ${formatDuration(timeout!)} is over`);
 }
 
 /** `xs watch`. */
 export const watchCommand: Command<XsContext> = buildCommand<WatchFlags, string[], XsContext>({
-  func: withDaemon(watch),
+  func: withDaemon(watch, { waits: () => true }),
   parameters: {
     flags: {
       ...commonFlags,
+      timeout: { ...commonFlags.timeout, brief: "Stop after so long, with exit status 1" },
       socketOnly: socketOnlyFlag,
       number: {
         kind: "parsed",

@@ -18,7 +18,8 @@ import {
 } from "../context.ts";
 import { printJson, textJson, valueJson } from "../json.ts";
 import { pathsParameter } from "../parameters.ts";
-import { CommandError, UsageError } from "../report.ts";
+import { readInput } from "../input.ts";
+import { UsageError } from "../report.ts";
 import { inPairs } from "../stock.ts";
 import { ToolFailure } from "../../lib/client/tools/failure.ts";
 
@@ -94,12 +95,12 @@ interface WriteFlags extends CommonFlags, SocketOnly {
 
 function checkWrite(flags: WriteFlags, ...words: string[]): void {
   if (flags.from !== undefined && words.length !== 1) {
-    throw new UsageError("write --from takes one path and no value");
+    throw new UsageError("one path and no value is needed", `--from ${flags.from}`);
   }
   if (flags.from !== undefined || (words.length > 0 && words.length % 2 === 0)) return;
   const last = words.at(-1);
-  const missing = last === undefined ? "a path and a value" : `a value for '${last}'`;
-  throw new UsageError(`write needs ${missing}; values come behind their paths, or --from FILE`);
+  if (last === undefined) throw new UsageError("<path> and <value> are missing");
+  throw new UsageError("<value> is missing (values follow their paths, or --from FILE)", last);
 }
 
 async function write(
@@ -110,7 +111,7 @@ async function write(
 ): Promise<void> {
   if (flags.from !== undefined) {
     const path = words[0]!;
-    await nodes.write(path, await readInput(context, flags.from));
+    await nodes.write(path, await readInput(context.shell, "--from", flags.from));
     if (flags.json) printJson(context.shell.stdout, { path: textJson(path), written: true });
     return;
   }
@@ -123,20 +124,9 @@ async function write(
   }
 }
 
-async function readInput(context: XsContext, file: string): Promise<Uint8Array> {
-  if (file === "-") return await context.shell.stdin();
-  try {
-    return await context.shell.readFile(file);
-  } catch (error) {
-    throw new CommandError(
-      `cannot read ${file}: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-}
-
 /** `xs write`. */
 export const writeCommand: Command<XsContext> = buildCommand<WriteFlags, string[], XsContext>({
-  func: withDaemon(write, checkWrite),
+  func: withDaemon(write, { check: checkWrite }),
   parameters: {
     flags: {
       ...commonFlags,

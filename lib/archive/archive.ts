@@ -15,9 +15,18 @@ export interface Archive {
   readonly notes: readonly string[];
 }
 
-/** Something could not be read, written or understood: the message says what and where. */
+/** Something could not be read, written or understood. */
 export class ArchiveError extends Error {
   override readonly name = "ArchiveError";
+
+  constructor(
+    /** What is wrong. */
+    readonly text: string,
+    /** The file or the source that it is about; empty for none. */
+    readonly object: string = "",
+  ) {
+    super(object === "" ? text : `${object}: ${text}`);
+  }
 }
 
 /** What is told of work that takes its time. */

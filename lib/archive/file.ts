@@ -1,3 +1,4 @@
+import { systemReason } from "../wire/system_error.ts";
 import { ArchiveError } from "./archive.ts";
 
 /**
@@ -22,15 +23,14 @@ export function writeFile(path: string, chunks: Iterable<Uint8Array>, durable = 
   } catch (error) {
     if (!direct) removeQuietly(part);
     if (error instanceof ArchiveError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ArchiveError(`${path} can't be written: ${reason}`);
+    throw new ArchiveError(`cannot write it: ${systemReason(error)}`, path);
   }
 }
 
 function isSpecialFile(path: string): boolean {
   try {
     const { isFile, isDirectory } = Deno.statSync(path);
-    if (isDirectory) throw new ArchiveError(`${path} is a directory`);
+    if (isDirectory) throw new ArchiveError("it is a directory", path);
     return !isFile;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;

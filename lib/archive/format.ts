@@ -43,7 +43,7 @@ export function* formatArchive(
   try {
     yield* pieces(archive, how, note);
   } catch (error) {
-    if (error instanceof StreamError) throw new ArchiveError(`${archive.name}: ${error.message}`);
+    if (error instanceof StreamError) throw new ArchiveError(error.message, archive.name);
     throw error;
   }
 }

@@ -32,7 +32,7 @@ export async function runJob(
     const status = await statusOf(nodes, job);
     const [, word, rest = ""] = /^(\w+) ?(.*)$/s.exec(status) ?? [];
     if (word === "done") return rest;
-    if (word !== "running") throw new ArchiveError(`${name}: ${rest}`);
+    if (word !== "running") throw new ArchiveError(rest, name);
     const [, done, expected] = /^(\d+) of (\d+)$/.exec(rest) ?? [];
     progress.update(what, Number(done ?? 0), Number(expected ?? 0));
     await new Promise((resolve) => setTimeout(resolve, wait));
@@ -44,7 +44,7 @@ async function statusOf(nodes: Operations, job: string): Promise<string> {
     return fromByteText(await nodes.ask(MessageType.CONTROL, "control", "archive", job));
   } catch (error) {
     if (!(error instanceof XenstoreError) || error.code !== "ENOENT") throw error;
-    throw new ArchiveError("another daemon has taken over meanwhile: try again");
+    throw new ArchiveError("another daemon has taken over meanwhile (try again)");
   }
 }
 

@@ -57,7 +57,7 @@ function named<T>(archive: Archive, action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof RestoreError || error instanceof StreamError) {
-      throw new ArchiveError(`${archive.name}: ${error.message}`);
+      throw new ArchiveError(error.message, archive.name);
     }
     throw error;
   }
@@ -113,7 +113,7 @@ async function restoreLive(
     const words = ["restore", ...options, file, ...domain] as const;
     const report = await runJob(nodes, words, "restoring", progress, archive.name);
     if (report === null) {
-      throw new ArchiveError("this daemon can't restore: only xs has a command for it");
+      throw new ArchiveError("this daemon cannot restore (only xs has a command for it)");
     }
     const { leftOut, ...counts } = JSON.parse(report);
     return { counts, leftOut };

@@ -3,6 +3,7 @@ import { FEATURES } from "../engine/domains.ts";
 import { mapPath } from "../migrate/domain_part.ts";
 import type { MigrationRecord, NodeRecord } from "../migrate/records.ts";
 import { decodeStream, StreamError } from "../migrate/stream.ts";
+import { systemReason } from "../wire/system_error.ts";
 import { toText } from "../wire/text.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { type HistoryPoint, parsePoint } from "./history.ts";
@@ -68,7 +69,8 @@ export async function readSource(source: Source, context: SourceContext): Promis
   const path = source.kind === "live" ? `${context.socketPath}.store` : source.path;
   if (source.kind === "live" && !exists(path)) {
     throw new ArchiveError(
-      `${source.text}: the daemon's store is not at ${path}; name its file, as in FILE@TIME`,
+      `the daemon's store is not at ${path} (name its file, as in FILE@TIME)`,
+      source.text,
     );
   }
   const archive = readFile(path, source);
@@ -117,7 +119,7 @@ function readFile(path: string, source: Source): Archive {
   const bytes = readBytes(path, SQLITE.length);
   if (toText(bytes) === SQLITE) return readStoreArchive(path, point, text);
   if (point !== null) {
-    throw new ArchiveError(`${path} is no store file: only these have a history to go back in`);
+    throw new ArchiveError("it is not a store file (only these have a history)", path);
   }
   const whole = readBytes(path, Infinity);
   return whole.length > 0 && looksLikeJson(whole)
@@ -128,7 +130,7 @@ function readFile(path: string, source: Source): Archive {
 function readBytes(path: string, most: number): Uint8Array {
   try {
     const { isDirectory, isFile } = Deno.statSync(path);
-    if (isDirectory) throw new ArchiveError(`${path} is a directory`);
+    if (isDirectory) throw new ArchiveError("it is a directory", path);
     // A pipe can't be read twice, and may never end.
     if (!isFile) throw new ArchiveError(`${path} is no ordinary file: write it to one first`);
     using file = Deno.openSync(path);
@@ -141,12 +143,7 @@ function readBytes(path: string, most: number): Uint8Array {
     return bytes.subarray(0, at);
   } catch (error) {
     if (error instanceof ArchiveError) throw error;
-    const why = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new ArchiveError(`${path}: ${why}`);
+    throw new ArchiveError(systemReason(error), path);
   }
 }
 
@@ -171,7 +168,7 @@ function named<T>(name: string, action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof StreamError || error instanceof ArchiveError) {
-      throw new ArchiveError(`${name}: ${error.message}`);
+      throw new ArchiveError(error.message, name);
     }
     throw error;
   }

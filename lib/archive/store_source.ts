@@ -34,7 +34,7 @@ export function readStoreArchive(path: string, point: HistoryPoint | null, name:
     readStore(path, begin, (turn, at) => search.accepts(turn, at));
   } catch (error) {
     if (error instanceof DamagedError) {
-      throw new ArchiveError(`the store file ${path} is damaged: ${error.message}`);
+      throw new ArchiveError(`the store file is damaged: ${error.message}`, path);
     }
     if (error instanceof JournalError) throw new ArchiveError(error.message);
     throw error;
@@ -120,21 +120,21 @@ class HistorySearch {
     if (point.kind === "turn") return this.#checkTurn(path, point.turn);
     if (this.#accepted > 0 || point.at >= Date.now()) return;
     if (this.#firstTurn === null) {
-      throw new ArchiveError(`${path} has no history now: there is only what is in it at present`);
+      throw new ArchiveError("it has no history, only its present content", path);
     }
     const from = new Date(this.#firstAt).toISOString();
-    throw new ArchiveError(`${path} has history from ${from} (turn ${this.#firstTurn}) on only`);
+    throw new ArchiveError(`its history begins at ${from} (turn ${this.#firstTurn})`, path);
   }
 
   #checkTurn(path: string, turn: number): void {
     const first = this.#firstTurn;
     if (first === null) {
-      throw new ArchiveError(`${path} has no turns now: there is only what is in it at present`);
+      throw new ArchiveError("it has no turns, only its present content", path);
     }
     if (turn < first - 1) {
-      throw new ArchiveError(`${path} has history from turn ${first - 1} on only`);
+      throw new ArchiveError(`its history begins at turn ${first - 1}`, path);
     }
     if (this.#refused || this.#lastTurn === turn) return;
-    throw new ArchiveError(`${path} has turns up to ${this.#lastTurn} only`);
+    throw new ArchiveError(`its last turn is ${this.#lastTurn}`, path);
   }
 }

@@ -3,6 +3,7 @@ import { openStore } from "../journal/store_file.ts";
 import { attachConnection, checkQuotas, loadPlan, uniqueIdOf } from "../migrate/load.ts";
 import { DOMID_ANY } from "../store/perms.ts";
 import type { RestorePlan } from "../migrate/plan.ts";
+import { systemReason } from "../wire/system_error.ts";
 import { ArchiveError } from "./archive.ts";
 import { OfflineDomains } from "./offline_domains.ts";
 
@@ -107,7 +108,7 @@ export function writeStore(path: string, state: State): void {
     const { journal } = openStore(part, {
       durability: "crash",
       log: (_level, text) => {
-        throw new ArchiveError(`${path} can't be written: ${text}`);
+        throw new ArchiveError(`cannot write it: ${text}`, path);
       },
       bootId: bootId(),
     });
@@ -125,8 +126,7 @@ export function writeStore(path: string, state: State): void {
       removeQuietly(part + companion);
     }
     if (error instanceof ArchiveError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ArchiveError(`the store file ${path} can't be written: ${reason}`);
+    throw new ArchiveError(`cannot write the store file: ${systemReason(error)}`, path);
   }
 }
 
@@ -144,7 +144,8 @@ export function checkFree(path: string): void {
       throw error;
     }
     throw new ArchiveError(
-      `${path}${companion} is there already: move it away, or name another file`,
+      "it exists already (move it away, or name another file)",
+      `${path}${companion}`,
     );
   }
 }
@@ -161,7 +162,7 @@ function mustNotBe(path: string): void {
     if (error instanceof Deno.errors.NotFound) return;
     throw error;
   }
-  throw new ArchiveError(`${path} is left over: not all of the store is in its file`);
+  throw new ArchiveError("it is left over: not all of the store is in its file", path);
 }
 
 function removeQuietly(path: string): void {

@@ -12,6 +12,11 @@ import { Watch } from "./watch.ts";
 export interface ConnectOptions {
   /** The socket, or a guest's device; else found as {@link findSocket} says. */
   readonly socket?: string;
+  /**
+   * How long requests wait while the daemon sends nothing, in ms; without it, for ever. When it has
+   * passed, all of them reject with ETIMEDOUT and the connection ends.
+   */
+  readonly timeout?: number;
 }
 
 /** What {@link Client.watch} takes. */
@@ -76,7 +81,8 @@ export class Client extends Nodes implements AsyncDisposable, Disposable {
    */
   static async connect(options: ConnectOptions = {}): Promise<Client> {
     const path = findSocket(options.socket, surroundings);
-    return new Client(new Session(await openStream(path), path), path);
+    const { timeout } = options;
+    return new Client(new Session(await openStream(path), path, { timeout }), path);
   }
 
   /**

@@ -6,9 +6,15 @@ import { ERROR_NAMES, type ErrorName } from "../wire/errors.ts";
  *
  * - `ECONNREFUSED`: nobody listens on the socket.
  * - `ECONNRESET`: the connection ended while it was needed.
- * - `EPROTO`: the daemon sent something that is no answer to what was asked.
+ * - `EPROTO`: the daemon sent something that does not answer the request.
+ * - `ETIMEDOUT`: the daemon did not answer in time.
  */
-export type XenstoreErrorCode = ErrorName | "ECONNREFUSED" | "ECONNRESET" | "EPROTO";
+export type XenstoreErrorCode =
+  | ErrorName
+  | "ECONNREFUSED"
+  | "ECONNRESET"
+  | "EPROTO"
+  | "ETIMEDOUT";
 
 const systemErrors: Readonly<Record<XenstoreErrorCode, readonly [number, string]>> = {
   EINVAL: [22, "Invalid argument"],
@@ -30,6 +36,7 @@ const systemErrors: Readonly<Record<XenstoreErrorCode, readonly [number, string]
   ECONNREFUSED: [111, "Connection refused"],
   ECONNRESET: [104, "Connection reset by peer"],
   EPROTO: [71, "Protocol error"],
+  ETIMEDOUT: [110, "Connection timed out"],
 };
 
 /** What the C library says of an error (`strerror`), as the stock tools print it. */
@@ -44,14 +51,14 @@ export function systemNumber(code: XenstoreErrorCode): number {
 
 /** What the errors mean here, where the C library's words would mislead. */
 const meanings: Partial<Record<XenstoreErrorCode, string>> = {
-  EINVAL: "the daemon takes the request for invalid",
+  EINVAL: "the daemon rejects the request as invalid",
   EACCES: "permission denied",
-  EEXIST: "exists already",
+  EEXIST: "it exists already",
   ENOENT: "no such node",
   ENOMEM: "the daemon is out of memory, or a memory quota is reached",
-  ENOSPC: "a quota is reached",
+  ENOSPC: "a quota is reached, or the daemon's disk is full",
   ENOSYS: "the daemon does not know this request",
-  EAGAIN: "another client changed what the transaction had seen",
+  EAGAIN: "another client changed what the transaction had read",
   E2BIG: "too long for one message",
   EPERM: "only a privileged client may do this",
 };
@@ -89,9 +96,10 @@ export class XenstoreError extends Error {
     readonly operation: string,
     /** The node, watch or domid concerned; empty when there is none. */
     readonly path: string,
-    detail?: string,
+    /** What is wrong, without the operation and the path. */
+    readonly detail: string = meanings[code] ?? systemErrors[code][1],
   ) {
     const subject = path === "" ? operation : `${operation} ${path}`;
-    super(`${subject}: ${detail ?? meanings[code] ?? systemErrors[code][1]} (${code})`);
+    super(`${subject}: ${detail} (${code})`);
   }
 }

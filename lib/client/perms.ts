@@ -30,6 +30,24 @@ export function parsePermission(text: string): Permission {
   return { access: match[1] as Access, domid: Number(match[2]) };
 }
 
+/**
+ * Permissions as people write them: words such as `r5`, also several of them with commas between
+ * and parentheses around, as `ls -p` prints them (`(n0,r5)`).
+ *
+ * @returns the wire forms; null when a word is no permission.
+ */
+export function splitPermissions(words: readonly string[]): string[] | null {
+  const perms: string[] = [];
+  for (const word of words) {
+    const [, inner = word] = /^\((.*)\)$/.exec(word) ?? [];
+    for (const perm of inner.split(",")) {
+      if (!/^[nrwb]\d{1,5}$/.test(perm)) return null;
+      perms.push(perm);
+    }
+  }
+  return perms;
+}
+
 /** The wire form of a permission, such as `r5`. */
 export function formatPermission(permission: Permission): string {
   return `${permission.access}${permission.domid}`;

@@ -2,11 +2,15 @@ import { toBytes } from "../wire/text.ts";
 import { type Expression, holds, parseExpression, pathsOf } from "./expression.ts";
 import type { Operations } from "./operations.ts";
 import { XenstoreError } from "./error.ts";
+import { splitPermissions } from "./perms.ts";
 import { readAll } from "./wait.ts";
-import { splitWords, WordError } from "./words.ts";
+import { splitWords } from "./words.ts";
 
-/** An operation of a transaction's script. Paths and values have one character a byte. */
-export type Step =
+/** An operation of a transaction's script, and the line that it is in, from 1. */
+export type Step = Operation & { readonly line: number };
+
+/** What a line says. Paths and values have one character a byte. */
+export type Operation =
   | { readonly kind: "read" | "mkdir" | "rm" | "list" | "exists"; readonly path: string }
   | { readonly kind: "write"; readonly path: string; readonly value: string }
   | { readonly kind: "chmod"; readonly path: string; readonly perms: readonly string[] }
@@ -22,14 +26,32 @@ export type Finding =
 export class ScriptError extends Error {
   override readonly name = "ScriptError";
 
-  constructor(message: string, readonly line: number) {
-    super(`line ${line}: ${message}`);
+  constructor(readonly text: string, readonly line: number) {
+    super(`line ${line}: ${text}`);
+  }
+}
+
+/** A step that failed; the cause says why. */
+export class StepError extends Error {
+  override readonly name = "StepError";
+
+  constructor(
+    readonly line: number,
+    /** The operation, as the script names it. */
+    readonly kind: Step["kind"],
+    override readonly cause: unknown,
+  ) {
+    super(`line ${line}: ${kind} failed`);
   }
 }
 
 /** A `check` that did not hold: the transaction was given up. */
 export class CheckFailed extends Error {
   override readonly name = "CheckFailed";
+
+  constructor(readonly text: string, readonly line: number) {
+    super(`line ${line}: the condition does not hold: ${text}`);
+  }
 }
 
 const synopses = {
@@ -63,7 +85,7 @@ export function parseScript(text: string): Step[] {
   text.split("\n").forEach((line, i) => {
     if (/^[ \t\r]*(?:#|$)/.test(line)) return;
     try {
-      steps.push(parseStep(line));
+      steps.push({ ...parseStep(line), line: i + 1 });
     } catch (error) {
       throw new ScriptError(error instanceof Error ? error.message : String(error), i + 1);
     }
@@ -71,7 +93,7 @@ export function parseScript(text: string): Step[] {
   return steps;
 }
 
-function parseStep(line: string): Step {
+function parseStep(line: string): Operation {
   const check = /^[ \t]*check[ \t]+(.*?)[ \t\r]*$/.exec(line);
   if (check !== null) {
     return { kind: "check", text: check[1]!, expression: parseExpression(check[1]!) };
@@ -80,15 +102,16 @@ function parseStep(line: string): Step {
   const kind = verb!.text;
   if (!Object.hasOwn(synopses, kind)) {
     const known = Object.keys(synopses).join(", ");
-    throw new WordError(`'${kind}' is not an operation (${known})`, verb!.at);
+    throw new Error(`unknown operation '${kind}' (it is one of ${known})`);
   }
   const name = kind as keyof typeof synopses;
   const [path, ...rest] = words.map((word) => word.text);
-  const wrong = new Error(`an operation is written: ${synopses[name]}`);
+  const wrong = new Error(`wrong arguments (it is written ${synopses[name]})`);
   if (path === undefined || name === "check") throw wrong;
   if (name === "chmod") {
-    if (rest.length === 0 || !rest.every((perm) => /^[nrwb]\d{1,5}$/.test(perm))) throw wrong;
-    return { kind: name, path, perms: rest };
+    const perms = splitPermissions(rest);
+    if (perms === null || perms.length === 0) throw wrong;
+    return { kind: name, path, perms };
   }
   if (rest.length !== (name === "write" ? 1 : 0)) throw wrong;
   return name === "write" ? { kind: name, path, value: rest[0]! } : { kind: name, path };
@@ -97,14 +120,18 @@ function parseStep(line: string): Step {
 /**
  * Takes the steps, in order, in the transaction that `nodes` belongs to.
  *
- * @throws {XenstoreError} for the first that fails.
+ * @throws {StepError} for the first that fails.
  * @throws {CheckFailed} for a check that does not hold.
  */
 export async function runScript(nodes: Operations, steps: readonly Step[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const step of steps) {
-    const finding = await runStep(nodes, step);
-    if (finding !== null) findings.push(finding);
+    try {
+      const finding = await runStep(nodes, step);
+      if (finding !== null) findings.push(finding);
+    } catch (error) {
+      throw error instanceof CheckFailed ? error : new StepError(step.line, step.kind, error);
+    }
   }
   return findings;
 }
@@ -131,7 +158,7 @@ async function runStep(nodes: Operations, step: Step): Promise<Finding | null> {
       return null;
     case "check": {
       const values = await readAll(nodes, [...pathsOf(step.expression)]);
-      if (!holds(step.expression, values)) throw new CheckFailed(`not so: ${step.text}`);
+      if (!holds(step.expression, values)) throw new CheckFailed(step.text, step.line);
       return null;
     }
   }

@@ -7,7 +7,9 @@ import {
 } from "../wire/header.ts";
 import { MessageType, messageTypeName } from "../wire/message_type.ts";
 import { splitStrings } from "../wire/payload.ts";
+import { isSystemError } from "../wire/system_error.ts";
 import { toText } from "../wire/text.ts";
+import { formatDuration } from "./duration.ts";
 import { decodeErrorName, XenstoreError } from "./error.ts";
 import type { ByteStream } from "./stream.ts";
 
@@ -23,11 +25,47 @@ export interface Subject {
   readonly path: string;
 }
 
+/** What a lost connection means, whatever the operating system calls it. */
+const CLOSED = "the daemon closed the connection";
+
+/** What else to say of a change whose reply did not come. */
+const UNCERTAIN = "the change may still take effect";
+
+/** `T`, with which TRANSACTION_END commits. */
+const COMMIT = 0x54;
+
+/** Longest delay of a timer, in ms (24 days). */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** Requests that change nothing that outlives the connection. */
+const HARMLESS: ReadonlySet<number> = new Set([
+  MessageType.DIRECTORY,
+  MessageType.DIRECTORY_PART,
+  MessageType.READ,
+  MessageType.GET_PERMS,
+  MessageType.WATCH,
+  MessageType.UNWATCH,
+  MessageType.RESET_WATCHES,
+  MessageType.TRANSACTION_START,
+  MessageType.GET_DOMAIN_PATH,
+  MessageType.IS_DOMAIN_INTRODUCED,
+  MessageType.GET_FEATURE,
+  MessageType.GET_QUOTA,
+]);
+
 interface Pending extends Subject {
   readonly type: number;
+  /** Whether the daemon may carry it out although its reply does not come. */
+  readonly mayTakeEffect: boolean;
   readonly reqId: number;
   resolve(payload: Uint8Array): void;
   reject(error: XenstoreError): void;
+}
+
+/** How a session behaves. */
+export interface SessionOptions {
+  /** How long requests wait while the daemon sends nothing at all, in ms; without it, for ever. */
+  readonly timeout?: number | undefined;
 }
 
 /** Hears of watch events. Paths and tokens have one character a byte. */
@@ -52,11 +90,17 @@ export class Session {
   #writing = false;
   #ended: XenstoreError | null = null;
   #closed = false;
+  readonly #timeout: number | null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** When the daemon last sent something, or began to owe an answer. */
+  #heardAt = 0;
 
   /** @param name what the stream leads to, for errors: normally the socket's path. */
-  constructor(stream: ByteStream, name: string) {
+  constructor(stream: ByteStream, name: string, options: SessionOptions = {}) {
     this.#stream = stream;
     this.#name = name;
+    const { timeout = Infinity } = options;
+    this.#timeout = Number.isFinite(timeout) ? timeout : null;
     this.#receive().catch((error) => this.#fail(this.#lost(error)));
   }
 
@@ -79,7 +123,8 @@ export class Session {
   /**
    * Sends a request and waits for its reply's payload.
    *
-   * @throws {XenstoreError} with the daemon's code; E2BIG, unsent, for more than 4096 bytes.
+   * @throws {XenstoreError} with the daemon's code; E2BIG, unsent, for more than 4096 bytes;
+   *   ETIMEDOUT or ECONNRESET, with which the session ends.
    */
   request(
     type: number,
@@ -90,18 +135,45 @@ export class Session {
     const { operation, path } = subject;
     return new Promise((resolve, reject) => {
       if (this.#ended !== null) {
-        const { code, message } = this.#ended;
-        reject(new XenstoreError(code, operation, path, message));
+        const { code, detail } = this.#ended;
+        reject(new XenstoreError(code, operation, path, detail));
       } else if (payload.length > PAYLOAD_MAX) {
-        const detail = `${payload.length} bytes are more than the ${PAYLOAD_MAX} of one message`;
+        const detail = `${payload.length} bytes are too long for one message of ${PAYLOAD_MAX}`;
         reject(new XenstoreError("E2BIG", operation, path, detail));
       } else {
         const reqId = this.#reqIdLast = (this.#reqIdLast + 1) >>> 0;
-        this.#pending.push({ type, reqId, operation, path, resolve, reject });
+        const mayTakeEffect = canTakeEffect(type, txId, payload);
+        this.#pending.push({ type, reqId, mayTakeEffect, operation, path, resolve, reject });
+        this.#startTimer();
         this.#outgoing.push(encodeMessage(type, reqId, txId, payload));
         if (!this.#writing) this.#send().catch((error) => this.#fail(this.#lost(error)));
       }
     });
+  }
+
+  /** Waits for the daemon, if there is a limit and nothing waits yet. */
+  #startTimer(): void {
+    if (this.#timeout === null || this.#timer !== null) return;
+    this.#heardAt = performance.now();
+    this.#setTimer(this.#timeout);
+  }
+
+  #setTimer(delay: number): void {
+    this.#timer = setTimeout(() => this.#expire(), Math.min(delay, TIMER_MAX_MS));
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** The timer is set once for many requests: what was heard meanwhile counts here. */
+  #expire(): void {
+    const timeout = this.#timeout!;
+    const left = this.#heardAt + timeout - performance.now();
+    if (left > 0) return this.#setTimer(left);
+    const detail = `the daemon did not answer within ${formatDuration(timeout)}`;
+    this.#fail(new XenstoreError("ETIMEDOUT", "connection to", this.#name, detail));
   }
 
   /** Ends all that listen to events, as after RESET_WATCHES; the session goes on. */
@@ -137,7 +209,8 @@ export class Session {
     for (;;) {
       const read = await this.#stream.read(buffer.subarray(filled));
       if (this.#ended !== null) return;
-      if (read === null) throw new Error("the daemon closed the connection");
+      if (read === null) throw new Error(CLOSED);
+      if (this.#timer !== null) this.#heardAt = performance.now();
       filled += read;
       const used = this.#takeMessages(buffer, filled);
       buffer.copyWithin(0, used, filled);
@@ -177,7 +250,7 @@ export class Session {
   #reply(type: number, reqId: number, payload: Uint8Array): void {
     const pending = this.#pending[0];
     if (pending === undefined) {
-      throw new Error(`the daemon sent a ${messageTypeName(type)} that nobody asked for`);
+      throw new Error(`the daemon sent a ${messageTypeName(type)} without a request`);
     }
     const matches = type === pending.type || type === MessageType.ERROR;
     if (!matches || reqId !== pending.reqId) {
@@ -187,6 +260,7 @@ export class Session {
       );
     }
     this.#pending.shift();
+    if (this.#pending.length === 0) this.#stopTimer();
     if (type !== MessageType.ERROR) return pending.resolve(payload);
     const nul = payload.indexOf(0);
     const code = decodeErrorName(toText(payload, 0, nul < 0 ? payload.length : nul));
@@ -194,21 +268,33 @@ export class Session {
   }
 
   #lost(cause: unknown): XenstoreError {
-    const text = cause instanceof Error ? cause.message : String(cause);
+    // A reset, a broken pipe or an end of file: it is the same to a user.
+    const text = isSystemError(cause) || !(cause instanceof Error) ? CLOSED : cause.message;
     return new XenstoreError("ECONNRESET", "connection to", this.#name, text);
   }
 
   #fail(error: XenstoreError): void {
     if (this.#ended !== null) return;
     this.#ended = error;
+    this.#stopTimer();
     this.#stream.close();
     const pending = this.#pending;
     this.#pending = [];
-    for (const { operation, path, reject } of pending) {
-      reject(new XenstoreError(error.code, operation, path, error.message));
+    for (const { mayTakeEffect, operation, path, reject } of pending) {
+      const detail = mayTakeEffect ? `${error.detail}; ${UNCERTAIN}` : error.detail;
+      reject(new XenstoreError(error.code, operation, path, detail));
     }
     for (const sink of [...this.#sinks]) sink.end(this.#closed ? null : error);
   }
+}
+
+/** Whether a request changes something that outlives the connection; in a transaction its commit does. */
+function canTakeEffect(type: number, txId: number, payload: Uint8Array): boolean {
+  if (type === MessageType.TRANSACTION_END) return payload[0] === COMMIT;
+  if (type === MessageType.CONTROL && /^(?:archive|check|help|status)\0/.test(toText(payload))) {
+    return false;
+  }
+  return txId === 0 && !HARMLESS.has(type);
 }
 
 function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {

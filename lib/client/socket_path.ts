@@ -1,6 +1,12 @@
 /** Where the standard socket is when nothing else is said (libxenstore, 4.17 and later). */
 const STANDARD_RUN_DIR = "/var/run/xenstored";
 
+/** What a domain may do, as its kernel tells. */
+const CAPABILITIES = "/proc/xen/capabilities";
+
+/** A Xenstore stub domain's number is here, in place of a daemon's pid (init-xenstore-domain). */
+const DAEMON_PID = "/var/run/xen/xenstored.pid";
+
 /** The devices by which a guest's kernel offers its ring, in libxenstore's order. */
 const DEVICES = ["/dev/xen/xenbus", "/proc/xen/xenbus"] as const;
 
@@ -11,6 +17,8 @@ export interface Surroundings {
   /** The user that a file belongs to; null when there is no such file. */
   owner(path: string): number | null;
   uid(): number | null;
+  /** What is in a small file; null when it cannot be read. */
+  text(path: string): string | null;
 }
 
 /** This process's surroundings. */
@@ -33,6 +41,13 @@ export const surroundings: Surroundings = {
     }
   },
   uid: () => Deno.uid(),
+  text: (path) => {
+    try {
+      return Deno.readTextFileSync(path);
+    } catch {
+      return null;
+    }
+  },
 };
 
 /** The socket as libxenstore and the stock tools name it: the two variables, else the standard. */
@@ -47,11 +62,22 @@ export function userSocketPath(around: Surroundings): string {
 }
 
 /**
+ * The device through which the daemon can be reached from here, if there is one. In the control
+ * domain the kernel's ring leads back to the daemon of this very domain: without it every request
+ * would wait for ever. Only a Xenstore stub domain is reached through it.
+ */
+function usableDevice(around: Surroundings): string | undefined {
+  const isControl = around.text(CAPABILITIES)?.includes("control_d") ?? false;
+  if (isControl && !/^domid:\d/.test(around.text(DAEMON_PID) ?? "")) return undefined;
+  return DEVICES.find((path) => around.exists(path));
+}
+
+/**
  * Where to find the daemon, best first; `xs` connects to the first.
  *
  * An explicit path, XENSTORED_PATH and XENSTORED_RUNDIR are taken at their word. Otherwise the
- * standard socket, the daemon of a user other than root and the guest's device are tried in turn, and when none
- * is there the standard socket is named, so that the error speaks of it.
+ * standard socket, the daemon of a user other than root and, outside of the control domain, the
+ * guest's device are tried in turn, and when none is there the standard socket is named, so that the error speaks of it.
  */
 export function findSocket(explicit: string | undefined, around: Surroundings): string {
   if (explicit !== undefined) return explicit;
@@ -62,14 +88,19 @@ export function findSocket(explicit: string | undefined, around: Surroundings): 
   const uid = around.uid();
   // Anyone may make a folder in /tmp: only a socket of this user's own is this user's daemon.
   if (uid !== 0 && uid !== null && around.owner(own) === uid) return own;
-  return DEVICES.find((path) => around.exists(path)) ?? standard;
+  return usableDevice(around) ?? standard;
 }
 
 /**
  * The paths that the stock tools try in turn: the socket, then XENSTORED_PATH again or the
- * guest's device (libxenstore, `xs_open`).
+ * guest's device (libxenstore, `xs_open`), which in the control domain would wait for ever.
  */
-export function stockPaths(around: Surroundings): string[] {
-  const device = around.exists(DEVICES[0]) ? DEVICES[0] : DEVICES[1];
-  return [standardSocketPath(around.env), around.env("XENSTORED_PATH") ?? device];
+export function stockPaths(around: Surroundings): [string, string?] {
+  const standard = standardSocketPath(around.env);
+  const told = around.env("XENSTORED_PATH");
+  if (told !== undefined) return [standard, told];
+  const device = usableDevice(around);
+  if (device !== undefined) return [standard, device];
+  // Neither is there, or neither may be used: the error is that of the last one tried.
+  return DEVICES.some((path) => around.exists(path)) ? [standard] : [standard, DEVICES[1]];
 }

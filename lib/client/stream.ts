@@ -1,4 +1,5 @@
 import { decodeHeader, emptyHeader, HEADER_SIZE } from "../wire/header.ts";
+import { systemErrorCode, systemReason } from "../wire/system_error.ts";
 import { XenstoreError, type XenstoreErrorCode } from "./error.ts";
 
 /** Bytes to and from a daemon: a Unix socket, or the kernel's device inside a guest. */
@@ -35,43 +36,65 @@ export function deviceStream(file: DeviceFile): ByteStream {
   };
 }
 
-/** The name of an operating system's error, as far as one can meet it in opening a stream. */
-function osErrorCode(error: unknown): XenstoreErrorCode {
-  if (error instanceof Deno.errors.NotFound) return "ENOENT";
-  if (error instanceof Deno.errors.PermissionDenied) return "EACCES";
-  if (error instanceof Deno.errors.ConnectionRefused) return "ECONNREFUSED";
-  if (error instanceof Deno.errors.ConnectionReset) return "ECONNRESET";
-  return error instanceof TypeError ? "EINVAL" : "EIO";
+/** The errors that opening a stream can meet, by the operating system's names. */
+const OPEN_ERRORS: Readonly<Record<string, XenstoreErrorCode>> = {
+  ENOENT: "ENOENT",
+  ENOTDIR: "ENOENT",
+  EACCES: "EACCES",
+  EPERM: "EACCES",
+  ECONNREFUSED: "ECONNREFUSED",
+  ECONNRESET: "ECONNRESET",
+  EAGAIN: "EAGAIN",
+};
+
+function openErrorCode(error: unknown): XenstoreErrorCode {
+  if (error instanceof TypeError) return "EINVAL";
+  return OPEN_ERRORS[systemErrorCode(error) ?? ""] ?? "EIO";
 }
 
-const neither = "it is neither a socket nor a device; the daemon's is normally " +
-  "/var/run/xenstored/socket";
+const NO_SOCKET = "it is not a socket (the daemon's is normally /var/run/xenstored/socket)";
 
 const reasons: Partial<Record<XenstoreErrorCode, string>> = {
-  ENOENT: "there is no such socket; is the daemon running? Start one with `xs serve`, or name " +
-    "another socket with --socket or XENSTORED_PATH",
-  EACCES: "this user may not use the socket; the daemon's is for its own user, normally root",
-  ECONNREFUSED: "nobody listens on the socket; the daemon that made it has ended",
+  ENOENT: "there is no such socket, so there is no daemon (start one with `xs serve`, or name " +
+    "another socket with --socket or XENSTORED_PATH)",
+  EACCES: "permission denied (only the daemon's user may use its socket, normally root)",
+  ECONNREFUSED: "the daemon has ended (start one with `xs serve`)",
+  EAGAIN: "the daemon accepts no connections (is it stopped?)",
+  // The kernel's limit; the runtime refuses a NUL with the same error.
+  EINVAL: "invalid path (a socket's path has at most 107 bytes)",
+};
+
+/** The system calls behind {@link openStream}, for tests without a device. */
+export interface StreamFiles {
+  stat(path: string): Promise<Pick<Deno.FileInfo, "isSocket" | "isCharDevice" | "isDirectory">>;
+  connect(path: string): Promise<ByteStream>;
+  open(path: string): Promise<DeviceFile>;
+}
+
+const systemFiles: StreamFiles = {
+  stat: (path) => Deno.stat(path),
+  connect: (path) => Deno.connect({ transport: "unix", path }),
+  open: (path) => Deno.open(path, { read: true, write: true }),
 };
 
 /**
  * Opens `path`: a character device (such as `/dev/xen/xenbus`) as a file, anything else as a
  * Unix socket, as libxenstore does.
  *
- * @throws {XenstoreError} ENOENT, EACCES, ECONNREFUSED or EIO, with what would be right.
+ * @throws {XenstoreError} ENOENT, EACCES, ECONNREFUSED or EIO, with what to do.
  */
-export async function openStream(path: string): Promise<ByteStream> {
+export async function openStream(
+  path: string,
+  files: StreamFiles = systemFiles,
+): Promise<ByteStream> {
   try {
-    const info = await Deno.stat(path);
-    if (info.isSocket) return await Deno.connect({ transport: "unix", path });
-    if (info.isCharDevice) {
-      return deviceStream(await Deno.open(path, { read: true, write: true }));
-    }
-    throw new XenstoreError(info.isDirectory ? "EISDIR" : "EINVAL", "connect", path, neither);
+    const info = await files.stat(path);
+    if (info.isSocket) return await files.connect(path);
+    if (info.isCharDevice) return deviceStream(await files.open(path));
+    throw new XenstoreError(info.isDirectory ? "EISDIR" : "EINVAL", "connect", path, NO_SOCKET);
   } catch (error) {
     if (error instanceof XenstoreError) throw error;
-    const code = osErrorCode(error);
-    const text = error instanceof Error ? error.message : String(error);
-    throw new XenstoreError(code, "connect", path, reasons[code] ?? text);
+    const code = openErrorCode(error);
+    throw new XenstoreError(code, "connect", path, reasons[code] ?? systemReason(error));
   }
 }

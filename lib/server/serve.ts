@@ -1,4 +1,5 @@
 import type { QuotaSetting } from "../engine/quota.ts";
+import { forOption } from "../wire/system_error.ts";
 import { DamagedError } from "../journal/byte_reader.ts";
 import { JournalError } from "../journal/database.ts";
 import { Daemon, type Identity } from "./daemon.ts";
@@ -49,7 +50,7 @@ export interface ServeOptions extends TraceOptions {
   readonly keepOrphans?: boolean;
   /** Quotas of new domains, where they are not the usual ones. */
   readonly quotas?: readonly QuotaSetting[];
-  /** How long an event may wait to be read by its guest, in s; 0 for ever. */
+  /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
   readonly eventTimeout?: number;
   /** What the store is to survive, and where it is kept; `crash` beside the socket unless told. */
   readonly persist?: Persistence;
@@ -83,7 +84,12 @@ export async function serve(options: ServeOptions, print: (text: string) => void
     await warmCodeCache();
     return print(`${answer}\n`);
   }
-  const fileLog = new FileLog(options.logLevel, options.logFile ?? null);
+  const { logFile = null } = options;
+  const fileLog = forOption(
+    "--log-file",
+    logFile ?? "",
+    () => new FileLog(options.logLevel, logFile),
+  );
   const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
   const trace = openTrace(options, log);
   const socket = chooseSocketPath(options.socket, surroundings);
@@ -132,7 +138,7 @@ interface Start {
 
 /** The next daemon in the same process must not end for want of a file that only names it. */
 function openPidFile(options: ServeOptions, path: string, log: Log): PidFile | null {
-  if (options.liveUpdate !== true) return PidFile.write(path);
+  if (options.liveUpdate !== true) return forOption("--pid-file", path, () => PidFile.write(path));
   try {
     return PidFile.inherit(path);
   } catch (error) {
@@ -218,7 +224,7 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
 }
 
 function eventTimeout({ eventTimeout }: ServeOptions): { readonly eventTimeoutMs?: number } {
-  return eventTimeout === undefined ? {} : { eventTimeoutMs: eventTimeout * 1000 };
+  return eventTimeout === undefined ? {} : { eventTimeoutMs: eventTimeout };
 }
 
 function identityOf(options: ServeOptions, socket: string): Identity {
@@ -304,14 +310,16 @@ function keeping(options: ServeOptions, socket: string): string {
 
 /** Where the socket is, and what to type next. */
 function greeting(path: string, isFallback: boolean, kept: string): string {
+  // It is to be pasted into other terminals.
+  const place = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
   const lines = [`xs serves Xenstore on ${path}`];
   if (isFallback) {
     lines.push("(not root, and no rights on /var/run/xenstored: this place is for you alone)");
   }
   lines.push(
     `${kept}. Next, in another terminal:`,
-    `  xs --socket ${path} ls`,
-    `  export XENSTORED_PATH=${path}   # for xs, xenstore-ls and all other clients`,
+    `  xs --socket ${place} ls`,
+    `  export XENSTORED_PATH=${place}   # for xs, xenstore-ls and all other clients`,
   );
   return lines.map((line) => `${line}\n`).join("");
 }

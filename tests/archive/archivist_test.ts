@@ -83,7 +83,7 @@ Deno.test("archivist: a job that fails says why, and leaves nothing", async () =
   const order = { file: `${scratch.path}/none`, mapping: null, check: false, overQuota: true };
   assertEquals(archivist.restore(order), "job 1");
   turnOut(turns);
-  assertMatch(archivist.status("1")!, /^failed No such file/);
+  assertMatch(archivist.status("1")!, /^failed no such file or directory: /);
   assertMatch(log.join(), /warning: restore of /);
   // To wait for a pipe would be to let everybody wait.
   const pipe = `${scratch.path}/pipe`;

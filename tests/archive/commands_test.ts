@@ -105,7 +105,7 @@ Deno.test("dump to standard output: bytes to a pipe, not to a terminal", async (
     terminals: ["stdout"],
   });
   assertEquals([refused.status, refused.out], [2, ""]);
-  assertStringIncludes(refused.err, "a terminal is no place for bytes");
+  assertStringIncludes(refused.err, "a terminal cannot show bytes");
   const text = await xs(socket, ["dump", "--format", "text"], {
     env: { XENSTORED_PATH: socket },
     terminals: ["stdout"],
@@ -151,7 +151,7 @@ Deno.test("dump --domain, restore --domain", async () => {
   assertEquals(await client.readText("/local/domain/2/name"), "guest-1");
   const gone = await xs(socket, ["restore", `${folder}/one`, "--into", "live", "--domain", "1:7"]);
   assertEquals(gone.status, 1);
-  assertEquals(gone.err, `xs: ${folder}/one: there is no domain 7 on this host\n`);
+  assertEquals(gone.err, `xs: restore ${folder}/one: there is no domain 7 on this host\n`);
 });
 
 /** Command lines that fail, with their status and what is said, in one line. */
@@ -168,7 +168,7 @@ async function failures(folder: string): Promise<readonly (readonly [string[], n
   version3[11] = 3;
   const live = ["--into", "live"];
   return [
-    [["restore", `${folder}/none`, ...live], 1, /none: there is no such file/],
+    [["restore", `${folder}/none`, ...live], 1, /none: no such file or directory/],
     [["restore", folder, ...live], 1, /is a directory/],
     [["restore", "/dev/null", ...live], 1, /is no ordinary file/],
     [["restore", await file("empty", ""), ...live], 1, /empty: .*the file is empty/],
@@ -201,20 +201,24 @@ async function failures(folder: string): Promise<readonly (readonly [string[], n
       1,
       /j5: line 1: version 9/,
     ],
-    [["restore", await file("x@-5q", "") + "@-5q", ...live], 1, /'-5q' is no point in time/],
+    [["restore", await file("x@-5q", "") + "@-5q", ...live], 1, /invalid point in time '-5q'/],
     [["restore", `${folder}/text@-5m`, ...live], 1, /only these have a history/],
     [["restore", "live@-5m", ...live], 1, /the daemon's store is not at/],
-    [["restore", "live"], 2, /nothing says where to/],
-    [["restore", "live", "--into", `${folder}/text`], 1, /text is there already/],
+    [["restore", "live"], 2, /--into is missing/],
+    [["restore", "live", "--into", `${folder}/text`], 1, /text: it exists already/],
     [["restore", "live", "--into", `${folder}/new`, "--domain", "1"], 2, /--into live/],
-    [["restore", "live", ...live, "--domain", "1:2:3"], 2, /is not N or N:M/],
-    [["restore"], 2, /argument/],
-    [["dump", "-o", `${folder}/none/file`], 1, /none\/file can't be written/],
+    [["restore", "live", ...live, "--domain", "1:2:3"], 2, /invalid domids/],
+    [["restore"], 2, /<source> is missing/],
+    [
+      ["dump", "-o", `${folder}/none/file`],
+      1,
+      /none\/file: cannot write it: no such file or directory/,
+    ],
     [["dump", "-o", folder], 1, /is a directory/],
     [["dump", `${folder}/cut`, "-o", `${folder}/copy`], 1, /cut: .*offset/],
     [["dump", "--format", "xml"], 2, /stream.*json.*text/],
     [["diff", "live", `${folder}/none`], 2, /no such file/],
-    [["diff", "live"], 2, /argument/],
+    [["diff", "live"], 2, /<source> is missing/],
     [["diff", "live", "live", "--socket", `${folder}/none`], 2, /there is no such socket/],
   ];
 }
@@ -282,7 +286,7 @@ Deno.test("names of files may be any text", async () => {
     "--domain",
     "5",
   ]);
-  assertEquals(refused.err, `xs: ${file}: there is nothing of domain 5 in it\n`);
+  assertEquals(refused.err, `xs: restore ${file}: there is nothing of domain 5 in it\n`);
   await done(socket, "restore", file, "--socket", socket, "--into", "live");
   await done(socket, "diff", file, "live", "--socket", socket);
 });
@@ -345,9 +349,9 @@ Deno.test("a store restored into a file is served, and its history can be looked
   assertEquals(out, '+ /a/c = "four"   (n0)\n');
   const early = await xs(second.socketPath, ["dump", `${store}@2001-01-01T00:00:00Z`]);
   assertEquals(early.status, 1);
-  assertMatch(early.err, /has history from \S+ \(turn 1\) on only/);
+  assertMatch(early.err, /its history begins at \S+ \(turn 1\)/);
   const late = await xs(second.socketPath, ["dump", `${store}@turn:77`]);
-  assertMatch(late.err, /has turns up to 2 only/);
+  assertMatch(late.err, /its last turn is 2/);
   // And of one that died.
   const dead = await done(second.socketPath, "dump", "--format", "text");
   Deno.kill(second.pid, "SIGKILL");

@@ -81,7 +81,7 @@ for (const kind of ["c", "o"] as const satisfies PeerKind[]) {
     assertEquals(await stockLines(daemon.socketPath), await stockLines(peer.socketPath));
     const refused = await xs(peer.socketPath, "restore", dump, "--into", "live");
     assertEquals(refused.status, 1);
-    assertMatch(refused.err, /this daemon can't restore/);
+    assertMatch(refused.err, /this daemon cannot restore/);
   });
 }
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Operations } from "../../lib/client/operations.ts";
 import { Session } from "../../lib/client/session.ts";
-import { ControlFailure, controlTool } from "../../lib/client/tools/control.ts";
+import { ControlFailure, controlTool, xsControlTool } from "../../lib/client/tools/control.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { joinStrings, splitStrings } from "../../lib/wire/payload.ts";
 import { FakeStream } from "./fake_stream.ts";
@@ -11,7 +11,10 @@ interface Exchange {
   readonly answers: string[];
   readonly args: readonly string[];
   readonly sent: readonly string[];
+  readonly printed?: string;
   readonly failure?: string;
+  /** Of `xs control`, not of the stock tool. */
+  readonly xs?: boolean;
 }
 
 const exchanges: Exchange[] = [
@@ -54,10 +57,33 @@ const exchanges: Exchange[] = [
     sent: ["live-update -f /bin/new", "help"],
     failure: "Command not supported. Valid commands are:\nhelp text\n",
   },
+  { args: ["-a"], answers: ["OK", "OK"], sent: ["live-update -f -a", "live-update -s -t 60"] },
+  { args: ["-a"], answers: ["OK"], sent: ["live-update -a"], printed: "OK\n", xs: true },
+  {
+    args: ["-s", "-t", "3"],
+    answers: ["x"],
+    sent: ["live-update -s -t 3"],
+    printed: "x\n",
+    xs: true,
+  },
+  {
+    args: ["-f", "/new"],
+    answers: ["OK"],
+    sent: ["live-update -f /new"],
+    printed: "OK\n",
+    xs: true,
+  },
+  {
+    args: ["-v", "1", "-F", "/new"],
+    answers: ["OK", "OK"],
+    sent: ["live-update -f /new", "live-update -s -t 60 -F -v 1"],
+    xs: true,
+  },
+  { args: ["-x", "/new"], answers: [], sent: [], failure: "Unknown option -x\n", xs: true },
 ];
 
 Deno.test("a live update goes step by step", async () => {
-  for (const { answers, args, sent, failure } of exchanges) {
+  for (const { answers, args, sent, failure, xs, printed: expected = "" } of exchanges) {
     const left = [...answers];
     const stream = new FakeStream((stream, { reqId }) => {
       const answer = left.shift()!;
@@ -67,7 +93,7 @@ Deno.test("a live update goes step by step", async () => {
     });
     const session = new Session(stream, "/fake");
     let printed = "";
-    const run = controlTool(
+    const run = (xs === true ? xsControlTool : controlTool)(
       new Operations(session),
       (text) => printed += text,
       "live-update",
@@ -75,7 +101,7 @@ Deno.test("a live update goes step by step", async () => {
     );
     if (failure === undefined) await run;
     else assertEquals((await assertRejects(() => run, ControlFailure)).text, failure);
-    assertEquals(printed, "");
+    assertEquals(printed, expected);
     const words = stream.requests.map(({ payload }) => splitStrings(payload).join(" "));
     assertEquals(words, sent, args.join(" "));
     session.close();

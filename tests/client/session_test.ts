@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import { Session } from "../../lib/client/session.ts";
-import { deviceStream } from "../../lib/client/stream.ts";
+import { deviceStream, openStream } from "../../lib/client/stream.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { joinStrings } from "../../lib/wire/payload.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
@@ -175,4 +175,81 @@ Deno.test("a guest's device gets one message a write", async () => {
   for (const bytes of writes) answers.sendBytes(bytes);
   assertEquals((await reads).map((value) => toText(value)), ["/a\0", "/bb\0", "/ccc\0"]);
   session.close();
+});
+
+Deno.test("a daemon that says nothing any more: requests end, and changes are told to be uncertain", async () => {
+  const stream = new FakeStream((stream, { type, reqId }) => {
+    if (type === MessageType.TRANSACTION_START) stream.reply(type, reqId, joinStrings("7"));
+  });
+  const session = new Session(stream, "/fake", { timeout: 20 });
+  const nodes = new Operations(session);
+  const inside = await nodes.begin();
+  const errors = await Promise.all([
+    errorOf(nodes.read("/a")),
+    errorOf(nodes.write("/a", toBytes("1"))),
+    errorOf(inside.write("/a", toBytes("1"))),
+    errorOf(nodes.setPerms("/a", ["n0"])),
+    errorOf(inside.end(true)),
+    errorOf(nodes.ask(MessageType.CONTROL, "control", "quota", "set", "nodes", "5")),
+    errorOf(nodes.ask(MessageType.CONTROL, "control", "status")),
+    errorOf(inside.end(false)),
+  ]);
+  const late = "the daemon did not answer within 20ms";
+  const uncertain = `${late}; the change may still take effect`;
+  assertEquals(
+    errors.map(({ detail }) => detail),
+    [late, uncertain, late, uncertain, uncertain, uncertain, late, late],
+  );
+  assertEquals(new Set(errors.map(({ code }) => code)), new Set(["ETIMEDOUT"]));
+  assertEquals((await errorOf(nodes.read("/b"))).message, `read /b: ${late} (ETIMEDOUT)`);
+  assertEquals(stream.closed, true);
+});
+
+Deno.test("whatever the daemon sends counts as a sign of life; an idle session never expires", async () => {
+  let asked: Request | null = null;
+  const stream = new FakeStream((_stream, request) => void (asked = request));
+  const session = new Session(stream, "/fake", { timeout: 200 });
+  const nodes = new Operations(session);
+  const reading = nodes.read("/a");
+  for (let i = 0; i < 30; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    stream.reply(WATCH_EVENT, 0, joinStrings("/a", "token"));
+  }
+  stream.reply(READ, asked!.reqId, toBytes("x"));
+  assertEquals(toText(await reading), "x");
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  assertEquals(session.open, true);
+  session.close();
+});
+
+Deno.test("a lost connection is told once, in the same words for every way to lose it", async () => {
+  const reset = Object.assign(new Error("Connection reset by peer (os error 104)"), {
+    code: "ECONNRESET",
+  });
+  const stream = new FakeStream();
+  stream.read = () => Promise.reject(reset);
+  const session = new Session(stream, "/fake");
+  const error = await errorOf(new Operations(session).read("/a"));
+  assertEquals(error.message, "read /a: the daemon closed the connection (ECONNRESET)");
+  session.close();
+});
+
+Deno.test("a device that never answers is given up like a socket", async () => {
+  const path = "/dev/xen/xenbus";
+  const asked: string[] = [];
+  const opened = await openStream(path, {
+    stat: () => Promise.resolve({ isSocket: false, isCharDevice: true, isDirectory: false }),
+    connect: () => Promise.reject(new Error("no socket")),
+    open: (name) => {
+      asked.push(name);
+      return Promise.resolve({
+        read: () => new Promise<number | null>(() => {}),
+        writeSync: (bytes) => bytes.length,
+        close: () => void asked.push("closed"),
+      });
+    },
+  });
+  const session = new Session(opened, path, { timeout: 10 });
+  assertEquals((await errorOf(new Operations(session).rm("/a"))).code, "ETIMEDOUT");
+  assertEquals(asked, [path, "closed"]);
 });

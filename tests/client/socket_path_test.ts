@@ -7,11 +7,15 @@ interface Case {
   readonly env?: Record<string, string>;
   /** Files that exist, with their owners. */
   readonly files?: Record<string, number>;
+  readonly texts?: Record<string, string>;
   readonly uid?: number;
   readonly found: string;
 }
 
 const STANDARD = "/var/run/xenstored/socket";
+
+const DEVICE_FILES = { "/dev/xen/xenbus": 0, "/proc/xen/xenbus": 0 };
+const CONTROL = { "/proc/xen/capabilities": "control_d\n" };
 
 const cases: Case[] = [
   { why: "nothing is there: the standard one, for the error's sake", found: STANDARD },
@@ -51,6 +55,36 @@ const cases: Case[] = [
   },
   { why: "a guest's device", files: { "/dev/xen/xenbus": 0 }, found: "/dev/xen/xenbus" },
   { why: "a guest's old device", files: { "/proc/xen/xenbus": 0 }, found: "/proc/xen/xenbus" },
+  {
+    why: "a guest, as its kernel says",
+    files: DEVICE_FILES,
+    texts: { "/proc/xen/capabilities": "" },
+    found: "/dev/xen/xenbus",
+  },
+  {
+    why: "the control domain's kernel would wait for a daemon",
+    files: DEVICE_FILES,
+    texts: CONTROL,
+    found: STANDARD,
+  },
+  {
+    why: "a pid is no stub domain",
+    files: DEVICE_FILES,
+    texts: { ...CONTROL, "/var/run/xen/xenstored.pid": "1234\n" },
+    found: STANDARD,
+  },
+  {
+    why: "a Xenstore stub domain",
+    files: DEVICE_FILES,
+    texts: { ...CONTROL, "/var/run/xen/xenstored.pid": "domid:1\n" },
+    found: "/dev/xen/xenbus",
+  },
+  {
+    why: "the control domain's daemon",
+    files: { ...DEVICE_FILES, [STANDARD]: 0 },
+    texts: CONTROL,
+    found: STANDARD,
+  },
 ];
 
 function around(test: Case): Surroundings {
@@ -60,6 +94,7 @@ function around(test: Case): Surroundings {
     exists: (path) => path in files,
     owner: (path) => files[path] ?? null,
     uid: () => test.uid ?? 0,
+    text: (path) => test.texts?.[path] ?? null,
   };
 }
 
@@ -70,10 +105,12 @@ Deno.test("the daemon's socket is found", () => {
 });
 
 Deno.test("the stock tools look where libxenstore looks", () => {
-  const paths = (test: Partial<Case>): string[] =>
+  const paths = (test: Partial<Case>): (string | undefined)[] =>
     stockPaths(around({ why: "", found: "", ...test }));
   assertEquals(paths({}), [STANDARD, "/proc/xen/xenbus"]);
   assertEquals(paths({ files: { "/dev/xen/xenbus": 0 } }), [STANDARD, "/dev/xen/xenbus"]);
   assertEquals(paths({ env: { XENSTORED_PATH: "/p" } }), ["/p", "/p"]);
+  assertEquals(paths({ files: DEVICE_FILES, texts: CONTROL }), [STANDARD]);
+  assertEquals(paths({ texts: CONTROL }), [STANDARD, "/proc/xen/xenbus"]);
   assertEquals(paths({ env: { XENSTORED_RUNDIR: "/d" } }), ["/d/socket", "/proc/xen/xenbus"]);
 });

@@ -124,92 +124,224 @@ testCases("with --json, one object a line", [
   {
     args: ["--json", "read"],
     status: 2,
-    err: '{"code":"USAGE","path":null,"message":"Expected at least 1 argument(s) for path but ' +
-      'found none; see: xs read --help"}',
+    err: '{"code":"USAGE","path":null,"message":"read: <path> is missing (see: xs read --help)"}',
   },
 ]);
 
 const PATH_RULE = "a path has only A-Z a-z 0-9 - / _ @, no doubled slash and none at its end";
+const DURATIONS = "a duration such as 90s, 1m, 1h30m, 250ms, or a number of seconds";
 
-testCases("a mistake is one line: what, where, what would be right", [
+testCases("a mistake is one line: the command, its object, what is wrong, what to do", [
+  { args: ["write", "/here", "1"] },
   { args: ["read", "/z"], status: 1, err: "xs: read /z: no such node (ENOENT)" },
-  { args: ["read", "/a.b"], status: 1, err: `xs: read /a.b: ${PATH_RULE} (EINVAL)` },
-  { args: ["list", "/a/"], status: 1, err: `xs: directory /a/: ${PATH_RULE} (EINVAL)` },
-  { args: ["rm", "//a"], status: 1, err: `xs: rm //a: ${PATH_RULE} (EINVAL)` },
-  { args: ["exists", "/a b"], status: 1, err: `xs: read /a b: ${PATH_RULE} (EINVAL)` },
-  { args: ["ls", "/z"], status: 1, err: "xs: directory /z: no such node (ENOENT)" },
-  { args: ["chmod", "/z", "n0"], status: 1, err: "xs: set_perms /z: no such node (ENOENT)" },
+  { args: ["get", "/z"], status: 1, err: "xs: get /z: no such node (ENOENT)" },
+  {
+    args: ["read", "z/y"],
+    status: 1,
+    err: "xs: read z/y: no such node (looked for /local/domain/0/z/y; " +
+      "an absolute path begins with /)",
+  },
+  {
+    args: ["ls", "here"],
+    status: 1,
+    err: "xs: ls here: no such node (looked for /local/domain/0/here; did you mean /here?)",
+  },
+  { args: ["read", "/a.b"], status: 1, err: `xs: read /a.b: invalid path (${PATH_RULE})` },
+  { args: ["list", "/a/"], status: 1, err: `xs: list /a/: invalid path (${PATH_RULE})` },
+  { args: ["rm", "//a"], status: 1, err: `xs: rm //a: invalid path (${PATH_RULE})` },
+  { args: ["exists", "/a b"], status: 1, err: `xs: exists /a b: invalid path (${PATH_RULE})` },
+  { args: ["ls", "/z"], status: 1, err: "xs: ls /z: no such node (ENOENT)" },
+  { args: ["tree", "/z"], status: 1, err: "xs: tree /z: no such node (ENOENT)" },
+  { args: ["chmod", "/z", "n0"], status: 1, err: "xs: chmod /z: no such node (ENOENT)" },
   {
     args: ["chmod", "/z", "x0"],
     status: 2,
-    err: "xs: 'x0' is not a permission: one of n, r, w, b and a domid, as in r5",
+    err: "xs: chmod x0: invalid permission (n, r, w or b and a domid, such as r5)",
   },
   {
     args: ["chmod", "/z"],
     status: 2,
-    err: "xs: chmod needs permissions for '/z', such as n0 r5: the owner's first",
+    err: "xs: chmod /z: permissions are missing (such as n0 r5, the owner's first)",
   },
   {
     args: ["write", "/a"],
     status: 2,
-    err: "xs: write needs a value for '/a'; values come behind their paths, or --from FILE",
+    err: "xs: write /a: <value> is missing (values follow their paths, or --from FILE)",
   },
   {
     args: ["write", "--from", "-", "/a", "1"],
     status: 2,
-    err: "xs: write --from takes one path and no value",
+    err: "xs: write --from -: one path and no value is needed (see: xs write --help)",
   },
   {
     args: ["write", "--from", "/gone", "/a"],
     status: 1,
-    err: "xs: cannot read /gone: No such file",
+    err: "xs: write --from /gone: no such file or directory",
   },
   {
     args: ["control", "bogus"],
     status: 1,
-    err: "xs: control bogus: not a command of this daemon, or not its arguments; " +
-      "`xs control help` lists what there is (EINVAL)",
+    err: "xs: control bogus: unknown command, or wrong arguments " +
+      "(`xs control help` lists the daemon's commands)",
+  },
+  { args: ["raed", "/a"], status: 2, err: "xs: raed: unknown command (did you mean 'read'?)" },
+  { args: ["remove"], status: 2, err: "xs: remove: unknown command (did you mean 'rm'?)" },
+  { args: ["intro"], status: 2, err: "xs: intro: unknown command (did you mean 'introduced'?)" },
+  {
+    args: ["frobnicate"],
+    status: 2,
+    err: "xs: frobnicate: unknown command (`xs --help` lists the commands)",
   },
   {
-    args: ["raed", "/a"],
+    args: ["help", "frobnicate"],
     status: 2,
-    err: "xs: No command registered for `raed`, did you mean `read`?; see: xs --help",
+    err: "xs: frobnicate: unknown command (`xs --help` lists the commands)",
   },
   {
     args: ["read", "--bogus", "/a"],
     status: 2,
-    err: "xs: No flag registered for --bogus; see: xs read --help",
+    err: "xs: read --bogus: unknown option (see: xs read --help)",
+  },
+  {
+    args: ["read", "--prefx", "/a"],
+    status: 2,
+    err: "xs: read --prefx: unknown option (did you mean --prefix?)",
+  },
+  { args: ["read", "-x"], status: 2, err: "xs: read -x: unknown option (see: xs read --help)" },
+  { args: ["read"], status: 2, err: "xs: read: <path> is missing (see: xs read --help)" },
+  {
+    args: ["getpath", "1", "2"],
+    status: 2,
+    err: "xs: getpath 2: too many arguments (see: xs getpath --help)",
   },
   {
     args: ["watch", "-n", "x", "/a"],
     status: 2,
-    err: "xs: Failed to parse \"x\" for number: 'x' is not a whole number from 0 up; " +
-      "see: xs watch --help",
+    err: "xs: watch --number x: invalid number (a whole number from 0 up)",
+  },
+  {
+    args: ["watch", "--number"],
+    status: 2,
+    err: "xs: watch --number: its value is missing (see: xs watch --help)",
+  },
+  {
+    args: ["dump", "--format", "xml"],
+    status: 2,
+    err:
+      "xs: dump --format xml: invalid value (it is one of stream, json, text, oxenstored-binary)",
   },
   {
     args: ["wait", "/a", "="],
     status: 2,
-    err: "xs: wait: a value is missing at column 5 of: /a =",
+    err: "xs: wait /a =: a value is missing at column 5 " +
+      "(see: xs wait --help)",
   },
   {
-    args: ["wait", "--timeout", "0.01", "/z"],
+    args: ["wait", "--timeout", "10ms", "/z"],
     status: 1,
-    err: "xs: wait: not so within 0.01 s: /z",
+    err: "xs: wait /z: the condition did not hold within 10ms",
+  },
+  {
+    args: ["--timeout", "soon", "read", "/z"],
+    status: 2,
+    err: `xs: read --timeout soon: invalid duration (${DURATIONS})`,
+  },
+  {
+    args: ["watch", "--timeout", "0.01", "/z"],
+    status: 1,
+    out: "/z\n",
+    err: "xs: watch: the time limit of 10ms is over",
   },
   {
     args: ["tx"],
     stdin: "mkdir /a\nfrob",
     status: 2,
-    err: "xs: tx: line 2: 'frob' is not an operation " +
-      "(read, list, exists, mkdir, rm, write, chmod, check) at column 1",
+    err: "xs: tx line 2: unknown operation 'frob' " +
+      "(it is one of read, list, exists, mkdir, rm, write, chmod, check)",
   },
   {
     args: ["getpath", "99999"],
     status: 2,
-    err: "xs: Failed to parse \"99999\" for domid: '99999' is not a domid: a number up to 65535; " +
-      "see: xs getpath --help",
+    err: "xs: getpath 99999: invalid domid (a number up to 65535)",
+  },
+  {
+    args: ["completions", "tcsh"],
+    status: 2,
+    err: "xs: completions tcsh: unknown shell (it is one of bash, zsh, fish)",
   },
 ]);
+
+testCases("ls prints which tree is which, and a leaf itself", [
+  { args: ["write", "/a/b", "1", "/c/d/e", "2"] },
+  { args: ["ls", "/a"], out: 'b = "1"\n' },
+  { args: ["ls", "/a", "/c"], out: '/a:\nb = "1"\n\n/c:\nd = ""\n e = "2"\n' },
+  { args: ["tree", "/a", "/a/b"], out: '/a:\nb = "1"\n\n/a/b:\n/a/b = "1"\n' },
+  { args: ["ls", "/a/b"], out: '/a/b = "1"\n' },
+  {
+    args: ["ls", "-fp", "/a/b", "/c"],
+    out: '/a/b = "1"   (n0)\n/c/d = ""   (n0)\n' +
+      '/c/d/e = "2"   (n0)\n',
+  },
+  { args: ["ls", "--json", "/a/b"], out: '{"path":"/a/b","value":"1"}\n' },
+]);
+
+testCases("aliases, and permissions as ls -p prints them", [
+  { args: ["set", "/a", "1"] },
+  { args: ["get", "/a"], out: "1\n" },
+  { args: ["cat", "-p", "/a"], out: "/a: 1\n" },
+  { args: ["chmod", "/a", "(n0,r5)"] },
+  { args: ["ls", "-fp", "/a"], out: '/a = "1"   (n0,r5)\n' },
+  { args: ["chmod", "/a", "n0,r5", "b6"] },
+  { args: ["ls", "-fp", "/a"], out: '/a = "1"   (n0,r5,b6)\n' },
+  { args: ["--json", "chmod", "/a", "r0,w1"], out: '{"path":"/a","perms":["r0","w1"]}\n' },
+  {
+    args: ["chmod", "/a", "(n0,r5"],
+    status: 2,
+    err: "xs: chmod (n0,r5: invalid permission " +
+      "(n, r, w or b and a domid, such as r5)",
+  },
+  { args: ["del", "/a"] },
+  { args: ["exists", "/a"], status: 1 },
+]);
+
+testCases("control takes no word behind the daemon's command for its own", [
+  { args: ["control", "print", "--json"], out: "OK\n" },
+  { args: ["control", "print", "--help"], out: "OK\n" },
+  { args: ["control", "log", "-io"], out: "OK\n" },
+  {
+    args: ["control", "log", "--", "+io"],
+    status: 1,
+    err: "xs: control log: unknown command, or " +
+      "wrong arguments (`xs control help` lists the daemon's commands)",
+  },
+  { args: ["control", "log", "--", "-io"], out: "OK\n" },
+  { args: ["control", "--", "log", "-io"], out: "OK\n" },
+  {
+    args: ["--json", "control", "--timeout", "1m", "print", "-t"],
+    out: '{"command":"print","reply":"OK"}\n',
+  },
+  {
+    args: ["control", "--bogus", "print"],
+    status: 2,
+    err: "xs: control --bogus: unknown option " +
+      "(see: xs control --help)",
+  },
+  { args: ["control"], status: 2, err: "xs: control: <word> is missing (see: xs control --help)" },
+  {
+    args: ["control", "live-update", "-x", "/f"],
+    status: 2,
+    err: "xs: control live-update: " +
+      "unknown option -x (see: xs control --help)",
+  },
+]);
+
+Deno.test("help and version are commands, too", async () => {
+  assertEquals(await xs(["help"]), await xs(["--help"]));
+  assertEquals(await xs(["help", "help"]), await xs(["--help"]));
+  assertEquals(await xs(["help", "read"]), await xs(["read", "--help"]));
+  assertEquals(await xs(["help", "tree"]), await xs(["tree", "--help"]));
+  assertEquals(await xs(["version"]), await xs(["--version"]));
+});
 
 testCases("tx does all or nothing", [
   {
@@ -221,13 +353,13 @@ testCases("tx does all or nothing", [
     args: ["tx"],
     stdin: "write /b 1\ncheck /a = other",
     status: 1,
-    err: "xs: tx: not so: /a = other",
+    err: "xs: tx line 2: check /a = other: the condition does not hold",
   },
   {
     args: ["tx"],
     stdin: "write /b 1\nread /z",
     status: 1,
-    err: "xs: read /z: no such node (ENOENT)",
+    err: "xs: tx line 2: read /z: no such node (ENOENT)",
   },
   { args: ["exists", "/b"], status: 1 },
   { args: ["tx"], stdin: "check /a = 'x y' and not /b\nwrite /b 1\nchmod /b r0\nrm /a\nmkdir /c" },
@@ -242,7 +374,10 @@ testCases("tx does all or nothing", [
 Deno.test("without a daemon: one line that says what to do", async () => {
   const { status, out, err } = await xs(["--socket", "/nonexistent/socket", "read", "/a"]);
   assertEquals([status, out], [1, ""]);
-  assertMatch(err, /^xs: connect \/nonexistent\/socket: .*`xs serve`.*--socket.*\(ENOENT\)\n$/);
+  assertMatch(
+    err,
+    /^xs: read: cannot connect to \/nonexistent\/socket: .*`xs serve`.*--socket.*\)\n$/,
+  );
 });
 
 Deno.test("a mistake in the command line is told before the daemon is missed", async () => {

@@ -10,6 +10,9 @@ export interface FakeShellOptions {
   readonly program?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly exists?: (path: string) => boolean;
+  /** Small files of the system. */
+  readonly texts?: Readonly<Record<string, string>>;
+  readonly timeout?: number;
   readonly columns?: number;
   readonly terminals?: readonly ("stdout" | "stderr")[];
   readonly stdin?: Uint8Array;
@@ -24,6 +27,7 @@ export function fakeShell(args: readonly string[], options: FakeShellOptions = {
     exists: options.exists ?? (() => false),
     owner: () => null,
     uid: () => 0,
+    text: (path) => options.texts?.[path] ?? null,
   };
   return {
     program: options.program ?? "xs",
@@ -34,11 +38,13 @@ export function fakeShell(args: readonly string[], options: FakeShellOptions = {
     readFile: (path) => {
       const bytes = options.files?.[path];
       if (bytes !== undefined) return Promise.resolve(bytes);
-      return Promise.reject(new Deno.errors.NotFound("No such file"));
+      const text = `No such file or directory (os error 2): readfile '${path}'`;
+      return Promise.reject(Object.assign(new Deno.errors.NotFound(text), { code: "ENOENT" }));
     },
     columns: () => options.columns ?? null,
     isTerminal: (output) => options.terminals?.includes(output) ?? false,
     around,
+    timeout: options.timeout ?? 60_000,
     printed,
   };
 }

@@ -202,7 +202,10 @@ Deno.test("unseen: in failures, for people and programs", () => {
   for (const json of [false, true]) {
     const printed = { text: "" };
     const error = new CommandError(`not so: ${HOSTILE_BYTES.replaceAll("\n", "")}`);
-    reportFailure({ write: (text) => void (printed.text += text) }, error, json);
+    reportFailure({ write: (text) => void (printed.text += text) }, error, {
+      command: "",
+      json,
+    });
     assertShown(decode(printed.text), `failure, ${json ? "JSON" : "text"}`);
   }
   assertShown(readable(HOSTILE_BYTES).replaceAll("\n", ""), "readable");

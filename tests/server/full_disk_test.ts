@@ -19,7 +19,7 @@ Deno.test("Without space for log and trace it goes on, and says so once on stder
   Deno.kill(daemon.pid, "SIGTERM");
   assertEquals((await daemon.status).code, 0);
   const output = daemon.output();
-  const full = "No space left on device";
+  const full = "no space left on the file system";
   assertEquals(
     times(output, `xs: error: cannot write the log /dev/full, using stderr: ${full}`),
     1,

@@ -127,7 +127,7 @@ Deno.test("supervised: a thousand clients go on, with their watches", async () =
 });
 
 Deno.test("supervised: it gives up after many deaths, aloud, and hangs up", async () => {
-  await using supervised = await Supervised.start(["--restarts=3", "--restart-delay=1"]);
+  await using supervised = await Supervised.start(["--restarts=3", "--restart-delay=1ms"]);
   await using client = await SocketClient.connect(supervised.path);
   for (let death = 1; death <= 3; death++) {
     assertEquals(await client.ask(T.READ, "/tool\0"), "");
@@ -162,7 +162,7 @@ Deno.test("supervised: SIGTERM and SIGINT end both, in a pause between two lives
     await assertRejects(() => Deno.lstat(`/proc/${daemon}/fd/0`), Deno.errors.NotFound);
     await assertRejects(() => Deno.lstat(supervised.path), Deno.errors.NotFound);
   }
-  await using supervised = await Supervised.start(["--restarts=0", "--restart-delay=4000"]);
+  await using supervised = await Supervised.start(["--restarts=0", "--restart-delay=4s"]);
   await supervised.kill();
   // Behind each further death there is one.
   await until("a pause", async () => {

@@ -12,6 +12,8 @@ export class ControlFailure extends Error {
     /** What goes to stderr, line breaks included. */
     readonly text: string,
     override readonly cause?: unknown,
+    /** What the daemon said, where it refused. */
+    readonly reply: string | null = null,
   ) {
     super(text);
   }
@@ -27,6 +29,8 @@ export interface LiveUpdateRequest {
   /** Seconds to wait for running transactions. */
   readonly timeout: string;
   readonly force: boolean;
+  /** Of the migration stream; only `xs control` takes it. */
+  readonly version?: string;
 }
 
 /** Longest wait between two tries to start a live update, in milliseconds (the stock tool's). */
@@ -48,6 +52,36 @@ export async function controlTool(
   args: readonly string[],
 ): Promise<void> {
   if (command === "live-update") return await liveUpdate(nodes, readLiveUpdate(args));
+  await tell(nodes, print, command, args);
+}
+
+/** Words that begin a part of the exchange by which a live update is asked for. */
+const PARTS = new Set(["-a", "-f", "-s"]);
+
+/**
+ * `xs control`: sends a command as it was told, and prints its answer. Only for `live-update FILE` with
+ * the options of `xenstore-control` it goes through the exchange to its end.
+ *
+ * @throws {ControlFailure} with what belongs on stderr.
+ */
+export async function xsControlTool(
+  nodes: Operations,
+  print: Print,
+  command: string,
+  args: readonly string[],
+): Promise<void> {
+  if (command === "live-update" && !PARTS.has(args[0] ?? "")) {
+    return await liveUpdate(nodes, readLiveUpdate(args, true));
+  }
+  await tell(nodes, print, command, args);
+}
+
+async function tell(
+  nodes: Operations,
+  print: Print,
+  command: string,
+  args: readonly string[],
+): Promise<void> {
   const reply = await controlOrFail(nodes, [command, ...args]);
   if (reply !== "") print(`${reply}\n`);
 }
@@ -69,10 +103,14 @@ async function controlOrFail(nodes: Operations, strings: readonly string[]): Pro
   }
 }
 
-/** Reads the arguments behind `live-update`; the last word that is no option is the file. */
-export function readLiveUpdate(args: readonly string[]): LiveUpdateRequest {
+/**
+ * Reads the arguments behind `live-update`; the last word that is no option is the file. To the stock
+ * tool any unknown option is one; `strict` refuses it.
+ */
+export function readLiveUpdate(args: readonly string[], strict = false): LiveUpdateRequest {
   let file: string | undefined;
   let commandLine: string | undefined;
+  let version: string | undefined;
   let timeout = "60";
   let force = false;
   for (let i = 0; i < args.length; i++) {
@@ -80,12 +118,18 @@ export function readLiveUpdate(args: readonly string[]): LiveUpdateRequest {
     if (word === "-F") force = true;
     else if (word === "-c") commandLine = needed(args[++i], "Missing command line value\n");
     else if (word === "-t") timeout = needed(args[++i], "Missing timeout value\n");
-    else file = word;
+    else if (strict && word === "-v") version = needed(args[++i], "Missing version\n");
+    else if (strict && word.startsWith("-")) {
+      throw new ControlFailure(2, `Unknown option ${word}\n`);
+    } else file = word;
   }
-  file = needed(file, "Missing binary specification\n");
-  return commandLine === undefined
-    ? { file, timeout, force }
-    : { file, commandLine, timeout, force };
+  return {
+    file: needed(file, "Missing binary specification\n"),
+    ...(commandLine === undefined ? {} : { commandLine }),
+    ...(version === undefined ? {} : { version }),
+    timeout,
+    force,
+  };
 }
 
 function needed(value: string | undefined, complaint: string): string {
@@ -96,14 +140,17 @@ function needed(value: string | undefined, complaint: string): string {
 async function liveUpdate(nodes: Operations, request: LiveUpdateRequest): Promise<void> {
   const ask = async (failure: string, ...args: string[]): Promise<void> => {
     const reply = await controlOrFail(nodes, ["live-update", ...args]);
-    if (reply !== "OK") throw new ControlFailure(3, `${failure}\n${reply}\n`);
+    if (reply !== "OK") throw new ControlFailure(3, `${failure}\n${reply}\n`, undefined, reply);
   };
   await ask("Setting update binary failed:", "-f", request.file);
   if (request.commandLine !== undefined) {
     await ask("Setting update binary failed:", "-c", request.commandLine);
   }
-  const start = ["live-update", "-s", "-t", request.timeout, ...(request.force ? ["-F"] : [])];
-  const deadline = Date.now() + 1000 * Number.parseInt(request.timeout, 10);
+  const { force, timeout, version } = request;
+  const start = ["live-update", "-s", "-t", timeout];
+  if (force) start.push("-F");
+  if (version !== undefined) start.push("-v", version);
+  const deadline = Date.now() + 1000 * Number.parseInt(timeout, 10);
   let reply = await controlOrFail(nodes, start);
   while (reply === "BUSY" && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, LIVE_UPDATE_PAUSE));
@@ -111,6 +158,7 @@ async function liveUpdate(nodes: Operations, request: LiveUpdateRequest): Promis
   }
   if (reply !== "OK") {
     await control(nodes, ["live-update", "-a"]).catch(() => {});
-    throw new ControlFailure(3, `Starting live update failed:\n${reply}\n`);
+    const text = `Starting live update failed:\n${reply}\n`;
+    throw new ControlFailure(3, text, undefined, reply);
   }
 }

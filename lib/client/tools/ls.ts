@@ -86,27 +86,30 @@ function askAhead(nodes: Operations, level: Level, depth: number, withPerms: boo
   while (level.visits.length < AHEAD && level.asked < level.names.length) {
     const name = level.names[level.asked++]!;
     const path = `${level.path}${level.path.endsWith("/") ? "" : "/"}${name}`;
-    const node = lookAt(nodes, path, name, depth, withPerms);
+    const node = lookAt(nodes, { path, name, depth }, withPerms);
     const children = listOrFail(nodes, path, true);
-    // Whoever waits for it hears of its failure; until then it is not unheard of.
+    // Their failures are heard when it is their turn; until then they are not unhandled.
+    node.catch(() => {});
     children.catch(() => {});
     level.visits.push({ node, children });
   }
 }
 
-async function lookAt(
+/** A node with its value and, if they are wanted, its permissions. */
+export async function lookAt(
   nodes: Operations,
-  path: string,
-  name: string,
-  depth: number,
+  place: Pick<WalkedNode, "path" | "name" | "depth">,
   withPerms: boolean,
 ): Promise<WalkedNode> {
-  const none = (): null => null;
+  const none = (error: unknown): null => {
+    if (nodes.session.open) return null;
+    throw error;
+  };
   const [value, perms] = await Promise.all([
-    nodes.read(path).catch(none),
-    withPerms ? nodes.getPerms(path).catch(none) : null,
+    nodes.read(place.path).catch(none),
+    withPerms ? nodes.getPerms(place.path).catch(none) : null,
   ]);
-  return { path, name, depth, value, perms };
+  return { ...place, value, perms };
 }
 
 async function listOrFail(nodes: Operations, path: string, below: boolean): Promise<string[]> {

@@ -7,6 +7,8 @@ export interface WatchToolOptions {
   readonly number: number;
   /** Levels below the node; undefined means all. */
   readonly depth?: number | undefined;
+  /** Called once all watches are set. */
+  readonly onReady?: () => void;
 }
 
 /**
@@ -44,6 +46,7 @@ export async function watchTool(
   nodes.session.listen(sink);
   try {
     for (const path of paths) await setWatch(nodes, path, options.depth);
+    options.onReady?.();
     if (left === 0) return;
     // Nothing is shown before all watches are set: so does the stock tool.
     ready = true;

@@ -72,7 +72,10 @@ function wordsOfC(options: SharedOptions): string[] {
   add("--master-domid", options.masterDomid);
   add("--event", options.eventPort);
   if (options.keepOrphans) words.push("--keep-orphans");
-  if (options.eventTimeout !== undefined) words.push("-w", `watch-event=${options.eventTimeout}`);
+  if (options.eventTimeout !== undefined) {
+    // C xenstored takes whole seconds.
+    words.push("-w", `watch-event=${Math.ceil(options.eventTimeout / 1_000)}`);
+  }
   const known = new Set<string>(QUOTAS.map(({ name }) => name));
   for (const { name, value } of options.quotas ?? []) {
     if (LETTERS[name] !== undefined) words.push(LETTERS[name], `${value}`);

@@ -1,4 +1,5 @@
 import { escapeText } from "../../wire/escape.ts";
+import { systemMessage } from "../../wire/system_error.ts";
 
 /** How grave a line of the log is; each level includes those before it. */
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
@@ -96,9 +97,9 @@ export class FileLog {
   }
 }
 
-/** The text of whatever was thrown. */
+/** The text of whatever was thrown, in our own words where it is the operating system's. */
 export function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return systemMessage(error);
 }
 
 /** The same with the way to where it was thrown, for defects of our own. */

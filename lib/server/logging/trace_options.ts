@@ -1,4 +1,5 @@
 import type { Log } from "./log.ts";
+import { forOption, OptionError } from "../../wire/system_error.ts";
 import { Trace } from "./trace.ts";
 
 /** What the command line can say of the trace. */
@@ -12,7 +13,7 @@ export interface TraceOptions {
 /**
  * The trace as the command line wants it.
  *
- * @throws {Error} for a switch that there is not, or a file that can't be opened.
+ * @throws {OptionError} for an unknown switch, or a file that cannot be opened.
  */
 export function openTrace({ traceControl, traceFile }: TraceOptions, log: Log): Trace {
   const trace = new Trace(log);
@@ -20,8 +21,13 @@ export function openTrace({ traceControl, traceFile }: TraceOptions, log: Log): 
     const isKnown = /^[+-]/.test(control) && trace.set(control.slice(1), control[0] === "+");
     if (isKnown) continue;
     const names = trace.switches().map(([name]) => name).join(", ");
-    throw new Error(`Unknown trace switch '${control}': it is + or - and one of ${names}`);
+    throw new OptionError(
+      `--trace-control ${control}`,
+      `unknown trace switch (+ or - and one of ${names})`,
+    );
   }
-  if (traceFile !== undefined) trace.openFile(traceFile);
+  if (traceFile !== undefined) {
+    forOption("--trace-file", traceFile, () => trace.openFile(traceFile));
+  }
   return trace;
 }

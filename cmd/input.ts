@@ -1,0 +1,26 @@
+import { systemReason } from "../lib/wire/system_error.ts";
+import { CommandError } from "./report.ts";
+import type { Shell } from "./shell.ts";
+
+/** All of standard input. @throws {CommandError} when it cannot be read. */
+export async function readStdin(shell: Shell): Promise<Uint8Array> {
+  try {
+    return await shell.stdin();
+  } catch (error) {
+    throw new CommandError(`cannot read standard input: ${systemReason(error)}`);
+  }
+}
+
+/**
+ * The bytes of the file that `option` names; `-` is standard input.
+ *
+ * @throws {CommandError} when it cannot be read.
+ */
+export async function readInput(shell: Shell, option: string, file: string): Promise<Uint8Array> {
+  if (file === "-") return await readStdin(shell);
+  try {
+    return await shell.readFile(file);
+  } catch (error) {
+    throw new CommandError(systemReason(error), `${option} ${file}`);
+  }
+}
