@@ -208,8 +208,20 @@ export const RESERVED_AFTER = 2;
 export const RESERVATION_MS_MAX = 20;
 
 /**
- * How long a connection whose reservation lasted to that end reserves nothing, in ms: a client that
- * leaves its transactions open takes a tenth of the time of guests that write what it reads.
+ * A reservation shorter than this, for which changes have waited, entitles the next transaction to one,
+ * in ms: the attack goes on, and guests that wait get on between the two.
+ */
+export const RESERVATION_SHORT_MS = 5;
+
+/**
+ * Transactions in a row that may be open for longer than their reservations: a client that had no
+ * processor for a while tries again at once. One that is left open is one too many.
+ */
+export const RESERVATIONS_LATE_MAX = 3;
+
+/**
+ * How long a connection with more of those reserves nothing, in ms: a client whose transactions take
+ * long takes less than a third of the time of guests that write what it reads.
  */
 export const RESERVATION_REST_MS = 200;
 

@@ -1,7 +1,7 @@
 import type { Account } from "./accounts.ts";
 import { Share } from "./meter.ts";
 import type { Quotas } from "./quota.ts";
-import type { Refusals } from "./reservations.ts";
+import type { Refusals } from "./refusals.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Watch } from "./watch.ts";
 import type { WriterWait } from "./writer_wait.ts";

@@ -2,43 +2,31 @@ import { parentPath } from "../store/path.ts";
 import {
   RESERVATION_MS_MAX,
   RESERVATION_PATHS_MAX,
-  RESERVATION_REST_MS,
+  RESERVATION_SHORT_MS,
   RESERVATIONS_MAX,
-  RESERVED_AFTER,
 } from "../limits.ts";
 import type { Conflict } from "./commit.ts";
 import type { Connection } from "./connection.ts";
+import { Refusals } from "./refusals.ts";
 import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "./touched.ts";
 import type { Touched } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
 import { WriterWait } from "./writer_wait.ts";
 
-/** The commits of one connection that were refused in a row because of what other guests wrote. */
-export class Refusals {
-  count = 0;
-  /** The path of the latest conflict. */
-  path = "";
-  /** When the connection may reserve again, in ms. */
-  restUntil = 0;
-
-  clear(): void {
-    this.count = 0;
-    this.path = "";
-  }
-}
-
 /** One open transaction that reserves all that it has seen. */
 interface Reservation {
   readonly transaction: Transaction;
-  /** When it ends, whether the transaction has or not, in ms. */
-  readonly until: number;
+  readonly since: number;
+  /** When it ends, whether the transaction has or not, in ms; Infinity as long as nothing waits for it. */
+  until: number;
 }
 
 /**
- * Keeps guests from refusing another client's commits for ever (XSA-206). After {@link RESERVED_AFTER}
+ * Keeps guests from refusing another client's commits for ever (XSA-206). After two
  * commits in a row that other guests' changes have refused, the connection's next transaction reserves
  * what it sees: guests' changes of that wait, with all behind them in their rings, until it ends, or
- * for {@link RESERVATION_MS_MAX}. Changes of privileged clients never wait.
+ * for {@link RESERVATION_MS_MAX}. If some have waited, and not for long, so does the transaction behind
+ * it. Changes of privileged clients never wait.
  */
 export class Reservations {
   #open: Reservation[] = [];
@@ -71,27 +59,35 @@ export class Reservations {
   /** A transaction has started: it reserves if its connection has earned that. */
   begin(transaction: Transaction, now: number): void {
     const { connection } = transaction;
-    const { refusals } = connection;
-    if (refusals === null || refusals.count < RESERVED_AFTER || now < refusals.restUntil) return;
-    for (const { transaction, until } of [...this.#open]) {
-      if (now >= until) this.#expire(transaction, now);
-    }
+    if (connection.refusals === null || !connection.refusals.entitles(now)) return;
     let others = 0;
-    for (const { transaction } of this.#open) {
-      if (transaction.connection === connection) return;
-      if (transaction.connection.privileged === connection.privileged) others++;
+    let oldest: Reservation | null = null;
+    for (const reservation of this.#open) {
+      const owner = reservation.transaction.connection;
+      if (owner === connection) return;
+      if (owner.privileged !== connection.privileged) continue;
+      others++;
+      oldest ??= reservation;
     }
-    if (others >= RESERVATIONS_MAX) return;
+    if (others >= RESERVATIONS_MAX) {
+      if (now < oldest!.since + RESERVATION_MS_MAX) return;
+      this.#expire(oldest!.transaction, now);
+    }
     transaction.reserves = true;
-    this.#open.push({ transaction, until: now + RESERVATION_MS_MAX });
+    this.#open.push({ transaction, since: now, until: Infinity });
   }
 
-  /** A transaction is about to end: what it reserves is free, and whether that was in time counts. */
-  close(transaction: Transaction, now: number): void {
+  /**
+   * A transaction is about to end: what it reserves is free. True if changes have waited for it, for so
+   * short a time that the next one may reserve, too.
+   */
+  close(transaction: Transaction, now: number): boolean {
     const reservation = this.#open.find((other) => other.transaction === transaction);
-    if (reservation === undefined) return;
-    if (now >= reservation.until) this.#expire(transaction, now);
+    if (reservation === undefined) return false;
+    const { until } = reservation;
+    if (now >= until) this.#expire(transaction, now);
     else this.#free(transaction);
+    return until !== Infinity && now < until - RESERVATION_MS_MAX + RESERVATION_SHORT_MS;
   }
 
   /** A transaction has gone with its connection, or with all the others of it. */
@@ -101,19 +97,11 @@ export class Reservations {
     transaction.connection.refusals!.clear();
   }
 
-  /** A transaction that changed something was committed, or one that reserves has ended well. */
-  passed(transaction: Transaction): void {
-    const { refusals } = transaction.connection;
-    if (refusals !== null && transaction.touched.has(refusals.path)) refusals.clear();
-  }
-
   /** A commit was refused. */
-  refused(transaction: Transaction, { by, path }: Conflict): void {
-    const { connection } = transaction;
+  refused({ connection }: Transaction, { by, path }: Conflict): void {
     if (by.guest === undefined || by.guest === connection.domid) return;
-    const refusals = connection.refusals ??= new Refusals();
-    refusals.count++;
-    refusals.path = path;
+    connection.refusals ??= new Refusals();
+    connection.refusals.refused(path);
   }
 
   #free(transaction: Transaction): void {
@@ -122,12 +110,9 @@ export class Reservations {
     this.#ended = true;
   }
 
-  /** One that took too long, or saw too much: the connection must earn the next one anew. */
   #expire(transaction: Transaction, now: number): void {
     this.#free(transaction);
-    const refusals = transaction.connection.refusals!;
-    refusals.clear();
-    refusals.restUntil = now + RESERVATION_REST_MS;
+    transaction.connection.refusals!.tookLong(transaction, now);
   }
 
   /** Whether a guest's change of `facets` of the node at `path` has to wait. */
@@ -168,16 +153,17 @@ export class Reservations {
     meets: (reservation: Reservation) => boolean,
   ): boolean {
     for (const reservation of this.#open) {
-      const { transaction, until } = reservation;
+      const { transaction } = reservation;
       const owner = transaction.connection;
       if (owner === writer) continue;
-      if (now >= until || transaction.touched.size > RESERVATION_PATHS_MAX) {
+      if (now >= reservation.until || transaction.touched.size > RESERVATION_PATHS_MAX) {
         this.#expire(transaction, now);
         continue;
       }
       if (!meets(reservation)) continue;
       const wait = writer.wait ??= new WriterWait();
-      const end = Math.min(until, wait.endFor(now, owner.privileged));
+      reservation.until = Math.min(reservation.until, now + RESERVATION_MS_MAX);
+      const end = Math.min(reservation.until, wait.endFor(now, owner.privileged));
       if (now >= end) continue;
       if (end < this.#wakeAt) this.#wakeAt = end;
       return true;

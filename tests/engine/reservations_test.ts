@@ -4,6 +4,8 @@ import {
   RESERVATION_MS_MAX,
   RESERVATION_PATHS_MAX,
   RESERVATION_REST_MS,
+  RESERVATION_SHORT_MS,
+  RESERVATIONS_LATE_MAX,
   RESERVATIONS_MAX,
   RESERVED_AFTER,
   WAIT_FOR_GUESTS_MS_MAX,
@@ -122,12 +124,12 @@ Deno.test("So it is when the commits of guests' transactions are in the way, and
 });
 
 Deno.test("A transaction that looks at other nodes each time gets through, too", () => {
-  const arena = new Arena();
-  const paths = Array.from({ length: 400 }, (_, i) => `/p${i}`);
-  arena.plant("/mine", ...paths);
-  const victim = arena.socket();
-  const attacker = arena.guest(1);
   for (const isWriting of [false, true]) {
+    const arena = new Arena();
+    const paths = Array.from({ length: 400 }, (_, i) => `/p${i}`);
+    arena.plant("/mine", ...paths);
+    const victim = arena.socket();
+    const attacker = arena.guest(1);
     let [next, value] = [0, 0];
     const longest = longestRow(90, () => {
       const id = victim.start();
@@ -207,6 +209,8 @@ Deno.test("One that is left open lets others go on, and must be earned anew", ()
   refuse(victim, guest);
   const id = victim.start();
   victim.read("/a", id);
+  arena.pass(10 * RESERVATION_MS_MAX);
+  // Its time counts from where somebody waits for it.
   assertEquals(guest.write("/a", "1"), null);
   assertEquals(arena.engine.wakeAt, arena.now + RESERVATION_MS_MAX);
   arena.pass(RESERVATION_MS_MAX - 1);
@@ -214,18 +218,82 @@ Deno.test("One that is left open lets others go on, and must be earned anew", ()
   arena.pass(1);
   assertEquals([guest.held, guest.waits], [false, [RESERVATION_MS_MAX]]);
   assertEquals(guest.write("/a", "2"), "OK");
-  assertEquals(victim.write("/mine", "x", id), "OK");
-  assertEquals(victim.end(id), "!EAGAIN");
   // Neither at once, nor before some time has passed.
-  refuse(victim, guest);
-  const next = victim.start();
-  victim.read("/a", next);
+  victim.read("/a", victim.start());
   assertEquals(guest.write("/a", "3"), "OK");
-  victim.end(next, "F");
+  victim.end(id, "F");
+  refuse(victim, guest);
+  victim.read("/a", victim.start());
+  assertEquals(guest.write("/a", "4"), "OK");
   arena.pass(RESERVATION_REST_MS);
-  const last = victim.start();
-  victim.read("/a", last);
-  assertEquals(guest.write("/a", "4"), null);
+  victim.read("/a", victim.start());
+  assertEquals(guest.write("/a", "5"), null);
+});
+
+/** A transaction that takes longer than it can reserve, while the guest writes what it reads. */
+function lateAttempt(victim: Contender, guest: Contender, how = "T"): boolean {
+  const id = victim.start();
+  victim.read("/a", id);
+  const isHeld = guest.write("/a", `${victim.arena.now}`) === null;
+  victim.arena.pass(RESERVATION_MS_MAX);
+  assertEquals(guest.held, false);
+  victim.write("/mine", "x", id);
+  assertEquals(victim.end(id, how), how === "T" ? "!EAGAIN" : "OK");
+  return isHeld;
+}
+
+Deno.test("A client that was late tries again under a reservation, but not for long", () => {
+  const arena = new Arena();
+  arena.plant("/mine", "/a");
+  const victim = arena.socket();
+  const guest = arena.guest(1);
+  refuse(victim, guest);
+  for (let i = 0; i <= RESERVATIONS_LATE_MAX; i++) {
+    assertEquals(lateAttempt(victim, guest), true, `attempt ${i}`);
+  }
+  for (let spent = 0; spent < RESERVATION_REST_MS; spent += RESERVATION_MS_MAX) {
+    assertEquals(lateAttempt(victim, guest), false);
+  }
+  assertEquals(lateAttempt(victim, guest), true);
+  // Getting through in between counts.
+  for (let round = 0; round < 2; round++) {
+    for (let i = 1; i < RESERVATIONS_LATE_MAX; i++) lateAttempt(victim, guest);
+    const id = victim.start();
+    victim.read("/a", id);
+    assertEquals(guest.write("/a", `${round}`), null);
+    victim.write("/mine", "x", id);
+    assertEquals(victim.end(id), "OK");
+    arena.pass(0);
+  }
+  // Giving it up is no trial.
+  assertEquals(lateAttempt(victim, guest, "F"), true);
+  assertEquals(lateAttempt(victim, guest), false);
+});
+
+Deno.test("While guests go on to write what it reads, the next transaction reserves at once", () => {
+  for (const isShort of [true, false]) {
+    const arena = new Arena();
+    arena.plant("/mine", "/a");
+    const victim = arena.socket();
+    const guest = arena.guest(1);
+    refuse(victim, guest);
+    for (let i = 0; i < 3; i++) {
+      const id = victim.start();
+      victim.read("/a", id);
+      const reply = guest.write("/a", `${i}${arena.now}`);
+      assertEquals(reply, isShort || i === 0 ? null : "OK");
+      if (reply !== null) break;
+      arena.pass(isShort ? 1 : RESERVATION_SHORT_MS);
+      victim.write("/mine", "x", id);
+      assertEquals(victim.end(id), "OK");
+      arena.pass(0);
+    }
+    if (!isShort) continue;
+    // Nobody has waited for this one: the attack is over.
+    assertEquals(attempt(victim, ["/a"], () => {}), "OK");
+    victim.read("/a", victim.start());
+    assertEquals(guest.write("/a", "x"), "OK");
+  }
 });
 
 Deno.test("A connection reserves for one transaction at a time, and not without end", () => {
@@ -254,22 +322,51 @@ Deno.test("What dom0, or the guest itself, has changed earns no reservation", ()
   }
 });
 
+/** Whether the transaction that the victim starts now reserves. */
+function reserves(victim: Contender): boolean {
+  const id = victim.start();
+  return victim.connection.transactions.get(id)!.reserves;
+}
+
 Deno.test("There are so many reservations of dom0 at once and no more, and as many of guests", () => {
   const arena = new Arena();
-  const paths = Array.from({ length: RESERVATIONS_MAX + 1 }, (_, i) => `/p${i}`);
-  arena.plant("/mine", "/a", ...paths);
+  arena.plant("/mine", "/a");
   const attacker = arena.guest(40);
-  for (const isGuest of [true, false]) {
-    const victims = paths.map((_, i) => isGuest ? arena.guest(i + 1) : arena.socket());
-    for (const victim of victims) refuse(victim, attacker);
-    for (const [i, victim] of victims.entries()) {
-      const id = victim.start();
-      victim.read(paths[i]!, id);
-      const reply = arena.guest(39).write(paths[i]!, `${isGuest}`);
-      assertEquals(reply, i < RESERVATIONS_MAX ? null : "OK");
-    }
-    arena.pass(RESERVATION_MS_MAX);
+  const [guests, sockets] = [true, false].map((isGuest) =>
+    Array.from({ length: RESERVATIONS_MAX + 1 }, (_, i) => {
+      const victim = isGuest ? arena.guest(i + 1) : arena.socket();
+      refuse(victim, attacker);
+      return victim;
+    })
+  );
+  for (const victims of [guests!, sockets!]) {
+    const expected = victims.map((_, i) => i < RESERVATIONS_MAX);
+    assertEquals(victims.map(reserves), expected);
   }
+  // One that was left open makes room, though nothing waits for it.
+  const last = sockets!.at(-1)!;
+  arena.pass(RESERVATION_MS_MAX - 1);
+  assertEquals(reserves(last), false);
+  arena.pass(1);
+  assertEquals(reserves(last), true);
+  assertEquals([...sockets![0]!.connection.transactions.values()][0]!.reserves, false);
+});
+
+Deno.test("Only a commit that touches the node in dispute, or giving that up, ends what was earned", () => {
+  const arena = new Arena();
+  arena.plant("/mine", "/a", "/b");
+  const victim = arena.socket();
+  const guest = arena.guest(1);
+  refuse(victim, guest);
+  assertEquals(attempt(victim, ["/b"], () => {}), "OK");
+  let id = victim.start();
+  victim.read("/b", id);
+  victim.end(id, "F");
+  id = victim.start();
+  assertEquals(victim.connection.transactions.get(id)!.reserves, true);
+  victim.read("/a", id);
+  victim.end(id, "F");
+  assertEquals(reserves(victim), false);
 });
 
 Deno.test("What waits goes on when the reserving connection hangs up, or resets itself", () => {

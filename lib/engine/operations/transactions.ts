@@ -41,11 +41,16 @@ export function end(call: Call): Outcome {
     if (!transaction.failed && reservations.holdCommit(transaction, now)) return HELD;
   }
   call.transaction = null;
-  const counts = transaction.reserves || argument === "T" && transaction.written.length > 0;
-  reservations.close(transaction, now);
+  const counts = transaction.reserves || transaction.written.length > 0;
+  const isContested = reservations.close(transaction, now);
   state.dropTransaction(transaction);
-  const outcome = argument === "F" ? DONE : commit(call, transaction);
-  if (counts && typeof outcome !== "number") reservations.passed(transaction);
+  const { refusals } = connection;
+  if (argument === "F") {
+    refusals?.gaveUp(transaction, now);
+    return DONE;
+  }
+  const outcome = commit(call, transaction);
+  if (counts && typeof outcome !== "number") refusals?.passed(transaction, isContested);
   return outcome;
 }
 
