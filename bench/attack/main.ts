@@ -12,8 +12,8 @@ import { simulatedPeersMissing } from "../../tests/simulation/peers.ts";
 import { simulationMissing } from "../../tests/simulation/simulated_host.ts";
 import { machine } from "../machine.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
-import { play } from "./play.ts";
-import { attackTable } from "./tables.ts";
+import { play, type Result } from "./play.ts";
+import { attackTable, summaryTable } from "./tables.ts";
 import type { Contender } from "./stage.ts";
 
 async function contendersOf({ against, binaries }: Options): Promise<Contender[]> {
@@ -38,13 +38,14 @@ async function main(): Promise<void> {
   if (missing !== undefined) throw new Error(missing);
   const contenders = await contendersOf(options);
   console.log(`${machine()}; seed ${options.seed}\n`);
+  const all: Result[] = [];
   for (const attack of ATTACKS) {
     if (options.only.length > 0 && !options.only.includes(attack.name)) continue;
     if (attack.needsDisk && options.disk === null) {
       console.log(`### ${attack.name}\n\nonly with --disk\n`);
       continue;
     }
-    const results = [];
+    const results: Result[] = [];
     for (const contender of contenders) {
       console.error(`${attack.name}: ${contender.name}`);
       try {
@@ -54,7 +55,9 @@ async function main(): Promise<void> {
       }
     }
     console.log(attackTable(attack, results));
+    all.push(...results);
   }
+  console.log(summaryTable(all));
 }
 
 function isUsage(error: unknown): boolean {

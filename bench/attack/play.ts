@@ -34,6 +34,7 @@ export interface Waits {
 
 /** What was seen. Bytes are bytes. */
 export interface Result {
+  readonly attack: string;
   readonly contender: string;
   /** By the name of the client that measured. */
   readonly waits: ReadonlyMap<string, Waits>;
@@ -102,6 +103,7 @@ export async function play(
   const { heap, external } = stage.statusProbe;
   const told = heap === null || external === null ? null : { heap, external };
   return {
+    attack: attack.name,
     contender: contender.name,
     waits: new Map(stage.probes.map(({ name, times }) => [name, waitsOf(times)])),
     commits: transactions.commits,

@@ -54,6 +54,36 @@ export function attackTable(attack: Attack, results: readonly Result[]): string 
   return `### ${attack.name}: ${attack.summary}\n\n${table(head, rows)}\n`;
 }
 
+/** All attacks of a run: a row for each daemon. Peak and rest are parted by an arrow. */
+export function summaryTable(results: readonly Result[]): string {
+  const head = [
+    "attack",
+    "daemon",
+    "quiet guest, ms",
+    "quiet socket, ms",
+    "dom0's ring, ms",
+    "commits, longest row of EAGAIN",
+    "files, MB",
+    "resident, MB",
+    "log, KB",
+  ];
+  const rows = results.map((result) => [
+    result.attack,
+    result.contender,
+    waits(result.waits.get("quiet guest")),
+    waits(result.waits.get("quiet socket")),
+    waits(result.waits.get("dom0 ring")),
+    `${result.commits} of ${result.ends}, ${result.longestRow}`,
+    `${megabytes(result.filesPeak)} -> ${megabytes(result.filesAfter)}`,
+    result.stopped ??
+      `${megabytes(result.memoryPeak)} -> ${megabytes(result.memoryAfter)}`,
+    (result.logBytes / 1e3).toFixed(1),
+  ]);
+  return `### All attacks\n\nWaits: p50, p99, worst. Sizes: peak -> after.\n\n${
+    table(head, rows)
+  }\n`;
+}
+
 function waits(seen: Waits | undefined): string {
   if (seen === undefined || seen.count === 0) return "none";
   return [seen.p50, seen.p99, seen.worst].map(milliseconds).join(", ");

@@ -161,9 +161,9 @@ function* longCommits(self: Attacker): Program {
   }
 }
 
-const SLOW_MS = 2_000;
+const SLOW_MS = 4_000;
 
-/** Reads its events for two seconds of four. */
+/** Reads its events for four seconds of eight. */
 function* slowWatcher(self: Attacker, { now }: Place): Program {
   yield request(T.WATCH, "/local/domain\0slow\0");
   yield ANSWERED;
@@ -385,9 +385,9 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: "slow-watcher",
-    summary: "dom0 watches and is busy for 2 s, guests commit 480 nodes with 1.9 KB paths",
+    summary: "dom0 watches and is busy for 4 s, guests commit 480 nodes with 1.9 KB paths",
     guest: longCommits,
-    guests: 2,
+    guests: 4,
     socket: slowWatcher,
     sockets: 1,
   },
