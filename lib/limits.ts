@@ -192,6 +192,15 @@ export const EVENT_TIMEOUT_MS = 20_000;
 /** How often the events of guests that read nothing are looked at for their age, in ms. */
 export const EVENT_LOOK_MS = 1_000;
 
+/**
+ * The part of `--memory` that guests can't use: one in so many is for the privileged domain, so that
+ * the toolstack can still destroy and start domains when guests have used up all that they may.
+ */
+export const MEMORY_RESERVE_PART = 8;
+
+/** Lines a second in the log about requests refused because of `--memory`: one says it all. */
+export const MEMORY_LINES_PER_SECOND = 1;
+
 /** Shortest time between two lines of the log about one domain's memory, in ms: C xenstored's. */
 export const MEMORY_REPORT_MS = 10_000;
 

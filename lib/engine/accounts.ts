@@ -1,4 +1,5 @@
-import type { Ledger } from "../store/draft.ts";
+import type { Ledger } from "../store/ledger.ts";
+import { NODE_BYTES } from "./memory_model.ts";
 import { Share } from "./meter.ts";
 
 /** What is counted for each domain, now and at its highest, in the units of its quotas. */
@@ -15,6 +16,11 @@ export interface MemoryTold {
   hard: boolean;
 }
 
+/** What all domains together cost. */
+interface Total {
+  cost: number;
+}
+
 /** One domain's counters. */
 export class Account {
   /** Its memory when that was last compared with its quotas, to look only behind a change. */
@@ -26,9 +32,43 @@ export class Account {
   /** What the requests of the domain's rings have cost. */
   readonly share: Share = new Share();
 
+  #held = 0;
+  #pinned = 0;
+
+  constructor(private readonly sum: Total = { cost: 0 }) {}
+
   add(what: Counted, amount: number): void {
     const value = this.now[what] += amount;
     if (value > this.peak[what]) this.peak[what] = value;
+    if (what === "memory") this.sum.cost += amount;
+    else if (what === "nodes") this.sum.cost += NODE_BYTES * amount;
+  }
+
+  /** Bytes of the memory model beyond those of `memory` and of nodes: watches, transactions, connections. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Charges for more of those, or fewer. */
+  hold(bytes: number): void {
+    this.#held += bytes;
+    this.sum.cost += bytes;
+  }
+
+  /** Bytes that others have replaced, and the domain's open transactions keep. */
+  get pinned(): number {
+    return this.#pinned;
+  }
+
+  /** Charges for more of those, or fewer. */
+  pin(bytes: number): void {
+    this.#pinned += bytes;
+    this.sum.cost += bytes;
+  }
+
+  /** What the domain costs, in bytes of the memory model (memory_model.ts). */
+  get cost(): number {
+    return this.now.memory + NODE_BYTES * this.now.nodes + this.#held + this.#pinned;
   }
 
   /** Nodes and memory at once: what nearly every request changes, without looking them up by name. */
@@ -36,6 +76,7 @@ export class Account {
     const { now, peak } = this;
     now.nodes += nodes;
     now.memory += bytes;
+    this.sum.cost += bytes + NODE_BYTES * nodes;
     if (now.nodes > peak.nodes) peak.nodes = now.nodes;
     if (now.memory > peak.memory) peak.memory = now.memory;
   }
@@ -48,6 +89,7 @@ function zeros(): Record<Counted, number> {
 /** The counters of all domains, exact after every request. */
 export class Accounts implements Ledger {
   readonly #accounts = new Map<number, Account>();
+  readonly #sum: Total = { cost: 0 };
   /**
    * Entries in nodes' permissions, other than owners', by whom they name: also domids that nobody has,
    * which get no account.
@@ -57,8 +99,13 @@ export class Accounts implements Ledger {
   /** The account of a domain, made when first asked for. */
   of(domid: number): Account {
     let account = this.#accounts.get(domid);
-    if (account === undefined) this.#accounts.set(domid, account = new Account());
+    if (account === undefined) this.#accounts.set(domid, account = new Account(this.#sum));
     return account;
+  }
+
+  /** What all domains together cost, in bytes of the memory model. */
+  get cost(): number {
+    return this.#sum.cost;
   }
 
   /** All domids that have an account, in no particular order. */
@@ -104,6 +151,7 @@ export class Accounts implements Ledger {
 
   /** Forgets a dead domain, so that the next one of its domid starts at nothing (XSA-483). */
   drop(domid: number): void {
+    this.#sum.cost -= this.#accounts.get(domid)?.cost ?? 0;
     this.#accounts.delete(domid);
     this.#mentions.delete(domid);
   }

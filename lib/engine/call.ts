@@ -2,11 +2,12 @@ import { emptyWalk, type Walk, walk } from "../store/lookup.ts";
 import { namesOf } from "../store/names.ts";
 import type { Node } from "../store/node.ts";
 import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
-import { EACCES, EINVAL, ENOENT, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
+import { EACCES, EINVAL, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
 import { rightsOf } from "./domains.ts";
 import { NAME_UNITS } from "./meter.ts";
 import { KnownPaths } from "./known_paths.ts";
+import { costMax, TOUCHED_BYTES } from "./memory_model.ts";
 import type { QuotaName } from "./quota.ts";
 import { refresh } from "./refresh.ts";
 import type { State } from "./state.ts";
@@ -49,10 +50,28 @@ export class Call {
   exceeds(name: QuotaName, value: number): boolean {
     const { connection, state } = this;
     if (connection.privileged) return false;
-    const quotas = state.domains.get(connection.domid)?.quotas ?? state.domains.quotas;
+    const quotas = state.domains.quotasOf(connection);
     if (!quotas.exceeded(name, value)) return false;
     if (name === "memory") state.memoryReports.refused(connection, quotas, this.now);
     return true;
+  }
+
+  /**
+   * OK when there is memory for `bytes` more, in those of the memory model: ENOSPC when the store as a
+   * whole takes all that it may, ENOMEM when the caller's domain does.
+   */
+  room(bytes: number): ErrorCode {
+    const { connection, state } = this;
+    const { account, privileged } = connection;
+    if (state.memory.exceeded(privileged, bytes)) {
+      state.memory.refused(connection, this.now);
+      return ENOSPC;
+    }
+    if (privileged || account === null) return OK;
+    const quotas = state.domains.quotasOf(connection);
+    if (account.cost + bytes <= costMax(quotas)) return OK;
+    state.memoryReports.refused(connection, quotas, this.now);
+    return ENOMEM;
   }
 
   /** The canonical path a client means, or null with `error` EINVAL. */
@@ -145,8 +164,8 @@ export class Call {
    */
   see(path: string, facets: number): boolean {
     const transaction = this.transaction!;
-    const fits = this.connection.privileged || transaction.touched.has(path) ||
-      this.fitsTransaction(1);
+    const fits = transaction.touched.has(path) ||
+      this.fitsTransaction(1) && this.#fitsMemory(TOUCHED_BYTES + path.length);
     if (fits) transaction.see(path, facets);
     return fits;
   }
@@ -154,6 +173,15 @@ export class Call {
   /** Whether a change outside of transactions may have to wait for others' transactions. */
   get mayWait(): boolean {
     return this.state.reservations.any && this.transaction === null && !this.connection.privileged;
+  }
+
+  /** Whether there is memory for the transaction to remember `bytes` more; if not, it has failed. */
+  #fitsMemory(bytes: number): boolean {
+    const error = this.room(bytes);
+    if (error === OK) return true;
+    this.transaction!.failed = true;
+    this.error = error;
+    return false;
   }
 
   /** Whether the transaction may touch `more` nodes; if not, it has failed (XSA-326). */

@@ -3,6 +3,7 @@ import { visitAll } from "../store/lookup.ts";
 import { nodeSize } from "../store/node.ts";
 import { ROOT_PATH } from "../store/path.ts";
 import { ownerOf, permDomid } from "../store/perms.ts";
+import { CONNECTION_BYTES, watchOverhead } from "./memory_model.ts";
 import type { State } from "./state.ts";
 
 /** Counts again all that the counters say, from what is really there. */
@@ -33,10 +34,14 @@ export function recount(state: State): Accounts {
     account.add("transactions", connection.transactions.size);
     for (const { path, token } of connection.watches.values()) {
       account.add("memory", path.length + token.length);
+      account.hold(watchOverhead(path));
     }
-    for (const { bytesCharged } of connection.transactions.values()) {
+    for (const { bytesCharged, overheadCharged, pinned } of connection.transactions.values()) {
       account.add("memory", bytesCharged);
+      account.hold(overheadCharged);
+      account.pin(pinned);
     }
+    account.hold(CONNECTION_BYTES);
   }
   countOutstanding(state, accounts);
   return accounts;
@@ -68,6 +73,9 @@ export function check(state: State): string[] {
   const counted = recount(state);
   for (const domid of new Set([...counted.domids(), ...state.accounts.domids()])) {
     const account = state.accounts.of(domid);
+    const { held, pinned } = counted.of(domid);
+    account.hold(held - account.held);
+    account.pin(pinned - account.pinned);
     for (const what of RECOUNTED) {
       const off = account.now[what] - counted.of(domid).now[what];
       if (off === 0) continue;

@@ -56,6 +56,11 @@ export class Domains {
     return this.#known.get(domid);
   }
 
+  /** The quotas that bind an unprivileged connection. */
+  quotasOf({ domid, quotas }: Connection): Quotas {
+    return quotas ?? this.#known.get(domid)?.quotas ?? this.quotas;
+  }
+
   all(): IterableIterator<Domain> {
     return this.#known.values();
   }

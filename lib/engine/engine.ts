@@ -7,6 +7,7 @@ import { DOMAIN_DEAD, DOMAIN_EXISTS, DOMAIN_SHUTDOWN } from "./domain_control.ts
 import type { Domain } from "./domains.ts";
 import type { LogBudgets } from "./log_budget.ts";
 import type { Meter } from "./meter.ts";
+import { limitPinned } from "./pinned.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
 import { HELD, LATER } from "./operations/outcome.ts";
@@ -96,6 +97,7 @@ export class Engine {
       afterReply();
     }
     if (!connection.privileged) this.state.memoryReports.look(connection, now);
+    if (this.state.clock.snapshots.takeGrown()) limitPinned(this.state, now);
     return "done";
   }
 
@@ -139,9 +141,7 @@ export class Engine {
     const outcome = transaction.lost ? inLostTransaction(call, transaction, type, done) : done;
     if (call.transaction !== null) {
       this.state.noteWriting(transaction);
-      const grown = transaction.bytes - transaction.bytesCharged;
-      this.state.accounts.of(connection.domid).charge(0, grown);
-      transaction.bytesCharged = transaction.bytes;
+      this.state.chargeTransaction(transaction);
     }
     return outcome;
   }

@@ -1,6 +1,7 @@
 import { MEMORY_REPORT_MS } from "../limits.ts";
 import type { Account, MemoryTold } from "./accounts.ts";
 import type { Connection } from "./connection.ts";
+import { costMax } from "./memory_model.ts";
 import type { Quotas } from "./quota.ts";
 
 /** Takes the lines for the operator, each at a domain's expense. */
@@ -48,7 +49,7 @@ export class MemoryReports {
     const tell = account.memoryTold ??= nothingTold();
     tell.at = now;
     if (tell.hard) {
-      if (quotas.exceeded("memory", memory)) return false;
+      if (quotas.exceeded("memory", memory) || account.cost > costMax(quotas)) return false;
       tell.hard = false;
       this.#tell("info", domid, now, `below hard memory quota again: ${memory} bytes`);
     }

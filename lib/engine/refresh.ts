@@ -17,10 +17,7 @@ export function refresh(transaction: Transaction, committed: Draft, path: string
   const now = walk(root, path, emptyWalk(root));
   if (before.node === now.node && before.above === now.above) return;
   if (findChange(transaction, root) !== null) return;
-  if (draft === null) {
-    transaction.base = committed.snapshot();
-    return;
-  }
+  if (draft === null) return transaction.moveOn(null, transaction.accounts);
   const merged = merge(transaction, committed);
-  transaction.moveTo(committed.root, merged.draft, merged.accounts);
+  transaction.moveOn(merged.draft, merged.accounts);
 }

@@ -13,6 +13,8 @@ import { type Domain, Domains } from "./domains.ts";
 import { eraseDomid } from "./erase.ts";
 import { Events } from "./events.ts";
 import { LogBudgets } from "./log_budget.ts";
+import { MemoryBudget } from "./memory_budget.ts";
+import { CONNECTION_BYTES, watchOverhead } from "./memory_model.ts";
 import { MemoryReports } from "./memory_reports.ts";
 import { FORGET_UNITS, Meter, REGISTRATION_UNITS } from "./meter.ts";
 import { Reservations } from "./reservations.ts";
@@ -58,6 +60,7 @@ export class State {
   readonly settings: Settings;
   readonly accounts: Accounts = new Accounts();
   readonly memoryReports: MemoryReports;
+  readonly memory: MemoryBudget;
   readonly watches: Watches = new Watches();
   readonly domains: Domains;
   readonly events: Events;
@@ -84,6 +87,7 @@ export class State {
     this.log = options.log ?? (() => {});
     this.logBudgets = new LogBudgets(this.privDomid);
     this.memoryReports = new MemoryReports(this);
+    this.memory = new MemoryBudget(this.accounts, this.log);
     this.admin = options.admin ?? NO_ADMIN;
     this.dirty = options.dirty ?? null;
     this.dirty?.attach(this.meter);
@@ -94,7 +98,7 @@ export class State {
     const perms = [permEntry(this.privDomid, 0)];
     const root = newNode("", 0, this.clock.nextEpoch(), perms);
     this.accounts.charge(this.privDomid, 1, 16 + 8 + 1);
-    this.tree = new Draft(root, this.clock, this.accounts, this.dirty?.nodes ?? null);
+    this.tree = new Draft(root, this.clock, this.accounts, this.dirty?.nodes ?? null, true);
     this.#plant(perms, origin);
     const uniqueId = options.domains.info(this.privDomid)?.uniqueId ?? 0n;
     this.domains.add(this.privDomid, uniqueId).introduced = true;
@@ -147,6 +151,7 @@ export class State {
     const connection = new Connection(++this.#connectionIdLast, privileged, home, spec);
     const account = this.accounts.of(spec.domid);
     connection.account = account;
+    account.hold(CONNECTION_BYTES);
     if (spec.kind === "ring") connection.share = account.share;
     this.connections.add(connection);
     if (isHeld(connection)) this.dirty?.connection(connection, true);
@@ -166,6 +171,7 @@ export class State {
     connection.open = false;
     connection.outbox = CLOSED;
     this.connections.delete(connection);
+    connection.account?.hold(-CONNECTION_BYTES);
     if (isHeld(connection)) this.dirty?.connection(connection, false);
     this.liveUpdate.forget(connection);
   }
@@ -188,25 +194,28 @@ export class State {
     relative: boolean,
     depth: number,
   ): Watch {
-    // One text in memory instead of three: the two others are parts of it.
     const key = watchKey(path, token);
-    const watch: Watch = {
+    const watch = {
       id: this.watches.nextId(),
       connection,
-      path: key.slice(0, path.length),
+      path,
       relative,
-      token: key.slice(path.length + 1),
+      token,
       depth,
       place: null,
       index: 0,
     };
     this.meter.add(REGISTRATION_UNITS + path.length);
     connection.watches.set(key, watch);
+    // Parts of the text that the map keeps anyway, which is there once only if it is cut behind that.
+    watch.path = key.slice(0, path.length);
+    watch.token = key.slice(path.length + 1);
     this.watches.add(watch);
     this.dirty?.watch(watch, true);
     const account = this.accounts.of(connection.domid);
     account.add("watches", 1);
     account.add("memory", path.length + token.length);
+    account.hold(watchOverhead(path));
     return watch;
   }
 
@@ -222,6 +231,7 @@ export class State {
     const account = this.accounts.of(watch.connection.domid);
     account.add("watches", -1);
     account.add("memory", -(watch.path.length + watch.token.length));
+    account.hold(-watchOverhead(watch.path));
   }
 
   addTransaction(transaction: Transaction): void {
@@ -229,6 +239,23 @@ export class State {
     connection.transactions.set(id, transaction);
     this.dirty?.transaction(transaction, "started");
     this.accounts.of(connection.domid).add("transactions", 1);
+    this.chargeTransaction(transaction);
+  }
+
+  /** Charges its domain for what a transaction holds in memory by now. */
+  chargeTransaction(transaction: Transaction): void {
+    const { bytes, bytesCharged, overhead, overheadCharged } = transaction;
+    const account = this.accounts.of(transaction.connection.domid);
+    if (bytes !== bytesCharged) account.charge(0, bytes - bytesCharged);
+    if (overhead !== overheadCharged) account.hold(overhead - overheadCharged);
+    transaction.bytesCharged = bytes;
+    transaction.overheadCharged = overhead;
+  }
+
+  /** Lets go of all that an open transaction holds in memory; it can only end in EAGAIN then. */
+  giveUpTransaction(transaction: Transaction): void {
+    transaction.giveUp();
+    this.chargeTransaction(transaction);
   }
 
   /** To be called when a transaction may have changed something. */
@@ -246,7 +273,9 @@ export class State {
     const account = this.accounts.of(connection.domid);
     account.add("transactions", -1);
     account.charge(0, -transaction.bytesCharged);
-    transaction.bytesCharged = 0;
+    account.hold(-transaction.overheadCharged);
+    transaction.bytesCharged = transaction.overheadCharged = 0;
+    transaction.closeSnapshot();
   }
 
   /** Connects a domain's ring for the first time; an error leaves nothing behind. */

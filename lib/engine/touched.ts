@@ -25,6 +25,8 @@ export interface Touched {
   valueSet: boolean;
   /** That value, as long as the transaction has no draft. */
   value: Uint8Array | null;
+  /** How long that value is. */
+  valueBytes: number;
   permsSet: boolean;
   /** A request changed or removed it by its name: its watchers hear of it. Implicit parents have none. */
   named: boolean;
@@ -44,6 +46,7 @@ export function newTouched(path: string, index: number): Touched {
     createdWith: null,
     valueSet: false,
     value: null,
+    valueBytes: 0,
     permsSet: false,
     named: false,
     again: false,

@@ -5,7 +5,9 @@ import type { Node, Origin } from "../store/node.ts";
 import { ROOT_PATH } from "../store/path.ts";
 import { PathSet } from "../store/path_set.ts";
 import type { Perms } from "../store/perms.ts";
+import type { Snapshot, SnapshotHolder } from "../store/snapshots.ts";
 import type { Connection } from "./connection.ts";
+import { NODE_BYTES, TOUCHED_BYTES, TRANSACTION_BYTES } from "./memory_model.ts";
 import {
   newTouched,
   SEEN_CHILDREN,
@@ -21,7 +23,7 @@ import {
  * values to nodes that are there never needs a draft, and if it reads nothing, no snapshot either.
  * See commit.ts for its end.
  */
-export class Transaction {
+export class Transaction implements SnapshotHolder {
   /** The tree it started from; null until it looks at a node. */
   base: Node | null = null;
   #draft: Draft | null = null;
@@ -38,8 +40,13 @@ export class Transaction {
   generation: number;
   /** Whether it changed anything, and that was recorded. */
   wrote = false;
-  /** It was open when the daemon died: what it saw and did is gone, so it can't be committed. */
+  /**
+   * What it saw and did is gone, so it can't be committed: it was open when the daemon died, or kept
+   * too much in memory.
+   */
   lost = false;
+  /** It is lost because it kept too much in memory. */
+  gaveUp = false;
   /** It ran into a quota; it can't be committed any more (XSA-415). */
   failed = false;
   /** Whether others have to wait before they change what it sees; see reservations.ts. */
@@ -48,9 +55,14 @@ export class Transaction {
   bytes = 0;
   /** How many of them the connection's domain has been charged for so far. */
   bytesCharged = 0;
+  /** How much of its {@link overhead} the connection's domain has been charged for. */
+  overheadCharged = 0;
+  /** Bytes of what others have replaced, and its snapshot keeps. */
+  pinned = 0;
+  #snapshot: Snapshot | null = null;
   #turn = 0;
   /** Paths that were removed. */
-  readonly #removed = new PathSet();
+  #removed = new PathSet();
 
   constructor(
     readonly id: number,
@@ -65,7 +77,48 @@ export class Transaction {
   /** The tree as this transaction sees it. */
   get root(): Node {
     if (this.#draft === null && this.written.length > 0) this.#catchUp();
-    return this.#draft?.root ?? (this.base ??= this.committed.snapshot());
+    return this.#draft?.root ?? this.#base();
+  }
+
+  #base(): Node {
+    if (this.base === null) {
+      this.#snapshot = this.committed.openSnapshot(this);
+      this.base = this.#snapshot.root;
+    }
+    return this.base;
+  }
+
+  /** Others have replaced what its snapshot keeps in memory. */
+  pin(bytes: number): void {
+    this.pinned += bytes;
+    this.connection.account?.pin(bytes);
+  }
+
+  /** It does not look at its snapshot any more. */
+  closeSnapshot(): void {
+    if (this.#snapshot === null) return;
+    this.committed.clock.snapshots.drop(this.#snapshot);
+    this.#snapshot = null;
+    this.connection.account?.pin(-this.pinned);
+    this.pinned = 0;
+  }
+
+  /** What it holds in memory beside its {@link bytes}, in those of the model. */
+  get overhead(): number {
+    const nodes = this.#draft?.made ?? 0;
+    return TRANSACTION_BYTES + TOUCHED_BYTES * this.touched.size + NODE_BYTES * nodes;
+  }
+
+  /** Lets go of all that it holds in memory: it is {@link lost}. */
+  giveUp(): void {
+    this.lost = this.gaveUp = true;
+    this.closeSnapshot();
+    this.base = this.#draft = null;
+    this.#accounts = new PendingAccounts();
+    this.touched.clear();
+    this.written.length = this.bytes = 0;
+    this.#removed = new PathSet();
+    this.setsPerms = false;
   }
 
   /**
@@ -82,9 +135,11 @@ export class Transaction {
     return this.#accounts;
   }
 
-  /** Moves its snapshot to `base`, with what it did done again in `draft`. */
-  moveTo(base: Node, draft: Draft | null, accounts: PendingAccounts): void {
-    this.base = base;
+  /** Moves its snapshot to the tree as it is now, with what it did done again in `draft`. */
+  moveOn(draft: Draft | null, accounts: PendingAccounts): void {
+    this.closeSnapshot();
+    this.base = null;
+    this.#base();
     this.#draft = draft;
     this.#accounts = accounts;
   }
@@ -96,7 +151,7 @@ export class Transaction {
 
   /** Makes the draft, with the values written so far. */
   #catchUp(): void {
-    const base = this.base ??= this.committed.snapshot();
+    const base = this.#base();
     const draft = this.#draft = new Draft(base, this.committed.clock, this.accounts);
     const { origin } = this.connection;
     for (const touched of [...this.written]) {
@@ -152,7 +207,8 @@ export class Transaction {
     if (draft === null) touched.value = value;
     touched.valueSet = true;
     touched.named = true;
-    this.bytes += value.length;
+    this.bytes += value.length - touched.valueBytes;
+    touched.valueBytes = value.length;
   }
 
   /** Makes the node at `path` and its missing parents, below what has `aboveLength` of its characters. */
@@ -179,6 +235,8 @@ export class Transaction {
     touched.createdWith = null;
     touched.valueSet = touched.permsSet = false;
     touched.named = true;
+    this.bytes -= touched.valueBytes;
+    touched.valueBytes = 0;
     // Even a node of its own making: somebody else may have made the same one meanwhile.
     if (!touched.removed && !this.removedAbove(path)) {
       touched.removed = true;

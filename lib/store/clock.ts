@@ -1,3 +1,5 @@
+import { Snapshots } from "./snapshots.ts";
+
 /** Takes note of work done, in units: the engine's meter. */
 export interface WorkSink {
   add(units: number): void;
@@ -10,6 +12,9 @@ export class Clock {
   #epoch = 0;
   /** Rises with every change of any node. */
   generation = 0;
+
+  /** Versions that somebody looks at. */
+  readonly snapshots: Snapshots = new Snapshots();
 
   /** `meter` is told of the work that changes take. */
   constructor(readonly meter: WorkSink = UNMETERED) {}

@@ -17,20 +17,22 @@ import {
   DIRTY_VALUE,
   type NodeMarks,
 } from "./dirty_nodes.ts";
-import { lookup, visitAll } from "./lookup.ts";
+import { account, accountRemoval, type Ledger, mention } from "./ledger.ts";
+import { lookup } from "./lookup.ts";
 import { namesOf } from "./names.ts";
-import { copyNode, hashName, newNode, type Node, nodeSize, type Origin } from "./node.ts";
+import {
+  copyNode,
+  hashName,
+  newNode,
+  type Node,
+  nodeSize,
+  type Origin,
+  versionBytes,
+} from "./node.ts";
 import { parentPath, ROOT_PATH } from "./path.ts";
-import { ownerOf, permDomid, type Perms } from "./perms.ts";
+import { ownerOf, type Perms } from "./perms.ts";
+import type { Snapshot, SnapshotHolder } from "./snapshots.ts";
 import { TreeLoader } from "./tree_loader.ts";
-
-/** Told of every change, so that counters per domain are exact at any moment. */
-export interface Ledger {
-  /** `nodes` nodes and `bytes` bytes more (or fewer) are charged to the owner `domid`. */
-  charge(domid: number, nodes: number, bytes: number): void;
-  /** `count` entries more (or fewer), other than the owner's, name `domid`. */
-  mention(domid: number, count: number): void;
-}
 
 /** What recovery knows of a node. */
 export interface LoadedNode {
@@ -64,12 +66,18 @@ export class Draft {
   #depth = 0;
   /** Nodes of this epoch under which others were loaded; null until one is. */
   #loading: Loading | null = null;
+  /** How many nodes were made or copied: what it takes in memory while it is not the store's. */
+  made = 0;
+  /** Bytes of nodes that it replaces, by their epochs, until it is adopted; null for none. */
+  #replaced: Map<number, number> | null = null;
 
+  /** The store's own tree is `committed`: what it replaces is replaced at once. */
   constructor(
     root: Node,
     readonly clock: Clock,
     readonly ledger: Ledger,
     readonly marks: NodeMarks | null = null,
+    private readonly committed = false,
   ) {
     this.root = root;
     this.#epoch = clock.nextEpoch();
@@ -82,8 +90,18 @@ export class Draft {
     return this.root;
   }
 
+  /** The same for somebody who is told what it keeps in memory, until it is dropped. */
+  openSnapshot(holder: SnapshotHolder): Snapshot {
+    const root = this.snapshot();
+    // That of the latest change, as each makes a root of its own.
+    return this.clock.snapshots.add(root.epoch, root, holder);
+  }
+
   /** Takes over the tree of a draft that was made from this one and is done with. */
   adopt(draft: Draft): void {
+    if (draft.#replaced !== null) {
+      for (const [epoch, bytes] of draft.#replaced) this.clock.snapshots.replaced(epoch, bytes);
+    }
     this.#loading = null;
     this.root = draft.root;
     this.#epoch = draft.#epoch;
@@ -103,9 +121,9 @@ export class Draft {
   /** Gives an existing node permissions; a new owner takes over the charge for it. `found` as above. */
   setPerms(path: string, perms: Perms, origin: Origin, found: Node | null = null): void {
     const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
-    this.#account(path, node, -1);
+    account(this.ledger, path, node, -1);
     node.perms = perms;
-    this.#account(path, node, 1);
+    account(this.ledger, path, node, 1);
     this.#touched(path, node, origin, DIRTY_PERMS);
   }
 
@@ -137,7 +155,7 @@ export class Draft {
     this.clock.meter.add(CREATE_UNITS * levels);
     this.ledger.charge(ownerOf(above.perms), 0, ends[count - levels]! - aboveLength);
     this.ledger.charge(ownerOf(perms), levels, bytes);
-    this.#mention(perms, levels);
+    mention(this.ledger, perms, levels);
     if (this.marks !== null) this.#markDown(path, aboveLength, above, between, parent);
     return parent;
   }
@@ -147,7 +165,7 @@ export class Draft {
     const name = path.slice(path.lastIndexOf("/") + 1);
     const node = this.#add(parent, name, hashName(name), perms, origin);
     this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
-    this.#account(path, node, 1);
+    account(this.ledger, path, node, 1);
     this.clock.meter.add(CREATE_UNITS);
     if (this.marks !== null) {
       this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
@@ -162,6 +180,7 @@ export class Draft {
     node.generation = ++this.clock.generation;
     node.origin = origin;
     addChild(children, node);
+    this.made++;
     parent.generation = ++this.clock.generation;
     parent.origin = origin;
     return node;
@@ -197,7 +216,10 @@ export class Draft {
   removeFrom(parent: Node, node: Node, path: string, origin: Origin): void {
     this.#loading = null;
     const children = this.#ownChildren(parent);
-    this.#accountAll(path.length, node);
+    const gone = accountRemoval(this.ledger, path.length, node, (gone) => {
+      if (gone.epoch !== this.#epoch) this.#replace(gone);
+    });
+    this.clock.meter.add(REMOVE_UNITS * gone);
     removeChild(children, node);
     if (children.size === 0) parent.children = null;
     this.ledger.charge(ownerOf(parent.perms), 0, -(node.name.length + 1));
@@ -208,9 +230,9 @@ export class Draft {
   /** Replaces permissions without that counting as a change (dead domids, stale marks). */
   amendPerms(path: string, perms: Perms): void {
     const node = this.#own(path);
-    this.#account(path, node, -1);
+    account(this.ledger, path, node, -1);
     node.perms = perms;
-    this.#account(path, node, 1);
+    account(this.ledger, path, node, 1);
     this.marks?.changed(path, node, DIRTY_PERMS);
   }
 
@@ -223,12 +245,12 @@ export class Draft {
     if (generation > this.clock.generation) this.clock.generation = generation;
     const node = path === ROOT_PATH ? this.#own(path) : this.#loadBelow(path, was.ordinal);
     if (node === null) return false;
-    if (node.perms.length > 0) this.#account(path, node, -1);
+    if (node.perms.length > 0) account(this.ledger, path, node, -1);
     node.generation = generation;
     node.origin = origin;
     node.perms = was.perms;
     node.value = was.value;
-    this.#account(path, node, 1);
+    account(this.ledger, path, node, 1);
     return true;
   }
 
@@ -293,35 +315,6 @@ export class Draft {
     if (this.marks !== null) this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
   }
 
-  #account(path: string, node: Node, sign: 1 | -1): void {
-    this.ledger.charge(ownerOf(node.perms), sign, sign * (nodeSize(node) + path.length));
-    this.#mention(node.perms, sign);
-  }
-
-  #mention(perms: Perms, count: number): void {
-    for (let i = 1; i < perms.length; i++) this.ledger.mention(permDomid(perms[i]!), count);
-  }
-
-  /** Takes a node that goes, and all below it, off its owners' accounts. */
-  #accountAll(pathLength: number, node: Node): void {
-    // Neighbours mostly have one owner: they are taken off together.
-    let owner = ownerOf(node.perms), nodes = 0, bytes = 0, visited = 0;
-    visitAll(node, pathLength, (gone, length) => {
-      const domid = ownerOf(gone.perms);
-      if (domid !== owner) {
-        this.ledger.charge(owner, -nodes, -bytes);
-        owner = domid;
-        nodes = bytes = 0;
-      }
-      nodes++;
-      visited++;
-      bytes += nodeSize(gone) + length;
-      this.#mention(gone.perms, -1);
-    });
-    this.ledger.charge(owner, -nodes, -bytes);
-    this.clock.meter.add(REMOVE_UNITS * visited);
-  }
-
   /**
    * A cursor that makes this draft's own what it finds. Removed nodes it must not have found last,
    * or it has to find their parent before.
@@ -345,7 +338,7 @@ export class Draft {
 
   #ownChild(parent: Node, child: Node): Node {
     if (child.epoch === this.#epoch) return child;
-    const own = copyNode(child, this.#epoch);
+    const own = this.#copy(child);
     replaceChild(this.#ownChildren(parent), own);
     this.clock.meter.add(COPY_UNITS);
     return own;
@@ -360,13 +353,13 @@ export class Draft {
   #ownDownTo(path: string, length: number): Node {
     const { count, ends, hashes } = namesOf(path);
     let node = this.root;
-    if (node.epoch !== this.#epoch) node = this.root = copyNode(node, this.#epoch);
+    if (node.epoch !== this.#epoch) node = this.root = this.#copy(node);
     let from = 1, depth = 0, copies = 0;
     for (; depth < count && from <= length; depth++) {
       const to = ends[depth]!;
       let child = getChildIn(node.children!, path, from, to, hashes[depth]!)!;
       if (child.epoch !== this.#epoch) {
-        child = copyNode(child, this.#epoch);
+        child = this.#copy(child);
         replaceChild(this.#ownChildren(node), child);
         copies++;
       }
@@ -376,6 +369,20 @@ export class Draft {
     this.#depth = depth;
     this.clock.meter.add(depth + COPY_UNITS * copies);
     return node;
+  }
+
+  #copy(node: Node): Node {
+    this.#replace(node);
+    this.made++;
+    return copyNode(node, this.#epoch);
+  }
+
+  /** Snapshots may have a node that this draft has no more. */
+  #replace(node: Node): void {
+    const bytes = versionBytes(node);
+    if (this.committed) return this.clock.snapshots.replaced(node.epoch, bytes);
+    const replaced = this.#replaced ??= new Map();
+    replaced.set(node.epoch, (replaced.get(node.epoch) ?? 0) + bytes);
   }
 
   #ownChildren(node: Node): Children {

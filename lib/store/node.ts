@@ -94,6 +94,17 @@ export function copyNode(node: Node, epoch: number): Node {
 }
 
 /**
+ * Bytes that a node takes in memory beside its value, its permissions and its path, measured: less for
+ * one of many in a flat directory, more for one in a chain, each with its own list of children.
+ */
+export const NODE_BYTES = 300;
+
+/** What a version of a node keeps in memory that was replaced by another, at most. */
+export function versionBytes(node: Node): number {
+  return NODE_BYTES + node.value.length;
+}
+
+/**
  * Bytes that count against the node-size quota: a fixed 16, 8 for each permission entry, the
  * value, and the children's names with their NULs (C xenstored's record size).
  */

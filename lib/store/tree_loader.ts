@@ -7,7 +7,8 @@ import {
   replaceChild,
 } from "./children.ts";
 import type { Clock } from "./clock.ts";
-import type { Ledger, LoadedNode } from "./draft.ts";
+import type { LoadedNode } from "./draft.ts";
+import type { Ledger } from "./ledger.ts";
 import {
   copyNode,
   FNV_PRIME,

@@ -1,6 +1,7 @@
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import type { Dirty } from "../../lib/engine/dirty.ts";
+import type { Log } from "../../lib/engine/state.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { formatPerms } from "../../lib/store/perms.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
@@ -37,11 +38,12 @@ export class Client {
 }
 
 /** An engine with some shared nodes, known to domains 1 and 2. */
-export function newEngine(dirty?: Dirty): Engine {
+export function newEngine(dirty?: Dirty, log: Log = () => {}): Engine {
   const info = (domid: number): { domid: number; state: number; uniqueId: bigint } | null =>
     domid < 4 ? { domid, state: 1, uniqueId: BigInt(domid) } : null;
   const engine = new Engine({
     domains: { info, open: () => 8, reset: () => {}, close: () => {} },
+    log,
     ...(dirty === undefined ? {} : { dirty }),
   });
   for (const domid of [1, 2]) engine.state.domains.know(domid);

@@ -3,6 +3,7 @@ import { EINVAL, ENOENT } from "../../wire/errors.ts";
 import { oneArgument, splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import type { Domain } from "../domains.ts";
+import { CONNECTION_BYTES } from "../memory_model.ts";
 import { INTRODUCE_DOMAIN } from "../state.ts";
 import { DONE, type Outcome, parseDomid, parseLoose, textReply } from "./outcome.ts";
 
@@ -26,7 +27,7 @@ export function introduce(call: Call): Outcome {
     state.domains.changed(known);
     return DONE;
   }
-  const error = state.openDomain(domid, port);
+  const error = call.room(CONNECTION_BYTES) || state.openDomain(domid, port);
   if (error !== 0) return error;
   if (domid !== state.privDomid) state.announce(INTRODUCE_DOMAIN, domid);
   return DONE;

@@ -1,5 +1,5 @@
 import { childNames } from "../../store/children.ts";
-import { NO_VALUE, type Node, nodeSize } from "../../store/node.ts";
+import { NO_VALUE, type Node, NODE_BYTES, nodeSize, versionBytes } from "../../store/node.ts";
 import { parentPath, ROOT_PATH } from "../../store/path.ts";
 import { formatPerm, type Perms, READ, withOwner, WRITE } from "../../store/perms.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
@@ -7,6 +7,7 @@ import { E2BIG, EINVAL, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../..
 import { copyBytes, toBytes, toText } from "../../wire/text.ts";
 import type { Call } from "../call.ts";
 import { deliver, type DueEvent } from "../events.ts";
+import { TOUCHED_BYTES } from "../memory_model.ts";
 import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "../touched.ts";
 import { DONE, HELD, type Outcome, parseLoose } from "./outcome.ts";
 
@@ -111,7 +112,7 @@ export function remove(call: Call): Outcome {
   if (path === ROOT_PATH) return EINVAL;
   const { state, transaction, connection } = call;
   if (transaction !== null) {
-    if (!call.see(parentPath(path), SEEN_EXISTENCE)) return ENOSPC;
+    if (!call.see(parentPath(path), SEEN_EXISTENCE)) return call.error;
     transaction.remove(path, connection.origin);
     return DONE;
   }
@@ -127,7 +128,7 @@ function removeMissing(call: Call, path: string): Outcome {
   const parent = parentPath(path);
   const parentExists = call.walk.aboveLength === (parent === ROOT_PATH ? 0 : parent.length);
   if (call.transaction !== null) {
-    if (!call.see(path, SEEN_EXISTENCE) || !call.see(parent, SEEN_EXISTENCE)) return ENOSPC;
+    if (!call.see(path, SEEN_EXISTENCE) || !call.see(parent, SEEN_EXISTENCE)) return call.error;
   }
   return parentExists ? DONE : ENOENT;
 }
@@ -141,7 +142,7 @@ function fail(call: Call, error: ErrorCode): ErrorCode {
 /** Whether the caller's quotas allow the node and its missing parents; call.walk is at it. */
 function checkCreation(call: Call, path: string, valueLength: number): ErrorCode {
   const { connection, state, transaction, walk: { above, aboveLength } } = call;
-  if (connection.privileged) return OK;
+  if (connection.privileged) return call.room(NODE_BYTES + valueLength);
   let levels = 0;
   for (let at = aboveLength; at >= 0 && at < path.length; levels++) at = nextSlash(path, at);
   if (!call.fitsTransaction(levels)) return ENOSPC;
@@ -153,7 +154,10 @@ function checkCreation(call: Call, path: string, valueLength: number): ErrorCode
   if (call.exceeds("node-size", nodeSize(above) + name)) return ENOSPC;
   if (call.exceeds("node-size", own + valueLength)) return ENOSPC;
   const bytes = levels * (own + path.length) + valueLength;
-  return call.exceeds("memory", account.now.memory + bytes) ? ENOMEM : OK;
+  if (call.exceeds("memory", account.now.memory + bytes)) return ENOMEM;
+  return call.room(
+    bytes + levels * (transaction === null ? NODE_BYTES : NODE_BYTES + TOUCHED_BYTES),
+  );
 }
 
 /** Where the name that begins behind the slash at `at` ends. */
@@ -164,11 +168,14 @@ function nextSlash(path: string, at: number): number {
 
 function checkGrowth(call: Call, node: Node, bytes: number): ErrorCode {
   const { connection, state } = call;
-  if (connection.privileged) return OK;
-  if (call.exceeds("node-size", nodeSize(node) + bytes)) return ENOSPC;
-  if (bytes <= 0) return OK;
-  const { memory } = state.accounts.of(connection.domid).now;
-  return call.exceeds("memory", memory + bytes) ? ENOMEM : OK;
+  if (!connection.privileged) {
+    if (call.exceeds("node-size", nodeSize(node) + bytes)) return ENOSPC;
+    const { memory } = state.accounts.of(connection.domid).now;
+    if (bytes > 0 && call.exceeds("memory", memory + bytes)) return ENOMEM;
+  }
+  // What a transaction writes is there twice as long as it is open.
+  if (call.transaction !== null) return call.room(Math.max(0, bytes) + versionBytes(node));
+  return bytes > 0 ? call.room(bytes) : OK;
 }
 
 /** Whether others' transactions have reserved the value, or that the node is missing; call.walk is at it. */

@@ -1,4 +1,4 @@
-import { type Node, nodeSize } from "../../store/node.ts";
+import { type Node, nodeSize, versionBytes } from "../../store/node.ts";
 import { isSpecial } from "../../store/path.ts";
 import {
   asStale,
@@ -10,7 +10,7 @@ import {
   type Perms,
   WRITE,
 } from "../../store/perms.ts";
-import { EINVAL, ENOENT, ENOSPC, EPERM } from "../../wire/errors.ts";
+import { EINVAL, ENOENT, ENOSPC, EPERM, OK } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { FEATURE_DOMID_ANY } from "../domains.ts";
@@ -43,6 +43,13 @@ export function setPerms(call: Call): Outcome {
   }
   const { connection, now, state } = call;
   if (call.mayWait && state.reservations.holdChange(connection, path, SEEN_PERMS, now)) return HELD;
+  if (perms.length > node.perms.length || call.transaction !== null) {
+    const error = call.room(versionBytes(node) + 8 * perms.length);
+    if (error !== OK) {
+      if (call.transaction !== null) call.transaction.failed = true;
+      return error;
+    }
+  }
   apply(call, path, node, perms);
   return DONE;
 }

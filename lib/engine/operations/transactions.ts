@@ -1,12 +1,13 @@
 import { Cursor } from "../../store/cursor.ts";
 import { lookup } from "../../store/lookup.ts";
 import { type Node, nodeSize } from "../../store/node.ts";
-import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC } from "../../wire/errors.ts";
+import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/errors.ts";
 import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { explain, findConflict, findOvergrown } from "../commit.ts";
 import { eventsOfCommit } from "../commit_events.ts";
 import { deliver, type DueEvent } from "../events.ts";
+import { TRANSACTION_BYTES } from "../memory_model.ts";
 import { type Merge, merge } from "../merge.ts";
 import { SEEN_UNITS, WRITTEN_UNITS } from "../meter.ts";
 import { inPathOrder, SORTED_FROM, type Touched } from "../touched.ts";
@@ -21,6 +22,8 @@ export function start(call: Call): Outcome {
   if (call.transaction !== null) return EBUSY;
   const account = state.accounts.of(connection.domid);
   if (call.exceeds("transactions", account.now.transactions + 1)) return ENOSPC;
+  const error = call.room(TRANSACTION_BYTES);
+  if (error !== OK) return error;
   let id = connection.transactionIdLast;
   do id = id === UINT32_MAX ? 1 : id + 1; while (connection.transactions.has(id));
   connection.transactionIdLast = id;
@@ -57,6 +60,7 @@ export function end(call: Call): Outcome {
 function commit(call: Call, transaction: Transaction): Outcome {
   const { state, connection } = call;
   if (transaction.lost) {
+    if (transaction.gaveUp) return EAGAIN;
     logRefusal(call, transaction, connection.domid, () => "lost in a restart");
     return EAGAIN;
   }

@@ -1,7 +1,8 @@
-import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC } from "../../wire/errors.ts";
+import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { FEATURE_WATCH_DEPTH } from "../domains.ts";
+import { watchOverhead } from "../memory_model.ts";
 import { eventPath, watchKey } from "../watch.ts";
 import { DONE, type Outcome, parseLoose } from "./outcome.ts";
 
@@ -21,9 +22,11 @@ export function watch(call: Call): Outcome {
   const bytes = path.length + token.length;
   if (call.exceeds("watches", account.now.watches + 1)) return ENOSPC;
   if (call.exceeds("memory", account.now.memory + bytes)) return ENOMEM;
+  const error = call.room(bytes + watchOverhead(path));
+  if (error !== OK) return error;
   const relative = text.length !== path.length;
   const added = state.addWatch(connection, path, token, relative, depth);
-  call.afterReply = () => connection.outbox.event(eventPath(added, path), token);
+  call.afterReply = () => connection.outbox.event(eventPath(added, added.path), added.token);
   return DONE;
 }
 

@@ -1,0 +1,18 @@
+import { assert } from "@std/assert";
+import type { Sample } from "./heap_and_charge.ts";
+
+const SCRIPT = new URL("./heap_and_charge.ts", import.meta.url).pathname;
+
+Deno.test("memory model: what is charged is within a factor of two of what the heap takes", async () => {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", SCRIPT],
+  }).output();
+  const text = new TextDecoder();
+  assert(success, text.decode(stderr));
+  const samples: Sample[] = JSON.parse(text.decode(stdout));
+  assert(samples.length >= 20, `${samples.length} structures`);
+  for (const { charged, name, taken } of samples) {
+    const told = `${name}: takes ${taken.toFixed()} bytes, charged ${charged.toFixed()}`;
+    assert(taken < 2 * charged && charged < 2 * taken, told);
+  }
+});
