@@ -136,10 +136,38 @@ export const JS_TURN_MS = 10;
 export const COMMIT_RETRY_MS = 100;
 
 /**
- * How far images of the store are apart, in ms, unless more than twice an image's bytes has changed: so
- * a large store that changes without end spends some hundredths of its time on them.
+ * How far images of the store are apart, in ms, unless turns behind the last one come to more than its
+ * bytes and a quarter: so a large store that changes all the time spends little on them.
  */
 export const IMAGES_APART_MS = 5_000;
+
+/**
+ * Bytes of upkeep of the store file that each byte of a turn pays for. An image is whole, then, when
+ * turns have grown by a quarter of it, so that all files together are four images and 16 MiB at most:
+ * the last and the next, one and a half of turns, and what slack SQLite has.
+ */
+export const UPKEEP_SHARE = 4;
+
+/** The least that a turn pays: so that upkeep comes to an end under reads, too. */
+export const UPKEEP_BYTES_LEAST = 256;
+
+/** Slices of upkeep behind one turn: a few milliseconds; what is still owed then is paid by the next. */
+export const UPKEEP_STEPS_PER_TURN_MAX = 8;
+
+/**
+ * Bytes kept free in the store file, besides one and a half images: the place of the next turns and a
+ * small image, which are then to be had on a full disk, too.
+ */
+export const FREE_BYTES_KEPT = 3_145_728;
+
+/** The same, beyond which it is made smaller although there is other work. */
+export const FREE_BYTES_MAX = 6_291_456;
+
+/** Bytes held for when there is no space: see lib/journal/reserve.ts. */
+export const RESERVE_BYTES_MAX = 2_097_152;
+
+/** Bytes that SQLite's log keeps when it begins anew: two checkpoints' worth. */
+export const LOG_BYTES_KEPT = 2_097_152;
 
 /**
  * Tries, one every 50 ms, for the lock that keeps two starting daemons from one socket path: it is

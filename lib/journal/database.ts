@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { LOG_BYTES_KEPT } from "../limits.ts";
 import { toText } from "../wire/text.ts";
 import { DamagedError } from "./byte_reader.ts";
 import { LAYOUT_VERSION, layoutOf } from "./layout.ts";
@@ -18,8 +19,13 @@ export class JournalError extends Error {
 
   /** The disk did not do what it should, and may do it the next time. */
   get mayPass(): boolean {
-    return DISK_TROUBLE.test(this.message);
+    return isTrouble(this.message);
   }
+}
+
+/** Whether an error is of a disk that is full or fails, by what it says. */
+export function isTrouble(message: string): boolean {
+  return DISK_TROUBLE.test(message);
 }
 
 /** In the words of SQLite and of the C library. */
@@ -147,12 +153,15 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   }
   // Before there is a log, so that the file itself says from the start whose it is.
   if (isNew) {
+    // Before there is a table: afterwards it takes a VACUUM.
+    database.exec("PRAGMA auto_vacuum = INCREMENTAL");
     database.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${LAYOUT_VERSION}; COMMIT`);
   }
   database.exec("PRAGMA journal_mode = WAL");
   // A process that is killed leaves what it has written to the kernel; only power loss does not.
   database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "OFF"}`);
   database.exec("PRAGMA wal_autocheckpoint = 0");
+  database.exec(`PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`);
 }
 
 function checkKind(database: DatabaseSync, path: string): void {
@@ -174,7 +183,14 @@ function checkWhole(database: DatabaseSync): void {
   if (verdict !== "ok") throw new DamagedError(`${verdict}`);
 }
 
-function pragma(database: DatabaseSync, name: string): number {
+/** What PRAGMA auto_vacuum says of a file that can be made smaller piece by piece. */
+export const AUTO_VACUUM_INCREMENTAL = 2;
+
+/** Size of a page of a store file: SQLite's own choice. */
+export const PAGE_BYTES = 4_096;
+
+/** The number that a PRAGMA tells. */
+export function pragma(database: DatabaseSync, name: string): number {
   return Number(database.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
 }
 

@@ -7,7 +7,7 @@ import * as put from "./changes.ts";
 import { NodeWriter } from "./node_writer.ts";
 
 /** Bytes of one piece of an image: some hundred nodes, well under a millisecond of work. */
-const PIECE_BYTES = 65_536;
+const PIECE_BYTES = 32_768;
 
 /** Everything at one moment, handed out piece by piece while the store goes on changing. */
 export class Image {

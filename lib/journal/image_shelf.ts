@@ -10,11 +10,13 @@ import type { ImageSource } from "./journal.ts";
 export class ImageShelf {
   readonly #database: DatabaseSync;
   readonly #insertPiece: StatementSync;
+  readonly #deletePieces: StatementSync;
   readonly #piece = new ByteWriter(131_072);
   #making: { image: Image; number: number; upto: number; pieces: number; bytes: number } | null =
     null;
   #last: number;
-  #unfinished = false;
+  /** The number of the newest whole image; 0 when there is none. */
+  #newestNumber: number;
   /** The last turn that the newest whole image contains; negative when there is no image. */
   upto: number;
   /** Bytes of the newest whole image. */
@@ -25,11 +27,15 @@ export class ImageShelf {
     this.#insertPiece = database.prepare(
       "INSERT INTO pieces (image, sum, changes) VALUES (?, ?, ?)",
     );
+    this.#deletePieces = database.prepare(
+      "DELETE FROM pieces WHERE piece IN (SELECT piece FROM pieces WHERE image <> ? LIMIT ?)",
+    );
     const newest = this.#newest();
     this.upto = newest === undefined ? -1 : Number(newest["upto"]);
     const last = database.prepare("SELECT max(image) AS n FROM pieces").get();
     this.#last = Number(last?.["n"] ?? 0);
-    this.#unfinished = this.#last > Number(newest?.["image"] ?? 0);
+    this.#newestNumber = Number(newest?.["image"] ?? 0);
+    this.#last = Math.max(this.#last, this.#newestNumber);
   }
 
   #newest(): ReturnType<StatementSync["get"]> {
@@ -66,18 +72,16 @@ export class ImageShelf {
     throw new DamagedError(`image ${image} has ${pieces} pieces instead of ${wanted}`);
   }
 
-  /** Begins an image of everything as it is now, after turn `upto`; returns the pages written. */
+  /** Begins an image of everything as it is now, after turn `upto`; returns the bytes written. */
   begin({ state, rings }: ImageSource, upto: number): number {
-    this.#dropUnfinished();
     this.#last++;
-    this.#unfinished = true;
     this.#making = { image: new Image(state), number: this.#last, upto, pieces: 0, bytes: 0 };
     this.#piece.clear();
     putOthers(this.#piece, state, rings());
     return this.#endPiece();
   }
 
-  /** Makes the next piece, or ends it; returns the pages written. */
+  /** Makes the next piece, or ends it; returns the bytes written. */
   continue(): number {
     const making = this.#making!;
     if (making.image.next(this.#piece)) return this.#endPiece();
@@ -86,12 +90,11 @@ export class ImageShelf {
     this.#database.exec("BEGIN IMMEDIATE");
     this.#database.prepare("DELETE FROM images").run();
     this.#database.prepare("INSERT INTO images VALUES (?, ?, ?)").run(number, upto, pieces);
-    this.#database.prepare("DELETE FROM pieces WHERE image < ?").run(number);
     this.#database.exec("COMMIT");
-    this.#unfinished = false;
+    this.#newestNumber = number;
     this.upto = upto;
     this.bytes = bytes;
-    return 2;
+    return 0;
   }
 
   /** Gives up the image that is being made. */
@@ -99,13 +102,13 @@ export class ImageShelf {
     this.#making = null;
   }
 
-  /** Pieces that no image will ever have take space. */
-  #dropUnfinished(): void {
-    if (!this.#unfinished) return;
-    this.#database.prepare(
-      "DELETE FROM pieces WHERE image > (SELECT coalesce(max(image), 0) FROM images)",
-    ).run();
-    this.#unfinished = false;
+  /**
+   * Deletes at most `most` pieces of others than the newest whole image, none of which is being made;
+   * false when there are none left.
+   */
+  deleteStale(most: number): boolean {
+    const { changes } = this.#deletePieces.run(this.#newestNumber, most);
+    return Number(changes) === most;
   }
 
   #endPiece(): number {
@@ -115,6 +118,6 @@ export class ImageShelf {
     making.pieces++;
     making.bytes += written.length;
     this.#piece.clear();
-    return 1 + (written.length >>> 12);
+    return written.length;
   }
 }

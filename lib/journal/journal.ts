@@ -57,6 +57,8 @@ export interface Journal {
    * is overdue is done.
    */
   tend(idle: boolean): boolean;
+  /** When to call it again even if nothing happens, by performance.now(); Infinity for not before. */
+  readonly tendAt: number;
   /**
    * A daemon that does not know the file takes this one's place: what comes then is not in it. Null:
    * it did not come to that.
@@ -72,6 +74,7 @@ export interface Journal {
 export class NoJournal implements Journal {
   readonly dirty = null;
   readonly full = false;
+  readonly tendAt = Infinity;
   readonly pendingBytes = 0;
   readonly syncs = false;
   readonly keepsRings = false;

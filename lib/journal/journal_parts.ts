@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Durability } from "./database.ts";
+import type { Reserve } from "./reserve.ts";
 import type { Tail } from "./tail.ts";
 
 /** When the work is done that nobody waits for. */
@@ -39,6 +40,8 @@ export interface JournalParts {
   readonly durability: Durability;
   readonly log: JournalLog;
   readonly upkeep?: Upkeep;
+  /** Held for when there is no other space. */
+  readonly reserve?: Reserve;
   /** Called before anything is written, once all that was there has been read. */
   readonly onBegin?: () => void;
   /** Called instead when it can't be read: the files are to stay as they are. */

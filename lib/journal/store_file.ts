@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { RESERVE_BYTES_MAX } from "../limits.ts";
 import { DamagedError } from "./byte_reader.ts";
 import type { ChangeSink } from "./changes.ts";
 import {
@@ -9,9 +10,11 @@ import {
   leaveAlone,
   messageOf,
   openDatabase,
+  PAGE_BYTES,
 } from "./database.ts";
-import type { JournalParts, Upkeep } from "./journal_parts.ts";
+import { type JournalParts, UPKEEP, type Upkeep } from "./journal_parts.ts";
 import { migrate } from "./layout.ts";
+import { Reserve } from "./reserve.ts";
 import { StoreJournal } from "./store_journal.ts";
 import { settleFile, settleNames } from "./settle.ts";
 import { Tail, TAIL_BYTES } from "./tail.ts";
@@ -118,6 +121,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       },
       onRefused,
       onComplete,
+      reserve: new Reserve(`${path}.reserve`, reserveBytes(upkeep)),
       onHandOver: (to) => to === null ? about.remove(HANDED_TO) : about.set(HANDED_TO, to),
       handedTo,
       ...(upkeep === undefined ? {} : { upkeep }),
@@ -128,6 +132,12 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
     onRefused();
     throw asOurs(error, path);
   }
+}
+
+/** What SQLite's log may have between two checkpoints, and as much again for what makes room. */
+function reserveBytes(upkeep: Upkeep | undefined): number {
+  const { pagesPerCheckpoint } = upkeep ?? UPKEEP;
+  return Math.min(2 * pagesPerCheckpoint * PAGE_BYTES, RESERVE_BYTES_MAX);
 }
 
 /** Nobody is to be told anything, and nothing to be built on it, before it is on the disk. */

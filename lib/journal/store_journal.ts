@@ -1,22 +1,24 @@
 import { Dirty } from "../engine/dirty.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import type { State } from "../engine/state.ts";
-import { COMMIT_RETRY_MS, IMAGES_APART_MS } from "../limits.ts";
+import { COMMIT_RETRY_MS } from "../limits.ts";
 import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
-import { messageOf } from "./database.ts";
+import { AUTO_VACUUM_INCREMENTAL, messageOf, pragma } from "./database.ts";
 import { putDirty } from "./dirty_changes.ts";
 import { putOthers } from "./image.ts";
 import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal } from "./journal.ts";
-import { DISK_UPKEEP, type JournalParts, UPKEEP, type Upkeep } from "./journal_parts.ts";
+import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
 import { NodeChanges } from "./node_changes.ts";
 import { NodeWriter } from "./node_writer.ts";
 import { Restorer } from "./restore.ts";
 import { type HeldConnections, type Revival, reviveAll } from "./revive.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
+import { recordBytes } from "./turn_record.ts";
+import { StoreUpkeep } from "./upkeep.ts";
 
 /**
  * The journal in a SQLite file and its tail: one record a turn, whatever the number of its
@@ -28,23 +30,17 @@ export class StoreJournal implements Journal {
   readonly keepsRings = true;
   readonly syncs: boolean;
   readonly #parts: JournalParts;
-  readonly #upkeep: Upkeep;
+  readonly #upkeep: StoreUpkeep;
   readonly #turns: TurnLog;
   readonly #images: ImageShelf;
   readonly #changes = new ByteWriter(65_536);
   readonly #nodes = new NodeWriter(this.#changes);
   #source: ImageSource | null = null;
-  #turnBytes = 0;
-  /** When the last image was begun. */
-  #imagedAt = -Infinity;
-  #logPages = 0;
-  #logGrows = false;
-  #hasStale = false;
-  /** A tree is being staged, or not all have heard of it: an image would leave that out. */
-  #staging = false;
   #full = false;
   /** The last commit failed: nothing is answered until it succeeds. */
   #held = false;
+  /** Bytes of turns behind the last image when it was read. */
+  #behind = 0;
   #phase: "opened" | "begun" | "refused" = "opened";
   #onNewBoot: (() => void) | undefined;
   /** On a clock that only goes forward. */
@@ -55,10 +51,12 @@ export class StoreJournal implements Journal {
     const { upkeep = durability === "disk" ? DISK_UPKEEP : UPKEEP } = parts;
     this.#parts = parts;
     this.syncs = durability === "disk";
-    this.#upkeep = upkeep;
     this.#onNewBoot = parts.onNewBoot;
     this.#images = new ImageShelf(database);
     this.#turns = new TurnLog(database, tail, durability, this.#images.upto);
+    this.#upkeep = new StoreUpkeep(parts, upkeep, this.#turns, this.#images);
+    // What is marked from then on changes what the image has.
+    this.#upkeep.onImage = () => this.#putDirty();
   }
 
   /** Whether there is anything to go on from. */
@@ -67,7 +65,11 @@ export class StoreJournal implements Journal {
   }
 
   get pendingBytes(): number {
-    return this.#turnBytes;
+    return this.#upkeep.behind;
+  }
+
+  get tendAt(): number {
+    return this.#full ? this.#retryAt : this.#upkeep.tendAt;
   }
 
   get full(): boolean {
@@ -103,7 +105,7 @@ export class StoreJournal implements Journal {
   replay(sink: put.ChangeSink, upto: UpTo = () => true): void {
     try {
       this.#images.replay(sink);
-      this.#turnBytes = this.#turns.replay(this.#images.upto, sink, upto);
+      this.#behind = this.#turns.replay(this.#images.upto, sink, upto);
       sink.end();
     } catch (error) {
       // SQLite finds some damage only where it is read.
@@ -122,9 +124,25 @@ export class StoreJournal implements Journal {
     this.#source = source;
     this.dirty.clear();
     this.#clear();
-    if (!this.isEmpty && !afresh) return;
-    this.#logPages += this.#images.begin(source, this.#turns.last);
-    while (this.#images.isMaking) this.#continueImage();
+    this.#upkeep.begin(source, this.#behind);
+    if (this.isEmpty || afresh) this.#upkeep.makeImage();
+    this.#letShrink();
+    this.#parts.reserve?.fill();
+  }
+
+  /** A file of before layout 2 never gets smaller unless it is written anew: once, and not all of it. */
+  #letShrink(): void {
+    const { database, log } = this.#parts;
+    if (pragma(database, "auto_vacuum") === AUTO_VACUUM_INCREMENTAL) return;
+    try {
+      this.#upkeep.makeImage();
+      this.#upkeep.deleteAllStale();
+      // Its working copy would else be a file in /var/tmp.
+      database.exec("PRAGMA temp_store = MEMORY; PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
+    } catch (error) {
+      this.#giveUp();
+      log("warning", `the store file can't be made one that shrinks yet: ${messageOf(error)}`);
+    }
   }
 
   #clear(): void {
@@ -144,7 +162,7 @@ export class StoreJournal implements Journal {
     if (length > 0) {
       if (!this.#append(written)) return false;
       this.#setHeld(null);
-      this.#turnBytes += length;
+      this.#upkeep.committed(recordBytes(length));
       this.#clear();
     }
     if (this.#onNewBoot !== undefined && !this.#full) this.#noteBoot(this.#onNewBoot);
@@ -227,85 +245,47 @@ export class StoreJournal implements Journal {
   tend(idle: boolean): boolean {
     if (this.#full && performance.now() < this.#retryAt) return false;
     try {
-      return this.#tend(idle);
+      if (this.#full) return this.#makeRoom();
+      const more = this.#upkeep.tend(idle);
+      if (idle && !more) this.#parts.reserve?.fill();
+      return more;
     } catch (error) {
-      this.#images.abandon();
-      const { database } = this.#parts;
-      if (database.isTransaction) database.exec("ROLLBACK");
+      this.#giveUp();
       this.#failed(error);
       return false;
     }
   }
 
-  #tend(idle: boolean): boolean {
-    const { drainBytes, pagesPerCheckpoint } = this.#upkeep;
-    if (!this.#full && this.#logPages > pagesPerCheckpoint) {
-      this.#checkpoint();
-    } else if (this.#full || this.#turns.waiting > drainBytes) {
-      this.#drain();
-    } else if (this.#images.isMaking) {
-      this.#continueImage();
-      return true;
-    } else if (this.#hasStale) {
-      this.#deleteStale();
-      return this.#hasStale && idle;
-    } else if (this.#imageIsDue(idle)) {
-      this.#turnBytes = 0;
-      this.#imagedAt = performance.now();
-      // What is marked from now on changes what the image has.
-      this.#putDirty();
-      this.#logPages += this.#images.begin(this.#source!, this.#turns.last);
-      return true;
-    }
-    return false;
-  }
-
-  /** Not left for later: the more pages wait, the longer everyone waits for them. */
-  #checkpoint(): void {
-    this.#logPages = 0;
-    const { database, log } = this.#parts;
-    try {
-      database.exec("PRAGMA wal_checkpoint(PASSIVE)");
-      this.#logGrows = false;
-    } catch (error) {
-      // That it can't grow either is for its next writer to find out.
-      const what = "the store file can't take what is in its log, which grows until it can";
-      if (!this.#logGrows) log("warning", `${what}: ${messageOf(error)}`);
-      this.#logGrows = true;
-    }
+  /** Nothing that was under way in the store file is gone on with. */
+  #giveUp(): void {
+    this.#upkeep.abandonImage();
+    const { database } = this.#parts;
+    if (database.isTransaction) database.exec("ROLLBACK");
   }
 
   /**
-   * Earlier when nobody waits, and, since an image of 100,000 nodes is a tenth of a second of work,
-   * later when the last one was made just now.
+   * The store file could not be written: tries again, with all that is needless gone first. Changes
+   * are taken again when it has the turns, and the next image if that can't wait. True when there is
+   * more to be done.
    */
-  #imageIsDue(idle: boolean): boolean {
-    const bytes = this.#turnBytes, image = this.#images.bytes;
-    const least = this.#upkeep.imageAfterBytes * (idle ? 1 : 4);
-    if (this.#staging || bytes <= Math.max(least, image * (idle ? 0.25 : 1))) return false;
-    const isEarly = performance.now() - this.#imagedAt < IMAGES_APART_MS;
-    return !isEarly || bytes > Math.max(least, image * (idle ? 2 : 4));
-  }
-
-  #drain(): void {
-    const { waiting } = this.#turns;
-    this.#turns.drain(this.#full);
-    this.#logPages += 1 + (waiting >>> 12);
-    if (!this.#full) return;
-    // What could not be written last time may be more than that.
-    if (this.#hasStale) this.#deleteStale();
+  #makeRoom(): boolean {
+    const { log, reserve } = this.#parts;
+    const upkeep = this.#upkeep;
+    if (!this.#images.isMaking) {
+      reserve?.release();
+      upkeep.checkpoint();
+      upkeep.deleteAllStale();
+      upkeep.drain(true);
+    }
+    if (upkeep.continueUrgentImage()) return true;
+    upkeep.checkpoint();
+    if (reserve?.restore() === false) {
+      this.#retryAt = performance.now() + COMMIT_RETRY_MS;
+      return false;
+    }
     this.#setFull(false);
-    this.#parts.log("warning", "the store file can be written again: changes are taken");
-  }
-
-  #continueImage(): void {
-    this.#logPages += this.#images.continue();
-    if (!this.#images.isMaking) this.#hasStale = true;
-  }
-
-  #deleteStale(): void {
-    this.#hasStale = this.#turns.deleteUpTo(this.#images.upto, this.#upkeep.rowsDeletedMax);
-    this.#logPages++;
+    log("warning", "the store file can be written again: changes are taken");
+    return false;
   }
 
   handOver(to: string | null): void {
@@ -326,7 +306,7 @@ export class StoreJournal implements Journal {
   /** The file alone then has everything, unless there is no space for it. */
   close(): void {
     if (this.#phase === "refused") return;
-    const { database, onComplete, tail } = this.#parts;
+    const { database, onComplete, reserve, tail } = this.#parts;
     try {
       this.#beginWriting();
       this.#turns.drain();
@@ -334,6 +314,7 @@ export class StoreJournal implements Journal {
     } catch (error) {
       this.#parts.log("warning", `the last turns stay in ${tail.path}: ${messageOf(error)}`);
     }
+    reserve?.close();
     tail.close();
     database.close();
   }
@@ -347,7 +328,7 @@ export class StoreJournal implements Journal {
   }
 
   stage(path: string, node: Node): void {
-    this.#staging = true;
+    this.#upkeep.staging = true;
     put.putStaged(this.#changes, path, node);
   }
 
@@ -359,7 +340,7 @@ export class StoreJournal implements Journal {
 
   endStaging(heard: boolean): void {
     if (heard) put.putHeard(this.#changes);
-    this.#staging = false;
+    this.#upkeep.staging = false;
   }
 
   ring(ring: RingState): void {

@@ -121,8 +121,8 @@ export class Loop {
 
   async #park(): Promise<void> {
     this.#parked = true;
-    const retry = this.#turns.waitsForSpace ? COMMIT_RETRY_MS : PARK_MS_MAX;
-    const wait = Math.min(retry, this.#turns.lookAt - performance.now());
+    const { lookAt, tendAt } = this.#turns;
+    const wait = Math.min(PARK_MS_MAX, Math.min(lookAt, tendAt) - performance.now());
     await this.epoll.park(Math.max(0, Math.ceil(wait)));
     this.#parked = false;
   }

@@ -132,9 +132,9 @@ export class Turns implements PeerHost {
     return this.#held;
   }
 
-  /** Whether the journal waits for space: to be tried again after a while. */
-  get waitsForSpace(): boolean {
-    return this.#journal.full;
+  /** When the journal has something to do even if nothing happens; see Journal.tendAt. */
+  get tendAt(): number {
+    return this.#journal.tendAt;
   }
 
   /** When {@link turn} is to be called even if nothing else is to do; Infinity for not at all. */

@@ -135,6 +135,10 @@ export class MortalJournal implements Journal {
     return this.#journal.pendingBytes;
   }
 
+  get tendAt(): number {
+    return this.#journal.tendAt;
+  }
+
   get full(): boolean {
     return this.#journal.full;
   }

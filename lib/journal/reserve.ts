@@ -1,0 +1,87 @@
+import { isTrouble, messageOf, removeIfThere } from "./database.ts";
+
+/** Bytes written at once. */
+const BLOCK_BYTES = 262_144;
+/** Space that there must be besides before it counts as found again. */
+const SPARE_BYTES = 524_288;
+
+/**
+ * Space that is held to be given back when there is no other: a file without a name, which is gone
+ * with the process. What SQLite's log has at a full disk can't go into the store file where that
+ * would have to grow, and the log can't begin anew before it has: so what makes room, the deletion
+ * of what is needless, might itself find none. To cut a file off gives space back on any file system.
+ */
+export class Reserve {
+  readonly #path: string;
+  readonly #size: number;
+  #file: Deno.FsFile | null = null;
+  /** There can be none here. */
+  #isBroken = false;
+  #held = 0;
+  /** The most that was held when it was given back. */
+  #released = 0;
+
+  /** `path` is used for a moment; `size` is in bytes. */
+  constructor(path: string, size: number) {
+    this.#path = path;
+    this.#size = size;
+  }
+
+  /** Takes what is missing of it, as far as there is space. */
+  fill(): void {
+    this.#growTo(this.#size);
+  }
+
+  /**
+   * Takes all of it back after a {@link release}. False when there is not so much space, and some more:
+   * who went on then would find none at once.
+   */
+  restore(): boolean {
+    const wanted = this.#released + SPARE_BYTES;
+    this.#growTo(wanted);
+    const found = this.#held >= wanted || this.#isBroken;
+    if (this.#held > this.#size) {
+      this.#file!.truncateSync(this.#size);
+      this.#file!.seekSync(0, Deno.SeekMode.End);
+      this.#held = this.#size;
+    }
+    return found;
+  }
+
+  #growTo(size: number): void {
+    if (this.#held >= size || this.#isBroken) return;
+    try {
+      const file = this.#file ??= this.#open();
+      const block = new Uint8Array(BLOCK_BYTES);
+      while (this.#held < size) {
+        this.#held += file.writeSync(block.subarray(0, size - this.#held));
+      }
+    } catch (error) {
+      // Nobody is worse off than without one.
+      this.#isBroken = !isTrouble(messageOf(error));
+    }
+  }
+
+  #open(): Deno.FsFile {
+    removeIfThere(this.#path);
+    const file = Deno.openSync(this.#path, { write: true, createNew: true, mode: 0o600 });
+    Deno.removeSync(this.#path);
+    return file;
+  }
+
+  /** Gives all of it back. */
+  release(): void {
+    if (this.#held === 0) return;
+    this.#released = Math.max(this.#released, this.#held);
+    this.#file!.truncateSync(0);
+    this.#file!.seekSync(0, Deno.SeekMode.Start);
+    this.#held = 0;
+  }
+
+  /** Gives it up for good. */
+  close(): void {
+    this.#file?.close();
+    this.#file = null;
+    this.#held = 0;
+  }
+}

@@ -1,0 +1,276 @@
+import type { DatabaseSync } from "node:sqlite";
+import {
+  FREE_BYTES_KEPT,
+  FREE_BYTES_MAX,
+  IMAGES_APART_MS,
+  UPKEEP_BYTES_LEAST,
+  UPKEEP_SHARE,
+  UPKEEP_STEPS_PER_TURN_MAX,
+} from "../limits.ts";
+import { messageOf, PAGE_BYTES, pragma } from "./database.ts";
+import type { ImageShelf } from "./image_shelf.ts";
+import type { ImageSource } from "./journal.ts";
+import type { JournalParts, Upkeep } from "./journal_parts.ts";
+import type { TurnLog } from "./turn_log.ts";
+
+/** What a slice that deletes or moves counts as, in bytes: it takes as long as a piece of an image. */
+const SLICE_BYTES = 32_768;
+/** Pieces of former images deleted at once: some tenths of a millisecond. */
+const PIECES_DELETED_MAX = 16;
+/** Pages moved or cut off at once. */
+const PAGES_PER_SLICE = 32;
+/** Turns behind the last image, as a part of its bytes, at which the next can't wait. */
+const URGENT_PART = 1.25;
+/** The same, at which one is worth making when the last was made a while ago: at any time, or when idle. */
+const DUE_PART = 1;
+const IDLE_PART = 0.25;
+/** An image that is more than so many times what one would be now is not worth keeping. */
+const SHRUNK_PART = 2;
+/** What is kept free in the file, as a part of the last image's bytes: the next one's place. */
+const FREE_PART = 1.5;
+/** The same, beyond which it is made smaller although there is other work. */
+const FREE_PART_MAX = 2.5;
+
+/**
+ * The upkeep of the store file. What is in it is the last whole image, the turns behind it, an image
+ * under way, and what these have made needless. Each turn that adds bytes also pays for upkeep, in
+ * proportion ({@link UPKEEP_SHARE}): so an image that is begun at some size of the turns behind the
+ * last one is whole before these have grown by a quarter of its size, whatever the load. This is how
+ * an incremental collector of garbage keeps its heap within a bound.
+ */
+export class StoreUpkeep {
+  readonly #database: DatabaseSync;
+  readonly #turns: TurnLog;
+  readonly #images: ImageShelf;
+  readonly #settings: Upkeep;
+  readonly #log: JournalParts["log"];
+  /** Called when an image is about to be begun. */
+  onImage: () => void = () => {};
+  /** A tree is being staged, or not all have heard of it: an image would leave that out. */
+  staging = false;
+  /** When to go on even if nothing happens, by performance.now(); Infinity for not before it does. */
+  tendAt = Infinity;
+  #source: ImageSource | null = null;
+  /** Bytes of turns behind the last whole image, and behind the one under way. */
+  #behind = 0;
+  #behindMaking = 0;
+  /** Bytes of upkeep that turns have caused and not paid for yet. */
+  #owed = 0;
+  /** When the last image was begun. */
+  #imagedAt = -Infinity;
+  /** How many bytes of an image a byte of memory that is charged took in the last one. */
+  #bytesPerCharged = 1;
+  #memoryAtBegin = 1;
+  /** {@link #behind} when it was last looked whether the tree has shrunk. */
+  #lookedAt = -1;
+  #isShrunk = false;
+  #logPages = 0;
+  #logGrows = false;
+  /** What may be needless: rows behind which there is an image, pieces of former ones. */
+  #staleTurns = true;
+  #stalePieces = true;
+  /** There may be more free pages than are worth keeping. */
+  #mayShrink = true;
+
+  constructor(
+    { database, log }: Pick<JournalParts, "database" | "log">,
+    settings: Upkeep,
+    turns: TurnLog,
+    images: ImageShelf,
+  ) {
+    this.#database = database;
+    this.#log = log;
+    this.#settings = settings;
+    this.#turns = turns;
+    this.#images = images;
+  }
+
+  /** From now on images are made of `source`; `behind` bytes of turns are behind the last one. */
+  begin(source: ImageSource, behind: number): void {
+    this.#source = source;
+    this.#behind = behind;
+    this.#memoryAtBegin = Math.max(1, source.state.accounts.total("memory"));
+    this.#bytesPerCharged = this.#images.bytes / this.#memoryAtBegin;
+  }
+
+  /** A turn of so many bytes was committed. */
+  committed(bytes: number): void {
+    this.#behind += bytes;
+    this.#behindMaking += bytes;
+    this.#owed += bytes * UPKEEP_SHARE;
+  }
+
+  /** Bytes of turns behind the last whole image. */
+  get behind(): number {
+    return this.#behind;
+  }
+
+  /** Makes a whole image now. */
+  makeImage(): void {
+    this.#beginImage();
+    while (this.#images.isMaking) this.#continueImage();
+  }
+
+  /** A slice of an image that can't wait, if there is one; false when it is whole, or can wait. */
+  continueUrgentImage(): boolean {
+    if (this.#images.isMaking) this.#continueImage();
+    else if (this.imageIsUrgent && !this.staging) this.#beginImage();
+    else return false;
+    return true;
+  }
+
+  /** Removes all that is needless now. */
+  deleteAllStale(): void {
+    while (this.#deleteStale());
+  }
+
+  /** Gives up the image under way, of which the pieces are needless from then on. */
+  abandonImage(): void {
+    if (!this.#images.isMaking) return;
+    this.#images.abandon();
+    this.#stalePieces = true;
+    // Not at once: it would come to the same end.
+    this.#imagedAt = performance.now();
+  }
+
+  /**
+   * What is to be done between two turns. True when there is more that nobody has to wait for, and
+   * which is done with `idle` only; else it does its share.
+   */
+  tend(idle: boolean): boolean {
+    if (this.#logPages > this.#settings.pagesPerCheckpoint) this.checkpoint();
+    if (this.#turns.waiting > this.#settings.drainBytes) this.drain();
+    if (idle) {
+      const done = this.#step(true);
+      this.#owed = Math.max(0, this.#owed - done);
+      return done > 0;
+    }
+    this.#owed += UPKEEP_BYTES_LEAST;
+    for (let n = 0; this.#owed > 0 && n < UPKEEP_STEPS_PER_TURN_MAX; n++) {
+      const done = this.#step(false);
+      if (done === 0) this.#owed = 0;
+      this.#owed -= done;
+    }
+    return false;
+  }
+
+  /** One slice; returns the bytes that it counts as, 0 when there was nothing to do. */
+  #step(idle: boolean): number {
+    if (this.#images.isMaking) return this.#continueImage();
+    if (this.#staleTurns || this.#stalePieces) {
+      this.#deleteStale();
+      return SLICE_BYTES;
+    }
+    if (this.imageIsDue(idle)) return this.#beginImage();
+    return this.#mayShrink ? this.#shrink(idle) : 0;
+  }
+
+  /** Turns behind the last image have come to the size at which the next one can't wait. */
+  get imageIsUrgent(): boolean {
+    return this.#isBehind(4, URGENT_PART);
+  }
+
+  /** Whether an image is worth making now. */
+  imageIsDue(idle: boolean): boolean {
+    if (this.staging || this.#source === null) return false;
+    if (this.imageIsUrgent) return true;
+    this.tendAt = Infinity;
+    const isWorthIt = idle ? this.#isBehind(1, IDLE_PART) : this.#isBehind(4, DUE_PART);
+    if (!isWorthIt && !this.#hasShrunk(idle)) return false;
+    const dueAt = this.#imagedAt + IMAGES_APART_MS;
+    if (performance.now() >= dueAt) return true;
+    this.tendAt = dueAt;
+    return false;
+  }
+
+  /** Of the last image's bytes, or so many times the least that counts. */
+  #isBehind(least: number, part: number): boolean {
+    const { imageAfterBytes } = this.#settings;
+    return this.#behind > Math.max(imageAfterBytes * least, this.#images.bytes * part);
+  }
+
+  /** The tree is so much smaller than the last image that a new one gives most of its space back. */
+  #hasShrunk(idle: boolean): boolean {
+    const { imageAfterBytes } = this.#settings;
+    const { bytes } = this.#images;
+    if (bytes <= imageAfterBytes) return false;
+    if (this.#behind - this.#lookedAt > (idle ? 0 : imageAfterBytes)) {
+      this.#lookedAt = this.#behind;
+      const now = this.#source!.state.accounts.total("memory") * this.#bytesPerCharged;
+      this.#isShrunk = bytes > now * SHRUNK_PART + imageAfterBytes;
+    }
+    return this.#isShrunk;
+  }
+
+  #beginImage(): number {
+    this.onImage();
+    this.#imagedAt = performance.now();
+    this.#behindMaking = 0;
+    this.#memoryAtBegin = Math.max(1, this.#source!.state.accounts.total("memory"));
+    return this.#wrote(this.#images.begin(this.#source!, this.#turns.last));
+  }
+
+  #continueImage(): number {
+    const bytes = this.#wrote(this.#images.continue());
+    if (this.#images.isMaking) return bytes;
+    this.#behind = this.#behindMaking;
+    this.#lookedAt = -1;
+    this.#isShrunk = false;
+    this.#bytesPerCharged = this.#images.bytes / this.#memoryAtBegin;
+    this.#staleTurns = this.#stalePieces = true;
+    return bytes;
+  }
+
+  #wrote(bytes: number): number {
+    this.#logPages += 1 + Math.ceil(bytes / PAGE_BYTES);
+    return Math.max(bytes, PAGE_BYTES);
+  }
+
+  /** A slice of what is needless; false when there was none left. */
+  #deleteStale(): boolean {
+    this.#logPages += 2;
+    if (this.#stalePieces) this.#stalePieces = this.#images.deleteStale(PIECES_DELETED_MAX);
+    else if (this.#staleTurns) {
+      this.#staleTurns = this.#turns.deleteUpTo(this.#images.upto, this.#settings.rowsDeletedMax);
+    }
+    this.#mayShrink = true;
+    return this.#stalePieces || this.#staleTurns;
+  }
+
+  /** Gives pages back that were free for long; some stay for the next image and the next turns. */
+  #shrink(idle: boolean): number {
+    const free = pragma(this.#database, "freelist_count") * PAGE_BYTES;
+    const { bytes } = this.#images;
+    const least = FREE_BYTES_KEPT + bytes * FREE_PART;
+    const most = idle ? least : FREE_BYTES_MAX + bytes * FREE_PART_MAX;
+    this.#mayShrink = free > least;
+    if (free <= most) return 0;
+    const pages = Math.min(PAGES_PER_SLICE, Math.ceil((free - least) / PAGE_BYTES));
+    this.#database.exec(`PRAGMA incremental_vacuum(${pages})`);
+    this.#logPages += 2 * pages;
+    // A file that can't be made smaller has as many afterwards.
+    if (pragma(this.#database, "freelist_count") * PAGE_BYTES >= free) this.#mayShrink = false;
+    return SLICE_BYTES;
+  }
+
+  /** Moves the turns in the tail to the file; see TurnLog.drain. */
+  drain(probe = false): void {
+    const { waiting } = this.#turns;
+    this.#turns.drain(probe);
+    this.#wrote(waiting);
+  }
+
+  /** Not left for later: the more pages wait, the longer everyone waits for them. */
+  checkpoint(): void {
+    this.#logPages = 0;
+    try {
+      this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      this.#logGrows = false;
+    } catch (error) {
+      // That it can't grow either is for its next writer to find out.
+      const what = "the store file can't take what is in its log, which grows until it can";
+      if (!this.#logGrows) this.#log("warning", `${what}: ${messageOf(error)}`);
+      this.#logGrows = true;
+    }
+  }
+}
