@@ -10,6 +10,7 @@ const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/engine/state.ts": "what `tell` itself writes",
   "lib/journal/revive.ts": "at the start, once a domain",
   "lib/journal/store_journal.ts": "the disk's state, when it changes",
+  "lib/journal/upkeep.ts": "the disk's state, when it changes",
   "lib/server/admin.ts": "its log is that of the privileged domain's budget",
   "lib/server/archive/archive_restore.ts": "once a restore",
   "lib/server/archive/archivist.ts": "its log is that of the privileged domain's budget",
