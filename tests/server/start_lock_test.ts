@@ -1,5 +1,11 @@
 /** Who may start where: daemons exclude each other, and nobody else keeps one from starting. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { EAGAIN } from "../../ffi/libc.ts";
 import { closeFd, listenUnix, lockDirectory, lockPlainFile } from "../../ffi/unix_socket.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
@@ -22,9 +28,7 @@ Deno.test("start lock: nobody else can open its file, whatever the umask", async
     assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
     assertEquals(lockPlainFile(path), -EAGAIN);
     lock.release();
-    const fd = lockPlainFile(path);
-    assert(fd >= 0);
-    closeFd(fd);
+    assertThrows(() => Deno.lstatSync(path), Deno.errors.NotFound);
   }
 });
 
@@ -33,8 +37,27 @@ Deno.test("start lock: one that others could open is closed to them", async () =
   const path = `${scratch.path}/${lockName("socket")}`;
   Deno.writeTextFileSync(path, "");
   Deno.chmodSync(path, 0o666);
-  (await StartLock.take(scratch.path, "socket")).release();
+  const lock = await StartLock.take(scratch.path, "socket");
   assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+  lock.release();
+});
+
+Deno.test("start lock: of many that take it, each has it alone", async () => {
+  await using scratch = await makeScratch();
+  let holders = 0, most = 0, taken = 0;
+  await Promise.all(Array.from({ length: 8 }, async () => {
+    for (let i = 0; i < 4; i++) {
+      const lock = await StartLock.take(scratch.path, "socket").catch(() => null);
+      if (lock === null) continue;
+      most = Math.max(most, ++holders);
+      taken++;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      holders--;
+      lock.release();
+    }
+  }));
+  assertEquals(most, 1);
+  assert(taken >= 8, `${taken} times`);
 });
 
 Deno.test("start lock: a symbolic link in its place is refused, and nothing made behind it", async () => {

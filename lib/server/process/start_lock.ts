@@ -19,9 +19,11 @@ const RETRY_MS = 50;
  * user executes, and then looks like root's.
  */
 export class StartLock {
+  readonly #path: string;
   readonly #descriptors: readonly number[];
 
-  private constructor(descriptors: readonly number[]) {
+  private constructor(path: string, descriptors: readonly number[]) {
+    this.#path = path;
     this.#descriptors = descriptors;
   }
 
@@ -35,20 +37,24 @@ export class StartLock {
     const file = await retry(() => lockOwnFile(path));
     if (file < 0) throw new StartLockError(wordsFor(path, -file));
     const inherited = await retry(() => lockDirectory(directory));
-    return new StartLock(inherited < 0 ? [file] : [file, inherited]);
+    return new StartLock(path, inherited < 0 ? [file] : [file, inherited]);
   }
 
   /** The lock, if nobody else has it or the directory's; else null. */
   static takeNow(directory: string, name: string): StartLock | null {
-    const file = lockOwnFile(`${directory}/${lockName(name)}`);
+    const path = `${directory}/${lockName(name)}`;
+    const file = lockOwnFile(path);
     if (file < 0) return null;
     const inherited = lockDirectory(directory);
-    if (inherited >= 0) return new StartLock([file, inherited]);
-    closeFd(file);
+    const lock = new StartLock(path, inherited < 0 ? [file] : [file, inherited]);
+    if (inherited >= 0) return lock;
+    lock.release();
     return null;
   }
 
   release(): void {
+    // While it is locked: another daemon has it open at most, and looks again (see isCurrent).
+    removeIfThere(this.#path);
     for (const fd of this.#descriptors) closeFd(fd);
   }
 }
@@ -61,7 +67,7 @@ export class StartLockError extends Error {
   }
 }
 
-/** The name of a socket's lock file. It stays: a file that is removed can be locked twice. */
+/** The name of a socket's lock file. */
 export function lockName(socketName: string): string {
   return `.${socketName}.lock`;
 }
@@ -88,7 +94,27 @@ function lockOwnFile(path: string): number {
   } catch {
     // Gone, or out of reach: opening it says so.
   }
-  return lockPlainFile(path);
+  const fd = lockPlainFile(path);
+  if (fd < 0 || isCurrent(path, fd)) return fd;
+  closeFd(fd);
+  return -EAGAIN;
+}
+
+/** Whether a locked file is still the one of that name: the daemon that had the lock removes it. */
+function isCurrent(path: string, fd: number): boolean {
+  try {
+    return Deno.lstatSync(path).ino === Deno.statSync(`/proc/self/fd/${fd}`).ino;
+  } catch {
+    return false;
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // An operator was faster.
+  }
 }
 
 const EPERM = 1;
