@@ -141,6 +141,9 @@ export const COMMIT_RETRY_MS = 100;
  */
 export const IMAGES_APART_MS = 5_000;
 
+/** How often the daemon looks whether its store's files are still there, in ms: three stat(2). */
+export const STORE_LOOK_MS = 5_000;
+
 /**
  * Bytes of upkeep of the store file that each byte of a turn pays for. An image is whole, then, when
  * turns have grown by a quarter of it, so that all files together are four images and 16 MiB at most:

@@ -27,6 +27,7 @@ import { PidFile } from "./process/pid_file.ts";
 import { chooseSocketPath, type SocketChoice, surroundings } from "./process/socket_path.ts";
 import { syslog } from "./logging/syslog.ts";
 import type { Trace } from "./logging/trace.ts";
+import { StoreWatch } from "./store_watch.ts";
 import { toldSettings } from "./told_settings.ts";
 import { openTrace, type TraceOptions } from "./logging/trace_options.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "./xen/world.ts";
@@ -118,7 +119,10 @@ export async function serve(options: ServeOptions, print: (text: string) => void
     } else if (supervised === null || supervised.life === 1) {
       print(greeting(daemon.socketPath, socket.isFallback, keeping(options, socket.path)));
     }
-    await untilEnd(daemon, log);
+    const { path } = identityOf(options, socket.path).keeping;
+    const watch = path === null ? null : new StoreWatch(path, log);
+    watch?.start();
+    await untilEnd(daemon, log).finally(() => watch?.close());
     log("info", "stopped");
   } finally {
     pidFile?.remove();

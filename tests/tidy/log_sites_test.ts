@@ -26,6 +26,7 @@ const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/server/process/notify.ts": "at the start and the end",
   "lib/server/serve.ts": "at the start, at the end and on a signal",
   "lib/server/sockets.ts": "once, when the supervisor is gone",
+  "lib/server/store_watch.ts": "once",
   "lib/server/supervision/acceptor.ts": "once, until it can accept again",
   "lib/server/supervision/held_descriptors.ts": "has a budget of its own",
   "lib/server/supervision/held_sockets.ts": "once, until there is room again",

@@ -1,0 +1,78 @@
+import { STORE_LOOK_MS } from "../limits.ts";
+import type { Log } from "./logging/log.ts";
+
+/** Bytes that a store file has at least: SQLite's first page. */
+const STORE_BYTES_MIN = 4_096;
+
+/** Which file a name stands for. */
+interface Identity {
+  readonly dev: number;
+  readonly ino: number | null;
+  readonly size: number;
+}
+
+/**
+ * Looks whether the store's files are still where the next daemon will look for them. A file that
+ * is deleted or replaced stays usable for this daemon, which notices nothing: it serves on, and a
+ * restart loses everything since. A live update writes the store anew.
+ */
+export class StoreWatch {
+  readonly #log: Log;
+  readonly #path: string;
+  readonly #known = new Map<string, Identity>();
+  #timer: ReturnType<typeof setInterval> | null = null;
+
+  /** `path` is that of a store file that is open. */
+  constructor(path: string, log: Log) {
+    this.#path = path;
+    this.#log = log;
+    for (const name of [path, `${path}-wal`, `${path}.tail`]) {
+      const identity = identityOf(name);
+      // A daemon that can keep nothing has said so.
+      if (identity !== null) this.#known.set(name, identity);
+    }
+  }
+
+  /** Looks from now on, until {@link close}. */
+  start(): void {
+    this.#timer = setInterval(() => this.look(), STORE_LOOK_MS);
+    // It must not keep a process alive that has nothing else to do.
+    Deno.unrefTimer(this.#timer);
+  }
+
+  /** Says once what is wrong; looks no further then. */
+  look(): void {
+    for (const [name, known] of this.#known) {
+      const trouble = this.#troubleOf(name, known);
+      if (trouble === null) continue;
+      this.close();
+      const advice = "a restart would lose data (do a live update: it writes the store anew)";
+      this.#log("error", `store ${this.#path}: ${name} ${trouble}: ${advice}`);
+      return;
+    }
+  }
+
+  #troubleOf(name: string, known: Identity): string | null {
+    const now = identityOf(name);
+    if (now === null) return "was deleted";
+    if (now.ino !== known.ino || now.dev !== known.dev) return "was replaced";
+    const isCut = name === this.#path && now.size < STORE_BYTES_MIN &&
+      known.size >= STORE_BYTES_MIN;
+    return isCut ? `was cut to ${now.size} bytes` : null;
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    this.#known.clear();
+  }
+}
+
+/** Null where there is no such file. */
+function identityOf(path: string): Identity | null {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    return null;
+  }
+}
