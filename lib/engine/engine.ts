@@ -6,7 +6,7 @@ import type { Connection, ConnectionSpec } from "./connection.ts";
 import { DOMAIN_DEAD, DOMAIN_EXISTS, DOMAIN_SHUTDOWN } from "./domain_control.ts";
 import type { Domain } from "./domains.ts";
 import type { LogBudgets } from "./log_budget.ts";
-import type { Meter } from "./meter.ts";
+import { MERGED_UNITS, type Meter, SEEN_UNITS } from "./meter.ts";
 import { limitPinned } from "./pinned.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
@@ -99,6 +99,14 @@ export class Engine {
     if (!connection.privileged) this.state.memoryReports.look(connection, now);
     if (this.state.clock.snapshots.takeGrown()) limitPinned(this.state, now);
     return "done";
+  }
+
+  /** What a commit will cost at most, about, in units; 0 of all else, which is not known before. */
+  estimate(connection: Connection, { txId, type }: Header): number {
+    if (type !== MessageType.TRANSACTION_END) return 0;
+    const transaction = connection.transactions.get(txId);
+    if (transaction === undefined) return 0;
+    return MERGED_UNITS * transaction.written.length + SEEN_UNITS * transaction.touched.size;
   }
 
   /** What the log takes of the lines that clients cause, each at its domain's expense. */

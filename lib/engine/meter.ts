@@ -38,6 +38,9 @@ export const PERM_UNITS = 15;
 export const SEEN_UNITS = 40;
 export const WRITTEN_UNITS = 8;
 
+/** For each node changed, at most, all that a commit does included: for estimates only. */
+export const MERGED_UNITS = 50;
+
 /** Counts what is done until the turn asks for it. */
 export class Meter {
   #units = 0;

@@ -8,6 +8,8 @@ export interface Contender {
   /** Kept by {@link ReadyQueue}: where it stands in virtual time, and the order among equals. */
   startsAt: number;
   arrival: number;
+  /** Units that were charged ahead for its next request. */
+  prepaid: number;
 }
 
 /**
@@ -60,10 +62,33 @@ export class ReadyQueue<T extends Contender> {
   /** One that was taken has been served, for `units`. */
   charge(contender: T, units: number): void {
     const { privileged, share } = contender.connection;
-    const start = contender.startsAt + (privileged ? PRIVILEGED_LEAD_UNITS : 0);
+    const start = this.#startOf(contender);
     if (start > this.#virtualTime) this.#virtualTime = start;
     share.units += units;
-    share.at = Math.max(share.at, start) + (privileged ? units / PRIVILEGED_WEIGHT : units);
+    share.at = Math.max(share.at, start) + weighted(units, privileged);
+  }
+
+  /**
+   * Charges one that was taken for what its next request will cost, so that all others that cost
+   * less come before it.
+   */
+  prepay(contender: T, units: number): void {
+    const { privileged, share } = contender.connection;
+    contender.prepaid = units;
+    share.at = Math.max(share.at, this.#startOf(contender)) + weighted(units, privileged);
+  }
+
+  /** That request is about to be handled: its real cost takes the place of what was charged ahead. */
+  settle(contender: T): void {
+    const { privileged, share } = contender.connection;
+    const paid = weighted(contender.prepaid, privileged);
+    share.at -= paid;
+    contender.startsAt -= paid;
+    contender.prepaid = 0;
+  }
+
+  #startOf({ connection, startsAt }: T): number {
+    return connection.privileged ? startsAt + PRIVILEGED_LEAD_UNITS : startsAt;
   }
 
   #rise(contender: T): void {
@@ -92,6 +117,10 @@ export class ReadyQueue<T extends Contender> {
     }
     heap[at] = contender;
   }
+}
+
+function weighted(units: number, privileged: boolean): number {
+  return privileged ? units / PRIVILEGED_WEIGHT : units;
 }
 
 function isBefore(a: Contender, b: Contender): boolean {

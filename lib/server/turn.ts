@@ -1,5 +1,7 @@
 import { LogBudgets } from "../engine/log_budget.ts";
 import { type Meter, READ_UNITS, SEND_UNITS, Share, UNITS_PER_MS } from "../engine/meter.ts";
+import type { Connection } from "../engine/connection.ts";
+import type { Header } from "../wire/header.ts";
 import type { Journal } from "../journal/journal.ts";
 import {
   ARCHIVE_SLICE_MS,
@@ -19,6 +21,8 @@ import { type Contender, ReadyQueue } from "./ready_queue.ts";
 
 /** What the turn asks of the engine. */
 export interface TurnHandler extends RequestHandler {
+  /** About what a request will cost, in units, if that is known before and may be much; else 0. */
+  estimate(connection: Connection, header: Header): number;
   /** Counts what requests cost. */
   readonly meter: Meter;
   /** Looks again at the domains it knows, some of which have changed. */
@@ -45,6 +49,7 @@ export interface TurnJob {
 class JobContender implements Contender {
   readonly connection = { share: new Share(), privileged: false };
   startsAt = 0;
+  prepaid = 0;
   arrival = 0;
 
   constructor(readonly job: TurnJob) {}
@@ -140,6 +145,18 @@ export class Turns implements PeerHost {
   /** When {@link turn} is to be called even if nothing else is to do; Infinity for not at all. */
   get lookAt(): number {
     return Math.min(this.#expireAt, this.handler.wakeAt);
+  }
+
+  defers(peer: Peer, header: Header): boolean {
+    const queue = this.#queue;
+    if (peer.prepaid > 0) queue.settle(peer);
+    else if (queue.size > 0 || this.#ready.length > 0) {
+      const units = this.handler.estimate(peer.connection, header);
+      if (units <= TURN_UNITS) return false;
+      queue.prepay(peer, units);
+      return true;
+    }
+    return false;
   }
 
   ready(peer: Peer): void {

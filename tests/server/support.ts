@@ -140,6 +140,8 @@ export class TestTurns implements TurnHandler {
     };
   }
 
+  /** What {@link estimate} says of all requests. */
+  estimated = 0;
   due = false;
   holding = false;
 
@@ -152,6 +154,10 @@ export class TestTurns implements TurnHandler {
   }
 
   wakeAt = Infinity;
+
+  estimate(): number {
+    return this.estimated;
+  }
 
   tick(): boolean {
     this.due = false;

@@ -201,3 +201,31 @@ Deno.test("turn order: a quiet client waits for one slice of long work at most",
   }
   assertEquals(slices, 10);
 });
+
+Deno.test("turn order: of clients that all wake up at once, those with costly commits come last", () => {
+  const crowd = new Crowd();
+  const { world } = crowd;
+  const long = 20 * TURN_UNITS;
+  const sleepers = Array.from({ length: BUSY }, () => world.connect(1_000, false));
+  const quiet = world.connect(1_000, false);
+  const order: string[] = [];
+  world.onRequest = ({ label, outbox }, { reqId, txId, type }, payload) => {
+    order.push(label);
+    if (label !== quiet.peer.connection.label) world.meter.add(long);
+    outbox.reply(type, reqId, txId, payload);
+  };
+  for (const sleeper of sleepers) sleeper.send(READ, 1, "");
+  world.estimated = long;
+  world.turn(2);
+  const before = order.length;
+  quiet.send(READ, 7, "");
+  world.estimated = 0;
+  world.turn(BUSY);
+  assert(order.indexOf(quiet.peer.connection.label) <= before + 1, `${order}`);
+  world.settle();
+  assertEquals(order.length, BUSY + 1);
+  // What was charged ahead was taken back: each has paid for its request once.
+  for (const { peer: { connection: { share } } } of sleepers) {
+    assert(share.at > 0.9 * long && share.at < 1.2 * long, `${share.at}`);
+  }
+});

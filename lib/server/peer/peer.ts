@@ -52,6 +52,7 @@ export class Peer implements Outbox {
   isReady = false;
   isUnflushed = false;
   startsAt = 0;
+  prepaid = 0;
   arrival = 0;
 
   /** `key` is what the owner knows the peer by: a socket's descriptor, a ring's domid. */
@@ -142,17 +143,15 @@ export class Peer implements Outbox {
     const { meter, unitsLeft } = this.#host;
     let size = wholeMessage(bytes, input.start, input.end);
     while (size > 0 && meter.units < unitsLeft && this.#doom === null && !this.#isStalled()) {
+      if (this.#host.defers(this, decodeHeader(bytes, input.start, header))) break;
       meter.add(REQUEST_UNITS + (size >> TEXT_SHIFT));
       const from = input.start;
       input.start = from + size;
       const handled = this.#handleOne(bytes, from, size, now);
       if (this.#epoch !== epoch) return false;
-      if (handled !== "done") {
-        this.#postpone(bytes.subarray(from, from + size), handled);
-        if (this.#waiting.held) {
-          input.start = from;
-          break;
-        }
+      if (handled !== "done" && this.#postpone(bytes.subarray(from, from + size), handled)) {
+        input.start = from;
+        break;
       }
       size = wholeMessage(bytes, input.start, input.end);
     }
@@ -165,11 +164,12 @@ export class Peer implements Outbox {
     return size > 0 && !this.#stalled && !this.#waiting.held;
   }
 
-  #postpone(message: Uint8Array, how: Handled): void {
+  #postpone(message: Uint8Array, how: Handled): boolean {
     this.#host.asking = null;
     if (!this.#waiting.any) this.#host.postponed(this);
     this.#waiting.add(message, how);
     this.#host.unflushed(this);
+    return this.#waiting.held;
   }
 
   /** What requests waited for has come about. */
@@ -181,8 +181,8 @@ export class Peer implements Outbox {
     this.#host.unflushed(this);
   }
 
+  /** Handles the request that {@link header} is of. */
   #handleOne(bytes: Uint8Array, from: number, size: number, now: number): Handled {
-    decodeHeader(bytes, from, header);
     const payload = payloadIn(bytes, from, size);
     const connection = this.#connection!;
     if (this.#host.trace.io) this.#host.trace.request(connection, header.type, payload);
