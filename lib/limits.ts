@@ -68,6 +68,13 @@ export const RING_OUTPUT_BYTES_MAX = 1_048_576;
  */
 export const UNREAD_BYTES_MAX = 262_144;
 
+/**
+ * The same beyond which further events for other guests are dropped, with a line in the log: a hundred
+ * watches of one guest hear of each node in another's commit of a thousand, half a gigabyte in one request.
+ * All that such a commit tells one watch fits. Of events for privileged clients none is dropped.
+ */
+export const UNREAD_DROP_BYTES = 2_621_440;
+
 /** What the record of a queued event takes beside its bytes: see tests/server/unread_memory_test.ts. */
 export const EVENT_RECORD_BYTES = 128;
 

@@ -7,9 +7,11 @@ import {
   RING_OUTPUT_BYTES_MAX,
   SOCKET_OUTPUT_BYTES_MAX,
   UNREAD_BYTES_MAX,
+  UNREAD_DROP_BYTES,
 } from "../../lib/limits.ts";
+import { PeerOutput } from "../../lib/server/peer/peer_output.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { type RingGuest, RingHost } from "./ring_host.ts";
+import { RingGuest, RingHost } from "./ring_host.ts";
 import type { TestClient } from "./support.ts";
 
 const NAME = "x".repeat(240);
@@ -211,4 +213,65 @@ Deno.test("A guest's ring keeps events of others, charged to those, and drops do
   // The records count, and what the attacker caused does not.
   assert(events <= RING_OUTPUT_BYTES_MAX / (perEvent - 5), `${events} events`);
   assert(events >= RING_OUTPUT_BYTES_MAX / (perEvent + 5), `${events} events`);
+});
+
+Deno.test("One commit that many watches of other guests hear of fills no more than its bound", () => {
+  const host = new RingHost();
+  const victims = [1, 2, 3].map((domid) => host.guest(domid));
+  const attacker = new Flooder(host.guest(4));
+  host.ask(T.SET_PERMS, "/local/domain/4\0n4\0r1\0r2\0r3\0");
+  for (const victim of victims) {
+    for (let i = 0; i < 100; i++) {
+      const token = `${i}`.padEnd(1_000, "x");
+      assertEquals(victim.ask(T.WATCH, `/local/domain/4\0${token}\0`), "OK\0");
+    }
+    victim.take();
+  }
+  attacker.go();
+  assertEquals(attacker.commits, 1);
+  const rings = [...host.domains.rings()].filter(({ key }) => key !== 4);
+  const bytes = rings.reduce((sum, { responses }) => sum + responses.length, 0);
+  assert(bytes < UNREAD_DROP_BYTES + 10_000 && bytes > UNREAD_DROP_BYTES / 2, `${bytes} bytes`);
+  assertStringIncludes(host.log.join("\n"), "watch events dropped: 2621440 bytes wait to be read");
+  for (let i = 0; i < 3; i++) {
+    for (const victim of victims) victim.take();
+    attacker.go();
+  }
+  assertEquals(attacker.commits, 2);
+});
+
+Deno.test("The ring of dom0's kernel loses no event because of guests", () => {
+  const host = new RingHost();
+  assertEquals(host.engine.state.openDomain(0, 5), 0);
+  const kernel = new RingGuest(host, 0, host.domains.guest(0));
+  assertEquals(kernel.ask(T.WATCH, "/local/domain\0t\0"), "OK\0");
+  const guests = [1, 2, 3, 4].map((domid) => new Flooder(host.guest(domid)));
+  kernel.take();
+  for (const guest of guests) guest.go();
+  assertEquals(guests.map(({ commits }) => commits), [1, 1, 1, 1]);
+  assertEquals(host.log, []);
+  const events = kernel.take().filter(({ type }) => type === T.WATCH_EVENT);
+  assert(events.length >= 4 * NODES, `${events.length} events`);
+});
+
+Deno.test("A guest that is introduced again is charged on for what it has caused", () => {
+  const host = new RingHost();
+  const client = watcher(host);
+  const guest = host.guest(1);
+  const flooder = new Flooder(guest);
+  drain(host, client);
+  flooder.go();
+  assertEquals(flooder.commits, 1);
+  assertEquals(host.ask(T.INTRODUCE, "1\x001\x005\0"), "OK\0");
+  assertEquals(guest.ask(T.READ, "name\0"), null);
+  drain(host, client);
+  assertEquals(guest.take().map(({ payload }) => payload), ["ENOENT\0"]);
+});
+
+Deno.test("What another daemon handed over is nobody's, and does not hang the client up", () => {
+  const output = new PeerOutput();
+  output.restore(new Uint8Array(2 * SOCKET_OUTPUT_BYTES_MAX), 0, null, Infinity);
+  assert(output.own <= EVENT_RECORD_BYTES, `${output.own} bytes`);
+  output.addEvent("/a", "t", null, Infinity);
+  assert(output.own <= 2 * EVENT_RECORD_BYTES, `${output.own} bytes`);
 });

@@ -91,14 +91,19 @@ export class OutputBuffer implements EventBytes {
 
   /** See {@link EventBytes}. A message that was sent in part is still there. */
   isEvent(end: number, path: string, token: string): boolean {
-    const { bytes, from } = this.#chunkOf(end);
+    const full = end > this.#from ? null : this.#fullOf(end);
+    const bytes = full === null ? this.#bytes! : full.bytes;
+    const from = full === null ? this.#from : full.from;
     const length = path.length + token.length + 2;
     let at = end - from - length - HEADER_SIZE;
     // An event has two NULs in a row only in its header and at its end: this is its header, or nothing.
     if (at < 0 || bytes[at] !== MessageType.WATCH_EVENT) return false;
     if (getU32(bytes, at + LENGTH_AT) !== length) return false;
     at += HEADER_SIZE;
-    for (let i = 0; i < path.length; i++) if (bytes[at + i] !== path.charCodeAt(i)) return false;
+    // From its end on, as paths of one client mostly begin alike.
+    for (let i = path.length - 1; i >= 0; i--) {
+      if (bytes[at + i] !== path.charCodeAt(i)) return false;
+    }
     at += path.length;
     if (bytes[at++] !== 0) return false;
     for (let i = 0; i < token.length; i++) if (bytes[at + i] !== token.charCodeAt(i)) return false;
@@ -106,13 +111,13 @@ export class OutputBuffer implements EventBytes {
   }
 
   byteAt(at: number): number {
-    const { bytes, from } = this.#chunkOf(at + 1);
+    if (at >= this.#from) return this.#bytes![at - this.#from]!;
+    const { bytes, from } = this.#fullOf(at + 1);
     return bytes[at - from]!;
   }
 
-  /** The chunk in which a message that is not wholly sent ends, or a byte of it. */
-  #chunkOf(end: number): Pick<Chunk, "bytes" | "from"> {
-    if (end > this.#from) return { bytes: this.#bytes!, from: this.#from };
+  /** The full chunk in which a message that is not wholly sent ends, or a byte of it. */
+  #fullOf(end: number): Chunk {
     let [low, high] = [0, this.#full.length - 1];
     while (low < high) {
       const middle = low + high + 1 >> 1;

@@ -221,17 +221,16 @@ export class Peer implements Outbox {
     const output = this.#output;
     if (output.repeats(path, token)) return;
     const { asking } = this.#host;
-    // What a guest causes is charged to that, not to us: it is the guest that is not read any more.
-    const more = asking === null ? HEADER_SIZE + length : 0;
-    if (output.own + more > this.#outputMax) return this.#overflow();
+    const bound = output.crosses(this.#outputMax, HEADER_SIZE + length, asking, this.#outstanding);
+    if (bound > 0) return this.#overflow(bound);
     const isDated = asking !== null || this.#outstanding !== null;
     output.addEvent(path, token, asking, isDated ? this.#host.eventDue : NEVER);
     if (this.#host.trace.io) this.#host.trace.event(this.#connection!, path, token);
     if (!this.isUnflushed) this.#host.unflushed(this);
   }
 
-  #overflow(): void {
-    const what = `${this.#outputMax} bytes`;
+  #overflow(bytes: number): void {
+    const what = `${bytes} bytes`;
     if (this.kind === "ring") return this.#warnOfDropping(`${what} wait to be read`);
     this.#host.warn(this, `hung up: ${what} wait to be read and a watch event more was due`);
     this.#doomFor("overflow");

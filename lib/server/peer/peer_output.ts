@@ -1,4 +1,4 @@
-import { EVENT_RECORD_BYTES, FLOOD_BYTES } from "../../limits.ts";
+import { EVENT_RECORD_BYTES, FLOOD_BYTES, UNREAD_DROP_BYTES } from "../../limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { getU32, HEADER_SIZE } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
@@ -60,6 +60,22 @@ export class PeerOutput {
   get own(): number {
     const { charged, chargedCount, datedCount } = this.#unsent;
     return this.#bytes.length - charged + EVENT_RECORD_BYTES * Math.max(chargedCount, datedCount);
+  }
+
+  /**
+   * The bound that an event of `bytes` is beyond; 0 for none. What a guest has `caused` is charged to that
+   * guest, which is not read any more, and not to this client: only of another guest, which has `own`
+   * requests, some is refused.
+   */
+  crosses(
+    max: number,
+    bytes: number,
+    caused: OutstandingRequests | null,
+    own: OutstandingRequests | null,
+  ): number {
+    if (this.own + (caused === null ? bytes : 0) > max) return max;
+    const isTooMuch = caused !== null && own !== null && caused.unreadBytes > UNREAD_DROP_BYTES;
+    return isTooMuch ? UNREAD_DROP_BYTES : 0;
   }
 
   /** Adds a WATCH_EVENT whose time is over at `due`, and charges it to the guest that has `caused` it. */
