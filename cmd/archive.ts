@@ -14,6 +14,7 @@ import { toText } from "../lib/wire/text.ts";
 import type { DiffFlags, DumpFlags, RestoreFlags } from "./commands/archive.ts";
 import { type CommonFlags, openSession, type XsContext } from "./context.ts";
 import { printJson, textJson } from "./json.ts";
+import { readStdin } from "./input.ts";
 import { Progress } from "./progress.ts";
 import { CommandError, StatusError, UsageError } from "./report.ts";
 import { flush, readable, type Shell } from "./shell.ts";
@@ -24,6 +25,7 @@ class Sources {
   readonly #shell: Shell;
   readonly #flags: CommonFlags;
   #session: Session | null = null;
+  #stdinRead = false;
   readonly #timeout: number;
 
   /** @param timeout how long requests wait unless the flags say, in ms. */
@@ -52,8 +54,16 @@ class Sources {
 
   async read(source: Source, domid: number | null): Promise<Archive> {
     const { connect, progress, socketPath } = this;
-    const context = { connect, progress, domid, socketPath, now: Date.now() };
+    const stdin = (): Promise<Uint8Array> => this.#readStdin();
+    const context = { connect, progress, domid, socketPath, stdin, now: Date.now() };
     return await readSource(source, context);
+  }
+
+  /** It can be read once. */
+  async #readStdin(): Promise<Uint8Array> {
+    if (this.#stdinRead) throw new UsageError("standard input can be read only once", "-");
+    this.#stdinRead = true;
+    return await readStdin(this.#shell);
   }
 
   /** Tells people what they should know, on stderr. */

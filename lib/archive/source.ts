@@ -1,5 +1,6 @@
 import type { Operations } from "../client/operations.ts";
 import { FEATURES } from "../engine/domains.ts";
+import { RESTORE_BYTES_MAX } from "../limits.ts";
 import { mapPath } from "../migrate/domain_part.ts";
 import type { MigrationRecord, NodeRecord } from "../migrate/records.ts";
 import { decodeStream, StreamError } from "../migrate/stream.ts";
@@ -14,6 +15,7 @@ import { walkNodes } from "./walk.ts";
 
 /** Where an archive comes from. */
 export type Source =
+  | { readonly kind: "stdin"; readonly point: null; readonly text: string }
   | { readonly kind: "live"; readonly point: HistoryPoint | null; readonly text: string }
   | {
     readonly kind: "file";
@@ -33,16 +35,19 @@ export interface SourceContext {
   readonly now: number;
   /** Only this domain's part; null for all. */
   readonly domid: number | null;
+  /** All of standard input. */
+  stdin(): Promise<Uint8Array>;
 }
 
 /**
- * What a user means by `live`, the name of a file, or one of these with `@` and a point in time. A
+ * What a user means by `live`, `-` (standard input), the name of a file, or one of these with `@` and a point in time. A
  * name is taken whole if there is such a file.
  *
  * @throws {ArchiveError} when what is behind the `@` is no point in time.
  */
 export function parseSource(text: string, now: number): Source {
   if (text === "live") return { kind: "live", point: null, text };
+  if (text === "-") return { kind: "stdin", point: null, text };
   const at = text.lastIndexOf("@");
   if (at <= 0 || exists(text)) return { kind: "file", path: text, point: null, text };
   const what = text.slice(0, at), point = parsePoint(text.slice(at + 1), now);
@@ -65,7 +70,22 @@ function exists(path: string): boolean {
  * @throws {ArchiveError} that says what is wrong with it; {@link XenstoreError} from the daemon.
  */
 export async function readSource(source: Source, context: SourceContext): Promise<Archive> {
+  const whole = await readWhole(source, context);
+  const { domid } = context;
+  if (domid === null) return whole;
+  const { name, nodesOnly, notes, records: all } = whole;
+  // The daemon has looked for that part itself.
+  const isPart = source.kind === "live" && source.point === null;
+  const records = isPart ? all : partOf(all, domid);
+  if (!records.some((record) => record.kind === "domain" || record.kind === "node")) {
+    throw new ArchiveError(`there is no domain ${domid}`, source.text);
+  }
+  return isPart ? whole : { name, nodesOnly, notes, records };
+}
+
+async function readWhole(source: Source, context: SourceContext): Promise<Archive> {
   if (source.kind === "live" && source.point === null) return await readLive(context);
+  if (source.kind === "stdin") return archiveOf("standard input", await context.stdin());
   const path = source.kind === "live" ? `${context.socketPath}.store` : source.path;
   if (source.kind === "live" && !exists(path)) {
     throw new ArchiveError(
@@ -73,11 +93,7 @@ export async function readSource(source: Source, context: SourceContext): Promis
       source.text,
     );
   }
-  const archive = readFile(path, source);
-  if (context.domid === null) return archive;
-  const records = partOf(archive.records, context.domid);
-  const { name, nodesOnly, notes } = archive;
-  return { name, nodesOnly, notes, records };
+  return await readFile(path, source);
 }
 
 /** A stream, decoded only where more is wanted than its bytes. */
@@ -114,25 +130,69 @@ async function readLive(context: SourceContext): Promise<Archive> {
 
 const SQLITE = "SQLite format 3\0";
 
-function readFile(path: string, source: Source): Archive {
-  const { point, text } = source;
-  const bytes = readBytes(path, SQLITE.length);
-  if (toText(bytes) === SQLITE) return readStoreArchive(path, point, text);
+async function readFile(path: string, { point, text }: Source): Promise<Archive> {
+  const isPipe = isPipeOrDevice(path);
+  if (!isPipe && toText(readBytes(path, SQLITE.length)) === SQLITE) {
+    return readStoreArchive(path, point, text);
+  }
   if (point !== null) {
     throw new ArchiveError("it is not a store file (only these have a history)", path);
   }
-  const whole = readBytes(path, Infinity);
-  return whole.length > 0 && looksLikeJson(whole)
-    ? named(path, () => ({ name: text, records: fromJson(whole), nodesOnly: false, notes: [] }))
-    : new StreamArchive(text, whole, false);
+  return archiveOf(text, isPipe ? await readPipe(path) : readBytes(path, Infinity));
+}
+
+/** A dump in any format, from its bytes. */
+function archiveOf(name: string, bytes: Uint8Array): Archive {
+  if (toText(bytes.subarray(0, SQLITE.length)) === SQLITE) {
+    throw new ArchiveError("a store file cannot be read from a pipe (name the file)", name);
+  }
+  return bytes.length > 0 && looksLikeJson(bytes)
+    ? named(name, () => ({ name, records: fromJson(bytes), nodesOnly: false, notes: [] }))
+    : new StreamArchive(name, bytes, false);
+}
+
+function isPipeOrDevice(path: string): boolean {
+  try {
+    const { isDirectory, isFile } = Deno.statSync(path);
+    if (isDirectory) throw new ArchiveError("it is a directory", path);
+    return !isFile;
+  } catch (error) {
+    if (error instanceof ArchiveError) throw error;
+    throw new ArchiveError(systemReason(error), path);
+  }
+}
+
+/** Reads a pipe to its end: it has no size, and cannot be read twice. */
+async function readPipe(path: string): Promise<Uint8Array> {
+  try {
+    using file = await Deno.open(path);
+    return await readToEnd(file.readable.values({ preventCancel: true }), path);
+  } catch (error) {
+    if (error instanceof ArchiveError) throw error;
+    throw new ArchiveError(systemReason(error), path);
+  }
+}
+
+async function readToEnd(chunks: AsyncIterable<Uint8Array>, name: string): Promise<Uint8Array> {
+  const read: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    read.push(chunk);
+    length += chunk.length;
+    if (length <= RESTORE_BYTES_MAX) continue;
+    throw new ArchiveError(`it has more than ${RESTORE_BYTES_MAX} bytes`, name);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of read) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 function readBytes(path: string, most: number): Uint8Array {
   try {
-    const { isDirectory, isFile } = Deno.statSync(path);
-    if (isDirectory) throw new ArchiveError("it is a directory", path);
-    // A pipe can't be read twice, and may never end.
-    if (!isFile) throw new ArchiveError(`${path} is no ordinary file: write it to one first`);
     using file = Deno.openSync(path);
     const { size } = file.statSync();
     const bytes = new Uint8Array(Math.min(size, most));

@@ -8,6 +8,7 @@ import {
 } from "../journal/database.ts";
 import { type Journal, NoJournal } from "../journal/journal.ts";
 import { openStore } from "../journal/store_file.ts";
+import { systemReason } from "../wire/system_error.ts";
 import type { Log, LogLevel } from "./logging/log.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
@@ -42,6 +43,7 @@ export function storePath(choice: PersistenceChoice, socket: string): string {
 export function openJournal(choice: PersistenceChoice, socket: string, log: Log): Journal {
   const { persist } = choice;
   const usual = `${socket}.store`, path = storePath(choice, socket);
+  if (persist !== "none") provideDirectory(path, choice.store !== undefined);
   const journal = persist === "none" ? new NoJournal() : openChosen(path, persist, log);
   // It would be out of date when it is chosen again.
   if ((persist === "none" || path !== usual) && exists(usual)) {
@@ -51,7 +53,6 @@ export function openJournal(choice: PersistenceChoice, socket: string, log: Log)
 }
 
 function openChosen(path: string, persist: Durability, log: Log): Journal {
-  makeDirectory(path);
   let stampIsOld: boolean | null = null;
   const onStamp = (isOld: boolean): void => void (stampIsOld = isOld);
   const options = { durability: persist, log, bootId: bootId(), onStamp };
@@ -82,18 +83,32 @@ function putAside(path: string, why: string, log: Log, level: LogLevel = "info")
   log(level, `the store file ${path} ${why}: it is now ${aside}`);
 }
 
-function makeDirectory(path: string): void {
+/** Makes the directory of the usual place, but none that the operator named: that may be a slip. */
+function provideDirectory(path: string, isNamed: boolean): void {
   const slash = path.lastIndexOf("/");
   if (slash <= 0) return;
   const directory = path.slice(0, slash);
+  if (isNamed) {
+    if (isDirectory(directory)) return;
+    throw new JournalError(
+      `--store ${path}: there is no directory ${directory} (make it, or name another place)`,
+    );
+  }
   try {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o755 });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     throw new JournalError(
-      `the directory of the store file, ${directory}, can't be made: ${reason}; ` +
-        "another place can be named with --store",
+      `cannot make the directory of the store file, ${directory}: ${systemReason(error)} ` +
+        "(--store names another place)",
     );
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
   }
 }
 

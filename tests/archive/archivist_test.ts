@@ -8,6 +8,7 @@ import { Turns } from "../../lib/server/turn.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { Client, newEngine } from "../engine/clients.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { fillUp, smallDisk } from "../support/small_disk.ts";
 
 interface World {
   readonly archivist: Archivist;
@@ -71,7 +72,7 @@ Deno.test("archivist: no file is overwritten, no link followed", async () => {
   Deno.writeTextFileSync(file, "mine");
   Deno.symlinkSync(`${scratch.path}/elsewhere`, link);
   for (const path of [file, link, `${scratch.path}/none/file`, scratch.path]) {
-    assertMatch(archivist.dump(path, null), /can't be made/);
+    assertMatch(archivist.dump(path, null), /^cannot make /);
   }
   assertEquals(Deno.readTextFileSync(file), "mine");
   assertEquals([...Deno.readDirSync(scratch.path)].length, 2);
@@ -100,6 +101,21 @@ Deno.test("archivist: a job that fails says why, and leaves nothing", async () =
   turnOut(turns);
   assertMatch(archivist.status("3")!, /^failed /);
   assertEquals([...Deno.readDirSync(scratch.path)], []);
+});
+
+Deno.test("archivist: a full disk is told in one line, without a stack", async () => {
+  await using scratch = await makeScratch();
+  await using disk = await smallDisk(scratch.path);
+  if (disk === null) return console.log("no right to mount a small file system: nothing is tested");
+  const { archivist, log, turns } = makeWorld(30_000);
+  fillUp(`${scratch.path}/full`);
+  const file = `${scratch.path}/dump`;
+  assertEquals(archivist.dump(file, null), "job 1");
+  turnOut(turns);
+  const why = `cannot write ${file}: no space left on the file system`;
+  assertEquals(archivist.status("1"), `failed ${why}`);
+  assertEquals(log.filter((line) => line.includes("dump")), [`warning: dump to ${file}: ${why}`]);
+  assertEquals([...Deno.readDirSync(scratch.path)].map(({ name }) => name), ["full"]);
 });
 
 Deno.test("archivist: what is given up at the end of the daemon leaves no half", async () => {

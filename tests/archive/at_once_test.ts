@@ -26,7 +26,14 @@ async function givenFor(name: string): Promise<string> {
   }
   const daemon = new Daemon({} as Session);
   const connect = (): Promise<Operations> => Promise.resolve(daemon);
-  const context = { connect, progress: NO_PROGRESS, domid: null, socketPath, now: 0 };
+  const context = {
+    connect,
+    progress: NO_PROGRESS,
+    domid: null,
+    stdin: () => Promise.resolve(new Uint8Array()),
+    socketPath,
+    now: 0,
+  };
   const archive = await readSource(parseSource(path, 0), context);
   const into = { kind: "live" } as const;
   const request = { into, dryRun: false, overQuota: false, mapping: null, socketPath };

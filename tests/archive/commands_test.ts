@@ -6,6 +6,7 @@ import { Client } from "../../lib/client/client.ts";
 import { toByteText } from "../../lib/client/operations.ts";
 import { encodeStream } from "../../lib/migrate/stream.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
+import { toBytes } from "../../lib/wire/text.ts";
 import { fakeShell, type FakeShellOptions } from "../cmd/fake_shell.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
@@ -170,7 +171,7 @@ async function failures(folder: string): Promise<readonly (readonly [string[], n
   return [
     [["restore", `${folder}/none`, ...live], 1, /none: no such file or directory/],
     [["restore", folder, ...live], 1, /is a directory/],
-    [["restore", "/dev/null", ...live], 1, /is no ordinary file/],
+    [["restore", "/dev/null", ...live], 1, /null: at offset 0: the file is empty/],
     [["restore", await file("empty", ""), ...live], 1, /empty: .*the file is empty/],
     [
       ["restore", await file("text", "hello\n"), ...live],
@@ -236,6 +237,54 @@ Deno.test("what can't be done is said in one line, and changes nothing", async (
     assertEquals((await xs(socket, ["diff", `${folder}/before`, "live"])).status, 0);
   }
   assertEquals([...Deno.readDirSync(folder)].some(({ name }) => name.includes("part")), false);
+});
+
+Deno.test("dumps come from standard input and from pipes, as from files", async () => {
+  await using world = await makeWorld();
+  const { client, folder, socket } = world;
+  await client.write("/a", "1");
+  const env = { XENSTORED_PATH: socket };
+  for (const format of ["stream", "json"]) {
+    const { out } = await xs(socket, ["dump", "--format", format]);
+    const stdin = toBytes(out);
+    assertEquals(await xs(socket, ["diff", "-", "live"], { env, stdin }), same);
+    const restored = await xs(socket, ["restore", "-", "--into", "live"], { env, stdin });
+    assertEquals([restored.status, restored.err], [0, ""]);
+    const pipe = `${folder}/pipe-${format}`;
+    assert((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+    const writing = Deno.writeFile(pipe, stdin);
+    assertEquals(await xs(socket, ["diff", pipe, "live"]), same);
+    await writing;
+  }
+  const twice = await xs(socket, ["diff", "-", "-"], { env, stdin: toBytes("") });
+  assertEquals(
+    [twice.status, twice.err],
+    [2, "xs: diff -: standard input can be read only once (see: xs diff --help)\n"],
+  );
+  const sqlite = toBytes("SQLite format 3\0...");
+  const store = await xs(socket, ["restore", "-", "--dry-run"], { env, stdin: sqlite });
+  assertEquals(
+    [store.status, store.err],
+    [1, "xs: restore standard input: a store file cannot be read from a pipe (name the file)\n"],
+  );
+});
+
+const same = { status: 0, out: "", err: "" };
+
+Deno.test("a domain that is nowhere is an error of dump and diff, from every source", async () => {
+  await using world = await makeWorld();
+  const { folder, socket } = world;
+  await done(socket, "dump", "-o", `${folder}/dump`);
+  for (const source of ["live", `${folder}/dump`]) {
+    const dump = await xs(socket, ["dump", source, "--domain", "99", "--format", "text"]);
+    assertEquals(dump, {
+      status: 1,
+      out: "",
+      err: `xs: dump ${source}: there is no domain 99\n`,
+    });
+    const diff = await xs(socket, ["diff", source, source, "--domain", "99"]);
+    assertEquals([diff.status, diff.err], [2, `xs: diff ${source}: there is no domain 99\n`]);
+  }
 });
 
 Deno.test("restore with --json, and diff with it", async () => {

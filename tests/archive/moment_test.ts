@@ -74,6 +74,7 @@ Deno.test("a dump while eight clients write is one moment of the store", async (
         progress: NO_PROGRESS,
         now: Date.now(),
         domid: null,
+        stdin: () => Promise.resolve(new Uint8Array()),
       });
       const values = new Map<string, string>();
       for (const record of records) {

@@ -4,6 +4,7 @@ import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import {
   chooseSocketPath,
   ListeningSocket,
+  type SocketChoice,
   SocketError,
   type Surroundings,
 } from "../../lib/server/process/socket_path.ts";
@@ -23,10 +24,17 @@ function around(
 Deno.test("The socket is where it was asked for, else where libxenstore looks", () => {
   const both = { XENSTORED_PATH: "/p/socket", XENSTORED_RUNDIR: "/run/x" };
   const standard = "/var/run/xenstored/socket";
-  const cases: [string | undefined, Surroundings, string, boolean][] = [
-    ["/asked", around(both, 0, true), "/asked", false],
-    [undefined, around(both, 0, true), "/p/socket", false],
-    [undefined, around({ XENSTORED_RUNDIR: "/run/x" }, 0, true), "/run/x/socket", false],
+  type Named = SocketChoice["named"];
+  const cases: [string | undefined, Surroundings, string, boolean, Named?][] = [
+    ["/asked", around(both, 0, true), "/asked", false, "--socket"],
+    [undefined, around(both, 0, true), "/p/socket", false, "XENSTORED_PATH"],
+    [
+      undefined,
+      around({ XENSTORED_RUNDIR: "/run/x" }, 0, true),
+      "/run/x/socket",
+      false,
+      "XENSTORED_RUNDIR",
+    ],
     [undefined, around({}, 0, true), standard, false],
     [undefined, around({}, 0, false), standard, false],
     [undefined, around({}, 1000, true), standard, false],
@@ -38,8 +46,9 @@ Deno.test("The socket is where it was asked for, else where libxenstore looks", 
       true,
     ],
   ];
-  for (const [asked, surroundings, path, isFallback] of cases) {
-    assertEquals(chooseSocketPath(asked, surroundings), { path, isFallback });
+  for (const [asked, surroundings, path, isFallback, named] of cases) {
+    const choice = { path, isFallback, ...(named === undefined ? {} : { named }) };
+    assertEquals(chooseSocketPath(asked, surroundings), choice);
   }
 });
 

@@ -112,9 +112,9 @@ Deno.test("store options: places where no store file can be", async () => {
   const cases: [place: string, line: RegExp][] = [
     [
       "/proc/nowhere/store",
-      /directory of the store file, \/proc\/nowhere, can't be made: .*--store/,
+      /--store \/proc\/nowhere\/store: there is no directory \/proc\/nowhere \(make it/,
     ],
-    [`${path}/file/store`, /directory of the store file, \S+\/file, can't be made: .*--store/],
+    [`${path}/file/store`, /--store \S+: there is no directory \S+\/file /],
     [`${path}/folder`, /\/folder is a directory: .*--store/],
     [`${path}/fifo`, /\/fifo is no ordinary file: .*--store/],
     ["/dev/null", /\/dev\/null is no ordinary file: .*--store/],
@@ -132,11 +132,33 @@ Deno.test("store options: places where no store file can be", async () => {
   await assertRefused(
     path,
     store(below),
-    /directory of the store file, \S+below, can't be made: .*--store/,
+    /--store \S+: there is no directory \S+below /,
     {
       before,
     },
   );
+});
+
+Deno.test("a slip in --socket or XENSTORED_PATH makes no directories", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch;
+  const place = `${path}/no/such/socket`;
+  const [command, ...words] = xsCommand();
+  const serve = async (env: Record<string, string>, ...args: string[]): Promise<string> => {
+    const child = new Deno.Command(command, { args: [...words, "serve", ...args], env });
+    const { code, stderr } = await child.output();
+    assertEquals(code, 1);
+    return new TextDecoder().decode(stderr);
+  };
+  const why = `${place}: there is no directory ${path}/no/such (make it, or name another place)\n`;
+  assertEquals(await serve({}, "--socket", place), `xs: serve --socket ${why}`);
+  assertEquals(await serve({ XENSTORED_PATH: place }), `xs: serve XENSTORED_PATH ${why}`);
+  const run = await serve({ XENSTORED_RUNDIR: `${path}/no/such` });
+  assertMatch(
+    run,
+    /^xs: serve: cannot make the socket's directory \S+: no such file or directory\n$/,
+  );
+  assertEquals([...Deno.readDirSync(path)], []);
 });
 
 Deno.test("store options: a name is a file's name, whatever SQLite makes of it", async () => {

@@ -7,6 +7,7 @@ import { capture, type Captured, type ConnectionIo } from "../../migrate/capture
 import type { ConnectionRecord } from "../../migrate/records.ts";
 import { RestoreError } from "../../migrate/plan.ts";
 import { StreamEncoder, StreamError } from "../../migrate/stream.ts";
+import { isSystemError, systemReason } from "../../wire/system_error.ts";
 import { restoreSteps } from "./archive_restore.ts";
 import { type Log, message, stackOf } from "../logging/log.ts";
 import { Peer } from "../peer/peer.ts";
@@ -56,7 +57,7 @@ export class Archivist implements ArchiveActions {
       // Never an existing file, nor one behind a link: O_EXCL follows none.
       out = Deno.openSync(file, { write: true, createNew: true, mode: 0o600 });
     } catch (error) {
-      return `${file} can't be made: ${message(error)}`;
+      return `cannot make ${file}: ${systemReason(error)}`;
     }
     const captured = this.#capture(domid);
     const progress = { done: 0, expected: captured.expected };
@@ -129,9 +130,15 @@ function inherit({ outbox }: Connection, record: ConnectionRecord): boolean {
   return true;
 }
 
+/** A dump that cannot be written. */
+class DumpError extends Error {
+  override readonly name = "DumpError";
+}
+
+/** What goes wrong outside of this program: it is told in a line, without the way to it. */
 function isExpected(error: unknown): boolean {
-  return error instanceof RestoreError || error instanceof StreamError ||
-    error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied;
+  return error instanceof DumpError || error instanceof RestoreError ||
+    error instanceof StreamError || isSystemError(error);
 }
 
 function textOf(error: unknown): string {
@@ -179,11 +186,11 @@ function* dumpSteps(
     for (let next = records.next(); next.done !== true; next = records.next()) {
       encoder.put(next.value);
       if (++progress.done % RECORDS_PER_LOOK !== 0) continue;
-      writeAll(out, encoder.take());
+      writeAll(out, encoder.take(), file);
       yield;
     }
     encoder.end();
-    writeAll(out, encoder.take());
+    writeAll(out, encoder.take(), file);
     whole = true;
     return `${progress.done} records, ${encoder.length} bytes`;
   } finally {
@@ -192,8 +199,12 @@ function* dumpSteps(
   }
 }
 
-function writeAll(out: Deno.FsFile, chunks: readonly Uint8Array[]): void {
-  for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length;) at += out.writeSync(chunk.subarray(at));
+function writeAll(out: Deno.FsFile, chunks: readonly Uint8Array[], file: string): void {
+  try {
+    for (const chunk of chunks) {
+      for (let at = 0; at < chunk.length;) at += out.writeSync(chunk.subarray(at));
+    }
+  } catch (error) {
+    throw new DumpError(`cannot write ${file}: ${systemReason(error)}`);
   }
 }

@@ -8,6 +8,7 @@ import {
   probeUnix,
   shutDown,
 } from "../../../ffi/unix_socket.ts";
+import { OptionError, systemReason } from "../../wire/system_error.ts";
 import { LISTEN_BACKLOG, SOCKET_PATH_BYTES_MAX } from "../../limits.ts";
 import { StartLock } from "./start_lock.ts";
 
@@ -50,6 +51,8 @@ export interface SocketChoice {
   readonly path: string;
   /** Set when the standard place could not be used: it is for this user alone. */
   readonly isFallback: boolean;
+  /** What named the place; without it, it is the usual one. */
+  readonly named?: "--socket" | "XENSTORED_PATH" | "XENSTORED_RUNDIR";
 }
 
 /**
@@ -57,10 +60,13 @@ export interface SocketChoice {
  * standard place (as libxenstore has it); for users without rights there, a place of their own.
  */
 export function chooseSocketPath(asked: string | undefined, around: Surroundings): SocketChoice {
-  const told = asked ?? around.env("XENSTORED_PATH");
-  if (told !== undefined) return { path: told, isFallback: false };
+  if (asked !== undefined) return { path: asked, isFallback: false, named: "--socket" };
+  const told = around.env("XENSTORED_PATH");
+  if (told !== undefined) return { path: told, isFallback: false, named: "XENSTORED_PATH" };
   const runDirectory = around.env("XENSTORED_RUNDIR");
-  if (runDirectory !== undefined) return { path: `${runDirectory}/socket`, isFallback: false };
+  if (runDirectory !== undefined) {
+    return { path: `${runDirectory}/socket`, isFallback: false, named: "XENSTORED_RUNDIR" };
+  }
   const uid = around.uid();
   if (uid === 0 || around.canUse(STANDARD_RUN_DIRECTORY)) {
     return { path: `${STANDARD_RUN_DIRECTORY}/socket`, isFallback: false };
@@ -82,19 +88,21 @@ export class ListeningSocket {
   }
 
   /**
-   * Listens at `path`, for this user alone. Makes the directory (0755; a fallback's own parents
-   * 0700), and clears away a socket that nobody answers behind.
+   * Listens at `path`, for this user alone. Makes the directory of the usual place (0755; a
+   * fallback's own parents 0700), but none that the user named: that may be a slip. Clears away a
+   * socket that nobody answers behind.
    *
    * @throws {SocketError} when another daemon answers there, or the place can't be used.
    */
-  static async open({ path, isFallback }: SocketChoice): Promise<ListeningSocket> {
+  static async open(choice: SocketChoice): Promise<ListeningSocket> {
+    const { path } = choice;
     if (new TextEncoder().encode(path).length > SOCKET_PATH_BYTES_MAX) {
       throw new SocketError(
         `Cannot listen on '${path}': a socket's path has at most ${SOCKET_PATH_BYTES_MAX} bytes`,
       );
     }
     const directory = directoryOf(path);
-    makeDirectory(directory, isFallback);
+    makeDirectory(directory, choice);
     // Held until we listen: of two daemons that start at once, the second finds the first.
     const lock = await lockOf(directory, path);
     try {
@@ -163,14 +171,29 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-function makeDirectory(directory: string, isFallback: boolean): void {
+function makeDirectory(directory: string, { isFallback, named, path }: SocketChoice): void {
+  if (named === "--socket" || named === "XENSTORED_PATH") {
+    if (isDirectory(directory)) return;
+    const hint = "make it, or name another place";
+    throw new OptionError(`${named} ${path}`, `there is no directory ${directory} (${hint})`);
+  }
   try {
     if (isFallback) makeOwnDirectory(directory.slice(0, directory.lastIndexOf("/")));
-    Deno.mkdirSync(directory, { recursive: true, mode: 0o755 });
+    // A run directory that was named is made, as C xenstored does, but nothing above it.
+    const recursive = named === undefined;
+    if (recursive || !isDirectory(directory)) Deno.mkdirSync(directory, { recursive, mode: 0o755 });
   } catch (error) {
     if (error instanceof SocketError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = systemReason(error);
     throw new SocketError(`Cannot make the socket's directory '${directory}': ${why}`);
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
   }
 }
 
@@ -215,8 +238,7 @@ function listenPrivately(path: string): number {
   try {
     return listenUnix(path, LISTEN_BACKLOG);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new SocketError(`Cannot listen on '${path}': ${why}`);
+    throw new SocketError(`Cannot listen on '${path}': ${systemReason(error)}`);
   } finally {
     Deno.umask(umask);
   }
