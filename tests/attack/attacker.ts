@@ -166,6 +166,9 @@ export class Attacker {
     }
     const asked = this.#asked.shift();
     this.replies++;
+    if (type !== asked && type !== T.ERROR) {
+      throw new Error(`message type ${asked} answered with type ${type}`);
+    }
     this.lastError = "";
     if (type === T.ERROR) this.#fail(toText(this.#input, at, at + length - 1));
     else if (type === T.TRANSACTION_START) {

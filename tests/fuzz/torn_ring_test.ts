@@ -19,7 +19,7 @@ import { toBytes } from "../../lib/wire/text.ts";
 import type { ByteClient } from "../conformance/byte_client.ts";
 import { Bench } from "../simulation/bench.ts";
 import { simulationMissing } from "../simulation/simulated_host.ts";
-import { pause, until } from "../support/patience.ts";
+import { deadline, pause, until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
 import { Budget } from "./budget.ts";
@@ -103,7 +103,9 @@ Deno.test("indices that change while they are read give no more than a ring", as
   const buffer = new Uint8Array(4 * RING_SIZE);
   let moved = 0;
   await budget.run(async () => {
+    const end = deadline("something to read");
     while (budget.next() || moved === 0) {
+      end.check();
       for (let i = 0; i < 1_000; i++) if (tryOnce(ring, buffer)) moved++;
       await pause(0);
     }
