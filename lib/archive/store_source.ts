@@ -53,7 +53,10 @@ function recordsOf(
 ): MigrationRecord[] {
   // The record that every state begins with knows nothing of the unique id that was stored.
   const own = state.domains.get(state.privDomid);
-  if (own !== undefined && restorer.domains.has(own.domid)) state.domains.drop(own);
+  if (own !== undefined && restorer.domains.has(own.domid)) {
+    state.domains.die(own);
+    state.domains.forget(own);
+  }
   const outbox = { reply: (): void => {}, event: (): void => {} };
   reviveAll(state, restorer, {
     reopen: ({ domid, key, label }, ring) => {

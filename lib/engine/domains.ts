@@ -44,6 +44,10 @@ export class Domains {
   readonly #known = new Map<number, Domain>();
   readonly #control: DomainControl;
   readonly #dirty: Dirty | null;
+  /** Those that have died, and of which something is left in the store. */
+  readonly #dying = new Map<number, Domain>();
+  /** Called before a domid gets a new holder while its last one is dying: leaves nothing of that. */
+  onReturn: (domid: number) => void = () => {};
   /** What domains get when they become known; later changes do not reach those known. */
   readonly quotas: Quotas = new Quotas();
 
@@ -75,6 +79,7 @@ export class Domains {
   }
 
   add(domid: number, uniqueId: bigint): Domain {
+    if (this.#dying.has(domid)) this.onReturn(domid);
     const domain = new Domain(domid, uniqueId, new Quotas(this.quotas));
     this.#known.set(domid, domain);
     this.changed(domain);
@@ -86,14 +91,39 @@ export class Domains {
     this.#dirty?.domain(domain);
   }
 
-  drop(domain: Domain): void {
+  /** Takes a domain for dead: nobody has its domid, but the journal still knows of it. */
+  die(domain: Domain): void {
     this.#known.delete(domain.domid);
-    this.#dirty?.domainGone(domain.domid);
+    this.#dying.set(domain.domid, domain);
     for (const other of this.#known.values()) {
       if (other.target !== domain.domid) continue;
       other.target = null;
       this.changed(other);
     }
+  }
+
+  get isAnyDying(): boolean {
+    return this.#dying.size > 0;
+  }
+
+  isDying(domid: number): boolean {
+    return this.#dying.has(domid);
+  }
+
+  /** A domain that is known, or is dying: what the journal has to keep. */
+  kept(domid: number): Domain | undefined {
+    return this.#known.get(domid) ?? this.#dying.get(domid);
+  }
+
+  /** Those that have died, and of which something is left. */
+  dying(): IterableIterator<Domain> {
+    return this.#dying.values();
+  }
+
+  /** Nothing is left of a domain that has died. */
+  forget({ domid }: Domain): void {
+    this.#dying.delete(domid);
+    this.#dirty?.domainGone(domid);
   }
 }
 

@@ -11,6 +11,7 @@ import { limitPinned } from "./pinned.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
 import { HELD, LATER } from "./operations/outcome.ts";
+import { ERASE_UNITS_PER_TURN } from "../limits.ts";
 import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
 
 /**
@@ -116,7 +117,8 @@ export class Engine {
 
   /** Whether {@link tick} has something to do without waiting. */
   get due(): boolean {
-    return this.state.liveUpdate.due || this.state.reservations.due;
+    const { erasures, liveUpdate, reservations } = this.state;
+    return liveUpdate.due || reservations.due || erasures.pending;
   }
 
   /** When {@link tick} is to be called although nothing has come, in ms; Infinity for never. */
@@ -129,7 +131,8 @@ export class Engine {
    * wait are to be tried again.
    */
   tick(now: number): boolean {
-    const { liveUpdate, reservations } = this.state;
+    const { erasures, liveUpdate, reservations } = this.state;
+    if (erasures.pending) erasures.step(ERASE_UNITS_PER_TURN);
     const freed = reservations.look(now);
     liveUpdate.look(now);
     return freed || !liveUpdate.parking;
@@ -156,7 +159,8 @@ export class Engine {
 
   /**
    * To be called when the hypervisor says that domains changed (VIRQ_DOM_EXC): announces
-   * shutdowns, and buries the domains that are gone or whose domid somebody else has now.
+   * shutdowns, and takes for dead the domains that are gone or whose domid somebody else has now. What
+   * they leave goes at once or, where it is much, as {@link tick} goes on.
    */
   domainsChanged(): void {
     this.#lookAt(this.#domainsToLookAt());
@@ -172,9 +176,10 @@ export class Engine {
     const shutdown: number[] = [];
     for (const domain of domains) {
       if (domain.domid === state.privDomid || domain.domid === state.storeDomid) continue;
-      if (this.#isGone(domain)) state.buryDomain(domain);
+      if (this.#isGone(domain)) state.letDie(domain);
       else if (this.#isNewlyShutdown(domain)) shutdown.push(domain.domid);
     }
+    state.erasures.step(ERASE_UNITS_PER_TURN);
     for (const domid of shutdown) state.announceOne(RELEASE_DOMAIN, domid);
     if (shutdown.length > 0) state.announceBatch(RELEASE_DOMAIN);
   }

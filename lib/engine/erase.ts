@@ -1,65 +1,205 @@
-import { listChildren } from "../store/children.ts";
+import { appendChildren } from "../store/children.ts";
 import type { Node } from "../store/node.ts";
-import { childPath, ROOT_PATH } from "../store/path.ts";
+import { childPath, parentPath, ROOT_PATH } from "../store/path.ts";
 import { ownerOf, permDomid, type Perms, withOwner } from "../store/perms.ts";
+import type { Domain } from "./domains.ts";
 import { deliver, type DueEvent } from "./events.ts";
 import type { State } from "./state.ts";
 
 /** Who is named where a dead domain's nodes are removed. */
 const ORIGIN = { label: "the death of their domain" };
 
+/** What a look at a node takes, in units of the meter; changes are counted where they are made. */
+const LOOK_UNITS = 15;
+
 /**
- * Removes a dead domain from the store: its nodes with all below them, as by RM, and its
- * entries in other nodes' permissions, silently. The next holder of the domid must inherit
- * nothing (XSA-322, XSA-419). The counters tell when there is nothing more to be found.
+ * Removes dead domains from the store: their nodes with all below them, as by RM, and their entries
+ * in other nodes' permissions, silently. The next holder of a domid must inherit nothing (XSA-322,
+ * XSA-419).
+ *
+ * That can be long: a store of 100,000 nodes may have to be looked through, and thirty domains may
+ * die at once. So it is done in slices, all of the dead in one walk. Until it is done a domain counts as
+ * dying: nobody can be introduced with its domid before ({@link finish}), what is
+ * made meanwhile inherits nothing that names it, and the journal still knows it, so that the next
+ * life of the daemon begins again. The world is told when nothing is left, as by C xenstored.
  */
-export function eraseDomid(state: State, domid: number): void {
-  const account = state.accounts.of(domid);
-  const done = (): boolean => account.now.nodes <= 0 && state.accounts.mentionsOf(domid) <= 0;
-  eraseFromSpecials(state, domid);
-  const pending: [path: string, node: Node][] = [];
-  // Most of what a domain leaves behind is in its home, so that goes first.
-  for (const path of [`/local/domain/${domid}`, ROOT_PATH]) {
-    const node = done() ? null : state.find(path);
-    if (node !== null) pending.push([path, node]);
-    for (let next = pending.pop(); next !== undefined && !done(); next = pending.pop()) {
-      const below = erase(state, next[0], next[1], domid);
-      for (let i = below.length - 1; i >= 0; i--) {
-        pending.push([childPath(next[0], below[i]!.name), below[i]!]);
-      }
+export class Erasures {
+  /** Whose homes have not been looked through. */
+  readonly #fresh: Domain[] = [];
+  /** Of which something is left outside of their homes. */
+  readonly #scattered: Domain[] = [];
+  #home: Walk | null = null;
+  #all: Walk | null = null;
+
+  constructor(private readonly state: State) {}
+
+  /** Whether there is something to do. */
+  get pending(): boolean {
+    return this.state.domains.isAnyDying;
+  }
+
+  /** Takes up a domain that has died. */
+  add(domain: Domain): void {
+    this.#fresh.push(domain);
+    this.state.clock.living = (perms) => this.#living(perms);
+  }
+
+  /** Goes on for about so many units of work. */
+  step(units: number): void {
+    const until = this.state.meter.units + units;
+    while (this.pending && this.state.meter.units < until) this.#walk(until);
+  }
+
+  /** Does all that is to be done before somebody else can have the domid. */
+  finish(domid: number): void {
+    while (this.state.domains.isDying(domid)) this.step(Infinity);
+  }
+
+  /** Leaves no domain dying: for who takes the whole state as it is. */
+  finishAll(): void {
+    this.step(Infinity);
+  }
+
+  /** Homes first: most of what a domain leaves behind is there. */
+  #walk(until: number): void {
+    if (this.#home === null && this.#fresh.length > 0) {
+      const domain = this.#fresh.shift()!;
+      eraseFromSpecials(this.state, domain.domid);
+      this.#home = new Walk(this.state, `/local/domain/${domain.domid}`, [domain]);
     }
-    pending.length = 0;
+    const walk = this.#home ??
+      (this.#all ??= new Walk(this.state, ROOT_PATH, this.#scattered.splice(0)));
+    walk.goOn(until);
+    // When all of the store has been looked through, what still counts was made for nobody.
+    this.#complete(walk.dying, walk === this.#all && walk.isOver);
+    if (!walk.isOver) return;
+    if (walk === this.#all) {
+      this.#all = null;
+    } else {
+      this.#scattered.push(...walk.dying);
+      this.#home = null;
+    }
+  }
+
+  /** The counters tell when there is nothing more to be found. */
+  #complete(dying: Domain[], isOver: boolean): void {
+    const { accounts, clock, domains } = this.state;
+    for (const domain of dying.splice(0)) {
+      const { domid, introduced } = domain;
+      const left = accounts.mentionsOf(domid);
+      if (!isOver && (accounts.of(domid).now.nodes > 0 || left > 0)) {
+        dying.push(domain);
+        continue;
+      }
+      domains.forget(domain);
+      accounts.drop(domid);
+      accounts.setMentions(domid, left);
+      if (!this.pending) clock.living = null;
+      if (introduced) this.state.announceRelease(domid);
+    }
+  }
+
+  /** What a new node inherits: nothing that names the dying. */
+  #living(perms: Perms): Perms {
+    let living = perms;
+    for (const { domid } of this.state.domains.dying()) {
+      living = without(living, domid, this.state.privDomid);
+    }
+    return living;
   }
 }
 
-/** Deals with one node; returns the children to look at next. */
-function erase(state: State, path: string, node: Node, domid: number): Node[] {
-  if (ownerOf(node.perms) === domid && path !== ROOT_PATH && !state.keepOrphans) {
-    const due: DueEvent[] = [];
-    state.events.ofRemoval(state.tree.root, path, due);
-    state.tree.remove(path, ORIGIN);
-    deliver(due);
-    return [];
+/** Nodes of one parent, of which those before `at` have been looked at. */
+interface Siblings {
+  /** The parent's path. */
+  readonly path: string;
+  readonly nodes: readonly Node[];
+  at: number;
+}
+
+/** A walk through what stands at a path and below it; what is made there meanwhile names none of the dying. */
+class Walk {
+  readonly #siblings: Siblings[] = [];
+  readonly #domids: ReadonlySet<number>;
+
+  /** `dying` loses those of which nothing is left. */
+  constructor(private readonly state: State, top: string, readonly dying: Domain[]) {
+    this.#domids = new Set(dying.map(({ domid }) => domid));
+    const node = state.find(top);
+    if (node !== null) this.#siblings.push({ path: parentPath(top), nodes: [node], at: 0 });
   }
-  const below = listChildren(node.children);
-  const perms = without(state, node.perms, domid);
-  if (perms !== node.perms) state.tree.amendPerms(path, perms);
-  return below;
+
+  get isOver(): boolean {
+    return this.#siblings.length === 0 || this.dying.length === 0;
+  }
+
+  /** Goes on until the meter says `until`, or something has changed. */
+  goOn(until: number): void {
+    const { meter } = this.state;
+    while (!this.isOver && meter.units < until) {
+      const siblings = this.#siblings.at(-1)!;
+      if (siblings.at === siblings.nodes.length) this.#siblings.pop();
+      else if (this.#look(siblings)) return;
+    }
+  }
+
+  /** Looks at the next of them; true when that changed something. */
+  #look(siblings: Siblings): boolean {
+    const node = siblings.nodes[siblings.at++]!;
+    this.state.meter.add(LOOK_UNITS);
+    const isNamed = this.#names(node.perms);
+    if (!isNamed && node.children === null) return false;
+    const path = node.name === "" ? ROOT_PATH : childPath(siblings.path, node.name);
+    if ((!isNamed || this.#erase(path)) && node.children !== null) {
+      const nodes: Node[] = [];
+      appendChildren(node.children, nodes);
+      this.#siblings.push({ path, nodes, at: 0 });
+    }
+    return isNamed;
+  }
+
+  #names(perms: Perms): boolean {
+    for (let i = 0; i < perms.length; i++) if (this.#domids.has(permDomid(perms[i]!))) return true;
+    return false;
+  }
+
+  /** Deals with a node as it now is; false when it is gone with all below. */
+  #erase(path: string): boolean {
+    const { keepOrphans, privDomid, tree } = this.state;
+    const node = this.state.find(path);
+    if (node === null) return false;
+    const owner = ownerOf(node.perms);
+    if (path !== ROOT_PATH && !keepOrphans && this.#domids.has(owner)) {
+      removeNode(this.state, path);
+      return false;
+    }
+    let { perms } = node;
+    for (const domid of this.#domids) perms = without(perms, domid, privDomid);
+    if (perms !== node.perms) tree.amendPerms(path, perms);
+    return true;
+  }
+}
+
+function removeNode(state: State, path: string): void {
+  const due: DueEvent[] = [];
+  state.events.ofRemoval(state.tree.root, path, due);
+  state.tree.remove(path, ORIGIN);
+  deliver(due);
 }
 
 /**
  * The permissions without entries for `domid`. The root and the specials, which can't be
  * removed with their owner, fall to the privileged domain; so do all others, where orphans are kept.
  */
-function without(state: State, perms: Perms, domid: number): Perms {
+function without(perms: Perms, domid: number, privDomid: number): Perms {
   const kept = perms.filter((entry, index) => index === 0 || permDomid(entry) !== domid);
-  if (ownerOf(perms) === domid) return withOwner(kept, state.privDomid);
+  if (ownerOf(perms) === domid) return withOwner(kept, privDomid);
   return kept.length === perms.length ? perms : kept;
 }
 
 function eraseFromSpecials(state: State, domid: number): void {
   for (const [path, node] of state.specials) {
-    const perms = without(state, node.perms, domid);
+    const perms = without(node.perms, domid, state.privDomid);
     if (perms === node.perms) continue;
     state.chargeSpecial(path, node.perms, -1);
     state.chargeSpecial(path, perms, 1);

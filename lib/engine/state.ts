@@ -10,7 +10,7 @@ import { Connection, type ConnectionSpec, type Outbox } from "./connection.ts";
 import type { DomainControl } from "./domain_control.ts";
 import type { Dirty } from "./dirty.ts";
 import { type Domain, Domains } from "./domains.ts";
-import { eraseDomid } from "./erase.ts";
+import { Erasures } from "./erase.ts";
 import { Events } from "./events.ts";
 import { LogBudgets } from "./log_budget.ts";
 import { MemoryBudget } from "./memory_budget.ts";
@@ -68,6 +68,8 @@ export class State {
   readonly meter: Meter = new Meter();
   readonly clock: Clock = new Clock(this.meter);
   readonly tree: Draft;
+  /** What is left of domains that have died. */
+  readonly erasures: Erasures = new Erasures(this);
   /** Not part of the tree: they have permissions and watches, but no value and no children. */
   readonly specials: Map<string, Node> = new Map();
   readonly connections: Set<Connection> = new Set();
@@ -93,6 +95,7 @@ export class State {
     this.dirty?.attach(this.meter);
     this.settings = new Settings(this.admin, this.dirty);
     this.domains = new Domains(options.domains, this.dirty);
+    this.domains.onReturn = (domid) => this.erasures.finish(domid);
     this.events = new Events(this.watches, this.domains, this.meter);
     const origin = { label: "the start of the daemon" };
     const perms = [permEntry(this.privDomid, 0)];
@@ -280,6 +283,7 @@ export class State {
 
   /** Connects a domain's ring for the first time; an error leaves nothing behind. */
   openDomain(domid: number, port: number): ErrorCode {
+    this.erasures.finish(domid);
     const connection = this.connectRing(domid);
     const error = this.control.open(connection, port);
     if (error !== OK) {
@@ -309,24 +313,33 @@ export class State {
     this.events.ofSpecial(special, this.specials.get(special)!.perms, this.tree.root, null);
   }
 
-  /**
-   * Takes a domain for dead: its connection goes first, so that it hears nothing of this; then
-   * its nodes and what names it; then the world is told.
-   */
+  /** Tells the world that a domain is gone. */
+  announceRelease(domid: number): void {
+    this.announce(RELEASE_DOMAIN, domid);
+  }
+
+  /** Takes a domain for dead, and does at once all that this entails. */
   buryDomain(domain: Domain): void {
-    const { connection, domid, introduced } = domain;
+    this.letDie(domain);
+    this.erasures.finish(domain.domid);
+  }
+
+  /**
+   * Takes a domain for dead: its connection goes first, so that it hears nothing of this; then, as
+   * {@link erasures} goes on, its nodes and what names it; then the world is told.
+   */
+  letDie(domain: Domain): void {
+    const { connection, domid } = domain;
     if (connection !== null) {
       this.disconnect(connection);
       this.control.close(connection);
       domain.connection = null;
     }
-    this.domains.drop(domain);
+    this.domains.die(domain);
     for (const other of this.connections) {
       for (const transaction of other.transactions.values()) transaction.noteDeath(domid);
     }
-    eraseDomid(this, domid);
-    this.accounts.drop(domid);
-    if (introduced) this.announce(RELEASE_DOMAIN, domid);
+    this.erasures.add(domain);
   }
 }
 

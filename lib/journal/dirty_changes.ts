@@ -19,7 +19,7 @@ function putOthers(to: ByteWriter, state: State, dirty: Dirty): void {
   for (const domid of dirty.domainsGone) put.putDomainGone(to, domid);
   for (const connection of dirty.held) put.putHeld(to, connection);
   for (const domid of dirty.domains) {
-    const domain = state.domains.get(domid);
+    const domain = state.domains.kept(domid);
     if (domain !== undefined) put.putDomain(to, domain);
   }
   putWatches(to, dirty);

@@ -37,6 +37,7 @@ export function putOthers(to: ByteWriter, state: State, rings: Iterable<RingStat
   for (const [name, setting] of settings) put.putSetting(to, name, setting);
   for (const [path, node] of specials) put.putNode(to, path, node);
   for (const domain of domains.all()) put.putDomain(to, domain);
+  for (const domain of domains.dying()) put.putDomain(to, domain);
   for (const connection of connections) {
     if (connection.key < 0) continue;
     if (connection.kind === "socket") put.putHeld(to, connection);

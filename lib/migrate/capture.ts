@@ -73,6 +73,7 @@ const NOTHING: ConnectionIo = {
  */
 export function capture(state: State, options: CaptureOptions = {}): Captured {
   const { domid, forC = false, global, io = () => NOTHING } = options;
+  state.erasures.finishAll();
   const ids = new Map<Connection, number>();
   const head: MigrationRecord[] = [];
   const pending: MigrationRecord[] = [];

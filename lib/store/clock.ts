@@ -1,4 +1,5 @@
 import { Snapshots } from "./snapshots.ts";
+import type { Perms } from "./perms.ts";
 
 /** Takes note of work done, in units: the engine's meter. */
 export interface WorkSink {
@@ -12,6 +13,8 @@ export class Clock {
   #epoch = 0;
   /** Rises with every change of any node. */
   generation = 0;
+  /** What a node that is made with these permissions gets of them, while domains are dying. */
+  living: ((perms: Perms) => Perms) | null = null;
 
   /** Versions that somebody looks at. */
   readonly snapshots: Snapshots = new Snapshots();

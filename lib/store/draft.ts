@@ -137,6 +137,7 @@ export class Draft {
     origin: Origin,
     aboveLength: number = path.lastIndexOf("/"),
   ): Node {
+    if (this.clock.living !== null) perms = this.clock.living(perms);
     const above = this.#ownDownTo(path, aboveLength);
     const { count, ends, hashes } = namesOf(path);
     let parent = above, from = aboveLength + 1, bytes = 0, levels = 0;
@@ -162,6 +163,7 @@ export class Draft {
 
   /** Adds a node at `path` to `parent`, which is there, this draft's own, and lacks it. */
   createIn(parent: Node, path: string, perms: Perms, origin: Origin): Node {
+    if (this.clock.living !== null) perms = this.clock.living(perms);
     const name = path.slice(path.lastIndexOf("/") + 1);
     const node = this.#add(parent, name, hashName(name), perms, origin);
     this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
