@@ -9,6 +9,7 @@ import {
 import { type Journal, NoJournal } from "../journal/journal.ts";
 import { openStore } from "../journal/store_file.ts";
 import { systemReason } from "../wire/system_error.ts";
+import { budgeted } from "./logging/budgeted.ts";
 import type { Log, LogLevel } from "./logging/log.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
@@ -55,7 +56,7 @@ export function openJournal(choice: PersistenceChoice, socket: string, log: Log)
 function openChosen(path: string, persist: Durability, log: Log): Journal {
   let stampIsOld: boolean | null = null;
   const onStamp = (isOld: boolean): void => void (stampIsOld = isOld);
-  const options = { durability: persist, log, bootId: bootId(), onStamp };
+  const options = { durability: persist, log: budgeted(log), bootId: bootId(), onStamp };
   if (persist === "disk") return openStore(path, options).journal;
   // What a host's domains left in the store means nothing after the host has been booted anew.
   const why = "was of an earlier boot of this host";

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Connection } from "../../lib/engine/connection.ts";
 import { LOG_LINES_BURST, LOG_LINES_PER_SECOND, RING_OUTPUT_BYTES_MAX } from "../../lib/limits.ts";
+import { budgeted } from "../../lib/server/logging/budgeted.ts";
 import { OutstandingRequests } from "../../lib/server/peer/outstanding.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { MemoryTransport } from "../../lib/transport/memory.ts";
@@ -71,4 +72,25 @@ Deno.test("log lines: a client that a guest's requests overwhelm is a line at th
   victim.drop();
   fill(victim);
   assertEquals(test.log.length, 1);
+});
+
+Deno.test("log lines: a part of the daemon that nobody can be charged for has a budget, too", () => {
+  const lines: string[] = [];
+  const log = budgeted((level, text) => void lines.push(`${level}: ${text}`));
+  for (let i = 0; i < 1_000; i++) log("warning", "the disk is full, and is not");
+  // The clock goes on meanwhile: it gives a line a second.
+  assert(lines.length >= LOG_LINES_BURST && lines.length < 1_000, `${lines.length}`);
+  assertEquals(lines[0], "warning: the disk is full, and is not");
+});
+
+Deno.test("log lines: the store's files, the trace and held descriptors log through such a budget", () => {
+  const sources = [
+    "server/persistence.ts",
+    "server/logging/trace.ts",
+    "server/supervision/held_descriptors.ts",
+  ];
+  for (const path of sources) {
+    const text = Deno.readTextFileSync(new URL(`../../lib/${path}`, import.meta.url));
+    assertStringIncludes(text, "budgeted(log)", path);
+  }
 });

@@ -1,4 +1,5 @@
 import { EINVAL, ENOENT, OK } from "../../wire/errors.ts";
+import { jsonLine } from "../../wire/json.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import { COUNTED } from "../accounts.ts";
 import type { Call } from "../call.ts";
@@ -64,7 +65,7 @@ const encoder = new TextEncoder();
 function runStatus(call: Call, args: readonly string[]): Outcome {
   if (args.length > 0) return EINVAL;
   const status = statusOf(call.state);
-  return status === null ? EINVAL : encoder.encode(`${JSON.stringify(status)}\0`);
+  return status === null ? EINVAL : encoder.encode(`${jsonLine(status)}\0`);
 }
 
 function runCheck(call: Call, args: readonly string[]): Outcome {

@@ -1,8 +1,7 @@
 import { MessageType, messageTypeName } from "../../wire/message_type.ts";
-import { LogBudget } from "../../engine/log_budget.ts";
-import { LOG_LINES_BURST, LOG_LINES_PER_SECOND } from "../../limits.ts";
 import { escapeBytes, escapeText } from "../../wire/escape.ts";
 import { toText } from "../../wire/text.ts";
+import { budgeted } from "./budgeted.ts";
 import { type Log, message, SILENT, writeAll } from "./log.ts";
 
 /** The trace switches, in the order in which CONTROL log lists them. */
@@ -32,8 +31,6 @@ export class Trace {
     tdb: false,
   };
   readonly #log: Log;
-  /** A disk that is full for long lines and not for short ones must not fill the log. */
-  readonly #budget = new LogBudget(LOG_LINES_BURST, LOG_LINES_PER_SECOND);
   /** Lines that did not get into the file since it last took one. */
   #lost = 0;
   #path: string | null = null;
@@ -45,7 +42,7 @@ export class Trace {
 
   /** `log` takes what goes wrong with the file. */
   constructor(log: Log = SILENT) {
-    this.#log = log;
+    this.#log = budgeted(log);
   }
 
   /** Whether lines are being written. */
@@ -119,17 +116,12 @@ export class Trace {
       // A trace that can't be written must not stop the daemon, nor fill its log.
       if (this.#lost++ > 0) return;
       const why = message(error);
-      this.#warn(`cannot write the trace ${this.#path}, dropping lines: ${why}`);
+      this.#log("warning", `cannot write the trace ${this.#path}, dropping lines: ${why}`);
       return;
     }
     if (this.#lost === 0) return;
-    this.#warn(`the trace ${this.#path} takes lines again; ${this.#lost} were dropped`);
+    this.#log("warning", `the trace ${this.#path} takes lines again; ${this.#lost} were dropped`);
     this.#lost = 0;
-  }
-
-  #warn(text: string): void {
-    const left = this.#budget.take(performance.now());
-    if (left !== null) this.#log("warning", `${text}${left}`);
   }
 
   /** A message: `io: IN 0x7 (d0) 20261121 04:05:06 READ (/tool )`. */

@@ -2,8 +2,7 @@ import type { PassedMessage } from "../../../ffi/fd_passing.ts";
 import { errorText } from "../../../ffi/libc.ts";
 import { duplicateFrom } from "../../../ffi/spawn.ts";
 import { closeFd } from "../../../ffi/unix_socket.ts";
-import { LogBudget } from "../../engine/log_budget.ts";
-import { LOG_LINES_BURST, LOG_LINES_PER_SECOND } from "../../limits.ts";
+import { budgeted } from "../logging/budgeted.ts";
 import type { Log } from "../logging/log.ts";
 
 /** What a service tells its manager, line by line: `READY=1` and such (sd_notify(3)). */
@@ -31,15 +30,13 @@ export class HeldDescriptors {
   readonly least: number;
   readonly #max: number;
   readonly #log: Log;
-  /** Each client that comes to a full host would be a line. */
-  readonly #budget = new LogBudget(LOG_LINES_BURST, LOG_LINES_PER_SECOND);
   readonly #held = new Map<string, number>();
 
   /** Keeps at most `max`; one more can be given to a child beside them. */
   constructor(max: number, log: Log) {
     this.#max = max;
     this.least = 3 + max + 1;
-    this.#log = log;
+    this.#log = budgeted(log);
   }
 
   /** Their names and numbers. */
@@ -73,8 +70,7 @@ export class HeldDescriptors {
       return true;
     }
     const why = kept === null ? `there are ${this.#max}` : errorText(-kept);
-    const left = this.#budget.take(performance.now());
-    if (left !== null) this.#log("warning", `descriptor '${name}' is not held: ${why}${left}`);
+    this.#log("warning", `descriptor '${name}' is not held: ${why}`);
     return false;
   }
 
