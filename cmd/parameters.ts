@@ -47,6 +47,16 @@ export function parseDomid(input: string): number {
   return domid;
 }
 
+const SUFFIXES: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** A number of bytes, such as 512M. */
+export function parseBytes(input: string): number {
+  const found = /^(\d{1,12})([KMG]?)$/i.exec(input);
+  const bytes = found === null ? NaN : Number(found[1]) * SUFFIXES[found[2]!.toUpperCase()]!;
+  if (!(bytes <= 2 ** 50)) throw new UsageError("invalid size (bytes, or such as 512M, 2G)");
+  return bytes;
+}
+
 /** A duration, in ms. */
 export function parseDurationOption(input: string): number {
   const duration = parseDuration(input);

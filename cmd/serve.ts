@@ -6,7 +6,8 @@ import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quota.ts";
 import { formatDuration } from "../lib/client/duration.ts";
 import { RESTART_DELAY_LIMIT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../lib/limits.ts";
 import { OptionError, systemMessage } from "../lib/wire/system_error.ts";
-import { parseCount, parseDomid, parseDurationOption } from "./parameters.ts";
+import { MEMORY_MIN } from "../lib/limits.ts";
+import { parseBytes, parseCount, parseDomid, parseDurationOption } from "./parameters.ts";
 import { CommandError, UsageError } from "./report.ts";
 import type { XsContext } from "./context.ts";
 import { runtimeArguments } from "./runtime_arguments.ts";
@@ -25,6 +26,7 @@ export interface ServeFlags {
   readonly quota?: readonly QuotaSetting[];
   /** In ms. */
   readonly eventTimeout?: number;
+  readonly memory?: number;
   readonly keepOrphans?: boolean;
   readonly persist: "crash" | "none" | "disk";
   readonly store?: string;
@@ -48,6 +50,13 @@ function parseQuota(input: string): QuotaSetting {
     throw new UsageError(`invalid quota (NAME=NUMBER, with NAME one of ${names})`);
   }
   return { name, value: parseCount(text ?? "") };
+}
+
+/** How much memory the store may take. */
+function parseMemory(input: string): number {
+  const bytes = parseBytes(input);
+  if (bytes === 0 || bytes >= MEMORY_MIN) return bytes;
+  throw new UsageError(`it is too small (at least ${MEMORY_MIN / 2 ** 20}M)`);
 }
 
 function parsePlace(input: string): string {
@@ -194,6 +203,14 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
         optional: true,
         placeholder: "duration",
         brief: "Drop events that a guest has not read for so long [20s]; 0 for never",
+      },
+      memory: {
+        kind: "parsed",
+        parse: parseMemory,
+        optional: true,
+        placeholder: "bytes",
+        brief:
+          "Refuse more than so much memory for clients [an eighth of the host's]; 0 for no bound",
       },
       keepOrphans: {
         kind: "boolean",

@@ -231,6 +231,17 @@ export const EVENT_TIMEOUT_MS = 20_000;
 export const EVENT_LOOK_MS = 1_000;
 
 /**
+ * `--memory` unless told: an eighth of the host's, which is half of what V8 allows itself for its heap,
+ * so that garbage, buffers and images of the store fit beside it; within these bounds, in bytes.
+ */
+export const MEMORY_DEFAULT_PART = 8;
+export const MEMORY_DEFAULT_MIN = 67_108_864;
+export const MEMORY_DEFAULT_MAX = 1_073_741_824;
+
+/** The least that `--memory` can be, in bytes: what a host with a few guests needs. */
+export const MEMORY_MIN = 16_777_216;
+
+/**
  * The part of `--memory` that guests can't use: one in so many is for the privileged domain, so that
  * the toolstack can still destroy and start domains when guests have used up all that they may.
  */

@@ -50,12 +50,21 @@ export interface Counts {
 /** What `xs status` tells: one record, collected here and nowhere else. */
 export interface Status extends ProcessStatus {
   readonly counts: Counts;
+  readonly memory: ProcessStatus["memory"] & {
+    /** What is charged to all domains together, by the memory model. */
+    readonly charged: number;
+    /** How much that may be (`--memory`); 0 for no bound. */
+    readonly allowed: number;
+  };
 }
 
 /** The status now; null for an engine without a daemon around it. */
 export function statusOf(state: State): Status | null {
   const process = state.admin.processStatus();
-  return process === null ? null : { ...process, counts: countsOf(state) };
+  if (process === null) return null;
+  const { max } = state.memory;
+  const charged = { charged: state.accounts.cost, allowed: max === Infinity ? 0 : max };
+  return { ...process, memory: { ...process.memory, ...charged }, counts: countsOf(state) };
 }
 
 function countsOf({ accounts, connections, domains }: State): Counts {

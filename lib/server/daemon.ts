@@ -51,6 +51,8 @@ export interface DaemonParts {
   readonly quotas?: readonly QuotaSetting[];
   /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
   readonly eventTimeoutMs?: number;
+  /** How much all that clients have us keep may take, in bytes of the memory model. */
+  readonly memory?: number;
   /** Where somebody holds the clients' sockets while we are dead. */
   readonly held?: HeldSockets | null;
   /** How another daemon can take this one's place; missing where none can. */
@@ -112,6 +114,7 @@ export class Daemon {
     });
     for (const { name, value } of quotas) engine.state.domains.quotas.set(name, value);
     const turns = new Turns(engine, journal, trace, log);
+    engine.state.memory.max = parts.memory ?? Infinity;
     turns.eventTimeoutMs = parts.eventTimeoutMs ?? EVENT_TIMEOUT_MS;
     const loop = new Loop(turns, parts.policy);
     const sockets = new Sockets(

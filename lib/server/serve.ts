@@ -14,6 +14,7 @@ import { stateFileOf, stateFileOfC } from "./live_update/state_file.ts";
 import { findInheritance } from "./live_update/take_over.ts";
 import type { Succession } from "./live_update/updater.ts";
 import { DAEMON_POLICY } from "./loop.ts";
+import { defaultMemory } from "./process/host_memory.ts";
 import { notifyReady, notifyRefused } from "./process/notify.ts";
 import {
   handleDamage,
@@ -53,6 +54,8 @@ export interface ServeOptions extends TraceOptions {
   readonly quotas?: readonly QuotaSetting[];
   /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
   readonly eventTimeout?: number;
+  /** How much all that clients have us keep may take, in bytes of the memory model; 0 for no bound. */
+  readonly memory?: number;
   /** What the store is to survive, and where it is kept; `crash` beside the socket unless told. */
   readonly persist?: Persistence;
   readonly store?: string;
@@ -177,6 +180,7 @@ async function startInPlace({ log, options, socket, succession, trace }: Start):
     keepOrphans: options.keepOrphans ?? false,
     quotas: options.quotas ?? [],
     ...eventTimeout(options),
+    memory: memoryOf(options),
     identity: identityOf(options, socket.path),
     policy: DAEMON_POLICY,
     trace,
@@ -203,6 +207,7 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
       keepOrphans: options.keepOrphans ?? false,
       quotas: options.quotas ?? [],
       ...eventTimeout(options),
+      memory: memoryOf(options),
       identity: identityOf(options, socket.path),
       policy: DAEMON_POLICY,
       trace,
@@ -237,6 +242,10 @@ function identityOf(options: ServeOptions, socket: string): Identity {
   const { persist } = choice;
   const path = persist === "none" ? null : storePath(choice, socket);
   return { version, keeping: { persist, path } };
+}
+
+function memoryOf({ memory }: ServeOptions): number {
+  return memory === undefined ? defaultMemory() : memory === 0 ? Infinity : memory;
 }
 
 function persistenceOf(options: ServeOptions): PersistenceChoice {
