@@ -1,4 +1,4 @@
-import { flatText } from "../wire/text.ts";
+import { flatText, sharedLength as sharedLengthOf } from "../wire/text.ts";
 import type { Watch } from "./watch.ts";
 
 /**
@@ -27,7 +27,10 @@ export class Place {
   /** Whether `path` goes on from `from`, where a slash is, with all the names of this place. */
   isOn(path: string, from: number): boolean {
     const { text } = this;
-    return path.startsWith(text, from) && endsName(path, from + text.length);
+    const to = from + text.length;
+    if (to > path.length || !endsName(path, to)) return false;
+    // The quicker one for long texts; see sharedLength in lib/wire/text.ts.
+    return text.length > 32 ? path.slice(from, to) === text : path.startsWith(text, from);
   }
 
   /** The place below whose first name is the one in `path` at `from`, where a slash is. */
@@ -112,9 +115,7 @@ export class Place {
 
 /** How many characters of `text`, in whole names, stand in `path` at `from`. */
 export function sharedLength(text: string, path: string, from: number): number {
-  const end = Math.min(text.length, path.length - from);
-  let i = 0;
-  while (i < end && text.charCodeAt(i) === path.charCodeAt(from + i)) i++;
+  const i = sharedLengthOf(text, from === 0 ? path : path.slice(from));
   if (endsName(text, i) && endsName(path, from + i)) return i;
   // Not in the middle of a name.
   return Math.max(0, text.lastIndexOf("/", i - 1));

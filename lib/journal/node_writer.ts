@@ -1,5 +1,6 @@
 import type { Node } from "../store/node.ts";
 import type { ByteWriter } from "./byte_writer.ts";
+import { sharedLength } from "../wire/text.ts";
 import { putPerms } from "./perms_bytes.ts";
 
 /**
@@ -62,12 +63,4 @@ export class NodeWriter {
     to.textFrom(path, shared);
     to.count(generation);
   }
-}
-
-/** How many characters two paths begin with alike. */
-function sharedLength(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  let at = 0;
-  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
-  return at;
 }

@@ -52,6 +52,26 @@ export function flatText(text: string): string {
   return copy.indexOf("/", copy.length - 1) < -1 ? "" : copy;
 }
 
+/**
+ * Texts up to which a loop over characters is as fast as to cut and compare parts, which takes a fiftieth
+ * of the time of a loop, or of `startsWith`, where they are long.
+ */
+const SHORT_TEXT = 32;
+
+/** How many characters two texts begin with alike. */
+export function sharedLength(a: string, b: string): number {
+  let from = 0, to = Math.min(a.length, b.length);
+  // Most paths in a row go on where the last one ended.
+  if (to > SHORT_TEXT && a.slice(0, to) === b.slice(0, to)) return to;
+  while (to - from > SHORT_TEXT) {
+    const middle = from + to >> 1;
+    if (a.slice(from, middle) === b.slice(from, middle)) from = middle;
+    else to = middle;
+  }
+  while (from < to && a.charCodeAt(from) === b.charCodeAt(from)) from++;
+  return from;
+}
+
 /** Writes `text` at `at`, one byte a character; returns the offset behind it. */
 export function putText(target: Uint8Array, at: number, text: string): number {
   const length = text.length;

@@ -8,6 +8,7 @@ import { newNode } from "../../lib/store/node.ts";
 import { parentPath, ROOT_PATH } from "../../lib/store/path.ts";
 import { PathSet } from "../../lib/store/path_set.ts";
 import { inPathOrder, inTreeOrder, newTouched, type Touched } from "../../lib/engine/touched.ts";
+import { sharedLength } from "../../lib/wire/text.ts";
 import { type Random, withSeed } from "../support/random.ts";
 
 const ORIGIN = { label: "a test" };
@@ -69,6 +70,21 @@ Deno.test("cursor: a draft's makes its own what it finds, and nothing else chang
       }
       for (const [path, i] of set) assertEquals(lookup(draft.root, path)!.perms, [i]);
       assertEquals([...subtree(before)].map(([path, { perms }]) => `${path} ${perms}`), shown);
+    }
+  });
+});
+
+Deno.test("shared length: that of a loop, for texts of any length", () => {
+  withSeed((random) => {
+    for (let round = 0; round < 3_000; round++) {
+      const shared = "/ab".repeat(random.below(random.chance(0.5) ? 8 : 700));
+      const [a, b] = [random, random].map(() => `${shared}${randomPath(random)}`) as [
+        string,
+        string,
+      ];
+      let expected = 0;
+      while (expected < a.length && expected < b.length && a[expected] === b[expected]) expected++;
+      assertEquals(sharedLength(a, b), expected, `${a} ${b}`);
     }
   });
 });
