@@ -152,26 +152,27 @@ export const IMAGES_APART_MS = 5_000;
 export const STORE_LOOK_MS = 5_000;
 
 /**
- * Bytes of upkeep of the store file that each byte of a turn pays for. An image is whole, then, when
- * turns have grown by a quarter of it, so that all files together are four images and 16 MiB at most:
- * the last and the next, one and a half of turns, and what slack SQLite has.
+ * Bytes of upkeep of the store file that each byte of a turn pays for: an image is whole when turns have
+ * grown by a quarter of it, and all files are four images and 16 MiB at most (lib/journal/upkeep.ts).
  */
 export const UPKEEP_SHARE = 4;
-
 /** The least that a turn pays: so that upkeep comes to an end under reads, too. */
 export const UPKEEP_BYTES_LEAST = 256;
-
 /** Slices of upkeep behind one turn: a few milliseconds; what is still owed then is paid by the next. */
 export const UPKEEP_STEPS_PER_TURN_MAX = 8;
 
-/**
- * Bytes kept free in the store file, besides one and a half images: the place of the next turns and a
- * small image, which are then to be had on a full disk, too.
- */
+/** Bytes kept free in the store file, besides one and a half images: the next turns' and image's place. */
 export const FREE_BYTES_KEPT = 3_145_728;
-
 /** The same, beyond which it is made smaller although there is other work. */
 export const FREE_BYTES_MAX = 6_291_456;
+
+/**
+ * Bytes of watches that rings and held sockets may register and drop while there is no space: some
+ * thousand usual ones. All that has to be kept meanwhile shares 2 MiB of the tail.
+ */
+export const WATCH_BYTES_WHILE_FULL_MAX = 524_288;
+/** {@link OUTPUT_STALL_BYTES} of a ring or held socket meanwhile: what is owed has to be kept, too. */
+export const OUTPUT_STALL_BYTES_WHILE_FULL = 1_024;
 
 /** Bytes held for when there is no space: see lib/journal/reserve.ts. */
 export const RESERVE_BYTES_MAX = 2_097_152;

@@ -52,6 +52,8 @@ export class State {
   readonly keepOrphans: boolean;
   /** There is no space for changes to be kept: what would make any is refused with ENOSPC. */
   full = false;
+  /** While there is none: bytes of watches that may be registered or dropped nevertheless. */
+  spaceLeft = 0;
   /** For what no client can cause, or not again and again; all else goes through {@link tell}. */
   readonly log: Log;
   readonly logBudgets: LogBudgets;

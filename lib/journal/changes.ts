@@ -7,15 +7,25 @@ import type { Node } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import { checkedPath, NodeRecord, type NodeState } from "./node_record.ts";
+import type {
+  ChangeSink,
+  DomainState,
+  HeldState,
+  OpenTransaction,
+  WatchState,
+} from "./change_sink.ts";
+import { checkedPath, NodeRecord } from "./node_record.ts";
 import { NODE_GENERATION, NODE_PERMS, NODE_WHOLE } from "./node_writer.ts";
 import { putPerms } from "./perms_bytes.ts";
 import {
+  putQuotaPairs,
   putQuotaValues,
   putSettingValue,
   readQuotaValues,
   readSettingValue,
 } from "./setting_bytes.ts";
+
+export type { ChangeSink, DomainState, HeldState, OpenTransaction, WatchState };
 
 /**
  * What changed, in the order in which it did, as bytes: one string of changes for each turn, and
@@ -39,6 +49,7 @@ const HEARD = 15;
 const HELD = 13;
 const HELD_GONE = 14;
 const SETTING = 16;
+const IDS_GIVEN = 20;
 
 /** How far a transaction has come. */
 const ENDED = 0;
@@ -47,74 +58,6 @@ const WROTE = 2;
 
 /** Added to a kind whose key has 32 bits: a held socket's. The keys of rings, domids, have 16. */
 const WIDE = 0x40;
-
-/** A watch as it is persisted; `key` is that of its connection. */
-export interface WatchState {
-  readonly key: number;
-  readonly path: string;
-  readonly token: string;
-  readonly relative: boolean;
-  readonly depth: number;
-}
-
-/** A held socket's connection as it is persisted. */
-export interface HeldState {
-  readonly key: number;
-  /** The domain that it speaks for. */
-  readonly domid: number;
-  readonly label: string;
-}
-
-/** A domain's record as it is persisted. */
-export interface DomainState {
-  readonly domid: number;
-  readonly uniqueId: bigint;
-  readonly introduced: boolean;
-  readonly hasRing: boolean;
-  readonly port: number;
-  readonly target: number | null;
-  readonly features: number;
-  readonly shutdownSeen: boolean;
-  readonly quotas: ReadonlyMap<string, number>;
-}
-
-/** What is known of a transaction before its end. */
-export interface OpenTransaction {
-  /** The store's generation when it started. */
-  readonly generation: number;
-  /** Whether it changed anything. */
-  readonly wrote: boolean;
-}
-
-/** What is told of each change that is read. */
-export interface ChangeSink {
-  node(node: NodeRecord): void;
-  /** Of a node that is there, what {@link NodeRecord.part} says. */
-  nodePart(node: NodeRecord): void;
-  nodeGone(path: string): void;
-  domain(domain: DomainState): void;
-  domainGone(domid: number): void;
-  watch(watch: WatchState): void;
-  unwatch(key: number, path: string, token: string): void;
-  /** Null for one that has ended. */
-  transaction(key: number, id: number, open: OpenTransaction | null): void;
-  held(held: HeldState): void;
-  heldGone(key: number): void;
-  quotas(values: ReadonlyMap<string, number>): void;
-  /** Null for one that counts no more. */
-  setting(name: string, setting: Setting | null): void;
-  ring(ring: RingState): void;
-  /** Nothing but nodes counts of what was told before: the rest is told anew. */
-  othersGone(): void;
-  /** A node of a tree that may come to take the place of the present one; `/` begins it. */
-  staged(node: NodeState): void;
-  /** The nodes staged are the tree from now on. */
-  adopted(): void;
-  /** All watchers have heard what that changed. */
-  heard(): void;
-  /** That was all. */
-  end(): void;
-}
 
 export function putNode(
   to: ByteWriter,
@@ -166,17 +109,31 @@ const HAS_RING = 2;
 const SHUTDOWN_SEEN = 4;
 
 export function putDomain(to: ByteWriter, domain: Domain): void {
+  putDomainRecord(to, domain, domain.connection !== null);
+  putQuotaValues(to, domain.quotas);
+}
+
+/** As {@link putDomain}, of one that was read. */
+export function putDomainState(to: ByteWriter, domain: DomainState): void {
+  putDomainRecord(to, domain, domain.hasRing);
+  putQuotaPairs(to, domain.quotas);
+}
+
+function putDomainRecord(
+  to: ByteWriter,
+  domain: Omit<DomainState, "hasRing" | "quotas">,
+  hasRing: boolean,
+): void {
   to.u8(DOMAIN);
   to.u16(domain.domid);
   to.u64(domain.uniqueId);
   to.u8(
-    (domain.introduced ? INTRODUCED : 0) | (domain.connection !== null ? HAS_RING : 0) |
+    (domain.introduced ? INTRODUCED : 0) | (hasRing ? HAS_RING : 0) |
       (domain.shutdownSeen ? SHUTDOWN_SEEN : 0),
   );
   to.u32(domain.port);
   to.u16(domain.target ?? NO_TARGET);
   to.u32(domain.features);
-  putQuotaValues(to, domain.quotas);
 }
 
 export function putDomainGone(to: ByteWriter, domid: number): void {
@@ -194,12 +151,21 @@ function putKey(to: ByteWriter, kind: number, key: number): void {
   }
 }
 
-/** Of connections with a key only: others end with the process. */
 /** What of a watch outlives the process. */
 type KeptOfWatch = Pick<Watch, "connection" | "path" | "token" | "relative" | "depth">;
 
+/** Of connections with a key only: others end with the process. */
 export function putWatch(to: ByteWriter, watch: KeptOfWatch): void {
-  putKey(to, WATCH, watch.connection.key);
+  putWatchOf(to, watch.connection.key, watch);
+}
+
+/** As {@link putWatch}, of one that was read. */
+export function putWatchState(to: ByteWriter, watch: WatchState): void {
+  putWatchOf(to, watch.key, watch);
+}
+
+function putWatchOf(to: ByteWriter, key: number, watch: Omit<WatchState, "key">): void {
+  putKey(to, WATCH, key);
   to.text(watch.path);
   to.text(watch.token);
   to.u8(watch.relative ? 1 : 0);
@@ -207,10 +173,21 @@ export function putWatch(to: ByteWriter, watch: KeptOfWatch): void {
   to.u32(Math.min(watch.depth, 0xffff_fffe) + 1);
 }
 
-export function putUnwatch(to: ByteWriter, watch: KeptOfWatch): void {
-  putKey(to, UNWATCH, watch.connection.key);
-  to.text(watch.path);
-  to.text(watch.token);
+export function putUnwatch(to: ByteWriter, { connection, path, token }: KeptOfWatch): void {
+  putUnwatchState(to, connection.key, path, token);
+}
+
+/** As {@link putUnwatch}, of one that was read. */
+export function putUnwatchState(to: ByteWriter, key: number, path: string, token: string): void {
+  putKey(to, UNWATCH, key);
+  to.text(path);
+  to.text(token);
+}
+
+/** Ids up to this one were given, and must not be again. */
+export function putIdsGiven(to: ByteWriter, key: number, idLast: number): void {
+  putKey(to, IDS_GIVEN, key);
+  to.u32(idLast);
 }
 
 /** As {@link putWatch}. One that is not open stands for the highest id given. */
@@ -242,6 +219,12 @@ export function putHeldGone(to: ByteWriter, key: number): void {
 export function putQuotas(to: ByteWriter, quotas: Quotas): void {
   to.u8(QUOTA);
   putQuotaValues(to, quotas);
+}
+
+/** As {@link putQuotas}, of what was read. */
+export function putQuotaMap(to: ByteWriter, quotas: ReadonlyMap<string, number>): void {
+  to.u8(QUOTA);
+  putQuotaPairs(to, quotas);
 }
 
 /** Null for one that counts no more. */
@@ -322,6 +305,8 @@ function readKeyed(from: ByteReader, kind: number, key: number, sink: ChangeSink
       return sink.watch(readWatch(from, key));
     case UNWATCH:
       return sink.unwatch(key, readPath(from), from.text());
+    case IDS_GIVEN:
+      return sink.idsGiven(key, from.u32());
     case TRANSACTION:
       return sink.transaction(key, from.u32(), readTransaction(from));
     case RING:

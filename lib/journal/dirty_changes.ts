@@ -44,11 +44,10 @@ function putWatches(to: ByteWriter, dirty: Dirty): void {
   for (const watch of dirty.watches) put.putWatch(to, watch);
 }
 
-/** Ends come first: one of them may stand for the highest id that was given. */
+/** Those that have started and ended are told by the highest id that was given. */
 function putTransactions(to: ByteWriter, dirty: Dirty): void {
   for (const connection of dirty.idsGiven) {
-    if (!connection.open) continue;
-    put.putTransaction(to, connection.key, connection.transactionIdLast, null);
+    if (connection.open) put.putIdsGiven(to, connection.key, connection.transactionIdLast);
   }
   const open = [];
   for (const transaction of dirty.transactions.keys()) {

@@ -140,6 +140,11 @@ export class Restorer implements ChangeSink {
     else record.transactions.set(id, open);
   }
 
+  idsGiven(key: number, idLast: number): void {
+    const record = this.recordOf(key);
+    record.transactionIdLast = Math.max(record.transactionIdLast, idLast);
+  }
+
   quotas(values: ReadonlyMap<string, number>): void {
     setQuotas(this.state.domains, values);
   }
@@ -185,7 +190,7 @@ export function setQuotas(of: Pick<Domain, "quotas">, values: ReadonlyMap<string
 }
 
 /** A ring's later state, with what is still owed of what came before it. */
-function joined(before: RingState, ring: RingState): RingState {
+export function joined(before: RingState, ring: RingState): RingState {
   const { responses, responsesEnd, unsent } = ring;
   // What is told a second time is not owed a second time.
   const known = before.responsesEnd - responsesEnd + responses.length | 0;

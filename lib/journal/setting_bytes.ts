@@ -12,6 +12,15 @@ export function putQuotaValues(to: ByteWriter, quotas: Quotas): void {
   }
 }
 
+/** As {@link putQuotaValues}, of what was read. */
+export function putQuotaPairs(to: ByteWriter, quotas: ReadonlyMap<string, number>): void {
+  to.u8(quotas.size);
+  for (const [name, value] of quotas) {
+    to.text(name);
+    to.u32(value);
+  }
+}
+
 /** The last quotas read, and the bytes that they were read from. */
 let last: { readonly bytes: Uint8Array; readonly values: ReadonlyMap<string, number> } | null =
   null;

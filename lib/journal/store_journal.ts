@@ -1,18 +1,17 @@
 import { Dirty } from "../engine/dirty.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import type { State } from "../engine/state.ts";
-import { COMMIT_RETRY_MS } from "../limits.ts";
+import { COMMIT_RETRY_MS, WATCH_BYTES_WHILE_FULL_MAX } from "../limits.ts";
 import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
+import { Compaction } from "./compaction.ts";
 import { AUTO_VACUUM_INCREMENTAL, messageOf, pragma } from "./database.ts";
 import { putDirty } from "./dirty_changes.ts";
-import { putOthers } from "./image.ts";
 import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal } from "./journal.ts";
 import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
-import { NodeChanges } from "./node_changes.ts";
 import { NodeWriter } from "./node_writer.ts";
 import { Restorer } from "./restore.ts";
 import { type HeldConnections, type Revival, reviveAll } from "./revive.ts";
@@ -213,13 +212,12 @@ export class StoreJournal implements Journal {
   /** The store file can't be written: the tail has to do, if need be without its history. */
   #appendInNeed(changes: Uint8Array<ArrayBuffer>): boolean {
     if (this.#turns.appendToTail(changes)) return true;
-    const { state, rings } = this.#source!;
-    const nodes = new NodeChanges();
-    this.#turns.replayTail(nodes, this.#images.upto);
-    put.readChanges(new ByteReader(changes), nodes);
-    put.putOthersGone(nodes.changes);
-    putOthers(nodes.changes, state, rings());
-    return this.#turns.replaceTail(nodes.changes.written, this.#images.upto);
+    const compaction = new Compaction();
+    this.#turns.replayTail(compaction, this.#images.upto);
+    put.readChanges(new ByteReader(changes), compaction);
+    if (!this.#turns.replaceTail(compaction.finish(), this.#images.upto)) return false;
+    this.#source!.state.spaceLeft = WATCH_BYTES_WHILE_FULL_MAX - compaction.watchBytes;
+    return true;
   }
 
   #failed(error: unknown): void {
@@ -234,7 +232,11 @@ export class StoreJournal implements Journal {
 
   #setFull(full: boolean): void {
     this.#full = full;
-    if (this.#source !== null) this.#source.state.full = full;
+    if (this.#source === null) return;
+    const { state } = this.#source;
+    // What has been registered since then counts until there is space again.
+    if (full && !state.full) state.spaceLeft = WATCH_BYTES_WHILE_FULL_MAX;
+    state.full = full;
   }
 
   /**

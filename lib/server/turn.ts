@@ -7,6 +7,8 @@ import {
   ARCHIVE_SLICE_MS,
   EVENT_LOOK_MS,
   EVENT_TIMEOUT_MS,
+  OUTPUT_STALL_BYTES,
+  OUTPUT_STALL_BYTES_WHILE_FULL,
   STEP_UNITS_MIN,
   TURN_SPREAD_UNITS,
   TURN_UNITS,
@@ -135,6 +137,10 @@ export class Turns implements PeerHost {
   /** Whether the last commit failed, so that all output is held back. */
   get held(): boolean {
     return this.#held;
+  }
+
+  get stallBytes(): number {
+    return this.#journal.full ? OUTPUT_STALL_BYTES_WHILE_FULL : OUTPUT_STALL_BYTES;
   }
 
   /** When the journal has something to do even if nothing happens; see Journal.tendAt. */

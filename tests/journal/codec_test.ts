@@ -63,6 +63,9 @@ class Words implements changes.ChangeSink {
   transaction(key: number, id: number, open: changes.OpenTransaction | null): void {
     this.#add("transaction", key, id, open?.generation, open?.wrote);
   }
+  idsGiven(key: number, idLast: number): void {
+    this.#add("ids given", key, idLast);
+  }
   quotas(values: ReadonlyMap<string, number>): void {
     this.#add("quotas", values);
   }
@@ -193,6 +196,10 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
     }
     case 6: {
       const id = u32(random);
+      if (random.chance(0.2)) {
+        changes.putIdsGiven(to, key, id);
+        return expected.idsGiven(key, id);
+      }
       const generation = random.below(Number.MAX_SAFE_INTEGER);
       const open = random.chance(0.5) ? { generation, wrote: random.chance(0.5) } : null;
       changes.putTransaction(to, key, id, open);

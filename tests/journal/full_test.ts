@@ -6,7 +6,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { type Durability, openDatabase } from "../../lib/journal/database.ts";
 import type { JournalParts, Upkeep } from "../../lib/journal/journal_parts.ts";
 import { StoreJournal } from "../../lib/journal/store_journal.ts";
-import { Tail } from "../../lib/journal/tail.ts";
+import { Tail, TAIL_BYTES as TAIL_BYTES_USUAL } from "../../lib/journal/tail.ts";
 import { COMMIT_RETRY_MS } from "../../lib/limits.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
@@ -38,11 +38,12 @@ class Host {
     durability: Durability,
     hypervisor: Hypervisor = new Hypervisor(),
     more: Partial<JournalParts> = {},
+    tailBytes = TAIL_BYTES,
   ) {
     this.hypervisor = hypervisor;
     this.database = openDatabase(path, durability);
     const tail = hypervisor.info(0) === null
-      ? Tail.create(`${path}.tail`, ID, TAIL_BYTES)
+      ? Tail.create(`${path}.tail`, ID, tailBytes)
       : Tail.open(`${path}.tail`, ID, false);
     const log = (_level: string, text: string): void => void this.lines.push(text);
     this.journal = new StoreJournal({
@@ -90,6 +91,16 @@ class Host {
     this.engine.handle(this.#socket, header, bytes, 0);
     this.turn();
     return this.#reply;
+  }
+
+  /** As {@link ask}, by the guest. */
+  askAs1(type: number, payload: string, txId = 0): string {
+    const bytes = toBytes(payload);
+    const { connection } = this.engine.state.domains.get(1)!;
+    this.engine.handle(connection!, { type, reqId: 0, txId, len: bytes.length }, bytes, 0);
+    this.journal.ring(this.ring());
+    this.turn();
+    return this.hypervisor.replies.get(1)!;
   }
 
   turn(): void {
@@ -222,6 +233,35 @@ Deno.test("full: what can't be refused and finds no room holds all back, and is 
   await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 20));
   assertEquals(journal.commit(), true);
   assertEquals(host.lines.at(-1), "what has changed is kept again: answers go out");
+  await goesOn(host);
+});
+
+Deno.test("full: no number of watches and transactions holds reads back, or is lost", async () => {
+  await using scratch = await makeScratch();
+  const host = new Host(`${scratch.path}/store`, "crash", new Hypervisor(), {}, TAIL_BYTES_USUAL);
+  host.ask(T.INTRODUCE, "1\x001\x003\0");
+  host.ask(T.SET_QUOTA, "1\0watches\x0010000\0");
+  host.ask(T.SET_QUOTA, "1\0memory\x0010000000\0");
+  const long = (i: number): string => `w/${i}/${"x".repeat(1_900)}\0${"t".repeat(1_900)}\0`;
+  host.ask(T.WRITE, "/seen\0value");
+  host.ask(T.SET_PERMS, "/seen\0r0\0");
+  for (let i = 0; i < 300; i++) assertEquals(host.askAs1(T.WATCH, long(i)), "WATCH OK\0");
+  host.stopGrowth();
+  fill(host);
+  const refused = { WATCH: 0, UNWATCH: 0 };
+  // Far more bytes than the tail has; turn() says that none of these turns was held back.
+  for (let i = 0; i < 3_000; i++) {
+    const type = i % 2 === 0 ? T.WATCH : T.UNWATCH;
+    const reply = host.askAs1(type, long(i % 2 === 0 ? 1_000 + i : i % 300));
+    if (reply === "ERROR ENOSPC\0") refused[type === T.WATCH ? "WATCH" : "UNWATCH"]++;
+    const started = host.askAs1(T.TRANSACTION_START, "\0");
+    assertEquals(started, `TRANSACTION_START ${i + 1}\0`);
+    assertEquals(host.askAs1(T.TRANSACTION_END, "F\0", i + 1), "TRANSACTION_END OK\0");
+    assertEquals(host.askAs1(T.READ, "/seen\0"), "READ value");
+  }
+  assert(refused.WATCH > 1_000 && refused.UNWATCH > 500, JSON.stringify(refused));
+  assertEquals(host.askAs1(T.RESET_WATCHES, ""), "ERROR ENOSPC\0");
+  assertEquals(host.nextLife(), wholeState(host.engine.state));
   await goesOn(host);
 });
 

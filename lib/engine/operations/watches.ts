@@ -24,6 +24,7 @@ export function watch(call: Call): Outcome {
   if (call.exceeds("memory", account.now.memory + bytes)) return ENOMEM;
   const error = call.room(bytes + watchOverhead(path));
   if (error !== OK) return error;
+  if (!fitsDisk(call, bytes)) return ENOSPC;
   const relative = text.length !== path.length;
   const added = state.addWatch(connection, path, token, relative, depth);
   call.afterReply = () => connection.outbox.event(eventPath(added, added.path), added.token);
@@ -36,6 +37,21 @@ function offersDepth(call: Call): boolean {
   return (features & FEATURE_WATCH_DEPTH) !== 0;
 }
 
+/** What a watch takes in the journal besides its path and token. */
+const RECORD_BYTES = 16;
+
+/**
+ * Whether what becomes of a watch can be kept. While there is no space, that is not much: what can't be
+ * refused has to find some at any moment, or nobody could be answered, readers included.
+ */
+function fitsDisk({ connection, state }: Call, bytes: number): boolean {
+  if (!state.full || connection.key < 0) return true;
+  const needed = RECORD_BYTES + bytes;
+  if (needed > state.spaceLeft) return false;
+  state.spaceLeft -= needed;
+  return true;
+}
+
 /** UNWATCH: events already queued still arrive. */
 export function unwatch(call: Call): Outcome {
   const strings = splitStrings(call.payload);
@@ -44,12 +60,18 @@ export function unwatch(call: Call): Outcome {
   if (path === null) return EINVAL;
   const found = call.connection.watches.get(watchKey(path, strings[1]!));
   if (found === undefined) return ENOENT;
+  if (!fitsDisk(call, found.path.length + found.token.length)) return ENOSPC;
   call.state.dropWatch(found);
   return DONE;
 }
 
 /** RESET_WATCHES: drops all watches and all transactions of the caller (XSA-330, XSA-484). */
 export function resetWatches(call: Call): Outcome {
+  let bytes = 0;
+  for (const { path, token } of call.connection.watches.values()) {
+    bytes += RECORD_BYTES + path.length + token.length;
+  }
+  if (!fitsDisk(call, bytes)) return ENOSPC;
   call.state.resetConnection(call.connection);
   call.transaction = null;
   return DONE;

@@ -120,7 +120,8 @@ export class Peer implements Outbox {
   }
 
   #owesMuch(): boolean {
-    return this.#output.length > OUTPUT_STALL_BYTES || this.#outstanding?.full === true;
+    const most = this.#journaled ? this.#host.stallBytes : OUTPUT_STALL_BYTES;
+    return this.#output.length > most || this.#outstanding?.full === true;
   }
 
   /** What was read is let go of by {@link flush}, even if nothing is to be answered yet. */

@@ -23,6 +23,8 @@ export interface PeerHost {
   readonly meter: Meter;
   /** Units that a peer may take up in a step, but for the request that crosses them. */
   readonly unitsLeft: number;
+  /** Unsent bytes beyond which a client of which the journal keeps them is not listened to. */
+  readonly stallBytes: number;
   /** The requests of the guest of which one is being handled and not answered yet. */
   asking: OutstandingRequests | null;
   /** When the time is over of an event that is queued now; Infinity for never. */

@@ -1,0 +1,73 @@
+import type { RingState } from "../engine/domain_control.ts";
+import type { Setting } from "../engine/settings.ts";
+import type { NodeRecord, NodeState } from "./node_record.ts";
+
+/** A watch as it is persisted; `key` is that of its connection. */
+export interface WatchState {
+  readonly key: number;
+  readonly path: string;
+  readonly token: string;
+  readonly relative: boolean;
+  readonly depth: number;
+}
+
+/** A held socket's connection as it is persisted. */
+export interface HeldState {
+  readonly key: number;
+  /** The domain that it speaks for. */
+  readonly domid: number;
+  readonly label: string;
+}
+
+/** A domain's record as it is persisted. */
+export interface DomainState {
+  readonly domid: number;
+  readonly uniqueId: bigint;
+  readonly introduced: boolean;
+  readonly hasRing: boolean;
+  readonly port: number;
+  readonly target: number | null;
+  readonly features: number;
+  readonly shutdownSeen: boolean;
+  readonly quotas: ReadonlyMap<string, number>;
+}
+
+/** What is known of a transaction before its end. */
+export interface OpenTransaction {
+  /** The store's generation when it started. */
+  readonly generation: number;
+  /** Whether it changed anything. */
+  readonly wrote: boolean;
+}
+
+/** What is told of each change that is read. */
+export interface ChangeSink {
+  node(node: NodeRecord): void;
+  /** Of a node that is there, what {@link NodeRecord.part} says. */
+  nodePart(node: NodeRecord): void;
+  nodeGone(path: string): void;
+  domain(domain: DomainState): void;
+  domainGone(domid: number): void;
+  watch(watch: WatchState): void;
+  unwatch(key: number, path: string, token: string): void;
+  /** Null for one that has ended. */
+  transaction(key: number, id: number, open: OpenTransaction | null): void;
+  /** Ids of the connection's transactions up to this one were given. */
+  idsGiven(key: number, idLast: number): void;
+  held(held: HeldState): void;
+  heldGone(key: number): void;
+  quotas(values: ReadonlyMap<string, number>): void;
+  /** Null for one that counts no more. */
+  setting(name: string, setting: Setting | null): void;
+  ring(ring: RingState): void;
+  /** Nothing but nodes counts of what was told before: the rest is told anew. */
+  othersGone(): void;
+  /** A node of a tree that may come to take the place of the present one; `/` begins it. */
+  staged(node: NodeState): void;
+  /** The nodes staged are the tree from now on. */
+  adopted(): void;
+  /** All watchers have heard what that changed. */
+  heard(): void;
+  /** That was all. */
+  end(): void;
+}

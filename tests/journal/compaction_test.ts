@@ -1,0 +1,192 @@
+/** What many changes come to, told in few: a store that has either is the same. */
+import { assert, assertEquals } from "@std/assert";
+import { Engine } from "../../lib/engine/engine.ts";
+import { ByteReader } from "../../lib/journal/byte_reader.ts";
+import { ByteWriter } from "../../lib/journal/byte_writer.ts";
+import * as changes from "../../lib/journal/changes.ts";
+import { Compaction } from "../../lib/journal/compaction.ts";
+import { NodeWriter } from "../../lib/journal/node_writer.ts";
+import { Restorer } from "../../lib/journal/restore.ts";
+import { subtree } from "../../lib/store/lookup.ts";
+import { toText } from "../../lib/wire/text.ts";
+import { type Random, withSeed } from "../support/random.ts";
+import { Hypervisor } from "./lives.ts";
+
+const DOMIDS = [1, 2, 3];
+const HELD_FIRST = 0x10000;
+
+/** Changes as a life makes them: nothing ends that is not there. */
+class Maker {
+  readonly #watches = new Map<number, Set<string>>();
+  readonly #open = new Map<number, Set<number>>();
+  readonly #ids = new Map<number, number>();
+  readonly #sent = new Map<number, number>();
+  readonly #keys = new Set<number>();
+  #heldLast = HELD_FIRST;
+
+  constructor(private readonly random: Random) {}
+
+  put(to: ByteWriter, nodes: NodeWriter): void {
+    const { random } = this;
+    const dice = random.next();
+    if (dice < 0.08) return this.#comeOrGo(to);
+    const key = random.pick([...DOMIDS, ...this.#keys]);
+    if (key < HELD_FIRST && !this.#keys.has(key)) return this.#introduce(to, key);
+    if (dice < 0.5) this.#watch(to, key);
+    else if (dice < 0.7) this.#transaction(to, key);
+    else if (dice < 0.85) this.#ring(to, key);
+    else if (dice < 0.9) {
+      changes.putSetting(to, "trace", { value: `${random.below(9)}`, told: null });
+    } else nodes.whole(`/n${random.below(5)}`, this.#node());
+  }
+
+  #node(): { generation: number; ordinal: number; perms: number[]; value: Uint8Array } {
+    const generation = this.random.below(1_000);
+    return { generation, ordinal: generation, perms: [0], value: new Uint8Array(0) };
+  }
+
+  #introduce(to: ByteWriter, domid: number): void {
+    this.#keys.add(domid);
+    changes.putDomainState(to, {
+      domid,
+      uniqueId: BigInt(this.random.below(1_000)),
+      introduced: true,
+      hasRing: true,
+      port: 3,
+      target: null,
+      features: 0,
+      shutdownSeen: false,
+      quotas: new Map([["nodes", this.random.below(9)]]),
+    });
+  }
+
+  #comeOrGo(to: ByteWriter): void {
+    const { random } = this;
+    if (random.chance(0.4)) {
+      const key = ++this.#heldLast;
+      this.#keys.add(key);
+      return changes.putHeld(to, { key, domid: 0, label: `held ${key}` });
+    }
+    const gone = random.pick([...this.#keys, -1]);
+    if (gone < 0) return;
+    for (const  of of[this.#watches, this.#open, this.#ids, this.#sent]) of.delete(gone);
+    this.#keys.delete(gone);
+    if (gone < HELD_FIRST) changes.putDomainGone(to, gone);
+    else changes.putHeldGone(to, gone);
+  }
+
+  #watch(to: ByteWriter, key: number): void {
+    const watches = this.#watches.getOrInsertComputed(key, () => new Set());
+    const path = `/w${this.random.below(6)}`;
+    if (watches.delete(path)) return changes.putUnwatchState(to, key, path, "t");
+    watches.add(path);
+    const depth = this.random.below(3) - 1;
+    changes.putWatchState(to, { key, path, token: "t", relative: false, depth });
+  }
+
+  #transaction(to: ByteWriter, key: number): void {
+    const { random } = this;
+    const open = this.#open.getOrInsertComputed(key, () => new Set());
+    const last = this.#ids.get(key) ?? 0;
+    const dice = random.next();
+    if (dice < 0.4 || open.size === 0) {
+      this.#ids.set(key, last + 1);
+      if (dice < 0.1) return changes.putIdsGiven(to, key, last + 1);
+      open.add(last + 1);
+      return changes.putTransaction(to, key, last + 1, {
+        generation: 5,
+        wrote: random.chance(0.3),
+      });
+    }
+    const id = random.pick([...open]);
+    if (dice < 0.6) return changes.putTransaction(to, key, id, { generation: 5, wrote: true });
+    open.delete(id);
+    changes.putTransaction(to, key, id, null);
+  }
+
+  /** More bytes are owed, or some of them were sent. */
+  #ring(to: ByteWriter, key: number): void {
+    const { random } = this;
+    const added = random.below(20), before = this.#sent.get(key) ?? 0;
+    const unsent = random.below(before + added + 1);
+    this.#sent.set(key, unsent);
+    const end = random.below(1 << 30);
+    changes.putRing(to, {
+      key,
+      requestsTaken: end,
+      partial: new Uint8Array(random.below(3)),
+      responsesEnd: this.#end(key, added),
+      responses: new Uint8Array(Math.min(added, unsent)).map(() => random.below(256)),
+      unsent,
+      afresh: false,
+      ignored: random.chance(0.1),
+    });
+  }
+
+  readonly #ends = new Map<number, number>();
+
+  #end(key: number, added: number): number {
+    const end = (this.#ends.get(key) ?? 0) + added;
+    this.#ends.set(key, end);
+    return end;
+  }
+}
+
+/** What a life finds that reads these changes, a thing a line. */
+function recovered(strings: readonly Uint8Array[]): string[] {
+  const { state } = new Engine({ domains: new Hypervisor() });
+  const restorer = new Restorer(state);
+  for (const bytes of strings) changes.readChanges(new ByteReader(bytes), restorer);
+  restorer.end();
+  const lines = [...subtree(state.tree.root)].map(([path, { generation }]) =>
+    `${path} ${generation}`
+  );
+  for (const [name, { value }] of state.settings) lines.push(`setting ${name} ${value}`);
+  for (const { domid, quotas, uniqueId } of restorer.domains.values()) {
+    lines.push(`domain ${domid} ${uniqueId} ${[...quotas]}`);
+  }
+  for (const { held, ring, transactionIdLast, transactions, watches } of restorer.records) {
+    const key = held?.key ?? ring?.key ?? [...watches.values()][0]?.key;
+    if (key === undefined && transactions.size === 0 && transactionIdLast === 0) continue;
+    lines.push(
+      `${key} ${held?.label} ${[...watches.values()].map(({ path, depth }) => `${path} ${depth}`)}`,
+    );
+    lines.push(`${key} ids ${transactionIdLast} ${
+      [...transactions].sort(([a], [b]) => a - b)
+        .map(([id, { wrote }]) => `${id} ${wrote}`)
+    }`);
+    if (ring !== null) {
+      lines.push(
+        `${key} ${toText(ring.responses)} ${ring.responsesEnd} ${ring.requestsTaken}` +
+          ` ${ring.unsent} ${ring.partial.length} ${ring.ignored}`,
+      );
+    }
+  }
+  return lines.sort();
+}
+
+Deno.test("compaction: what comes of many changes is what they come to, one after the other", () => {
+  withSeed((random) => {
+    let before = 0, after = 0;
+    for (let round = 0; round < 300; round++) {
+      const maker = new Maker(random);
+      const strings: Uint8Array[] = [];
+      const make = (count: number): void => {
+        const to = new ByteWriter(64), nodes = new NodeWriter(to);
+        for (let i = 0; i < count; i++) maker.put(to, nodes);
+        strings.push(to.written.slice());
+      };
+      make(random.below(40));
+      for (let turns = 0; turns < 5; turns++) make(random.below(40));
+      const compaction = new Compaction();
+      for (const bytes of strings.slice(1)) {
+        changes.readChanges(new ByteReader(bytes), compaction);
+      }
+      const compacted = compaction.finish();
+      assertEquals(recovered([strings[0]!, compacted]), recovered(strings));
+      before += strings.slice(1).reduce((sum, { length }) => sum + length, 0);
+      after += compacted.length;
+    }
+    assert(after < before * 0.8, `${after} bytes of ${before}`);
+  });
+});
