@@ -67,6 +67,7 @@ export function leaveAlone(database: DatabaseSync, path: string): void {
 const MAGIC = "SQLite format 3\0";
 /** The part of a SQLite file's header that says whose it is, and where in it that stands. */
 const HEADER_BYTES = 100;
+const SCHEMA_COOKIE_AT = 40;
 const APPLICATION_ID_AT = 68;
 
 /** Looks at a file before anything touches it: it may be another program's, or no database. */
@@ -92,8 +93,12 @@ function checkHeader(path: string): void {
     if (isDatabase) throw new DamagedError(`the file ends after ${header.length} bytes`);
     throw new JournalError(`${path} is no store file: name another file with --store`);
   }
-  const id = new DataView(header.buffer).getUint32(APPLICATION_ID_AT);
+  const fields = new DataView(header.buffer);
+  const id = fields.getUint32(APPLICATION_ID_AT);
   if (isDatabase && id === APPLICATION_ID) return;
+  // SQLite writes that space can be given back before it writes whose file it is: a daemon that is
+  // killed between the two leaves a database that never had a table, which is begun again.
+  if (isDatabase && id === 0 && fields.getUint32(SCHEMA_COOKIE_AT) === 0) return;
   if (id === APPLICATION_ID) throw new DamagedError("the file's first bytes are not SQLite's");
   const what = isDatabase ? "another program's database" : "no store file";
   throw new JournalError(`${path} is ${what}: name another file with --store`);

@@ -122,7 +122,7 @@ testUnless(missing, "command lines of xenstored that are refused", async () => {
   await using host = await SimulatedHost.make();
   for (
     const [args, complaint] of [
-      [["-U"], "There is no state to take up in"],
+      [["-U"], "there is no state to take up in"],
       [["-E", "x"], 'invalid parameter value "x"'],
       [["-E", "2147483648"], "invalid parameter value"],
       [["-w", "sleep=1"], 'unknown timeout "sleep=1"'],
@@ -137,7 +137,7 @@ testUnless(missing, "command lines of xenstored that are refused", async () => {
   }
   const { code, stderr } = await xenstored(host, ["-Q", "bogus=1", "-N"]);
   assertEquals(code, 2);
-  assertStringIncludes(stderr, "sets no quota");
+  assertStringIncludes(stderr, "invalid quota");
   assertStringIncludes((await xenstored(host, ["--help"])).stdout, "--keep-orphans");
 });
 
