@@ -29,6 +29,8 @@ export class Skirmish {
   readonly crew: Crew;
   readonly domids: readonly number[];
   filesMax = 0;
+  /** Most that one attacking guest cost, in bytes of the memory model. */
+  chargedMax = 0;
   readonly #host: SmallHost;
 
   constructor(attack: Attack, host: SmallHost, seed: number) {
@@ -81,10 +83,18 @@ export class Skirmish {
       this.crew.step();
       for (const probe of probes) probe.step(host.now);
       host.turn();
-      if (turn % LOOK_TURNS === 0) this.filesMax = Math.max(this.filesMax, host.fileBytes);
+      if (turn % LOOK_TURNS === 0) this.#look();
     }
     for (const probe of probes) probe.finish(host.now);
-    this.filesMax = Math.max(this.filesMax, host.fileBytes);
+    this.#look();
+  }
+
+  #look(): void {
+    this.filesMax = Math.max(this.filesMax, this.#host.fileBytes);
+    const { accounts } = this.#host.engine.state;
+    for (const domid of this.domids) {
+      this.chargedMax = Math.max(this.chargedMax, accounts.of(domid).cost);
+    }
   }
 
   /** The attackers are no more. */

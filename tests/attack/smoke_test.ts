@@ -1,6 +1,8 @@
 /** All attacks, small, in this process: what counts is turns, units and bytes, not seconds. */
 import { assert, assertEquals } from "@std/assert";
 import { check } from "../../lib/engine/check.ts";
+import { costMax } from "../../lib/engine/memory_model.ts";
+import { Quotas } from "../../lib/engine/quota.ts";
 import {
   LOG_LINES_BURST,
   LOG_LINES_PER_SECOND,
@@ -46,9 +48,17 @@ const EAGAIN_ROW_MAX = 3;
 /** What the store's files may have beside four images. */
 const FILES_BYTES_MAX = 16 * 1_048_576;
 
+/** What a guest may cost beyond its bound: what is under way when that is reached. */
+const CHARGED_BEYOND_MAX = 65_536;
+
 /** Bytes of an image, about: what all domains are charged. */
 function imageBytes({ engine: { state: { accounts } } }: SmallHost): number {
   return accounts.domids().reduce((sum, domid) => sum + accounts.of(domid).now.memory, 0);
+}
+
+function assertFiles(host: SmallHost, bytes: number): void {
+  const most = 4 * imageBytes(host) + FILES_BYTES_MAX;
+  assert(bytes <= most, `files of ${bytes} bytes, not ${most}`);
 }
 
 function assertWaits({ name, times }: PlainProbe, worstMs: number): void {
@@ -89,11 +99,13 @@ function play(attack: Attack, host: SmallHost, seed: number): void {
   assertWaits(skirmish.quietSocket, bounds.worstMs);
   const { longestRow } = skirmish.transaction;
   assert(longestRow <= EAGAIN_ROW_MAX, `${longestRow} times EAGAIN in a row`);
-  const files = 4 * imageBytes(host) + FILES_BYTES_MAX;
-  assert(skirmish.filesMax <= files, `files of ${skirmish.filesMax} bytes, not ${files}`);
+  assertFiles(host, skirmish.filesMax);
+  const cost = costMax(new Quotas()) + CHARGED_BEYOND_MAX;
+  assert(skirmish.chargedMax <= cost, `a guest costs ${skirmish.chargedMax} bytes, not ${cost}`);
   assertLog(host, skirmish.domids.length);
   skirmish.end();
   assertNothingLeft(host, skirmish);
+  assertFiles(host, host.fileBytes);
 }
 
 for (const attack of ATTACKS) {
