@@ -105,8 +105,14 @@ export const EPOLL_EVENTS_MAX = 256;
  */
 export const ASIDE_MAX = 64;
 
-/** Connections accepted in one turn: a storm of them must not hold up those already there. */
-export const ACCEPTS_PER_TURN_MAX = 16;
+/**
+ * Connections accepted in one turn: each takes some 50 us, and a storm of them must not hold up
+ * clients that are already there.
+ */
+export const ACCEPTS_PER_TURN_MAX = 5;
+
+/** Clients that the status names as the busiest: they fit into a reply with all else. */
+export const STATUS_BUSIEST_MAX = 8;
 
 /** Connections the kernel queues for us while a turn runs. */
 export const LISTEN_BACKLOG = 128;
@@ -316,7 +322,7 @@ export const HELD_SLOTS_STEP = 64;
 export const HELD_DESCRIPTORS_MAX = 4_096;
 
 /**
- * Connections that the supervisor has accepted and the daemon has not taken yet: two turns' worth.
+ * Connections that the supervisor has accepted and the daemon has not taken yet: six turns' worth.
  * Further clients wait in the listening socket's queue, as they do for a daemon that accepts itself.
  */
 export const PASSED_MAX = 32;

@@ -28,7 +28,9 @@ async function ask(nodes: Operations): Promise<string> {
 }
 
 /** One line for each thing, its name first. */
-function statusText({ counts, memory, pid, store, uptimeMs, version, work }: Status): string {
+function statusText(
+  { busiest, counts, memory, pid, store, uptimeMs, version, work }: Status,
+): string {
   const lines: (readonly [string, string])[] = [
     ["version", version],
     ["pid", `${pid}`],
@@ -42,7 +44,8 @@ function statusText({ counts, memory, pid, store, uptimeMs, version, work }: Sta
   }
   for (const [name, count] of Object.entries(counts)) lines.push([name, `${count}`]);
   for (const [name, bytes] of Object.entries(memory)) lines.push([`memory ${name}`, size(bytes)]);
-  lines.push(["turns", `${work.turns}`]);
+  lines.push(["turns", `${work.turns}`], ["units of work", `${work.units}`]);
+  for (const { client, units } of busiest) lines.push(["busiest", `${units} ${client}`]);
   return lines.map(([name, text]) => `${name.padEnd(NAME_COLUMNS)} ${text}\n`).join("");
 }
 

@@ -1,3 +1,4 @@
+import { STATUS_BUSIEST_MAX } from "../limits.ts";
 import type { State } from "./state.ts";
 
 /** A file of the store. */
@@ -32,6 +33,8 @@ export interface ProcessStatus {
   readonly work: {
     /** Turns so far. */
     readonly turns: number;
+    /** Units of work that clients have used so far: a unit is some 10 ns. */
+    readonly units: number;
   };
 }
 
@@ -56,6 +59,14 @@ export interface Status extends ProcessStatus {
     /** How much that may be (`--memory`); 0 for no bound. */
     readonly allowed: number;
   };
+  /** The clients that have used most, those first; {@link STATUS_BUSIEST_MAX} at most. */
+  readonly busiest: readonly BusyClient[];
+}
+
+/** One client on a socket, or a domain, and what its requests have cost. */
+export interface BusyClient {
+  readonly client: string;
+  readonly units: number;
 }
 
 /** The status now; null for an engine without a daemon around it. */
@@ -64,7 +75,19 @@ export function statusOf(state: State): Status | null {
   if (process === null) return null;
   const { max } = state.memory;
   const charged = { charged: state.accounts.cost, allowed: max === Infinity ? 0 : max };
-  return { ...process, memory: { ...process.memory, ...charged }, counts: countsOf(state) };
+  return {
+    ...process,
+    memory: { ...process.memory, ...charged },
+    counts: countsOf(state),
+    busiest: busiestOf(state),
+  };
+}
+
+function busiestOf({ connections }: State): BusyClient[] {
+  return [...connections]
+    .map(({ label, share: { units } }) => ({ client: label, units }))
+    .sort((a, b) => b.units - a.units)
+    .slice(0, STATUS_BUSIEST_MAX);
 }
 
 function countsOf({ accounts, connections, domains }: State): Counts {

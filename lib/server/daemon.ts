@@ -135,7 +135,14 @@ export class Daemon {
     const since = performance.now();
     admin.facts = () => {
       const { pendingBytes } = journal;
-      return { version, keeping, since, journalBytes: pendingBytes, turns: turns.count };
+      return {
+        version,
+        keeping,
+        since,
+        journalBytes: pendingBytes,
+        turns: turns.count,
+        units: turns.units,
+      };
     };
     admin.archive = new Archivist(engine.state, turns, journal, told);
     try {

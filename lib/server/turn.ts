@@ -1,5 +1,12 @@
 import { LogBudgets } from "../engine/log_budget.ts";
-import { type Meter, READ_UNITS, SEND_UNITS, Share, UNITS_PER_MS } from "../engine/meter.ts";
+import {
+  type Meter,
+  READ_UNITS,
+  SEND_UNITS,
+  Share,
+  TEXT_SHIFT,
+  UNITS_PER_MS,
+} from "../engine/meter.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { Header } from "../wire/header.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -93,13 +100,16 @@ export class Turns implements PeerHost {
   #expireAt = NEVER;
   /** Peers with events whose time will be over. */
   readonly #dated = new Set<Peer>();
+  /** Those of them that are yet to be looked at this time. */
+  readonly #expiring: Peer[] = [];
   #now = 0;
   /** Called when a peer ended by itself; its owner cleans up behind it. */
   onGone: (peer: Peer, reason: GoneReason) => void = () => {};
   /** Called when there is something to do although no turn is under way: wakes the loop. */
   onPending: () => void = () => {};
-  /** Turns so far. */
+  /** Turns so far, and the units of work that clients have used. */
   count = 0;
+  units = 0;
   /** Called once behind the next turn whose output has left. */
   onSettled: (() => void) | null = null;
 
@@ -206,7 +216,15 @@ export class Turns implements PeerHost {
   }
 
   #expire(now: number): void {
-    for (const peer of this.#dated) if (!peer.expire(now)) this.#dated.delete(peer);
+    const peers = this.#expiring;
+    if (peers.length === 0) peers.push(...[...this.#dated].reverse());
+    this.meter.take();
+    while (peers.length > 0 && this.meter.units < TURN_UNITS) {
+      const peer = peers.pop()!;
+      this.meter.add(READ_UNITS + (peer.unsent >> TEXT_SHIFT));
+      if (!peer.expire(now)) this.#dated.delete(peer);
+    }
+    if (peers.length > 0) return;
     this.#expireAt = this.#dated.size === 0 ? NEVER : now + EVENT_LOOK_MS;
   }
 
@@ -285,6 +303,7 @@ export class Turns implements PeerHost {
       const units = this.meter.take();
       queue.charge(contender, units);
       this.#served += units;
+      this.units += units;
     }
   }
 

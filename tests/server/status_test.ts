@@ -1,5 +1,6 @@
 /** `xs status`, against a daemon of its own process, an embedded one, a stopped one and none. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { REQUEST_UNITS } from "../../lib/engine/meter.ts";
 import type { Status } from "../../lib/engine/status.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
@@ -47,6 +48,10 @@ Deno.test("xs status counts what is there", async () => {
   });
   assert(after.store.journalBytes >= before.store.journalBytes + 10_000, "the values are in it");
   assert(after.work.turns >= before.work.turns + 13, "each request had a turn of its own");
+  assert(after.work.units >= before.work.units + 12 * REQUEST_UNITS);
+  const [first, ...others] = after.busiest.map(({ units }) => units);
+  assert(first !== undefined && others.every((units) => units <= first), "the busiest is first");
+  assert(after.busiest.every(({ client }) => client.startsWith("socket ")));
   assert(after.uptimeMs >= before.uptimeMs);
   assertEquals(after.store.persist, "crash");
   assertEquals(after.store.path, `${socketPath}.store`);

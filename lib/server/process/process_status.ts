@@ -16,6 +16,7 @@ export interface ProcessFacts {
   readonly since: number;
   readonly journalBytes: number;
   readonly turns: number;
+  readonly units: number;
 }
 
 /** The status of this process now. */
@@ -28,7 +29,7 @@ export function processStatus(facts: ProcessFacts): ProcessStatus {
     uptimeMs: Math.round(performance.now() - facts.since),
     store: { ...keeping, files: storeFiles(keeping.path), journalBytes },
     memory: { resident: rss, heap: heapUsed, external },
-    work: { turns: facts.turns },
+    work: { turns: facts.turns, units: facts.units },
   };
 }
 
