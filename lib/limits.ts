@@ -260,6 +260,9 @@ export const MEMORY_LINES_PER_SECOND = 1;
 /** Shortest time between two lines of the log about one domain's memory, in ms: C xenstored's. */
 export const MEMORY_REPORT_MS = 10_000;
 
+/** The same of what one quota refuses one domain: one line says it all. */
+export const QUOTA_REPORT_MS = 60_000;
+
 /**
  * Commits in a row that guests' changes refuse before the next transaction reserves what it sees: one
  * may be chance, and a client that tries again three times gets through.

@@ -1,6 +1,7 @@
 import type { Ledger } from "../store/ledger.ts";
 import { NODE_BYTES } from "./memory_model.ts";
 import { Share } from "./meter.ts";
+import type { QuotaName } from "./quota.ts";
 
 /** What is counted for each domain, now and at its highest, in the units of its quotas. */
 export const COUNTED = ["nodes", "watches", "outstanding", "memory", "transactions"] as const;
@@ -27,6 +28,8 @@ export class Account {
   memoryLooked = 0;
   /** What the log was told of its memory; null for nothing yet. */
   memoryTold: MemoryTold | null = null;
+  /** When the log was told of each quota that refused something, in ms; null for never. */
+  quotasTold: Map<QuotaName, number> | null = null;
   readonly now: Record<Counted, number> = zeros();
   readonly peak: Record<Counted, number> = zeros();
   /** What the requests of the domain's rings have cost. */

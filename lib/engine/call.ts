@@ -46,13 +46,28 @@ export class Call {
     return this.transaction === null ? this.state.tree.root : this.transaction.root;
   }
 
-  /** Whether the caller's domain would exceed one of its quotas with `value`. */
-  exceeds(name: QuotaName, value: number): boolean {
+  /**
+   * Whether the caller's domain would exceed one of its quotas with `value`; the log is told. Of a
+   * node's size it says which node: the one at the first `length` characters of `path`.
+   */
+  exceeds(
+    name: QuotaName,
+    value: number,
+    path: string = "",
+    length: number = path.length,
+  ): boolean {
     const { connection, state } = this;
     if (connection.privileged) return false;
     const quotas = state.domains.quotasOf(connection);
     if (!quotas.exceeded(name, value)) return false;
     if (name === "memory") state.memoryReports.refused(connection, quotas, this.now);
+    // The quota of a path's length refuses with EINVAL, and is asked about before it does.
+    else if (name !== "path-max") {
+      const { account, domid } = connection;
+      const node = name === "node-size" ? path.slice(0, length) || ROOT_PATH : "";
+      const refusal = { domid, quota: name, limit: quotas.get(name), value, path: node };
+      if (account !== null) state.quotaReports.refused(account, refusal, this.now);
+    }
     return true;
   }
 

@@ -204,7 +204,7 @@ function isOvergrown(
 ): boolean {
   if (node === null) return false;
   const size = nodeSize(node);
-  return exceeds(size) && (before === null || nodeSize(before) < size);
+  return (before === null || nodeSize(before) < size) && exceeds(size);
 }
 
 function conflictOfSize(path: string, before: Node | null, node: Node): Conflict {

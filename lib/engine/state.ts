@@ -17,6 +17,7 @@ import { MemoryBudget } from "./memory_budget.ts";
 import { CONNECTION_BYTES, watchOverhead } from "./memory_model.ts";
 import { MemoryReports } from "./memory_reports.ts";
 import { FORGET_UNITS, Meter, REGISTRATION_UNITS } from "./meter.ts";
+import { QuotaReports } from "./quota_reports.ts";
 import { Reservations } from "./reservations.ts";
 import { Settings } from "./settings.ts";
 import type { Transaction } from "./transaction.ts";
@@ -62,6 +63,7 @@ export class State {
   readonly settings: Settings;
   readonly accounts: Accounts = new Accounts();
   readonly memoryReports: MemoryReports;
+  readonly quotaReports: QuotaReports = new QuotaReports(this);
   readonly memory: MemoryBudget;
   readonly watches: Watches = new Watches();
   readonly domains: Domains;

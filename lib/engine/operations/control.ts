@@ -1,13 +1,14 @@
 import { EINVAL, ENOENT, OK } from "../../wire/errors.ts";
 import { jsonLine } from "../../wire/json.ts";
 import { splitStrings } from "../../wire/payload.ts";
-import { COUNTED } from "../accounts.ts";
+import { COUNTED, type Counted } from "../accounts.ts";
 import type { Call } from "../call.ts";
 import { check } from "../check.ts";
 import { cutForLog } from "../log_budget.ts";
 import { quotaName, QUOTAS } from "../quota.ts";
 import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archiveStatus, dump, restore } from "./archive.ts";
+import { setQuotaOf } from "./limits.ts";
 import { liveUpdate } from "./live_update.ts";
 import { statusOf } from "../status.ts";
 import { DONE, type Outcome, parseLoose, textReply } from "./outcome.ts";
@@ -34,7 +35,11 @@ const COMMANDS: readonly Command[] = [
   { name: "logfile", usage: ["<file>"], run: runLogfile },
   { name: "memreport", usage: ["[<file>]"], run: runMemreport },
   { name: "print", usage: ["<string>"], run: runPrint },
-  { name: "quota", usage: ["[set <name> <val>|<domid>|max [-r]]"], run: runQuota },
+  {
+    name: "quota",
+    usage: ["[set <name> <val>|<domid>|max [-r]]", "set <domid> <name> <val>"],
+    run: runQuota,
+  },
   { name: "quota-soft", usage: ["[set <name> <val>]"], run: runQuotaSoft },
   { name: "dump", usage: ["<file> [<domid>]"], run: dump },
   { name: "restore", usage: ["[-n] [-q] <file> [<domid>[:<domid>]]"], run: restore },
@@ -122,7 +127,7 @@ function runPrint(call: Call, args: readonly string[]): Outcome {
 function runQuota(call: Call, args: readonly string[]): Outcome {
   const [what, ...more] = args;
   if (what === undefined) return quotaSettings(call, false);
-  if (what === "set") return setGlobal(call, more, "");
+  if (what === "set") return more.length === 3 ? setQuotaOf(call, more) : setGlobal(call, more, "");
   if (what === "max") return maxSeen(call, more);
   return more.length > 0 ? EINVAL : ofDomain(call, parseLoose(what));
 }
@@ -159,12 +164,28 @@ function setGlobal(call: Call, args: readonly string[], prefix: string): Outcome
 
 function ofDomain(call: Call, domid: number): Outcome {
   const { state } = call;
-  if (state.domains.get(domid) === undefined) return ENOENT;
+  const domain = state.domains.get(domid);
+  if (domain === undefined) return ENOENT;
   const { now, peak } = state.accounts.of(domid);
-  const lines = COUNTED.map((name) =>
-    `${name.padEnd(17)}: ${`${now[name]}`.padStart(8)} (max ${`${peak[name]}`.padStart(8)})\n`
-  );
+  const isPrivileged = domid === state.privDomid;
+  const quotas = domain.quotas;
+  const lines = QUOTAS.map(({ name }) => {
+    const isCounted = isCountedName(name);
+    const used = isCounted ? `${now[name]}` : "-";
+    const most = isCounted ? `${peak[name]}` : "-";
+    const limit = isPrivileged || quotas.get(name) === 0 ? "none" : `${quotas.get(name)}`;
+    const columns = [
+      `${used.padStart(8)} used`,
+      `${most.padStart(8)} peak`,
+      `${limit.padStart(8)} limit`,
+    ];
+    return `${name.padEnd(17)}: ${columns.join(", ")}\n`;
+  });
   return textReply(`Domain ${domid}:\n${lines.join("")}`);
+}
+
+function isCountedName(name: string): name is Counted {
+  return COUNTED.some((counted) => counted === name);
 }
 
 function maxSeen(call: Call, args: readonly string[]): Outcome {

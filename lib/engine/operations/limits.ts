@@ -54,9 +54,13 @@ export function getQuota(call: Call): Outcome {
 
 /** SET_QUOTA: for domains yet to come, or for one domain; 0 switches the check off. */
 export function setQuota(call: Call): Outcome {
-  const { state: { domains } } = call;
   const strings = splitStrings(call.payload);
-  if (strings.length < 2 || strings.length > 3) return EINVAL;
+  return strings.length < 2 || strings.length > 3 ? EINVAL : setQuotaOf(call, strings);
+}
+
+/** What SET_QUOTA and CONTROL `quota set` do with `[domid] name value`. */
+export function setQuotaOf(call: Call, strings: readonly string[]): Outcome {
+  const { state: { domains } } = call;
   const domain = strings.length === 2 ? null : domainOf(call, strings[0]!);
   if (typeof domain === "number") return domain;
   const name = quotaName(strings.at(-2)!);

@@ -83,7 +83,7 @@ export function write(call: Call): Outcome {
   const value = nul + 1 === payload.length ? NO_VALUE : copyBytes(payload, nul + 1);
   const error = node === null
     ? checkCreation(call, path, value.length)
-    : checkGrowth(call, node, value.length - node.value.length);
+    : checkGrowth(call, path, node, value.length - node.value.length);
   if (error !== OK) return fail(call, error);
   if (call.mayWait && mustWait(call, path, node === null)) return HELD;
   put(call, path, node === null, value);
@@ -151,8 +151,8 @@ function checkCreation(call: Call, path: string, valueLength: number): ErrorCode
   if (call.exceeds("nodes", nodes + levels)) return ENOSPC;
   const own = 16 + 8 * above.perms.length;
   const name = nextSlash(path, aboveLength) - aboveLength;
-  if (call.exceeds("node-size", nodeSize(above) + name)) return ENOSPC;
-  if (call.exceeds("node-size", own + valueLength)) return ENOSPC;
+  if (call.exceeds("node-size", nodeSize(above) + name, path, aboveLength)) return ENOSPC;
+  if (call.exceeds("node-size", own + valueLength, path)) return ENOSPC;
   const bytes = levels * (own + path.length) + valueLength;
   if (call.exceeds("memory", account.now.memory + bytes)) return ENOMEM;
   return call.room(
@@ -166,10 +166,10 @@ function nextSlash(path: string, at: number): number {
   return slash < 0 ? path.length : slash;
 }
 
-function checkGrowth(call: Call, node: Node, bytes: number): ErrorCode {
+function checkGrowth(call: Call, path: string, node: Node, bytes: number): ErrorCode {
   const { connection, state } = call;
   if (!connection.privileged) {
-    if (call.exceeds("node-size", nodeSize(node) + bytes)) return ENOSPC;
+    if (call.exceeds("node-size", nodeSize(node) + bytes, path)) return ENOSPC;
     const { memory } = state.accounts.of(connection.domid).now;
     if (bytes > 0 && call.exceeds("memory", memory + bytes)) return ENOMEM;
   }

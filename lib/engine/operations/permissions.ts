@@ -37,7 +37,7 @@ export function setPerms(call: Call): Outcome {
   if (!call.connection.privileged && owner !== ownerOf(node.perms)) return EPERM;
   if (owner === DOMID_ANY) return EINVAL;
   const grown = nodeSize(node) + 8 * (perms.length - node.perms.length);
-  if (call.exceeds("node-size", grown)) {
+  if (call.exceeds("node-size", grown, path)) {
     if (call.transaction !== null) call.transaction.failed = true;
     return ENOSPC;
   }

@@ -164,7 +164,12 @@ function fitsQuotas(call: Call, merged: Merge): boolean {
     if (domid === privDomid) continue;
     const quotas = domains.get(domid)?.quotas ?? domains.quotas;
     const nodes = accounts.of(domid).now.nodes + merged.accounts.nodesOf(domid);
-    if (quotas.exceeded("nodes", nodes)) return false;
+    if (quotas.exceeded("nodes", nodes)) {
+      const limit = quotas.get("nodes");
+      const refusal = { domid, quota: "nodes", limit, value: nodes, path: "" } as const;
+      call.state.quotaReports.refused(accounts.of(domid), refusal, call.now);
+      return false;
+    }
   }
   return true;
 }

@@ -56,7 +56,12 @@ export const control: readonly Scenario[] = [
     ...guest(1),
     ["g1", "MKDIR", "data/a.", "OK"],
     ["g1", "RM", "data/a.", "OK"],
-    ["s", "CONTROL", "quota.1.", /^Domain 1:\nnodes {12}: {8}1 \(max {8}2\)?/],
+    [
+      "s",
+      "CONTROL",
+      "quota.1.",
+      /^Domain 1:\nnodes {12}: {8}1(?: \(max {8}2\)| used, {8}2 peak, {5}1000 limit\n)/,
+    ],
     ["s", "CONTROL", "quota.99.", "ENOENT"],
   ]),
   scenario("CONTROL: quota max", [

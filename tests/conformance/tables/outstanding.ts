@@ -15,7 +15,9 @@ const outstanding = (domid: number, now: number, max: number): Row => [
   "s",
   "CONTROL",
   `quota.${domid}.`,
-  new RegExp(`\\noutstanding +: +${now}(?: \\(max +${max}\\))?\\n`),
+  new RegExp(
+    `\\noutstanding +: +${now}(?: \\(max +${max}\\)| used, +${max} peak, +\\w+ limit)?\\n`,
+  ),
 ];
 
 /** `count` reads of a big node, of which no answer is taken. */
