@@ -1,6 +1,6 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { toText } from "../../lib/wire/text.ts";
-import { escapeValue } from "../../lib/client/escape.ts";
+import { showValue } from "../../lib/client/escape.ts";
 import { type Expression, parseExpression } from "../../lib/client/expression.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import {
@@ -117,7 +117,7 @@ function printFinding(output: Output, finding: Finding, json: boolean): void {
   switch (finding.kind) {
     case "read":
       if (json) printJson(output, { path, value: valueJson(finding.value) });
-      else output.write(`${escapeValue(toText(finding.value))}\n`);
+      else output.write(`${showValue(toText(finding.value))}\n`);
       break;
     case "list":
       if (json) printJson(output, { path, names: finding.names.map(textJson) });

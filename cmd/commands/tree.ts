@@ -1,6 +1,6 @@
 import { buildCommand, type Command } from "@stricli/core";
 import { formatDuration } from "../../lib/client/duration.ts";
-import type { Operations } from "../../lib/client/operations.ts";
+import { type Operations, toByteText } from "../../lib/client/operations.ts";
 import { splitPermissions } from "../../lib/client/perms.ts";
 import { chmodTool } from "../../lib/client/tools/chmod.ts";
 import { lookAt, lsLine, walk, type WalkedNode } from "../../lib/client/tools/ls.ts";
@@ -32,10 +32,10 @@ async function ls(
 ): Promise<void> {
   const { shell } = context;
   const perms = flags.perms === true;
-  const options = { flat: flags.flat === true, perms, columns: shell.columns() };
+  const options = { flat: flags.flat === true, perms, columns: shell.columns(), isText: true };
   const show = (node: WalkedNode): void => {
     if (flags.json) printNode(shell.stdout, node, perms);
-    else shell.stdout.write(`${lsLine(node, options)}\n`);
+    else shell.stdout.write(`${toByteText(lsLine(node, options))}\n`);
   };
   const tops = paths.length === 0 ? ["/"] : paths;
   const hasHeadings = tops.length > 1 && !options.flat && !flags.json;

@@ -1,4 +1,5 @@
 import { buildCommand, type Command } from "@stricli/core";
+import { showValue } from "../../lib/client/escape.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import {
@@ -51,7 +52,7 @@ async function read(
     };
     return await runTool(nodes, tool, paths.length > 1, printTo(context));
   }
-  const options = { prefix: flags.prefix === true, raw: flags.raw === true };
+  const options = { prefix: flags.prefix === true, raw: flags.raw === true, show: showValue };
   const tool = (nodes: Operations, print: (text: string) => void): Promise<void> =>
     readTool(nodes, print, paths, options);
   await runTool(nodes, tool, paths.length > 1, printTo(context));
@@ -83,7 +84,8 @@ export const readCommand: Command<XsContext> = buildCommand<ReadFlags, string[],
   docs: {
     brief: "Print the values of nodes",
     fullDescription:
-      "Bytes that are not printable ASCII come escaped (\\n, \\x80), unless --raw.\n" +
+      "UTF-8 is printed as it is; controls, invisible marks and other bytes come escaped (\\n, \\x80),\n" +
+      "unless --raw.\n" +
       "Several paths are read in one transaction.",
   },
 });

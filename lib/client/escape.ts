@@ -1,3 +1,5 @@
+import { escapeUnseen } from "../wire/escape.ts";
+
 /**
  * Values as the stock tools show and read them. Both sides are byte strings (one character a
  * byte): what is shown is pure ASCII, what is read back may be any bytes.
@@ -19,6 +21,15 @@ function escapeByte(char: string): string {
 /** A value for display, as `xenstore-read` and `xenstore-ls` print it. */
 export function escapeValue(value: string): string {
   return value.replace(/[^\x20-\x5b\x5d-\x7e]/g, escapeByte);
+}
+
+/**
+ * A value for a person's display, as `xs read` prints it: what can be seen of its UTF-8 is as it is,
+ * all other bytes are escaped as by {@link escapeValue}. {@link unescapeValue} reads both.
+ */
+export function showValue(value: string): string {
+  const escape = (bytes: string): string => bytes.replace(/[^]/g, escapeByte);
+  return escapeUnseen(value.replaceAll("\\", "\\\\"), escape);
 }
 
 /**

@@ -50,6 +50,22 @@ function decode(sequence: string): string {
   return decoder.decode(Uint8Array.from(sequence, (char) => char.charCodeAt(0)));
 }
 
+/** The same characters, one at a time, and the bytes of a text that are no UTF-8. */
+const UNSEEN_CHARACTER = new RegExp(`^${UNSEEN.source}`, "u");
+const PIECE = new RegExp(`[\x00-\x1f\x7f]|${UTF8.source}`, "g");
+
+/**
+ * A byte string in which all that can't be seen, and what is no UTF-8, is as `escape` makes it of
+ * its bytes; what can be seen stays.
+ */
+export function escapeUnseen(bytes: string, escape: (bytes: string) => string): string {
+  if (PLAIN.test(bytes)) return bytes;
+  return bytes.replace(PIECE, (piece) => {
+    const isSeen = piece.length > 1 && !UNSEEN_CHARACTER.test(decode(piece));
+    return isSeen ? piece : escape(piece);
+  });
+}
+
 /** {@link escapeBytes} for text of several lines: its line breaks and tabs stay. */
 export function escapeByteLines(bytes: string): string {
   return bytes.replace(/[^\n\t]+/g, escapeBytes);

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
-import { escapeValue, unescapeValue } from "../../lib/client/escape.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+import { fromByteText, toByteText } from "../../lib/client/operations.ts";
+import { escapeValue, showValue, unescapeValue } from "../../lib/client/escape.ts";
 
 const shown: [value: string, text: string][] = [
   ["", ""],
@@ -42,5 +43,25 @@ Deno.test("what is shown reads back as it was, for every pair of bytes", () => {
       const value = String.fromCharCode(first, second);
       assertEquals(unescapeValue(escapeValue(value)), value);
     }
+  }
+});
+
+Deno.test("for people, UTF-8 is shown as it is, and nothing that cannot be seen", () => {
+  const cases: [text: string, shown: string][] = [
+    ["plain", "plain"],
+    ["gr\u00fc\u00df \u65e5\u672c \u{1f600}", "gr\u00fc\u00df \u65e5\u672c \u{1f600}"],
+    ["a\\b", "a\\\\b"],
+    ["\t\n\r\0\x1b[31m\x7f", "\\t\\n\\r\\000\\x1b[31m\\x7f"],
+    ["\u009b31m", "\\xc2\\x9b31m"],
+    ["\u202eevil\u200b", "\\xe2\\x80\\xaeevil\\xe2\\x80\\x8b"],
+    ["\ufeff", "\\xef\\xbb\\xbf"],
+  ];
+  for (const [text, shown] of cases) {
+    assertEquals(fromByteText(showValue(toByteText(text))), shown);
+    assertEquals(unescapeValue(showValue(toByteText(text))), toByteText(text), shown);
+  }
+  for (const bytes of ["\xff", "\xc3", "\xed\xa0\x80", "\xc0\xaf", "a\x80b"]) {
+    assertMatch(showValue(bytes), /^[\x20-\x7e]+$/);
+    assertEquals(unescapeValue(showValue(bytes)), bytes);
   }
 });

@@ -67,3 +67,16 @@ Deno.test("ls lays out its lines as the stock tool does", () => {
     assertEquals(lsLine(node, all), line);
   }
 });
+
+Deno.test("for people, ls shows UTF-8 and cuts it between characters", () => {
+  const value = new TextEncoder().encode("\u00fc\u{1f600}\u202e".repeat(20));
+  const node: WalkedNode = { path: "/a/n", name: "n", depth: 0, value, perms: null };
+  const flat = { flat: true, perms: false, columns: null, isText: true };
+  assertEquals(lsLine(node, flat), `/a/n = "${"\u00fc\u{1f600}\\xe2\\x80\\xae".repeat(20)}"`);
+  for (let columns = 20; columns < 60; columns++) {
+    const line = lsLine(node, { ...flat, flat: false, columns });
+    assertEquals(line.isWellFormed(), true, line);
+    assertEquals(line.endsWith('\\..."'), true, line);
+    assertEquals(line.length <= columns, true, line);
+  }
+});

@@ -285,6 +285,21 @@ testCases("ls prints which tree is which, and a leaf itself", [
   { args: ["ls", "--json", "/a/b"], out: '{"path":"/a/b","value":"1"}\n' },
 ]);
 
+testCases("values are printed as what they mean, and nothing unseen", [
+  { args: ["write", "/a", "gr\xc3\xbc\xc3\x9f \xe2\x80\xae\xc2\x9b\\x1b\\xff"] },
+  { args: ["read", "/a"], out: "gr\xc3\xbc\xc3\x9f \\xe2\\x80\\xae\\xc2\\x9b\\x1b\\xff\n" },
+  {
+    args: ["ls", "-f"],
+    out: '/tool = ""\n/tool/xenstored = ""\n' +
+      '/a = "gr\xc3\xbc\xc3\x9f \\xe2\\x80\\xae\\xc2\\x9b\\x1b\\xff"\n',
+  },
+  {
+    args: ["tx"],
+    stdin: "read /a",
+    out: "gr\xc3\xbc\xc3\x9f \\xe2\\x80\\xae\\xc2\\x9b\\x1b\\xff\n",
+  },
+]);
+
 testCases("aliases, and permissions as ls -p prints them", [
   { args: ["set", "/a", "1"] },
   { args: ["get", "/a"], out: "1\n" },

@@ -1,7 +1,8 @@
 import { toText } from "../../wire/text.ts";
 import { systemText, XenstoreError } from "../error.ts";
-import { escapeValue } from "../escape.ts";
-import type { Operations } from "../operations.ts";
+import { escapeBytes } from "../../wire/escape.ts";
+import { escapeValue, showValue } from "../escape.ts";
+import { fromByteText, type Operations } from "../operations.ts";
 import { ToolFailure } from "./failure.ts";
 import type { Print } from "./run.ts";
 
@@ -12,6 +13,8 @@ export interface LsOptions {
   readonly perms: boolean;
   /** Columns of the terminal, null when the output is none. */
   readonly columns: number | null;
+  /** Show UTF-8 as it is, as the stock tool does not: a line is then text, not one character a byte. */
+  readonly isText?: boolean;
 }
 
 /** A node met on the way through a tree. */
@@ -135,7 +138,7 @@ export async function lsTool(
 /** A node's line, without the line break. */
 export function lsLine(node: WalkedNode, options: LsOptions): string {
   const width = lineWidth(options);
-  const head = options.flat ? node.path : nestedHead(node, width);
+  const head = headOf(node, width, options);
   if (node.value === null) return `${head}:`;
   // The stock tool counts only the indentation and the bare name, never a flat path.
   const used = options.flat ? 0 : head.length;
@@ -148,18 +151,27 @@ function lineWidth(options: LsOptions): number {
   return options.columns === null ? WIDTH : options.columns - 2;
 }
 
-function nestedHead(node: WalkedNode, width: number): string {
-  return " ".repeat(node.depth) + cut(node.name, width - TAG_WIDTH - node.depth);
+function headOf({ depth, name, path }: WalkedNode, width: number, options: LsOptions): string {
+  const shown = options.flat ? path : name;
+  const text = options.isText === true ? escapeBytes(shown) : shown;
+  return options.flat ? text : " ".repeat(depth) + cut(text, width - TAG_WIDTH - depth);
 }
 
 /** C's `%.*s`: at most `length` characters, all of them when that is negative. */
 function cut(text: string, length: number): string {
-  return length < 0 ? text : text.slice(0, length);
+  if (length < 0 || text.length <= length) return text;
+  const last = text.charCodeAt(length - 1);
+  // Half of a character beyond U+FFFF is none.
+  return text.slice(0, last >= 0xd800 && last < 0xdc00 ? length - 1 : length);
 }
 
 function valuePart(value: Uint8Array, used: number, width: number, options: LsOptions): string {
-  const escaped = escapeValue(toText(value));
-  if (width < used + value.length + TAG_WIDTH) {
+  const bytes = toText(value);
+  const isText = options.isText === true;
+  const escaped = isText ? fromByteText(showValue(bytes)) : escapeValue(bytes);
+  // The stock tool counts what the value has, not what is shown of it.
+  const length = isText ? escaped.length : value.length;
+  if (width < used + length + TAG_WIDTH) {
     return ` = "${cut(escaped, width - TAG_WIDTH - used)}\\..."`;
   }
   const part = ` = "${escaped}"`;

@@ -9,6 +9,8 @@ export interface ReadOptions {
   readonly prefix: boolean;
   /** Print the bytes as they are, with no line break. */
   readonly raw: boolean;
+  /** How a value is shown otherwise; as the stock tool shows it unless told. */
+  readonly show?: (value: string) => string;
 }
 
 /** `xenstore-read`: the values of `paths`. */
@@ -25,7 +27,7 @@ export async function readTool(
       }),
     );
     if (options.prefix) print(`${path}: `);
-    print(options.raw ? value : `${escapeValue(value)}\n`);
+    print(options.raw ? value : `${(options.show ?? escapeValue)(value)}\n`);
   }
 }
 
