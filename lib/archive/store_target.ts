@@ -136,6 +136,13 @@ function bootId(): string {
 
 /** A store is made where there is none: what is there may be what a daemon runs on. */
 export function checkFree(path: string): void {
+  const directory = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";
+  if (!isDirectory(directory)) {
+    throw new ArchiveError(
+      `there is no directory ${directory} (make it, or name another place)`,
+      path,
+    );
+  }
   for (const companion of ["", "-wal", ".tail"]) {
     try {
       Deno.lstatSync(path + companion);
@@ -147,6 +154,14 @@ export function checkFree(path: string): void {
       "it exists already (move it away, or name another file)",
       `${path}${companion}`,
     );
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
   }
 }
 

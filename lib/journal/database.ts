@@ -4,6 +4,7 @@ import { toText } from "../wire/text.ts";
 import { DamagedError } from "./byte_reader.ts";
 import { LAYOUT_VERSION, layoutOf } from "./layout.ts";
 import schema from "./schema.sql" with { type: "text" };
+import { systemReason } from "../wire/system_error.ts";
 
 // The compiled binary runs us as a script, which has no other imports (docs/binary.md).
 const sqlite = await import("node:sqlite");
@@ -214,7 +215,7 @@ export function asOurs(error: unknown, path: string): Error {
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return systemReason(error);
 }
 
 /** What else a store file may have beside it. */

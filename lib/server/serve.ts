@@ -5,7 +5,7 @@ import { JournalError } from "../journal/database.ts";
 import { Daemon, type Identity } from "./daemon.ts";
 import { openHeldParts } from "./supervision/held_parts.ts";
 import { supervision } from "./supervision/holder.ts";
-import { FileLog, type Log, type LogLevel, message, stackOf } from "./logging/log.ts";
+import { type Log, type LogLevel, message, openLog, stackOf } from "./logging/log.ts";
 import { answerTrial } from "./live_update/check.ts";
 import { returnCodeCache, warmCodeCache } from "./live_update/code_cache.ts";
 import type { OwnCommandLine } from "./live_update/command_line.ts";
@@ -88,12 +88,7 @@ export async function serve(options: ServeOptions, print: (text: string) => void
     await warmCodeCache();
     return print(`${answer}\n`);
   }
-  const { logFile = null } = options;
-  const fileLog = forOption(
-    "--log-file",
-    logFile ?? "",
-    () => new FileLog(options.logLevel, logFile),
-  );
+  const fileLog = openLog(options.logLevel, options.logFile ?? null);
   const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
   const trace = openTrace(options, log);
   const socket = chooseSocketPath(options.socket, surroundings);

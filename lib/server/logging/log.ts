@@ -1,5 +1,5 @@
 import { escapeText } from "../../wire/escape.ts";
-import { systemMessage } from "../../wire/system_error.ts";
+import { forOption, systemMessage } from "../../wire/system_error.ts";
 
 /** How grave a line of the log is; each level includes those before it. */
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
@@ -95,6 +95,15 @@ export class FileLog {
     this.#file = null;
     this.#sink = Deno.stderr;
   }
+}
+
+/**
+ * The log that `--log-file` and `--log-level` ask for.
+ *
+ * @throws {OptionError} when the file cannot be opened.
+ */
+export function openLog(level: LogLevel, path: string | null): FileLog {
+  return forOption("--log-file", path ?? "", () => new FileLog(level, path));
 }
 
 /** The text of whatever was thrown, in our own words where it is the operating system's. */

@@ -12,10 +12,11 @@ import {
   PASSED_MAX,
   RESTARTS_WITHIN_MS,
 } from "../../limits.ts";
+import { forOption } from "../../wire/system_error.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type HeldDescriptor, HeldDescriptors, parseNotice } from "./held_descriptors.ts";
 import { SUPERVISED } from "./holder.ts";
-import { FileLog, type Log, type LogLevel, message } from "../logging/log.ts";
+import { type Log, type LogLevel, message, openLog } from "../logging/log.ts";
 import { REFUSED } from "../process/notify.ts";
 import { PidFile } from "../process/pid_file.ts";
 import { Restarts, type Verdict } from "./restarts.ts";
@@ -64,11 +65,14 @@ const FORWARDED = ["READY", "STATUS", "RELOADING", "STOPPING"];
  * @throws {Error} when the pid file or the log can't be had, or the kernel is too old.
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
-  const fileLog = new FileLog(options.logLevel, options.logFile ?? null);
+  const fileLog = openLog(options.logLevel, options.logFile ?? null);
   const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
   let pidFile: PidFile | null = null;
   try {
-    if (options.pidFile !== undefined) pidFile = PidFile.write(options.pidFile);
+    if (options.pidFile !== undefined) {
+      const { pidFile: path } = options;
+      pidFile = forOption("--pid-file", path, () => PidFile.write(path));
+    }
     const supervisor = new Supervisor(options, log, () => fileLog.reopen());
     try {
       return await supervisor.run();
