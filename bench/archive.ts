@@ -78,7 +78,7 @@ async function run(args: readonly string[]): Promise<Cost> {
   const [command, ...words] = xsCommand();
   const began = performance.now();
   const { code, stderr } = await new Deno.Command("/usr/bin/env", {
-    args: ["bash", "-c", 'command time -f "%M %U %S" "$@"', "bash", command, ...words, ...args],
+    args: ["bash", "-c", `${TIME} -f "%M %U %S" "$@"`, "bash", command, ...words, ...args],
   }).output();
   const ms = performance.now() - began;
   const text = new TextDecoder().decode(stderr);
@@ -94,7 +94,22 @@ function highest(pid: number): number {
   return Number(/VmHWM:\s+(\d+)/.exec(text)![1]) / 1_000;
 }
 
+/** The program that measures a command's memory: bash has none of its own. */
+const TIME = "/usr/bin/time";
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
 async function main(): Promise<void> {
+  if (!isThere(TIME)) {
+    console.error(`bench:archive: there is no ${TIME} (Debian: apt install time)`);
+    Deno.exit(1);
+  }
   const count = nodeCount();
   await using scratch = await makeScratch();
   await using daemon = await startDaemon();

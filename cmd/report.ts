@@ -144,6 +144,10 @@ function textOf({ code, detail, operation }: XenstoreError, path: string | null)
   if (code === "EINVAL" && operation === "control") {
     return "unknown command, or wrong arguments (`xs control help` lists the daemon's commands)";
   }
+  // There are no nodes among what CONTROL speaks of.
+  if (code === "ENOENT" && operation === "control") {
+    return path === "quota" ? `no such domain (${code})` : `not found (${code})`;
+  }
   if (code === "EINVAL" && path !== null && !wellFormed.test(path)) {
     return `invalid path (${PATH_RULE})`;
   }

@@ -21,7 +21,7 @@ async function control(
     await xsControlTool(nodes, (text) => reply += text, command, args);
   } catch (error) {
     if (!(error instanceof ControlFailure) || error.cause !== undefined) throw error;
-    const text = (error.reply ?? error.text).trim();
+    const text = (error.reply ?? error.text).trim().replace(/\.$/, "");
     const what = text.charAt(0).toLowerCase() + text.slice(1);
     throw error.status === 2 ? new UsageError(what, command) : new CommandError(what, command);
   }

@@ -291,7 +291,9 @@ export class Session {
 /** Whether a request changes something that outlives the connection; in a transaction its commit does. */
 function canTakeEffect(type: number, txId: number, payload: Uint8Array): boolean {
   if (type === MessageType.TRANSACTION_END) return payload[0] === COMMIT;
-  if (type === MessageType.CONTROL && /^(?:archive|check|help|status)\0/.test(toText(payload))) {
+  if (
+    type === MessageType.CONTROL && /^(?:archive|check|dump|help|status)\0/.test(toText(payload))
+  ) {
     return false;
   }
   return txId === 0 && !HARMLESS.has(type);

@@ -341,6 +341,12 @@ testCases("control takes no word behind the daemon's command for its own", [
     err: "xs: control --bogus: unknown option " +
       "(see: xs control --help)",
   },
+  {
+    args: ["control", "quota", "set", "5", "watches", "300"],
+    status: 1,
+    err: "xs: control quota: no such domain (ENOENT)",
+  },
+  { args: ["control", "quota", "set", "0", "watches", "300"], out: "OK\n" },
   { args: ["control"], status: 2, err: "xs: control: <word> is missing (see: xs control --help)" },
   {
     args: ["control", "live-update", "-x", "/f"],
