@@ -79,9 +79,8 @@ export function reportFailure(
   const hint = code === "USAGE" && !text.endsWith(")")
     ? ` (see: xs ${/^[a-z]+$/.test(command) ? `${command} ` : ""}--help)`
     : "";
-  // One line, whatever a path or a daemon's answer has in it.
   const line = `${subject === "" ? "" : `${subject}: `}${text}${hint}`;
-  const message = (isText ? toByteText(line) : line).replaceAll(/\s*\n\s*/g, "; ");
+  const message = oneLine(isText ? toByteText(line) : line);
   if (json) {
     const shown = path === null ? null : textJson(path);
     printJson(stderr, { code, path: shown, message: textJson(message) });
@@ -102,8 +101,14 @@ export function reportUncaught({ args, program, stderr }: Shell, error: unknown)
     return reportFailure(stderr, error, { command, json: args.includes("--json") });
   }
   const { object, text } = describe(error);
-  stderr.write(`${name}: ${object === "" ? "" : `${object}: `}${text}\n`);
+  const line = readable(oneLine(`${object === "" ? "" : `${object}: `}${text}`));
+  stderr.write(`${name}: ${line}\n`);
   return 1;
+}
+
+/** One line, whatever a path or a daemon's answer has in it. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, "; ");
 }
 
 function describe(error: unknown): Report {

@@ -1,7 +1,10 @@
 /** Files that cannot be used, a full disk under the output: one line that names the option or the file. */
+import { reportUncaught } from "../../cmd/report.ts";
+import { fakeShell } from "./fake_shell.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { fillUp, smallDisk } from "../support/small_disk.ts";
 
 /** What must never come out. */
 const RUNTIME = /os error|Uncaught|\bat .*:\d+:\d+|\.ts\b|internal error/;
@@ -135,4 +138,74 @@ Deno.test("an output that cannot be written is told, whatever the command", asyn
   }
   const both = await run(["ls"], { socket, redirect: ">/dev/full 2>/dev/full" });
   assertEquals(both.code, 1);
+});
+
+Deno.test("on a full disk dump and restore say so in one line, and leave nothing", async () => {
+  await using scratch = await makeScratch();
+  await using disk = await smallDisk(scratch.path);
+  if (disk === null) return console.log("no right to mount a small file system: nothing is tested");
+  await using daemon = await startDaemon();
+  fillUp(`${scratch.path}/full`);
+  const file = `${scratch.path}/file`;
+  const cases: [words: string[], line: RegExp][] = [
+    [
+      ["dump", "-o", file],
+      /^xs: dump \S+file: cannot write it: no space left on the file system$/m,
+    ],
+    [["dump", "--format", "json", "-o", file], /^xs: dump \S+file: cannot write it: no space left/],
+    [["restore", "live", "--into", file], /^xs: restore \S+file: cannot write /],
+  ];
+  for (const [words, line] of cases) {
+    assertLine(await run(words, { socket: daemon.socketPath }), line, words);
+    assertEquals([...Deno.readDirSync(scratch.path)].map(({ name }) => name), ["full"]);
+  }
+});
+
+Deno.test("a daemon killed under a drop-in that runs: one line of the program's own", async () => {
+  await using daemon = await startDaemon();
+  const words = ["xenstore-watch", "/tool"];
+  const child = new Deno.Command("/bin/bash", {
+    args: ["-c", `exec -a ${words[0]} "$@"`, "bash", ...xsCommand(), words[1]!],
+    env: { XENSTORED_PATH: daemon.socketPath },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  assertEquals(new TextDecoder().decode((await reader.read()).value), "/tool\n");
+  Deno.kill(daemon.pid, "SIGKILL");
+  const err = await new Response(child.stderr).text();
+  await reader.cancel();
+  assertEquals((await child.status).code, 1);
+  assertEquals(err, "xenstore-watch: the daemon closed the connection\n");
+});
+
+Deno.test("whatever was thrown, the last resort says one line, and no stack", () => {
+  const thrown: [error: unknown, line: string][] = [
+    [
+      new TypeError("x is not a function"),
+      "xs: read: internal error: x is not a function (a defect of xs: please report it)\n",
+    ],
+    ["text", "xs: read: internal error: text (a defect of xs: please report it)\n"],
+    [undefined, "xs: read: internal error: undefined (a defect of xs: please report it)\n"],
+    [
+      Object.assign(new Error("No space left on device (os error 28): writefile '/x'"), {
+        code: "ENOSPC",
+      }),
+      "xs: read: no space left on the file system\n",
+    ],
+    [
+      new Error("one\ntwo"),
+      "xs: read: internal error: one; two (a defect of xs: please report it)\n",
+    ],
+  ];
+  for (const [error, line] of thrown) {
+    const shell = fakeShell(["--socket=/s", "read", "/a"]);
+    assertEquals(reportUncaught(shell, error), 1);
+    assertEquals(shell.printed.err, line);
+    const tool = fakeShell(["/a"], { program: "/usr/bin/xenstore-read" });
+    assertEquals(reportUncaught(tool, error), 1);
+    assertEquals(tool.printed.err.split("\n").length, 2);
+    assertMatch(tool.printed.err, /^xenstore-read: /);
+  }
 });
