@@ -29,8 +29,8 @@ export function isTrouble(message: string): boolean {
   return DISK_TROUBLE.test(message);
 }
 
-/** In the words of SQLite and of the C library. */
-const DISK_TROUBLE = /disk I\/O error|disk is full|Input\/output error|No space left/;
+/** In the words of SQLite, of the C library and of ours (lib/wire/system_error.ts). */
+const DISK_TROUBLE = /disk I\/O error|disk is full|input\/output error|no space left/i;
 
 /**
  * Opens the store file at `path`, or makes it, readable for its owner only.

@@ -30,7 +30,7 @@ smallTest("no space: a start that fails for want of it does no harm", (folder) =
   for (const room of [0, 100_000]) {
     fillUp(filler);
     Deno.truncateSync(filler, Deno.statSync(filler).size - room);
-    assertThrows(() => openStore(path, OPTIONS), JournalError, "No space left");
+    assertThrows(() => openStore(path, OPTIONS), JournalError, "no space left");
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["filler", "store"]);
     Deno.removeSync(filler);
     const next = new Life(new Hypervisor(), path);
