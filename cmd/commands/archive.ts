@@ -152,9 +152,9 @@ export const restoreCommand: Command<XsContext> = buildCommand<
   docs: {
     brief: "Bring a dump back, all of it or nothing",
     fullDescription: [
-      "Into `live` the nodes of the dump take the place of the daemon's own, in one moment; who is",
-      "connected stays so, with watches that fire. With --domain nothing else is touched.",
-      "Into a file it makes a new store, which must not be there yet.",
+      "Into `live` the nodes of the dump replace the daemon's own, in one moment. Clients stay",
+      "connected, and their watches fire. With --domain nothing else is changed.",
+      "Into a file it makes a new store. The file must not exist.",
       SOURCES,
     ].join("\n"),
   },

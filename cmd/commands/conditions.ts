@@ -141,15 +141,15 @@ export const txCommand: Command<XsContext> = buildCommand<TxFlags, [], XsContext
         parse: parseCount,
         optional: true,
         placeholder: "count",
-        brief: "Give up after so many repetitions, not never",
+        brief: "Give up after so many conflicts with other clients [never]",
       },
     },
   },
   docs: {
     brief: "Do several things in one transaction, read from standard input",
     fullDescription: [
-      "One operation a line; # begins a comment. All of them take effect, or none; when another",
-      "client was in the way, all are done again, and only the last attempt prints.",
+      "One operation a line; # begins a comment. All of them take effect, or none. When another client",
+      "changes what they read, all are done again, and only the last attempt prints.",
       "",
       "  read PATH    list PATH    exists PATH      print what they find",
       "  write PATH VALUE    mkdir PATH    rm PATH    chmod PATH PERM...",

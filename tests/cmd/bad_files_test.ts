@@ -1,5 +1,6 @@
 /** Files that cannot be used, a full disk under the output: one line that names the option or the file. */
-import { reportUncaught } from "../../cmd/report.ts";
+import { reportFailure, reportUncaught } from "../../cmd/report.ts";
+import { XenstoreError } from "../../lib/client/error.ts";
 import { fakeShell } from "./fake_shell.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
@@ -178,6 +179,17 @@ Deno.test("a daemon killed under a drop-in that runs: one line of the program's 
   await reader.cancel();
   assertEquals((await child.status).code, 1);
   assertEquals(err, "xenstore-watch: the daemon closed the connection\n");
+});
+
+Deno.test("ENOSPC names all its causes, and where to look", () => {
+  const shell = fakeShell([]);
+  const error = new XenstoreError("ENOSPC", "write", "/a");
+  assertEquals(reportFailure(shell.stderr, error, { command: "set", json: false }), 1);
+  assertEquals(
+    shell.printed.err,
+    "xs: set /a: a quota is reached, or the daemon's disk or memory is full " +
+      "(`xs control quota DOMID` shows the quotas, the daemon's log which it was)\n",
+  );
 });
 
 Deno.test("whatever was thrown, the last resort says one line, and no stack", () => {
