@@ -2,7 +2,10 @@
  * Measures `xs` beside Debian's C xenstored and oxenstored, in one run whose rounds alternate
  * between them, and prints tables of medians: figures of different runs can't be compared.
  *
- *     deno task bench [--rounds=25] [--operations=8000]
+ *     deno task bench [--rounds=25] [--operations=8000] [--before=BINARY]
+ *
+ * With --before, it measures another compiled `xs` instead of the other daemons. The same binary twice
+ * tells how far chance goes.
  *
  * Many short rounds say more than few long ones: what a shared machine gives changes within
  * seconds, and the shorter a round, the more its contenders have in common. Daemon and load have a
@@ -35,6 +38,19 @@ interface Contender {
   readonly server: ServerProcess;
 }
 
+/** Two contenders, by their places, whose rates are compared. */
+interface Pair {
+  readonly name: string;
+  readonly ours: number;
+  readonly theirs: number;
+}
+
+/** Who is measured in one run, and what is compared. */
+interface Contest extends AsyncDisposable {
+  readonly contenders: readonly Contender[];
+  readonly pairs: readonly Pair[];
+}
+
 /** What one contender did in one round. */
 interface Round extends Figures {
   /** Processor time of the daemon for each operation, in µs. */
@@ -44,12 +60,16 @@ interface Round extends Figures {
 /** The rounds of each contender, by operation and number of connections. */
 type Results = Map<string, Map<string, Round[]>>;
 
-function numberOption(name: string, fallback: number): number {
+function textOption(name: string): string | null {
   const prefix = `--${name}=`;
-  const given = Deno.args.find((arg) => arg.startsWith(prefix));
-  const value = given === undefined ? fallback : Number(given.slice(prefix.length));
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${given}: want a number from 1 up`);
-  return value;
+  return Deno.args.find((arg) => arg.startsWith(prefix))?.slice(prefix.length) ?? null;
+}
+
+function numberOption(name: string, fallback: number): number {
+  const given = textOption(name);
+  const value = given === null ? fallback : Number(given);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new Error(`--${name}=${given}: want a number from 1 up`);
 }
 
 function rowName(operation: Operation, connections: number): string {
@@ -102,15 +122,14 @@ function ratioOf(ours: readonly Round[], theirs: readonly Round[]): string {
   return `${median(ratios).toFixed(2)} (${lower.toFixed(2)}-${upper.toFixed(2)})`;
 }
 
-function rateTable(results: Results, names: readonly string[]): string {
-  const ratios = ["none/C", "crash/C", "none/O", "crash/none"];
+function rateTable(results: Results, names: readonly string[], pairs: readonly Pair[]): string {
+  const ratios = pairs.map(({ name }) => name);
   const head = ["operation, connections", ...names.map((name) => `${name}, 1/s`), ...ratios];
   const rows = [...results].map(([name, row]) => {
     const all = names.map((contender) => row.get(contender) ?? []);
-    const [none = [], crash = [], c = [], o = []] = all;
     const rates = all.map((figures) => median(figures.map(({ rate }) => rate)).toFixed(0));
-    const pairs = [[none, c], [crash, c], [none, o], [crash, none]] as const;
-    return [name, ...rates, ...pairs.map(([ours, theirs]) => ratioOf(ours, theirs))];
+    const of = pairs.map(({ ours, theirs }) => ratioOf(all[ours] ?? [], all[theirs] ?? []));
+    return [name, ...rates, ...of];
   });
   return table(head, rows);
 }
@@ -149,34 +168,71 @@ async function memoryOf(contenders: readonly Contender[]): Promise<string[]> {
   return await Promise.all(megabytes);
 }
 
-async function main(): Promise<void> {
+function startXs(binary: string, ...args: string[]): Promise<ServerProcess> {
+  Deno.env.set("XS_BINARY", binary);
+  return startDaemon({ args });
+}
+
+/** `binary` beside Debian's daemons. */
+async function contestWithPeers(binary: string): Promise<Contest> {
   const missing = await peersMissing();
   if (missing !== undefined) throw new Error(`nothing to measure beside: ${missing}`);
+  return contest([
+    { name: "xs none", server: await startXs(binary, "--persist", "none") },
+    { name: "xs crash", server: await startXs(binary) },
+    { name: "C xenstored", server: await startPeer("c") },
+    { name: "oxenstored", server: await startPeer("o") },
+  ], [
+    { name: "none/C", ours: 0, theirs: 2 },
+    { name: "crash/C", ours: 1, theirs: 2 },
+    { name: "none/O", ours: 0, theirs: 3 },
+    { name: "crash/none", ours: 1, theirs: 0 },
+  ]);
+}
+
+/** `binary` beside the one of before. */
+async function contestWithBefore(binary: string, before: string): Promise<Contest> {
+  return contest([
+    { name: "none", server: await startXs(binary, "--persist", "none") },
+    { name: "none before", server: await startXs(before, "--persist", "none") },
+    { name: "crash", server: await startXs(binary) },
+    { name: "crash before", server: await startXs(before) },
+  ], [
+    { name: "none/before", ours: 0, theirs: 1 },
+    { name: "crash/before", ours: 2, theirs: 3 },
+  ]);
+}
+
+function contest(contenders: readonly Contender[], pairs: readonly Pair[]): Contest {
+  return {
+    contenders,
+    pairs,
+    async [Symbol.asyncDispose](): Promise<void> {
+      for (const { server } of contenders) await server.stop();
+    },
+  };
+}
+
+async function main(): Promise<void> {
   const binary = `${ROOT}build/xs`;
   await Deno.stat(binary).catch(() => {
     throw new Error(`no ${binary}: run \`deno task compile\` first`);
   });
-  Deno.env.set("XS_BINARY", binary);
-  await using none = await startDaemon({ args: ["--persist", "none"] });
-  await using crash = await startDaemon();
-  await using c = await startPeer("c");
-  await using o = await startPeer("o");
-  const contenders: readonly Contender[] = [
-    { name: "xs none", server: none },
-    { name: "xs crash", server: crash },
-    { name: "C xenstored", server: c },
-    { name: "oxenstored", server: o },
-  ];
+  const before = textOption("before");
+  await using measured = before === null
+    ? await contestWithPeers(binary)
+    : await contestWithBefore(binary, before);
+  const { contenders, pairs } = measured;
   const names = contenders.map(({ name }) => name);
   await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
   const idle = await memoryOf(contenders);
-  const reads = await timeReads(binary, crash.socketPath, READS);
+  const reads = await timeReads(binary, contenders[0]!.server.socketPath, READS);
   for (const { server } of contenders) await pin(server.pid);
   const results = await measure(contenders);
   const loaded = await memoryOf(contenders);
   console.log([
     machine(),
-    rateTable(results, names),
+    rateTable(results, names, pairs),
     cpuTable(results, names),
     latencyTable(results, names),
     table(["resident memory, MB", ...names], [["idle", ...idle], ["after the run", ...loaded]]),
