@@ -8,6 +8,7 @@ import {
   type DomainInfo,
 } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
+import { RESERVATIONS_MAX } from "../../lib/limits.ts";
 import { EINVAL, type ErrorCode, OK } from "../../lib/wire/errors.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
@@ -32,6 +33,9 @@ class Recorder implements Outbox {
     return taken;
   }
 }
+
+/** How often one request may have to wait: each wait sees a reservation's end. */
+const WAITS_MAX = 2 * RESERVATIONS_MAX;
 
 /** The state bits of a domain behind each change. */
 const STATES: Readonly<Record<DomainChange, number>> = {
@@ -130,7 +134,14 @@ export class EngineWorld implements World {
     const { connection, outbox } = this.#find(name);
     const reqId = ++this.#reqId;
     const header = { type, reqId, txId, len: payload.length };
-    this.engine.handle(connection, header, payload, ++this.#now);
+    let handled = this.engine.handle(connection, header, payload, ++this.#now);
+    // A guest's change waits for another client's transaction: for as long as that may keep it.
+    for (let waits = 0; handled === "held" && waits < WAITS_MAX; waits++) {
+      if (this.engine.wakeAt === Infinity) break;
+      this.#now = Math.max(this.#now, this.engine.wakeAt);
+      this.engine.tick(this.#now);
+      handled = this.engine.handle(connection, header, payload, this.#now);
+    }
     const replied = outbox.messages.findIndex((m) => m.type !== MessageType.WATCH_EVENT);
     if (outbox.messages[replied]?.reqId !== reqId) throw new Error("no reply to this request");
     return Promise.resolve(outbox.messages.splice(0, replied + 1));
