@@ -27,6 +27,12 @@ export const STEP_UNITS_MIN = 1_000;
 export const CREDIT_UNITS = 200_000;
 
 /**
+ * Credit that all clients get for a millisecond without waiting clients, in units: a twentieth of
+ * what could be done in that time. With more, busy clients that pause would soon count as quiet.
+ */
+export const IDLE_UNITS_PER_MS = 5_000;
+
+/**
  * How far a privileged client stands before others that have used as much, in units: a busy one
  * still stands behind a quiet guest.
  */

@@ -36,10 +36,10 @@ export const PERM_UNITS = 15;
  * was changed.
  */
 export const SEEN_UNITS = 40;
-export const WRITTEN_UNITS = 8;
+export const WRITTEN_UNITS = 40;
 
 /** For each node changed, at most, all that a commit does included: for estimates only. */
-export const MERGED_UNITS = 50;
+export const MERGED_UNITS = 90;
 
 /** Counts what is done until the turn asks for it. */
 export class Meter {

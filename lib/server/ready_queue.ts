@@ -36,9 +36,9 @@ export class ReadyQueue<T extends Contender> {
     return this.#heap.length === 0 ? Infinity : this.#heap[0]!.startsAt;
   }
 
-  /** The daemon was idle for the time of `units`, if positive: all get credit for it. */
+  /** Nobody waited for a while: all get credit of `units`. */
   idle(units: number): void {
-    if (units > 0) this.#virtualTime += units;
+    this.#virtualTime += units;
   }
 
   /** Adds one that is not in it. */

@@ -14,6 +14,7 @@ import {
   ARCHIVE_SLICE_MS,
   EVENT_LOOK_MS,
   EVENT_TIMEOUT_MS,
+  IDLE_UNITS_PER_MS,
   OUTPUT_STALL_BYTES,
   OUTPUT_STALL_BYTES_WHILE_FULL,
   STEP_UNITS_MIN,
@@ -280,7 +281,7 @@ export class Turns implements PeerHost {
     const { handler } = this;
     if (this.#tickDue || handler.due || now >= handler.wakeAt) this.#tick(now);
     const queue = this.#queue;
-    if (queue.size === 0) queue.idle((now - this.#servedAt) * UNITS_PER_MS - this.#served);
+    if (queue.size === 0) queue.idle((now - this.#servedAt) * IDLE_UNITS_PER_MS);
     for (const contender of this.#ready) queue.add(contender);
     this.#ready.length = 0;
     this.#servedAt = now;

@@ -32,8 +32,10 @@ interface Metered {
  * What a record takes, from its encoding to its share of the image that makes it needless: measured
  * with `deno task bench:meter`, see docs/performance.md.
  */
-const UNITS_PER_RECORD = 10;
-const UNITS_PER_BYTE = 1;
+const UNITS_PER_RECORD = 20;
+/** Of a value one unit for two bytes; of a path for 32, since only its end is written in full. */
+const VALUE_SHIFT = 1;
+const PATH_SHIFT = 5;
 /** Entries kept for reuse from turn to turn: more than most turns change. */
 const ENTRIES_KEPT = 1_024;
 /** Entries up to which to look through them costs less than to walk what was removed. */
@@ -76,7 +78,7 @@ export class DirtyNodes implements NodeMarks {
     known.node = node;
     if ((known.what | what) === known.what) return;
     known.what |= what;
-    this.#charge(bytesOf(path, node, what));
+    this.#charge(unitsOf(path, node, what));
   }
 
   removed(path: string, node: Node): void {
@@ -84,7 +86,7 @@ export class DirtyNodes implements NodeMarks {
     if (known !== null) known.node = null;
     if (known === null || (known.what & DIRTY_NEW) === 0) {
       this.gone.push(path);
-      this.#charge(path.length);
+      this.#charge(path.length >> PATH_SHIFT);
     }
     if (node.children === null || this.#count === 0) return;
     if (this.#count <= ENTRIES_SCANNED_MAX) {
@@ -120,11 +122,11 @@ export class DirtyNodes implements NodeMarks {
       entry.node = node;
       entry.what = what;
     }
-    this.#charge(bytesOf(path, node, what));
+    this.#charge(unitsOf(path, node, what));
   }
 
-  #charge(bytes: number): void {
-    if (this.meter !== null) this.meter.add(UNITS_PER_RECORD + bytes * UNITS_PER_BYTE);
+  #charge(units: number): void {
+    if (this.meter !== null) this.meter.add(UNITS_PER_RECORD + units);
   }
 
   /** Nothing has changed from now on. */
@@ -142,9 +144,10 @@ export class DirtyNodes implements NodeMarks {
   }
 }
 
-/** About what a record of that takes. */
-function bytesOf(path: string, node: Node, what: number): number {
-  return path.length + ((what & DIRTY_VALUE) === 0 ? 0 : node.value.length);
+/** About what a record of that takes, in units. */
+function unitsOf(path: string, node: Node, what: number): number {
+  const units = path.length >> PATH_SHIFT;
+  return (what & DIRTY_VALUE) === 0 ? units : units + (node.value.length >> VALUE_SHIFT);
 }
 
 /** Changes of a tree that may yet be dropped, to be told when it is adopted. */

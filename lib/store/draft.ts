@@ -52,7 +52,7 @@ interface Loading {
 /** What it takes to make a node of one's own, to add one, to take one off, in units of the meter. */
 const COPY_UNITS = 15;
 const CREATE_UNITS = 10;
-const REMOVE_UNITS = 4;
+const REMOVE_UNITS = 10;
 
 /**
  * A version of the tree that can be changed. Nodes of its own epoch are changed in place, all

@@ -1,7 +1,12 @@
 /** Who is served first, and how much a turn does: counted in units and requests, never timed. */
 import { assert, assertEquals } from "@std/assert";
 import { REQUEST_UNITS, type Share } from "../../lib/engine/meter.ts";
-import { CREDIT_UNITS, PRIVILEGED_WEIGHT, TURN_UNITS } from "../../lib/limits.ts";
+import {
+  CREDIT_UNITS,
+  IDLE_UNITS_PER_MS,
+  PRIVILEGED_WEIGHT,
+  TURN_UNITS,
+} from "../../lib/limits.ts";
 import { READ, type TestClient, TestTurns } from "./support.ts";
 
 const BUSY = 30;
@@ -227,5 +232,26 @@ Deno.test("turn order: of clients that all wake up at once, those with costly co
   // What was charged ahead was taken back: each has paid for its request once.
   for (const { peer: { connection: { share } } } of sleepers) {
     assert(share.at > 0.9 * long && share.at < 1.2 * long, `${share.at}`);
+  }
+});
+
+Deno.test("turn order: idle time gives credit back, and a short pause does not make the busy quiet", () => {
+  for (
+    const [pause, isCredited] of [[1, false], [4 * CREDIT_UNITS / IDLE_UNITS_PER_MS, true]] as const
+  ) {
+    const world = new TestTurns();
+    const [busy, quiet] = [world.connect(1_000, false), world.connect(1_000, false)];
+    const order: number[] = [];
+    world.onRequest = ({ id, outbox }, { reqId, txId, type }, payload) => {
+      order.push(id);
+      world.meter.add(2 * CREDIT_UNITS);
+      outbox.reply(type, reqId, txId, payload);
+    };
+    busy!.send(READ, 1, "");
+    world.turns.turn(1_000);
+    busy!.send(READ, 2, "");
+    quiet!.send(READ, 3, "");
+    for (let i = 0; i < 3; i++) world.turns.turn(1_000 + pause);
+    assertEquals(order, isCredited ? [1, 1, 2] : [1, 2, 1]);
   }
 });
