@@ -255,6 +255,31 @@ export const MEMORY_DEFAULT_MAX = 1_073_741_824;
 export const MEMORY_MIN = 16_777_216;
 
 /**
+ * The part of V8's heap limit, or of the host's memory, above which a death counts as one for want of
+ * memory, and below which it does not again.
+ */
+export const MEMORY_SHORT_SHARE = 0.8;
+export const MEMORY_WELL_SHARE = 0.6;
+
+/** How often a daemon looks how much memory is left, in ms. */
+export const MEMORY_LOOK_MS = 250;
+
+/** How long a life has to go on well before the deaths ahead of it count no more, in ms. */
+export const SETTLED_MS = 60_000;
+
+/** Deaths in a row for want of memory, behind which guests' watches are set aside. */
+export const MEMORY_DEATHS = 2;
+
+/**
+ * Bytes of a guest's watches and unsent answers that are set aside then: more than 128 usual watches
+ * and a full ring take. Behind one death more all guests' are.
+ */
+export const ASIDE_BYTES = 98_304;
+
+/** Records that recovery reads between two looks at the memory that is left. */
+export const RECORDS_A_LOOK = 512;
+
+/**
  * The part of `--memory` that guests can't use: one in so many is for the privileged domain, so that
  * the toolstack can still destroy and start domains when guests have used up all that they may.
  */

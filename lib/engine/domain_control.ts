@@ -59,6 +59,11 @@ export interface DomainControl {
    * stopped. Missing where domains do not outlive the daemon.
    */
   reopen?(connection: Connection, port: number, ring: RingState): ErrorCode;
+  /**
+   * Ignores a domain's ring until it is introduced again, and tells its guest by the error word.
+   * Missing where domains do not outlive the daemon.
+   */
+  refuse?(connection: Connection): void;
   /** Unmaps the page and closes the event channel. The connection gets nothing more. */
   close(connection: Connection): void;
   /**

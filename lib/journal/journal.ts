@@ -2,6 +2,7 @@ import type { Dirty } from "../engine/dirty.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import type { State } from "../engine/state.ts";
 import type { Node } from "../store/node.ts";
+import type { Caution } from "./caution.ts";
 import type { HeldConnections, Revival } from "./revive.ts";
 
 /** Where images of everything come from. */
@@ -31,9 +32,9 @@ export interface Journal {
   readonly pendingBytes: number;
   /**
    * Brings a fresh state to where the last life ended; null when there was none. Sockets that
-   * were held go on as far as `held` has them.
+   * were held go on as far as `held` has them; guests' watches only as `caution` allows.
    */
-  recover(state: State, held?: HeldConnections): Revival | null;
+  recover(state: State, held?: HeldConnections, caution?: Caution): Revival | null;
   /**
    * From now on what is told counts. A store that is empty gets its first image at once; `afresh`,
    * so does any, and what was in it before counts no more, from one moment to the next.

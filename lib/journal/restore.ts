@@ -8,6 +8,7 @@ import { lookup } from "../store/lookup.ts";
 import { newNode } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import type { TreeLoader } from "../store/tree_loader.ts";
+import { RECORDS_A_LOOK } from "../limits.ts";
 import { DamagedError } from "./byte_reader.ts";
 import type { ChangeSink, DomainState, HeldState, OpenTransaction, WatchState } from "./changes.ts";
 import type { NodeRecord, NodeState } from "./node_record.ts";
@@ -41,7 +42,10 @@ export class Restorer implements ChangeSink {
   /** A tree was adopted, and not all watchers have heard what that changed. */
   unheard = false;
 
-  constructor(private readonly state: State) {
+  #recordsRead = 0;
+
+  /** `progress` is called now and then while records are read. */
+  constructor(private readonly state: State, private readonly progress: () => void = () => {}) {
     for (const path of ["/tool"]) state.tree.remove(path, ORIGIN);
     this.#loader = state.tree.loader(ORIGIN);
   }
@@ -62,7 +66,12 @@ export class Restorer implements ChangeSink {
     this.#loader.end();
   }
 
+  #look(): void {
+    if (++this.#recordsRead % RECORDS_A_LOOK === 0) this.progress();
+  }
+
   node(node: NodeRecord): void {
+    this.#look();
     if (this.#loader.load(node.bytes, node.pathStart, node.pathEnd, node)) return;
     if (isSpecial(node.path)) return this.#special(node);
     throw new DamagedError(`${node.path} has no parent`);
@@ -126,6 +135,7 @@ export class Restorer implements ChangeSink {
   }
 
   watch(watch: WatchState): void {
+    this.#look();
     this.recordOf(watch.key).watches.set(`${watch.path}\0${watch.token}`, watch);
   }
 

@@ -5,7 +5,8 @@ import type { State } from "../engine/state.ts";
 import { Transaction } from "../engine/transaction.ts";
 import { OK } from "../wire/errors.ts";
 import type { DomainState, HeldState } from "./changes.ts";
-import { type ConnectionRecord, type Restorer, setQuotas } from "./restore.ts";
+import { type Aside, recordBytes } from "./caution.ts";
+import { ConnectionRecord, type Restorer, setQuotas } from "./restore.ts";
 
 /** What became of the domains that the last life of the daemon knew. */
 export interface Revival {
@@ -17,6 +18,8 @@ export interface Revival {
   readonly sockets: number;
   /** Those that nobody has held: to be forgotten then, too. */
   readonly lost: readonly HeldState[];
+  /** What was set aside, to be forgotten then, too. */
+  readonly aside: readonly Aside[];
   /** All of the store may have changed without anybody having heard of it. */
   readonly unheard: boolean;
 }
@@ -35,8 +38,9 @@ export function reviveAll(
   state: State,
   restorer: Restorer,
   held: HeldConnections | undefined,
+  asideBytes = Infinity,
 ): Revival {
-  const { dead, rings } = reviveDomains(state, restorer);
+  const { aside, dead, rings } = reviveDomains(state, restorer, asideBytes);
   const lost: HeldState[] = [];
   let sockets = 0;
   for (const record of restorer.records) {
@@ -50,22 +54,34 @@ export function reviveAll(
       sockets++;
     }
   }
-  return { dead, lost, rings, sockets, unheard: restorer.unheard };
+  return { aside, dead, lost, rings, sockets, unheard: restorer.unheard };
 }
 
 /**
  * Gives the domains their records back, their rings, watches and open transactions. A domain
  * that is gone, or whose domid somebody else has by now, is left for burial (XSA-322).
  */
-function reviveDomains(state: State, restorer: Restorer): Pick<Revival, "dead" | "rings"> {
+function reviveDomains(
+  state: State,
+  restorer: Restorer,
+  asideBytes: number,
+): Pick<Revival, "aside" | "dead" | "rings"> {
   const dead: Domain[] = [];
+  const aside: Aside[] = [];
   let rings = 0;
   for (const was of restorer.domains.values()) {
     const domain = reviveRecord(state, was);
     if (!isAlive(state, was)) dead.push(domain);
-    else if (was.hasRing && reviveRing(state, domain, restorer.recordOf(was.domid))) rings++;
+    else if (was.hasRing) {
+      const record = restorer.recordOf(was.domid);
+      const bytes = was.domid === state.privDomid ? 0 : recordBytes(record);
+      if (bytes > asideBytes) {
+        const set = setAside(state, domain, record, bytes);
+        if (set !== null) aside.push(set);
+      } else if (reviveRing(state, domain, record)) rings++;
+    }
   }
-  return { rings, dead };
+  return { aside, rings, dead };
 }
 
 function reviveRecord(state: State, was: DomainState): Domain {
@@ -96,6 +112,24 @@ function unused(key: number): RingState {
     afresh: true,
     ignored: false,
   };
+}
+
+/** Takes a ring up without what its guest had; the guest finds why in its page's error word. */
+function setAside(
+  state: State,
+  domain: Domain,
+  { ring, transactions, watches }: ConnectionRecord,
+  bytes: number,
+): Aside | null {
+  const was = ring ?? unused(domain.domid);
+  const { partial, responses } = unused(domain.domid);
+  const record = new ConnectionRecord();
+  record.ring = { ...was, partial, responses, unsent: 0, ignored: true };
+  for (const [id, transaction] of transactions) record.transactions.set(id, transaction);
+  if (!reviveRing(state, domain, record)) return null;
+  const connection = domain.connection!;
+  state.control.refuse?.(connection);
+  return { connection, watches, transactions: transactions.size, bytes };
 }
 
 function reviveRing(state: State, domain: Domain, record: ConnectionRecord): boolean {

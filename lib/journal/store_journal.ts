@@ -14,6 +14,7 @@ import type { ImageSource, Journal } from "./journal.ts";
 import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
 import { NodeWriter } from "./node_writer.ts";
 import { Restorer } from "./restore.ts";
+import type { Caution } from "./caution.ts";
 import { type HeldConnections, type Revival, reviveAll } from "./revive.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
 import { recordBytes } from "./turn_record.ts";
@@ -80,19 +81,19 @@ export class StoreJournal implements Journal {
    *
    * @throws {DamagedError} when something in it can't be read.
    */
-  recover(state: State, held?: HeldConnections): Revival | null {
+  recover(state: State, held?: HeldConnections, caution?: Caution): Revival | null {
     if (this.isEmpty) {
       if (this.#turns.everAny) this.#refuse("what its turns begin from is missing");
       return null;
     }
-    const restorer = new Restorer(state);
+    const restorer = new Restorer(state, () => caution?.progress());
     try {
       this.replay(restorer);
     } catch (error) {
       this.#refuse(messageOf(error));
     }
     if (this.#onNewBoot !== undefined) restorer.hostBooted();
-    return reviveAll(state, restorer, held);
+    return reviveAll(state, restorer, held, caution?.asideBytes);
   }
 
   /**

@@ -2,7 +2,7 @@ import { EPOLLIN } from "../../ffi/epoll.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { QuotaSetting } from "../engine/quota.ts";
-import { EVENT_TIMEOUT_MS } from "../limits.ts";
+import { EVENT_TIMEOUT_MS, MEMORY_LOOK_MS } from "../limits.ts";
 import { DaemonAdmin } from "./admin.ts";
 import { Archivist } from "./archive/archivist.ts";
 import type { HeldSockets } from "./supervision/held_sockets.ts";
@@ -14,6 +14,7 @@ import { type EventSink, Loop, type LoopPolicy } from "./loop.ts";
 import type { Peer } from "./peer/peer.ts";
 import type { GoneReason } from "./peer/peer_host.ts";
 import type { Keeping } from "./process/process_status.ts";
+import type { LifeMark } from "./process/life_mark.ts";
 import type { ListeningSocket } from "./process/socket_path.ts";
 import { Sockets } from "./sockets.ts";
 import { takeUp } from "./take_up.ts";
@@ -51,6 +52,8 @@ export interface DaemonParts {
   readonly quotas?: readonly QuotaSetting[];
   /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
   readonly eventTimeoutMs?: number;
+  /** Says whether the lives before died for want of memory; missing where nothing is kept. */
+  readonly mark?: LifeMark;
   /** How much all that clients have us keep may take, in bytes of the memory model. */
   readonly memory?: number;
   /** Where somebody holds the clients' sockets while we are dead. */
@@ -148,7 +151,7 @@ export class Daemon {
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);
-      if (inheritance === undefined) takeUp(engine, domains, journal, log, sockets);
+      if (inheritance === undefined) takeUp(engine, domains, journal, log, sockets, parts.mark);
       else takeOver({ engine, domains, journal, sockets, log }, inheritance);
       sockets.open();
       return new Daemon(parts, engine, turns, loop, sockets);
@@ -172,11 +175,17 @@ export class Daemon {
   }
 
   async #run(): Promise<void> {
+    const { mark } = this.#parts;
+    const look = setInterval(() => mark?.look(performance.now()), MEMORY_LOOK_MS);
+    Deno.unrefTimer(look);
+    if (mark === undefined) clearInterval(look);
     let failed = true;
     try {
       await this.#loop.run(this.#sink());
       failed = false;
     } finally {
+      clearInterval(look);
+      if (!failed) mark?.end();
       this.turns.job?.abandon();
       // An internal error is a death like any other: who holds the clients has them go on.
       if (!failed || (this.#parts.held ?? null) === null) {

@@ -14,7 +14,8 @@ import { stateFileOf, stateFileOfC } from "./live_update/state_file.ts";
 import { findInheritance } from "./live_update/take_over.ts";
 import type { Succession } from "./live_update/updater.ts";
 import { DAEMON_POLICY } from "./loop.ts";
-import { defaultMemory } from "./process/host_memory.ts";
+import { defaultMemory, memoryShare } from "./process/host_memory.ts";
+import { LifeMark } from "./process/life_mark.ts";
 import { notifyReady, notifyRefused } from "./process/notify.ts";
 import {
   handleDamage,
@@ -167,10 +168,14 @@ async function startInPlace({ log, options, socket, succession, trace }: Start):
   const { eventChannelFd = -1, socketFd = -1 } = inheritance.plan.global ?? {};
   const keepsState = choice.persist !== "none";
   const { held, listening } = await openHeldParts(socket, keepsState, log, socketFd);
+  const { mark } = markOf(choice, socket.path);
+  // The daemon before this one has not died.
+  mark?.end();
   return Daemon.start({
     listening,
     held,
     journal: openJournalAnyway(choice, socket.path, log),
+    ...(mark === undefined ? {} : { mark }),
     ...openDomains(options, log, eventChannelFd),
     keepOrphans: options.keepOrphans ?? false,
     quotas: options.quotas ?? [],
@@ -192,10 +197,12 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
   // Before the store is touched: it may be that of a daemon that answers here.
   const keepsState = choice.persist !== "none";
   const { held, inherited, listening } = await openHeldParts(socket, keepsState, log);
+  let mark: ReturnType<typeof markOf> | undefined;
   const attempt = (): Daemon =>
     Daemon.start({
       listening,
       held,
+      ...(mark ??= markOf(choice, socket.path)),
       // Before the domains: a damaged store is tried again, a Xen host can be had but once.
       journal: openJournal(choice, socket.path, log),
       ...openDomains(options, log),
@@ -241,6 +248,13 @@ function identityOf(options: ServeOptions, socket: string): Identity {
 
 function memoryOf({ memory }: ServeOptions): number {
   return memory === undefined ? defaultMemory() : memory === 0 ? Infinity : memory;
+}
+
+/** What tells the next life whether this one died for want of memory; nothing where it keeps nothing. */
+function markOf(choice: PersistenceChoice, socket: string): { readonly mark?: LifeMark } {
+  if (choice.persist === "none") return {};
+  const path = `${storePath(choice, socket)}.memory`;
+  return { mark: new LifeMark(path, memoryShare, performance.now()) };
 }
 
 function persistenceOf(options: ServeOptions): PersistenceChoice {

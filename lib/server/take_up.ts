@@ -3,11 +3,14 @@ import type { RingState } from "../engine/domain_control.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { State } from "../engine/state.ts";
 import { eventPath } from "../engine/watch.ts";
+import { type Aside, type Caution, forgetAside } from "../journal/caution.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { HeldConnections } from "../journal/revive.ts";
 import { isSpecial } from "../store/path.ts";
 import type { HostedDomains } from "./domains/hosted_domains.ts";
+import { ASIDE_BYTES, MEMORY_DEATHS } from "../limits.ts";
 import type { Log } from "./logging/log.ts";
+import type { LifeMark } from "./process/life_mark.ts";
 
 /** The clients' sockets that outlive this process. */
 export interface HeldClients extends HeldConnections {
@@ -27,6 +30,27 @@ function tellAll(state: State, journal: Journal): void {
   journal.endStaging(true);
 }
 
+/** Behind some deaths for want of memory large guests' watches are set aside; behind more, all. */
+function cautionOf(mark: LifeMark | undefined): Caution | undefined {
+  if (mark === undefined) return undefined;
+  const { deaths } = mark;
+  const asideBytes = deaths < MEMORY_DEATHS ? Infinity : deaths > MEMORY_DEATHS ? 0 : ASIDE_BYTES;
+  return { asideBytes, progress: () => mark.look(performance.now()) };
+}
+
+function tellAside(aside: readonly Aside[], { deaths }: LifeMark, log: Log): void {
+  const died = `the daemon died ${deaths} times in a row for want of memory`;
+  if (aside.length === 0) log("error", `${died}: no guest's watches take much of it`);
+  for (const { bytes, connection, transactions, watches } of aside) {
+    log(
+      "error",
+      `${died}: ${watches.size} watches and ${transactions} transactions of ${connection.label} ` +
+        `(${bytes} bytes with unsent answers) are set aside, and its ring is ignored until it is ` +
+        "introduced again (restart the guest, or save and restore it)",
+    );
+  }
+}
+
 /**
  * Goes on where the last life of the daemon ended, if it left anything, and begins to record. What
  * is found wrong by CONTROL check's rules is set right, and said.
@@ -37,17 +61,20 @@ export function takeUp(
   journal: Journal,
   log: Log,
   held?: HeldClients,
+  mark?: LifeMark,
 ): void {
   const { state } = engine;
   const started = performance.now();
-  const revival = journal.recover(state, held);
+  const revival = journal.recover(state, held, cautionOf(mark));
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
   for (const lost of revival?.lost ?? []) state.dirty?.connection(lost, false);
+  for (const aside of revival?.aside ?? []) forgetAside(state, aside);
   held?.takeRest();
   state.liveUpdate.resume(false);
   state.settings.resumeQuotas(state.domains.quotas, true);
   if (revival !== null) {
     state.settings.resume();
+    if (mark !== undefined && mark.deaths >= MEMORY_DEATHS) tellAside(revival.aside, mark, log);
     if (revival.unheard) tellAll(state, journal);
     if (journal.handedTo !== null) {
       const left = `the store is as it was when ${journal.handedTo}`;

@@ -4,6 +4,7 @@ import {
   CONNECTION,
   copyFromRing,
   ERROR,
+  ERROR_COMM,
   ERROR_INDEX,
   ERROR_NONE,
   ERROR_PROTOCOL,
@@ -148,6 +149,11 @@ export class RingTransport implements Transport, RingPosition {
 
   rejectOversize(): void {
     this.#ignore(ERROR_PROTOCOL);
+  }
+
+  /** The daemon has forgotten what the guest had: it tells the guest, and ignores it from now on. */
+  refuse(): void {
+    this.#ignore(ERROR_COMM);
   }
 
   /** The page may be unmapped from now on: it is never touched again. */

@@ -8,6 +8,7 @@ import type { Dirty } from "../../lib/engine/dirty.ts";
 import type { RingState } from "../../lib/engine/domain_control.ts";
 import type { State } from "../../lib/engine/state.ts";
 import type { ImageSource, Journal } from "../../lib/journal/journal.ts";
+import type { Caution } from "../../lib/journal/caution.ts";
 import type { HeldConnections, Revival } from "../../lib/journal/revive.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import type { Node } from "../../lib/store/node.ts";
@@ -127,8 +128,8 @@ export class MortalJournal implements Journal {
     return this.#journal.keepsRings;
   }
 
-  recover(state: State, held?: HeldConnections): Revival | null {
-    return this.#journal.recover(state, held);
+  recover(state: State, held?: HeldConnections, caution?: Caution): Revival | null {
+    return this.#journal.recover(state, held, caution);
   }
 
   get pendingBytes(): number {

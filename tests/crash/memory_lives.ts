@@ -3,7 +3,8 @@ import { check } from "../../lib/engine/check.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { openStore, type StoreOptions } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
-import { SILENT } from "../../lib/server/logging/log.ts";
+import { type Log, SILENT } from "../../lib/server/logging/log.ts";
+import type { LifeMark } from "../../lib/server/process/life_mark.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { takeUp } from "../../lib/server/take_up.ts";
@@ -39,6 +40,10 @@ export class MemoryLives {
   #engine!: Engine;
   #turns!: Turns;
   #journal!: StoreJournal;
+  /** What the next life takes for the mark of those before. */
+  mark: (() => LifeMark) | null = null;
+  /** What was said at the starts. */
+  readonly lines: string[] = [];
   /** How many lives there have been. */
   life = 0;
   #sockets = 0;
@@ -67,7 +72,8 @@ export class MemoryLives {
       peer.close();
     };
     domains.attach(this.#turns, this.#engine);
-    takeUp(this.#engine, domains, journal, SILENT);
+    const log: Log = (_, text) => void this.lines.push(text);
+    takeUp(this.#engine, domains, journal, log, undefined, this.mark?.());
     assertEquals(check(this.#engine.state), [], "counters differ from a recount");
   }
 
@@ -107,6 +113,12 @@ export class MemoryLives {
       outbox: peer,
     });
     return new SocketClient(far, () => this.turn());
+  }
+
+  /** Paths and tokens of a domain's watches. */
+  watchesOf(domid: number): string[] {
+    const { connection } = this.#engine.state.domains.get(domid)!;
+    return [...connection!.watches.values()].map(({ path, token }) => `${path} ${token}`);
   }
 
   isIntroduced(domid: number): boolean {

@@ -12,7 +12,7 @@ import { takeUp } from "../../lib/server/take_up.ts";
 function miscounted(): Journal {
   const recover = (state: State): Revival => {
     state.accounts.of(0).add("nodes", 5);
-    return { rings: 0, dead: [], sockets: 0, lost: [], unheard: false };
+    return { rings: 0, dead: [], aside: [], sockets: 0, lost: [], unheard: false };
   };
   return Object.assign(new NoJournal(), { recover });
 }

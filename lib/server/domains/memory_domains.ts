@@ -141,6 +141,10 @@ export class MemoryDomains implements HostedDomains {
     return OK;
   }
 
+  refuse(connection: Connection): void {
+    this.#rings.get(connection.domid)?.transport.refuse();
+  }
+
   open(connection: Connection, port: number): ErrorCode {
     const domain = this.#domains.get(connection.domid);
     // The hypervisor's ESRCH has no name on the wire; clients read such as EINVAL.

@@ -127,6 +127,10 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
     return OK;
   }
 
+  refuse(connection: Connection): void {
+    this.#rings.get(connection)?.transport.refuse();
+  }
+
   *rings(): Generator<RingState> {
     for (const { peer } of this.#rings.values()) yield peer.wholeState();
   }
