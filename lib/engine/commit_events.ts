@@ -9,33 +9,41 @@ import type { Merged } from "./merge.ts";
  */
 export function eventsOfCommit(events: Events, nodes: readonly Merged[]): DueEvent[] {
   const due: DueEvent[] = [];
-  const isTold = tellsOnce(nodes);
-  for (const { above, aboveBefore, before, node, touched } of inOrderOfAccess(nodes)) {
-    const { again, named, path, removed } = touched;
-    if (removed && before !== null) events.ofRemovedBelow(path, before, due, isTold);
-    if (node !== null) {
+  let isTold: ((path: string) => boolean) | null = null;
+  for (const merged of inOrderOfAccess(nodes)) {
+    const { node, touched: { again, named, path, removed } } = merged;
+    if (removed && merged.before !== null) {
+      events.ofRemovedBelow(path, merged.before, due, isTold ??= tellsOnce(nodes));
+    }
+    if (!named && !again) continue;
+    const watches = events.watchesAt(path);
+    if (watches.length === 0) continue;
+    const { before } = merged;
+    if (node === null) {
+      if (!removed || before === null) continue;
+      events.ofNode(watches, path, before.perms, null, merged.aboveBefore!.perms, due);
+    } else if (named || before === null) {
       // One that was removed on the way and was there before was told of with what was removed.
-      if (named || again && before === null) {
-        events.ofNode(path, node.perms, before?.perms ?? null, above!.perms, due, !named);
-      }
-    } else if (removed && before !== null) {
-      events.ofNode(path, before.perms, null, aboveBefore!.perms, due);
+      const { perms } = merged.above!;
+      events.ofNode(watches, path, node.perms, before?.perms ?? null, perms, due, !named);
     }
   }
   return due;
 }
 
 function inOrderOfAccess(nodes: readonly Merged[]): readonly Merged[] {
-  if (nodes.length < 2) return nodes;
-  return [...nodes].sort((a, b) => a.touched.index - b.touched.index);
+  for (let i = 1; i < nodes.length; i++) {
+    if (nodes[i]!.touched.index > nodes[i - 1]!.touched.index) continue;
+    return [...nodes].sort((a, b) => a.touched.index - b.touched.index);
+  }
+  return nodes;
 }
 
 /**
  * Whether watchers of a node below a removed one hear of it otherwise: since it was removed itself,
- * or was named and is there again, or lay below another that was removed. Null where none was.
+ * or was named and is there again, or lay below another that was removed.
  */
-function tellsOnce(nodes: readonly Merged[]): ((path: string) => boolean) | null {
-  if (!nodes.some(({ touched }) => touched.removed)) return null;
+function tellsOnce(nodes: readonly Merged[]): (path: string) => boolean {
   const told = new Set<string>();
   for (const { node, touched: { named, path, removed } } of nodes) {
     if (removed || named && node !== null) told.add(path);

@@ -40,12 +40,20 @@ export class Events {
     this.#collect(watches, root, path, perms, before, due);
   }
 
+  /** The watches that a change of the node at `path` fires. */
+  watchesAt(path: string): readonly Watch[] {
+    const watches = this.watches.at(path);
+    if (watches.length > 0) this.meter.add(WATCH_UNITS * watches.length);
+    return watches;
+  }
+
   /**
-   * Events of the node at `path`, of which the caller has already found the permissions: those it
-   * has now and had before, null where it is not there, and its parent's. `exactly`: only to
+   * Events for `watches` of the node at `path`, of which the caller has already found the permissions:
+   * those it has now and had before, null where it is not there, and its parent's. `exactly`: only to
    * watches of the node itself.
    */
   ofNode(
+    watches: readonly Watch[],
     path: string,
     now: Perms | null,
     before: Perms | null,
@@ -53,8 +61,6 @@ export class Events {
     due: DueEvent[],
     exactly: boolean = false,
   ): void {
-    const watches = this.watches.at(path);
-    this.meter.add(WATCH_UNITS * watches.length);
     for (const watch of watches) {
       if (exactly && watch.path !== path) continue;
       if (this.#mayHear(watch, now, before, parent)) due.push({ watch, path });

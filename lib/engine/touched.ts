@@ -65,6 +65,16 @@ export function inPathOrder(touched: ReadonlyMap<string, Touched>): Iterable<Tou
   return [...touched.values()].sort((a, b) => a.path < b.path ? -1 : 1);
 }
 
+/** In an order in which a few can be done again: parents made before what was made below them. */
+export function inTurnOrder(written: readonly Touched[]): readonly Touched[] {
+  for (let i = 1; i < written.length; i++) {
+    if (written[i]!.turn < written[i - 1]!.turn) {
+      return [...written].sort((a, b) => a.turn - b.turn);
+    }
+  }
+  return written;
+}
+
 /** Something done to a node, and the path of its parent. */
 export interface Placed {
   readonly above: string;

@@ -62,7 +62,7 @@ export class Transaction implements SnapshotHolder {
   #snapshot: Snapshot | null = null;
   #turn = 0;
   /** Paths that were removed. */
-  #removed = new PathSet();
+  #removed: PathSet | null = null;
 
   constructor(
     readonly id: number,
@@ -117,7 +117,7 @@ export class Transaction implements SnapshotHolder {
     this.#accounts = new PendingAccounts();
     this.touched.clear();
     this.written.length = this.bytes = 0;
-    this.#removed = new PathSet();
+    this.#removed = null;
     this.setsPerms = false;
   }
 
@@ -240,7 +240,7 @@ export class Transaction implements SnapshotHolder {
     // Even a node of its own making: somebody else may have made the same one meanwhile.
     if (!touched.removed && !this.removedAbove(path)) {
       touched.removed = true;
-      this.#removed.add(path);
+      (this.#removed ??= new PathSet()).add(path);
     }
   }
 
@@ -260,7 +260,7 @@ export class Transaction implements SnapshotHolder {
 
   /** Whether it has removed a node above `path`. */
   removedAbove(path: string): boolean {
-    return this.#removed.hasAbove(path);
+    return this.#removed !== null && this.#removed.hasAbove(path);
   }
 
   #edit(): Draft {

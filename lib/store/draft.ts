@@ -111,20 +111,22 @@ export class Draft {
    * Gives an existing node a value. `value` is kept: never write into it again. `found` is the
    * node if the caller has just looked it up: if it is this draft's own, so is all above it.
    */
-  setValue(path: string, value: Uint8Array, origin: Origin, found: Node | null = null): void {
+  setValue(path: string, value: Uint8Array, origin: Origin, found: Node | null = null): Node {
     const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
     this.ledger.charge(ownerOf(node.perms), 0, value.length - node.value.length);
     node.value = value;
     this.#touched(path, node, origin, DIRTY_VALUE);
+    return node;
   }
 
   /** Gives an existing node permissions; a new owner takes over the charge for it. `found` as above. */
-  setPerms(path: string, perms: Perms, origin: Origin, found: Node | null = null): void {
+  setPerms(path: string, perms: Perms, origin: Origin, found: Node | null = null): Node {
     const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
     account(this.ledger, path, node, -1);
     node.perms = perms;
     account(this.ledger, path, node, 1);
     this.#touched(path, node, origin, DIRTY_PERMS);
+    return node;
   }
 
   /**

@@ -7,30 +7,28 @@ import { FNV_PRIME, FNV_START } from "./node.ts";
  */
 export class PathSet {
   /** By a hash of all their names. */
-  readonly #byHash = new Map<number, string[]>();
-
-  get isEmpty(): boolean {
-    return this.#byHash.size === 0;
-  }
+  #byHash: Map<number, string[]> | null = null;
 
   /** Adds a path that is not there yet, and is not the root's. */
   add(path: string): void {
     const { count, hashes } = namesOf(path);
     let hash = FNV_START;
     for (let i = 0; i < count; i++) hash = joined(hash, hashes[i]!);
-    const alike = this.#byHash.get(hash);
-    if (alike === undefined) this.#byHash.set(hash, [path]);
+    const byHash = this.#byHash ??= new Map();
+    const alike = byHash.get(hash);
+    if (alike === undefined) byHash.set(hash, [path]);
     else alike.push(path);
   }
 
   /** Whether a path above `path`, other than itself, is among them. */
   hasAbove(path: string): boolean {
-    if (this.isEmpty) return false;
+    const byHash = this.#byHash;
+    if (byHash === null) return false;
     const { count, ends, hashes } = namesOf(path);
     let hash = FNV_START;
     for (let i = 0; i < count - 1; i++) {
       hash = joined(hash, hashes[i]!);
-      const alike = this.#byHash.get(hash);
+      const alike = byHash.get(hash);
       if (alike !== undefined && alike.some((top) => isTop(top, path, ends[i]!))) return true;
     }
     return false;

@@ -19,7 +19,10 @@ function change(random: Random, draft: Draft): void {
   for (let depth = 1 + random.below(3); depth > 0; depth--) path += `/n${random.below(40)}`;
   const exists = lookup(draft.root, path) !== null;
   if (exists && random.chance(0.3)) return draft.remove(path, ORIGIN);
-  if (exists && random.chance(0.3)) return draft.setPerms(path, [random.below(3)], ORIGIN);
+  if (exists && random.chance(0.3)) {
+    draft.setPerms(path, [random.below(3)], ORIGIN);
+    return;
+  }
   for (let to = path.indexOf("/", 1);; to = path.indexOf("/", to + 1)) {
     const part = to < 0 ? path : path.slice(0, to);
     if (lookup(draft.root, part) === null) draft.create(part, [0], ORIGIN);
