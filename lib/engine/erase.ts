@@ -95,6 +95,8 @@ export class Erasures {
       accounts.drop(domid);
       accounts.setMentions(domid, left);
       if (!this.pending) clock.living = null;
+      // Those begun since the death have snapshots in which the domid may still be named.
+      this.state.noteDeath(domid);
       if (introduced) this.state.announceRelease(domid);
     }
   }

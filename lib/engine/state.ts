@@ -322,6 +322,13 @@ export class State {
     this.announce(RELEASE_DOMAIN, domid);
   }
 
+  /** What running transactions grant to the domid, or have seen granted to it, is for a domain that is gone. */
+  noteDeath(domid: number): void {
+    for (const { transactions } of this.connections) {
+      for (const transaction of transactions.values()) transaction.noteDeath(domid);
+    }
+  }
+
   /** Takes a domain for dead, and does at once all that this entails. */
   buryDomain(domain: Domain): void {
     this.letDie(domain);
@@ -340,9 +347,7 @@ export class State {
       domain.connection = null;
     }
     this.domains.die(domain);
-    for (const other of this.connections) {
-      for (const transaction of other.transactions.values()) transaction.noteDeath(domid);
-    }
+    this.noteDeath(domid);
     this.erasures.add(domain);
   }
 }

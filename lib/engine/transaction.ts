@@ -213,7 +213,7 @@ export class Transaction implements SnapshotHolder {
 
   /** Makes the node at `path` and its missing parents, below what has `aboveLength` of its characters. */
   create(path: string, perms: Perms, origin: Origin, aboveLength: number): void {
-    this.#edit().create(path, perms, origin, aboveLength);
+    const made = this.#edit().create(path, perms, origin, aboveLength);
     let touched: Touched;
     let to = aboveLength;
     do {
@@ -221,7 +221,8 @@ export class Transaction implements SnapshotHolder {
       to = slash < 0 ? path.length : slash;
       touched = this.#writing(path.slice(0, to));
       touched.again ||= touched.createdWith !== null;
-      touched.createdWith = perms;
+      // Not what it was to inherit: that may name a domain which is dying.
+      touched.createdWith = made.perms;
       // Made again, it comes behind siblings that were made meanwhile.
       touched.turn = ++this.#turn;
     } while (to < path.length);

@@ -8,7 +8,10 @@ import { subtree } from "../../lib/store/lookup.ts";
 import { isStale, permDomid } from "../../lib/store/perms.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Client, randomRequest, treeOf } from "./clients.ts";
-import { type Random, withSeeds } from "../support/random.ts";
+import { Random, withSeeds } from "../support/random.ts";
+
+/** Histories that once went wrong. */
+const REMEMBERED = [785449390, 785467659];
 
 /** An engine whose domains live and die as the test says. */
 class House {
@@ -229,6 +232,13 @@ function runHistory(random: Random): void {
   for (const domid of dead) assertEquals(house.namedAt(domid), [], treeOf(house.engine));
   house.checkCounters();
 }
+
+Deno.test("erase: histories that once went wrong leave nothing of the dead", () => {
+  for (const seed of REMEMBERED) {
+    const random = new Random(seed);
+    for (let round = 0; round < 300; round++) runHistory(random);
+  }
+});
 
 Deno.test("erase: any history leaves nothing of the dead, and the counters exact", () => {
   withSeeds((random) => {
