@@ -98,6 +98,10 @@ export function reportUncaught({ args, program, stderr }: Shell, error: unknown)
   const name = program.slice(program.lastIndexOf("/") + 1);
   if (!/^xenstored?(?:-|$)/.test(name)) {
     const command = args.find((word) => /^[a-z]/.test(word)) ?? "";
+    // A daemon cannot be asked to fail once more: the way to a defect goes to its log, as one line.
+    if (command === "serve" && error instanceof Error && !isSystemError(error)) {
+      stderr.write(`xs: error: ${readable(oneLine(toByteText(error.stack ?? "")))}\n`);
+    }
     return reportFailure(stderr, error, { command, json: args.includes("--json") });
   }
   const { object, text } = describe(error);

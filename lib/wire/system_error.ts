@@ -21,13 +21,13 @@ const words: Readonly<Record<string, string>> = {
 const SYSTEM = /^([A-Z][^:]*?) \(os error \d+\)(?:: \w+ '(.*?)'(?: -> '.*')?)?$/s;
 
 /** Whether an error comes from the operating system. */
-export function isSystemError(error: unknown): error is Error {
+export function isSystemError(error: unknown): boolean {
   return error instanceof Error && SYSTEM.test(error.message);
 }
 
 /** The name of a system error (`ENOSPC`), or null for all other errors. */
 export function systemErrorCode(error: unknown): string | null {
-  if (!isSystemError(error)) return null;
+  if (!(error instanceof Error) || !isSystemError(error)) return null;
   const code: unknown = Reflect.get(error, "code");
   return typeof code === "string" ? code : null;
 }

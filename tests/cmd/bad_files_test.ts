@@ -220,4 +220,10 @@ Deno.test("whatever was thrown, the last resort says one line, and no stack", ()
     assertEquals(tool.printed.err.split("\n").length, 2);
     assertMatch(tool.printed.err, /^xenstore-read: /);
   }
+  const daemon = fakeShell(["serve"]);
+  assertEquals(reportUncaught(daemon, new TypeError("x is no function")), 1);
+  assertMatch(
+    daemon.printed.err,
+    /^xs: error: TypeError: x is no function; at [^\n]+\nxs: serve: internal error: [^\n]+\n$/,
+  );
 });
