@@ -137,9 +137,9 @@ Deno.test("a daemon that ends or is stopped behind any reply is told of in one l
         ? [program!, command!, "--timeout", "30ms", ...more]
         : row.words;
       const outcome = await run({ ...row, words }, path, 30);
-      // A job is asked about until it is done: more or less often.
-      if (server.reached) assertSaid({ ...row, words }, outcome, "is silent");
-      else assertEquals(outcome.status, 0);
+      // A job is asked about until it is done, more or less often; and a busy machine may be late.
+      const isDone = !server.reached && outcome.status === 0;
+      if (!isDone) assertSaid({ ...row, words }, outcome, "is silent");
     }
   }
 });

@@ -282,7 +282,7 @@ Deno.test("store options: a whole store that may not be read or written", async 
   await assertRefused(scratch.path, ["--store", store], writable, { before });
   Deno.chmodSync(folder, 0o700);
   Deno.chmodSync(store, 0);
-  const unreadable = /store can't be read: Permission denied/;
+  const unreadable = /store can't be read: permission denied/;
   await assertRefused(scratch.path, ["--store", store], unreadable, { before });
 });
 
