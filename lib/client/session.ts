@@ -66,6 +66,8 @@ interface Pending extends Subject {
 export interface SessionOptions {
   /** How long requests wait while the daemon sends nothing at all, in ms; without it, for ever. */
   readonly timeout?: number | undefined;
+  /** What tells the time, in ms; tests bring their own. */
+  readonly clock?: () => number;
 }
 
 /** Hears of watch events. Paths and tokens have one character a byte. */
@@ -91,6 +93,7 @@ export class Session {
   #ended: XenstoreError | null = null;
   #closed = false;
   readonly #timeout: number | null;
+  readonly #clock: () => number;
   /** Wakes the session to look whether the time is over; null while nothing waits. */
   #alarm: AbortSignal | null = null;
   /** When the daemon last sent something, or began to owe an answer. */
@@ -100,7 +103,8 @@ export class Session {
   constructor(stream: ByteStream, name: string, options: SessionOptions = {}) {
     this.#stream = stream;
     this.#name = name;
-    const { timeout = Infinity } = options;
+    const { clock = () => performance.now(), timeout = Infinity } = options;
+    this.#clock = clock;
     this.#timeout = Number.isFinite(timeout) ? timeout : null;
     this.#receive().catch((error) => this.#fail(this.#lost(error)));
   }
@@ -155,7 +159,7 @@ export class Session {
   /** A first request waits from now on, if there is a limit. */
   #startWaiting(): void {
     if (this.#timeout === null) return;
-    this.#heardAt = performance.now();
+    this.#heardAt = this.#clock();
     if (this.#alarm === null) this.#setAlarm(this.#timeout);
   }
 
@@ -173,7 +177,7 @@ export class Session {
     this.#alarm = null;
     if (this.#ended !== null || this.#pending.length === 0) return;
     const timeout = this.#timeout!;
-    const left = this.#heardAt + timeout - performance.now();
+    const left = this.#heardAt + timeout - this.#clock();
     if (left > 0) return this.#setAlarm(left);
     const detail = `the daemon did not answer within ${formatDuration(timeout)}`;
     this.#fail(new XenstoreError("ETIMEDOUT", "connection to", this.#name, detail));
@@ -213,7 +217,7 @@ export class Session {
       const read = await this.#stream.read(buffer.subarray(filled));
       if (this.#ended !== null) return;
       if (read === null) throw new Error(CLOSED);
-      if (this.#timeout !== null) this.#heardAt = performance.now();
+      if (this.#timeout !== null) this.#heardAt = this.#clock();
       filled += read;
       const used = this.#takeMessages(buffer, filled);
       buffer.copyWithin(0, used, filled);
