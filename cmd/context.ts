@@ -5,6 +5,7 @@ import { Session } from "../lib/client/session.ts";
 import { findSocket } from "../lib/client/socket_path.ts";
 import { openStream } from "../lib/client/stream.ts";
 import { fromByteText } from "../lib/client/operations.ts";
+import { WAITING_TIMEOUT_MS } from "../lib/limits.ts";
 import { explainMissing } from "./missing.ts";
 import { parseDurationOption } from "./parameters.ts";
 import type { Shell } from "./shell.ts";
@@ -79,6 +80,16 @@ export async function openSession(
   return new Session(await openStream(path), path, { timeout: flags.timeout ?? timeout });
 }
 
+/**
+ * The options of a command that waits for something: its --timeout is about that, and the daemon has
+ * some time to answer even if that is short.
+ */
+function patience(flags: CommonFlags, shell: Shell): CommonFlags {
+  if (flags.timeout === undefined) return flags;
+  const least = Math.min(WAITING_TIMEOUT_MS, shell.timeout);
+  return { ...flags, timeout: Math.max(flags.timeout, least) };
+}
+
 /** What {@link withDaemon} can be told. */
 export interface DaemonOptions<F, A extends readonly unknown[]> {
   /** Looks at the command line before anything is done; throws a UsageError. */
@@ -99,8 +110,9 @@ export function withDaemon<F extends CommonFlags, A extends readonly unknown[]>(
   return async function (this: XsContext, flags: F, ...args: A): Promise<void> {
     check?.(flags, ...args);
     const usual = Math.min(timeout ?? Infinity, this.shell.timeout);
-    const limit = waits?.(flags, ...args) === true ? Infinity : usual;
-    const session = await openSession(this.shell, flags, limit);
+    const waiting = waits?.(flags, ...args) === true;
+    const told = waiting ? patience(flags, this.shell) : flags;
+    const session = await openSession(this.shell, told, waiting ? Infinity : usual);
     const nodes = new Operations(session);
     try {
       const success = await action(this, nodes, flags, ...args);

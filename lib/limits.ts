@@ -445,3 +445,6 @@ export const COMPLETION_TIMEOUT_MS = 2_000;
  * 250 us, or 1,700 nodes looked at. A store of 100,000 nodes is looked through in sixty turns.
  */
 export const ERASE_UNITS_PER_TURN = 25_000;
+
+/** The shortest time for the same when a command waits for something, in ms: `--timeout 0` looks once. */
+export const WAITING_TIMEOUT_MS = 2_000;
