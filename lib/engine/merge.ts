@@ -89,7 +89,7 @@ function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Me
   const marks = committed.marks === null ? null : new DeferredMarks();
   if (marks !== null) {
     for (const merged of nodes) mark(merged, roots, marks);
-    for (const merged of nodes) markAbove(merged, marks);
+    for (const merged of nodes) markAbove(merged, roots, marks);
   }
   return { draft, accounts, nodes, marks, isShared: false };
 }
@@ -128,10 +128,15 @@ function mark(merged: Merged, roots: Roots, marks: DeferredMarks): void {
  * The parent's list of children has changed, and so its generation. To be told behind all nodes: it may
  * be new itself, and made again behind a child that was removed from it.
  */
-function markAbove(merged: Merged, marks: DeferredMarks): void {
-  const { createdWith, path, removed } = merged.touched;
+function markAbove(merged: Merged, { after, before: root }: Roots, marks: DeferredMarks): void {
+  const { node, touched: { createdWith, path, removed } } = merged;
   const above = removed || createdWith !== null ? merged.above : null;
   if (above !== null) marks.changed(parentPath(path), above, DIRTY_GENERATION);
+  if (createdWith !== null || node === null || merged.before !== null) return;
+  // Made again with what was missing above it; see refresh.ts.
+  const top = path.slice(0, walk(root, path, emptyWalk(root)).aboveLength) || ROOT_PATH;
+  const found = lookup(after, top);
+  if (found !== null) marks.changed(top, found, DIRTY_GENERATION);
 }
 
 /** Tells of the node at `path` and of those above it that were not there before, as new. */

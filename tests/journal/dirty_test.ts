@@ -8,6 +8,7 @@ import { type ChangeSink, readChanges } from "../../lib/journal/changes.ts";
 import { putDirty } from "../../lib/journal/dirty_changes.ts";
 import type { NodeRecord } from "../../lib/journal/node_record.ts";
 import { NodeWriter } from "../../lib/journal/node_writer.ts";
+import { refresh } from "../../lib/engine/refresh.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import type { Perms } from "../../lib/store/perms.ts";
 import { PERMS_ONLY } from "../../lib/store/tree_loader.ts";
@@ -92,15 +93,21 @@ function begin(): { engine: Engine; dirty: Dirty; model: Model } {
   return { engine, dirty, model };
 }
 
-function run(random: Random): void {
+/** `often` is how often, of all requests, one is followed by a transaction's start or end. */
+function run(random: Random, often: number): void {
   const { dirty, engine, model } = begin();
   const clients = [0, 1, 2].map((domid) => new Client(engine, domid));
   const open = new Map<Client, number>();
   for (let step = 0; step < 300; step++) {
     const client = random.pick(clients);
     const [type, payload] = randomRequest(random);
+    const transaction = client.connection.transactions.get(open.get(client) ?? 0);
+    if (transaction !== undefined && random.chance(0.2)) {
+      // As for one that reserves: its snapshot moves on with what others have done.
+      refresh(transaction, engine.state.tree, payload.slice(0, payload.indexOf("\0")));
+    }
     client.ask(type, payload, open.get(client) ?? 0);
-    if (random.chance(0.2)) endOrStart(random, client, open);
+    if (random.chance(often)) endOrStart(random, client, open);
     if (random.chance(0.02)) {
       // Its nodes go, and what names it; the next one of its domid starts anew.
       const domid = random.pick([1, 2]);
@@ -126,8 +133,24 @@ function endOrStart(random: Random, client: Client, open: Map<Client, number>): 
 
 Deno.test("dirty: after any turns the nodes told are the tree, each told once a turn", () => {
   withSeed((random) => {
-    for (let round = 0; round < 100; round++) run(random);
+    for (let round = 0; round < 100; round++) run(random, round % 2 === 0 ? 0.2 : 0.04);
   });
+});
+
+Deno.test("dirty: what was made again when a snapshot moved on is told with all above it", () => {
+  const { dirty, engine, model } = begin();
+  const [client, other] = [new Client(engine, 0), new Client(engine, 0)];
+  other.ask(T.WRITE, "/p/q/r/s\0v");
+  model.commit(engine, dirty);
+  const id = parseInt(client.ask(T.TRANSACTION_START, "\0").split(" ")[1]!);
+  client.ask(T.WRITE, "/p/q/r/s\0w", id);
+  client.ask(T.READ, "/tool\0", id);
+  other.ask(T.RM, "/p/q\0");
+  refresh(client.connection.transactions.get(id)!, engine.state.tree, "/p/q/r/s");
+  assertEquals(client.ask(T.TRANSACTION_END, "T\0", id), "TRANSACTION_END OK\0");
+  model.commit(engine, dirty);
+  assertEquals(model.lines(), linesOf(engine));
+  assertEquals(client.ask(T.READ, "/p/q/r/s\0"), "READ w");
 });
 
 Deno.test("dirty: what a turn writes is in proportion to what changed, not to the requests", () => {
