@@ -3,6 +3,7 @@ import { type Archive, ArchiveError } from "../lib/archive/archive.ts";
 import { diffArchives } from "../lib/archive/diff.ts";
 import { differenceJson, differenceLines } from "../lib/archive/diff_text.ts";
 import { writeFile } from "../lib/archive/file.ts";
+import { Interrupt, InterruptedError } from "../lib/archive/interrupt.ts";
 import { type Format, formatArchive, isReadable } from "../lib/archive/format.ts";
 import { restoreArchive, type RestoreResult } from "../lib/archive/restore.ts";
 import { parseSource, readSource, type Source } from "../lib/archive/source.ts";
@@ -22,6 +23,7 @@ import { flush, readable, type Shell } from "./shell.ts";
 /** Sources read, and a daemon spoken to, by one command. */
 class Sources {
   readonly progress: Progress;
+  readonly interrupt: Interrupt = new Interrupt();
   readonly #shell: Shell;
   readonly #flags: CommonFlags;
   #session: Session | null = null;
@@ -53,9 +55,10 @@ class Sources {
   }
 
   async read(source: Source, domid: number | null): Promise<Archive> {
-    const { connect, progress, socketPath } = this;
+    const { connect, interrupt, progress, socketPath } = this;
     const stdin = (): Promise<Uint8Array> => this.#readStdin();
-    const context = { connect, progress, domid, socketPath, stdin, now: Date.now() };
+    const now = Date.now();
+    const context = { connect, interrupt, progress, domid, socketPath, stdin, now };
     return await readSource(source, context);
   }
 
@@ -78,6 +81,12 @@ class Sources {
   }
 }
 
+/** What a shell gives for SIGINT. */
+const STATUS_INTERRUPTED = 130;
+
+/** Names of standard output: a file behind one is not to be replaced. */
+const STDOUT_NAMES = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
 /** Runs an action with its sources; returns the exit status. */
 async function withSources(
   shell: Shell,
@@ -86,14 +95,25 @@ async function withSources(
   timeout: number = shell.timeout,
 ): Promise<number> {
   const sources = new Sources(shell, flags, timeout);
+  const { interrupt } = sources;
+  const ignoreInterrupts = shell.onInterrupt(() => {
+    // A daemon that is stopped does not say what has become of the job.
+    if (interrupt.requested) Deno.exit(STATUS_INTERRUPTED);
+    interrupt.request();
+  });
   try {
-    return await action(sources);
+    return await Promise.race([action(sources), interrupt.stopped]);
   } catch (error) {
+    if (error instanceof InterruptedError) {
+      const failure = new CommandError(toByteText(error.text), toByteText(error.object));
+      throw new StatusError(failure, STATUS_INTERRUPTED);
+    }
     if (error instanceof ArchiveError) {
       throw new CommandError(toByteText(error.text), toByteText(error.object));
     }
     throw error instanceof StreamError ? new CommandError(toByteText(error.message)) : error;
   } finally {
+    ignoreInterrupts();
     sources.close();
   }
 }
@@ -107,7 +127,8 @@ export function runDump(
   return withSources(shell, flags, async (sources) => {
     const format = flags.json === true ? "json" : flags.format;
     const how: Format = { format, version: flags.version === "1" ? 1 : 2, endian: flags.endian };
-    if (flags.output === undefined && !isReadable(how) && shell.isTerminal("stdout")) {
+    const output = STDOUT_NAMES.includes(flags.output ?? "-") ? null : flags.output!;
+    if (output === null && !isReadable(how) && shell.isTerminal("stdout")) {
       throw new UsageError(
         "a terminal cannot show bytes (name a file with -o, or take --format text)",
       );
@@ -116,8 +137,10 @@ export function runDump(
     const notes: string[] = [];
     const pieces = formatArchive(archive, how, (text) => notes.push(text));
     const chunks = counted(pieces, sources.progress);
-    if (flags.output !== undefined) writeFile(fromByteText(flags.output), chunks);
-    else {
+    if (output !== null) {
+      const file = fromByteText(output);
+      if (await writeFile(file, chunks, sources.interrupt)) notes.push(`${file}: replaced`);
+    } else {
       for (const chunk of chunks) {
         shell.stdout.write(toText(chunk));
         flush(shell.stdout);
@@ -160,9 +183,9 @@ export function runRestore(
       throw new UsageError("it needs --into live", "--domain");
     }
     const archive = await sources.read(sources.parse(name), null);
-    const { socketPath } = sources;
-    const request = { into, dryRun, mapping, overQuota: flags.overQuota === true, socketPath };
-    const result = await restoreArchive(archive, request, sources.connect, sources.progress);
+    const { connect, interrupt, progress } = sources;
+    const request = { into, dryRun, mapping, overQuota: flags.overQuota === true };
+    const result = await restoreArchive(archive, request, connect, progress, interrupt);
     sources.note(archive.notes);
     printResult(shell, result, flags, name);
     return 0;
@@ -212,6 +235,6 @@ export function runDiff(
   });
   // 1 says that something differs.
   return differences.catch((error) => {
-    throw new StatusError(error, 2);
+    throw error instanceof StatusError ? error : new StatusError(error, 2);
   });
 }

@@ -27,6 +27,8 @@ export interface Shell {
   columns(): number | null;
   /** Whether an output is a terminal, for people to read. */
   isTerminal(output: "stdout" | "stderr"): boolean;
+  /** Calls `listener` instead of ending when the user interrupts the command; returns what ends that. */
+  onInterrupt(listener: () => void): () => void;
   readonly around: Surroundings;
   /** How long a request waits for its answer unless the command line says, in ms. */
   readonly timeout: number;
@@ -101,6 +103,16 @@ async function readStream(stream: ReadableStream<Uint8Array>): Promise<Uint8Arra
   return await new Response(stream).bytes();
 }
 
+/** Ctrl-C, and what `kill` and `timeout` send. */
+const INTERRUPTS = ["SIGINT", "SIGTERM"] as const;
+
+function onInterrupt(listener: () => void): () => void {
+  for (const signal of INTERRUPTS) Deno.addSignalListener(signal, listener);
+  return () => {
+    for (const signal of INTERRUPTS) Deno.removeSignalListener(signal, listener);
+  };
+}
+
 /** The process's own shell; its outputs are to be flushed at the end. */
 export function processShell(): Shell & { stdout: BufferedOutput; stderr: BufferedOutput } {
   return {
@@ -117,6 +129,7 @@ export function processShell(): Shell & { stdout: BufferedOutput; stderr: Buffer
       }
     },
     isTerminal: (output) => Deno[output].isTerminal(),
+    onInterrupt,
     around: surroundings,
     timeout: CLIENT_TIMEOUT_MS,
   };

@@ -401,10 +401,34 @@ export const UPDATE_LOOK_MS = 50;
  */
 export const ARCHIVE_SLICE_MS = 1;
 
+/**
+ * Dumps and restores that wait while another is under way: some more than operators and cron jobs
+ * of one host begin at once.
+ */
+export const ARCHIVE_QUEUE_MAX = 16;
+
+/** Dumps and restores whose end is remembered for clients that have not asked yet. */
+export const ARCHIVE_ENDS_KEPT = 64;
+
+/**
+ * How long a dump or a restore waits for its client to ask again, in ms: `xs` asks some hundred times a
+ * second, and a stopped client must not hold up others, or a snapshot of the store.
+ */
+export const ARCHIVE_IDLE_MS = 10_000;
+
+/**
+ * Bytes of nodes replaced since a dump began, which only its snapshot keeps in memory, beyond which it
+ * is given up: more than any usual store has, so that only a slow client of a busy one meets it.
+ */
+export const DUMP_PINNED_BYTES_MAX = 268_435_456;
+
+/** Work on one record of a dump, in units of the meter: to find it, to encode it, to copy its bytes. */
+export const DUMP_RECORD_UNITS = 200;
+
 /** Nodes of a domain's part restored at once, in one turn: some 50 ms of work. */
 export const RESTORE_PART_NODES_MAX = 10_000;
 
-/** Bytes of a file that is restored: it is held in memory, and a store of millions of nodes fits. */
+/** Bytes of a dump that is restored: it is held in memory, and a store of millions of nodes fits. */
 export const RESTORE_BYTES_MAX = 1_073_741_824;
 
 /**

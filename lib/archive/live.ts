@@ -1,120 +1,169 @@
 import { XenstoreError } from "../client/error.ts";
-import { fromByteText, type Operations, toByteText } from "../client/operations.ts";
-import { MessageType } from "../wire/message_type.ts";
+import { type Operations, toByteText } from "../client/operations.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";
+import { type Interrupt, InterruptedError } from "./interrupt.ts";
+import { type JobStatus, RemoteJob, TakenOverError } from "./remote_job.ts";
 
-/** Between two looks at a job of the daemon, in ms: at first, and at most. */
-const LOOK_FIRST_MS = 4;
-const LOOK_MAX_MS = 50;
+/** Requests in flight: enough that neither side waits for the other, few beside a client's buffers. */
+const AHEAD = 16;
 
-/** What the daemon answers that does not know such commands. */
-const UNKNOWN = new Set(["EINVAL", "ENOSYS", "ENOENT", "EPERM"]);
-
-/**
- * Gives an `xs` daemon the beginning of a job and waits for its end; returns what it reports. Null
- * when this daemon is another kind, which has no such command.
- *
- * @throws {ArchiveError} with the daemon's reason, and the archive's `name`, when the job failed.
- */
-export async function runJob(
-  nodes: Operations,
-  words: readonly [string, ...string[]],
-  what: string,
-  progress: ProgressSink,
-  name: string,
-): Promise<string | null> {
-  const begun = await begin(nodes, words);
-  // oxenstored says OK to whatever it is told.
-  if (begun === null || begun === "OK") return null;
-  const [, job] = /^job (\d+)$/.exec(begun) ?? [];
-  if (job === undefined) throw new ArchiveError(begun);
-  for (let wait = LOOK_FIRST_MS;; wait = Math.min(2 * wait, LOOK_MAX_MS)) {
-    const status = await statusOf(nodes, job);
-    const [, word, rest = ""] = /^(\w+) ?(.*)$/s.exec(status) ?? [];
-    if (word === "done") return rest;
-    if (word !== "running") throw new ArchiveError(rest, name);
-    const [, done, expected] = /^(\d+) of (\d+)$/.exec(rest) ?? [];
-    progress.update(what, Number(done ?? 0), Number(expected ?? 0));
-    await new Promise((resolve) => setTimeout(resolve, wait));
-  }
-}
-
-async function statusOf(nodes: Operations, job: string): Promise<string> {
-  try {
-    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", "archive", job));
-  } catch (error) {
-    if (!(error instanceof XenstoreError) || error.code !== "ENOENT") throw error;
-    throw new ArchiveError("another daemon has taken over meanwhile (try again)");
-  }
-}
-
-async function begin(nodes: Operations, words: readonly string[]): Promise<string | null> {
-  const [command = "", ...args] = words;
-  try {
-    const bytes = args.map(toByteText);
-    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", command, ...bytes));
-  } catch (error) {
-    if (error instanceof XenstoreError && UNKNOWN.has(error.code)) return null;
-    throw error;
-  }
-}
+/** Times that a dump is begun again because another daemon has taken over. */
+const TRIES_MAX = 3;
 
 /**
- * A folder that only this user and root can look into, for what the daemon and we hand over. It is
- * where the socket is, if we may write there: a service's own temporary folder may be another than
- * ours.
- */
-export async function withFolder<T>(
-  socketPath: string,
-  use: (folder: string) => Promise<T>,
-): Promise<T> {
-  const folder = await makeFolder(socketPath);
-  try {
-    return await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-const NO_SOCKET = { gid: null, isSocket: false, uid: null };
-
-/**
- * Lets a daemon that is not root, as its socket shows, at what root has made for it: what is in a
- * folder before the folder, or it could be something else by then.
- */
-export async function giveToDaemon(path: string, socketPath: string): Promise<void> {
-  if (Deno.uid() !== 0) return;
-  // A kernel's device, by which a guest reaches its daemon, is nobody's to own what we make.
-  const { gid, isSocket, uid } = await Deno.stat(socketPath).catch(() => NO_SOCKET);
-  if (isSocket && uid !== 0) await Deno.chown(path, uid, gid);
-}
-
-async function makeFolder(socketPath: string): Promise<string> {
-  const prefix = "xs-archive-";
-  try {
-    const real = await Deno.realPath(socketPath);
-    return await Deno.makeTempDir({ dir: real.slice(0, real.lastIndexOf("/")) || "/", prefix });
-  } catch {
-    return await Deno.makeTempDir({ prefix });
-  }
-}
-
-/**
- * The stream that an `xs` daemon writes of itself, or of one domain; null when it is another kind.
+ * The stream that an `xs` daemon writes of itself, or of one domain; null when it is another kind. It
+ * comes over the connection, as fast as it is taken.
  *
  * @throws {ArchiveError} when it can't.
  */
 export async function dumpLive(
   nodes: Operations,
-  socketPath: string,
   domid: number | null,
   progress: ProgressSink,
+  interrupt: Interrupt,
 ): Promise<Uint8Array | null> {
-  return await withFolder(socketPath, async (folder) => {
-    await giveToDaemon(folder, socketPath);
-    const file = `${folder}/dump`;
-    const words = domid === null ? ["dump", file] as const : ["dump", file, `${domid}`] as const;
-    const report = await runJob(nodes, words, "dumping", progress, "live");
-    return report === null ? null : await Deno.readFile(file);
+  return await interrupt.defer(async () => {
+    for (let tries = 1;; tries++) {
+      try {
+        const job = await RemoteJob.begin(nodes, ["dump", domid === null ? "all" : `${domid}`]);
+        return job === null ? null : await readDump(job, progress, interrupt);
+      } catch (error) {
+        if (!(error instanceof TakenOverError) || tries === TRIES_MAX) throw error;
+      }
+    }
   });
+}
+
+async function readDump(
+  job: RemoteJob,
+  progress: ProgressSink,
+  interrupt: Interrupt,
+): Promise<Uint8Array> {
+  const isBegun = ({ kind }: JobStatus): boolean => kind !== "waiting";
+  const begun = await job.watch(isBegun, "dumping", progress, interrupt);
+  const chunks: Uint8Array[] = [], flying: Promise<Uint8Array>[] = [];
+  let length = 0;
+  for (let isOver = begun.kind !== "running"; !isOver;) {
+    while (flying.length < AHEAD) flying.push(tracked(job.read()));
+    const bytes = await flying.shift()!;
+    isOver = bytes.length === 0 || interrupt.requested;
+    chunks.push(bytes);
+    length += bytes.length;
+    progress.update("dumping, bytes", length, 0);
+  }
+  await Promise.all(flying);
+  const end = interrupt.requested ? await job.cancel() : await job.status();
+  if (interrupt.requested) throw new InterruptedError("interrupted: the dump is given up", "live");
+  if (end.kind === "done") return joined(chunks, length);
+  throw new ArchiveError(end.kind === "failed" ? end.why : "the dump was given up", "live");
+}
+
+/** What fails while another is waited for is told by that one, or when its turn comes. */
+function tracked<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/** What a daemon is to restore, and how: see CONTROL `restore`. */
+export interface LiveRestore {
+  readonly chunks: readonly Uint8Array[];
+  /** What the user calls it. */
+  readonly name: string;
+  readonly options: readonly string[];
+  readonly domain: readonly string[];
+  /** It changes nothing. */
+  readonly dryRun: boolean;
+}
+
+/**
+ * Has an `xs` daemon restore a stream, which goes over the connection; returns its report, or null
+ * when it is another kind. When the user interrupts it, the daemon says whether it has taken effect.
+ *
+ * @throws {ArchiveError} with the daemon's reason when it can't.
+ */
+export async function restoreIntoLive(
+  nodes: Operations,
+  restore: LiveRestore,
+  progress: ProgressSink,
+  interrupt: Interrupt,
+): Promise<string | null> {
+  const { chunks, domain, name, options } = restore;
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  return await interrupt.defer(async () => {
+    const job = await RemoteJob.begin(nodes, ["restore", ...options, `${length}`, ...domain]);
+    if (job === null) return null;
+    try {
+      const end = await putAll(job, chunks, length, progress, interrupt);
+      if (interrupt.requested) throw interrupted(await job.cancel(), restore);
+      if (end.kind === "done") return end.report;
+      throw new ArchiveError(end.kind === "failed" ? end.why : "the restore was given up", name);
+    } catch (error) {
+      throw explained(error, restore);
+    }
+  });
+}
+
+/** Sends all, and waits for the end. */
+async function putAll(
+  job: RemoteJob,
+  chunks: readonly Uint8Array[],
+  length: number,
+  progress: ProgressSink,
+  interrupt: Interrupt,
+): Promise<JobStatus> {
+  const isBegun = ({ kind }: JobStatus): boolean => kind !== "waiting";
+  const begun = await job.watch(isBegun, "restoring", progress, interrupt);
+  const flying: Promise<JobStatus>[] = [];
+  let sent = 0, isOver = begun.kind !== "running" || interrupt.requested;
+  for (const piece of pieces(chunks, job.putBytes)) {
+    if (isOver) break;
+    flying.push(tracked(job.put(piece)));
+    sent += piece.length;
+    progress.update("sending", sent, length);
+    if (flying.length < AHEAD) continue;
+    const { kind } = await flying.shift()!;
+    isOver = kind !== "running" || interrupt.requested;
+  }
+  await Promise.all(flying);
+  const isEnd = ({ kind }: JobStatus): boolean => kind !== "running" && kind !== "waiting";
+  return await job.watch(isEnd, "restoring", progress, interrupt);
+}
+
+function* pieces(chunks: readonly Uint8Array[], most: number): Generator<Uint8Array> {
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += most) yield chunk.subarray(at, at + most);
+  }
+}
+
+function interrupted(status: JobStatus, { dryRun, name }: LiveRestore): InterruptedError {
+  const hasTakenEffect = !dryRun && (status.kind === "done" || status.kind === "running");
+  const text = hasTakenEffect
+    ? "interrupted, but the restore had already taken effect"
+    : "interrupted: the restore is given up, nothing has changed";
+  return new InterruptedError(text, name);
+}
+
+/** Whether a restore has taken effect is not known when the daemon that did it is not there any more. */
+function explained(error: unknown, { dryRun, name }: LiveRestore): unknown {
+  if (dryRun) return error;
+  const uncertain = "the restore may have taken effect";
+  if (error instanceof TakenOverError) {
+    const text = `another daemon has taken over meanwhile: ${uncertain} (xs diff tells)`;
+    return new ArchiveError(text, name);
+  }
+  const isLost = error instanceof XenstoreError &&
+    (error.code === "ECONNRESET" || error.code === "ETIMEDOUT");
+  if (!isLost) return error;
+  const { code, detail, operation } = error;
+  return new XenstoreError(code, operation, toByteText(name), `${detail}; ${uncertain}`);
 }

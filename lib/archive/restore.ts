@@ -3,9 +3,9 @@ import type { DomainMapping } from "../migrate/domain_part.ts";
 import { planRestore, RECORDS_PER_PAUSE, RestoreError, type RestorePlan } from "../migrate/plan.ts";
 import { isReadAtOnce, StreamError } from "../migrate/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
-import { writeFile } from "./file.ts";
 import { formatArchive } from "./format.ts";
-import { giveToDaemon, runJob, withFolder } from "./live.ts";
+import { Interrupt } from "./interrupt.ts";
+import { restoreIntoLive } from "./live.ts";
 import { checkFree, loadState, writeStore } from "./store_target.ts";
 
 /** What a restore is to do. */
@@ -18,8 +18,6 @@ export interface RestoreRequest {
   readonly dryRun: boolean;
   readonly overQuota: boolean;
   readonly mapping: DomainMapping | null;
-  /** Where the daemon listens. */
-  readonly socketPath: string;
 }
 
 /** What it did, or with `dryRun` would do: counts by name, and what was left out. */
@@ -38,9 +36,12 @@ export async function restoreArchive(
   request: RestoreRequest,
   connect: () => Promise<Operations>,
   progress: ProgressSink,
+  interrupt = new Interrupt(),
 ): Promise<RestoreResult> {
   const { dryRun, into, mapping, overQuota } = request;
-  if (into?.kind === "live") return await restoreLive(archive, request, connect, progress);
+  if (into?.kind === "live") {
+    return await restoreLive(archive, request, connect, progress, interrupt);
+  }
   const plan = named(archive, () => planWith(progress, archive, mapping));
   if (mapping !== null) return partResult(plan, mapping);
   const { report, state } = named(archive, () => loadState(plan, overQuota));
@@ -91,31 +92,26 @@ function partResult(plan: RestorePlan, { from }: DomainMapping): RestoreResult {
 
 async function restoreLive(
   archive: Archive,
-  { dryRun, mapping, overQuota, socketPath }: RestoreRequest,
+  { dryRun, mapping, overQuota }: RestoreRequest,
   connect: () => Promise<Operations>,
   progress: ProgressSink,
+  interrupt: Interrupt,
 ): Promise<RestoreResult> {
   const nodes = await connect();
-  return await withFolder(socketPath, async (folder) => {
-    const file = `${folder}/stream`;
-    const how = { format: "stream", version: 2, endian: "little" } as const;
-    // The daemon reads all formats, and checks what it reads; but some of them it can only read at
-    // once, while its clients wait.
-    const { stream } = archive;
-    const chunks = stream === undefined || isReadAtOnce(stream)
-      ? formatArchive(archive, how, () => {})
-      : [stream];
-    writeFile(file, chunks, false);
-    await giveToDaemon(file, socketPath);
-    await giveToDaemon(folder, socketPath);
-    const options = [...(dryRun ? ["-n"] : []), ...(overQuota ? ["-q"] : [])];
-    const domain = mapping === null ? [] : [`${mapping.from}:${mapping.to}`];
-    const words = ["restore", ...options, file, ...domain] as const;
-    const report = await runJob(nodes, words, "restoring", progress, archive.name);
-    if (report === null) {
-      throw new ArchiveError("this daemon cannot restore (only xs has a command for it)");
-    }
-    const { leftOut, ...counts } = JSON.parse(report);
-    return { counts, leftOut };
-  });
+  const how = { format: "stream", version: 2, endian: "little" } as const;
+  // The daemon reads all formats, and checks what it reads; but some of them it can only read at
+  // once, while its clients wait.
+  const { name, stream } = archive;
+  const chunks = stream === undefined || isReadAtOnce(stream)
+    ? [...formatArchive(archive, how, () => {})]
+    : [stream];
+  const options = [...(dryRun ? ["-n"] : []), ...(overQuota ? ["-q"] : [])];
+  const domain = mapping === null ? [] : [`${mapping.from}:${mapping.to}`];
+  const order = { chunks, name, options, domain, dryRun };
+  const report = await restoreIntoLive(nodes, order, progress, interrupt);
+  if (report === null) {
+    throw new ArchiveError("this daemon cannot restore (only xs has a command for it)");
+  }
+  const { leftOut, ...counts } = JSON.parse(report);
+  return { counts, leftOut };
 }

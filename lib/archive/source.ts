@@ -9,6 +9,7 @@ import { toText } from "../wire/text.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { type HistoryPoint, parsePoint } from "./history.ts";
 import { fromJson, looksLikeJson } from "./json.ts";
+import type { Interrupt } from "./interrupt.ts";
 import { dumpLive } from "./live.ts";
 import { readStoreArchive } from "./store_source.ts";
 import { walkNodes } from "./walk.ts";
@@ -35,6 +36,8 @@ export interface SourceContext {
   readonly now: number;
   /** Only this domain's part; null for all. */
   readonly domid: number | null;
+  /** Whether the user has interrupted it. */
+  readonly interrupt: Interrupt;
   /** All of standard input. */
   stdin(): Promise<Uint8Array>;
 }
@@ -118,9 +121,9 @@ class StreamArchive implements Archive {
 }
 
 async function readLive(context: SourceContext): Promise<Archive> {
-  const { domid, progress, socketPath } = context;
+  const { domid, interrupt, progress } = context;
   const nodes = await context.connect();
-  const bytes = await dumpLive(nodes, socketPath, domid, progress);
+  const bytes = await dumpLive(nodes, domid, progress, interrupt);
   if (bytes !== null) return new StreamArchive("live", bytes, true);
   const notes = ["live: this daemon has no command for it: only nodes and permissions were read"];
   const all = await walkNodes(nodes, progress);

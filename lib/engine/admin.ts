@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../wire/errors.ts";
+import type { Connection } from "./connection.ts";
 import type { ProcessStatus } from "./status.ts";
 
 /** A live update that an operator asks for. */
@@ -25,8 +26,8 @@ export interface UpdateActions {
 
 /** What a restore is asked to be. */
 export interface RestoreOrder {
-  /** Absolute path of a migration stream of any format. */
-  readonly file: string;
+  /** Length of the migration stream, of any format, that its client is going to send. */
+  readonly bytes: number;
   /** One domain's part only, and as which domain; null for the whole store. */
   readonly mapping: { readonly from: number; readonly to: number } | null;
   /** Only look whether it could be done. */
@@ -35,14 +36,36 @@ export interface RestoreOrder {
   readonly overQuota: boolean;
 }
 
-/** Long work on behalf of an operator: one at a time, a slice a turn, asked about by its number. */
+/**
+ * Dumps and restores: one at a time, the others in a queue. Each belongs to the connection that asked
+ * for it, ends with it, and is known to no other; null of all these says that a job is not known.
+ * Times are those of the requests, in ms.
+ */
 export interface ArchiveActions {
-  /** Begins to write a stream to a new file; the job's number, or why not, as the reply's text. */
-  dump(file: string, domid: number | null): string;
-  /** Begins to restore one; likewise. */
-  restore(order: RestoreOrder): string;
-  /** How a job gets on: a word, and what there is to say; null for one not known any more. */
-  status(job: string): string | null;
+  /** Asks for a dump of the store, or of one domain; the job's number, or why not, as the reply's text. */
+  dump(by: Connection, domid: number | null, now: number): string;
+  /** Asks for a restore; likewise. */
+  restore(by: Connection, order: RestoreOrder, now: number): string;
+  /** How a job gets on: a word, and what there is to say. */
+  status(by: Connection, job: string, now: number): string | null;
+  /** Gives a job up unless it has taken effect; how it stands then. */
+  cancel(by: Connection, job: string, now: number): string | null;
+  /** The next bytes of a dump, valid until the next call; none at its end, or while it waits. */
+  read(by: Connection, job: string, now: number): Uint8Array | null;
+  /** Takes the next bytes of what is restored; how the job stands then. */
+  put(by: Connection, job: string, bytes: Uint8Array, now: number): string | null;
+  /** A connection has ended: nobody waits for its jobs. */
+  forget(by: Connection): void;
+  /** When {@link look} is to be called although nothing has come, in ms; Infinity for never. */
+  readonly wakeAt: number;
+  /** Gives up the jobs that nobody has asked about for too long. */
+  look(now: number): void;
+  /** Whether a job is under way, or has ended and its client does not know yet. */
+  readonly busy: boolean;
+  /** While it is `held` no job of the queue begins. */
+  hold(held: boolean): void;
+  /** The daemon ends: gives up all jobs. */
+  close(): void;
 }
 
 /** What CONTROL commands reach in the daemon around the engine: its logs and its memory. */
@@ -61,7 +84,7 @@ export interface Admin {
   processStatus(): ProcessStatus | null;
   /** How this daemon can be replaced; null where it can't. */
   readonly liveUpdate: UpdateActions | null;
-  /** Dumps and restores; null where there are no files. */
+  /** Dumps and restores; null where there is no daemon. */
   readonly archive: ArchiveActions | null;
   /** Puts a line into the trace. */
   print(text: string): void;

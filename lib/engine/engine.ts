@@ -123,7 +123,8 @@ export class Engine {
 
   /** When {@link tick} is to be called although nothing has come, in ms; Infinity for never. */
   get wakeAt(): number {
-    return this.state.reservations.wakeAt;
+    const { admin, reservations } = this.state;
+    return Math.min(reservations.wakeAt, admin.archive?.wakeAt ?? Infinity);
   }
 
   /**
@@ -135,6 +136,7 @@ export class Engine {
     if (erasures.pending) erasures.step(ERASE_UNITS_PER_TURN);
     const freed = reservations.look(now);
     liveUpdate.look(now);
+    this.state.admin.archive?.look(now);
     return freed || !liveUpdate.parking;
   }
 

@@ -181,6 +181,7 @@ export class State {
     connection.account?.hold(-CONNECTION_BYTES);
     if (isHeld(connection)) this.dirty?.connection(connection, false);
     this.liveUpdate.forget(connection);
+    this.admin.archive?.forget(connection);
   }
 
   /** Drops a connection's watches and transactions, as if it were new. */

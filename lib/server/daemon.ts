@@ -186,7 +186,7 @@ export class Daemon {
     } finally {
       clearInterval(look);
       if (!failed) mark?.end();
-      this.turns.job?.abandon();
+      this.engine.state.admin.archive?.close();
       // An internal error is a death like any other: who holds the clients has them go on.
       if (!failed || (this.#parts.held ?? null) === null) {
         this.#parts.listening.close();

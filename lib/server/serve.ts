@@ -25,6 +25,7 @@ import {
   type PersistenceChoice,
   storePath,
 } from "./persistence.ts";
+import { deleteLeftovers } from "./process/leftovers.ts";
 import { PidFile } from "./process/pid_file.ts";
 import { chooseSocketPath, type SocketChoice, surroundings } from "./process/socket_path.ts";
 import { syslog } from "./logging/syslog.ts";
@@ -110,6 +111,7 @@ export async function serve(options: ServeOptions, print: (text: string) => void
     const surrounded = { options, socket, succession, trace, log };
     const daemon = await (options.liveUpdate ? startInPlace : start)(surrounded);
     signals.onStop = () => void daemon.stop().catch(() => {});
+    deleteLeftovers(daemon.socketPath, log);
     notifyReady(log);
     // Of a daemon that is started again the operator knows.
     if (options.liveUpdate) {

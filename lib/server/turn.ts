@@ -51,8 +51,6 @@ export interface TurnHandler extends RequestHandler {
 export interface TurnJob {
   /** One slice; false when that was the last. It throws nothing. */
   step(): boolean;
-  /** Gives it up, at the end of the daemon. */
-  abandon(): void;
 }
 
 /** A job's place among the peers: it gets its slices like one of them. */
@@ -83,7 +81,6 @@ export class Turns implements PeerHost {
   /** Those to be stepped since the last turn began, which has its own. */
   readonly #ready: (Peer | JobContender)[] = [];
   readonly #queue = new ReadyQueue<Peer | JobContender>();
-  #job: JobContender | null = null;
   /** When the last turn began, and the units that it has used. */
   #servedAt = 0;
   #served = 0;
@@ -129,14 +126,9 @@ export class Turns implements PeerHost {
       this.#domainsChanged || this.#tickDue || this.handler.due || this.onSettled !== null;
   }
 
-  /** Long work under way, if there is any: done in slices, among the peers. */
-  get job(): TurnJob | null {
-    return this.#job?.job ?? null;
-  }
-
-  /** Begins long work; only while there is none. */
+  /** Begins long work: it is done in slices, among the peers. */
   begin(job: TurnJob): void {
-    this.#ready.push(this.#job = new JobContender(job));
+    this.#ready.push(new JobContender(job));
     if (!this.#turning) this.onPending();
   }
 
@@ -319,7 +311,6 @@ export class Turns implements PeerHost {
   #stepJob(contender: JobContender): void {
     this.meter.add(ARCHIVE_SLICE_MS * UNITS_PER_MS);
     if (contender.job.step()) this.#ready.push(contender);
-    else this.#job = null;
   }
 
   #tick(now: number): void {

@@ -1,44 +1,48 @@
 /** A daemon is not given what it could only read while its clients wait. */
 import { assert, assertEquals } from "@std/assert";
 import { NO_PROGRESS } from "../../lib/archive/archive.ts";
+import { Interrupt } from "../../lib/archive/interrupt.ts";
 import { restoreArchive } from "../../lib/archive/restore.ts";
 import { parseSource, readSource } from "../../lib/archive/source.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
 import { planRestore, RECORDS_PER_PAUSE } from "../../lib/migrate/plan.ts";
 import type { MigrationRecord } from "../../lib/migrate/records.ts";
-import { makeScratch } from "../support/scratch.ts";
+import { toText } from "../../lib/wire/text.ts";
 
 const CORPUS = new URL("../migrate/corpus/", import.meta.url).pathname;
 
 /** The first bytes of what a daemon is told to restore for a file of the corpus. */
 async function givenFor(name: string): Promise<string> {
-  await using scratch = await makeScratch();
-  const socketPath = `${scratch.path}/socket`, path = CORPUS + name;
-  Deno.writeTextFileSync(socketPath, "");
-  let given = "";
-  class Daemon extends Operations {
-    override ask(_type: number, _control: string, command: string, word: string): Promise<string> {
-      if (command !== "restore") return Promise.resolve('done {"leftOut":[]}');
-      given = new TextDecoder().decode(Deno.readFileSync(word).subarray(0, 9));
-      return Promise.resolve("job 1");
-    }
-  }
-  const daemon = new Daemon({} as Session);
+  const path = CORPUS + name;
+  const given: number[] = [];
+  const encoder = new TextEncoder();
+  const session = {
+    request: (_type: number, _txId: number, payload: Uint8Array): Promise<Uint8Array> => {
+      const words = toText(payload).split("\0");
+      if (words[0] === "restore") return Promise.resolve(encoder.encode("job 1\0"));
+      const isPut = words[2] === "put";
+      if (isPut) given.push(...payload.subarray("archive.1.put.".length, -1));
+      const isOver = words.length === 3 && given.length > 0;
+      return Promise.resolve(encoder.encode(isOver ? 'done {"leftOut":[]}\0' : "running 0 of 1\0"));
+    },
+  };
+  const daemon = new Operations(session as unknown as Session);
   const connect = (): Promise<Operations> => Promise.resolve(daemon);
   const context = {
     connect,
     progress: NO_PROGRESS,
+    interrupt: new Interrupt(),
     domid: null,
     stdin: () => Promise.resolve(new Uint8Array()),
-    socketPath,
+    socketPath: "",
     now: 0,
   };
   const archive = await readSource(parseSource(path, 0), context);
   const into = { kind: "live" } as const;
-  const request = { into, dryRun: false, overQuota: false, mapping: null, socketPath };
+  const request = { into, dryRun: false, overQuota: false, mapping: null };
   await restoreArchive(archive, request, connect, NO_PROGRESS);
-  return given;
+  return toText(new Uint8Array(given.slice(0, 9)));
 }
 
 Deno.test("restore: a text dump is given to the daemon as a stream", async () => {

@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { readSource } from "../../lib/archive/source.ts";
 import { NO_PROGRESS } from "../../lib/archive/archive.ts";
+import { Interrupt } from "../../lib/archive/interrupt.ts";
 import { Client } from "../../lib/client/client.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import { Session } from "../../lib/client/session.ts";
@@ -69,6 +70,7 @@ Deno.test("a dump while eight clients write is one moment of the store", async (
       const before = [...rows];
       await until("a row of each writer", () => over || rows.every((row, i) => row > before[i]!));
       const { records } = await readSource({ kind: "live", point: null, text: "live" }, {
+        interrupt: new Interrupt(),
         socketPath: socket,
         connect: () => Promise.resolve(new Operations(session)),
         progress: NO_PROGRESS,

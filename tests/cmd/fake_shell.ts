@@ -4,6 +4,8 @@ import type { Shell } from "../../cmd/shell.ts";
 export interface FakeShell extends Shell {
   /** What was printed, one character a byte. */
   readonly printed: { out: string; err: string };
+  /** What Ctrl-C does. */
+  interrupt(): void;
 }
 
 export interface FakeShellOptions {
@@ -22,6 +24,7 @@ export interface FakeShellOptions {
 /** A process for a command to run in: its environment is only what the test says. */
 export function fakeShell(args: readonly string[], options: FakeShellOptions = {}): FakeShell {
   const printed = { out: "", err: "" };
+  const listeners = new Set<() => void>();
   const around: Surroundings = {
     env: (name) => options.env?.[name],
     exists: options.exists ?? (() => false),
@@ -43,6 +46,13 @@ export function fakeShell(args: readonly string[], options: FakeShellOptions = {
     },
     columns: () => options.columns ?? null,
     isTerminal: (output) => options.terminals?.includes(output) ?? false,
+    onInterrupt: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    interrupt: () => {
+      for (const listener of listeners) listener();
+    },
     around,
     timeout: options.timeout ?? 60_000,
     printed,

@@ -24,6 +24,7 @@ const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/server/logging/trace.ts": "has a budget of its own",
   "lib/server/logging/budgeted.ts": "is a budget",
   "lib/server/persistence.ts": "at the start",
+  "lib/server/process/leftovers.ts": "at the start",
   "lib/server/process/notify.ts": "at the start and the end",
   "lib/server/serve.ts": "at the start, at the end and on a signal",
   "lib/server/sockets.ts": "once, when the supervisor is gone",

@@ -1,13 +1,14 @@
 import { EINVAL, ENOENT, OK } from "../../wire/errors.ts";
 import { jsonLine } from "../../wire/json.ts";
 import { splitStrings } from "../../wire/payload.ts";
+import { toText } from "../../wire/text.ts";
 import { COUNTED, type Counted } from "../accounts.ts";
 import type { Call } from "../call.ts";
 import { check } from "../check.ts";
 import { cutForLog } from "../log_budget.ts";
 import { quotaName, QUOTAS } from "../quota.ts";
 import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
-import { archiveStatus, dump, restore } from "./archive.ts";
+import { archive, dump, restore } from "./archive.ts";
 import { setQuotaOf } from "./limits.ts";
 import { liveUpdate } from "./live_update.ts";
 import { statusOf } from "../status.ts";
@@ -18,6 +19,8 @@ interface Command {
   /** The arguments as `help` shows them, one line each. */
   readonly usage: readonly string[];
   readonly run: (call: Call, args: readonly string[]) => Outcome;
+  /** Its arguments may hold NULs: it looks at the payload itself, and is given none. */
+  readonly isBinary?: true;
 }
 
 /** What CONTROL understands (reference section 6.6), in the order in which `help` lists it. */
@@ -41,9 +44,9 @@ const COMMANDS: readonly Command[] = [
     run: runQuota,
   },
   { name: "quota-soft", usage: ["[set <name> <val>]"], run: runQuotaSoft },
-  { name: "dump", usage: ["<file> [<domid>]"], run: dump },
-  { name: "restore", usage: ["[-n] [-q] <file> [<domid>[:<domid>]]"], run: restore },
-  { name: "archive", usage: ["<job>"], run: archiveStatus },
+  { name: "dump", usage: ["all|<domid>"], run: dump },
+  { name: "restore", usage: ["[-n] [-q] <length> [<domid>[:<domid>]]"], run: restore },
+  { name: "archive", usage: ["<job> [cancel|read|put <bytes>]"], run: archive, isBinary: true },
   { name: "status", usage: [""], run: runStatus },
   { name: "help", usage: [""], run: runHelp },
 ];
@@ -51,9 +54,11 @@ const COMMANDS: readonly Command[] = [
 /** CONTROL `command args...`: the operator's commands. */
 export function control(call: Call): Outcome {
   if (call.payload.at(-1) !== 0) return EINVAL;
-  const [name, ...args] = splitStrings(call.payload);
+  const { payload } = call;
+  const name = toText(payload, 0, payload.indexOf(0));
   const command = COMMANDS.find((candidate) => candidate.name === name);
-  return command === undefined ? EINVAL : command.run(call, args);
+  if (command === undefined) return EINVAL;
+  return command.run(call, command.isBinary ? [] : splitStrings(payload).slice(1));
 }
 
 function runHelp(_call: Call, args: readonly string[]): Outcome {

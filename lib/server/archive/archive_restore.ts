@@ -1,7 +1,7 @@
 import type { RestoreOrder } from "../../engine/admin.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
-import { RESTORE_BYTES_MAX, RESTORE_TRIES_MAX } from "../../limits.ts";
+import { RESTORE_TRIES_MAX } from "../../limits.ts";
 import { checkQuotas } from "../../migrate/load.ts";
 import { type Inherit, restorePart } from "../../migrate/part.ts";
 import { planRestore, RestoreError, type RestorePlan } from "../../migrate/plan.ts";
@@ -9,7 +9,7 @@ import type { MigrationRecord } from "../../migrate/records.ts";
 import { Replacement } from "../../migrate/replace.ts";
 import { readRecords } from "../../migrate/stream.ts";
 import { jsonLine } from "../../wire/json.ts";
-import type { JobSteps, Progress } from "./archivist.ts";
+import type { JobSteps, Progress } from "./job.ts";
 
 /** What is restored into. */
 export interface RestoreTarget {
@@ -18,20 +18,25 @@ export interface RestoreTarget {
   readonly inherit: Inherit;
 }
 
+/** How far a restore is. */
+export interface RestoreProgress extends Progress {
+  /** The store has been replaced: it cannot be given up any more. */
+  hasTakenEffect: boolean;
+}
+
 /** Lines of what was left out, of some hundred bytes each, that fit a reply to CONTROL. */
 const LINES_MAX = 16;
 
 /**
- * Restores a file into a living store: read, checked and prepared in slices, then done in one
+ * Restores a dump into a living store: read, checked and prepared in slices, then done in one
  * moment or, whatever is wrong, not at all. The report is JSON.
  */
 export function* restoreSteps(
   { inherit, journal, state }: RestoreTarget,
-  order: RestoreOrder,
-  progress: Progress,
+  { check, mapping, overQuota }: Omit<RestoreOrder, "bytes">,
+  bytes: Uint8Array,
+  progress: RestoreProgress,
 ): JobSteps {
-  const { check, file, mapping, overQuota } = order;
-  const bytes = readFile(file);
   progress.expected = bytes.length;
   const plan = yield* planRestore(records(bytes, progress), mapping);
   checkSpace(state);
@@ -43,7 +48,7 @@ export function* restoreSteps(
   for (let tries = 1;; tries++) {
     const replacement = yield* prepare(state, journal, plan, check);
     if (replacement.isCurrent) {
-      if (!check) yield* adopt(state, journal, replacement);
+      if (!check) yield* adopt(state, journal, replacement, progress);
       return jsonLine(reportOf(plan, replacement));
     }
     journal.endStaging(false);
@@ -51,22 +56,6 @@ export function* restoreSteps(
       throw new RestoreError("domains come and go while it is prepared: try again");
     }
   }
-}
-
-function readFile(path: string): Uint8Array {
-  // Before it is opened: to open a pipe could take for ever.
-  if (!Deno.statSync(path).isFile) throw new RestoreError(`${path} is no ordinary file`);
-  using file = Deno.openSync(path);
-  const { size } = file.statSync();
-  if (size > RESTORE_BYTES_MAX) {
-    throw new RestoreError(`${path} has ${size} bytes: at most ${RESTORE_BYTES_MAX} are restored`);
-  }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (let count = 1; at < size && count > 0; at += count) {
-    count = file.readSync(bytes.subarray(at)) ?? 0;
-  }
-  return bytes.subarray(0, at);
 }
 
 function* records(bytes: Uint8Array, progress: Progress): Generator<MigrationRecord, void> {
@@ -110,7 +99,13 @@ function shorten(lines: readonly string[]): readonly string[] {
   return [...lines.slice(0, LINES_MAX), `and ${lines.length - LINES_MAX} things more`];
 }
 
-function* adopt(state: State, journal: Journal, replacement: Replacement): Generator<void, void> {
+function* adopt(
+  state: State,
+  journal: Journal,
+  replacement: Replacement,
+  progress: RestoreProgress,
+): Generator<void, void> {
+  progress.hasTakenEffect = true;
   journal.adoptStaged();
   replacement.adopt();
   const nodes = replacement.nodes;

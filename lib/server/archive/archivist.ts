@@ -2,209 +2,212 @@ import type { ArchiveActions, RestoreOrder } from "../../engine/admin.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
-import { ARCHIVE_SLICE_MS } from "../../limits.ts";
-import { capture, type Captured, type ConnectionIo } from "../../migrate/capture.ts";
-import type { ConnectionRecord } from "../../migrate/records.ts";
-import { RestoreError } from "../../migrate/plan.ts";
-import { StreamEncoder, StreamError } from "../../migrate/stream.ts";
-import { isSystemError, systemReason } from "../../wire/system_error.ts";
-import { restoreSteps } from "./archive_restore.ts";
-import { type Log, message, stackOf } from "../logging/log.ts";
-import { Peer } from "../peer/peer.ts";
-import type { InFlight } from "../peer/peer_host.ts";
-import type { TurnJob, Turns } from "../turn.ts";
+import {
+  ARCHIVE_ENDS_KEPT,
+  ARCHIVE_IDLE_MS,
+  ARCHIVE_QUEUE_MAX,
+  RESTORE_BYTES_MAX,
+} from "../../limits.ts";
+import type { Log } from "../logging/log.ts";
+import type { Turns } from "../turn.ts";
+import type { RestoreTarget } from "./archive_restore.ts";
+import { DumpWork } from "./dump_work.ts";
+import { inherit, ioOf } from "./in_flight.ts";
+import { failure } from "./failure.ts";
+import type { Job, WorkEnd } from "./job.ts";
+import { RestoreWork } from "./restore_work.ts";
 
-/** Records between two looks at the clock. */
-const RECORDS_PER_LOOK = 64;
+const NOTHING = new Uint8Array(0);
 
-/** How far a job is, for those who ask. */
-export interface Progress {
-  done: number;
-  expected: number;
-}
-
-/** The steps of a job: it pauses where it yields, and returns what is to be told of its end. */
-export type JobSteps = Generator<void, string>;
-
-interface Job {
-  readonly number: number;
-  readonly what: string;
-  readonly progress: Progress;
-  /** Its end, as {@link Archivist.status} tells it; null while it is under way. */
-  end: string | null;
-}
-
-/** Dumps and restores of a daemon that goes on serving: one at a time, in slices. */
+/** Dumps and restores of a daemon that goes on serving: one at a time, those behind it in a queue. */
 export class Archivist implements ArchiveActions {
   readonly #state: State;
   readonly #turns: Turns;
-  readonly #journal: Journal;
   readonly #log: Log;
-  #job: Job | null = null;
+  readonly #target: RestoreTarget;
+  /** All that are known, in the order in which they were asked for. */
+  readonly #jobs = new Map<string, Job>();
+  #current: Job | null = null;
+  /** Those that have ended, and whose client has not been told yet. */
+  readonly #untold = new Set<Job>();
+  #waiting: Job[] = [];
+  #held = false;
+  #last = 0;
+  wakeAt = Infinity;
 
   constructor(state: State, turns: Turns, journal: Journal, log: Log) {
     this.#state = state;
     this.#turns = turns;
-    this.#journal = journal;
     this.#log = log;
+    this.#target = { state, journal, inherit };
   }
 
-  dump(file: string, domid: number | null): string {
-    const busy = this.#busy();
-    if (busy !== null) return busy;
-    let out: Deno.FsFile;
-    try {
-      // Never an existing file, nor one behind a link: O_EXCL follows none.
-      out = Deno.openSync(file, { write: true, createNew: true, mode: 0o600 });
-    } catch (error) {
-      return `cannot make ${file}: ${systemReason(error)}`;
+  get busy(): boolean {
+    return this.#current !== null || this.#untold.size > 0;
+  }
+
+  dump(by: Connection, domid: number | null, now: number): string {
+    const begin: Job["begin"] = (onEnd) => new DumpWork(this.#state, domid, ioOf, onEnd);
+    return this.#add(by, "dump", begin, now);
+  }
+
+  restore(by: Connection, order: RestoreOrder, now: number): string {
+    const { bytes, check } = order;
+    if (bytes > RESTORE_BYTES_MAX) {
+      return `${bytes} bytes are too many: at most ${RESTORE_BYTES_MAX} are restored`;
     }
-    const captured = this.#capture(domid);
-    const progress = { done: 0, expected: captured.expected };
-    return this.#begin(`dump to ${file}`, progress, dumpSteps(captured, out, progress, file));
+    if (this.#state.memory.exceeded(true, bytes)) {
+      return `there is no memory for ${bytes} bytes more (--memory)`;
+    }
+    const begin: Job["begin"] = (onEnd) =>
+      new RestoreWork(this.#target, order, (job) => this.#turns.begin(job), onEnd);
+    return this.#add(by, check ? "dry run of a restore" : "restore", begin, now);
   }
 
-  restore(order: RestoreOrder): string {
-    const busy = this.#busy();
-    if (busy !== null) return busy;
-    const progress = { done: 0, expected: 0 };
-    const steps = restoreSteps(
-      { state: this.#state, journal: this.#journal, inherit },
-      order,
-      progress,
-    );
-    return this.#begin(`restore of ${order.file}`, progress, steps);
+  status(by: Connection, number: string, now: number): string | null {
+    const job = this.#asked(by, number, now);
+    return job === null ? null : this.#statusOf(job);
   }
 
-  status(job: string): string | null {
-    const latest = this.#job;
-    if (latest === null || job !== `${latest.number}`) return null;
-    const { done, expected } = latest.progress;
-    return latest.end ?? `running ${done} of ${Math.max(done, expected)}`;
+  cancel(by: Connection, number: string, now: number): string | null {
+    const job = this.#asked(by, number, now);
+    if (job === null) return null;
+    this.#giveUp(job, "cancelled", "its client has cancelled it");
+    return this.#statusOf(job);
   }
 
-  #busy(): string | null {
-    if (this.#turns.job === null) return null;
-    const job = this.#job?.end === null ? this.#job.what : "something else";
-    return `busy with the ${job}: try again when that is done`;
+  read(by: Connection, number: string, now: number): Uint8Array | null {
+    const job = this.#asked(by, number, now);
+    if (job === null) return null;
+    return job.work instanceof DumpWork ? job.work.read() : NOTHING;
   }
 
-  #begin(what: string, progress: Progress, steps: JobSteps): string {
-    const job: Job = { number: (this.#job?.number ?? 0) + 1, what, progress, end: null };
-    this.#job = job;
-    const sliced = new SlicedJob(steps, (end, error) => {
-      job.end = end;
-      if (error === null) this.#log("info", `${what}: ${end}`);
-      else this.#log(isExpected(error) ? "warning" : "error", `${what}: ${textOf(error)}`);
-    });
-    this.#turns.begin(sliced);
-    return `job ${job.number}`;
+  put(by: Connection, number: string, bytes: Uint8Array, now: number): string | null {
+    const job = this.#asked(by, number, now);
+    if (job === null) return null;
+    if (job.work instanceof RestoreWork && !job.work.put(bytes)) {
+      this.#giveUp(job, "failed it has more bytes than were announced", "it got too many bytes");
+    }
+    return this.#statusOf(job);
   }
 
-  #capture(domid: number | null): Captured {
-    return capture(this.#state, domid === null ? { io: ioOf } : { io: ioOf, domid });
+  forget(by: Connection): void {
+    for (const job of [...this.#jobs.values()]) {
+      if (job.by !== by) continue;
+      this.#giveUp(job, "cancelled", "its client is gone");
+      // Nobody can ask for it any more.
+      if (job.end === null) continue;
+      this.#jobs.delete(`${job.number}`);
+      this.#untold.delete(job);
+    }
   }
-}
 
-/** What is buffered either way; descriptors and ports mean nothing outside of this process. */
-function ioOf({ outbox }: Connection): ConnectionIo {
-  const flight = outbox instanceof Peer ? outbox.handOver() : NOTHING_IN_FLIGHT;
-  return { ...flight, fd: -1, port: 0 };
-}
-
-const NOTHING = new Uint8Array(0);
-const NOTHING_IN_FLIGHT: InFlight = {
-  input: NOTHING,
-  output: NOTHING,
-  partialResponse: 0,
-  ignored: false,
-};
-
-/** A ring that has something in flight of its own can't go on with another's. */
-function inherit({ outbox }: Connection, record: ConnectionRecord): boolean {
-  if (!(outbox instanceof Peer)) return false;
-  const own = outbox.handOver();
-  if (own.ignored || own.input.length + own.output.length > 0) return false;
-  const { input, output, partialResponse } = record;
-  outbox.takeOver({ input, output, partialResponse, ignored: false });
-  return true;
-}
-
-/** A dump that cannot be written. */
-class DumpError extends Error {
-  override readonly name = "DumpError";
-}
-
-/** What goes wrong outside of this program: it is told in a line, without the way to it. */
-function isExpected(error: unknown): boolean {
-  return error instanceof DumpError || error instanceof RestoreError ||
-    error instanceof StreamError || isSystemError(error);
-}
-
-function textOf(error: unknown): string {
-  return isExpected(error) ? message(error) : stackOf(error);
-}
-
-/** Does steps until its share of the turn is used. */
-class SlicedJob implements TurnJob {
-  constructor(
-    private readonly steps: JobSteps,
-    private readonly onEnd: (end: string, error: unknown) => void,
-  ) {}
-
-  step(): boolean {
-    const until = performance.now() + ARCHIVE_SLICE_MS;
-    try {
-      for (let step = this.steps.next();; step = this.steps.next()) {
-        if (step.done === true) {
-          this.onEnd(`done ${step.value}`, null);
-          return false;
-        }
-        if (performance.now() >= until) return true;
+  look(now: number): void {
+    if (now < this.wakeAt) return;
+    this.#next();
+    this.wakeAt = Infinity;
+    for (const job of [...this.#pending(), ...this.#untold]) {
+      const until = job.askedAt + ARCHIVE_IDLE_MS;
+      if (until > now) this.wakeAt = Math.min(this.wakeAt, until);
+      else if (job.end !== null) this.#untold.delete(job);
+      else {
+        const why = `its client has not asked for it for ${ARCHIVE_IDLE_MS / 1_000} s`;
+        this.#giveUp(job, `failed ${why}`, why);
       }
-    } catch (error) {
-      this.onEnd(`failed ${message(error)}`, error);
-      return false;
     }
   }
 
-  abandon(): void {
-    this.steps.return("");
+  hold(held: boolean): void {
+    this.#held = held;
+    this.wakeAt = 0;
   }
-}
 
-function* dumpSteps(
-  captured: Captured,
-  out: Deno.FsFile,
-  progress: Progress,
-  file: string,
-): JobSteps {
-  let whole = false;
-  try {
-    const encoder = new StreamEncoder({ version: 2, endian: "little" });
-    const { records } = captured;
-    for (let next = records.next(); next.done !== true; next = records.next()) {
-      encoder.put(next.value);
-      if (++progress.done % RECORDS_PER_LOOK !== 0) continue;
-      writeAll(out, encoder.take(), file);
-      yield;
-    }
-    encoder.end();
-    writeAll(out, encoder.take(), file);
-    whole = true;
-    return `${progress.done} records, ${encoder.length} bytes`;
-  } finally {
-    out.close();
-    if (!whole) Deno.removeSync(file);
+  close(): void {
+    this.#held = true;
+    for (const job of this.#pending()) this.#giveUp(job, "cancelled", "the daemon ends");
+    this.#untold.clear();
   }
-}
 
-function writeAll(out: Deno.FsFile, chunks: readonly Uint8Array[], file: string): void {
-  try {
-    for (const chunk of chunks) {
-      for (let at = 0; at < chunk.length;) at += out.writeSync(chunk.subarray(at));
+  /** Those that have not ended. */
+  #pending(): readonly Job[] {
+    return this.#current === null ? [...this.#waiting] : [this.#current, ...this.#waiting];
+  }
+
+  #add(by: Connection, what: string, begin: Job["begin"], now: number): string {
+    if (this.#waiting.length >= ARCHIVE_QUEUE_MAX) {
+      return `${ARCHIVE_QUEUE_MAX} dumps and restores wait already (try again later)`;
     }
-  } catch (error) {
-    throw new DumpError(`cannot write ${file}: ${systemReason(error)}`);
+    const number = ++this.#last;
+    const job: Job = { number, by, what, begin, askedAt: now, work: null, end: null };
+    this.#jobs.set(`${number}`, job);
+    this.#waiting.push(job);
+    this.wakeAt = Math.min(this.wakeAt, now + ARCHIVE_IDLE_MS);
+    this.#next();
+    return `job ${number}`;
+  }
+
+  /** A job that its own client asks for. */
+  #asked(by: Connection, number: string, now: number): Job | null {
+    const job = this.#jobs.get(number);
+    if (job === undefined || job.by !== by) return null;
+    job.askedAt = now;
+    return job;
+  }
+
+  #statusOf(job: Job): string {
+    const { end, number, work } = job;
+    if (end !== null) {
+      this.#untold.delete(job);
+      return end;
+    }
+    if (work === null) {
+      const ahead = this.#pending().findIndex((other) => other.number === number);
+      return `waiting ${ahead}`;
+    }
+    const { done, expected } = work.progress;
+    return `running ${done} of ${Math.max(done, expected)}`;
+  }
+
+  #next(): void {
+    while (this.#current === null && !this.#held) {
+      const job = this.#waiting.shift();
+      if (job === undefined) return;
+      this.#current = job;
+      const onEnd = ({ level, status, text }: WorkEnd): void => {
+        this.#log(level, `${job.by.label}: ${job.what}: ${text}`);
+        this.#ended(job, status);
+      };
+      try {
+        job.work = job.begin(onEnd);
+      } catch (error) {
+        // There may be no memory for what is to be restored.
+        onEnd(failure(error));
+      }
+    }
+  }
+
+  /** Unless it has ended, or has taken effect. */
+  #giveUp(job: Job, end: string, why: string): void {
+    if (job.end !== null || job.work?.abandon() === false) return;
+    this.#log("info", `${job.by.label}: ${job.what}: given up: ${why}`);
+    this.#ended(job, end);
+  }
+
+  #ended(job: Job, end: string): void {
+    job.end = end;
+    job.work = null;
+    this.#untold.add(job);
+    if (this.#current === job) this.#current = null;
+    else this.#waiting = this.#waiting.filter((other) => other !== job);
+    this.#forgetOld();
+    // Not here: the store may be in the middle of a change.
+    this.wakeAt = 0;
+  }
+
+  #forgetOld(): void {
+    for (const [key, { end }] of this.#jobs) {
+      if (this.#jobs.size <= ARCHIVE_ENDS_KEPT) return;
+      if (end !== null) this.#jobs.delete(key);
+    }
   }
 }

@@ -128,9 +128,11 @@ export class LiveUpdater implements UpdateActions {
 
   handOver(): void {
     const successor = this.#successor!;
+    const { archive } = this.#estate.state.admin;
     const settled = (): void => {
-      // A dump's file is to be whole, and a restore to be heard of by all who watch.
-      if (this.#turns.job !== null) {
+      // A dump is to be whole, and a restore to be heard of by all who watch.
+      archive?.hold(true);
+      if (archive?.busy) {
         this.#turns.onSettled = settled;
         return;
       }
@@ -161,6 +163,7 @@ export class LiveUpdater implements UpdateActions {
     this.#successor?.cache?.remove();
     this.#successor = null;
     this.#turns.onSettled = null;
+    this.#estate.state.admin.archive?.hold(false);
   }
 
   #log(text: string): void {

@@ -1,0 +1,136 @@
+import type { State } from "../../engine/state.ts";
+import { DUMP_PINNED_BYTES_MAX, DUMP_RECORD_UNITS } from "../../limits.ts";
+import { capture, type Captured, type ConnectionIo } from "../../migrate/capture.ts";
+import type { Connection } from "../../engine/connection.ts";
+import { StreamEncoder } from "../../migrate/stream.ts";
+import type { Snapshot } from "../../store/snapshots.ts";
+import { PAYLOAD_MAX } from "../../wire/header.ts";
+import type { Progress, Work, WorkEnd } from "./job.ts";
+import { failure, OverrunError } from "./failure.ts";
+
+/** Records encoded between two looks at how many bytes there are. */
+const RECORDS_PER_LOOK = 16;
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * A dump, made piece by piece as its client asks for the next bytes: who does not ask costs no more than
+ * the snapshot, and nothing waits in memory but the rest of the last piece.
+ */
+export class DumpWork implements Work {
+  readonly progress: Progress;
+  readonly #state: State;
+  readonly #onEnd: (end: WorkEnd) => void;
+  readonly #encoder = new StreamEncoder({ version: 2, endian: "little" });
+  readonly #snapshot: Snapshot;
+  readonly #payload = new Uint8Array(PAYLOAD_MAX);
+  /** Null when all records have been encoded, or it was given up. */
+  #captured: Captured | null;
+  /** Encoded and not read: at most a piece of records. */
+  #rest: Uint8Array[] = [];
+  /** Bytes of {@link #rest}, and of the first of them those that have been read. */
+  #left = 0;
+  #begun = 0;
+  /** Bytes that only the snapshot keeps in memory. */
+  #pinned = 0;
+  /** Those were too many. */
+  #isOverrun = false;
+
+  /** `io` tells what is buffered for a connection. */
+  constructor(
+    state: State,
+    domid: number | null,
+    io: (connection: Connection) => ConnectionIo,
+    onEnd: (end: WorkEnd) => void,
+  ) {
+    this.#state = state;
+    this.#onEnd = onEnd;
+    this.#captured = capture(state, domid === null ? { io } : { io, domid });
+    // Of the same moment: it only tells what the captured one keeps in memory.
+    this.#snapshot = state.tree.openSnapshot({ pin: (bytes) => this.#pin(bytes) });
+    this.progress = { done: 0, expected: this.#captured.expected };
+  }
+
+  abandon(): true {
+    this.#release();
+    this.#rest = [];
+    this.#left = 0;
+    return true;
+  }
+
+  /** As many bytes as fit a reply, valid until the next call; none behind the end. */
+  read(): Uint8Array {
+    try {
+      if (this.#isOverrun) throw new OverrunError(this.#pinned);
+      this.#encode();
+    } catch (error) {
+      this.abandon();
+      this.#onEnd(failure(error));
+      return NOTHING;
+    }
+    const bytes = this.#take();
+    if (this.#captured === null && this.#left === 0 && bytes.length > 0) {
+      const text = `${this.progress.done} records, ${this.#encoder.length} bytes`;
+      this.#onEnd({ status: `done ${text}`, level: "info", text });
+    }
+    return bytes;
+  }
+
+  /** Until there is a reply's worth. */
+  #encode(): void {
+    const captured = this.#captured;
+    if (captured === null || this.#left >= PAYLOAD_MAX) return;
+    const { records } = captured;
+    const before = this.progress.done;
+    while (this.#captured !== null && this.#left < PAYLOAD_MAX) {
+      for (let count = 0; count < RECORDS_PER_LOOK; count++) {
+        const next = records.next();
+        if (next.done === true) {
+          this.#encoder.end();
+          this.#release();
+          break;
+        }
+        this.#encoder.put(next.value);
+        this.progress.done++;
+      }
+      for (const chunk of this.#encoder.take()) {
+        this.#rest.push(chunk);
+        this.#left += chunk.length;
+      }
+    }
+    this.#state.meter.add((this.progress.done - before) * DUMP_RECORD_UNITS);
+  }
+
+  #take(): Uint8Array {
+    const payload = this.#payload;
+    let length = 0, used = 0;
+    for (const chunk of this.#rest) {
+      const piece = chunk.subarray(this.#begun, this.#begun + payload.length - length);
+      payload.set(piece, length);
+      length += piece.length;
+      this.#begun += piece.length;
+      if (this.#begun < chunk.length) break;
+      this.#begun = 0;
+      used++;
+    }
+    this.#rest.splice(0, used);
+    this.#left -= length;
+    return payload.subarray(0, length);
+  }
+
+  /** The store, in the middle of a change, has replaced what the snapshot still has. */
+  #pin(bytes: number): void {
+    this.#pinned += bytes;
+    if (this.#captured === null) return;
+    const isOver = this.#pinned > DUMP_PINNED_BYTES_MAX ||
+      this.#state.memory.exceeded(true, this.#pinned);
+    if (!isOver) return;
+    this.abandon();
+    this.#isOverrun = true;
+  }
+
+  #release(): void {
+    this.#captured = null;
+    this.#state.clock.snapshots.drop(this.#snapshot);
+  }
+}

@@ -1,0 +1,27 @@
+import { RestoreError } from "../../migrate/plan.ts";
+import { StreamError } from "../../migrate/stream.ts";
+import { message, stackOf } from "../logging/log.ts";
+import type { WorkEnd } from "./job.ts";
+
+/** A dump kept too much in memory that others have replaced since it began. */
+export class OverrunError extends Error {
+  override readonly name = "OverrunError";
+
+  constructor(bytes: number) {
+    super(
+      `it kept ${bytes} bytes in memory that have been replaced since it began ` +
+        "(try again when the store changes less)",
+    );
+  }
+}
+
+/** How work ends that has thrown: what is wrong with a dump is told in a line, a defect with its stack. */
+export function failure(error: unknown): WorkEnd {
+  const isExpected = error instanceof RestoreError || error instanceof StreamError ||
+    error instanceof OverrunError;
+  return {
+    status: `failed ${isExpected ? message(error) : "an internal error (the log has more)"}`,
+    level: isExpected ? "warning" : "error",
+    text: isExpected ? `it failed: ${message(error)}` : `internal error: ${stackOf(error)}`,
+  };
+}

@@ -1,0 +1,86 @@
+import type { RestoreOrder } from "../../engine/admin.ts";
+import { ARCHIVE_SLICE_MS } from "../../limits.ts";
+import type { TurnJob } from "../turn.ts";
+import { type RestoreProgress, restoreSteps, type RestoreTarget } from "./archive_restore.ts";
+import { failure } from "./failure.ts";
+import type { JobSteps, Work, WorkEnd } from "./job.ts";
+
+/** A restore: takes the dump's bytes as they come, then does its steps a slice a turn. */
+export class RestoreWork implements Work, TurnJob {
+  readonly progress: RestoreProgress;
+  readonly #target: RestoreTarget;
+  readonly #order: RestoreOrder;
+  readonly #onWhole: (job: TurnJob) => void;
+  readonly #onEnd: (end: WorkEnd) => void;
+  /** The kernel gives it pages as they are written to. */
+  #bytes: Uint8Array;
+  #received = 0;
+  #steps: JobSteps | null = null;
+  #givenUp = false;
+
+  /** `onWhole` is called when all bytes are there, so that the steps are done. */
+  constructor(
+    target: RestoreTarget,
+    order: RestoreOrder,
+    onWhole: (job: TurnJob) => void,
+    onEnd: (end: WorkEnd) => void,
+  ) {
+    this.#target = target;
+    this.#order = order;
+    this.#onWhole = onWhole;
+    this.#onEnd = onEnd;
+    this.#bytes = new Uint8Array(order.bytes);
+    this.progress = { done: 0, expected: order.bytes, hasTakenEffect: false };
+    if (order.bytes === 0) this.#begin();
+  }
+
+  abandon(): boolean {
+    if (this.progress.hasTakenEffect) return false;
+    this.#givenUp = true;
+    this.#bytes = new Uint8Array(0);
+    this.#steps?.return("");
+    return true;
+  }
+
+  /** Takes the next bytes; false when they are more than were announced. */
+  put(bytes: Uint8Array): boolean {
+    if (bytes.length > this.#bytes.length - this.#received) return false;
+    this.#bytes.set(bytes, this.#received);
+    this.#received += bytes.length;
+    this.progress.done = this.#received;
+    if (this.#received === this.#bytes.length && bytes.length > 0) this.#begin();
+    return true;
+  }
+
+  #begin(): void {
+    this.progress.done = 0;
+    this.#steps = restoreSteps(this.#target, this.#order, this.#bytes, this.progress);
+    this.#onWhole(this);
+  }
+
+  step(): boolean {
+    if (this.#givenUp) return false;
+    const until = performance.now() + ARCHIVE_SLICE_MS;
+    const steps = this.#steps!;
+    try {
+      for (let step = steps.next();; step = steps.next()) {
+        if (step.done === true) {
+          this.#done(step.value);
+          return false;
+        }
+        if (performance.now() >= until) return true;
+      }
+    } catch (error) {
+      this.#bytes = new Uint8Array(0);
+      this.#onEnd(failure(error));
+      return false;
+    }
+  }
+
+  #done(report: string): void {
+    this.#bytes = new Uint8Array(0);
+    const { check } = this.#order;
+    const text = check ? `nothing is changed, it can be done: ${report}` : `done: ${report}`;
+    this.#onEnd({ status: `done ${report}`, level: "info", text });
+  }
+}
