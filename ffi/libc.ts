@@ -22,6 +22,8 @@ const symbols = {
   read: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   // ssize_t write(int fd, const void *buf, size_t count)
   write: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  // int malloc_trim(size_t pad)
+  malloc_trim: { parameters: ["usize"], result: "i32" },
   // int socket(int domain, int type, int protocol)
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // int bind(int sockfd, const struct sockaddr *addr, socklen_t addrlen)

@@ -264,6 +264,16 @@ export const MEMORY_WELL_SHARE = 0.6;
 /** How often a daemon looks how much memory is left, in ms. */
 export const MEMORY_LOOK_MS = 250;
 
+/**
+ * Charged bytes that have to be free again before memory is given back to the host: more than a few
+ * guests have, so that none of them can have the daemon pause.
+ */
+export const TIDY_BYTES = 16_777_216;
+
+/** How long nobody may have asked for anything before that, and how far apart it is done, in ms. */
+export const TIDY_IDLE_MS = 2_000;
+export const TIDY_APART_MS = 60_000;
+
 /** How long a life has to go on well before the deaths ahead of it count no more, in ms. */
 export const SETTLED_MS = 60_000;
 

@@ -1,6 +1,6 @@
 import { emptyWalk, type Walk, walk } from "../store/lookup.ts";
 import { namesOf } from "../store/names.ts";
-import type { Node } from "../store/node.ts";
+import { newNode, type Node } from "../store/node.ts";
 import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
 import { EACCES, EINVAL, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
@@ -13,6 +13,9 @@ import { refresh } from "./refresh.ts";
 import type { State } from "./state.ts";
 import { SEEN_EXISTENCE, SEEN_PERMS } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
+
+/** What stands where there is no tree. */
+const NO_NODE = newNode("", 0, 0, []);
 
 /**
  * One request on its way through its handler: who asks, about what, within which transaction,
@@ -39,6 +42,13 @@ export class Call {
 
   constructor(readonly state: State) {
     this.walk = emptyWalk(state.tree.root);
+  }
+
+  /** Lets go of the tree and of the transaction: what is removed must not stay until the next request. */
+  letGo(): void {
+    this.transaction = null;
+    this.walk.node = null;
+    this.walk.above = NO_NODE;
   }
 
   /** The tree as the caller sees it. */

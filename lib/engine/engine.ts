@@ -82,6 +82,7 @@ export class Engine {
     call.txId = txId;
     call.transaction = null;
     const outcome = this.#run(call, type, txId);
+    call.letGo();
     // The outbox as it is now: a domain that releases itself is not answered.
     const { outbox } = connection;
     if (outcome === LATER) return "done";

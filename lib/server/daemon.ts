@@ -14,6 +14,7 @@ import { type EventSink, Loop, type LoopPolicy } from "./loop.ts";
 import type { Peer } from "./peer/peer.ts";
 import type { GoneReason } from "./peer/peer_host.ts";
 import type { Keeping } from "./process/process_status.ts";
+import { Tidier } from "./process/tidier.ts";
 import type { LifeMark } from "./process/life_mark.ts";
 import type { ListeningSocket } from "./process/socket_path.ts";
 import { Sockets } from "./sockets.ts";
@@ -174,11 +175,24 @@ export class Daemon {
     await this.finished;
   }
 
+  /** Looks at the memory of a process of its own, now and then. */
+  #lookAtMemory(): ReturnType<typeof setInterval> | undefined {
+    const { identity, mark } = this.#parts;
+    if (identity === undefined) return undefined;
+    const { turns, engine: { state } } = this;
+    const tidier = new Tidier();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      mark?.look(now);
+      tidier.look(now, state.accounts.cost, turns.count);
+    }, MEMORY_LOOK_MS);
+    Deno.unrefTimer(timer);
+    return timer;
+  }
+
   async #run(): Promise<void> {
     const { mark } = this.#parts;
-    const look = setInterval(() => mark?.look(performance.now()), MEMORY_LOOK_MS);
-    Deno.unrefTimer(look);
-    if (mark === undefined) clearInterval(look);
+    const look = this.#lookAtMemory();
     let failed = true;
     try {
       await this.#loop.run(this.#sink());
