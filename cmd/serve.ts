@@ -31,6 +31,7 @@ export interface ServeFlags {
   readonly persist: "crash" | "none" | "disk";
   readonly store?: string;
   readonly onDamage: "refuse" | "fresh";
+  readonly keep?: readonly string[];
   readonly syslog?: boolean;
   readonly pidFile?: string;
   readonly supervise?: boolean;
@@ -64,6 +65,14 @@ function parsePlace(input: string): string {
   return input;
 }
 
+/** Paths in which `*` and `?` stand for other characters: the names have the usual ones. */
+const GLOB = /^(?:\/|(?:\/[\w@*?-]+)+)$/;
+
+function parseGlob(input: string): string {
+  if (GLOB.test(input)) return input;
+  throw new UsageError("invalid path (begin with /, and use * and ? for other characters)");
+}
+
 /** How long to wait before a restart: a bare number of milliseconds, as once, is caught here. */
 function parseRestartDelay(input: string): number {
   const delay = parseDurationOption(input);
@@ -73,7 +82,11 @@ function parseRestartDelay(input: string): number {
 }
 
 /** @throws {UsageError} for options that contradict each other. */
-function checkTogether({ persist, store, supervise, restartDelay, restarts }: ServeFlags): void {
+function checkTogether(flags: ServeFlags): void {
+  const { keep = [], persist, store, supervise, restartDelay, restarts } = flags;
+  if (persist === "none" && keep.length > 0) {
+    throw new UsageError("it contradicts --persist none (leave one of them out)", "--keep");
+  }
   if (persist === "none" && store !== undefined) {
     throw new UsageError("it contradicts --persist none (leave one of them out)", "--store");
   }
@@ -236,6 +249,15 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
         values: ["refuse", "fresh"],
         default: "refuse",
         brief: "A damaged store file: end, or move it aside and begin empty",
+      },
+      keep: {
+        kind: "parsed",
+        parse: parseGlob,
+        optional: true,
+        variadic: true,
+        placeholder: "glob",
+        brief:
+          "Keep these nodes and what is below them through a boot of the host, such as /tool/my*",
       },
       syslog: {
         kind: "boolean",

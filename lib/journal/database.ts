@@ -219,7 +219,7 @@ export function messageOf(error: unknown): string {
 }
 
 /** What else a store file may have beside it. */
-const COMPANIONS = ["-wal", "-shm", "-journal", ".tail"];
+export const COMPANIONS: readonly string[] = ["-wal", "-shm", "-journal", ".tail"];
 
 /**
  * Moves a file and its companions out of the way; returns where it now is. The file goes first: who

@@ -51,6 +51,4 @@ export interface JournalParts {
   /** Notes in the file to whom the store is handed over. */
   readonly onHandOver?: (to: string | null) => void;
   readonly handedTo?: string | null;
-  /** The host was booted since; called when what that means is committed. */
-  readonly onNewBoot?: () => void;
 }

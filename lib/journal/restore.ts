@@ -13,9 +13,6 @@ import { DamagedError } from "./byte_reader.ts";
 import type { ChangeSink, DomainState, HeldState, OpenTransaction, WatchState } from "./changes.ts";
 import type { NodeRecord, NodeState } from "./node_record.ts";
 
-/** A unique id that no domain has. */
-const NOBODYS = -1n;
-
 /** Who is named as the last to have changed what was recovered. */
 const ORIGIN = { label: "somebody before the restart" };
 
@@ -170,13 +167,6 @@ export class Restorer implements ChangeSink {
 
   heldGone(key: number): void {
     this.#records.delete(key);
-  }
-
-  /** The host was booted anew: no domain is what it was, not even where domids are the same. */
-  hostBooted(): void {
-    for (const [domid, domain] of this.domains) {
-      this.domains.set(domid, { ...domain, uniqueId: NOBODYS, hasRing: false });
-    }
   }
 
   othersGone(): void {

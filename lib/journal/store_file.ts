@@ -65,7 +65,7 @@ export interface StoreOptions {
 export interface OpenStore {
   readonly journal: StoreJournal;
   readonly about: About;
-  /** The file is of an earlier boot: none of its domains is alive. */
+  /** The file is of an earlier boot: none of its domains is alive. It is to be put aside. */
   readonly isOld: boolean;
 }
 
@@ -96,8 +96,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
     const { bootId = stamp ?? "" } = options;
     const isOld = stamp !== null && stamp !== bootId;
     if (stamp !== null) options.onStamp?.(isOld);
-    const noteBoot = (): void => about.set("boot_id", bootId);
-    if (stamp === null) noteBoot();
+    if (stamp === null) about.set("boot_id", bootId);
     database.exec("BEGIN IMMEDIATE");
     migrate(database);
     opened = openTail(path, id, database, options);
@@ -125,7 +124,6 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       onHandOver: (to) => to === null ? about.remove(HANDED_TO) : about.set(HANDED_TO, to),
       handedTo,
       ...(upkeep === undefined ? {} : { upkeep }),
-      ...(isOld ? { onNewBoot: noteBoot } : {}),
     });
     return { about, isOld, journal };
   } catch (error) {

@@ -42,7 +42,6 @@ export class StoreJournal implements Journal {
   /** Bytes of turns behind the last image when it was read. */
   #behind = 0;
   #phase: "opened" | "begun" | "refused" = "opened";
-  #onNewBoot: (() => void) | undefined;
   /** On a clock that only goes forward. */
   #retryAt = 0;
 
@@ -51,7 +50,6 @@ export class StoreJournal implements Journal {
     const { upkeep = durability === "disk" ? DISK_UPKEEP : UPKEEP } = parts;
     this.#parts = parts;
     this.syncs = durability === "disk";
-    this.#onNewBoot = parts.onNewBoot;
     this.#images = new ImageShelf(database);
     this.#turns = new TurnLog(database, tail, durability, this.#images.upto);
     this.#upkeep = new StoreUpkeep(parts, upkeep, this.#turns, this.#images);
@@ -92,7 +90,6 @@ export class StoreJournal implements Journal {
     } catch (error) {
       this.#refuse(messageOf(error));
     }
-    if (this.#onNewBoot !== undefined) restorer.hostBooted();
     return reviveAll(state, restorer, held, caution?.asideBytes);
   }
 
@@ -165,18 +162,7 @@ export class StoreJournal implements Journal {
       this.#upkeep.committed(recordBytes(length));
       this.#clear();
     }
-    if (this.#onNewBoot !== undefined && !this.#full) this.#noteBoot(this.#onNewBoot);
     return true;
-  }
-
-  /** Until there is space for it no domain can be introduced that a next life would bury. */
-  #noteBoot(note: () => void): void {
-    try {
-      note();
-      this.#onNewBoot = undefined;
-    } catch (error) {
-      this.#failed(error);
-    }
   }
 
   #append(changes: Uint8Array<ArrayBuffer>): boolean {

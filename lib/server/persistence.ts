@@ -7,7 +7,10 @@ import {
   moveAside,
 } from "../journal/database.ts";
 import { type Journal, NoJournal } from "../journal/journal.ts";
+import { type Keep, keepFrom } from "../journal/kept.ts";
+import { finishSettingAside, setAside } from "../journal/set_aside.ts";
 import { openStore } from "../journal/store_file.ts";
+import type { StoreJournal } from "../journal/store_journal.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { budgeted } from "./logging/budgeted.ts";
 import type { Log, LogLevel } from "./logging/log.ts";
@@ -24,6 +27,8 @@ export interface PersistenceChoice {
   /** The store file; beside the socket, or in {@link DISK_STORE}, unless told. */
   readonly store?: string;
   readonly onDamage: OnDamage;
+  /** What of it outlives a boot of the host; nothing unless told. */
+  readonly keep?: Keep;
 }
 
 /** Where `disk` keeps the store unless told: the run directory does not survive. */
@@ -45,7 +50,7 @@ export function openJournal(choice: PersistenceChoice, socket: string, log: Log)
   const { persist } = choice;
   const usual = `${socket}.store`, path = storePath(choice, socket);
   if (persist !== "none") provideDirectory(path, choice.store !== undefined);
-  const journal = persist === "none" ? new NoJournal() : openChosen(path, persist, log);
+  const journal = persist === "none" ? new NoJournal() : openChosen(choice, path, persist, log);
   // It would be out of date when it is chosen again.
   if ((persist === "none" || path !== usual) && exists(usual)) {
     putAside(usual, "is not used by this daemon", log);
@@ -53,24 +58,58 @@ export function openJournal(choice: PersistenceChoice, socket: string, log: Log)
   return journal;
 }
 
-function openChosen(path: string, persist: Durability, log: Log): Journal {
+/** What a host's domains left in the store means nothing after the host has been booted anew. */
+const OLD = "was of an earlier boot of this host";
+
+function openChosen(
+  choice: PersistenceChoice,
+  path: string,
+  durability: Durability,
+  log: Log,
+): Journal {
+  const { globs } = choice.keep ?? KEEP_NOTHING;
+  if (globs.length > 0) {
+    log("info", `the store file ${path}: after a boot of the host it keeps ${globs.join(", ")}`);
+  }
+  const found = finishSettingAside(path);
+  if (found !== null) log("info", `the store file ${path} ${OLD}: it is now ${found}`);
   let stampIsOld: boolean | null = null;
   const onStamp = (isOld: boolean): void => void (stampIsOld = isOld);
-  const options = { durability: persist, log: budgeted(log), bootId: bootId(), onStamp };
-  if (persist === "disk") return openStore(path, options).journal;
-  // What a host's domains left in the store means nothing after the host has been booted anew.
-  const why = "was of an earlier boot of this host";
+  const options = { durability, log: budgeted(log), bootId: bootId(), onStamp };
   try {
     const { isOld, journal } = openStore(path, options);
     if (!isOld) return journal;
-    journal.close();
-    putAside(path, why, log);
+    beginAfresh(choice, path, journal, options);
   } catch (error) {
-    // The loss of power may well have damaged it.
-    if (!(error instanceof DamagedError) || !(stampIsOld ?? isOlderThanBoot(path))) throw error;
-    putAside(path, `is damaged (${error.message}), and ${why}`, log, "warning");
+    // The loss of power may well have damaged it; but then it can't be told what is to be kept.
+    const isNeedless = error instanceof DamagedError && globs.length === 0 &&
+      (stampIsOld ?? isOlderThanBoot(path));
+    if (!isNeedless) throw error;
+    const aside = setAside(path, { ...options, state: null });
+    const why = `is damaged (${error.message}), and ${OLD}`;
+    log("warning", `the store file ${path} ${why}: it is now ${aside}`);
   }
   return openStore(path, options).journal;
+}
+
+const KEEP_NOTHING: Keep = { globs: [], domid: 0 };
+
+/** Puts the store of an earlier boot aside; what the operator has named is in the new one. */
+function beginAfresh(
+  { keep = KEEP_NOTHING }: PersistenceChoice,
+  path: string,
+  old: StoreJournal,
+  options: { readonly durability: Durability; readonly bootId: string; readonly log: Log },
+): void {
+  const { log } = options;
+  const kept = keep.globs.length === 0 ? null : keepFrom(old, keep);
+  old.close();
+  const aside = setAside(path, { ...options, state: kept?.state ?? null });
+  const what = kept === null
+    ? ""
+    : `, but for ${kept.nodes} nodes that are kept, without ${kept.entriesDropped} entries of ` +
+      "permissions for domains of before";
+  log("info", `the store file ${path} ${OLD}: it is now ${aside}${what}`);
 }
 
 /** Whether a store that does not tell was last written before this boot of the host. */

@@ -62,6 +62,8 @@ export interface ServeOptions extends TraceOptions {
   readonly persist?: Persistence;
   readonly store?: string;
   readonly onDamage?: OnDamage;
+  /** Paths, with `*` and `?`, of nodes that outlive a boot of the host. */
+  readonly keep?: readonly string[];
   /** What the program says of its version; "unknown" unless told. */
   readonly version?: string;
   /** Log to syslog instead. */
@@ -260,8 +262,10 @@ function markOf(choice: PersistenceChoice, socket: string): { readonly mark?: Li
 }
 
 function persistenceOf(options: ServeOptions): PersistenceChoice {
-  const { onDamage = "refuse", persist = "crash", store } = options;
-  return { persist, onDamage, ...(store === undefined ? {} : { store }) };
+  const { keep: globs = [], onDamage = "refuse", persist = "crash", privDomid = 0, store } =
+    options;
+  const keep = { globs, domid: privDomid };
+  return { persist, onDamage, keep, ...(store === undefined ? {} : { store }) };
 }
 
 async function untilEnd(daemon: Daemon, log: Log): Promise<void> {
@@ -328,8 +332,11 @@ function keeping(options: ServeOptions, socket: string): string {
   if (choice.persist === "none") {
     return "The store is in memory only: what is written is gone when the daemon stops";
   }
-  const until = choice.persist === "crash" ? "until this machine is booted anew" : "on disk";
-  return `The store is kept in ${storePath(choice, socket)}, ${until}`;
+  const { globs } = choice.keep ?? { globs: [] };
+  const place = choice.persist === "disk" ? "on disk, " : "";
+  const until = globs.length === 0 ? "" : `, but for ${globs.join(", ")}`;
+  const file = storePath(choice, socket);
+  return `The store is kept in ${file}, ${place}until this machine is booted anew${until}`;
 }
 
 /** Where the socket is, and what to type next. */

@@ -16,6 +16,7 @@ import {
   restoreSteps,
   type RestoreTarget,
 } from "../../lib/server/archive/archive_restore.ts";
+import { RestoreWork } from "../../lib/server/archive/restore_work.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
@@ -170,6 +171,30 @@ Deno.test("restore: killed at any moment, the store is the one before or the one
     restore(life, file);
     assertSurvives(life, hypervisor, `${folder}/again`);
   });
+});
+
+Deno.test("restore: from the slice on in which the store is replaced, it can't be given up", async () => {
+  await using world = await makeWorld();
+  const { folder, life } = world;
+  fillUp(life);
+  life.ask(0, MessageType.WATCH, "/\0token\0");
+  const bytes = Deno.readFileSync(write(`${folder}/dump`, recordsOf(life.state)));
+  for (let i = 0; i < 500; i++) life.ask(0, MessageType.WRITE, `/bulk/${i}\0another`);
+  const order = { mapping: null, check: false, overQuota: true, bytes: bytes.length };
+  const progress = newProgress();
+  const steps = restoreSteps(targetOf(life), order, bytes, progress);
+  const told = new Set<boolean>();
+  while (steps.next().done !== true) {
+    const isNew = life.ask(0, MessageType.READ, "/bulk/499\0") === "READ value 499";
+    assertEquals(progress.hasTakenEffect, isNew);
+    told.add(isNew);
+  }
+  assertEquals(told.size, 2, "it is not told over several slices");
+  const work = new RestoreWork(targetOf(life), order, () => {}, () => {});
+  work.progress.hasTakenEffect = true;
+  assertEquals(work.abandon(), false);
+  work.progress.hasTakenEffect = false;
+  assertEquals(work.abandon(), true);
 });
 
 Deno.test("restore: --dry-run changes nothing", async () => {

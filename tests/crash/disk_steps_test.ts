@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { readStoreArchive } from "../../lib/archive/store_source.ts";
 import { SocketClient } from "../server/socket_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
@@ -24,12 +25,18 @@ class Steps {
   #asked: [node: number, value: string] | null = null;
   #count = 0;
 
+  /** Names of the nodes that outlive a boot. */
+  kept: RegExp | null = null;
+
   constructor(readonly disk: FaultyDisk, readonly folder: string, readonly mode: Mode) {}
 
   start(): Promise<ServerProcess> {
     return startDaemon({
       socket: `${this.folder}/socket`,
-      args: ["--persist", this.mode, "--store", this.disk.store],
+      args: [
+        ...["--persist", this.mode, "--store", this.disk.store],
+        ...this.kept === null ? [] : ["--keep", "/n1*"],
+      ],
       env: this.disk.env(),
     });
   }
@@ -88,6 +95,14 @@ class Steps {
     this.#asked = null;
   }
 
+  /** The host is booted: only what is kept is to be found. */
+  boot(): void {
+    for (const node of [...this.#values.keys()]) {
+      if (this.kept?.test(`n${node}`) !== true) this.#values.delete(node);
+    }
+    this.#asked = null;
+  }
+
   removeStore(): void {
     this.forget();
     for (const { name } of Deno.readDirSync(this.folder)) {
@@ -131,6 +146,7 @@ async function dieAtEach(
   random: Random,
   calls: readonly number[],
   before: () => Promise<void>,
+  after: () => void = () => {},
 ): Promise<void> {
   for (const call of calls) {
     await before();
@@ -139,6 +155,7 @@ async function dieAtEach(
     await steps.live();
     try {
       await steps.check();
+      after();
     } catch (error) {
       throw new Error(`killed at call ${call}, moment ${moment}`, { cause: error });
     }
@@ -176,15 +193,34 @@ async function leaveOld(steps: Steps): Promise<void> {
   database.exec("UPDATE about SET value = 'another' WHERE name = 'boot_id'");
   database.close();
   for (const companion of ["", ".tail"]) Deno.utimeSync(disk.store + companion, 1, 1);
-  steps.forget();
+  steps.boot();
 }
 
-testUnless(missing, "killed at a call while a store of an earlier boot is put aside", async () => {
-  await trial("crash", async (steps, random) => {
-    await leaveOld(steps);
-    const count = await steps.callsOf(() => steps.check());
-    const calls = chosen(random, count);
-    await dieAtEach(steps, random, calls, () => leaveOld(steps));
-    console.log(`${calls.length} deaths at ${count} calls`);
-  });
-});
+/** The store of before is beside the new one, whole, and nothing else is left. */
+function checkAside({ disk, folder }: Steps): void {
+  const { records } = readStoreArchive(`${disk.store}.old`, null, "old");
+  const names = records.flatMap((record) =>
+    record.kind === "node" && /^\/n\d+$/.test(record.path) ? [record.path] : []
+  );
+  assertEquals(names.length, NODES);
+  const files = [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`);
+  assertEquals(files.filter((name) => name.startsWith(`${disk.store}.next`)), []);
+}
+
+for (const mode of ["crash", "disk"] as const) {
+  for (const kept of [null, /^n1/]) {
+    const what = kept === null ? "" : ", some nodes kept";
+    const name = `killed at a call while a store of an earlier boot is put aside: ${mode}${what}`;
+    testUnless(missing, name, async () => {
+      await trial(mode, async (steps, random) => {
+        steps.kept = kept;
+        await leaveOld(steps);
+        const count = await steps.callsOf(() => steps.check());
+        checkAside(steps);
+        const calls = chosen(random, count);
+        await dieAtEach(steps, random, calls, () => leaveOld(steps), () => checkAside(steps));
+        console.log(`${calls.length} deaths at ${count} calls`);
+      });
+    });
+  }
+}

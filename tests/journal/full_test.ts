@@ -314,19 +314,3 @@ Deno.test("full: what an image has from the tail already is not written anew", a
   assertEquals(host.nextLife(), wholeState(host.engine.state));
   host.journal.close();
 });
-
-Deno.test("full: that the host was booted anew is noted when there is space", async () => {
-  await using scratch = await makeScratch();
-  let [hasSpace, tries] = [false, 0];
-  const onNewBoot = (): void => {
-    tries++;
-    if (!hasSpace) throw new Error("database or disk is full");
-  };
-  const host = new Host(`${scratch.path}/store`, "disk", new Hypervisor(), { onNewBoot });
-  assertEquals(host.ask(T.READ, "/\0"), "READ ");
-  assertEquals(host.ask(T.INTRODUCE, "1\x001\x003\0"), "ERROR ENOSPC\0");
-  assertEquals([host.journal.full, tries], [true, 1]);
-  hasSpace = true;
-  await goesOn(host);
-  assertEquals(tries, 2);
-});

@@ -1,7 +1,12 @@
 /** What becomes of a store file at the start: of an earlier boot, or damaged. */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DamagedError } from "../../lib/journal/byte_reader.ts";
-import { JournalError, openDatabase } from "../../lib/journal/database.ts";
+import { JournalError, openDatabase, removeIfThere } from "../../lib/journal/database.ts";
+import { check } from "../../lib/engine/check.ts";
+import { State } from "../../lib/engine/state.ts";
+import { readStoreArchive } from "../../lib/archive/store_source.ts";
+import { formatPerms } from "../../lib/store/perms.ts";
+import { toText } from "../../lib/wire/text.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { handleDamage, openJournal, type PersistenceChoice } from "../../lib/server/persistence.ts";
@@ -19,20 +24,114 @@ function open(choice: PersistenceChoice, lines: string[]): StoreJournal {
   return journal;
 }
 
-Deno.test("store file: one of an earlier boot is put aside", async () => {
+const MODES = ["crash", "disk"] as const;
+
+/** A store of an earlier boot: as a daemon leaves it at its end, or when it is killed. */
+function leaveOld(path: string, persist: "crash" | "disk", isKilled: boolean): void {
+  const hypervisor = new Hypervisor();
+  for (const domid of [0, 1]) hypervisor.create(domid);
+  const life = new Life(hypervisor, `${path}-life`, undefined, persist, "another");
+  life.ask(0, MessageType.INTRODUCE, "1\x001\x003\0");
+  for (const node of ["/local/domain/1/name", "/kept/a", "/kept/b", "/libxl/1"]) {
+    life.ask(0, MessageType.WRITE, `${node}\0of before`);
+  }
+  life.ask(0, MessageType.SET_PERMS, "/kept/b\0n1\0");
+  life.journal.commit();
+  if (isKilled) life.copyFiles(path);
+  life.close();
+  if (!isKilled) Deno.copyFileSync(`${path}-life`, path);
+  for (const name of FILES) removeIfThere(`${path}-life${name}`);
+}
+
+/** The nodes of a store, by the dump of its file. */
+function nodesOf(path: string): string[] {
+  return readStoreArchive(path, null, "store").records.flatMap((record) =>
+    record.kind === "node" && record.path !== "/" && !/^(?:@|\/tool)/.test(record.path)
+      ? [record.path]
+      : []
+  );
+}
+
+const OLD_NODES = ["/kept", "/kept/a", "/kept/b", "/libxl", "/libxl/1"];
+
+function isAside(names: Iterable<Deno.DirEntry>): string[] {
+  return [...names].map(({ name }) => name).filter((name) =>
+    !/\.(?:tail|reserve)$|-wal$/.test(name)
+  ).sort();
+}
+
+Deno.test("store file: one of an earlier boot is put aside, and the daemon begins as on a new host", async () => {
+  for (const persist of MODES) {
+    for (const isKilled of [false, true]) {
+      await using scratch = await makeScratch();
+      const choice = { ...choose(scratch.path, "refuse"), persist }, lines: string[] = [];
+      const path = choice.store!;
+      // One that was put aside before that goes.
+      for (const round of [1, 2]) {
+        leaveOld(path, persist, isKilled);
+        const journal = open(choice, lines);
+        assertEquals(journal.recover(new State({ domains: new Hypervisor() })), null);
+        journal.close();
+        assertEquals(lines.length, round);
+        assertEquals(
+          lines.at(-1),
+          `info: the store file ${path} was of an earlier boot of this host: it is now ${path}.old`,
+        );
+        assert(OLD_NODES.every((node) => nodesOf(`${path}.old`).includes(node)));
+        assertEquals(isAside(Deno.readDirSync(scratch.path)), ["store", "store.old"]);
+        // The next start of this boot goes on with it.
+        open(choice, lines).close();
+        assertEquals(lines.length, round);
+        Deno.removeSync(path);
+      }
+    }
+  }
+});
+
+Deno.test("store file: after a boot it has what is to be kept, and nothing else", async () => {
+  for (const persist of MODES) {
+    for (const isKilled of [false, true]) {
+      await using scratch = await makeScratch();
+      const keep = { globs: ["/kept/*"], domid: 0 }, lines: string[] = [];
+      const choice = { ...choose(scratch.path, "refuse"), persist, keep }, path = choice.store!;
+      leaveOld(path, persist, isKilled);
+      const journal = open(choice, lines);
+      const state = new State({ domains: new Hypervisor() });
+      assert(journal.recover(state) !== null);
+      journal.close();
+      const value = (node: string): string => toText(state.find(node)!.value);
+      assertEquals([value("/kept"), value("/kept/a"), value("/kept/b")], [
+        "",
+        "of before",
+        "of before",
+      ]);
+      assertEquals(formatPerms(state.find("/kept/b")!.perms), "n0");
+      for (const gone of ["/local", "/libxl"]) assertEquals(state.find(gone), null);
+      assertEquals(check(state), []);
+      assertEquals(lines, [
+        `info: the store file ${path}: after a boot of the host it keeps /kept/*`,
+        `info: the store file ${path} was of an earlier boot of this host: it is now ${path}.old, ` +
+        "but for 2 nodes that are kept, without 1 entries of permissions for domains of before",
+      ]);
+      assert(nodesOf(`${path}.old`).includes("/libxl/1"));
+    }
+  }
+});
+
+Deno.test("store file: a damaged one of an earlier boot stays if something is to be kept of it", async () => {
   await using scratch = await makeScratch();
-  const choice = choose(scratch.path, "refuse"), lines: string[] = [];
-  const before = openStore(choice.store!, { durability: "crash", log: () => {} });
-  before.about.set("boot_id", "another");
-  before.about.set("mark", "old");
-  before.journal.close();
-  open(choice, lines).close();
-  const now = openStore(choice.store!, { durability: "crash", log: () => {} });
-  assertEquals(now.about.get("mark"), null);
-  now.journal.close();
-  assertEquals(lines.length, 1);
-  assertStringIncludes(lines[0]!, `it is now ${scratch.path}/store.old`);
-  assert(Deno.statSync(`${scratch.path}/store.old`).size > 0);
+  const keep = { globs: ["/kept/*"], domid: 0 }, lines: string[] = [];
+  const choice = { ...choose(scratch.path, "refuse"), keep }, path = choice.store!;
+  leaveOld(path, "crash", false);
+  const bytes = Deno.readFileSync(path);
+  // The image is damaged: the file opens, and can't be read.
+  const at = toText(bytes).lastIndexOf("of before");
+  bytes[at] = 0;
+  Deno.writeFileSync(path, bytes);
+  assertThrows(() => open(choice, lines), DamagedError);
+  assertEquals(Deno.readFileSync(path), bytes);
+  open({ ...choice, keep: { globs: [], domid: 0 } }, lines).close();
+  assertEquals(Deno.readFileSync(`${path}.old`).length, bytes.length);
 });
 
 Deno.test("store file: a damaged one of an earlier boot is put aside, too", async () => {
@@ -76,6 +175,38 @@ Deno.test("store file: who is killed while one is put aside has the next go on w
     Deno.removeSync(path);
   }
   assertEquals(lines.length, 3);
+});
+
+Deno.test("store file: a death or a loss of power while one is put aside leaves one of the two", async () => {
+  for (const persist of MODES) {
+    await using scratch = await makeScratch();
+    const keep = { globs: ["/kept/*"], domid: 0 }, lines: string[] = [];
+    const choice = { ...choose(scratch.path, "refuse"), persist, keep }, path = choice.store!;
+    const expectKept = (): void => {
+      open(choice, lines).close();
+      assertEquals(nodesOf(path), ["/kept", "/kept/a", "/kept/b"]);
+      assert(OLD_NODES.every((node) => nodesOf(`${path}.old`).includes(node)));
+      assertEquals(isAside(Deno.readDirSync(scratch.path)), ["store", "store.old"]);
+    };
+    // While the next store was made: what there is of it may be anything.
+    leaveOld(path, persist, true);
+    for (const name of ["", ".tail", "-wal"]) Deno.writeTextFileSync(`${path}.next${name}`, "half");
+    expectKept();
+    const next = Deno.readFileSync(path);
+    // The old one had been moved, as a whole or without its log and tail: the next one is all there is.
+    for (const left of [[], ["-wal"], [".tail"], ["-wal", ".tail"]]) {
+      leaveOld(path, persist, true);
+      for (const name of FILES) Deno.renameSync(path + name, `${path}.old${name}`);
+      for (const name of left) Deno.renameSync(`${path}.old${name}`, path + name);
+      Deno.writeFileSync(`${path}.next`, next);
+      expectKept();
+      assertStringIncludes(lines.at(-1)!, `it is now ${path}.old`);
+    }
+    // The next store has its place, and is this boot's: nothing more is to be done.
+    const count = lines.length;
+    expectKept();
+    assertEquals(lines.length, count + 1);
+  }
 });
 
 Deno.test("store file: one that is missing beside its log is not begun anew", async () => {
@@ -129,27 +260,6 @@ Deno.test("store file: one that another choice leaves behind is put aside", asyn
     `the store file ${socket}.store is not used by this daemon: it is now ${aside}`,
   ]);
   assert(Deno.statSync(aside).isFile);
-});
-
-Deno.test("store file: on disk, the domains of an earlier boot are dead", async () => {
-  await using scratch = await makeScratch();
-  const hypervisor = new Hypervisor(), path = `${scratch.path}/store`;
-  for (const domid of [0, 1]) hypervisor.create(domid);
-  const first = new Life(hypervisor, path, undefined, "disk", "boot 1");
-  first.ask(0, MessageType.INTRODUCE, "1\x001\x003\0");
-  for (const node of ["/a", "/b"]) first.ask(0, MessageType.WRITE, `${node}\0x`);
-  first.ask(0, MessageType.SET_PERMS, "/a\0n1\0");
-  first.journal.commit();
-  first.close();
-  // By chance somebody has the same domid and unique id again.
-  for (const boot of ["boot 2", "boot 2"]) {
-    const life = new Life(hypervisor, path, undefined, "disk", boot);
-    life.journal.commit();
-    assertEquals(life.state.domains.get(1), undefined);
-    assertEquals(life.ask(0, MessageType.READ, "/a\0"), "ERROR ENOENT\0");
-    assertEquals(life.ask(0, MessageType.READ, "/b\0"), "READ x");
-    life.close();
-  }
 });
 
 Deno.test("store file: a damaged one stays, or is moved aside where that is wanted", async () => {

@@ -5,6 +5,7 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { RawClient } from "../differential/raw_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
+import type { ServerProcess } from "../support/process.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { Supervised } from "../supervise/supervised.ts";
 import { within } from "./socket_client.ts";
@@ -345,4 +346,51 @@ Deno.test("store options: nor does it when the daemon has served before", async 
   const said = server.output();
   assertEquals([code, said.match(/is damaged/g)?.length], [1, 1], said);
   assertEquals(said.match(/started again/g)?.length, 2, said);
+});
+
+Deno.test("store options: --keep is told at the start, and carries over a boot what it names", async () => {
+  await using scratch = await makeScratch();
+  const store = `${scratch.path}/store`;
+  const start = (...args: string[]): Promise<ServerProcess> =>
+    startDaemon({ args: ["--xen", "no", "--persist", "disk", "--store", store, ...args] });
+  const ask = async (daemon: ServerProcess, type: number, words: string): Promise<string> => {
+    const client = await RawClient.connect(daemon.socketPath);
+    const reply = await client.exchange({ type, txId: 0, payload: toBytes(words) });
+    client.close();
+    return reply.at(-1)!.text;
+  };
+  {
+    await using first = await start();
+    assertMatch(
+      first.output(),
+      /kept in \S+\/store, on disk, until this machine is booted anew\. Next/,
+    );
+    for (const path of ["/tool/mine/a", "/local/domain/1/name"]) {
+      assertEquals(await ask(first, T.WRITE, `${path}\0x`), "OK\0");
+    }
+  }
+  const database = new DatabaseSync(store);
+  database.exec("UPDATE about SET value = 'another' WHERE name = 'boot_id'");
+  database.close();
+  await using second = await start("--keep", "/tool/mine", "--keep", "/none/*");
+  const said = second.output();
+  assertMatch(said, /booted anew, but for \/tool\/mine, \/none\/\*\. Next/);
+  assertMatch(
+    said,
+    /info: the store file \S+: after a boot of the host it keeps \/tool\/mine, \/none\/\*\n/,
+  );
+  assertMatch(said, /it is now \S+\/store\.old, but for 2 nodes that are kept, /);
+  assertEquals(await ask(second, T.READ, "/tool/mine/a\0"), "x");
+  assertEquals(await ask(second, T.READ, "/local/domain/1/name\0"), "ENOENT\0");
+});
+
+Deno.test("store options: --keep takes paths, and not with a store that is in memory only", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch;
+  for (const glob of ["", "tool", "/tool/", "//", "/a b", "/(x", "/a\\d"]) {
+    const line = /^xs: serve .*--keep.*: invalid path \(begin with \//;
+    await assertRefused(path, ["--keep", glob], line, { code: 2 });
+  }
+  const line = /^xs: serve --keep: it contradicts --persist none/;
+  await assertRefused(path, ["--persist", "none", "--keep", "/a"], line, { code: 2 });
 });
