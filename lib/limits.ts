@@ -36,7 +36,7 @@ export const IDLE_UNITS_PER_MS = 5_000;
  * How far a privileged client stands before others that have used as much, in units: a busy one
  * still stands behind a quiet guest.
  */
-export const PRIVILEGED_LEAD_UNITS = 180_000;
+export const PRIVILEGED_LEAD_UNITS = 10_000;
 
 /** One of so many units that a privileged client uses counts against it. */
 export const PRIVILEGED_WEIGHT = 8;

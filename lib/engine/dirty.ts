@@ -1,7 +1,7 @@
 import { DirtyNodes } from "../store/dirty_nodes.ts";
 import type { Connection } from "./connection.ts";
 import type { Domain } from "./domains.ts";
-import type { Meter } from "./meter.ts";
+import { type Meter, TEXT_SHIFT } from "./meter.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Watch } from "./watch.ts";
 
@@ -59,7 +59,7 @@ export class Dirty {
 
   #mark(bytes: number): void {
     this.#any = true;
-    this.#meter?.add(UNITS_PER_RECORD + bytes);
+    this.#meter?.add(UNITS_PER_RECORD + (bytes >> TEXT_SHIFT));
   }
 
   /** A special, of which the permissions changed. */

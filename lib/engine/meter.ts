@@ -10,7 +10,10 @@ export const UNITS_PER_MS = 100_000;
 /** One request, whatever it asks for: its framing, its rights, its reply. */
 export const REQUEST_UNITS = 40;
 
-/** A look at what a client has sent, and an output to be sent: mostly a system call each. */
+/**
+ * A look at what a client has sent, and an output to be sent: a system call each on a socket, where
+ * they take some 1.5 and 2.5 us, and a third of that on a ring.
+ */
 export const READ_UNITS = 150;
 export const SEND_UNITS = 250;
 

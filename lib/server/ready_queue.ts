@@ -5,12 +5,11 @@ import { CREDIT_UNITS, PRIVILEGED_LEAD_UNITS, PRIVILEGED_WEIGHT } from "../limit
 export interface Contender {
   /** What it has cost, and whether it goes before others and is charged less. */
   readonly connection: { readonly share: Share; readonly privileged: boolean };
-  /** Kept by {@link ReadyQueue}: where it stands in virtual time, and the order among equals. */
-  startsAt: number;
-  arrival: number;
-  /** Units that were charged ahead for its next request. */
+  /** Units that were charged ahead for its next request. Kept by {@link ReadyQueue}. */
   prepaid: number;
 }
+
+const ROOM_FIRST = 64;
 
 /**
  * Contenders that have something to do; the one that has used least comes first (start-time fair
@@ -21,19 +20,24 @@ export interface Contender {
  * Its order depends on units alone, not on time: it is the same in each run.
  */
 export class ReadyQueue<T extends Contender> {
-  /** A binary heap. */
-  readonly #heap: T[] = [];
-  #arrivals = 0;
+  /** A binary heap: the contenders, where they stand, and when they came, for the order of equals. */
+  readonly #heap: (T | null)[] = [];
+  #places = new Float64Array(ROOM_FIRST);
+  #arrivals = new Float64Array(ROOM_FIRST);
+  #size = 0;
+  #arrivalLast = 0;
   /** The furthest start of service so far. */
   #virtualTime = 0;
+  /** Where the one that was taken last stood in virtual time. */
+  #start = 0;
 
   get size(): number {
-    return this.#heap.length;
+    return this.#size;
   }
 
   /** Where the next one stands; Infinity when there is none. */
   get next(): number {
-    return this.#heap.length === 0 ? Infinity : this.#heap[0]!.startsAt;
+    return this.#size === 0 ? Infinity : this.#places[0]!;
   }
 
   /** Nobody waited for a while: all get credit of `units`. */
@@ -44,38 +48,54 @@ export class ReadyQueue<T extends Contender> {
   /** Adds one that is not in it. */
   add(contender: T): void {
     const { privileged, share } = contender.connection;
-    const lead = privileged ? PRIVILEGED_LEAD_UNITS : 0;
-    contender.startsAt = Math.max(share.at, this.#virtualTime - CREDIT_UNITS) - lead;
-    contender.arrival = ++this.#arrivals;
-    this.#rise(contender);
+    const least = this.#virtualTime - CREDIT_UNITS;
+    const place = share.at > least ? share.at : least;
+    if (this.#size === this.#places.length) this.#grow();
+    this.#rise(
+      contender,
+      privileged ? place - PRIVILEGED_LEAD_UNITS : place,
+      ++this.#arrivalLast,
+    );
+  }
+
+  #grow(): void {
+    const places = new Float64Array(2 * this.#places.length);
+    const arrivals = new Float64Array(places.length);
+    places.set(this.#places);
+    arrivals.set(this.#arrivals);
+    this.#places = places;
+    this.#arrivals = arrivals;
   }
 
   /** Takes the first one out; only of a queue that has one. */
   take(): T {
     const heap = this.#heap;
     const first = heap[0]!;
-    const last = heap.pop()!;
-    if (heap.length > 0) this.#sink(last);
+    const place = this.#places[0]!;
+    this.#start = first.connection.privileged ? place + PRIVILEGED_LEAD_UNITS : place;
+    const end = --this.#size;
+    const last = heap[end]!;
+    heap[end] = null;
+    if (end > 0) this.#sink(last, this.#places[end]!, this.#arrivals[end]!);
     return first;
   }
 
-  /** One that was taken has been served, for `units`. */
-  charge(contender: T, units: number): void {
-    const { privileged, share } = contender.connection;
-    const start = this.#startOf(contender);
+  /** The one that was taken last has been served, for `units`. */
+  charge({ connection: { privileged, share } }: T, units: number): void {
+    const start = this.#start;
     if (start > this.#virtualTime) this.#virtualTime = start;
     share.units += units;
-    share.at = Math.max(share.at, start) + weighted(units, privileged);
+    share.at = (share.at > start ? share.at : start) + weighted(units, privileged);
   }
 
   /**
-   * Charges one that was taken for what its next request will cost, so that all others that cost
-   * less come before it.
+   * Charges the one that was taken last for what its next request will cost, so that all others
+   * that cost less come before it.
    */
   prepay(contender: T, units: number): void {
     const { privileged, share } = contender.connection;
     contender.prepaid = units;
-    share.at = Math.max(share.at, this.#startOf(contender)) + weighted(units, privileged);
+    share.at = Math.max(share.at, this.#start) + weighted(units, privileged);
   }
 
   /** That request is about to be handled: its real cost takes the place of what was charged ahead. */
@@ -83,46 +103,51 @@ export class ReadyQueue<T extends Contender> {
     const { privileged, share } = contender.connection;
     const paid = weighted(contender.prepaid, privileged);
     share.at -= paid;
-    contender.startsAt -= paid;
+    this.#start -= paid;
     contender.prepaid = 0;
   }
 
-  #startOf({ connection, startsAt }: T): number {
-    return connection.privileged ? startsAt + PRIVILEGED_LEAD_UNITS : startsAt;
-  }
-
-  #rise(contender: T): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(contender);
+  #rise(contender: T, place: number, arrival: number): void {
+    const heap = this.#heap, places = this.#places, arrivals = this.#arrivals;
+    let at = this.#size++;
     while (at > 0) {
       const above = (at - 1) >> 1;
-      if (!isBefore(contender, heap[above]!)) break;
+      // It came last: among equals it stays behind.
+      if (places[above]! <= place) break;
       heap[at] = heap[above]!;
+      places[at] = places[above]!;
+      arrivals[at] = arrivals[above]!;
       at = above;
     }
     heap[at] = contender;
+    places[at] = place;
+    arrivals[at] = arrival;
   }
 
   /** Puts one in place of the first. */
-  #sink(contender: T): void {
-    const heap = this.#heap;
-    const { length } = heap;
+  #sink(contender: T, place: number, arrival: number): void {
+    const heap = this.#heap, places = this.#places, arrivals = this.#arrivals;
+    const size = this.#size;
     let at = 0;
-    for (let below = 1; below < length; below = 2 * at + 1) {
-      if (below + 1 < length && isBefore(heap[below + 1]!, heap[below]!)) below++;
-      if (!isBefore(heap[below]!, contender)) break;
+    for (let below = 1; below < size; below = 2 * at + 1) {
+      let other = places[below]!;
+      const next = below + 1 < size ? places[below + 1]! : Infinity;
+      if (next < other || next === other && arrivals[below + 1]! < arrivals[below]!) {
+        below++;
+        other = next;
+      }
+      if (other > place || other === place && arrivals[below]! > arrival) break;
       heap[at] = heap[below]!;
+      places[at] = other;
+      arrivals[at] = arrivals[below]!;
       at = below;
     }
     heap[at] = contender;
+    places[at] = place;
+    arrivals[at] = arrival;
   }
 }
 
 function weighted(units: number, privileged: boolean): number {
   return privileged ? units / PRIVILEGED_WEIGHT : units;
-}
-
-function isBefore(a: Contender, b: Contender): boolean {
-  return a.startsAt < b.startsAt || a.startsAt === b.startsAt && a.arrival < b.arrival;
 }

@@ -56,9 +56,7 @@ export interface TurnJob {
 /** A job's place among the peers: it gets its slices like one of them. */
 class JobContender implements Contender {
   readonly connection = { share: new Share(), privileged: false };
-  startsAt = 0;
   prepaid = 0;
-  arrival = 0;
 
   constructor(readonly job: TurnJob) {}
 }
@@ -81,9 +79,8 @@ export class Turns implements PeerHost {
   /** Those to be stepped since the last turn began, which has its own. */
   readonly #ready: (Peer | JobContender)[] = [];
   readonly #queue = new ReadyQueue<Peer | JobContender>();
-  /** When the last turn began, and the units that it has used. */
+  /** When the last turn began. */
   #servedAt = 0;
-  #served = 0;
   #unflushed: Peer[] = [];
   #flushed: Peer[] = [];
   #domainsChanged = false;
@@ -277,7 +274,6 @@ export class Turns implements PeerHost {
     for (const contender of this.#ready) queue.add(contender);
     this.#ready.length = 0;
     this.#servedAt = now;
-    this.#served = 0;
     this.meter.take();
     if (queue.size > 0) this.#serve(now);
   }
@@ -287,17 +283,20 @@ export class Turns implements PeerHost {
     const queue = this.#queue;
     const { syncs } = this.#journal;
     const furthest = syncs ? Infinity : queue.next + TURN_SPREAD_UNITS;
-    const most = syncs ? Infinity : TURN_UNITS;
-    while (queue.size > 0 && queue.next <= furthest && this.#served < most) {
+    // Where commits wait for the disk, each has its own share of the turn.
+    const shared = syncs ? 0 : 1;
+    let served = 0;
+    while (queue.size > 0 && queue.next <= furthest && shared * served < TURN_UNITS) {
       const contender = queue.take();
-      this.unitsLeft = Math.min(TURN_UNITS, Math.max(most - this.#served, STEP_UNITS_MIN));
+      const left = TURN_UNITS - shared * served;
+      this.unitsLeft = left > STEP_UNITS_MIN ? left : STEP_UNITS_MIN;
       if (contender instanceof JobContender) this.#stepJob(contender);
       else this.#stepPeer(contender, now);
       const units = this.meter.take();
       queue.charge(contender, units);
-      this.#served += units;
-      this.units += units;
+      served += units;
     }
+    this.units += served;
   }
 
   #stepPeer(peer: Peer, now: number): void {

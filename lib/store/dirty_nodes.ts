@@ -33,8 +33,7 @@ interface Metered {
  * with `deno task bench:meter`, see docs/performance.md.
  */
 const UNITS_PER_RECORD = 20;
-/** Of a value one unit for two bytes; of a path for 32, since only its end is written in full. */
-const VALUE_SHIFT = 1;
+/** Of a path one unit for 32 bytes, since only its end is written in full; of a value one for each. */
 const PATH_SHIFT = 5;
 /** Entries kept for reuse from turn to turn: more than most turns change. */
 const ENTRIES_KEPT = 1_024;
@@ -147,7 +146,7 @@ export class DirtyNodes implements NodeMarks {
 /** About what a record of that takes, in units. */
 function unitsOf(path: string, node: Node, what: number): number {
   const units = path.length >> PATH_SHIFT;
-  return (what & DIRTY_VALUE) === 0 ? units : units + (node.value.length >> VALUE_SHIFT);
+  return (what & DIRTY_VALUE) === 0 ? units : units + node.value.length;
 }
 
 /** Changes of a tree that may yet be dropped, to be told when it is adopted. */

@@ -29,17 +29,13 @@ const USUAL: Bounds = { turnUnits: 50_000, worstMs: 20 };
 
 const LENGTH: Length = { turns: 2_500, ms: 300 };
 
-/** Where one request is long, or where busy clients of dom0 let guests wait. */
+/** Where one request is long: it is never split. */
 const UNUSUAL: Readonly<Record<string, Partial<Bounds>>> = {
-  "dom0-writes": { worstMs: 150 },
-  "mkdir-480": { turnUnits: 260_000 },
-  "mkdir-990": { turnUnits: 1_050_000, worstMs: 60 },
-  "reset-watches": { turnUnits: 270_000 },
-  "prepared-commits": { turnUnits: 1_100_000, worstMs: 60 },
-  "socket-flood": { worstMs: 150 },
-  "disconnect": { turnUnits: 1_250_000 },
-  "slow-watcher": { turnUnits: 2_100_000, worstMs: 60 },
-  "mix": { turnUnits: 2_100_000, worstMs: 60 },
+  "mkdir-990": { turnUnits: 90_000 },
+  "reset-watches": { turnUnits: 90_000 },
+  "prepared-commits": { turnUnits: 200_000 },
+  "slow-watcher": { turnUnits: 350_000 },
+  "mix": { turnUnits: 350_000 },
 };
 
 /** dom0's transactions are refused at most so often in a row. */

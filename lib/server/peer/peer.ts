@@ -51,9 +51,7 @@ export class Peer implements Outbox {
   /** Kept by the host: whether the peer is on its lists of the ready and the unflushed, and where. */
   isReady = false;
   isUnflushed = false;
-  startsAt = 0;
   prepaid = 0;
-  arrival = 0;
 
   /** `key` is what the owner knows the peer by: a socket's descriptor, a ring's domid. */
   constructor(
