@@ -32,8 +32,24 @@ async function contendersOf({ against, binaries }: Options): Promise<Contender[]
   return contenders;
 }
 
+/** Set where this process has a mount namespace of its own. */
+const UNSHARED = "XS_ATTACK_UNSHARED";
+
+/**
+ * Runs all again where file systems that are mounted go away with the process, whatever becomes of
+ * it; the exit status then.
+ */
+async function runUnshared(): Promise<number> {
+  const { code } = await new Deno.Command("unshare", {
+    args: ["--mount", "--", Deno.execPath(), "run", "-A", import.meta.filename!, ...Deno.args],
+    env: { [UNSHARED]: "1" },
+  }).spawn().status;
+  return code;
+}
+
 async function main(): Promise<void> {
   const options = parseOptions(Deno.args);
+  if (options.disk !== null && !Deno.env.has(UNSHARED)) Deno.exit(await runUnshared());
   const missing = simulationMissing();
   if (missing !== undefined) throw new Error(missing);
   const contenders = await contendersOf(options);
