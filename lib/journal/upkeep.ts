@@ -246,7 +246,8 @@ export class StoreUpkeep {
     this.#mayShrink = free > least;
     if (free <= most) return 0;
     const pages = Math.min(PAGES_PER_SLICE, Math.ceil((free - least) / PAGE_BYTES));
-    this.#database.exec(`PRAGMA incremental_vacuum(${pages})`);
+    // Each page is a row of its result: exec would ask for one only.
+    this.#database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
     this.#logPages += 2 * pages;
     // A file that can't be made smaller has as many afterwards.
     if (pragma(this.#database, "freelist_count") * PAGE_BYTES >= free) this.#mayShrink = false;

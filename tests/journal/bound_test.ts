@@ -69,15 +69,17 @@ class Host {
     return bytes;
   }
 
-  /** What comes when there is no load any more, and nothing of it but time is needed. */
-  settle(): void {
+  /** What comes when there is no load any more, and nothing but time is needed; returns its slices. */
+  settle(): number {
     const { now } = performance;
     performance.now = () => now.call(performance) + 2 * IMAGES_APART_MS;
+    let slices = 0;
     try {
-      while (this.journal.tend(true));
+      while (this.journal.tend(true)) slices++;
     } finally {
       performance.now = now;
     }
+    return slices;
   }
 
   assertBounded(what: string): void {
@@ -146,9 +148,11 @@ Deno.test("bound: a tree that grows to 20 MB and goes leaves its file small", as
     assert(host.worst <= 1, `files were ${host.worst.toFixed(2)} of what they may be`);
     host.ask(0, T.RM, "/grown\0");
     assertEquals(host.journal.commit(), true);
-    host.settle();
+    const slices = host.settle();
     const files = host.filesBytes();
     assert(files <= 16 * MIB, `round ${round}: ${files} bytes of an empty store`);
+    // A slice an idle millisecond.
+    assert(slices < 5_000, `round ${round}: it took ${slices} slices`);
     assert(files > TAIL_BYTES);
   }
   host.journal.close();
