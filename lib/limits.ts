@@ -159,6 +159,8 @@ export const COMMIT_RETRY_MS = 100;
  * bytes and a quarter: so a large store that changes all the time spends little on them.
  */
 export const IMAGES_APART_MS = 5_000;
+/** The same where space is looked for by an image, each try of which costs a part of one. */
+export const IMAGE_RETRY_MS = 500;
 
 /** How often the daemon looks whether its store's files are still there, in ms: three stat(2). */
 export const STORE_LOOK_MS = 5_000;

@@ -69,6 +69,12 @@ export class ByteWriter {
     this.#bytes.set(bytes, at);
   }
 
+  /** Bytes as they are. */
+  raw(bytes: Uint8Array): void {
+    const at = this.#room(bytes.length);
+    this.#bytes.set(bytes, at);
+  }
+
   /** Makes room first, since that may replace both the bytes and their view. */
   #room(size: number): number {
     const at = this.length;

@@ -159,9 +159,10 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   }
   // Before there is a log, so that the file itself says from the start whose it is.
   if (isNew) {
-    // Before there is a table: afterwards it takes a VACUUM.
-    database.exec("PRAGMA auto_vacuum = INCREMENTAL");
-    database.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${LAYOUT_VERSION}; COMMIT`);
+    // What gives pages back is to be said before there is a table, and by no transaction of its own, which
+    // would leave a file of nobody's; so this one must not write before it.
+    const layout = `PRAGMA user_version = ${LAYOUT_VERSION}`;
+    database.exec(`BEGIN; PRAGMA auto_vacuum = INCREMENTAL; ${schema}; ${layout}; COMMIT`);
   }
   database.exec("PRAGMA journal_mode = WAL");
   // A process that is killed leaves what it has written to the kernel; only power loss does not.

@@ -3,7 +3,7 @@ import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { type ChangeSink, readChanges } from "./changes.ts";
 import { checkedBytes, checksum } from "./checksum.ts";
-import { Image, putOthers } from "./image.ts";
+import { Image } from "./image.ts";
 import type { ImageSource } from "./journal.ts";
 
 /** The images in the store file: the newest, and one that is being made. */
@@ -75,10 +75,10 @@ export class ImageShelf {
   /** Begins an image of everything as it is now, after turn `upto`; returns the bytes written. */
   begin({ state, rings }: ImageSource, upto: number): number {
     this.#last++;
-    this.#making = { image: new Image(state), number: this.#last, upto, pieces: 0, bytes: 0 };
+    const image = new Image(state, rings());
+    this.#making = { image, number: this.#last, upto, pieces: 0, bytes: 0 };
     this.#piece.clear();
-    putOthers(this.#piece, state, rings());
-    return this.#endPiece();
+    return this.continue();
   }
 
   /** Makes the next piece, or ends it; returns the bytes written. */

@@ -33,11 +33,11 @@ export class Reserve {
   }
 
   /**
-   * Takes all of it back after a {@link release}. False when there is not so much space, and some more:
-   * who went on then would find none at once.
+   * Takes all of it back after a {@link release}. False when there is not so much space, and `more` bytes,
+   * and some: who went on then would find none at once.
    */
-  restore(): boolean {
-    const wanted = this.#released + SPARE_BYTES;
+  restore(more: number): boolean {
+    const wanted = this.wanted(more);
     this.#growTo(wanted);
     const found = this.#held >= wanted || this.#isBroken;
     if (this.#held > this.#size) {
@@ -46,6 +46,16 @@ export class Reserve {
       this.#held = this.#size;
     }
     return found;
+  }
+
+  /** Bytes that are held. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Bytes that {@link restore} looks for. */
+  wanted(more: number): number {
+    return this.#released + SPARE_BYTES + more;
   }
 
   #growTo(size: number): void {

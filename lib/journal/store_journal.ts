@@ -13,6 +13,7 @@ import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal } from "./journal.ts";
 import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
 import { NodeWriter } from "./node_writer.ts";
+import type { Reserve } from "./reserve.ts";
 import { Restorer } from "./restore.ts";
 import type { Caution } from "./caution.ts";
 import { type HeldConnections, type Revival, reviveAll } from "./revive.ts";
@@ -52,7 +53,7 @@ export class StoreJournal implements Journal {
     this.syncs = durability === "disk";
     this.#images = new ImageShelf(database);
     this.#turns = new TurnLog(database, tail, durability, this.#images.upto);
-    this.#upkeep = new StoreUpkeep(parts, upkeep, this.#turns, this.#images);
+    this.#upkeep = new StoreUpkeep(database, upkeep, this.#turns, this.#images);
     // What is marked from then on changes what the image has.
     this.#upkeep.onImage = () => this.#putDirty();
   }
@@ -166,17 +167,11 @@ export class StoreJournal implements Journal {
   }
 
   #append(changes: Uint8Array<ArrayBuffer>): boolean {
-    try {
-      // While there is no space, each attempt would be another look at a disk that is full.
-      if (!this.#full || performance.now() >= this.#retryAt) {
-        this.#turns.append(changes);
-        return true;
-      }
-    } catch (error) {
-      this.#failed(error);
-    }
+    if (!this.#full && this.#appendToFile(changes)) return true;
     try {
       if (this.#appendInNeed(changes)) return true;
+      // While there is no space, each attempt would be another look at a disk that is full.
+      if (performance.now() >= this.#retryAt && this.#appendToFile(changes)) return true;
       this.#setHeld("there is no room for it");
     } catch (error) {
       // To put it into memory does not fail, to sync it may.
@@ -184,6 +179,17 @@ export class StoreJournal implements Journal {
       this.#setHeld(messageOf(error));
     }
     return false;
+  }
+
+  /** As usual: the store file gets it, or room is made by that in the tail. */
+  #appendToFile(changes: Uint8Array<ArrayBuffer>): boolean {
+    try {
+      this.#turns.append(changes);
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
   }
 
   /** Whether nothing can be kept, and why not; null when it can. */
@@ -260,21 +266,47 @@ export class StoreJournal implements Journal {
   #makeRoom(): boolean {
     const { log, reserve } = this.#parts;
     const upkeep = this.#upkeep;
-    if (!this.#images.isMaking) {
-      reserve?.release();
-      upkeep.checkpoint();
-      upkeep.deleteAllStale();
-      upkeep.drain(true);
+    if (this.#images.isMaking) {
+      upkeep.continueImage();
+      return true;
     }
-    if (upkeep.continueUrgentImage()) return true;
+    reserve?.release();
     upkeep.checkpoint();
-    if (reserve?.restore() === false) {
+    upkeep.deleteAllStale();
+    const found = reserve === undefined || this.#findRoom(reserve);
+    if (!found || upkeep.imageIsUrgent) {
+      if (this.#mayMakeImage(found, reserve) && upkeep.beginImageForRoom()) return true;
       this.#retryAt = performance.now() + COMMIT_RETRY_MS;
       return false;
     }
+    // Not before: what can't be refused would take the last of it.
+    upkeep.drain(true);
     this.#setFull(false);
     log("warning", "the store file can be written again: changes are taken");
     return false;
+  }
+
+  /** Whether there is space again: if not around the store file, then free pages of its own. */
+  #findRoom(reserve: Reserve): boolean {
+    const upkeep = this.#upkeep;
+    upkeep.checkpoint();
+    const { waiting } = this.#turns;
+    if (reserve.restore(waiting)) return true;
+    reserve.release();
+    upkeep.giveBack(reserve.wanted(waiting));
+    upkeep.checkpoint();
+    return reserve.restore(waiting);
+  }
+
+  /**
+   * Whether an image can be tried. One that does not fit leaves pages in the log for which the file has
+   * to grow before they can be deleted: the reserve has to be whole then, or it has to fit for sure.
+   */
+  #mayMakeImage(found: boolean, reserve: Reserve | undefined): boolean {
+    if (found || reserve === undefined) return true;
+    if (this.#upkeep.imageBytesMost > this.#upkeep.freeBytes + reserve.held) return false;
+    reserve.release();
+    return true;
   }
 
   handOver(to: string | null): void {

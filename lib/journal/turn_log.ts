@@ -125,16 +125,16 @@ export class TurnLog {
   }
 
   /**
-   * Moves the turns of the tail to the store file. With `probe` something is written in any case,
+   * Moves the turns of the tail to the store file, but for those up to `upto`, which an image has. With `probe` something is written in any case,
    * to see whether that is possible.
    *
    * @throws {Error} when the file can't be written; the tail then stays as it is.
    */
-  drain(probe = false): void {
+  drain(probe = false, upto = 0): void {
     if (this.#tail.used === 0 && !probe) return;
     if (probe) this.#database.exec("INSERT OR REPLACE INTO about VALUES ('space', 'found')");
     // A death between the insertion and the clearing has left turns in both.
-    const records = this.#tail.recordsAfter(this.#stored);
+    const records = this.#tail.recordsAfter(Math.max(this.#stored, upto));
     if (records !== null) this.#insertRow(this.#last, records);
     this.#stored = this.#last;
     this.#tail.clear(this.#stored);

@@ -2,15 +2,16 @@ import type { DatabaseSync } from "node:sqlite";
 import {
   FREE_BYTES_KEPT,
   FREE_BYTES_MAX,
+  IMAGE_RETRY_MS,
   IMAGES_APART_MS,
   UPKEEP_BYTES_LEAST,
   UPKEEP_SHARE,
   UPKEEP_STEPS_PER_TURN_MAX,
 } from "../limits.ts";
-import { messageOf, PAGE_BYTES, pragma } from "./database.ts";
+import { PAGE_BYTES, pragma } from "./database.ts";
 import type { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource } from "./journal.ts";
-import type { JournalParts, Upkeep } from "./journal_parts.ts";
+import type { Upkeep } from "./journal_parts.ts";
 import type { TurnLog } from "./turn_log.ts";
 
 /** What a slice that deletes or moves counts as, in bytes: it takes as long as a piece of an image. */
@@ -31,6 +32,10 @@ const FREE_PART = 1.5;
 /** The same, beyond which it is made smaller although there is other work. */
 const FREE_PART_MAX = 2.5;
 
+/** Of an image, by what is charged: more than any takes, for where it has to fit. */
+const IMAGE_BYTES_PER_CHARGED = 1.5;
+const IMAGE_BYTES_LEAST = 131_072;
+
 /**
  * The upkeep of the store file. What is in it is the last whole image, the turns behind it, an image
  * under way, and what these have made needless. Each turn that adds bytes also pays for upkeep, in
@@ -43,7 +48,6 @@ export class StoreUpkeep {
   readonly #turns: TurnLog;
   readonly #images: ImageShelf;
   readonly #settings: Upkeep;
-  readonly #log: JournalParts["log"];
   /** Called when an image is about to be begun. */
   onImage: () => void = () => {};
   /** A tree is being staged, or not all have heard of it: an image would leave that out. */
@@ -65,7 +69,6 @@ export class StoreUpkeep {
   #lookedAt = -1;
   #isShrunk = false;
   #logPages = 0;
-  #logGrows = false;
   /** What may be needless: rows behind which there is an image, pieces of former ones. */
   #staleTurns = true;
   #stalePieces = true;
@@ -73,13 +76,12 @@ export class StoreUpkeep {
   #mayShrink = true;
 
   constructor(
-    { database, log }: Pick<JournalParts, "database" | "log">,
+    database: DatabaseSync,
     settings: Upkeep,
     turns: TurnLog,
     images: ImageShelf,
   ) {
     this.#database = database;
-    this.#log = log;
     this.#settings = settings;
     this.#turns = turns;
     this.#images = images;
@@ -111,12 +113,43 @@ export class StoreUpkeep {
     while (this.#images.isMaking) this.#continueImage();
   }
 
-  /** A slice of an image that can't wait, if there is one; false when it is whole, or can wait. */
-  continueUrgentImage(): boolean {
-    if (this.#images.isMaking) this.#continueImage();
-    else if (this.imageIsUrgent && !this.staging) this.#beginImage();
-    else return false;
+  /** A slice of the image under way, behind which the file has all that is in the log. */
+  continueImage(): void {
+    if (this.#logPages > this.#settings.pagesPerCheckpoint) this.checkpoint();
+    this.#continueImage();
+  }
+
+  /** Bytes of free pages in the file. */
+  get freeBytes(): number {
+    return pragma(this.#database, "freelist_count") * PAGE_BYTES;
+  }
+
+  /** More than an image of everything would take now. */
+  get imageBytesMost(): number {
+    const charged = this.#source!.state.accounts.total("memory");
+    return IMAGE_BYTES_LEAST + charged * IMAGE_BYTES_PER_CHARGED;
+  }
+
+  /** Begins an image, if it would make room where there is none; not again and again at once. */
+  beginImageForRoom(): boolean {
+    const now = performance.now();
+    if (this.staging || now - this.#imagedAt < IMAGE_RETRY_MS) return false;
+    if (!this.#isBehind(0, IDLE_PART) && !this.#hasShrunk(true)) return false;
+    this.#beginImage();
     return true;
+  }
+
+  /** Gives so many bytes of free pages back, if there are as many. */
+  giveBack(bytes: number): void {
+    const pages = Math.ceil(bytes / PAGE_BYTES);
+    if (pragma(this.#database, "freelist_count") < pages) return;
+    for (let given = 0; given < pages; given += PAGES_PER_SLICE) this.#vacuum(PAGES_PER_SLICE);
+  }
+
+  #vacuum(pages: number): void {
+    // Each page is a row of its result: exec would ask for one only.
+    this.#database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
+    this.#logPages += 2 * pages;
   }
 
   /** Removes all that is needless now. */
@@ -176,7 +209,9 @@ export class StoreUpkeep {
     if (this.imageIsUrgent) return true;
     this.tendAt = Infinity;
     const isWorthIt = idle ? this.#isBehind(1, IDLE_PART) : this.#isBehind(4, DUE_PART);
-    if (!isWorthIt && !this.#hasShrunk(idle)) return false;
+    // What is left of a tree costs little, and gives back what there was.
+    if (this.#hasShrunk(idle)) return true;
+    if (!isWorthIt) return false;
     const dueAt = this.#imagedAt + IMAGES_APART_MS;
     if (performance.now() >= dueAt) return true;
     this.tendAt = dueAt;
@@ -239,39 +274,33 @@ export class StoreUpkeep {
 
   /** Gives pages back that were free for long; some stay for the next image and the next turns. */
   #shrink(idle: boolean): number {
-    const free = pragma(this.#database, "freelist_count") * PAGE_BYTES;
+    const free = this.freeBytes;
     const { bytes } = this.#images;
     const least = FREE_BYTES_KEPT + bytes * FREE_PART;
     const most = idle ? least : FREE_BYTES_MAX + bytes * FREE_PART_MAX;
     this.#mayShrink = free > least;
     if (free <= most) return 0;
     const pages = Math.min(PAGES_PER_SLICE, Math.ceil((free - least) / PAGE_BYTES));
-    // Each page is a row of its result: exec would ask for one only.
-    this.#database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
-    this.#logPages += 2 * pages;
+    this.#vacuum(pages);
     // A file that can't be made smaller has as many afterwards.
-    if (pragma(this.#database, "freelist_count") * PAGE_BYTES >= free) this.#mayShrink = false;
+    if (this.freeBytes >= free) this.#mayShrink = false;
     return SLICE_BYTES;
   }
 
   /** Moves the turns in the tail to the file; see TurnLog.drain. */
   drain(probe = false): void {
     const { waiting } = this.#turns;
-    this.#turns.drain(probe);
+    this.#turns.drain(probe, this.#images.upto);
     this.#wrote(waiting);
   }
 
-  /** Not left for later: the more pages wait, the longer everyone waits for them. */
+  /**
+   * Not left for later: the more pages wait, the longer everyone waits for them.
+   *
+   * @throws {Error} when the file can't take them: else the log would grow until it can.
+   */
   checkpoint(): void {
+    this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
     this.#logPages = 0;
-    try {
-      this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
-      this.#logGrows = false;
-    } catch (error) {
-      // That it can't grow either is for its next writer to find out.
-      const what = "the store file can't take what is in its log, which grows until it can";
-      if (!this.#logGrows) this.#log("warning", `${what}: ${messageOf(error)}`);
-      this.#logGrows = true;
-    }
   }
 }

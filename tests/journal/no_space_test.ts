@@ -1,10 +1,15 @@
 /** A file system that is really full: what a start leaves there, and what upkeep does about it. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { RingState } from "../../lib/engine/domain_control.ts";
+import { Engine } from "../../lib/engine/engine.ts";
+import type { State } from "../../lib/engine/state.ts";
 import { JournalError } from "../../lib/journal/database.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { Upkeep } from "../../lib/journal/journal_parts.ts";
+import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { COMMIT_RETRY_MS } from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fillUp, smallDisk } from "../support/small_disk.ts";
 import { Hypervisor, Life } from "./lives.ts";
@@ -76,3 +81,103 @@ smallTest("no space: upkeep that fails again and again is told once", async (fol
   }
   life.close();
 });
+
+/** Megabytes of the file system: each has the store run out of it at another step. */
+for (const megabytes of [12, 16, 21, 27, 40]) {
+  Deno.test(`no space: ${megabytes} MB that a guest filled are to be had when it is gone`, async () => {
+    await using scratch = await makeScratch();
+    await using fileSystem = await smallDisk(scratch.path, megabytes);
+    if (fileSystem === null) return console.log("no right to mount a small file system");
+    const { now } = performance;
+    let clock = now.call(performance);
+    performance.now = () => clock;
+    try {
+      fillAndDie(`${scratch.path}/store`, () => clock += COMMIT_RETRY_MS + 5);
+    } finally {
+      performance.now = now;
+    }
+  });
+}
+
+/** Tries after which the daemon, which tries ten times a second, writes again at the latest. */
+const TRIES_MAX = 9;
+
+function fillAndDie(path: string, later: () => void): void {
+  const hypervisor = new Hypervisor();
+  for (const domid of [0, 1]) hypervisor.create(domid);
+  const { journal } = openStore(path, { durability: "crash", bootId: "", log: () => {} });
+  const { state, ...engine } = begin(hypervisor, journal);
+  engine.ask(T.MKDIR, "/local/domain/1\0");
+  engine.ask(T.SET_PERMS, "/local/domain/1\0n1\0");
+  state.domains.know(1);
+  let count = 0;
+  while (!journal.full) {
+    assert(count < 50_000, "it was never full");
+    for (let i = 0; i < 4; i++) {
+      engine.ask(T.WRITE, `/local/domain/1/n${count++}\0${"v".repeat(2_000)}`);
+    }
+    assert(journal.commit());
+    journal.tend(false);
+  }
+  // Whatever can't be refused meanwhile must not take what is needed to make room.
+  for (let i = 1; i < 100; i++) {
+    for (let turn = 0; turn < 20; turn++) {
+      journal.ring(ringOf(i * 20 + turn));
+      assert(journal.commit(), "held back");
+    }
+    later();
+    for (let slices = 0; slices < 1_000 && journal.tend(true); slices++);
+  }
+  hypervisor.destroy(1);
+  engine.domainsChanged();
+  assert(journal.commit());
+  let tries = 0;
+  for (; journal.full; tries++) {
+    assert(tries < TRIES_MAX, `still full behind ${tries} tries`);
+    later();
+    while (journal.tend(true));
+  }
+  assertEquals(engine.ask(T.WRITE, "/again\0value"), T.WRITE);
+  assert(journal.commit());
+  journal.close();
+}
+
+function begin(hypervisor: Hypervisor, journal: StoreJournal): {
+  state: State;
+  ask: (type: number, payload: string) => number;
+  domainsChanged: () => void;
+} {
+  const engine = new Engine({ domains: hypervisor, dirty: journal.dirty });
+  const { state } = engine;
+  journal.recover(state);
+  journal.begin({ state, rings: () => [] });
+  let replied = 0;
+  const outbox = { reply: (type: number): void => void (replied = type), event: (): void => {} };
+  const socket = engine.connect({ kind: "socket", domid: 0, label: "socket", outbox });
+  return {
+    state,
+    ask: (type, payload) => {
+      const bytes = toBytes(payload);
+      engine.handle(socket, { type, reqId: 0, txId: 0, len: bytes.length }, bytes, 0);
+      return replied;
+    },
+    domainsChanged: () => {
+      engine.domainsChanged();
+      for (let n = 0; engine.due && n < 100_000; n++) engine.tick(0);
+    },
+  };
+}
+
+/** A ring to which much is owed, each time something else. */
+function ringOf(turn: number): RingState {
+  return {
+    key: 1,
+    requestsTaken: turn,
+    partial: new Uint8Array(0),
+    responsesEnd: turn * 8_000,
+    responses: new Uint8Array(8_000),
+    unsent: 8_000,
+    afresh: false,
+    ignored: false,
+  };
+}

@@ -10,7 +10,6 @@ const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/engine/state.ts": "what `tell` itself writes",
   "lib/journal/revive.ts": "at the start, once a domain",
   "lib/journal/store_journal.ts": "its log has a budget of its own",
-  "lib/journal/upkeep.ts": "its log has a budget of its own",
   "lib/server/admin.ts": "its log is that of the privileged domain's budget",
   "lib/server/archive/archive_restore.ts": "once a restore",
   "lib/server/archive/archivist.ts": "its log is that of the privileged domain's budget",
