@@ -81,6 +81,13 @@ export const UNREAD_BYTES_MAX = 262_144;
  */
 export const UNREAD_DROP_BYTES = 2_621_440;
 
+/**
+ * Events for guests that one request of a guest leads to; the connections for which there is no room left
+ * hear nothing, with a line in the log. All that a commit of a thousand nodes tells four watches fits, and
+ * one node that thirty guests watch with all that they may; it takes some 5 ms.
+ */
+export const EVENTS_PER_REQUEST_MAX = 4_096;
+
 /** What the record of a queued event takes beside its bytes: see tests/server/unread_memory_test.ts. */
 export const EVENT_RECORD_BYTES = 128;
 

@@ -15,17 +15,15 @@ export function eventsOfCommit(events: Events, nodes: readonly Merged[]): DueEve
     if (removed && merged.before !== null) {
       events.ofRemovedBelow(path, merged.before, due, isTold ??= tellsOnce(nodes));
     }
-    if (!named && !again) continue;
-    const watches = events.watchesAt(path);
-    if (watches.length === 0) continue;
+    if (!named && !again || !events.isWatched(path)) continue;
     const { before } = merged;
     if (node === null) {
       if (!removed || before === null) continue;
-      events.ofNode(watches, path, before.perms, null, merged.aboveBefore!.perms, due);
+      events.ofNode(path, before.perms, null, merged.aboveBefore!.perms, due);
     } else if (named || before === null) {
       // One that was removed on the way and was there before was told of with what was removed.
       const { perms } = merged.above!;
-      events.ofNode(watches, path, node.perms, before?.perms ?? null, perms, due, !named);
+      events.ofNode(path, node.perms, before?.perms ?? null, perms, due, !named);
     }
   }
   return due;

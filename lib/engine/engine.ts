@@ -11,7 +11,7 @@ import { limitPinned } from "./pinned.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
 import { HELD, LATER } from "./operations/outcome.ts";
-import { ERASE_UNITS_PER_TURN } from "../limits.ts";
+import { ERASE_UNITS_PER_TURN, EVENTS_PER_REQUEST_MAX } from "../limits.ts";
 import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
 
 /**
@@ -81,8 +81,11 @@ export class Engine {
     call.reqId = reqId;
     call.txId = txId;
     call.transaction = null;
+    const { events } = this.state;
+    if (!connection.privileged) events.limit();
     const outcome = this.#run(call, type, txId);
     call.letGo();
+    if (!connection.privileged && events.endLimit()) this.#tellOfCut(connection, now);
     // The outbox as it is now: a domain that releases itself is not answered.
     const { outbox } = connection;
     if (outcome === LATER) return "done";
@@ -101,6 +104,13 @@ export class Engine {
     if (!connection.privileged) this.state.memoryReports.look(connection, now);
     if (this.state.clock.snapshots.takeGrown()) limitPinned(this.state, now);
     return "done";
+  }
+
+  #tellOfCut({ domid, label }: Connection, now: number): void {
+    const most = EVENTS_PER_REQUEST_MAX;
+    const text = (): string =>
+      `${label}: watch events dropped: one request led to more than ${most} for guests`;
+    this.state.tell("warning", domid, now, text);
   }
 
   /** What a commit will cost at most, about, in units; 0 of all else, which is not known before. */

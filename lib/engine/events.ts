@@ -4,7 +4,9 @@ import { isSpecial, parentPath } from "../store/path.ts";
 import { type Perms, READ } from "../store/perms.ts";
 import { type Domains, rightsOf } from "./domains.ts";
 import { type Meter, WATCH_UNITS } from "./meter.ts";
-import { eventPath, type Watch, type Watches } from "./watch.ts";
+import { EVENTS_PER_REQUEST_MAX } from "../limits.ts";
+import type { Connection } from "./connection.ts";
+import { eventPath, heardIn, type Listeners, type Watch, type Watches } from "./watch.ts";
 
 /** An event that is due, kept until its commit is sure. */
 export interface DueEvent {
@@ -16,12 +18,59 @@ export interface DueEvent {
  * Decides who hears of a change: a watcher that can read the node, could read it before, or can
  * read its parent (XSA-115: a name must not leak to whom it is not readable).
  */
-export class Events {
+export class Events implements Listeners {
+  /** How many events for guests the request under way may still cause. */
+  #left = Infinity;
+  #isCut = false;
+  /** What is asked about: the permissions that the node has, those it had, and its parent's. */
+  #now: Perms | null = null;
+  #before: Perms | null = null;
+  #parent: Perms | null = null;
+  /** The tree in which the permissions of the node at `#path` are yet to be found; null for no need. */
+  #root: Node | null = null;
+  #path = "";
+
   constructor(
     private readonly watches: Watches,
     private readonly domains: Domains,
     private readonly meter: Meter,
   ) {}
+
+  /** A guest's request begins: what it tells guests is limited. */
+  limit(): void {
+    this.#left = EVENTS_PER_REQUEST_MAX;
+    this.#isCut = false;
+  }
+
+  /** It has ended. True if there were more events for guests than it may cause. */
+  endLimit(): boolean {
+    this.#left = Infinity;
+    return this.#isCut;
+  }
+
+  /** See {@link Listeners}. Of a guest's request no more guests hear than there may be events for them. */
+  hears(connection: Connection, watches: number): boolean {
+    this.meter.add(WATCH_UNITS);
+    if (connection.privileged) return true;
+    if (this.#root !== null) this.#find(this.#root);
+    const { domains } = this;
+    if (
+      !reads(connection, domains, this.#now) && !reads(connection, domains, this.#before) &&
+      !reads(connection, domains, this.#parent)
+    ) return false;
+    if (watches > this.#left) {
+      this.#isCut = true;
+      return false;
+    }
+    this.#left -= watches;
+    return true;
+  }
+
+  #find(root: Node): void {
+    if (!isSpecial(this.#path)) this.#now = lookup(root, this.#path)?.perms ?? null;
+    this.#parent = (lookup(root, parentPath(this.#path)) ?? root).perms;
+    this.#root = null;
+  }
 
   /**
    * Events of a node created or changed. `before` are its permissions if they were others;
@@ -34,26 +83,24 @@ export class Events {
     due: DueEvent[],
     now: Perms | null = null,
   ): void {
-    const watches = this.watches.at(path);
-    if (watches.length === 0) return;
-    const perms = isSpecial(path) ? now : lookup(root, path)?.perms ?? null;
-    this.#collect(watches, root, path, perms, before, due);
+    this.#now = now;
+    this.#before = before;
+    this.#root = root;
+    this.#path = path;
+    this.#add(this.watches.at(path, this), path, due);
   }
 
-  /** The watches that a change of the node at `path` fires. */
-  watchesAt(path: string): readonly Watch[] {
-    const watches = this.watches.at(path);
-    if (watches.length > 0) this.meter.add(WATCH_UNITS * watches.length);
-    return watches;
+  /** Whether a change of the node at `path` fires any watch, of whomever. */
+  isWatched(path: string): boolean {
+    return this.watches.isAnyAt(path);
   }
 
   /**
-   * Events for `watches` of the node at `path`, of which the caller has already found the permissions:
-   * those it has now and had before, null where it is not there, and its parent's. `exactly`: only to
+   * Events of the node at `path`, of which the caller has already found the permissions: those it
+   * has now and had before, null where it is not there, and its parent's. `exactly`: only to
    * watches of the node itself.
    */
   ofNode(
-    watches: readonly Watch[],
     path: string,
     now: Perms | null,
     before: Perms | null,
@@ -61,25 +108,21 @@ export class Events {
     due: DueEvent[],
     exactly: boolean = false,
   ): void {
-    for (const watch of watches) {
-      if (exactly && watch.path !== path) continue;
-      if (this.#mayHear(watch, now, before, parent)) due.push({ watch, path });
-    }
+    this.#ask(now, before, parent);
+    const watches = this.watches.at(path, this);
+    this.#add(exactly ? watches.filter((watch) => watch.path === path) : watches, path, due);
   }
 
-  #collect(
-    watches: readonly Watch[],
-    root: Node,
-    path: string,
-    now: Perms | null,
-    before: Perms | null,
-    due: DueEvent[],
-  ): void {
+  #ask(now: Perms | null, before: Perms | null, parent: Perms): void {
+    this.#now = now;
+    this.#before = before;
+    this.#parent = parent;
+    this.#root = null;
+  }
+
+  #add(watches: readonly Watch[], path: string, due: DueEvent[]): void {
     this.meter.add(WATCH_UNITS * watches.length);
-    const parent = lookup(root, parentPath(path)) ?? root;
-    for (const watch of watches) {
-      if (this.#mayHear(watch, now, before, parent.perms)) due.push({ watch, path });
-    }
+    for (const watch of watches) due.push({ watch, path });
   }
 
   /** Events of the removal of `path` and all below, seen from the tree that still has it. */
@@ -100,36 +143,29 @@ export class Events {
     due: DueEvent[],
     isTold: ((path: string) => boolean) | null = null,
   ): void {
-    for (const { node: gone, parent, path: below, watches } of this.watches.below(path, node)) {
-      this.meter.add(WATCH_UNITS * (2 + watches.length));
+    for (const { groups, node: gone, parent, path: below } of this.watches.below(path, node)) {
+      this.meter.add(2 * WATCH_UNITS);
       if (isTold !== null && isTold(below)) continue;
-      for (const watch of watches) {
-        if (this.#mayHear(watch, gone.perms, null, parent.perms)) due.push({ watch, path: below });
-      }
+      this.#ask(gone.perms, null, parent.perms);
+      this.#add(heardIn(groups, this), below, due);
     }
-  }
-
-  #mayHear(watch: Watch, now: Perms | null, before: Perms | null, parent: Perms): boolean {
-    if (watch.connection.privileged) return true;
-    return this.#reads(watch, now) || this.#reads(watch, before) || this.#reads(watch, parent);
-  }
-
-  #reads(watch: Watch, perms: Perms | null): boolean {
-    return perms !== null && (rightsOf(watch.connection, this.domains, perms) & READ) !== 0;
   }
 
   /** An event of a special: to plain watches on `name`, or to those that ask for the domid. */
   ofSpecial(name: string, perms: Perms, root: Node, domid: number | null): void {
+    this.#ask(perms, null, root.perms);
     const due: DueEvent[] = [];
     const path = domid === null ? name : `${name}/${domid}`;
-    for (const watch of this.watches.special(name)) {
+    for (const watch of this.watches.special(name, this)) {
       if (domid === null ? watch.depth < 0 : watch.depth > 0) due.push({ watch, path });
     }
-    if (domid !== null) {
-      for (const watch of this.watches.special(path)) due.push({ watch, path });
-    }
-    deliver(due.filter(({ watch }) => this.#mayHear(watch, perms, null, root.perms)));
+    if (domid !== null) this.#add(this.watches.special(path, this), path, due);
+    deliver(due);
   }
+}
+
+function reads(connection: Connection, domains: Domains, perms: Perms | null): boolean {
+  return perms !== null && (rightsOf(connection, domains, perms) & READ) !== 0;
 }
 
 /** Sends events that are due, in their order. */

@@ -210,7 +210,7 @@ export class State {
       relative,
       token,
       depth,
-      place: null,
+      group: null,
       index: 0,
     };
     this.meter.add(REGISTRATION_UNITS + path.length);

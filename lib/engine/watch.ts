@@ -17,10 +17,25 @@ export interface Watch {
   readonly token: string;
   /** Levels below `path` that count; -1 for all. */
   readonly depth: number;
-  /** Where {@link Watches} has it; null while it does not. */
-  place: Place | null;
-  /** Its position among the watches of that place. */
+  /** Among which {@link Watches} has it; null while it does not. */
+  group: WatchGroup | null;
+  /** Its position among the watches of that group. */
   index: number;
+}
+
+/** The watches of one connection at one place: who may hear of a change is found once for all of them. */
+export interface WatchGroup {
+  readonly place: Place;
+  readonly connection: Connection;
+  readonly watches: Watch[];
+  /** Its position among the groups of that place. */
+  index: number;
+}
+
+/** Decides which connections hear of a change. */
+export interface Listeners {
+  /** Whether `connection`, which has so many watches there, hears of it. */
+  hears(connection: Connection, watches: number): boolean;
 }
 
 /** What a watch is known by within its connection (xenstore.txt, WATCH). */
@@ -38,14 +53,25 @@ export interface Removed {
   readonly path: string;
   readonly node: Node;
   readonly parent: Node;
-  readonly watches: readonly Watch[];
+  readonly groups: readonly WatchGroup[];
 }
 
 const NONE: readonly Watch[] = [];
+const NO_GROUPS: readonly WatchGroup[] = [];
 
 /** Across watchers by age of connection, then of watch (C's order). */
 function byAge(a: Watch, b: Watch): number {
   return a.connection.id - b.connection.id || a.id - b.id;
+}
+
+/** The watches of those groups whose connections hear of the change, in order. */
+export function heardIn(groups: readonly WatchGroup[], listeners: Listeners): readonly Watch[] {
+  const heard: Watch[] = [];
+  for (const { connection, watches } of groups) {
+    if (!listeners.hears(connection, watches.length)) continue;
+    for (const watch of watches) heard.push(watch);
+  }
+  return heard.length > 1 ? heard.sort(byAge) : heard;
 }
 
 /**
@@ -67,10 +93,7 @@ export class Watches {
   add(watch: Watch): void {
     if (watch.depth >= 0) this.#limited++;
     const place = isSpecial(watch.path) ? this.#special(watch.path) : this.#make(watch.path);
-    const watches = place.watches ??= [];
-    watch.place = place;
-    watch.index = watches.length;
-    watches.push(watch);
+    addTo(place, watch);
   }
 
   #special(path: string): Place {
@@ -99,17 +122,16 @@ export class Watches {
   }
 
   remove(watch: Watch): void {
-    const place = watch.place!;
-    const watches = place.watches!;
+    const group = watch.group!;
+    const { place, watches } = group;
     if (watch.depth >= 0) this.#limited--;
-    watch.place = null;
-    const last = watches.pop()!;
-    if (last !== watch) {
-      watches[watch.index] = last;
-      last.index = watch.index;
-    }
+    watch.group = null;
+    takeOut(watches, watch);
     if (watches.length > 0) return;
-    place.watches = null;
+    const groups = place.groups!;
+    takeOut(groups, group);
+    if (groups.length > 0) return;
+    place.groups = null;
     if (isSpecial(watch.path)) this.#specials.delete(watch.path);
     else place.tidy();
   }
@@ -125,18 +147,33 @@ export class Watches {
     return count;
   }
 
-  /** The watches that a change of the node at `path` itself fires, in order. */
-  at(path: string): readonly Watch[] {
-    if (isSpecial(path)) return this.special(path);
+  /** Whether there is a watch at `path`, which is no special's, or above it. */
+  isAnyAt(path: string): boolean {
+    let from = startOf(path);
+    for (let place: Place | null = this.#root; place !== null;) {
+      if (place.groups !== null) return true;
+      if (from >= path.length) return false;
+      place = place.next(path, from);
+      if (place !== null) from += place.text.length;
+    }
+    return false;
+  }
+
+  /** The watches of `listeners` that a change of the node at `path` itself fires, in order. */
+  at(path: string, listeners: Listeners): readonly Watch[] {
+    if (isSpecial(path)) return this.special(path, listeners);
     let found: Watch[] | null = null;
     const names = this.#limited === 0 ? 0 : countNames(path, lengthOf(path));
     let from = startOf(path);
     for (let place: Place | null = this.#root; place !== null;) {
-      const { watches } = place;
-      if (watches !== null) {
+      const { groups } = place;
+      if (groups !== null) {
         const levels = names - place.depth;
-        for (const watch of watches) {
-          if (watch.depth < 0 || watch.depth >= levels) (found ??= []).push(watch);
+        for (const { connection, watches } of groups) {
+          if (!listeners.hears(connection, watches.length)) continue;
+          for (const watch of watches) {
+            if (watch.depth < 0 || watch.depth >= levels) (found ??= []).push(watch);
+          }
         }
       }
       if (from >= path.length) break;
@@ -147,10 +184,9 @@ export class Watches {
     return found.length > 1 ? found.sort(byAge) : found;
   }
 
-  /** The watches on exactly the special `path`. */
-  special(path: string): readonly Watch[] {
-    const watches = this.#specials.get(path)?.watches ?? NONE;
-    return watches.length > 1 ? [...watches].sort(byAge) : watches;
+  /** The watches of `listeners` on exactly the special `path`, in order. */
+  special(path: string, listeners: Listeners): readonly Watch[] {
+    return heardIn(this.#specials.get(path)?.groups ?? NO_GROUPS, listeners);
   }
 
   /**
@@ -162,8 +198,8 @@ export class Watches {
     // Parents before children, later siblings first: backwards that is the order wanted.
     const pending = this.#watchedBelow(path, node);
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const { place: { watches } } = next;
-      if (watches !== null) removed.push({ ...next, watches: [...watches].sort(byAge) });
+      const { place: { groups } } = next;
+      if (groups !== null) removed.push({ ...next, groups });
       if (next.place.hasBelow) pending.push(...watchedChildren(next.place, next.path, next.node));
     }
     return removed.reverse();
@@ -187,6 +223,25 @@ export class Watches {
     }
     return watchedChildren(place, path, node);
   }
+}
+
+/** Most places have one group of one watch: lists that are made with it take no room for more. */
+function addTo(place: Place, watch: Watch): void {
+  const { connection } = watch;
+  const groups = place.groups;
+  const known = groups?.find((group) => group.connection === connection);
+  watch.index = known === undefined ? 0 : known.watches.push(watch) - 1;
+  watch.group = known ?? { place, connection, watches: [watch], index: groups?.length ?? 0 };
+  if (groups === null) place.groups = [watch.group];
+  else if (known === undefined) groups.push(watch.group);
+}
+
+/** Takes one out of a list that is in no particular order. */
+function takeOut<T extends { index: number }>(list: T[], one: T): void {
+  const last = list.pop()!;
+  if (last === one) return;
+  list[one.index] = last;
+  last.index = one.index;
 }
 
 /** A node that exists at a place. */

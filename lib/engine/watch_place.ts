@@ -1,5 +1,5 @@
 import { flatText, sharedLength as sharedLengthOf } from "../wire/text.ts";
-import type { Watch } from "./watch.ts";
+import type { WatchGroup } from "./watch.ts";
 
 /**
  * One place in the trie of watches: a path that is watched, or at which the ways to watched paths
@@ -12,7 +12,8 @@ export class Place {
   /** The names behind those of the place above, each with a slash before it. */
   text: string;
   above: Place | null;
-  watches: Watch[] | null = null;
+  /** Who watches it; null for nobody. */
+  groups: WatchGroup[] | null = null;
   /** Most places have one below them: that needs no map. Only one of these two is set. */
   #only: Place | null = null;
   /** By the first of their names, with its slash. */
@@ -100,7 +101,7 @@ export class Place {
    */
   tidy(): void {
     const { above } = this;
-    if (above === null || this.watches !== null || this.#below !== null) return;
+    if (above === null || this.groups !== null || this.#below !== null) return;
     const only = this.#only;
     if (only !== null) {
       only.text = flatText(this.text + only.text);

@@ -44,7 +44,7 @@ export function forgetAside(state: State, { connection, watches }: Aside): void 
       relative,
       token,
       depth,
-      place: null,
+      group: null,
       index: 0,
     };
     state.dirty?.watch(watch, false);

@@ -218,6 +218,29 @@ function* unreadEvents(self: Attacker, { index, domids }: Place): Program {
   for (;;) yield* messages;
 }
 
+const WATCHES = 128;
+
+/** Watches everything that there is. */
+function* watchAll(): Program {
+  for (let i = 0; i < WATCHES; i++) yield request(T.WATCH, `/\0${i}\0`);
+  yield ANSWERED;
+}
+
+/** All watch everything, and commit nodes that all may read. */
+function* fanOut(self: Attacker, { domid }: Place): Program {
+  yield* watchAll();
+  yield request(T.WRITE, "pub\0");
+  yield request(T.SET_PERMS, `pub\0b${domid}\0`);
+  yield MEET;
+  for (;;) {
+    yield* startAll(1);
+    for (const txId of self.transactions) {
+      for (let i = 0; i < 200; i++) yield request(T.WRITE, `pub/${i}\0v`, txId);
+    }
+    yield* endAll(self, "T");
+  }
+}
+
 function* allDomids(_self: Attacker, { domid, index }: Place): Program {
   yield request(T.WRITE, "x\0");
   for (let at = index * 2000;; at += 4) {
@@ -400,6 +423,16 @@ export const ATTACKS: readonly Attack[] = [
     name: "unread-events",
     summary: "every second guest watches and takes nothing, the others make events",
     guest: unreadEvents,
+  },
+  {
+    name: "watch-all",
+    summary: "128 watches a guest on what all others change",
+    guest: watchAll,
+  },
+  {
+    name: "fan-out",
+    summary: "the same by guests that commit 200 nodes which all may read",
+    guest: fanOut,
   },
   { name: "all-domids", summary: "SET_PERMS names all domids", guest: allDomids },
   {

@@ -35,6 +35,8 @@ const UNUSUAL: Readonly<Record<string, Partial<Bounds>>> = {
   "mkdir-990": { turnUnits: 90_000 },
   "reset-watches": { turnUnits: 90_000 },
   "prepared-commits": { turnUnits: 200_000 },
+  // 4,096 events.
+  "fan-out": { turnUnits: 250_000 },
   "slow-watcher": { turnUnits: 350_000 },
   "mix": { turnUnits: 350_000 },
 };

@@ -1,13 +1,21 @@
 import { assert, assertEquals } from "@std/assert";
 import { Accounts } from "../../lib/engine/accounts.ts";
 import { Connection } from "../../lib/engine/connection.ts";
-import { type Removed, type Watch, Watches } from "../../lib/engine/watch.ts";
+import {
+  heardIn,
+  type Listeners,
+  type Removed,
+  type Watch,
+  Watches,
+} from "../../lib/engine/watch.ts";
 import { Clock } from "../../lib/store/clock.ts";
 import { Draft } from "../../lib/store/draft.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
 import { parentPath } from "../../lib/store/path.ts";
 import { type Random, withSeeds } from "../support/random.ts";
+
+const ALL: Listeners = { hears: () => true };
 
 /** Names that begin alike, so that chains part in the middle of each other. */
 const NAMES = ["a", "b", "ab", "abc", "a-long-name-of-its-own", "a-long-name-of-its-two"];
@@ -69,10 +77,10 @@ function removedBelow(model: Model, draft: Draft, path: string): string[] {
 }
 
 function showRemoved(removed: readonly Removed[], draft: Draft): string[] {
-  return removed.map(({ node, parent, path, watches }) => {
+  return removed.map(({ groups, node, parent, path }) => {
     assertEquals(node, lookup(draft.root, path));
     assertEquals(parent, lookup(draft.root, parentPath(path)));
-    return `${path} ${watches.map(({ id }) => id)}`;
+    return `${path} ${heardIn(groups, ALL).map(({ id }) => id)}`;
   });
 }
 
@@ -114,7 +122,7 @@ function history(random: Random): void {
         relative: false,
         token: "",
         depth: random.chance(0.2) ? random.below(4) : -1,
-        place: null,
+        group: null,
         index: 0,
       };
       watches.add(watch);
@@ -127,7 +135,11 @@ function history(random: Random): void {
       const path = random.chance(0.5) && model.all.length > 0
         ? random.pick(model.all).path
         : randomPath(random);
-      assertEquals(watches.at(path).map(({ id }) => id), model.at(path).map(({ id }) => id), path);
+      assertEquals(
+        watches.at(path, ALL).map(({ id }) => id),
+        model.at(path).map(({ id }) => id),
+        path,
+      );
       const node = path.startsWith("@") ? null : lookup(draft.root, path);
       if (node === null) continue;
       assertEquals(

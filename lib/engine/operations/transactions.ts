@@ -140,7 +140,7 @@ function setManyValues(
   });
   const due: DueEvent[] = [];
   for (const { parent, path, perms } of done.sort((a, b) => a.index - b.index)) {
-    events.ofNode(events.watchesAt(path), path, perms, null, parent, due);
+    events.ofNode(path, perms, null, parent, due);
   }
   deliver(due);
   return true;
