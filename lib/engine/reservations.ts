@@ -32,6 +32,8 @@ export class Reservations {
   #open: Reservation[] = [];
   #ended = false;
   #wakeAt = Infinity;
+  /** When a change last went on although it is reserved, since it had waited long enough, in ms. */
+  #brokenAt = -Infinity;
 
   /** Whether changes of guests may have to wait. */
   get any(): boolean {
@@ -152,6 +154,7 @@ export class Reservations {
     now: number,
     meets: (reservation: Reservation) => boolean,
   ): boolean {
+    let isBroken = false;
     for (const reservation of this.#open) {
       const { transaction } = reservation;
       const owner = transaction.connection;
@@ -164,11 +167,24 @@ export class Reservations {
       const wait = writer.wait ??= new WriterWait();
       reservation.until = Math.min(reservation.until, now + RESERVATION_MS_MAX);
       const end = Math.min(reservation.until, wait.endFor(now, owner.privileged));
-      if (now >= end) continue;
+      if (now >= end || wait.isOlderThan(this.#brokenAt)) {
+        isBroken ||= owner.privileged;
+        continue;
+      }
       if (end < this.#wakeAt) this.#wakeAt = end;
       return true;
     }
+    if (isBroken) this.#letAllGo(now);
     return false;
+  }
+
+  /**
+   * A transaction will be refused because of a change that has waited long enough: all that wait go with it, so
+   * that they refuse no further one, and the next to do that is one that begins to wait from now on.
+   */
+  #letAllGo(now: number): void {
+    this.#brokenAt = now;
+    this.#ended = true;
   }
 }
 

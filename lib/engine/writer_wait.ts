@@ -13,6 +13,11 @@ export class WriterWait {
     return this.#since >= 0;
   }
 
+  /** Whether the request that waits has done so since before `time`. */
+  isOlderThan(time: number): boolean {
+    return this.#since < time;
+  }
+
   /**
    * Until when a request that is offered at `now` may be kept waiting, in ms: for a privileged
    * client's transactions, or for another guest's, which take less of its time.

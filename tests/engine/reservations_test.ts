@@ -443,3 +443,48 @@ Deno.test("No guest waits for more than one reservation's time, however many fol
   assert(waiting.waits.length > 0);
   for (const ms of waiting.waits) assert(ms <= RESERVATION_MS_MAX, `${ms} ms`);
 });
+
+Deno.test("Guests whose waits end one after the other refuse dom0 no row of commits", () => {
+  const arena = new Arena(80);
+  arena.plant("/mine", "/a");
+  const victim = arena.socket();
+  const helper = arena.guest(1);
+  const reservers = Array.from({ length: RESERVATIONS_MAX }, (_, i) => arena.guest(2 + i));
+  for (const reserver of reservers) refuse(reserver, helper);
+  // They wait for these, not for dom0's transactions, so that they can't go on between two of those.
+  for (const reserver of reservers) reserver.read("/a", reserver.start());
+  const writers = Array.from({ length: 40 }, (_, i) => arena.guest(40 + i));
+  let next = 0;
+  const longest = longestRow(100, () =>
+    attempt(victim, ["/a"], () => {
+      arena.pass(0.5);
+      if (next < 2 * writers.length && next++ % 2 === 0) writers[next >> 1]?.write("/a", `${next}`);
+    }));
+  assert(writers.filter(({ waits }) => waits.length > 0).length > 20, "hardly one waits");
+  assert(longest <= RESERVED_AFTER + 1, `${longest} in a row`);
+});
+
+Deno.test("So it is when dom0's transactions overlap, and there is no moment between them", () => {
+  const arena = new Arena(80);
+  arena.plant("/mine", "/a");
+  const victims = [arena.socket(), arena.socket()];
+  for (const victim of victims) refuse(victim, arena.guest(1));
+  const writers = Array.from({ length: 40 }, (_, i) => arena.guest(40 + i));
+  const rows = [0, 0], ids = [0, 0];
+  let longest = 0;
+  for (let turn = 0; turn < 200; turn++) {
+    const i = turn % 2, victim = victims[i]!;
+    if (ids[i] !== 0) {
+      rows[i] = victim.end(ids[i]!) === "OK" ? 0 : rows[i]! + 1;
+      longest = Math.max(longest, rows[i]!);
+    }
+    ids[i] = victim.start();
+    victim.read("/a", ids[i]);
+    victim.write("/mine", `${turn}`, ids[i]);
+    arena.pass(0.5);
+    if (turn % 2 === 0) writers[turn / 2]?.write("/a", `${turn}`);
+  }
+  assert(writers.some(({ waits }) => waits.length > 0), "nobody waits");
+  assert(longest <= RESERVED_AFTER + 1, `${longest} in a row`);
+  for (const { waits } of writers) for (const ms of waits) assert(ms <= RESERVATION_MS_MAX + 0.5);
+});
