@@ -1,7 +1,8 @@
 /** Requests of guests that wait for what another client's transaction reserves, in true turns. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { UpdateActions } from "../../lib/engine/admin.ts";
-import { RESERVATION_MS_MAX, RESERVED_AFTER } from "../../lib/limits.ts";
+import { OUTPUT_STALL_BYTES, RESERVATION_MS_MAX, RESERVED_AFTER } from "../../lib/limits.ts";
+import { Peer } from "../../lib/server/peer/peer.ts";
 import { HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { type RingGuest, RingHost } from "./ring_host.ts";
@@ -15,7 +16,7 @@ class Standoff {
   readonly guest: RingGuest;
   readonly txId: number;
 
-  constructor() {
+  constructor(prepare: (guest: RingGuest) => void = () => {}) {
     const liveUpdate: UpdateActions = {
       refuse: () => null,
       tryOut: () => {},
@@ -27,6 +28,7 @@ class Standoff {
     this.host.ask(T.SET_PERMS, "/a\0b0\0");
     this.dom0 = this.host.client();
     this.guest = this.host.guest(1);
+    prepare(this.guest);
     for (let i = 0; i < RESERVED_AFTER; i++) {
       const txId = this.#open();
       assertEquals(this.guest.ask(T.WRITE, `/a\0${i}`), "OK\0");
@@ -67,6 +69,23 @@ Deno.test("A guest's write waits, all behind it in its ring too, and is done onc
   assertEquals(standoff.commit(), "OK\0");
   assertEquals(standoff.answers(), ["OK\0", "held"]);
   assertEquals(host.turns.lookAt, Infinity);
+});
+
+Deno.test("It goes on at once even if the guest reads nothing: when it does is not up to the guest", () => {
+  const path = `/public/${"p".repeat(2_000)}`;
+  const standoff = new Standoff((guest) =>
+    assertEquals(guest.ask(T.WATCH, "/public\0t\0"), "OK\0")
+  );
+  const { guest, host } = standoff;
+  host.ask(T.MKDIR, "/public\0");
+  host.ask(T.SET_PERMS, "/public\0b0\0");
+  for (let i = 0; i < 2 * OUTPUT_STALL_BYTES / path.length; i++) {
+    host.ask(T.WRITE, `${path}${i}\0`);
+  }
+  const { outbox } = host.engine.state.domains.get(guest.domid)!.connection!;
+  assert(outbox instanceof Peer && outbox.unsent > OUTPUT_STALL_BYTES);
+  standoff.commit();
+  assertEquals(host.ask(T.READ, "/a\0"), "held");
 });
 
 Deno.test("It goes on after its time, though dom0 leaves the transaction open", () => {

@@ -112,7 +112,7 @@ export class Peer implements Outbox {
   }
 
   #isStalled(): boolean {
-    if (!this.#owesMuch()) return false;
+    if (this.#waiting.retries || !this.#owesMuch()) return false;
     this.#stalled = true;
     return true;
   }
@@ -137,8 +137,7 @@ export class Peer implements Outbox {
 
   /** Handles requests out of `bytes`; true when a whole one is left and may be handled. */
   #handleAll(bytes: Uint8Array<ArrayBuffer>, now: number): boolean {
-    const epoch = this.#epoch;
-    const input = this.#input;
+    const epoch = this.#epoch, input = this.#input;
     const { meter, unitsLeft } = this.#host;
     let size = wholeMessage(bytes, input.start, input.end);
     while (size > 0 && meter.units < unitsLeft && this.#doom === null && !this.#isStalled()) {
@@ -146,6 +145,7 @@ export class Peer implements Outbox {
       meter.add(REQUEST_UNITS + (size >> TEXT_SHIFT));
       const from = input.start;
       input.start = from + size;
+      this.#waiting.retries = false;
       const handled = this.#handleOne(bytes, from, size, now);
       if (this.#epoch !== epoch) return false;
       if (handled !== "done" && this.#postpone(bytes.subarray(from, from + size), handled)) {
@@ -174,7 +174,7 @@ export class Peer implements Outbox {
   /** What requests waited for has come about. */
   release(): void {
     if (!this.#waiting.any) return;
-    const input = this.#waiting.end(this.#input.copy());
+    const input = this.#waiting.release(this.#input.copy());
     if (input !== null) this.#input.replace(input);
     this.#host.ready(this);
     this.#host.unflushed(this);

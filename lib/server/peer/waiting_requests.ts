@@ -12,6 +12,8 @@ export class WaitingRequests {
   #aside: Uint8Array[] = [];
   /** The next request waits where it is, and all others with it. */
   held = false;
+  /** The next request has waited, and is tried now, whatever its client has not taken: it is not to choose when. */
+  retries = false;
 
   /** Whether any request waits. */
   get any(): boolean {
@@ -33,11 +35,19 @@ export class WaitingRequests {
     return this.#aside.length === 0 ? rest : joinBytes(...this.#aside, rest);
   }
 
+  /** What they wait for has come about: as {@link end}, and the one that was held is tried. */
+  release(rest: Uint8Array): Uint8Array | null {
+    const { held } = this;
+    const bytes = this.end(rest);
+    this.retries = held;
+    return bytes;
+  }
+
   /** Nothing waits any more. Returns {@link before} of `rest`, if something was set aside. */
   end(rest: Uint8Array = NOTHING): Uint8Array | null {
     const bytes = this.#aside.length === 0 ? null : this.before(rest);
     this.#aside = [];
-    this.held = false;
+    this.held = this.retries = false;
     return bytes;
   }
 }
