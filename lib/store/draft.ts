@@ -32,6 +32,7 @@ import {
 import { parentPath, ROOT_PATH } from "./path.ts";
 import { ownerOf, type Perms } from "./perms.ts";
 import type { Snapshot, SnapshotHolder } from "./snapshots.ts";
+import { ownText } from "../wire/text.ts";
 import { TreeLoader } from "./tree_loader.ts";
 
 /** What recovery knows of a node. */
@@ -146,7 +147,9 @@ export class Draft {
     let between: Node[] | null = null;
     for (let i = this.#depth; i < count; i++) {
       const to = ends[i]!;
-      const node = this.#add(parent, path.slice(from, to), hashes[i]!, perms, origin);
+      // What is below may go: the name is not to keep all of the path.
+      const name = to < path.length ? ownText(path.slice(from, to)) : path.slice(from, to);
+      const node = this.#add(parent, name, hashes[i]!, perms, origin);
       bytes += nodeSize(node) + to;
       if (levels++ > 0) {
         bytes += node.name.length + 1;
@@ -166,7 +169,7 @@ export class Draft {
   /** Adds a node at `path` to `parent`, which is there, this draft's own, and lacks it. */
   createIn(parent: Node, path: string, perms: Perms, origin: Origin): Node {
     if (this.clock.living !== null) perms = this.clock.living(perms);
-    const name = path.slice(path.lastIndexOf("/") + 1);
+    const name = ownText(path.slice(path.lastIndexOf("/") + 1));
     const node = this.#add(parent, name, hashName(name), perms, origin);
     this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
     account(this.ledger, path, node, 1);

@@ -74,6 +74,8 @@ async function measure(
 async function measureAll(): Promise<void> {
   const value = (bytes: number): string => "v".repeat(bytes);
   const chain = "/a".repeat(100);
+  const start = (client: Client): number =>
+    Number.parseInt(client.ask(T.TRANSACTION_START, "\0").slice("TRANSACTION_START ".length));
   await measure("node", 8_000, (rig, i) => rig.ok(rig.guest, T.MKDIR, `/g/n${i}\0`));
   await measure("node with a short value", 8_000, (rig, i) => {
     rig.ok(rig.guest, T.WRITE, `/g/n${i}\0${value(40)}`);
@@ -92,6 +94,18 @@ async function measureAll(): Promise<void> {
     100,
     (rig, i) => rig.ok(rig.guest, T.MKDIR, `/g/n${i}${chain}\0`),
   );
+  const below = `/${"d".repeat(1_000)}`;
+  await measure("node below which all is gone", 2_000, (rig, i) => {
+    rig.ok(rig.guest, T.MKDIR, `/g/a-name-of-its-own-${i}${below}\0`);
+    rig.ok(rig.guest, T.RM, `/g/a-name-of-its-own-${i}${below}\0`);
+  });
+  await measure("the same, made in a transaction", 2_000, (rig, i) => {
+    const txId = start(rig.guest);
+    rig.ok(rig.guest, T.MKDIR, `/g/a-name-of-its-own-${i}${below}\0`, txId);
+    rig.ok(rig.dom0, T.WRITE, "/elsewhere\0");
+    rig.ok(rig.guest, T.TRANSACTION_END, "T\0", txId);
+    rig.ok(rig.guest, T.RM, `/g/a-name-of-its-own-${i}${below}\0`);
+  });
   await measure("node with five permissions", 8_000, (rig, i) => {
     rig.ok(rig.dom0, T.MKDIR, `/g/n${i}\0`);
     rig.ok(rig.dom0, T.SET_PERMS, `/g/n${i}\0n1\0r2\0r3\0r0\0b2\0`);
@@ -104,8 +118,6 @@ async function measureAll(): Promise<void> {
   await measure("watch at every level", 2_000, (rig, i) => {
     rig.ok(rig.guest, T.WATCH, `/g/n${i >> 6}${"/a".repeat(i & 63)}\0t\0`);
   });
-  const start = (client: Client): number =>
-    Number.parseInt(client.ask(T.TRANSACTION_START, "\0").slice("TRANSACTION_START ".length));
   await measure("transaction", 4_000, (rig) => start(rig.guest));
   await measure("transaction that read", 4_000, (rig) => {
     rig.ok(rig.guest, T.READ, "/g\0", start(rig.guest));
