@@ -88,7 +88,7 @@ function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Me
   const nodes = written.length < SORTED_FROM ? findFew(written, roots) : findAll(written, roots);
   const marks = committed.marks === null ? null : new DeferredMarks();
   if (marks !== null) {
-    for (const merged of nodes) mark(merged, roots, marks);
+    for (const merged of nodes) mark(merged, transaction, roots, marks);
     for (const merged of nodes) markAbove(merged, roots, marks);
   }
   return { draft, accounts, nodes, marks, isShared: false };
@@ -112,7 +112,12 @@ function findAll(written: readonly Touched[], { after, before }: Roots): Merged[
 }
 
 /** Tells what has become of a node. */
-function mark(merged: Merged, roots: Roots, marks: DeferredMarks): void {
+function mark(
+  merged: Merged,
+  transaction: Transaction,
+  roots: Roots,
+  marks: DeferredMarks,
+): void {
   const { node, touched } = merged;
   const { createdWith, path, permsSet, removed, valueSet } = touched;
   const before = removed || createdWith === null ? merged.before : null;
@@ -120,8 +125,17 @@ function mark(merged: Merged, roots: Roots, marks: DeferredMarks): void {
   if (node === null) return;
   // Made again with all above it when the snapshot moved on; see refresh.ts.
   if (createdWith === null && before === null) markMissing(path, roots, marks);
-  const isNew = createdWith === null ? 0 : DIRTY_NEW;
+  const isNew = isMade(merged, transaction) ? DIRTY_NEW : 0;
   marks.changed(path, node, isNew | (valueSet ? DIRTY_VALUE : 0) | (permsSet ? DIRTY_PERMS : 0));
+}
+
+/** Whether the node is one that the transaction made. */
+function isMade(merged: Merged, transaction: Transaction): boolean {
+  const { createdWith, path, removed } = merged.touched;
+  if (createdWith === null) return false;
+  // Where its snapshot has moved on, it may be one that somebody else had made by then.
+  return !transaction.hasMovedOn || removed || transaction.removedAbove(path) ||
+    merged.before === null;
 }
 
 /**

@@ -51,6 +51,8 @@ export class Transaction implements SnapshotHolder {
   failed = false;
   /** Whether others have to wait before they change what it sees; see reservations.ts. */
   reserves = false;
+  /** Whether its snapshot is younger than its first look; see refresh.ts. */
+  hasMovedOn = false;
   /** Bytes that the transaction holds: paths accessed, values and permissions written. */
   bytes = 0;
   /** How many of them the connection's domain has been charged for so far. */
@@ -137,6 +139,7 @@ export class Transaction implements SnapshotHolder {
 
   /** Moves its snapshot to the tree as it is now, with what it did done again in `draft`. */
   moveOn(draft: Draft | null, accounts: PendingAccounts): void {
+    this.hasMovedOn = true;
     this.closeSnapshot();
     this.base = null;
     this.#base();

@@ -153,6 +153,20 @@ Deno.test("dirty: what was made again when a snapshot moved on is told with all 
   assertEquals(client.ask(T.READ, "/p/q/r/s\0"), "READ w");
 });
 
+Deno.test("dirty: a node that both a transaction and another client made is gone when that is removed", () => {
+  const { dirty, engine, model } = begin();
+  const [client, other] = [new Client(engine, 0), new Client(engine, 0)];
+  client.ask(T.TRANSACTION_START, "\0");
+  client.ask(T.WRITE, "/new/mine\0v", 1);
+  other.ask(T.WRITE, "/new/others\0v");
+  model.commit(engine, dirty);
+  refresh(client.connection.transactions.get(1)!, engine.state.tree, "/new/others");
+  assertEquals(client.ask(T.TRANSACTION_END, "T\0", 1), "TRANSACTION_END OK\0");
+  other.ask(T.RM, "/new\0");
+  model.commit(engine, dirty);
+  assertEquals(model.lines(), linesOf(engine));
+});
+
 Deno.test("dirty: what a turn writes is in proportion to what changed, not to the requests", () => {
   const { dirty, engine, model } = begin();
   const client = new Client(engine, 0);
