@@ -16,6 +16,11 @@ export interface DomainInfo {
   readonly uniqueId: bigint;
 }
 
+/** Whether the hypervisor knows the domain, and it is more than the rest of one that has died. */
+export function isAlive(info: DomainInfo | null): info is DomainInfo {
+  return info !== null && (info.state & (DOMAIN_EXISTS | DOMAIN_DEAD)) === DOMAIN_EXISTS;
+}
+
 /** How far a ring has been served: what the daemon's next life must go on from. */
 export interface RingState {
   /** Whose it is: {@link Connection.key}. Of a held socket all here counts bytes of the stream. */

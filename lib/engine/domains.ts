@@ -1,7 +1,7 @@
 import { permDomid, permMask, type Perms } from "../store/perms.ts";
 import { DOMID_ANY, isStale, OWNER, READ, WRITE } from "../store/perms.ts";
 import type { Connection } from "./connection.ts";
-import { DOMAIN_EXISTS, type DomainControl } from "./domain_control.ts";
+import { type DomainControl, isAlive } from "./domain_control.ts";
 import { Quotas } from "./quota.ts";
 import type { Dirty } from "./dirty.ts";
 
@@ -69,13 +69,12 @@ export class Domains {
     return this.#known.values();
   }
 
-  /** The record of a domain, made if the hypervisor knows it; null if nobody does. */
+  /** The record of a domain, made if it is there; null if it is not, or is no more than the rest of a dead one. */
   know(domid: number): Domain | null {
     const known = this.#known.get(domid);
     if (known !== undefined) return known;
     const info = this.#control.info(domid);
-    if (info === null || (info.state & DOMAIN_EXISTS) === 0) return null;
-    return this.add(domid, info.uniqueId);
+    return isAlive(info) ? this.add(domid, info.uniqueId) : null;
   }
 
   add(domid: number, uniqueId: bigint): Domain {

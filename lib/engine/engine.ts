@@ -3,7 +3,7 @@ import { EACCES, ENOENT, ENOSPC, ENOSYS, errorPayload } from "../wire/errors.ts"
 import { MessageType } from "../wire/message_type.ts";
 import { Call } from "./call.ts";
 import type { Connection, ConnectionSpec } from "./connection.ts";
-import { DOMAIN_DEAD, DOMAIN_EXISTS, DOMAIN_SHUTDOWN } from "./domain_control.ts";
+import { DOMAIN_SHUTDOWN, isAlive } from "./domain_control.ts";
 import type { Domain } from "./domains.ts";
 import type { LogBudgets } from "./log_budget.ts";
 import { MERGED_UNITS, type Meter, SEEN_UNITS } from "./meter.ts";
@@ -210,8 +210,7 @@ export class Engine {
 
   #isGone(domain: Domain): boolean {
     const info = this.state.control.info(domain.domid);
-    if (info === null || info.uniqueId !== domain.uniqueId) return true;
-    return (info.state & DOMAIN_EXISTS) === 0 || (info.state & DOMAIN_DEAD) !== 0;
+    return !isAlive(info) || info.uniqueId !== domain.uniqueId;
   }
 
   #isNewlyShutdown(domain: Domain): boolean {

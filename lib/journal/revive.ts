@@ -1,4 +1,4 @@
-import { DOMAIN_DEAD, DOMAIN_EXISTS, type RingState } from "../engine/domain_control.ts";
+import { isAlive, type RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { State } from "../engine/state.ts";
@@ -71,7 +71,7 @@ function reviveDomains(
   let rings = 0;
   for (const was of restorer.domains.values()) {
     const domain = reviveRecord(state, was);
-    if (!isAlive(state, was)) dead.push(domain);
+    if (!isStillThere(state, was)) dead.push(domain);
     else if (was.hasRing) {
       const record = restorer.recordOf(was.domid);
       const bytes = was.domid === state.privDomid ? 0 : recordBytes(record);
@@ -92,11 +92,10 @@ function reviveRecord(state: State, was: DomainState): Domain {
   return domain;
 }
 
-function isAlive(state: State, was: DomainState): boolean {
+function isStillThere(state: State, was: DomainState): boolean {
   if (was.domid === state.privDomid) return true;
   const info = state.control.info(was.domid);
-  if (info === null || info.uniqueId !== was.uniqueId) return false;
-  return (info.state & DOMAIN_EXISTS) !== 0 && (info.state & DOMAIN_DEAD) === 0;
+  return isAlive(info) && info.uniqueId === was.uniqueId;
 }
 
 /** Before its first request a connection has no state of its own. */

@@ -1,6 +1,7 @@
 /** What dead domains leave goes in slices, and never passes to the next holder of a domid. */
 import { assert, assertEquals } from "@std/assert";
 import { recount } from "../../lib/engine/check.ts";
+import { DOMAIN_DEAD, DOMAIN_EXISTS } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { ERASE_UNITS_PER_TURN } from "../../lib/limits.ts";
 import { capture } from "../../lib/migrate/capture.ts";
@@ -16,6 +17,8 @@ const REMEMBERED = [785449390, 785467659];
 /** An engine whose domains live and die as the test says. */
 class House {
   readonly #alive = new Map<number, bigint>();
+  /** Those that have died, and whose memory the hypervisor is yet to free. */
+  readonly #ghosts = new Set<number>();
   #births = 0n;
   readonly engine: Engine;
   readonly dom0: Client;
@@ -23,7 +26,8 @@ class House {
   constructor(keepOrphans = false) {
     const info = (domid: number): { domid: number; state: number; uniqueId: bigint } | null => {
       const uniqueId = domid === 0 ? 0n : this.#alive.get(domid);
-      return uniqueId === undefined ? null : { domid, state: 1, uniqueId };
+      const state = this.#ghosts.has(domid) ? DOMAIN_EXISTS | DOMAIN_DEAD : DOMAIN_EXISTS;
+      return uniqueId === undefined ? null : { domid, state, uniqueId };
     };
     this.engine = new Engine({
       keepOrphans,
@@ -42,6 +46,12 @@ class House {
   /** They die; the daemon hears of it, and does a first slice. */
   kill(...domids: number[]): void {
     for (const domid of domids) this.#alive.delete(domid);
+    this.engine.domainsChanged();
+  }
+
+  /** One dies, and stays in the hypervisor's list; the daemon hears of it, and does a first slice. */
+  haunt(domid: number): void {
+    this.#ghosts.add(domid);
     this.engine.domainsChanged();
   }
 
@@ -244,4 +254,22 @@ Deno.test("erase: any history leaves nothing of the dead, and the counters exact
   withSeeds((random) => {
     for (let round = 0; round < 300; round++) runHistory(random);
   });
+});
+
+Deno.test("erase: permissions for a dead domain that is still in the hypervisor's list do not bring it back", () => {
+  const house = new House();
+  house.beget(1, 2);
+  house.fill(10_000);
+  house.dom0.ask(T.SET_PERMS, "/big/99/n9999\0n0\0r1\0");
+  house.dom0.ask(T.MKDIR, "/of-2\0");
+  house.dom0.ask(T.SET_PERMS, "/of-2\0n2\0");
+  house.haunt(1);
+  const { meter } = house.engine.state;
+  const before = meter.units;
+  assertEquals(new Client(house.engine, 2).ask(T.SET_PERMS, "/of-2\0n2\0r1\0"), "SET_PERMS OK\0");
+  // A guest can't have what is done in slices done at once.
+  assert(meter.units - before < ERASE_UNITS_PER_TURN, `${meter.units - before} units`);
+  assertEquals(house.engine.state.domains.get(1), undefined);
+  house.settle();
+  assertEquals(house.namedAt(1), []);
 });
