@@ -17,14 +17,20 @@ export interface Snapshot {
 /** Growth of what is pinned, in bytes, behind which it is looked at again. */
 const LOOK_BYTES = 65_536;
 
+/** Snapshots up to which each holder is told of each node at once: that takes less than to put it off. */
+const TOLD_AT_ONCE_MAX = 4;
+
 /**
  * The open snapshots of one store. What the store replaces stays in memory while a snapshot has it:
- * each holder is told of each node once, since what takes its place is younger than the snapshot.
+ * each holder is told of each node once, since what takes its place is younger than the snapshot; where
+ * many are open, behind the request, of all its nodes together.
  */
 export class Snapshots {
   /** By age, the oldest first. */
   readonly #open: Snapshot[] = [];
   #grown = 0;
+  /** Bytes that were replaced and of which no holder has been told, by their nodes' epochs. */
+  readonly #untold = new Map<number, number>();
 
   /** All that are open, the oldest first. */
   get open(): readonly Snapshot[] {
@@ -32,12 +38,14 @@ export class Snapshots {
   }
 
   add(epoch: number, root: Node, holder: SnapshotHolder): Snapshot {
+    this.#settle();
     const snapshot = { epoch, root, holder };
     this.#open.push(snapshot);
     return snapshot;
   }
 
   drop(snapshot: Snapshot): void {
+    this.#settle();
     const index = this.#open.indexOf(snapshot);
     if (index >= 0) this.#open.splice(index, 1);
   }
@@ -45,14 +53,38 @@ export class Snapshots {
   /** The store has replaced a node of `epoch` that took `bytes`. */
   replaced(epoch: number, bytes: number): void {
     const open = this.#open;
-    for (let i = open.length - 1; i >= 0 && open[i]!.epoch >= epoch; i--) {
-      open[i]!.holder.pin(bytes);
-      this.#grown += bytes;
+    const newest = open.length - 1;
+    if (newest < 0 || open[newest]!.epoch < epoch) return;
+    if (newest < TOLD_AT_ONCE_MAX) {
+      for (let i = newest; i >= 0 && open[i]!.epoch >= epoch; i--) this.#tell(open[i]!, bytes);
+    } else {
+      this.#untold.set(epoch, (this.#untold.get(epoch) ?? 0) + bytes);
     }
+  }
+
+  #tell({ holder }: Snapshot, bytes: number): void {
+    holder.pin(bytes);
+    this.#grown += bytes;
+  }
+
+  /** Tells each holder once what was replaced: a request may replace a thousand nodes of a thousand snapshots. */
+  #settle(): void {
+    const untold = this.#untold;
+    if (untold.size === 0) return;
+    const epochs = [...untold.keys()].sort((a, b) => a - b);
+    let at = 0, bytes = 0;
+    for (const snapshot of this.#open) {
+      for (; at < epochs.length && epochs[at]! <= snapshot.epoch; at++) {
+        bytes += untold.get(epochs[at]!)!;
+      }
+      if (bytes > 0) this.#tell(snapshot, bytes);
+    }
+    untold.clear();
   }
 
   /** Whether so much was pinned since the last time that somebody should look at it. */
   takeGrown(): boolean {
+    this.#settle();
     if (this.#grown < LOOK_BYTES) return false;
     this.#grown = 0;
     return true;
