@@ -87,6 +87,24 @@ const STATUS_INTERRUPTED = 130;
 /** Names of standard output: a file behind one is not to be replaced. */
 const STDOUT_NAMES = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
+/** A signal so soon behind another, in ms, is the same: `timeout` sends it to the process and to its group. */
+const SAME_SIGNAL_MS = 500;
+
+/** The first signal interrupts the command, a second one ends it at once: the daemon may be stopped. */
+function onInterrupt(shell: Shell, interrupt: Interrupt): () => void {
+  let firstAt = 0;
+  return shell.onInterrupt(() => {
+    if (!interrupt.requested) {
+      firstAt = performance.now();
+      return interrupt.request();
+    }
+    if (performance.now() - firstAt < SAME_SIGNAL_MS) return;
+    shell.stderr.write("xs: interrupted again: the daemon has not said what became of it\n");
+    flush(shell.stderr);
+    Deno.exit(STATUS_INTERRUPTED);
+  });
+}
+
 /** Runs an action with its sources; returns the exit status. */
 async function withSources(
   shell: Shell,
@@ -96,11 +114,7 @@ async function withSources(
 ): Promise<number> {
   const sources = new Sources(shell, flags, timeout);
   const { interrupt } = sources;
-  const ignoreInterrupts = shell.onInterrupt(() => {
-    // A daemon that is stopped does not say what has become of the job.
-    if (interrupt.requested) Deno.exit(STATUS_INTERRUPTED);
-    interrupt.request();
-  });
+  const ignoreInterrupts = onInterrupt(shell, interrupt);
   try {
     return await Promise.race([action(sources), interrupt.stopped]);
   } catch (error) {

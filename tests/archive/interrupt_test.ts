@@ -195,6 +195,8 @@ Deno.test("xs restore, interrupted by a signal, ends with 130 and says what beca
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     const child = xs("restore", file, "--into", "live").spawn();
     await queue.joined();
+    // Twice, as `timeout` does.
+    child.kill(signal);
     child.kill(signal);
     const { code, stderr } = await child.output();
     const text = new TextDecoder().decode(stderr);
@@ -206,4 +208,34 @@ Deno.test("xs restore, interrupted by a signal, ends with 130 and says what beca
     assertEquals(await client.readText("/bulk/7"), "changed");
   }
   assertEquals([...Deno.readDirSync(scratch.path)].map(({ name }) => name), ["dump"]);
+});
+
+Deno.test("a second Ctrl-C does not wait for a daemon that is stopped, and says so", async () => {
+  await using daemon = await startDaemon({ args: ["--persist", "none"] });
+  await using queue = await fullQueue(daemon.socketPath);
+  const [command, ...words] = xsCommand();
+  const child = new Deno.Command(command, {
+    args: [...words, "dump", "--socket", daemon.socketPath],
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  await queue.joined();
+  Deno.kill(daemon.pid, "SIGSTOP");
+  const ended = child.output();
+  let over = false;
+  ended.then(() => over = true);
+  try {
+    await until("it ends", () => {
+      if (!over) child.kill("SIGINT");
+      return over;
+    });
+  } finally {
+    Deno.kill(daemon.pid, "SIGCONT");
+  }
+  const { code, stderr } = await ended;
+  assertEquals(code, 130);
+  assertEquals(
+    new TextDecoder().decode(stderr),
+    "xs: interrupted again: the daemon has not said what became of it\n",
+  );
 });
