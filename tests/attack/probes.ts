@@ -173,6 +173,8 @@ export class TransactionProbe implements Probe {
 
   finish(now: number): void {
     this.#asker.finish(now);
+    // An open transaction would keep what the attackers had, whatever becomes of them.
+    this.#asker.ask(request(T.RESET_WATCHES, "\0"), now);
   }
 }
 
