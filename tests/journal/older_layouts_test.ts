@@ -5,6 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { check } from "../../lib/engine/check.ts";
+import { AUTO_VACUUM_INCREMENTAL, pragma } from "../../lib/journal/database.ts";
 import { LAYOUT_VERSION } from "../../lib/journal/layout.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
@@ -42,9 +43,9 @@ function told(life: Life, of: readonly string[]): string[] {
   );
 }
 
-function layoutOf(path: string): number {
+function numberOf(path: string, name: string): number {
   using database = new DatabaseSync(path, { readOnly: true });
-  return Number(database.prepare("PRAGMA user_version").get()!["user_version"]);
+  return pragma(database, name);
 }
 
 for (const name of ["stopped", "killed", "guests"]) {
@@ -64,7 +65,8 @@ for (const name of ["stopped", "killed", "guests"]) {
     while (life.journal.tend(true));
     assertSurvives(life, hypervisor, `${scratch.path}/copy2`);
     life.close();
-    assertEquals(layoutOf(path), LAYOUT_VERSION);
+    assertEquals(numberOf(path, "user_version"), LAYOUT_VERSION);
+    assertEquals(numberOf(path, "auto_vacuum"), AUTO_VACUUM_INCREMENTAL, "it never gets smaller");
   });
 
   Deno.test(`layout 1, ${name}: who has only looked at it has changed nothing`, async () => {
