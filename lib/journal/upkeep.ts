@@ -74,6 +74,8 @@ export class StoreUpkeep {
   #stalePieces = true;
   /** There may be more free pages than are worth keeping. */
   #mayShrink = true;
+  /** But not so many that it would be done under load: to look takes longer than most turns. */
+  #shrinksWhenIdle = false;
 
   constructor(
     database: DatabaseSync,
@@ -195,7 +197,7 @@ export class StoreUpkeep {
       return SLICE_BYTES;
     }
     if (this.imageIsDue(idle)) return this.#beginImage();
-    return this.#mayShrink ? this.#shrink(idle) : 0;
+    return this.#mayShrink && (idle || !this.#shrinksWhenIdle) ? this.#shrink(idle) : 0;
   }
 
   /** Turns behind the last image have come to the size at which the next one can't wait. */
@@ -269,6 +271,7 @@ export class StoreUpkeep {
       this.#staleTurns = this.#turns.deleteUpTo(this.#images.upto, this.#settings.rowsDeletedMax);
     }
     this.#mayShrink = true;
+    this.#shrinksWhenIdle = false;
     return this.#stalePieces || this.#staleTurns;
   }
 
@@ -279,6 +282,7 @@ export class StoreUpkeep {
     const least = FREE_BYTES_KEPT + bytes * FREE_PART;
     const most = idle ? least : FREE_BYTES_MAX + bytes * FREE_PART_MAX;
     this.#mayShrink = free > least;
+    this.#shrinksWhenIdle = free <= most;
     if (free <= most) return 0;
     const pages = Math.min(PAGES_PER_SLICE, Math.ceil((free - least) / PAGE_BYTES));
     this.#vacuum(pages);
