@@ -4,6 +4,8 @@ import {
   READ_UNITS,
   SEND_UNITS,
   Share,
+  SOCKET_READ_UNITS,
+  SOCKET_SEND_UNITS,
   TEXT_SHIFT,
   UNITS_PER_MS,
 } from "../engine/meter.ts";
@@ -175,7 +177,7 @@ export class Turns implements PeerHost {
   unflushed(peer: Peer): void {
     if (peer.isUnflushed) return;
     peer.isUnflushed = true;
-    this.meter.add(SEND_UNITS);
+    this.meter.add(peer.kind === "socket" ? SOCKET_SEND_UNITS : SEND_UNITS);
     this.#unflushed.push(peer);
     if (!this.#turning) this.onPending();
   }
@@ -301,7 +303,7 @@ export class Turns implements PeerHost {
 
   #stepPeer(peer: Peer, now: number): void {
     peer.isReady = false;
-    this.meter.add(READ_UNITS);
+    this.meter.add(peer.kind === "socket" ? SOCKET_READ_UNITS : READ_UNITS);
     if (peer.step(now)) this.ready(peer);
     // A ring tells nothing apart: it may be that the guest has read and made room.
     if (peer.unsent > 0) this.unflushed(peer);
