@@ -121,6 +121,7 @@ export class Events implements Listeners {
   }
 
   #add(watches: readonly Watch[], path: string, due: DueEvent[]): void {
+    if (watches.length === 0) return;
     this.meter.add(WATCH_UNITS * watches.length);
     for (const watch of watches) due.push({ watch, path });
   }

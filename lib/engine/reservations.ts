@@ -167,8 +167,9 @@ export class Reservations {
       const wait = writer.wait ??= new WriterWait();
       reservation.until = Math.min(reservation.until, now + RESERVATION_MS_MAX);
       const end = Math.min(reservation.until, wait.endFor(now, owner.privileged));
-      if (now >= end || wait.isOlderThan(this.#brokenAt)) {
-        isBroken ||= owner.privileged;
+      const isOver = now >= end;
+      if (isOver || wait.isOlderThan(this.#brokenAt)) {
+        isBroken ||= isOver && owner.privileged;
         continue;
       }
       if (end < this.#wakeAt) this.#wakeAt = end;
