@@ -151,7 +151,7 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
         kind: "enum",
         values: ["error", "warning", "info", "debug"],
         default: "info",
-        brief: "Least grave messages to log",
+        brief: "Log messages of this level and more severe ones",
       },
       logFile: {
         kind: "parsed",
@@ -223,7 +223,7 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
         optional: true,
         placeholder: "bytes",
         brief:
-          "Refuse more than so much memory for clients [an eighth of the host's]; 0 for no bound",
+          "Memory that the store may take [an eighth of the host's, 64M to 1G]; 0 for no bound",
       },
       keepOrphans: {
         kind: "boolean",
@@ -256,8 +256,7 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
         optional: true,
         variadic: true,
         placeholder: "glob",
-        brief:
-          "Keep these nodes and what is below them through a boot of the host, such as /tool/my*",
+        brief: "Keep these nodes, with all below them, when the host boots, such as /tool/my*",
       },
       syslog: {
         kind: "boolean",
@@ -270,7 +269,7 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
         parse: String,
         optional: true,
         placeholder: "path",
-        brief: "Keep our pid in this file, locked, while we run",
+        brief: "Keep the pid in this file, locked, while the daemon runs",
       },
       supervise: {
         kind: "boolean",
@@ -313,7 +312,7 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
     brief: "Run the Xenstore daemon",
     fullDescription: [
       "Serves Xenstore on a Unix socket until SIGTERM or SIGINT.",
-      "A user without rights on /var/run/xenstored gets a socket of their own; where is printed.",
+      "A user without rights on /var/run/xenstored gets a socket of their own, and the path is printed.",
     ].join("\n"),
   },
 });

@@ -480,7 +480,13 @@ export const STREAM_NOTES_MAX = 10;
  */
 export const CLIENT_TIMEOUT_MS = 30_000;
 
-/** The same for a shell's completion, which a person waits for at the prompt. */
+/**
+ * The least time that the daemon has to answer a command that waits for something, in ms, however short
+ * its --timeout: with 0 it looks once.
+ */
+export const WAITING_TIMEOUT_MS = 2_000;
+
+/** The limit for a shell's completion, which a person waits for at the prompt. */
 export const COMPLETION_TIMEOUT_MS = 2_000;
 
 /**
@@ -488,6 +494,3 @@ export const COMPLETION_TIMEOUT_MS = 2_000;
  * 250 us, or 1,700 nodes looked at. A store of 100,000 nodes is looked through in sixty turns.
  */
 export const ERASE_UNITS_PER_TURN = 25_000;
-
-/** The shortest time for the same when a command waits for something, in ms: `--timeout 0` looks once. */
-export const WAITING_TIMEOUT_MS = 2_000;

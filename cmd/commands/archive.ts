@@ -100,7 +100,8 @@ export const dumpCommand: Command<XsContext> = buildCommand<DumpFlags, [string?]
   },
   docs: {
     brief: "Write the whole store to a file, at one moment",
-    fullDescription: `The source is \`live\` unless told.\n${SOURCES}`,
+    fullDescription:
+      `Writes the whole store as it is at one moment. The default source is \`live\`.\n${SOURCES}`,
   },
 });
 
@@ -119,6 +120,10 @@ export const restoreCommand: Command<XsContext> = buildCommand<
   parameters: {
     flags: {
       ...commonFlags,
+      timeout: {
+        ...commonFlags.timeout,
+        brief: "Give up when the daemon does not answer for so long [never]",
+      },
       into: {
         kind: "parsed",
         parse: String,
@@ -144,7 +149,7 @@ export const restoreCommand: Command<XsContext> = buildCommand<
         parse: parseMapping,
         optional: true,
         placeholder: "N[:M]",
-        brief: "Only what belongs to domain N; as domain M if that is told",
+        brief: "Only what belongs to domain N; as domain M if M is given",
       },
     },
     positional: { kind: "tuple", parameters: [sourceParameter] },
@@ -152,6 +157,7 @@ export const restoreCommand: Command<XsContext> = buildCommand<
   docs: {
     brief: "Bring a dump back, all of it or nothing",
     fullDescription: [
+      "Brings a dump back, all of it or nothing. --into or --dry-run is needed.",
       "Into `live` the nodes of the dump replace the daemon's own, in one moment. Clients stay",
       "connected, and their watches fire. With --domain nothing else is changed.",
       "Into a file it makes a new store. The file must not exist.",
@@ -179,6 +185,7 @@ export const diffCommand: Command<XsContext> = buildCommand<
   docs: {
     brief: "Show what differs between two sources",
     fullDescription:
-      `Exits with 0 when nothing does, with 1 when something does, 2 for trouble.\n${SOURCES}`,
+      `Shows what differs between two sources. Exit status 0 when nothing does, 1 when something does,\n` +
+      `2 for trouble. To see what has changed since a dump: xs diff FILE live\n${SOURCES}`,
   },
 });

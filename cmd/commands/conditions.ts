@@ -70,6 +70,7 @@ export const waitCommand: Command<XsContext> = buildCommand<CommonFlags, string[
   docs: {
     brief: "Wait until a condition on nodes holds",
     fullDescription: [
+      "Waits until a condition on nodes holds.",
       "A condition is a path (the node exists), PATH = VALUE or PATH != VALUE, and such parts",
       "joined with not, and, or and parentheses. A missing node is != any value. Values with",
       'blanks or such words are quoted: "..." (with \\n, \\x00, \\") or \'...\'.',
@@ -148,6 +149,7 @@ export const txCommand: Command<XsContext> = buildCommand<TxFlags, [], XsContext
   docs: {
     brief: "Do several things in one transaction, read from standard input",
     fullDescription: [
+      "Does several things in one transaction, read from standard input.",
       "One operation a line; # begins a comment. All of them take effect, or none. When another client",
       "changes what they read, all are done again, and only the last attempt prints.",
       "",

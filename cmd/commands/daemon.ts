@@ -47,8 +47,8 @@ export const controlCommand: Command<XsContext> = buildCommand<
   },
   docs: {
     brief: "Give the daemon a command",
-    fullDescription: "`xs control help` prints the commands that the daemon knows.\n" +
-      "All words behind the command are the daemon's, as in: xs control log -io\n" +
+    fullDescription: "Gives the daemon a command; `xs control help` prints those that it knows.\n" +
+      "All words after the command are the daemon's, as in: xs control log -io\n" +
       "live-update FILE waits for the new daemon; live-update with -a, -f or -s is sent as it is.",
     customUsage: ["<command> [<argument>]..."],
   },
@@ -77,7 +77,8 @@ export const getPathCommand: Command<XsContext> = buildCommand<CommonFlags, [num
   parameters: { flags: { ...commonFlags }, positional: domidParameter },
   docs: {
     brief: "Print the path of a domain's home",
-    fullDescription: "Relative paths of that domain are looked up there. It need not exist.",
+    fullDescription: "Prints the path of a domain's home.\n" +
+      "Relative paths of that domain are looked up there. It need not exist.",
   },
 });
 
@@ -103,6 +104,7 @@ export const introducedCommand: Command<XsContext> = buildCommand<
   parameters: { flags: { ...commonFlags }, positional: domidParameter },
   docs: {
     brief: "Tell whether a domain is connected, by exit status",
-    fullDescription: "Exits with 0 when the domain has been introduced, with 1 when not.",
+    fullDescription: "Tells whether a domain is connected.\n" +
+      "Exits with 0 when the domain has been introduced, with 1 when not.",
   },
 });

@@ -72,8 +72,7 @@ export const statusCommand: Command<XsContext> = buildCommand<CommonFlags, [], X
   },
   docs: {
     brief: "Tell how the daemon is: version, store, memory, what it holds",
-    fullDescription:
-      "Prints one line for each figure, or one JSON object. Exit status 1 when no\n" +
-      "daemon answers in time.",
+    fullDescription: "Tells how the daemon is: version, store, memory, what it holds.\n" +
+      "Prints one line for each figure, or one JSON object. Exit status 1 when no daemon answers in time.",
   },
 });

@@ -83,7 +83,8 @@ export const lsCommand: Command<XsContext> = buildCommand<LsFlags, string[], XsC
   },
   docs: {
     brief: "Print the tree below a node, or all of it",
-    fullDescription: "Values are cut to the terminal's width (80 without one), unless --flat.\n" +
+    fullDescription: "Prints the tree below a node, or all of it.\n" +
+      "Values are cut to the terminal's width (80 without one), unless --flat.\n" +
       "A node without children is printed itself; several trees have their paths above them.",
   },
 });
@@ -147,6 +148,7 @@ export const chmodCommand: Command<XsContext> = buildCommand<
   docs: {
     brief: "Set the permissions of a node",
     fullDescription: [
+      "Sets the permissions of a node.",
       "A permission is a letter and a domid: n none, r read, w write, b both.",
       "The first one names the owner, which may do everything; its letter holds for all other domains.",
       "n0 r5, n0,r5 and (n0,r5), as ls -p prints it, mean the same.",
@@ -221,7 +223,8 @@ export const watchCommand: Command<XsContext> = buildCommand<WatchFlags, string[
   },
   docs: {
     brief: "Print the path of every change at or below nodes",
-    fullDescription: "Each path is printed once at the start: its watch is set.\n" +
+    fullDescription: "Prints the path of every change at or below nodes, until Ctrl-C.\n" +
+      "Each path is printed once at the start: its watch is set.\n" +
       "@introduceDomain and @releaseDomain tell of domains that come and go.",
   },
 });

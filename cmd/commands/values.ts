@@ -83,7 +83,7 @@ export const readCommand: Command<XsContext> = buildCommand<ReadFlags, string[],
   },
   docs: {
     brief: "Print the values of nodes",
-    fullDescription:
+    fullDescription: "Prints the values of nodes.\n" +
       "UTF-8 is printed as it is; controls, invisible marks and other bytes come escaped (\\n, \\x80),\n" +
       "unless --raw.\n" +
       "Several paths are read in one transaction.",
@@ -152,7 +152,7 @@ export const writeCommand: Command<XsContext> = buildCommand<WriteFlags, string[
   },
   docs: {
     brief: "Set the values of nodes, creating them",
-    fullDescription:
+    fullDescription: "Sets the values of nodes, creating them.\n" +
       "Takes pairs of a path and a value; several are written in one transaction.\n" +
       "In values, \\t \\n \\r \\\\ \\xHH and \\OOO stand for bytes, unless --raw.",
     customUsage: ["[--raw] <path> <value> [<path> <value>]...", "--from <file>|- <path>"],
@@ -240,7 +240,8 @@ export const rmCommand: Command<XsContext> = buildCommand<RmFlags, string[], XsC
   },
   docs: {
     brief: "Remove nodes with all below them",
-    fullDescription: "All in one transaction: either all paths are removed, or none.",
+    fullDescription: "Removes nodes with all below them.\n" +
+      "All in one transaction: either all paths are removed, or none.",
   },
 });
 
@@ -266,7 +267,8 @@ export const mkdirCommand: Command<XsContext> = buildCommand<CommonFlags, string
   parameters: { flags: { ...commonFlags }, positional: pathsParameter },
   docs: {
     brief: "Create nodes with an empty value",
-    fullDescription: "Missing parents are created as well; a node that exists is left as it is.",
+    fullDescription: "Creates nodes with an empty value.\n" +
+      "Missing parents are created as well; a node that exists is left as it is.",
   },
 });
 
@@ -315,6 +317,6 @@ export const existsCommand: Command<XsContext> = buildCommand<ExistsFlags, strin
   },
   docs: {
     brief: "Tell whether nodes exist, by exit status",
-    fullDescription: "Exits with 0 when all of them can be read, with 1 when one is missing.",
+    fullDescription: "Exits with 0 when all nodes can be read, with 1 when one is missing.",
   },
 });
