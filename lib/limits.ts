@@ -54,16 +54,16 @@ export const TURN_SPREAD_UNITS = 190_000;
 export const OUTPUT_STALL_BYTES = 65_536;
 
 /**
- * Unsent bytes of one socket client beyond which it is hung up, with a line in the log, but for events
- * that are charged to the guests that caused them. Only watch events can bring it there; an event left
+ * Unsent bytes of one socket client beyond which it is disconnected, with a line in the log, without the
+ * events that are charged to the guests that caused them. Only watch events can bring it there; an event left
  * out in silence would be a client that waits for ever. Removing a tree of 100,000 watched nodes fits.
  */
 export const SOCKET_OUTPUT_BYTES_MAX = 16_777_216;
 
 /**
  * Unsent bytes of one domain beyond which its further watch events are dropped, with a line in
- * the log: a ring can't be hung up, and a guest must not take the daemon's memory (XSA-326). Events
- * that are charged to the guests that caused them do not count, of others their records do, too.
+ * the log: a ring cannot be disconnected, and a guest must not take the daemon's memory (XSA-326). Events
+ * that are charged to the guests that caused them do not count; the records of all others do.
  */
 export const RING_OUTPUT_BYTES_MAX = 1_048_576;
 
@@ -75,7 +75,7 @@ export const RING_OUTPUT_BYTES_MAX = 1_048_576;
 export const UNREAD_BYTES_MAX = 262_144;
 
 /**
- * The same beyond which further events for other guests are dropped, with a line in the log: a hundred
+ * Bytes of such events beyond which further ones for other guests are dropped, with a line in the log: a hundred
  * watches of one guest hear of each node in another's commit of a thousand, half a gigabyte in one request.
  * All that such a commit tells one watch fits. Of events for privileged clients none is dropped.
  */
@@ -162,11 +162,11 @@ export const JS_TURN_MS = 10;
 export const COMMIT_RETRY_MS = 100;
 
 /**
- * How far images of the store are apart, in ms, unless turns behind the last one come to more than its
- * bytes and a quarter: so a large store that changes all the time spends little on them.
+ * The least time between two images of the store, in ms, unless the turns after the last one exceed one and a
+ * quarter of its bytes: so a large store that changes all the time spends little on them.
  */
 export const IMAGES_APART_MS = 5_000;
-/** The same where space is looked for by an image, each try of which costs a part of one. */
+/** The same while the daemon writes an image to make space: each try costs a part of one. */
 export const IMAGE_RETRY_MS = 500;
 
 /** How often the daemon looks whether its store's files are still there, in ms: three stat(2). */
@@ -179,7 +179,7 @@ export const STORE_LOOK_MS = 5_000;
 export const UPKEEP_SHARE = 4;
 /** The least that a turn pays: so that upkeep comes to an end under reads, too. */
 export const UPKEEP_BYTES_LEAST = 256;
-/** Slices of upkeep behind one turn: a few milliseconds; what is still owed then is paid by the next. */
+/** Slices of upkeep after one turn: a few milliseconds; the next turn does the rest. */
 export const UPKEEP_STEPS_PER_TURN_MAX = 8;
 
 /** Bytes kept free in the store file, besides one and a half images: the next turns' and image's place. */
@@ -192,7 +192,7 @@ export const FREE_BYTES_MAX = 6_291_456;
  * thousand usual ones. All that has to be kept meanwhile shares 2 MiB of the tail.
  */
 export const WATCH_BYTES_WHILE_FULL_MAX = 524_288;
-/** {@link OUTPUT_STALL_BYTES} of a ring or held socket meanwhile: what is owed has to be kept, too. */
+/** {@link OUTPUT_STALL_BYTES} of a ring or held socket meanwhile: pending answers have to be kept, too. */
 export const OUTPUT_STALL_BYTES_WHILE_FULL = 1_024;
 
 /** Bytes held for when there is no space: see lib/journal/reserve.ts. */
@@ -279,19 +279,19 @@ export const MEMORY_LOOK_MS = 250;
  */
 export const TIDY_BYTES = 16_777_216;
 
-/** How long nobody may have asked for anything before that, and how far apart it is done, in ms. */
+/** How long no client may have sent a request before that, and the least time between two of these, in ms. */
 export const TIDY_IDLE_MS = 2_000;
 export const TIDY_APART_MS = 60_000;
 
-/** How long a life has to go on well before the deaths ahead of it count no more, in ms. */
+/** How long a daemon must run without shortage before earlier deaths no longer count, in ms. */
 export const SETTLED_MS = 60_000;
 
-/** Deaths in a row for want of memory, behind which guests' watches are set aside. */
+/** Deaths in a row for want of memory, after which guests' large collections of watches are not loaded. */
 export const MEMORY_DEATHS = 2;
 
 /**
- * Bytes of a guest's watches and unsent answers that are set aside then: more than 128 usual watches
- * and a full ring take. Behind one death more all guests' are.
+ * Bytes of a guest's watches and unsent answers beyond which they are not loaded then: more than 128 usual
+ * watches and a full ring take. After one more death, no guest's are loaded.
  */
 export const ASIDE_BYTES = 98_304;
 

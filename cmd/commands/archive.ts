@@ -30,7 +30,7 @@ export interface DiffFlags extends CommonFlags {
 
 const SOURCES = [
   "A source is `live` (the daemon), the name of a dump in any format, - (a dump on standard input), or",
-  "the name of a store file, also of a daemon that runs or died. Behind `live` and a store file, @ names a point in its history:",
+  "the name of a store file, also of a daemon that runs or died. After `live` and a store file, @ names a point in its history:",
   "live@-5m, FILE@-1h30m, FILE@2026-01-31T12:00:00 or FILE@turn:1234.",
 ].join("\n");
 
