@@ -249,6 +249,12 @@ export const LOG_TEXT_MAX = 200;
  */
 export const EVENT_TIMEOUT_MS = 20_000;
 
+/**
+ * How often one guest's events may be dropped within that time: each drop writes all that the guest is
+ * owed, up to {@link RING_OUTPUT_BYTES_MAX}, to the journal again.
+ */
+export const EVENT_DROPS_PER_TIMEOUT = 4;
+
 /** How often the events of guests that read nothing are looked at for their age, in ms. */
 export const EVENT_LOOK_MS = 1_000;
 

@@ -1,7 +1,7 @@
 /** Events that a guest does not read in time, and the requests that wait for them. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { NoJournal } from "../../lib/journal/journal.ts";
-import { EVENT_LOOK_MS, EVENT_TIMEOUT_MS } from "../../lib/limits.ts";
+import { EVENT_DROPS_PER_TIMEOUT, EVENT_LOOK_MS, EVENT_TIMEOUT_MS } from "../../lib/limits.ts";
 import { READ, TestTurns, WATCH_EVENT } from "./support.ts";
 import { Daemon } from "../../lib/server/daemon.ts";
 import { DAEMON_POLICY } from "../../lib/server/loop.ts";
@@ -63,6 +63,21 @@ Deno.test("Dropped events leave answers and younger events as they are, and may 
   );
   assertEquals(seen, [0, 1, 2, 3, 4, 5, "answer", "another answer", 10, 8]);
   assertEquals(guest.outstanding, 0);
+});
+
+Deno.test("Drops of one guest are a part of the timeout apart, since each journals all it is owed", () => {
+  const world = new TestTurns();
+  const guest = new Guest(world, 1);
+  let drops = 0;
+  const periods = 5;
+  for (let now = 1; now <= periods * EVENT_TIMEOUT_MS; now += EVENT_LOOK_MS) {
+    guest.connection.outbox.event(path(now), "t");
+    guest.peer.takeNews();
+    world.turns.turn(now);
+    if (guest.peer.hasNews && guest.peer.takeNews().afresh) drops++;
+  }
+  assert(drops > 0);
+  assert(drops <= periods * EVENT_DROPS_PER_TIMEOUT, `${drops} drops`);
 });
 
 Deno.test("Without a timeout events wait for ever", () => {

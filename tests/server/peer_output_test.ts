@@ -54,7 +54,7 @@ Deno.test("Random drops leave all other messages whole and in order", () => {
             output.sendTo(transport, 0);
             break;
           default:
-            output.dropDue(step, (path) => {
+            output.dropDue(step, step, (path) => {
               const message = queued.find(({ text }) => text === `${path}\0t\0`)!;
               assert(!message.gone && message.due <= step);
               message.gone = true;
@@ -137,7 +137,7 @@ Deno.test("Repetitions, and what is owed, are as a list of the messages tells, i
           room = random.below(taken);
           output.sendTo(transport, 0);
         } else {
-          output.dropDue(step, () => {});
+          output.dropDue(step, step, () => {});
           model.drop(step);
         }
         const length = model.messages.reduce((sum, { size }) => sum + size, -model.sent);

@@ -275,7 +275,7 @@ export class Peer implements Outbox {
     const { trace } = this.#host;
     const tell = (path: string): void => trace.timeout(this.#connection!, path);
     if (this.#outstanding === null) this.#output.releaseDue(now);
-    else if (this.#output.dropDue(now, tell) > 0) {
+    else if (this.#output.dropDue(now, this.#host.eventDue, tell) > 0) {
       this.#warnOfDropping("they were not read in time");
       this.#news.noteAfresh();
       this.#host.unflushed(this);

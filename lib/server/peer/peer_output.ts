@@ -1,4 +1,9 @@
-import { EVENT_RECORD_BYTES, FLOOD_BYTES, UNREAD_DROP_BYTES } from "../../limits.ts";
+import {
+  EVENT_DROPS_PER_TIMEOUT,
+  EVENT_RECORD_BYTES,
+  FLOOD_BYTES,
+  UNREAD_DROP_BYTES,
+} from "../../limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { getU32, HEADER_SIZE } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
@@ -18,6 +23,8 @@ export class PeerOutput {
   readonly #unsent = new UnsentMessages();
   /** When the client will have taken nothing for as long as an event may wait, in ms. */
   #deafAt = 0;
+  /** When events may be dropped for their age again, in ms. */
+  #dropsFrom = 0;
 
   /** Bytes not sent yet. */
   get length(): number {
@@ -130,13 +137,16 @@ export class PeerOutput {
   }
 
   /**
-   * Drops a guest's events whose time is over and that have not been sent in part. Returns how many
-   * they were, and tells their paths.
+   * Drops a guest's events whose time is over and that have not been sent in part, at most {@link EVENT_DROPS_PER_TIMEOUT}
+   * times until `due`, when the time of an event of now is over. Returns how many they were, and tells
+   * their paths.
    */
-  dropDue(now: number, tell: (path: string) => void): number {
+  dropDue(now: number, due: number, tell: (path: string) => void): number {
+    if (now < this.#dropsFrom) return 0;
     const { begun, partial, sent } = this.#bytes;
     const gone = this.#unsent.takeDue(now, sent, partial > 0);
     if (gone.length === 0) return 0;
+    this.#dropsFrom = now + (due - now) / EVENT_DROPS_PER_TIMEOUT;
     const before = this.#bytes.last(begun + this.#bytes.length);
     const first = sent - begun;
     for (const { from } of gone) tell(pathAt(before, from - first + HEADER_SIZE));
@@ -163,6 +173,7 @@ export class PeerOutput {
 
   /** Forgets what was not sent. */
   clear(): void {
+    this.#dropsFrom = 0;
     this.#bytes.clear();
     this.#events.clear();
     this.#unsent.clear();
