@@ -61,7 +61,7 @@ const routes: RouteMap<XsContext> = buildRouteMap({
       "",
       "xs help COMMAND, or xs COMMAND --help, says what a command takes; xs version prints the version.",
       "get and cat stand for read, set for write, tree for ls, del for rm.",
-      "--socket <path>, --timeout <duration> and --json may stand before or behind a client command.",
+      "--socket <path>, --timeout <duration> and --json may stand before or after a client command.",
       "A duration is written 90s, 1m, 1h30m or 250ms; a number alone is seconds.",
       "Called as xenstore-read, xenstore-ls and so on, xs does exactly what those do.",
       "Exit status: 0 done, 1 failed (or: no), 2 wrong usage.",
@@ -135,7 +135,11 @@ function splitGlobals(args: readonly string[]): { globals: string[]; rest: reado
 export function reorderGlobals(args: readonly string[]): string[] {
   const { globals, rest } = splitGlobals(args);
   const [command, ...words] = rest;
-  return command === undefined ? [] : [command, ...globals, ...words];
+  if (command === undefined) return [];
+  // These two ask no daemon.
+  return command === "help" || command === "version"
+    ? [command, ...words]
+    : [command, ...globals, ...words];
 }
 
 /**

@@ -424,6 +424,8 @@ Deno.test("--socket and --json go behind the command's name", () => {
     [["--json"], []],
     [["--help"], ["--help"]],
     [["read", "--json"], ["read", "--json"]],
+    [["--socket", "/s", "help", "ls"], ["help", "ls"]],
+    [["--timeout=1", "version"], ["version"]],
   ];
   for (const [given, expected] of cases) assertEquals(reorderGlobals(given), expected);
 });
