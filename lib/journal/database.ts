@@ -68,7 +68,6 @@ export function leaveAlone(database: DatabaseSync, path: string): void {
 const MAGIC = "SQLite format 3\0";
 /** The part of a SQLite file's header that says whose it is, and where in it that stands. */
 const HEADER_BYTES = 100;
-const SCHEMA_COOKIE_AT = 40;
 const APPLICATION_ID_AT = 68;
 
 /** Looks at a file before anything touches it: it may be another program's, or no database. */
@@ -94,12 +93,8 @@ function checkHeader(path: string): void {
     if (isDatabase) throw new DamagedError(`the file ends after ${header.length} bytes`);
     throw new JournalError(`${path} is no store file: name another file with --store`);
   }
-  const fields = new DataView(header.buffer);
-  const id = fields.getUint32(APPLICATION_ID_AT);
+  const id = new DataView(header.buffer).getUint32(APPLICATION_ID_AT);
   if (isDatabase && id === APPLICATION_ID) return;
-  // SQLite writes that space can be given back before it writes whose file it is: a daemon that is
-  // killed between the two leaves a database that never had a table, which is begun again.
-  if (isDatabase && id === 0 && fields.getUint32(SCHEMA_COOKIE_AT) === 0) return;
   if (id === APPLICATION_ID) throw new DamagedError("the file's first bytes are not SQLite's");
   const what = isDatabase ? "another program's database" : "no store file";
   throw new JournalError(`${path} is ${what}: name another file with --store`);
@@ -159,8 +154,8 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   }
   // Before there is a log, so that the file itself says from the start whose it is.
   if (isNew) {
-    // What gives pages back is to be said before there is a table, and by no transaction of its own, which
-    // would leave a file of nobody's; so this one must not write before it.
+    // SQLite takes auto_vacuum only before there is a table, and writes it in a transaction of its own unless
+    // it is in one: a daemon killed after that would leave a file that does not say whose it is.
     const layout = `PRAGMA user_version = ${LAYOUT_VERSION}`;
     database.exec(`BEGIN; PRAGMA auto_vacuum = INCREMENTAL; ${schema}; ${layout}; COMMIT`);
   }
