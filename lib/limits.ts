@@ -492,6 +492,9 @@ export const CLIENT_TIMEOUT_MS = 30_000;
  */
 export const WAITING_TIMEOUT_MS = 2_000;
 
+/** How long the daemon may take to answer `xs status`, in ms: it takes one or two. */
+export const STATUS_TIMEOUT_MS = 2_000;
+
 /** The limit for a shell's completion, which a person waits for at the prompt. */
 export const COMPLETION_TIMEOUT_MS = 2_000;
 

@@ -3,14 +3,12 @@ import { formatDuration } from "../../lib/client/duration.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { fromByteText, type Operations, toByteText } from "../../lib/client/operations.ts";
 import type { Status } from "../../lib/engine/status.ts";
+import { STATUS_TIMEOUT_MS } from "../../lib/limits.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
 import { CommandError } from "../report.ts";
 import { readable } from "../shell.ts";
-
-/** How long the daemon may take to answer, in ms: it takes one or two. */
-const STATUS_TIMEOUT_MS = 2_000;
 
 async function status({ shell }: XsContext, nodes: Operations, flags: CommonFlags): Promise<void> {
   const found: Status = JSON.parse(fromByteText(await ask(nodes)));
