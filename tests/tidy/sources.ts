@@ -64,6 +64,8 @@ export function parseSource(path: string, text: string): Source {
     ExportNamedDeclaration: (node) => imported(node.source),
     ExportAllDeclaration: (node) => imported(node.source),
     ImportExpression: (node) => imported(node.source),
+    TSImportType: ({ argument }) =>
+      imported(argument.type === "TSLiteralType" ? argument.literal : null),
     FunctionDeclaration: (node) => span(node, node.id?.name ?? "default"),
     FunctionExpression: (node) => span(node, node.id?.name ?? "function"),
     ArrowFunctionExpression: (node) => span(node, "arrow function"),
