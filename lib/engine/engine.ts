@@ -102,7 +102,7 @@ export class Engine {
       afterReply();
     }
     if (!connection.privileged) this.state.memoryReports.look(connection, now);
-    if (this.state.clock.snapshots.takeGrown()) limitPinned(this.state, now);
+    if (this.state.versions.snapshots.takeGrown()) limitPinned(this.state, now);
     return "done";
   }
 

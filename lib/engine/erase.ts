@@ -41,7 +41,7 @@ export class Erasures {
   /** Takes up a domain that has died. */
   add(domain: Domain): void {
     this.#fresh.push(domain);
-    this.state.clock.living = (perms) => this.#living(perms);
+    this.state.versions.living = (perms) => this.#living(perms);
   }
 
   /** Goes on for about so many units of work. */
@@ -83,7 +83,7 @@ export class Erasures {
 
   /** The counters tell when there is nothing more to be found. */
   #complete(dying: Domain[], isOver: boolean): void {
-    const { accounts, clock, domains } = this.state;
+    const { accounts, versions, domains } = this.state;
     for (const domain of dying.splice(0)) {
       const { domid, introduced } = domain;
       const left = accounts.mentionsOf(domid);
@@ -94,7 +94,7 @@ export class Erasures {
       domains.forget(domain);
       accounts.drop(domid);
       accounts.setMentions(domid, left);
-      if (!this.pending) clock.living = null;
+      if (!this.pending) versions.living = null;
       // Those begun since the death have snapshots in which the domid may still be named.
       this.state.noteDeath(domid);
       if (introduced) this.state.announceRelease(domid);

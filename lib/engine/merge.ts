@@ -74,7 +74,7 @@ export function merge(transaction: Transaction, committed: Draft): Merge {
   const accounts = new PendingAccounts();
   const marks = committed.marks === null ? null : new DeferredMarks();
   const before = committed.snapshot();
-  const draft = new Draft(before, committed.clock, accounts, marks);
+  const draft = new Draft(before, committed.versions, accounts, marks);
   const nodes = transaction.written.length < SORTED_FROM
     ? redoFew(transaction, { before, after: before }, draft)
     : redoAll(transaction, before, draft);

@@ -1,6 +1,6 @@
 import { Accounts } from "./accounts.ts";
 import { type Admin, NO_ADMIN } from "./admin.ts";
-import { Clock } from "../store/clock.ts";
+import { Versions } from "../store/versions.ts";
 import { Draft } from "../store/draft.ts";
 import { lookup } from "../store/lookup.ts";
 import { newNode, type Node, type Origin } from "../store/node.ts";
@@ -70,7 +70,7 @@ export class State {
   readonly events: Events;
   /** Counts the work of requests, for the turn. */
   readonly meter: Meter = new Meter();
-  readonly clock: Clock = new Clock(this.meter);
+  readonly versions: Versions = new Versions(this.meter);
   readonly tree: Draft;
   /** What is left of domains that have died. */
   readonly erasures: Erasures = new Erasures(this);
@@ -103,9 +103,9 @@ export class State {
     this.events = new Events(this.watches, this.domains, this.meter);
     const origin = { label: "the start of the daemon" };
     const perms = [permEntry(this.privDomid, 0)];
-    const root = newNode("", 0, this.clock.nextEpoch(), perms);
+    const root = newNode("", 0, this.versions.nextEpoch(), perms);
     this.accounts.charge(this.privDomid, 1, 16 + 8 + 1);
-    this.tree = new Draft(root, this.clock, this.accounts, this.dirty?.nodes ?? null, true);
+    this.tree = new Draft(root, this.versions, this.accounts, this.dirty?.nodes ?? null, true);
     this.#plant(perms, origin);
     const uniqueId = options.domains.info(this.privDomid)?.uniqueId ?? 0n;
     this.domains.add(this.privDomid, uniqueId).introduced = true;
@@ -128,7 +128,7 @@ export class State {
     }
     planted[0] = this.tree.root;
     planted.forEach((node, index) => node.generation = index + 1);
-    this.clock.generation = planted.length;
+    this.versions.generation = planted.length;
   }
 
   /**

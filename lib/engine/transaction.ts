@@ -73,7 +73,7 @@ export class Transaction implements SnapshotHolder {
     readonly startedAt: number,
     private readonly committed: Draft,
   ) {
-    this.generation = committed.clock.generation;
+    this.generation = committed.versions.generation;
   }
 
   /** The tree as this transaction sees it. */
@@ -99,7 +99,7 @@ export class Transaction implements SnapshotHolder {
   /** It does not look at its snapshot any more. */
   closeSnapshot(): void {
     if (this.#snapshot === null) return;
-    this.committed.clock.snapshots.drop(this.#snapshot);
+    this.committed.versions.snapshots.drop(this.#snapshot);
     this.#snapshot = null;
     this.connection.account?.pin(-this.pinned);
     this.pinned = 0;
@@ -155,7 +155,7 @@ export class Transaction implements SnapshotHolder {
   /** Makes the draft, with the values written so far. */
   #catchUp(): void {
     const base = this.#base();
-    const draft = this.#draft = new Draft(base, this.committed.clock, this.accounts);
+    const draft = this.#draft = new Draft(base, this.committed.versions, this.accounts);
     const { origin } = this.connection;
     for (const touched of [...this.written]) {
       const { path, value } = touched;
@@ -269,7 +269,7 @@ export class Transaction implements SnapshotHolder {
 
   #edit(): Draft {
     const { root } = this;
-    return this.#draft ??= new Draft(root, this.committed.clock, this.accounts);
+    return this.#draft ??= new Draft(root, this.committed.versions, this.accounts);
   }
 
   #writing(path: string): Touched {

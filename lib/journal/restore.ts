@@ -87,8 +87,8 @@ export class Restorer implements ChangeSink {
     const node = newNode(path, 0, 0, perms);
     node.generation = generation;
     node.origin = ORIGIN;
-    const { clock } = state;
-    clock.generation = Math.max(clock.generation, generation);
+    const { versions } = state;
+    versions.generation = Math.max(versions.generation, generation);
     state.specials.set(path, node);
     state.chargeSpecial(path, perms, 1);
   }

@@ -153,7 +153,7 @@ function giveBack(state: State, connection: Connection, record: ConnectionRecord
     transaction.lost = true;
     transaction.wrote = wrote;
     // Generations that were counted but stand in no node are given again.
-    transaction.generation = Math.min(generation, state.clock.generation);
+    transaction.generation = Math.min(generation, state.versions.generation);
     state.addTransaction(transaction);
   }
   for (const { path, token, relative, depth } of record.watches.values()) {

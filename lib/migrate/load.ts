@@ -27,7 +27,7 @@ export function loadPlan(state: State, plan: RestorePlan): void {
   let count = 0;
   for (const { path, perms, value } of plan.nodes.values()) {
     count++;
-    const generation = state.clock.generation + 1;
+    const generation = state.versions.generation + 1;
     state.tree.load(path, { value, perms, generation, ordinal: count }, RESTORED);
   }
   for (const special of plan.specials.values()) loadSpecial(state, special);
@@ -42,7 +42,7 @@ export function loadSpecial(state: State, { path, perms }: PlannedNode): void {
   if (before === undefined) return;
   state.chargeSpecial(path, before.perms, -1);
   const node = newNode(path, 0, 0, perms);
-  node.generation = ++state.clock.generation;
+  node.generation = ++state.versions.generation;
   node.origin = RESTORED;
   state.specials.set(path, node);
   state.chargeSpecial(path, perms, 1);

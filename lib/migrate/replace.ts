@@ -43,8 +43,8 @@ export class Replacement {
     this.#holders = holders(state, plan);
     const top = plan.nodes.get(ROOT_PATH)!;
     const perms = this.#perms(top);
-    const root = newNode("", 0, state.clock.nextEpoch(), perms);
-    this.#draft = new Draft(root, state.clock, this.#accounts);
+    const root = newNode("", 0, state.versions.nextEpoch(), perms);
+    this.#draft = new Draft(root, state.versions, this.#accounts);
     this.#accounts.charge(ownerOf(perms), 1, 16 + 8 * perms.length + 1);
     for (let i = 1; i < perms.length; i++) this.#accounts.mention(permDomid(perms[i]!), 1);
     this.#base = this.#before = state.tree.snapshot();
@@ -82,7 +82,7 @@ export class Replacement {
       if (this.#isGone(owner) && path === ROOT_PATH) {
         throw new RestoreError(`/ belongs to domain ${owner}, which is not there`);
       }
-      const generation = this.#state.clock.generation + 1;
+      const generation = this.#state.versions.generation + 1;
       const perms = this.#perms(node);
       const was = { value, perms, generation, ordinal: ++ordinal };
       if (this.#isGone(owner) || !draft.load(path, was, RESTORED)) {

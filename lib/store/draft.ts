@@ -8,7 +8,7 @@ import {
   removeChild,
   replaceChild,
 } from "./children.ts";
-import type { Clock } from "./clock.ts";
+import type { Versions } from "./versions.ts";
 import { Cursor } from "./cursor.ts";
 import {
   DIRTY_GENERATION,
@@ -75,18 +75,18 @@ export class Draft {
   /** The store's own tree is `committed`: what it replaces is replaced at once. */
   constructor(
     root: Node,
-    readonly clock: Clock,
+    readonly versions: Versions,
     readonly ledger: Ledger,
     readonly marks: NodeMarks | null = null,
     private readonly committed = false,
   ) {
     this.root = root;
-    this.#epoch = clock.nextEpoch();
+    this.#epoch = versions.nextEpoch();
   }
 
   /** The tree as it is now; later changes to this draft do not show in it. */
   snapshot(): Node {
-    this.#epoch = this.clock.nextEpoch();
+    this.#epoch = this.versions.nextEpoch();
     this.#loading = null;
     return this.root;
   }
@@ -95,13 +95,13 @@ export class Draft {
   openSnapshot(holder: SnapshotHolder): Snapshot {
     const root = this.snapshot();
     // That of the latest change, as each makes a root of its own.
-    return this.clock.snapshots.add(root.epoch, root, holder);
+    return this.versions.snapshots.add(root.epoch, root, holder);
   }
 
   /** Takes over the tree of a draft that was made from this one and is done with. */
   adopt(draft: Draft): void {
     if (draft.#replaced !== null) {
-      for (const [epoch, bytes] of draft.#replaced) this.clock.snapshots.replaced(epoch, bytes);
+      for (const [epoch, bytes] of draft.#replaced) this.versions.snapshots.replaced(epoch, bytes);
     }
     this.#loading = null;
     this.root = draft.root;
@@ -140,7 +140,7 @@ export class Draft {
     origin: Origin,
     aboveLength: number = path.lastIndexOf("/"),
   ): Node {
-    if (this.clock.living !== null) perms = this.clock.living(perms);
+    if (this.versions.living !== null) perms = this.versions.living(perms);
     const above = this.#ownDownTo(path, aboveLength);
     const { count, ends, hashes } = namesOf(path);
     let parent = above, from = aboveLength + 1, bytes = 0, levels = 0;
@@ -158,7 +158,7 @@ export class Draft {
       parent = node;
       from = to + 1;
     }
-    this.clock.meter.add(CREATE_UNITS * levels);
+    this.versions.meter.add(CREATE_UNITS * levels);
     this.ledger.charge(ownerOf(above.perms), 0, ends[count - levels]! - aboveLength);
     this.ledger.charge(ownerOf(perms), levels, bytes);
     mention(this.ledger, perms, levels);
@@ -168,12 +168,12 @@ export class Draft {
 
   /** Adds a node at `path` to `parent`, which is there, this draft's own, and lacks it. */
   createIn(parent: Node, path: string, perms: Perms, origin: Origin): Node {
-    if (this.clock.living !== null) perms = this.clock.living(perms);
+    if (this.versions.living !== null) perms = this.versions.living(perms);
     const name = ownText(path.slice(path.lastIndexOf("/") + 1));
     const node = this.#add(parent, name, hashName(name), perms, origin);
     this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
     account(this.ledger, path, node, 1);
-    this.clock.meter.add(CREATE_UNITS);
+    this.versions.meter.add(CREATE_UNITS);
     if (this.marks !== null) {
       this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
       this.marks.changed(path, node, DIRTY_NEW);
@@ -184,11 +184,11 @@ export class Draft {
   #add(parent: Node, name: string, hash: number, perms: Perms, origin: Origin): Node {
     const children = this.#ownChildren(parent);
     const node = newNode(name, children.ordinalNext++, this.#epoch, perms, hash);
-    node.generation = ++this.clock.generation;
+    node.generation = ++this.versions.generation;
     node.origin = origin;
     addChild(children, node);
     this.made++;
-    parent.generation = ++this.clock.generation;
+    parent.generation = ++this.versions.generation;
     parent.origin = origin;
     return node;
   }
@@ -226,7 +226,7 @@ export class Draft {
     const gone = accountRemoval(this.ledger, path.length, node, (gone) => {
       if (gone.epoch !== this.#epoch) this.#replace(gone);
     });
-    this.clock.meter.add(REMOVE_UNITS * gone);
+    this.versions.meter.add(REMOVE_UNITS * gone);
     removeChild(children, node);
     if (children.size === 0) parent.children = null;
     this.ledger.charge(ownerOf(parent.perms), 0, -(node.name.length + 1));
@@ -249,7 +249,7 @@ export class Draft {
    */
   load(path: string, was: LoadedNode, origin: Origin): boolean {
     const { generation } = was;
-    if (generation > this.clock.generation) this.clock.generation = generation;
+    if (generation > this.versions.generation) this.versions.generation = generation;
     const node = path === ROOT_PATH ? this.#own(path) : this.#loadBelow(path, was.ordinal);
     if (node === null) return false;
     if (node.perms.length > 0) account(this.ledger, path, node, -1);
@@ -266,9 +266,9 @@ export class Draft {
    */
   loader(origin: Origin): TreeLoader {
     this.#loading = null;
-    const { clock, ledger } = this;
+    const { versions, ledger } = this;
     return new TreeLoader(
-      { root: this.#own(ROOT_PATH), epoch: this.#epoch, clock, ledger },
+      { root: this.#own(ROOT_PATH), epoch: this.#epoch, versions, ledger },
       origin,
     );
   }
@@ -310,14 +310,14 @@ export class Draft {
   }
 
   #touched(path: string, node: Node, origin: Origin, what: number): void {
-    node.generation = ++this.clock.generation;
+    node.generation = ++this.versions.generation;
     node.origin = origin;
     this.marks?.changed(path, node, what);
   }
 
   /** The list of children of `parent`, which the node at `path` has or had, is another. */
   #touchedAbove(path: string, parent: Node, origin: Origin): void {
-    parent.generation = ++this.clock.generation;
+    parent.generation = ++this.versions.generation;
     parent.origin = origin;
     if (this.marks !== null) this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
   }
@@ -347,7 +347,7 @@ export class Draft {
     if (child.epoch === this.#epoch) return child;
     const own = this.#copy(child);
     replaceChild(this.#ownChildren(parent), own);
-    this.clock.meter.add(COPY_UNITS);
+    this.versions.meter.add(COPY_UNITS);
     return own;
   }
 
@@ -374,7 +374,7 @@ export class Draft {
       from = to + 1;
     }
     this.#depth = depth;
-    this.clock.meter.add(depth + COPY_UNITS * copies);
+    this.versions.meter.add(depth + COPY_UNITS * copies);
     return node;
   }
 
@@ -387,7 +387,7 @@ export class Draft {
   /** Snapshots may have a node that this draft has no more. */
   #replace(node: Node): void {
     const bytes = versionBytes(node);
-    if (this.committed) return this.clock.snapshots.replaced(node.epoch, bytes);
+    if (this.committed) return this.versions.snapshots.replaced(node.epoch, bytes);
     const replaced = this.#replaced ??= new Map();
     replaced.set(node.epoch, (replaced.get(node.epoch) ?? 0) + bytes);
   }

@@ -6,7 +6,7 @@ import {
   noChildren,
   replaceChild,
 } from "./children.ts";
-import type { Clock } from "./clock.ts";
+import type { Versions } from "./versions.ts";
 import type { LoadedNode } from "./draft.ts";
 import type { Ledger } from "./ledger.ts";
 import {
@@ -38,7 +38,7 @@ export const GENERATION_ONLY: LoadedPart = 2;
 export interface LoadedDraft {
   readonly root: Node;
   readonly epoch: number;
-  readonly clock: Clock;
+  readonly versions: Versions;
   readonly ledger: Ledger;
 }
 
@@ -208,9 +208,9 @@ export class TreeLoader {
   }
 
   #put(node: Node, pathLength: number, was: LoadedNode, part: LoadedPart): void {
-    const { clock } = this.#into;
+    const { versions } = this.#into;
     const { generation, perms } = was;
-    if (generation > clock.generation) clock.generation = generation;
+    if (generation > versions.generation) versions.generation = generation;
     if (part === GENERATION_ONLY) {
       node.generation = generation;
       node.origin = this.#origin;

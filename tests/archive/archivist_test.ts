@@ -93,7 +93,7 @@ class World {
   assertClean(): void {
     this.turnOut();
     assertEquals(this.archivist.busy, false);
-    assertEquals(this.engine.state.clock.snapshots.open.length, 0, "a snapshot is still held");
+    assertEquals(this.engine.state.versions.snapshots.open.length, 0, "a snapshot is still held");
   }
 }
 
@@ -142,7 +142,7 @@ Deno.test("archivist: one job at a time, the others in a bounded queue", () => {
   jobs.slice(1).forEach((job, i) => assertEquals(world.status(job), `waiting ${i + 1}`));
   // What waits is given nothing, and has no moment yet.
   assertEquals(world.read(jobs[1]!).length, 0);
-  assertEquals(world.engine.state.clock.snapshots.open.length, 1);
+  assertEquals(world.engine.state.versions.snapshots.open.length, 1);
   assertEquals(archivist.cancel(world.by, jobs[2]!, 0), "cancelled");
   world.write("/bulk/0", "later");
   world.readAll(jobs[0]!);
@@ -225,7 +225,7 @@ Deno.test("archivist: a dump does not keep more in memory than it may", () => {
   world.read(job);
   state.memory.max = state.accounts.cost + 100_000;
   for (let i = 0; i < 2_000; i++) world.write(`/bulk/${i}`, "other data");
-  assertEquals(state.clock.snapshots.open.length, 0);
+  assertEquals(state.versions.snapshots.open.length, 0);
   assertEquals(world.read(job).length, 0);
   assertMatch(world.status(job), /^failed it kept \d+ bytes in memory/);
   assertMatch(world.log.join(), /warning: client of 0: dump: it failed: it kept/);

@@ -8,7 +8,7 @@ import {
   type Watch,
   Watches,
 } from "../../lib/engine/watch.ts";
-import { Clock } from "../../lib/store/clock.ts";
+import { Versions } from "../../lib/store/versions.ts";
 import { Draft } from "../../lib/store/draft.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
@@ -98,8 +98,8 @@ function newConnection(id: number): Connection {
 }
 
 function history(random: Random): void {
-  const clock = new Clock();
-  const draft = new Draft(newNode("", 0, clock.nextEpoch(), [0]), clock, new Accounts());
+  const versions = new Versions();
+  const draft = new Draft(newNode("", 0, versions.nextEpoch(), [0]), versions, new Accounts());
   for (let i = 0; i < 40; i++) {
     const path = randomPath(random);
     if (path.length > 1 && !path.startsWith("@")) create(draft, path);

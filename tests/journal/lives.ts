@@ -119,7 +119,7 @@ export class Life {
 }
 
 /**
- * All that must survive, a thing a line. The clock of generations is not: what has been counted
+ * All that must survive, a thing a line. The count of generations is not: what has been counted
  * but stands in no committed node is lost with the transaction that counted it.
  */
 export function wholeState(state: State): string[] {

@@ -16,8 +16,8 @@ const ORIGIN = { label: "a test" };
 function stage(life: Life, between: () => void = () => {}): Draft {
   const { state } = life;
   const perms = [permEntry(0, 0)];
-  const root = newNode("", 0, state.clock.nextEpoch(), perms);
-  const draft = new Draft(root, state.clock, new Accounts());
+  const root = newNode("", 0, state.versions.nextEpoch(), perms);
+  const draft = new Draft(root, state.versions, new Accounts());
   draft.create("/new", perms, ORIGIN);
   draft.create("/new/below", perms, ORIGIN);
   draft.setValue("/new/below", toBytes("value"), ORIGIN);

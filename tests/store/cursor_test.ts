@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { getChildIn } from "../../lib/store/children.ts";
 import { Cursor, type Descent } from "../../lib/store/cursor.ts";
-import { Clock } from "../../lib/store/clock.ts";
+import { Versions } from "../../lib/store/versions.ts";
 import { Draft } from "../../lib/store/draft.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
@@ -17,8 +17,8 @@ const NAMES = ["a", "a-b", "ab", "b", "0"];
 
 function emptyDraft(): Draft {
   const silent = { charge: (): void => {}, mention: (): void => {} };
-  const clock = new Clock();
-  return new Draft(newNode("", 0, clock.nextEpoch(), [0]), clock, silent);
+  const versions = new Versions();
+  return new Draft(newNode("", 0, versions.nextEpoch(), [0]), versions, silent);
 }
 
 function randomPath(random: Random): string {

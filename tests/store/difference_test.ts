@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Accounts } from "../../lib/engine/accounts.ts";
 import { differences } from "../../lib/store/difference.ts";
-import { Clock } from "../../lib/store/clock.ts";
+import { Versions } from "../../lib/store/versions.ts";
 import { Draft } from "../../lib/store/draft.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode, type Node } from "../../lib/store/node.ts";
@@ -10,8 +10,8 @@ import { type Random, withSeed } from "../support/random.ts";
 
 const ORIGIN = { label: "a test" };
 
-function newDraft(clock: Clock): Draft {
-  return new Draft(newNode("", 0, clock.nextEpoch(), [0]), clock, new Accounts());
+function newDraft(versions: Versions): Draft {
+  return new Draft(newNode("", 0, versions.nextEpoch(), [0]), versions, new Accounts());
 }
 
 function change(random: Random, draft: Draft): void {
@@ -64,12 +64,12 @@ function found(before: Node, after: Node): string[] {
 Deno.test("differences: of two versions of a tree, and of trees that share nothing", () => {
   withSeed((random) => {
     for (let round = 0; round < 30; round++) {
-      const clock = new Clock(), draft = newDraft(clock);
+      const versions = new Versions(), draft = newDraft(versions);
       for (let count = random.below(400); count > 0; count--) change(random, draft);
       const before = draft.snapshot();
       for (let count = random.below(40); count > 0; count--) change(random, draft);
       assertEquals(found(before, draft.root), expected(before, draft.root));
-      const other = newDraft(clock);
+      const other = newDraft(versions);
       for (let count = random.below(400); count > 0; count--) change(random, other);
       assertEquals(found(before, other.root), expected(before, other.root));
       assertEquals(found(before, before), []);
@@ -78,7 +78,7 @@ Deno.test("differences: of two versions of a tree, and of trees that share nothi
 });
 
 Deno.test("differences: what two versions share is not looked at", () => {
-  const draft = newDraft(new Clock());
+  const draft = newDraft(new Versions());
   for (let i = 0; i < 20_000; i++) draft.create(`/n${i}`, [0], ORIGIN);
   const before = draft.snapshot();
   draft.setValue("/n77", new Uint8Array(1), ORIGIN);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Accounts } from "../../lib/engine/accounts.ts";
-import { Clock } from "../../lib/store/clock.ts";
+import { Versions } from "../../lib/store/versions.ts";
 import { Draft } from "../../lib/store/draft.ts";
 import { emptyWalk, subtree, walk } from "../../lib/store/lookup.ts";
 import { newNode, type Node } from "../../lib/store/node.ts";
@@ -18,7 +18,7 @@ class Side {
   readonly draft: Draft;
 
   constructor(root: Perms) {
-    const clock = new Clock();
+    const versions = new Versions();
     const ledger = {
       charge: (domid: number, nodes: number, bytes: number): void => {
         this.calls++;
@@ -39,7 +39,7 @@ class Side {
         this.#forget(path);
       },
     };
-    this.draft = new Draft(newNode("", 0, clock.nextEpoch(), root), clock, ledger, marks);
+    this.draft = new Draft(newNode("", 0, versions.nextEpoch(), root), versions, ledger, marks);
   }
 
   #forget(path: string): void {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { Clock } from "../../lib/store/clock.ts";
+import { Versions } from "../../lib/store/versions.ts";
 import { Draft } from "../../lib/store/draft.ts";
 import { emptyWalk, lookup, visitAll, walk } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
@@ -9,7 +9,7 @@ import { withSeed } from "../support/random.ts";
 const ORIGIN = { label: "test" };
 
 function emptyDraft(): Draft {
-  return new Draft(newNode("", 0, 0, [0]), new Clock(), SILENT);
+  return new Draft(newNode("", 0, 0, [0]), new Versions(), SILENT);
 }
 
 const SILENT = { charge: (): void => {}, mention: (): void => {} };

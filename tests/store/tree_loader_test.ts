@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Accounts } from "../../lib/engine/accounts.ts";
-import { Clock } from "../../lib/store/clock.ts";
+import { Versions } from "../../lib/store/versions.ts";
 import { Draft } from "../../lib/store/draft.ts";
 import { listChildren } from "../../lib/store/children.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
@@ -13,11 +13,11 @@ import { type Random, withSeed } from "../support/random.ts";
 const ORIGIN = { label: "a test" };
 
 function emptyTree(): { draft: Draft; accounts: Accounts } {
-  const clock = new Clock(), accounts = new Accounts();
+  const versions = new Versions(), accounts = new Accounts();
   const perms = [permEntry(0, 0)];
   accounts.charge(0, 1, 25);
   return {
-    draft: new Draft(newNode("", 0, clock.nextEpoch(), perms), clock, accounts),
+    draft: new Draft(newNode("", 0, versions.nextEpoch(), perms), versions, accounts),
     accounts,
   };
 }
@@ -38,7 +38,7 @@ function told({ draft, accounts }: ReturnType<typeof emptyTree>): string[] {
   const mentioned = accounts.mentioned().sort((a, b) => a - b).map((domid) =>
     JSON.stringify([domid, accounts.mentionsOf(domid)])
   );
-  return [...nodes, ...counted, ...mentioned, `${draft.clock.generation}`];
+  return [...nodes, ...counted, ...mentioned, `${draft.versions.generation}`];
 }
 
 const NAMES = ["a", "b", "ab", "abc", "state", "-", "@", "key000001", "key000002", "x".repeat(300)];
@@ -120,7 +120,7 @@ Deno.test("tree loader: what it is loading does not show in a tree handed out be
     assert(loader.load(toBytes(path), 0, path.length, changed));
   }
   loader.end();
-  const old = new Draft(root, new Clock(), new Accounts());
+  const old = new Draft(root, new Versions(), new Accounts());
   const nodes = (lines: string[]): string[] => lines.filter((line) => line.startsWith('["/'));
   assertEquals(nodes(told({ draft: old, accounts: tree.accounts })), nodes(before));
   assertEquals(toText(lookup(tree.draft.root, "/a/b/c")!.value), "22");

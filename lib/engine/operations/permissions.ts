@@ -82,7 +82,7 @@ function apply(call: Call, path: string, node: Node, perms: Perms): void {
     state.chargeSpecial(path, before, -1);
     state.chargeSpecial(path, perms, 1);
     node.perms = perms;
-    node.generation = ++state.clock.generation;
+    node.generation = ++state.versions.generation;
     node.origin = origin;
     state.dirty?.special(path);
   } else if (transaction !== null) {

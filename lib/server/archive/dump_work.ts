@@ -131,6 +131,6 @@ export class DumpWork implements Work {
 
   #release(): void {
     this.#captured = null;
-    this.#state.clock.snapshots.drop(this.#snapshot);
+    this.#state.versions.snapshots.drop(this.#snapshot);
   }
 }

@@ -9,7 +9,7 @@ export interface WorkSink {
 const UNMETERED: WorkSink = { add: () => {} };
 
 /** What all versions of one store share. */
-export class Clock {
+export class Versions {
   #epoch = 0;
   /** Rises with every change of any node. */
   generation = 0;
