@@ -25,7 +25,7 @@ import {
 } from "./commands/values.ts";
 import type { XsContext } from "./context.ts";
 import { reportFailure, UsageError } from "./report.ts";
-import { serveCommand } from "./serve.ts";
+import { serveCommand } from "./commands/serve.ts";
 import { flush, type Output, type Shell } from "./shell.ts";
 import { unknownCommand, usageError } from "./usage.ts";
 import { version } from "./version.ts";

@@ -2,7 +2,7 @@
  * The `xs` binary: the stock tools when called by one of their names, else the commands of `xs`.
  * What a call does not need is not loaded: start-up is most of the time of `xs read`.
  */
-import { baseName, isStockName, runStock } from "./stock.ts";
+import { baseName, isStockName, runStock } from "./stock/tools.ts";
 import { processShell } from "./shell.ts";
 
 const shell = processShell();
@@ -10,12 +10,12 @@ const shell = processShell();
 async function main(): Promise<number> {
   const name = baseName(shell.program);
   if (name === "xenstore-control") {
-    const { runStockControl } = await import("./stock_control.ts");
+    const { runStockControl } = await import("./stock/control.ts");
     return await runStockControl(shell);
   }
   // C xenstored takes no words but options: so a next xs can be told its own, whatever its name.
   if (name === "xenstored" && shell.args[0] !== "serve") {
-    const { runXenstored } = await import("./xenstored.ts");
+    const { runXenstored } = await import("./stock/xenstored.ts");
     return await runXenstored(shell);
   }
   if (isStockName(shell.program)) return await runStock(shell);

@@ -21,7 +21,7 @@ import { printJson, textJson, valueJson } from "../json.ts";
 import { pathsParameter } from "../parameters.ts";
 import { readInput } from "../input.ts";
 import { UsageError } from "../report.ts";
-import { inPairs } from "../stock.ts";
+import { inPairs } from "../stock/tools.ts";
 import { ToolFailure } from "../../lib/client/tools/failure.ts";
 
 interface SocketOnly {

@@ -34,7 +34,7 @@ const HEAVY =
   /^node:|\/ffi\/|\/lib\/(server|store|archive|migrate|transport|journal|engine\/(?!quota\.ts))/;
 
 Deno.test("a client command loads neither the server nor node: modules", async () => {
-  for (const entry of ["cmd/main.ts", "cmd/app.ts", "cmd/stock_control.ts"]) {
+  for (const entry of ["cmd/main.ts", "cmd/app.ts", "cmd/stock/control.ts"]) {
     const loaded = await loadedWith(entry);
     assert(loaded.length > 5, `${entry}: ${loaded}`);
     const unwanted = loaded.filter((name) => HEAVY.test(name));

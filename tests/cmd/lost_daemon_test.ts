@@ -1,8 +1,8 @@
 /** A daemon that ends, or is stopped, at any moment of any command: one line that says so. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
-import { runStock } from "../../cmd/stock.ts";
-import { runStockControl } from "../../cmd/stock_control.ts";
+import { runStock } from "../../cmd/stock/tools.ts";
+import { runStockControl } from "../../cmd/stock/control.ts";
 import { Client } from "../../lib/client/client.ts";
 import { surroundings } from "../../lib/client/socket_path.ts";
 import { toBytes } from "../../lib/wire/text.ts";

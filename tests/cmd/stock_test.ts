@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Client } from "../../lib/client/client.ts";
-import { runStock } from "../../cmd/stock.ts";
-import { runStockControl } from "../../cmd/stock_control.ts";
+import { runStock } from "../../cmd/stock/tools.ts";
+import { runStockControl } from "../../cmd/stock/control.ts";
 import { surroundings } from "../../lib/client/socket_path.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { peersMissing, startPeer } from "../peers/peer.ts";

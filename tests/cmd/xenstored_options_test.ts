@@ -1,6 +1,6 @@
 /** What C xenstored's options become, and what a C xenstored is told that takes over. */
 import { assertEquals } from "@std/assert";
-import { readXenstoredOptions } from "../../cmd/xenstored_options.ts";
+import { readXenstoredOptions } from "../../cmd/stock/xenstored_options.ts";
 import { nextC } from "../../lib/server/live_update/command_line.ts";
 
 /** The options of `xs serve` for those of xenstored. */

@@ -1,16 +1,16 @@
 import { buildCommand, type Command } from "@stricli/core";
-import { version } from "./version.ts";
-import { fromByteText } from "../lib/client/operations.ts";
-import type { LogLevel } from "../lib/server/logging/log.ts";
-import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quota.ts";
-import { formatDuration } from "../lib/client/duration.ts";
-import { RESTART_DELAY_LIMIT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../lib/limits.ts";
-import { OptionError, systemMessage } from "../lib/wire/system_error.ts";
-import { MEMORY_MIN } from "../lib/limits.ts";
-import { parseBytes, parseCount, parseDomid, parseDurationOption } from "./parameters.ts";
-import { CommandError, UsageError } from "./report.ts";
-import type { XsContext } from "./context.ts";
-import { runtimeArguments } from "./runtime_arguments.ts";
+import { version } from "../version.ts";
+import { fromByteText } from "../../lib/client/operations.ts";
+import type { LogLevel } from "../../lib/server/logging/log.ts";
+import { quotaName, QUOTAS, type QuotaSetting } from "../../lib/engine/quota.ts";
+import { formatDuration } from "../../lib/client/duration.ts";
+import { RESTART_DELAY_LIMIT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../../lib/limits.ts";
+import { OptionError, systemMessage } from "../../lib/wire/system_error.ts";
+import { MEMORY_MIN } from "../../lib/limits.ts";
+import { parseBytes, parseCount, parseDomid, parseDurationOption } from "../parameters.ts";
+import { CommandError, UsageError } from "../report.ts";
+import type { XsContext } from "../context.ts";
+import { runtimeArguments } from "../runtime_arguments.ts";
 
 /** The options of `xs serve` as typed on the command line. */
 export interface ServeFlags {
@@ -106,7 +106,7 @@ async function run(this: XsContext, flags: ServeFlags): Promise<void> {
   const supervised = isHeir || Deno.env.has(SUPERVISED);
   if (flags.supervise === true && !supervised) return await supervise(this, flags);
   // Loaded here: the clients in the same program need neither the engine nor FFI.
-  const { serve } = await import("../lib/server/serve.ts");
+  const { serve } = await import("../../lib/server/serve.ts");
   const { quota = [], ...others } = flags;
   const commandLine = {
     words: this.shell.args.map(fromByteText),
@@ -130,7 +130,7 @@ function fail(error: unknown): never {
 const SUPERVISED = "XS_SUPERVISED";
 
 async function supervise(context: XsContext, flags: ServeFlags): Promise<void> {
-  const { runSupervised } = await import("./supervise.ts");
+  const { runSupervised } = await import("../supervise.ts");
   const { restartDelay = RESTART_DELAY_MS, restarts = RESTARTS_MAX } = flags;
   await runSupervised(context, { ...flags, restartDelay, restarts }).catch(fail);
 }

@@ -1,17 +1,23 @@
-import { systemText, XenstoreError } from "../lib/client/error.ts";
-import { Operations } from "../lib/client/operations.ts";
-import { Session } from "../lib/client/session.ts";
-import { stockPaths } from "../lib/client/socket_path.ts";
-import { openStream } from "../lib/client/stream.ts";
-import { chmodTool } from "../lib/client/tools/chmod.ts";
-import { ToolFailure } from "../lib/client/tools/failure.ts";
-import { lsTool } from "../lib/client/tools/ls.ts";
-import { runTool, type Tool } from "../lib/client/tools/run.ts";
-import { existsTool, listTool, readTool, rmTool, writeTool } from "../lib/client/tools/values.ts";
-import { watchTool } from "../lib/client/tools/watch.ts";
-import { flush, type Shell } from "./shell.ts";
-import { StockExit } from "./stock_exit.ts";
-import { type Mode, MODES, readStockOptions, type StockOptions, usage } from "./stock_options.ts";
+import { systemText, XenstoreError } from "../../lib/client/error.ts";
+import { Operations } from "../../lib/client/operations.ts";
+import { Session } from "../../lib/client/session.ts";
+import { stockPaths } from "../../lib/client/socket_path.ts";
+import { openStream } from "../../lib/client/stream.ts";
+import { chmodTool } from "../../lib/client/tools/chmod.ts";
+import { ToolFailure } from "../../lib/client/tools/failure.ts";
+import { lsTool } from "../../lib/client/tools/ls.ts";
+import { runTool, type Tool } from "../../lib/client/tools/run.ts";
+import {
+  existsTool,
+  listTool,
+  readTool,
+  rmTool,
+  writeTool,
+} from "../../lib/client/tools/values.ts";
+import { watchTool } from "../../lib/client/tools/watch.ts";
+import { flush, type Shell } from "../shell.ts";
+import { StockExit } from "./exit.ts";
+import { type Mode, MODES, readStockOptions, type StockOptions, usage } from "./tool_options.ts";
 
 /** Most bytes of a path that the stock chmod builds for a node below. */
 const CHMOD_PATH_MAX = 255;

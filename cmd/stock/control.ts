@@ -1,9 +1,9 @@
-import { XenstoreError } from "../lib/client/error.ts";
-import { Operations } from "../lib/client/operations.ts";
-import type { Session } from "../lib/client/session.ts";
-import { ControlFailure, controlTool } from "../lib/client/tools/control.ts";
-import type { Shell } from "./shell.ts";
-import { baseName, openStockSession } from "./stock.ts";
+import { XenstoreError } from "../../lib/client/error.ts";
+import { Operations } from "../../lib/client/operations.ts";
+import type { Session } from "../../lib/client/session.ts";
+import { ControlFailure, controlTool } from "../../lib/client/tools/control.ts";
+import type { Shell } from "../shell.ts";
+import { baseName, openStockSession } from "./tools.ts";
 
 /** Runs `xenstore-control` under its name; returns the exit status. */
 export async function runStockControl(shell: Shell): Promise<number> {

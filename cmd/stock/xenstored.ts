@@ -1,8 +1,8 @@
-import { isPidFileLocked } from "../lib/server/process/pid_file.ts";
-import { fromByteText } from "../lib/client/operations.ts";
-import { runApp } from "./app.ts";
-import { runtimeArguments } from "./runtime_arguments.ts";
-import { flush, type Shell } from "./shell.ts";
+import { isPidFileLocked } from "../../lib/server/process/pid_file.ts";
+import { fromByteText } from "../../lib/client/operations.ts";
+import { runApp } from "../app.ts";
+import { runtimeArguments } from "../runtime_arguments.ts";
+import { flush, type Shell } from "../shell.ts";
 import {
   readXenstoredOptions,
   XENSTORED_USAGE,

@@ -1,5 +1,5 @@
 import { Getopt, type LongOption } from "./getopt.ts";
-import { StockExit } from "./stock_exit.ts";
+import { StockExit } from "./exit.ts";
 
 /** The stock tools, by the name behind `xenstore-`. */
 export const MODES = [
