@@ -9,23 +9,28 @@ import {
   text_en,
 } from "@stricli/core";
 import { fromByteText, toByteText } from "../lib/client/operations.ts";
-import { diffCommand, dumpCommand, restoreCommand } from "./commands/archive.ts";
+import { chmodCommand } from "./commands/chmod.ts";
 import { completionsCommand, printProposals } from "./commands/completions.ts";
-import { txCommand, waitCommand } from "./commands/conditions.ts";
-import { controlCommand, getPathCommand, introducedCommand } from "./commands/daemon.ts";
+import { controlCommand } from "./commands/control.ts";
+import { diffCommand } from "./commands/diff.ts";
+import { dumpCommand } from "./commands/dump.ts";
+import { existsCommand } from "./commands/exists.ts";
+import { getPathCommand } from "./commands/getpath.ts";
+import { introducedCommand } from "./commands/introduced.ts";
+import { listCommand } from "./commands/list.ts";
+import { lsCommand } from "./commands/ls.ts";
+import { mkdirCommand } from "./commands/mkdir.ts";
+import { readCommand } from "./commands/read.ts";
+import { restoreCommand } from "./commands/restore.ts";
+import { rmCommand } from "./commands/rm.ts";
+import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
-import { chmodCommand, lsCommand, watchCommand } from "./commands/tree.ts";
-import {
-  existsCommand,
-  listCommand,
-  mkdirCommand,
-  readCommand,
-  rmCommand,
-  writeCommand,
-} from "./commands/values.ts";
+import { txCommand } from "./commands/tx.ts";
+import { waitCommand } from "./commands/wait.ts";
+import { watchCommand } from "./commands/watch.ts";
+import { writeCommand } from "./commands/write.ts";
 import type { XsContext } from "./context.ts";
 import { reportFailure, UsageError } from "./report.ts";
-import { serveCommand } from "./commands/serve.ts";
 import { flush, type Output, type Shell } from "./shell.ts";
 import { unknownCommand, usageError } from "./usage.ts";
 import { version } from "./version.ts";

@@ -48,6 +48,11 @@ export const commonFlags = {
   },
 } as const;
 
+/** The option that {@link socketOnlyFlag} reads. */
+export interface SocketOnly {
+  readonly socketOnly?: boolean;
+}
+
 /** The stock tools' -s, "only through the socket": accepted, and without meaning, as there. */
 export const socketOnlyFlag = {
   kind: "boolean",
@@ -123,6 +128,11 @@ export function withDaemon<F extends CommonFlags, A extends readonly unknown[]>(
       session.close();
     }
   };
+}
+
+/** Where a tool's output goes. */
+export function printTo(context: XsContext): (text: string) => void {
+  return (text) => context.shell.stdout.write(text);
 }
 
 /** Whether an error says that there is no such node. */

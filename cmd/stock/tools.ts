@@ -9,6 +9,7 @@ import { lsTool } from "../../lib/client/tools/ls.ts";
 import { runTool, type Tool } from "../../lib/client/tools/run.ts";
 import {
   existsTool,
+  inPairs,
   listTool,
   readTool,
   rmTool,
@@ -159,11 +160,4 @@ function stockTool(
       };
     }
   }
-}
-
-/** The words in pairs of two; there is an even number of them. */
-export function inPairs(words: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < words.length; i += 2) pairs.push([words[i]!, words[i + 1]!]);
-  return pairs;
 }

@@ -128,3 +128,14 @@ function exists(path: string): boolean {
     throw error;
   }
 }
+
+Deno.test("each command of xs has a file of its name, and no other", () => {
+  const found = filesUnder("cmd/commands", /\.ts$/).map((path) => {
+    const commands = readText(path).match(/^export const \w+Command\b/gm) ?? [];
+    return `${path}: ${commands.length}`;
+  });
+  const routes = /routes: \{\n([^}]*)\}/.exec(readText("cmd/app.ts"))![1]!;
+  const names = [...routes.matchAll(/^\s*(\w+): \w+Command,$/gm)].map(([, name]) => name!);
+  assert(names.length > 15);
+  assertEquals(found, names.sort().map((name) => `cmd/commands/${name}.ts: 1`));
+});

@@ -105,3 +105,10 @@ async function emptyParent(nodes: Operations, path: string): Promise<string | nu
     return null;
   }
 }
+
+/** The words in pairs of two; there is an even number of them. */
+export function inPairs(words: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < words.length; i += 2) pairs.push([words[i]!, words[i + 1]!]);
+  return pairs;
+}

@@ -1,0 +1,121 @@
+import { type Archive, ArchiveError } from "../../lib/archive/archive.ts";
+import { Interrupt, InterruptedError } from "../../lib/archive/interrupt.ts";
+import { parseSource, readSource, type Source } from "../../lib/archive/source.ts";
+import { fromByteText, Operations, toByteText } from "../../lib/client/operations.ts";
+import type { Session } from "../../lib/client/session.ts";
+import { findSocket } from "../../lib/client/socket_path.ts";
+import { StreamError } from "../../lib/migrate/stream.ts";
+import { type CommonFlags, openSession } from "../context.ts";
+import { readStdin } from "../input.ts";
+import { Progress } from "../progress.ts";
+import { CommandError, StatusError, UsageError } from "../report.ts";
+import { flush, readable, type Shell } from "../shell.ts";
+
+/** Sources read, and a daemon spoken to, by one command. */
+class Sources {
+  readonly progress: Progress;
+  readonly interrupt: Interrupt = new Interrupt();
+  readonly #shell: Shell;
+  readonly #flags: CommonFlags;
+  #session: Session | null = null;
+  #stdinRead = false;
+  readonly #timeout: number;
+
+  /** @param timeout how long requests wait unless the flags say, in ms. */
+  constructor(shell: Shell, flags: CommonFlags, timeout: number) {
+    this.#timeout = timeout;
+    this.#shell = shell;
+    this.#flags = flags;
+    this.progress = new Progress(shell.stderr, shell.isTerminal("stderr"));
+  }
+
+  readonly connect = async (): Promise<Operations> => {
+    this.#session ??= await openSession(this.#shell, this.#flags, this.#timeout);
+    return new Operations(this.#session);
+  };
+
+  /** Where the daemon is that `live` means. */
+  get socketPath(): string {
+    const { socket } = this.#flags;
+    const told = socket === undefined ? undefined : fromByteText(socket);
+    return findSocket(told, this.#shell.around);
+  }
+
+  parse(text: string): Source {
+    return parseSource(fromByteText(text), Date.now());
+  }
+
+  async read(source: Source, domid: number | null): Promise<Archive> {
+    const { connect, interrupt, progress, socketPath } = this;
+    const stdin = (): Promise<Uint8Array> => this.#readStdin();
+    const now = Date.now();
+    const context = { connect, interrupt, progress, domid, socketPath, stdin, now };
+    return await readSource(source, context);
+  }
+
+  /** It can be read once. */
+  async #readStdin(): Promise<Uint8Array> {
+    if (this.#stdinRead) throw new UsageError("standard input can be read only once", "-");
+    this.#stdinRead = true;
+    return await readStdin(this.#shell);
+  }
+
+  /** Tells people what they should know, on stderr. */
+  note(notes: readonly string[]): void {
+    if (notes.length > 0) this.progress.clear();
+    for (const note of notes) this.#shell.stderr.write(`xs: ${readable(toByteText(note))}\n`);
+  }
+
+  close(): void {
+    this.progress.clear();
+    this.#session?.close();
+  }
+}
+
+/** What a shell gives for SIGINT. */
+const STATUS_INTERRUPTED = 130;
+
+/** A signal so soon behind another, in ms, is the same: `timeout` sends it to the process and to its group. */
+const SAME_SIGNAL_MS = 500;
+
+/** The first signal interrupts the command, a second one ends it at once: the daemon may be stopped. */
+function onInterrupt(shell: Shell, interrupt: Interrupt): () => void {
+  let firstAt = 0;
+  return shell.onInterrupt(() => {
+    if (!interrupt.requested) {
+      firstAt = performance.now();
+      return interrupt.request();
+    }
+    if (performance.now() - firstAt < SAME_SIGNAL_MS) return;
+    shell.stderr.write("xs: interrupted again: the daemon has not said what became of it\n");
+    flush(shell.stderr);
+    Deno.exit(STATUS_INTERRUPTED);
+  });
+}
+
+/** Runs an action with its sources; returns the exit status. */
+export async function withSources(
+  shell: Shell,
+  flags: CommonFlags,
+  action: (sources: Sources) => Promise<number>,
+  timeout: number = shell.timeout,
+): Promise<number> {
+  const sources = new Sources(shell, flags, timeout);
+  const { interrupt } = sources;
+  const ignoreInterrupts = onInterrupt(shell, interrupt);
+  try {
+    return await Promise.race([action(sources), interrupt.stopped]);
+  } catch (error) {
+    if (error instanceof InterruptedError) {
+      const failure = new CommandError(toByteText(error.text), toByteText(error.object));
+      throw new StatusError(failure, STATUS_INTERRUPTED);
+    }
+    if (error instanceof ArchiveError) {
+      throw new CommandError(toByteText(error.text), toByteText(error.object));
+    }
+    throw error instanceof StreamError ? new CommandError(toByteText(error.message)) : error;
+  } finally {
+    ignoreInterrupts();
+    sources.close();
+  }
+}

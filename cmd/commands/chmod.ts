@@ -1,0 +1,83 @@
+import { buildCommand, type Command } from "@stricli/core";
+import type { Operations } from "../../lib/client/operations.ts";
+import { splitPermissions } from "../../lib/client/perms.ts";
+import { chmodTool } from "../../lib/client/tools/chmod.ts";
+import { runTool } from "../../lib/client/tools/run.ts";
+import {
+  type CommonFlags,
+  commonFlags,
+  socketOnlyFlag,
+  withDaemon,
+  type XsContext,
+} from "../context.ts";
+import { printJson, textJson } from "../json.ts";
+import { pathsParameter } from "../path_parameter.ts";
+import { UsageError } from "../report.ts";
+
+interface ChmodFlags extends CommonFlags {
+  readonly socketOnly?: boolean;
+  readonly upto?: boolean;
+  readonly recurse?: boolean;
+}
+
+function checkChmod(_flags: ChmodFlags, path: string, ...perms: string[]): void {
+  if (perms.length === 0) {
+    throw new UsageError("permissions are missing (such as n0 r5, the owner's first)", path);
+  }
+  const wrong = perms.find((perm) => splitPermissions([perm]) === null);
+  if (wrong !== undefined) {
+    throw new UsageError("invalid permission (n, r, w or b and a domid, such as r5)", wrong);
+  }
+}
+
+async function chmod(
+  context: XsContext,
+  nodes: Operations,
+  flags: ChmodFlags,
+  path: string,
+  ...words: string[]
+): Promise<void> {
+  const perms = splitPermissions(words)!;
+  const options = { upto: flags.upto === true, recurse: flags.recurse === true };
+  await runTool(nodes, (nodes) => chmodTool(nodes, path, perms, options), true, () => {});
+  if (flags.json) printJson(context.shell.stdout, { path: textJson(path), perms });
+}
+
+/** `xs chmod`. */
+export const chmodCommand: Command<XsContext> = buildCommand<
+  ChmodFlags,
+  [string, ...string[]],
+  XsContext
+>({
+  func: withDaemon(chmod, { check: checkChmod }),
+  parameters: {
+    flags: {
+      ...commonFlags,
+      socketOnly: socketOnlyFlag,
+      upto: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Set them on all nodes above, too, except /",
+      },
+      recurse: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Set them on all nodes below, too",
+      },
+    },
+    aliases: { u: "upto", r: "recurse", s: "socketOnly" },
+    positional: pathsParameter,
+  },
+  docs: {
+    brief: "Set the permissions of a node",
+    fullDescription: [
+      "Sets the permissions of a node.",
+      "A permission is a letter and a domid: n none, r read, w write, b both.",
+      "The first one names the owner, which may do everything; its letter holds for all other domains.",
+      "n0 r5, n0,r5 and (n0,r5), as ls -p prints it, mean the same.",
+    ].join("\n"),
+    customUsage: ["[--upto] [--recurse] <path> <perm>..."],
+  },
+});

@@ -1,0 +1,84 @@
+import { buildCommand, type Command } from "@stricli/core";
+import { type Operations, toByteText } from "../../lib/client/operations.ts";
+import { lookAt, lsLine, walk, type WalkedNode } from "../../lib/client/tools/ls.ts";
+import {
+  type CommonFlags,
+  commonFlags,
+  socketOnlyFlag,
+  withDaemon,
+  type XsContext,
+} from "../context.ts";
+import { printJson, textJson, valueJson } from "../json.ts";
+import { pathParameter } from "../path_parameter.ts";
+import type { Output } from "../shell.ts";
+
+interface LsFlags extends CommonFlags {
+  readonly socketOnly?: boolean;
+  readonly flat?: boolean;
+  readonly perms?: boolean;
+}
+
+async function ls(
+  context: XsContext,
+  nodes: Operations,
+  flags: LsFlags,
+  ...paths: string[]
+): Promise<void> {
+  const { shell } = context;
+  const perms = flags.perms === true;
+  const options = { flat: flags.flat === true, perms, columns: shell.columns(), isText: true };
+  const show = (node: WalkedNode): void => {
+    if (flags.json) printNode(shell.stdout, node, perms);
+    else shell.stdout.write(`${toByteText(lsLine(node, options))}\n`);
+  };
+  const tops = paths.length === 0 ? ["/"] : paths;
+  const hasHeadings = tops.length > 1 && !options.flat && !flags.json;
+  for (const [i, top] of tops.entries()) {
+    if (hasHeadings) shell.stdout.write(`${i > 0 ? "\n" : ""}${top}:\n`);
+    let isLeaf = true;
+    for await (const node of walk(nodes, top, perms)) {
+      isLeaf = false;
+      show(node);
+    }
+    if (isLeaf) show(await lookAt(nodes, { path: top, name: top, depth: 0 }, perms));
+  }
+}
+
+function printNode(output: Output, { path, perms, value }: WalkedNode, withPerms: boolean): void {
+  printJson(output, {
+    path: textJson(path),
+    value: value === null ? null : valueJson(value),
+    ...(withPerms ? { perms } : {}),
+  });
+}
+
+/** `xs ls`. */
+export const lsCommand: Command<XsContext> = buildCommand<LsFlags, string[], XsContext>({
+  func: withDaemon(ls),
+  parameters: {
+    flags: {
+      ...commonFlags,
+      socketOnly: socketOnlyFlag,
+      flat: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Print whole paths, and values uncut",
+      },
+      perms: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Print permissions, the owner's first",
+      },
+    },
+    aliases: { f: "flat", p: "perms", s: "socketOnly" },
+    positional: { kind: "array", parameter: pathParameter },
+  },
+  docs: {
+    brief: "Print the tree below a node, or all of it",
+    fullDescription: "Prints the tree below a node, or all of it.\n" +
+      "Values are cut to the terminal's width (80 without one), unless --flat.\n" +
+      "A node without children is printed itself; several trees have their paths above them.",
+  },
+});

@@ -1,0 +1,88 @@
+import { buildCommand, type Command } from "@stricli/core";
+import { formatDuration } from "../../lib/client/duration.ts";
+import type { Operations } from "../../lib/client/operations.ts";
+import { watchTool } from "../../lib/client/tools/watch.ts";
+import {
+  type CommonFlags,
+  commonFlags,
+  socketOnlyFlag,
+  withDaemon,
+  type XsContext,
+} from "../context.ts";
+import { printJson, textJson } from "../json.ts";
+import { parseCount } from "../parameters.ts";
+import { pathsParameter } from "../path_parameter.ts";
+import { CommandError } from "../report.ts";
+import { flush } from "../shell.ts";
+
+interface WatchFlags extends CommonFlags {
+  readonly socketOnly?: boolean;
+  readonly number?: number;
+  readonly depth?: number;
+}
+
+async function watch(
+  context: XsContext,
+  nodes: Operations,
+  flags: WatchFlags,
+  ...paths: string[]
+): Promise<void> {
+  const { stdout } = context.shell;
+  const show = (path: string, token: string): void => {
+    if (flags.json) printJson(stdout, { path: textJson(path), watch: textJson(token) });
+    else stdout.write(`${path}\n`);
+    flush(stdout);
+  };
+  const { depth, number = -1, timeout } = flags;
+  let expired = false;
+  const expire = (): void => {
+    expired = true;
+    nodes.session.close();
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const onReady = (): void => {
+    if (timeout !== undefined) timer = setTimeout(expire, timeout);
+  };
+  try {
+    await watchTool(nodes, show, paths, { number, depth, onReady });
+  } catch (error) {
+    if (!expired) throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  if (expired) throw new CommandError(`the time limit of ${formatDuration(timeout!)} is over`);
+}
+
+/** `xs watch`. */
+export const watchCommand: Command<XsContext> = buildCommand<WatchFlags, string[], XsContext>({
+  func: withDaemon(watch, { waits: () => true }),
+  parameters: {
+    flags: {
+      ...commonFlags,
+      timeout: { ...commonFlags.timeout, brief: "Stop after so long, with exit status 1" },
+      socketOnly: socketOnlyFlag,
+      number: {
+        kind: "parsed",
+        parse: parseCount,
+        optional: true,
+        placeholder: "count",
+        brief: "Stop after so many events, the first of each path included",
+      },
+      depth: {
+        kind: "parsed",
+        parse: parseCount,
+        optional: true,
+        placeholder: "levels",
+        brief: "Only so many levels below the node; 0 is the node alone",
+      },
+    },
+    aliases: { n: "number", d: "depth", s: "socketOnly" },
+    positional: pathsParameter,
+  },
+  docs: {
+    brief: "Print the path of every change at or below nodes",
+    fullDescription: "Prints the path of every change at or below nodes, until Ctrl-C.\n" +
+      "Each path is printed once at the start: its watch is set.\n" +
+      "@introduceDomain and @releaseDomain tell of domains that come and go.",
+  },
+});

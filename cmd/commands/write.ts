@@ -1,0 +1,85 @@
+import { buildCommand, type Command } from "@stricli/core";
+import type { Operations } from "../../lib/client/operations.ts";
+import { runTool } from "../../lib/client/tools/run.ts";
+import { inPairs, writeTool } from "../../lib/client/tools/values.ts";
+import {
+  type CommonFlags,
+  commonFlags,
+  type SocketOnly,
+  socketOnlyFlag,
+  withDaemon,
+  type XsContext,
+} from "../context.ts";
+import { printJson, textJson } from "../json.ts";
+import { readInput } from "../input.ts";
+import { pathsParameter } from "../path_parameter.ts";
+import { UsageError } from "../report.ts";
+
+interface WriteFlags extends CommonFlags, SocketOnly {
+  readonly raw?: boolean;
+  readonly from?: string;
+}
+
+function checkWrite(flags: WriteFlags, ...words: string[]): void {
+  if (flags.from !== undefined && words.length !== 1) {
+    throw new UsageError("one path and no value is needed", `--from ${flags.from}`);
+  }
+  if (flags.from !== undefined || (words.length > 0 && words.length % 2 === 0)) return;
+  const last = words.at(-1);
+  if (last === undefined) throw new UsageError("<path> and <value> are missing");
+  throw new UsageError("<value> is missing (values follow their paths, or --from FILE)", last);
+}
+
+async function write(
+  context: XsContext,
+  nodes: Operations,
+  flags: WriteFlags,
+  ...words: string[]
+): Promise<void> {
+  if (flags.from !== undefined) {
+    const path = words[0]!;
+    await nodes.write(path, await readInput(context.shell, "--from", flags.from));
+    if (flags.json) printJson(context.shell.stdout, { path: textJson(path), written: true });
+    return;
+  }
+  const pairs = inPairs(words);
+  const options = { raw: flags.raw === true };
+  await runTool(nodes, (nodes) => writeTool(nodes, pairs, options), pairs.length > 1, () => {});
+  if (!flags.json) return;
+  for (const [path] of pairs) {
+    printJson(context.shell.stdout, { path: textJson(path), written: true });
+  }
+}
+
+/** `xs write`. */
+export const writeCommand: Command<XsContext> = buildCommand<WriteFlags, string[], XsContext>({
+  func: withDaemon(write, { check: checkWrite }),
+  parameters: {
+    flags: {
+      ...commonFlags,
+      socketOnly: socketOnlyFlag,
+      raw: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Store the value as it is: a backslash is a backslash",
+      },
+      from: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "file",
+        brief: "Store the bytes of a file; - is standard input",
+      },
+    },
+    aliases: { R: "raw", s: "socketOnly" },
+    positional: { ...pathsParameter, minimum: 0 },
+  },
+  docs: {
+    brief: "Set the values of nodes, creating them",
+    fullDescription: "Sets the values of nodes, creating them.\n" +
+      "Takes pairs of a path and a value; several are written in one transaction.\n" +
+      "In values, \\t \\n \\r \\\\ \\xHH and \\OOO stand for bytes, unless --raw.",
+    customUsage: ["[--raw] <path> <value> [<path> <value>]...", "--from <file>|- <path>"],
+  },
+});
