@@ -10,6 +10,7 @@ import {
 } from "../store/dirty_nodes.ts";
 import { Draft } from "../store/draft.ts";
 import { emptyWalk, lookup, walk } from "../store/lookup.ts";
+import { markDifference } from "../store/marked_difference.ts";
 import type { Node, Origin } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { inTreeOrder, inTurnOrder, SORTED_FROM, type Touched } from "./touched.ts";
@@ -88,8 +89,9 @@ function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Me
   const nodes = written.length < SORTED_FROM ? findFew(written, roots) : findAll(written, roots);
   const marks = committed.marks === null ? null : new DeferredMarks();
   if (marks !== null) {
-    for (const merged of nodes) mark(merged, transaction, roots, marks);
-    for (const merged of nodes) markAbove(merged, roots, marks);
+    // What it did was done again on another tree: parents that were missing there were made with it.
+    if (transaction.hasMovedOn) markDifference(roots.before, roots.after, marks);
+    else markAll(nodes, marks);
   }
   return { draft, accounts, nodes, marks, isShared: false };
 }
@@ -111,56 +113,21 @@ function findAll(written: readonly Touched[], { after, before }: Roots): Merged[
   });
 }
 
-/** Tells what has become of a node. */
-function mark(
-  merged: Merged,
-  transaction: Transaction,
-  roots: Roots,
-  marks: DeferredMarks,
-): void {
-  const { node, touched } = merged;
-  const { createdWith, path, permsSet, removed, valueSet } = touched;
-  const before = removed || createdWith === null ? merged.before : null;
-  if (removed && before !== null) marks.removed(path, before);
-  if (node === null) return;
-  // Made again with all above it when the snapshot moved on; see refresh.ts.
-  if (createdWith === null && before === null) markMissing(path, roots, marks);
-  const isNew = isMade(merged, transaction) ? DIRTY_NEW : 0;
-  marks.changed(path, node, isNew | (valueSet ? DIRTY_VALUE : 0) | (permsSet ? DIRTY_PERMS : 0));
-}
-
-/** Whether the node is one that the transaction made. */
-function isMade(merged: Merged, transaction: Transaction): boolean {
-  const { createdWith, path, removed } = merged.touched;
-  if (createdWith === null) return false;
-  // Where its snapshot has moved on, it may be one that somebody else had made by then.
-  return !transaction.hasMovedOn || removed || transaction.removedAbove(path) ||
-    merged.before === null;
-}
-
-/**
- * The parent's list of children has changed, and so its generation. To be told behind all nodes: it may
- * be new itself, and made again behind a child that was removed from it.
- */
-function markAbove(merged: Merged, { after, before: root }: Roots, marks: DeferredMarks): void {
-  const { node, touched: { createdWith, path, removed } } = merged;
-  const above = removed || createdWith !== null ? merged.above : null;
-  if (above !== null) marks.changed(parentPath(path), above, DIRTY_GENERATION);
-  if (createdWith !== null || node === null || merged.before !== null) return;
-  // Made again with what was missing above it; see refresh.ts.
-  const top = path.slice(0, walk(root, path, emptyWalk(root)).aboveLength) || ROOT_PATH;
-  const found = lookup(after, top);
-  if (found !== null) marks.changed(top, found, DIRTY_GENERATION);
-}
-
-/** Tells of the node at `path` and of those above it that were not there before, as new. */
-function markMissing(path: string, { after, before }: Roots, marks: DeferredMarks): void {
-  const is = new Cursor(after);
-  for (let to = walk(before, path, emptyWalk(before)).aboveLength; to < path.length;) {
-    const slash = path.indexOf("/", to + 1);
-    to = slash < 0 ? path.length : slash;
-    const made = path.slice(0, to);
-    marks.changed(made, is.find(made)!, DIRTY_NEW);
+/** Tells what has become of nodes that were written on the tree as it is. */
+function markAll(nodes: readonly Merged[], marks: DeferredMarks): void {
+  for (const merged of nodes) {
+    const { node, touched: { createdWith, path, permsSet, removed, valueSet } } = merged;
+    const before = removed ? merged.before : null;
+    if (before !== null) marks.removed(path, before);
+    if (node === null) continue;
+    const isNew = createdWith === null ? 0 : DIRTY_NEW;
+    marks.changed(path, node, isNew | (valueSet ? DIRTY_VALUE : 0) | (permsSet ? DIRTY_PERMS : 0));
+  }
+  // Behind all nodes: a parent may be new itself, and made again behind a child that was removed from it.
+  for (const merged of nodes) {
+    const { createdWith, path, removed } = merged.touched;
+    const above = removed || createdWith !== null ? merged.above : null;
+    if (above !== null) marks.changed(parentPath(path), above, DIRTY_GENERATION);
   }
 }
 

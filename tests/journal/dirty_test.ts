@@ -167,6 +167,33 @@ Deno.test("dirty: a node that both a transaction and another client made is gone
   assertEquals(model.lines(), linesOf(engine));
 });
 
+Deno.test("dirty: parents that were made again when a snapshot moved on are told without the node", () => {
+  const then: readonly [type: number, payload: string][][] = [
+    [[T.RM, "/p/q/r\0"]],
+    [[T.RM, "/p/q/r\0"], [T.MKDIR, "/p/q/r\0"]],
+    [[T.RM, "/p/q/r\0"], [T.WRITE, "/p/q/s/t\0w"]],
+    [[T.RM, "/p/q\0"]],
+    [[T.RM, "/p/q\0"], [T.WRITE, "/p/q/r\0w"]],
+    [[T.RM, "/p\0"]],
+  ];
+  for (const requests of then) {
+    const { dirty, engine, model } = begin();
+    const [client, other] = [new Client(engine, 0), new Client(engine, 0)];
+    other.ask(T.WRITE, "/p/q/r\0v");
+    model.commit(engine, dirty);
+    const id = parseInt(client.ask(T.TRANSACTION_START, "\0").split(" ")[1]!);
+    client.ask(T.WRITE, "/p/q/r\0w", id);
+    client.ask(T.READ, "/tool\0", id);
+    other.ask(T.RM, "/p\0");
+    model.commit(engine, dirty);
+    refresh(client.connection.transactions.get(id)!, engine.state.tree, "/p/q/r");
+    for (const [type, payload] of requests) client.ask(type, payload, id);
+    assertEquals(client.ask(T.TRANSACTION_END, "T\0", id), "TRANSACTION_END OK\0");
+    model.commit(engine, dirty);
+    assertEquals(model.lines(), linesOf(engine), JSON.stringify(requests));
+  }
+});
+
 Deno.test("dirty: what a turn writes is in proportion to what changed, not to the requests", () => {
   const { dirty, engine, model } = begin();
   const client = new Client(engine, 0);
