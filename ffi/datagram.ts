@@ -10,21 +10,23 @@ const SOL_SOCKET = 1;
 const SO_PASSCRED = 16;
 const SO_SNDTIMEO = 21;
 
-const symbols = {
-  // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen)
-  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
 /**
  * Sends one datagram to a Unix socket; a name that begins with `@` is an abstract one. Never
  * waits. Returns 0, or the error number.
  */
 export function sendDatagram(path: string, text: string): number {
-  const fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const fd = libc.sockets().socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno();
   const bytes = new TextEncoder().encode(text);
   const address = datagramAddress(path);
-  const count = libc().sendto(fd, bytes, bytes.length, MSG_NOSIGNAL, address, address.length);
+  const count = libc.sockets().sendto(
+    fd,
+    bytes,
+    bytes.length,
+    MSG_NOSIGNAL,
+    address,
+    address.length,
+  );
   const code = count < 0 ? errno() : 0;
   closeFd(fd);
   return code;
@@ -35,13 +37,13 @@ export function sendDatagram(path: string, text: string): number {
  * `timeoutMs` for room. Negative: minus the error number.
  */
 export function connectDatagram(path: string, timeoutMs: number): number {
-  const fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const fd = libc.sockets().socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno();
   const address = datagramAddress(path);
   const seconds = Math.floor(timeoutMs / 1000);
   const timeout = new BigInt64Array([BigInt(seconds), BigInt((timeoutMs % 1000) * 1000)]);
   const failed = setOption(fd, SO_SNDTIMEO, new Uint8Array(timeout.buffer)) < 0 ||
-    libc().connect(fd, address, address.length) < 0;
+    libc.sockets().connect(fd, address, address.length) < 0;
   if (!failed) return fd;
   const code = errno();
   closeFd(fd);
@@ -54,23 +56,20 @@ export function connectDatagram(path: string, timeoutMs: number): number {
  * @throws {SystemCallError} naming the path.
  */
 export function bindDatagram(path: string): number {
-  const fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const fd = libc.sockets().socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SystemCallError("socket", errno());
   const address = datagramAddress(path);
   const on = new Uint8Array(new Int32Array([1]).buffer);
   const failed = setOption(fd, SO_PASSCRED, on) < 0 ||
-    libc().bind(fd, address, address.length) < 0;
+    libc.sockets().bind(fd, address, address.length) < 0;
   if (!failed) return fd;
   const code = errno();
   closeFd(fd);
   throw new SystemCallError(`bind to '${path}'`, code);
 }
 
-let setsockopt: Deno.DynamicLibrary<typeof symbols>["symbols"]["setsockopt"] | undefined;
-
 function setOption(fd: number, option: number, value: Uint8Array<ArrayBuffer>): number {
-  setsockopt ??= Deno.dlopen("libc.so.6", symbols).symbols.setsockopt;
-  return setsockopt(fd, SOL_SOCKET, option, value, value.length);
+  return libc.sockets().setsockopt(fd, SOL_SOCKET, option, value, value.length);
 }
 
 /** `struct sockaddr_un`: an abstract name begins with a NUL, has no other, and counts in full. */

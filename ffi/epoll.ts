@@ -1,4 +1,4 @@
-import { EINTR, errno, type Libc, libc, SystemCallError } from "./libc.ts";
+import { EINTR, errno, libc, SystemCallError } from "./libc.ts";
 
 /** Readiness bits (epoll_ctl(2)); error and hang-up are always reported. */
 export const EPOLLIN = 1;
@@ -17,7 +17,7 @@ const DATA_WORD = EVENT_WORDS - 2;
 
 /** A level-triggered epoll instance; what it hands back for each event is the descriptor. */
 export class Epoll {
-  readonly #libc: Libc;
+  readonly #polling: ReturnType<typeof libc.polling>;
   readonly #fd: number;
   readonly #events: Int32Array<ArrayBuffer>;
   readonly #eventBytes: Uint8Array<ArrayBuffer>;
@@ -29,12 +29,12 @@ export class Epoll {
 
   /** @throws {SystemCallError} when the kernel gives no instance. */
   constructor(eventsMax: number) {
-    this.#libc = libc();
+    this.#polling = libc.polling();
     this.#events = new Int32Array(EVENT_WORDS * eventsMax);
     this.#eventBytes = new Uint8Array(this.#events.buffer);
     this.#controlBytes = new Uint8Array(this.#control.buffer);
     this.#eventsMax = eventsMax;
-    this.#fd = this.#libc.epoll_create1(EPOLL_CLOEXEC);
+    this.#fd = this.#polling.epoll_create1(EPOLL_CLOEXEC);
     if (this.#fd < 0) throw new SystemCallError("epoll_create1", errno());
   }
 
@@ -57,7 +57,7 @@ export class Epoll {
   #ctl(operation: number, fd: number, events: number): void {
     this.#control[0] = events;
     this.#control[DATA_WORD] = fd;
-    if (this.#libc.epoll_ctl(this.#fd, operation, fd, this.#controlBytes) < 0) {
+    if (this.#polling.epoll_ctl(this.#fd, operation, fd, this.#controlBytes) < 0) {
       throw new SystemCallError(`epoll_ctl of descriptor ${fd}`, errno());
     }
   }
@@ -67,7 +67,7 @@ export class Epoll {
    * Returns how many there are; a signal counts as none.
    */
   wait(timeoutMs: number): number {
-    const count = this.#libc.epoll_wait(this.#fd, this.#eventBytes, this.#eventsMax, timeoutMs);
+    const count = this.#polling.epoll_wait(this.#fd, this.#eventBytes, this.#eventsMax, timeoutMs);
     if (count >= 0) return count;
     const code = errno();
     if (code === EINTR) return 0;
@@ -79,7 +79,7 @@ export class Epoll {
    * It leaves the events to {@link wait}, which reports them again: they are level-triggered.
    */
   async park(timeoutMs: number): Promise<void> {
-    await this.#libc.epoll_wait_parked(this.#fd, this.#parkedBytes, 1, timeoutMs);
+    await this.#polling.epoll_wait_parked(this.#fd, this.#parkedBytes, 1, timeoutMs);
   }
 
   /** The readiness bits of event `index` of the latest {@link wait}. */
@@ -95,7 +95,7 @@ export class Epoll {
   /** Frees the instance. Nothing may be parked on it. */
   close(): void {
     this.#closed = true;
-    this.#libc.close(this.#fd);
+    libc.files().close(this.#fd);
   }
 }
 
@@ -111,21 +111,21 @@ export class Waker {
   /** @throws {SystemCallError} when there is no descriptor left. */
   constructor() {
     this.#one = new Uint8Array(new BigUint64Array([1n]).buffer);
-    this.fd = libc().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    this.fd = libc.polling().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (this.fd < 0) throw new SystemCallError("eventfd", errno());
   }
 
   /** Makes the descriptor readable. */
   wake(): void {
-    libc().write(this.fd, this.#one, 8);
+    libc.files().write(this.fd, this.#one, 8);
   }
 
   /** Makes it unreadable again. */
   clear(): void {
-    libc().read(this.fd, this.#taken, 8);
+    libc.files().read(this.fd, this.#taken, 8);
   }
 
   close(): void {
-    libc().close(this.fd);
+    libc.files().close(this.fd);
   }
 }

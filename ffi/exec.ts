@@ -1,16 +1,5 @@
 import { errno, libc, SystemCallError } from "./libc.ts";
 
-const symbols = {
-  // int execv(const char *pathname, char *const argv[])
-  execv: { parameters: ["buffer", "buffer"], result: "i32" },
-  // int sigemptyset(sigset_t *set)
-  sigemptyset: { parameters: ["buffer"], result: "i32" },
-  // int pthread_sigmask(int how, const sigset_t *set, sigset_t *oldset)
-  pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  // sighandler_t signal(int signum, sighandler_t handler)
-  signal: { parameters: ["i32", "pointer"], result: "pointer" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
 const F_GETFD = 1;
 const F_SETFD = 2;
 const F_GETFL = 3;
@@ -33,7 +22,7 @@ const SIGNAL_SET_BYTES = 128;
  * @param argv the program's own name first
  */
 export function replaceProcess(file: string, argv: readonly string[]): number {
-  const exec = Deno.dlopen("libc.so.6", symbols).symbols;
+  const exec = libc.replacement();
   const words = argv.map(cString);
   const pointers = new BigUint64Array(words.length + 1);
   words.forEach((word, at) => pointers[at] = Deno.UnsafePointer.value(pointerOf(word)));
@@ -64,17 +53,17 @@ function pointerOf(bytes: Uint8Array<ArrayBuffer>): Deno.PointerObject {
  * @throws {SystemCallError} when it is not open.
  */
 export function keepOnExec(fd: number, keep: boolean): void {
-  const flags = libc().fcntl(fd, F_GETFD, 0);
+  const flags = libc.files().fcntl(fd, F_GETFD, 0);
   const wanted = keep ? flags & ~FD_CLOEXEC : flags | FD_CLOEXEC;
-  if (flags >= 0 && libc().fcntl(fd, F_SETFD, wanted) >= 0) return;
+  if (flags >= 0 && libc.files().fcntl(fd, F_SETFD, wanted) >= 0) return;
   throw new SystemCallError(`fcntl of descriptor ${fd}`, errno());
 }
 
 /** Says whether reading and writing a descriptor may wait. @throws {SystemCallError} as above */
 export function setNonblocking(fd: number, nonblocking: boolean): void {
-  const flags = libc().fcntl(fd, F_GETFL, 0);
+  const flags = libc.files().fcntl(fd, F_GETFL, 0);
   const wanted = nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-  if (flags >= 0 && libc().fcntl(fd, F_SETFL, wanted) >= 0) return;
+  if (flags >= 0 && libc.files().fcntl(fd, F_SETFL, wanted) >= 0) return;
   throw new SystemCallError(`fcntl of descriptor ${fd}`, errno());
 }
 

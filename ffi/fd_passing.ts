@@ -1,21 +1,4 @@
-import { EINTR, errno, SystemCallError } from "./libc.ts";
-
-const symbols = {
-  // ssize_t sendmsg(int sockfd, const struct msghdr *msg, int flags)
-  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-  // ssize_t recvmsg(int sockfd, struct msghdr *msg, int flags)
-  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-  // int socketpair(int domain, int type, int protocol, int sv[2])
-  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-type Functions = Deno.DynamicLibrary<typeof symbols>["symbols"];
-
-let opened: Functions | undefined;
-
-function functions(): Functions {
-  return opened ??= Deno.dlopen("libc.so.6", symbols).symbols;
-}
+import { EINTR, errno, libc, SystemCallError } from "./libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
@@ -84,7 +67,7 @@ function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
 export function makeChannel(): [number, number] {
   const ends = new Int32Array(2);
   const type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  if (functions().socketpair(AF_UNIX, type, 0, new Uint8Array(ends.buffer)) < 0) {
+  if (libc.messages().socketpair(AF_UNIX, type, 0, new Uint8Array(ends.buffer)) < 0) {
     throw new SystemCallError("socketpair", errno());
   }
   return [ends[0]!, ends[1]!];
@@ -126,7 +109,7 @@ export function sendWithDescriptor(socket: number, text: string, fd: number | nu
 function sendHeader(socket: number, header: MessageHeader): number {
   _underWay = header;
   for (;;) {
-    if (functions().sendmsg(socket, header.bytes, MSG_NOSIGNAL) >= 0) return 0;
+    if (libc.messages().sendmsg(socket, header.bytes, MSG_NOSIGNAL) >= 0) return 0;
     const code = errno();
     if (code !== EINTR) return code;
   }
@@ -153,7 +136,7 @@ export function receiveWithDescriptors(socket: number): PassedMessage | null {
   header.expect();
   const flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
   let count: number;
-  do count = functions().recvmsg(socket, header.bytes, flags); while (
+  do count = libc.messages().recvmsg(socket, header.bytes, flags); while (
     count < 0 && errno() === EINTR
   );
   if (count < 0) return null;

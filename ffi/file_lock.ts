@@ -16,7 +16,7 @@ const EAGAIN = 11;
  */
 export function lockFile(path: string): number | null {
   const fd = open(path);
-  if (libc().lockf(fd, F_TLOCK, 0n) === 0) return fd;
+  if (libc.files().lockf(fd, F_TLOCK, 0n) === 0) return fd;
   const code = errno();
   closeFd(fd);
   if (code === EACCES || code === EAGAIN) return null;
@@ -31,20 +31,22 @@ export function lockFile(path: string): number | null {
  */
 export function writeLockedFile(path: string, fd: number, text: string): void {
   const bytes = new TextEncoder().encode(text);
-  if (libc().ftruncate(fd, 0n) === 0 && libc().write(fd, bytes, bytes.length) > 0) return;
+  if (libc.files().ftruncate(fd, 0n) === 0 && libc.files().write(fd, bytes, bytes.length) > 0) {
+    return;
+  }
   throw new SystemCallError(`write '${path}'`, errno());
 }
 
 /** Whether another process has an existing file locked. @throws {SystemCallError} as above */
 export function isFileLocked(path: string): boolean {
   const fd = open(path);
-  const isLocked = libc().lockf(fd, F_TEST, 0n) < 0;
+  const isLocked = libc.files().lockf(fd, F_TEST, 0n) < 0;
   closeFd(fd);
   return isLocked;
 }
 
 function open(path: string): number {
-  const fd = libc().open(new TextEncoder().encode(`${path}\0`), O_RDWR | O_CLOEXEC);
+  const fd = libc.files().open(new TextEncoder().encode(`${path}\0`), O_RDWR | O_CLOEXEC);
   if (fd < 0) throw new SystemCallError(`open '${path}'`, errno());
   return fd;
 }

@@ -1,24 +1,5 @@
 import { errno, libc, SystemCallError } from "./libc.ts";
 
-const symbols = {
-  // int memfd_create(const char *name, unsigned int flags)
-  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
-  // int fallocate(int fd, int mode, off_t offset, off_t len)
-  fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
-  // off_t lseek(int fd, off_t offset, int whence)
-  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
-  // int mlock(const void *addr, size_t len)
-  mlock: { parameters: ["pointer", "usize"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-type Functions = Deno.DynamicLibrary<typeof symbols>["symbols"];
-
-let opened: Functions | undefined;
-
-function functions(): Functions {
-  return opened ??= Deno.dlopen("libc.so.6", symbols).symbols;
-}
-
 const MFD_CLOEXEC = 1;
 const SEEK_END = 2;
 const PROT_READ_WRITE = 3;
@@ -33,14 +14,14 @@ const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
  * @throws {SystemCallError} when the kernel gives none.
  */
 export function createMemoryFile(name: string): number {
-  const fd = functions().memfd_create(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC);
+  const fd = libc.memoryFiles().memfd_create(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC);
   if (fd < 0) throw new SystemCallError("memfd_create", errno());
   return fd;
 }
 
 /** Bytes of a file, by its descriptor; 0 of what is no file. */
 export function fileSize(fd: number): number {
-  return Math.max(0, Number(functions().lseek(fd, 0n, SEEK_END)));
+  return Math.max(0, Number(libc.files().lseek(fd, 0n, SEEK_END)));
 }
 
 /**
@@ -48,7 +29,7 @@ export function fileSize(fd: number): number {
  * of a file that has no memory left kills the process (SIGBUS). Returns 0, or the error number.
  */
 export function growFile(fd: number, offset: number, length: number): number {
-  return functions().fallocate(fd, 0, BigInt(offset), BigInt(length)) < 0 ? errno() : 0;
+  return libc.files().fallocate(fd, 0, BigInt(offset), BigInt(length)) < 0 ? errno() : 0;
 }
 
 /**
@@ -59,10 +40,10 @@ export function growFile(fd: number, offset: number, length: number): number {
 export function mapDescriptor(fd: number, offset: number, length: number): Deno.PointerObject {
   const flags = MAP_SHARED | MAP_POPULATE;
   const size = BigInt(length);
-  const address = libc().mmap(null, size, PROT_READ_WRITE, flags, fd, BigInt(offset));
+  const address = libc.memory().mmap(null, size, PROT_READ_WRITE, flags, fd, BigInt(offset));
   if (address === null || Deno.UnsafePointer.value(address) === MAP_FAILED) {
     throw new SystemCallError("map a file in memory", errno());
   }
-  functions().mlock(address, size);
+  libc.memoryFiles().mlock(address, size);
   return address;
 }

@@ -1,20 +1,4 @@
-import { errno } from "./libc.ts";
-
-const symbols = {
-  // int recvmmsg(int sockfd, struct mmsghdr *msgvec, unsigned int vlen, int flags,
-  //              struct timespec *timeout)
-  recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
-  // int sendmmsg(int sockfd, struct mmsghdr *msgvec, unsigned int vlen, int flags)
-  sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-type Functions = Deno.DynamicLibrary<typeof symbols>["symbols"];
-
-let opened: Functions | undefined;
-
-function functions(): Functions {
-  return opened ??= Deno.dlopen("libc.so.6", symbols).symbols;
-}
+import { errno, libc } from "./libc.ts";
 
 /**
  * Layout of `struct mmsghdr` and `struct iovec` with 64-bit pointers, as indices of 32-bit words.
@@ -38,11 +22,11 @@ const MSG_NOSIGNAL = 0x4000;
  * the header's length (which is 0 at the end of the stream), or the error number.
  */
 export function receiveMessage(fd: number, header: Uint8Array<ArrayBuffer>): number {
-  return functions().recvmmsg(fd, header, 1, MSG_DONTWAIT, null) < 0 ? errno() : 0;
+  return libc.messages().recvmmsg(fd, header, 1, MSG_DONTWAIT, null) < 0 ? errno() : 0;
 }
 
 /** Sends what `header` points at, without waiting: as much as fits. Returns as above. */
 export function sendMessage(fd: number, header: Uint8Array<ArrayBuffer>): number {
   const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  return functions().sendmmsg(fd, header, 1, flags) < 0 ? errno() : 0;
+  return libc.messages().sendmmsg(fd, header, 1, flags) < 0 ? errno() : 0;
 }

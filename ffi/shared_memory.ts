@@ -13,9 +13,9 @@ const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
  * @throws {SystemCallError} naming the file.
  */
 export function mapFile(path: string, length: number, offset = 0): Deno.PointerObject {
-  const fd = libc().open(new TextEncoder().encode(`${path}\0`), O_RDWR | O_CLOEXEC);
+  const fd = libc.files().open(new TextEncoder().encode(`${path}\0`), O_RDWR | O_CLOEXEC);
   if (fd < 0) throw new SystemCallError(`open '${path}'`, errno());
-  const address = libc().mmap(
+  const address = libc.memory().mmap(
     null,
     BigInt(length),
     PROT_READ_WRITE,
@@ -33,7 +33,7 @@ export function mapFile(path: string, length: number, offset = 0): Deno.PointerO
 
 /** Undoes {@link mapFile}. All views of the memory are dangling from then on. */
 export function unmapFile(address: Deno.PointerObject, length: number): void {
-  libc().munmap(address, BigInt(length));
+  libc.memory().munmap(address, BigInt(length));
 }
 
 /** Memory as an array buffer, without a copy. Good only as long as it stays mapped. */

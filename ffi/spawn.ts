@@ -1,33 +1,5 @@
 import { errno, libc, SystemCallError } from "./libc.ts";
 
-const symbols = {
-  // int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *file_actions,
-  //                 const posix_spawnattr_t *attrp, char *const argv[], char *const envp[])
-  posix_spawn: {
-    parameters: ["buffer", "buffer", "buffer", "pointer", "buffer", "buffer"],
-    result: "i32",
-  },
-  // int posix_spawn_file_actions_init(posix_spawn_file_actions_t *file_actions)
-  posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
-  // int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *file_actions)
-  posix_spawn_file_actions_destroy: { parameters: ["buffer"], result: "i32" },
-  // int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *file_actions, int fildes,
-  //                                      int newfildes)
-  posix_spawn_file_actions_adddup2: { parameters: ["buffer", "i32", "i32"], result: "i32" },
-  // long syscall(long number, ...): pidfd_open(2) has no function of its own in older libraries.
-  syscall: { parameters: ["i64", "i64", "i64"], result: "i64" },
-  // pid_t waitpid(pid_t pid, int *wstatus, int options)
-  waitpid: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-type Functions = Deno.DynamicLibrary<typeof symbols>["symbols"];
-
-let opened: Functions | undefined;
-
-function functions(): Functions {
-  return opened ??= Deno.dlopen("libc.so.6", symbols).symbols;
-}
-
 /** More than any `posix_spawn_file_actions_t`: 80 bytes in glibc. */
 const FILE_ACTIONS_BYTES = 256;
 /** The same on all architectures. */
@@ -52,13 +24,13 @@ export interface SpawnSpec {
  * @throws {SystemCallError} when it can't be started.
  */
 export function spawn({ argv, env, fds, path }: SpawnSpec): number {
-  const { posix_spawn, posix_spawn_file_actions_init, posix_spawn_file_actions_destroy } =
-    functions();
+  const { posix_spawn, posix_spawn_file_actions_init, posix_spawn_file_actions_destroy } = libc
+    .processes();
   const actions = new Uint8Array(FILE_ACTIONS_BYTES);
   posix_spawn_file_actions_init(actions);
   try {
     fds.forEach((fd, i) => {
-      const code = functions().posix_spawn_file_actions_adddup2(actions, fd, 3 + i);
+      const code = libc.processes().posix_spawn_file_actions_adddup2(actions, fd, 3 + i);
       if (code !== 0) throw new SystemCallError(`pass descriptor ${fd} on`, code);
     });
     const pid = new Int32Array(1);
@@ -108,7 +80,7 @@ let _underWay: readonly StringArray[] = [];
  * @throws {SystemCallError} when there is no such process, or the kernel is older than 5.3.
  */
 export function openPidFd(pid: number): number {
-  const fd = Number(functions().syscall(SYS_PIDFD_OPEN, BigInt(pid), 0n));
+  const fd = Number(libc.processes().syscall(SYS_PIDFD_OPEN, BigInt(pid), 0n));
   if (fd < 0) throw new SystemCallError(`pidfd_open of process ${pid}`, errno());
   return fd;
 }
@@ -122,7 +94,7 @@ export interface ChildEnd {
 /** Takes note of a child's end; null while it lives. */
 export function reap(pid: number): ChildEnd | null {
   const status = new Int32Array(1);
-  if (functions().waitpid(pid, new Uint8Array(status.buffer), WNOHANG) !== pid) return null;
+  if (libc.processes().waitpid(pid, new Uint8Array(status.buffer), WNOHANG) !== pid) return null;
   const word = status[0]!;
   const signal = word & 0x7f;
   return signal === 0 ? { signal: null, status: word >> 8 & 0xff } : { signal, status: 1 };
@@ -133,6 +105,6 @@ export function reap(pid: number): ChildEnd | null {
  * Negative: minus the error number.
  */
 export function duplicateFrom(fd: number, least: number): number {
-  const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, least);
+  const copy = libc.files().fcntl(fd, F_DUPFD_CLOEXEC, least);
   return copy < 0 ? -errno() : copy;
 }

@@ -22,7 +22,7 @@ function socketAddress(path: string): Uint8Array<ArrayBuffer> {
 
 /** A new nonblocking stream socket, not inherited by child processes. */
 function streamSocket(): number {
-  const fd = libc().socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const fd = libc.sockets().socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SystemCallError("socket", errno());
   return fd;
 }
@@ -35,12 +35,12 @@ function streamSocket(): number {
 export function listenUnix(path: string, backlog: number): number {
   const fd = streamSocket();
   const address = socketAddress(path);
-  if (libc().bind(fd, address, address.length) < 0) {
+  if (libc.sockets().bind(fd, address, address.length) < 0) {
     const code = errno();
     closeFd(fd);
     throw new SystemCallError(`bind to '${path}'`, code);
   }
-  if (libc().listen(fd, backlog) < 0) {
+  if (libc.sockets().listen(fd, backlog) < 0) {
     const code = errno();
     closeFd(fd);
     throw new SystemCallError(`listen on '${path}'`, code);
@@ -57,7 +57,9 @@ export function probeUnix(path: string): number {
   const fd = streamSocket();
   const address = socketAddress(path);
   let code: number;
-  do code = libc().connect(fd, address, address.length) < 0 ? errno() : 0; while (code === EINTR);
+  do code = libc.sockets().connect(fd, address, address.length) < 0 ? errno() : 0; while (
+    code === EINTR
+  );
   closeFd(fd);
   return code;
 }
@@ -68,12 +70,14 @@ export function probeUnix(path: string): number {
  * @throws {SystemCallError} naming the path.
  */
 export function connectUnix(path: string): number {
-  const fd = libc().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const fd = libc.sockets().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SystemCallError("socket", errno());
   const address = socketAddress(path);
   let code: number;
-  do code = libc().connect(fd, address, address.length) < 0 ? errno() : 0; while (code === EINTR);
-  if (code === 0 && libc().fcntl(fd, F_SETFL, SOCK_NONBLOCK) === 0) return fd;
+  do code = libc.sockets().connect(fd, address, address.length) < 0 ? errno() : 0; while (
+    code === EINTR
+  );
+  if (code === 0 && libc.files().fcntl(fd, F_SETFL, SOCK_NONBLOCK) === 0) return fd;
   closeFd(fd);
   throw new SystemCallError(`connect to '${path}'`, code);
 }
@@ -81,7 +85,7 @@ export function connectUnix(path: string): number {
 /** Accepts one connection, nonblocking and not inherited. Negative: minus the error number. */
 export function acceptUnix(listener: number): number {
   for (;;) {
-    const fd = libc().accept4(listener, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const fd = libc.sockets().accept4(listener, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) return fd;
     const code = errno();
     if (code !== EINTR) return -code;
@@ -92,7 +96,7 @@ export function acceptUnix(listener: number): number {
 export function checkListening(fd: number): void {
   const listens = new Int32Array(1);
   const length = new Uint32Array([4]);
-  const status = libc().getsockopt(
+  const status = libc.sockets().getsockopt(
     fd,
     SOL_SOCKET,
     SO_ACCEPTCONN,
@@ -107,7 +111,7 @@ export function checkListening(fd: number): void {
 export function peerPid(fd: number): number {
   const credentials = new Int32Array(3);
   const length = new Uint32Array([12]);
-  const status = libc().getsockopt(
+  const status = libc.sockets().getsockopt(
     fd,
     SOL_SOCKET,
     SO_PEERCRED,
@@ -137,9 +141,9 @@ export function lockPlainFile(path: string): number {
 }
 
 function openAndLock(path: string, flags: number): number {
-  const fd = libc().open(new TextEncoder().encode(`${path}\0`), flags | O_CLOEXEC);
+  const fd = libc.files().open(new TextEncoder().encode(`${path}\0`), flags | O_CLOEXEC);
   if (fd < 0) return -errno();
-  if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) return fd;
+  if (libc.files().flock(fd, LOCK_EX | LOCK_NB) === 0) return fd;
   const code = errno();
   closeFd(fd);
   return -code;
@@ -147,40 +151,23 @@ function openAndLock(path: string, flags: number): number {
 
 /** Closes a descriptor. Never tried again on a signal: Linux has freed the number by then. */
 export function closeFd(fd: number): void {
-  libc().close(fd);
+  libc.files().close(fd);
 }
 
 const SHUT_RDWR = 2;
-
-const symbols = {
-  // int shutdown(int sockfd, int how)
-  shutdown: { parameters: ["i32", "i32"], result: "i32" },
-  // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen)
-  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
-  // int getsockname(int sockfd, struct sockaddr *addr, socklen_t *addrlen)
-  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-type Functions = Deno.DynamicLibrary<typeof symbols>["symbols"];
-
-let opened: Functions | undefined;
-
-function functions(): Functions {
-  return opened ??= Deno.dlopen("libc.so.6", symbols).symbols;
-}
 
 /**
  * Ends a socket both ways, whoever else has a descriptor of it: its client finds the end of the
  * stream; a listening one refuses connections.
  */
 export function shutDown(fd: number): void {
-  functions().shutdown(fd, SHUT_RDWR);
+  libc.sockets().shutdown(fd, SHUT_RDWR);
 }
 
 /** Limits how much the kernel takes of what is not read at the other end: for tests. */
 export function setSendBuffer(fd: number, bytes: number): void {
   const value = new Uint8Array(new Int32Array([bytes]).buffer);
-  functions().setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length);
+  libc.sockets().setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length);
 }
 
 /** Bytes of `struct sockaddr_un`. */
@@ -190,7 +177,7 @@ const ADDRESS_BYTES = 110;
 export function boundPath(fd: number): string | null {
   const address = new Uint8Array(ADDRESS_BYTES);
   const length = new Uint32Array([ADDRESS_BYTES]);
-  if (functions().getsockname(fd, address, new Uint8Array(length.buffer)) < 0) return null;
+  if (libc.sockets().getsockname(fd, address, new Uint8Array(length.buffer)) < 0) return null;
   const isUnix = new Uint16Array(address.buffer, 0, 1)[0] === AF_UNIX;
   const path = address.subarray(2, Math.min(length[0]!, ADDRESS_BYTES));
   const end = path.indexOf(0);

@@ -1,5 +1,5 @@
 import type { Epoll } from "../../ffi/epoll.ts";
-import { EAGAIN, EINTR, errno, type Libc, libc } from "../../ffi/libc.ts";
+import { EAGAIN, EINTR, errno, libc } from "../../ffi/libc.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { Interest } from "./interest.ts";
 import type { Transport } from "./transport.ts";
@@ -11,7 +11,7 @@ const MSG_NOSIGNAL = 0x4000;
 export class SocketTransport implements Transport {
   readonly fd: number;
   readonly #interest: Interest;
-  readonly #libc: Libc = libc();
+  readonly #sockets: ReturnType<typeof libc.sockets> = libc.sockets();
 
   /** Takes over `fd`: nonblocking, and in no epoll instance yet. */
   constructor(fd: number, epoll: Epoll) {
@@ -22,7 +22,7 @@ export class SocketTransport implements Transport {
   read(into: Uint8Array<ArrayBuffer>, at: number, end: number): number {
     const target = at === 0 ? into : into.subarray(at, end);
     for (;;) {
-      const count = this.#libc.recv(this.fd, target, end - at, MSG_DONTWAIT);
+      const count = this.#sockets.recv(this.fd, target, end - at, MSG_DONTWAIT);
       if (count > 0) return count;
       if (count === 0) return -1;
       const code = errno();
@@ -34,7 +34,7 @@ export class SocketTransport implements Transport {
   write(from: Uint8Array<ArrayBuffer>, at: number, end: number): number {
     const source = at === 0 ? from : from.subarray(at, end);
     for (;;) {
-      const count = this.#libc.send(this.fd, source, end - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const count = this.#sockets.send(this.fd, source, end - at, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count >= 0) return count;
       const code = errno();
       if (code === EAGAIN) return 0;

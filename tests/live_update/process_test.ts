@@ -109,7 +109,7 @@ Deno.test("live update: the pid file, the trace and who manages the service go a
     "notify",
     "trace",
   ]);
-  libc().close(manager);
+  libc.files().close(manager);
 });
 
 Deno.test("live update: what CONTROL has set stays set", async () => {
@@ -188,9 +188,9 @@ function lockers(pid: number, inode: number): number {
 }
 
 function bindDatagram(name: string): number {
-  const fd = libc().socket(1, 2, 0);
+  const fd = libc.sockets().socket(1, 2, 0);
   const bytes = new TextEncoder().encode(`\x01\0${name}`);
-  if (libc().bind(fd, bytes, bytes.length) < 0) throw new Error(`cannot bind ${name}`);
+  if (libc.sockets().bind(fd, bytes, bytes.length) < 0) throw new Error(`cannot bind ${name}`);
   return fd;
 }
 
@@ -198,6 +198,6 @@ function bindDatagram(name: string): number {
 function receive(fd: number): string {
   const buffer = new Uint8Array(256);
   const MSG_DONTWAIT = 0x40;
-  const count = libc().recv(fd, buffer, buffer.length, MSG_DONTWAIT);
+  const count = libc.sockets().recv(fd, buffer, buffer.length, MSG_DONTWAIT);
   return new TextDecoder().decode(buffer.subarray(0, Math.max(0, count)));
 }

@@ -186,7 +186,7 @@ export class SimulatedHost implements AsyncDisposable {
     words.fill(0, 0, 3);
     words.fill(0, PORTS_AT / 4);
     const events = new Uint8Array(4096);
-    while (libc().read(this.#events, events, events.length) > 0);
+    while (libc.files().read(this.#events, events, events.length) > 0);
   }
 
   /** Raises VIRQ_DOM_EXC. */
@@ -217,7 +217,9 @@ export class SimulatedHost implements AsyncDisposable {
     if (Atomics.compareExchange(this.#words, at + MASKED, 0, 1) !== 0) return;
     Atomics.store(this.#words, at + PENDING, 0);
     const bytes = new Uint8Array(new Uint32Array([port]).buffer);
-    if (libc().write(this.#events, bytes, 4) !== 4) throw new SystemCallError("write", errno());
+    if (libc.files().write(this.#events, bytes, 4) !== 4) {
+      throw new SystemCallError("write", errno());
+    }
   }
 
   /** A domain's Xenstore page. */
@@ -243,7 +245,7 @@ export class SimulatedHost implements AsyncDisposable {
 
   #takeNotices(): void {
     for (;;) {
-      const count = libc().read(this.#notices, this.#noticeBuffer, this.#noticeBuffer.length);
+      const count = libc.files().read(this.#notices, this.#noticeBuffer, this.#noticeBuffer.length);
       if (count <= 0) return;
       const words = new Uint32Array(this.#noticeBuffer.buffer, 0, count / 4);
       for (let i = 0; i < words.length; i += 2) {
@@ -256,15 +258,15 @@ export class SimulatedHost implements AsyncDisposable {
     // Memory stays mapped: a guest of a test that has failed may look at its ring once more, which
     // would end the process, and with it all that would say why.
     this.#pages.clear();
-    libc().close(this.#events);
-    libc().close(this.#notices);
+    libc.files().close(this.#events);
+    libc.files().close(this.#notices);
     await this.#scratch[Symbol.asyncDispose]();
   }
 }
 
 function openFifo(path: string): number {
   const name = new TextEncoder().encode(`${path}\0`);
-  const fd = libc().open(name, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  const fd = libc.files().open(name, O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) throw new SystemCallError(`open '${path}'`, errno());
   return fd;
 }

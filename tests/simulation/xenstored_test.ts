@@ -152,11 +152,11 @@ testUnless(
         const { stderr } = await xenstored(host, ["-F", "pid"], { NOTIFY_SOCKET: name });
         assertEquals(stderr, "");
         const buffer = new Uint8Array(256);
-        const count = libc().recv(socket, buffer, buffer.length, 0x40);
+        const count = libc.sockets().recv(socket, buffer, buffer.length, 0x40);
         const text = new TextDecoder().decode(buffer.subarray(0, Math.max(0, count)));
         assertEquals(text, `READY=1\nMAINPID=${daemonPid(host)}\n`);
       } finally {
-        libc().close(socket);
+        libc.files().close(socket);
         await stopDaemon(host);
       }
     }
@@ -165,9 +165,9 @@ testUnless(
 
 /** A datagram socket bound to `name`; one that begins with `@` is abstract. */
 function bindDatagram(name: string): number {
-  const fd = libc().socket(1, 2, 0);
+  const fd = libc.sockets().socket(1, 2, 0);
   const bytes = new TextEncoder().encode(`\x01\0${name.replace(/^@/, "\0")}`);
-  if (libc().bind(fd, bytes, bytes.length) < 0) throw new Error(`cannot bind ${name}`);
+  if (libc.sockets().bind(fd, bytes, bytes.length) < 0) throw new Error(`cannot bind ${name}`);
   return fd;
 }
 

@@ -16,14 +16,17 @@ export class SocketEnd {
 
   /** As Transport.read. */
   read(into: Uint8Array<ArrayBuffer>, at: number, end: number): number {
-    const count = libc().recv(this.#fd, into.subarray(at, end), end - at, MSG_DONTWAIT);
+    const count = libc.sockets().recv(this.#fd, into.subarray(at, end), end - at, MSG_DONTWAIT);
     return this.#judge(count === 0 ? -1 : count, count === 0);
   }
 
   /** As Transport.write. */
   write(from: Uint8Array<ArrayBuffer>, at: number, end: number): number {
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    return this.#judge(libc().send(this.#fd, from.subarray(at, end), end - at, flags), false);
+    return this.#judge(
+      libc.sockets().send(this.#fd, from.subarray(at, end), end - at, flags),
+      false,
+    );
   }
 
   #judge(count: number, ended: boolean): number {

@@ -46,5 +46,5 @@ function collectAll(): void {
   const gc = process?.getBuiltinModule("node:vm").runInNewContext("gc");
   if (typeof gc === "function") gc();
   // Values are freed on another thread, behind the collection.
-  Deno.unrefTimer(setTimeout(() => libc().malloc_trim(0n), TRIM_MS));
+  Deno.unrefTimer(setTimeout(() => libc.allocator().malloc_trim(0n), TRIM_MS));
 }
