@@ -4,7 +4,7 @@ import { parseSource, readSource, type Source } from "../../lib/archive/source.t
 import { fromByteText, Operations, toByteText } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
 import { findSocket } from "../../lib/client/socket_path.ts";
-import { StreamError } from "../../lib/migrate/stream.ts";
+import { StreamError } from "../../lib/codec/stream.ts";
 import { type CommonFlags, openSession } from "../context.ts";
 import { readStdin } from "../input.ts";
 import { Progress } from "../progress.ts";

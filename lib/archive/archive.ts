@@ -1,4 +1,4 @@
-import type { MigrationRecord } from "../migrate/records.ts";
+import type { MigrationRecord } from "../codec/records.ts";
 
 /** A store at one moment, wherever it was read from. */
 export interface Archive {

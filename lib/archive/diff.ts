@@ -1,4 +1,4 @@
-import type * as records from "../migrate/records.ts";
+import type * as records from "../codec/records.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
 import { equalBytes } from "../wire/text.ts";
 import type { Archive } from "./archive.ts";

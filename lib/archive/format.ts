@@ -1,10 +1,10 @@
-import type { MigrationRecord } from "../migrate/records.ts";
+import type { MigrationRecord } from "../codec/records.ts";
 import {
   detectFormat,
   encodeOxenstoredBinary,
   StreamEncoder,
   StreamError,
-} from "../migrate/stream.ts";
+} from "../codec/stream.ts";
 import { toBytes } from "../wire/text.ts";
 import { type Archive, ArchiveError } from "./archive.ts";
 import { toJsonLines } from "./json.ts";

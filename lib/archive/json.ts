@@ -1,5 +1,5 @@
 import { asStale, formatPerm, isStale, parsePerm, type Perms } from "../store/perms.ts";
-import type * as records from "../migrate/records.ts";
+import type * as records from "../codec/records.ts";
 import { type BytesJson, jsonLine, textJson, valueJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
 import { ArchiveError } from "./archive.ts";

@@ -1,7 +1,7 @@
 import type { Operations } from "../client/operations.ts";
-import type { DomainMapping } from "../migrate/domain_part.ts";
-import { planRestore, RECORDS_PER_PAUSE, RestoreError, type RestorePlan } from "../migrate/plan.ts";
-import { isReadAtOnce, StreamError } from "../migrate/stream.ts";
+import type { DomainMapping } from "../state/domain_part.ts";
+import { planRestore, RECORDS_PER_PAUSE, RestoreError, type RestorePlan } from "../persist/plan.ts";
+import { isReadAtOnce, StreamError } from "../codec/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { formatArchive } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";

@@ -1,9 +1,9 @@
 import type { Operations } from "../client/operations.ts";
 import { FEATURES } from "../engine/domains.ts";
 import { RESTORE_BYTES_MAX } from "../limits.ts";
-import { mapPath } from "../migrate/domain_part.ts";
-import type { MigrationRecord, NodeRecord } from "../migrate/records.ts";
-import { decodeStream, StreamError } from "../migrate/stream.ts";
+import { mapPath } from "../state/domain_part.ts";
+import type { MigrationRecord, NodeRecord } from "../codec/records.ts";
+import { decodeStream, StreamError } from "../codec/stream.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { toText } from "../wire/text.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";

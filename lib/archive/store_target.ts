@@ -1,8 +1,8 @@
 import { State } from "../engine/state.ts";
 import { openStore } from "../journal/store_file.ts";
-import { attachConnection, checkQuotas, loadPlan, uniqueIdOf } from "../migrate/load.ts";
+import { attachConnection, checkQuotas, loadPlan, uniqueIdOf } from "../persist/build.ts";
 import { DOMID_ANY } from "../store/perms.ts";
-import type { RestorePlan } from "../migrate/plan.ts";
+import type { RestorePlan } from "../persist/plan.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { ArchiveError } from "./archive.ts";
 import { OfflineDomains } from "./offline_domains.ts";

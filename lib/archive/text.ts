@@ -1,7 +1,7 @@
 import { lsLine, type LsOptions } from "../client/tools/ls.ts";
 import { escapeValue } from "../client/escape.ts";
 import { escapeText } from "../wire/escape.ts";
-import type * as records from "../migrate/records.ts";
+import type * as records from "../codec/records.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { formatPerm, formatPerms, isStale, permDomid, type Perms } from "../store/perms.ts";
 

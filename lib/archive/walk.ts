@@ -1,6 +1,6 @@
 import { XenstoreError } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
-import type { NodeRecord } from "../migrate/records.ts";
+import type { NodeRecord } from "../codec/records.ts";
 import { childPath, ROOT_PATH } from "../store/path.ts";
 import { parsePerm } from "../store/perms.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";

@@ -5,7 +5,7 @@ import type { Connection } from "../../lib/engine/connection.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { ARCHIVE_IDLE_MS, ARCHIVE_QUEUE_MAX, RESTORE_BYTES_MAX } from "../../lib/limits.ts";
-import { decodeStream } from "../../lib/migrate/stream.ts";
+import { decodeStream } from "../../lib/codec/stream.ts";
 import { Archivist } from "../../lib/server/archive/archivist.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/turn.ts";

@@ -6,8 +6,8 @@ import { restoreArchive } from "../../lib/archive/restore.ts";
 import { parseSource, readSource } from "../../lib/archive/source.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
-import { planRestore, RECORDS_PER_PAUSE } from "../../lib/migrate/plan.ts";
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import { planRestore, RECORDS_PER_PAUSE } from "../../lib/persist/plan.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { toText } from "../../lib/wire/text.ts";
 
 const CORPUS = new URL("../migrate/corpus/", import.meta.url).pathname;

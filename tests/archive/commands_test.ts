@@ -4,7 +4,7 @@ import { runApp } from "../../cmd/app.ts";
 import { Progress } from "../../cmd/progress.ts";
 import { Client } from "../../lib/client/client.ts";
 import { toByteText } from "../../lib/client/operations.ts";
-import { encodeStream } from "../../lib/migrate/stream.ts";
+import { encodeStream } from "../../lib/codec/stream.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { fakeShell, type FakeShellOptions } from "../cmd/fake_shell.ts";

@@ -5,7 +5,7 @@ import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceJson, differenceLines } from "../../lib/archive/diff_text.ts";
 import { parsePoint } from "../../lib/archive/history.ts";
 import { toTextLines } from "../../lib/archive/text.ts";
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 

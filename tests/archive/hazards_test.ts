@@ -1,8 +1,8 @@
 /** What C xenstored would stumble over is found before it is given to it. */
 import { assertEquals } from "@std/assert";
-import { capture } from "../../lib/migrate/capture.ts";
-import { findHazards } from "../../lib/migrate/hazards.ts";
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import { capture } from "../../lib/persist/snapshot.ts";
+import { findHazards } from "../../lib/codec/hazards.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { Hypervisor, Life } from "../journal/lives.ts";
 import { makeScratch } from "../support/scratch.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
-import { decodeStream } from "../../lib/migrate/stream.ts";
+import { decodeStream } from "../../lib/codec/stream.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import type { GuestRing } from "../../lib/transport/ring.ts";
 import { joinStrings } from "../../lib/wire/payload.ts";

@@ -1,6 +1,6 @@
 /** A live update waits for the end of a dump that is under way. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { decodeStream } from "../../lib/migrate/stream.ts";
+import { decodeStream } from "../../lib/codec/stream.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { RawClient } from "../differential/raw_client.ts";

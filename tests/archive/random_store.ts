@@ -1,7 +1,7 @@
 /** Stores with something of everything, made by random requests. */
 import { QUOTAS } from "../../lib/engine/quota.ts";
-import { capture } from "../../lib/migrate/capture.ts";
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import { capture } from "../../lib/persist/snapshot.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import type { State } from "../../lib/engine/state.ts";
 import { randomRequest } from "../engine/clients.ts";

@@ -8,9 +8,9 @@ import type { HostedDomains } from "../../lib/server/domains/hosted_domains.ts";
 import { takeUp } from "../../lib/server/take_up.ts";
 import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceLines } from "../../lib/archive/diff_text.ts";
-import { RestoreError } from "../../lib/migrate/plan.ts";
-import type { MigrationRecord, NodeRecord } from "../../lib/migrate/records.ts";
-import { encodeStream, StreamError } from "../../lib/migrate/stream.ts";
+import { RestoreError } from "../../lib/persist/plan.ts";
+import type { MigrationRecord, NodeRecord } from "../../lib/codec/records.ts";
+import { encodeStream, StreamError } from "../../lib/codec/stream.ts";
 import {
   type RestoreProgress,
   restoreSteps,

@@ -9,7 +9,7 @@ import { fromJson, toJsonLines } from "../../lib/archive/json.ts";
 import { toTextLines } from "../../lib/archive/text.ts";
 import { Client } from "../../lib/client/client.ts";
 import { escapeValue } from "../../lib/client/escape.ts";
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { DaemonAdmin } from "../../lib/server/admin.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { FileLog } from "../../lib/server/logging/log.ts";

@@ -4,7 +4,7 @@ import { recount } from "../../lib/engine/check.ts";
 import { DOMAIN_DEAD, DOMAIN_EXISTS } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { ERASE_UNITS_PER_TURN } from "../../lib/limits.ts";
-import { capture } from "../../lib/migrate/capture.ts";
+import { capture } from "../../lib/persist/snapshot.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { isStale, permDomid } from "../../lib/store/perms.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { decodeStream } from "../../lib/migrate/stream.ts";
+import { decodeStream } from "../../lib/codec/stream.ts";
 import { RawClient } from "../differential/raw_client.ts";
 import { SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
 import { until } from "../support/patience.ts";

@@ -2,10 +2,10 @@
 import { assertEquals } from "@std/assert";
 import { DOMAIN_EXISTS, type DomainInfo } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { capture } from "../../lib/migrate/capture.ts";
-import { loadPlan } from "../../lib/migrate/load.ts";
-import { planAtOnce } from "../../lib/migrate/plan.ts";
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import { capture } from "../../lib/persist/snapshot.ts";
+import { loadPlan } from "../../lib/persist/build.ts";
+import { planAtOnce } from "../../lib/persist/plan.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { Bench, dotted } from "../simulation/bench.ts";

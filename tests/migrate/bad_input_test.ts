@@ -6,8 +6,8 @@ import {
   encodeStream,
   StreamEncoder,
   StreamError,
-} from "../../lib/migrate/stream.ts";
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+} from "../../lib/codec/stream.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { join, lay, type Piece, preamble, record, stream, u16, u32, u8 } from "./bytes.ts";
 import { OXENSTORED_TEXT } from "./older.ts";

@@ -10,7 +10,7 @@ import {
   encodeStream,
   StreamError,
   validateRecords,
-} from "../../lib/migrate/stream.ts";
+} from "../../lib/codec/stream.ts";
 import { type Random, withSeed, withSeeds } from "../support/random.ts";
 import { corpus, corpusNames, join, lay, preamble, u16, u32 } from "./bytes.ts";
 import { draft, draftRecords, OXENSTORED_TEXT, oxenstoredBinary } from "./older.ts";

@@ -1,5 +1,5 @@
 /** Files of the older formats, made by hand from their descriptions in docs/migration.md. */
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { type Endian, join, lay, preamble, record, u16, u32, u8 } from "./bytes.ts";

@@ -6,7 +6,7 @@ import {
   encodeOxenstoredBinary,
   encodeStream,
   validateRecords,
-} from "../../lib/migrate/stream.ts";
+} from "../../lib/codec/stream.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { lay, preamble, record, stream, u16, u32, u8 } from "./bytes.ts";
 import {

@@ -7,8 +7,8 @@ import {
   readRecords,
   StreamEncoder,
   validateRecords,
-} from "../../lib/migrate/stream.ts";
-import type { MigrationRecord, NodeRecord } from "../../lib/migrate/records.ts";
+} from "../../lib/codec/stream.ts";
+import type { MigrationRecord, NodeRecord } from "../../lib/codec/records.ts";
 import { isStale, permEntry } from "../../lib/store/perms.ts";
 import { type Random, withSeed } from "../support/random.ts";
 import { corpus, corpusNames, join } from "./bytes.ts";

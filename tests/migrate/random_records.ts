@@ -1,4 +1,4 @@
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { asStale, permEntry, type Perms } from "../../lib/store/perms.ts";
 import { toText } from "../../lib/wire/text.ts";
 import type { Random } from "../support/random.ts";

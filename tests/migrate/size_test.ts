@@ -6,8 +6,8 @@ import {
   encodeStream,
   StreamEncoder,
   validateRecords,
-} from "../../lib/migrate/stream.ts";
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+} from "../../lib/codec/stream.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 

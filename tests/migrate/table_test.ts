@@ -1,7 +1,7 @@
 /** Every record against bytes laid by hand from the specification. */
 import { assertEquals } from "@std/assert";
-import { decodeStream, encodeStream } from "../../lib/migrate/stream.ts";
-import type { MigrationRecord } from "../../lib/migrate/records.ts";
+import { decodeStream, encodeStream } from "../../lib/codec/stream.ts";
+import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { type Endian, type Piece, stream, u16, u32, u64, u8 } from "./bytes.ts";

@@ -6,12 +6,13 @@ import type { Source } from "./sources.ts";
  */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "cmd": ["lib/server", "lib/client", "lib/archive"],
-  "lib/server": ["lib/transport", "lib/journal", "lib/migrate", "lib/engine"],
-  "lib/archive": ["lib/journal", "lib/migrate", "lib/client"],
+  "lib/server": ["lib/transport", "lib/journal", "lib/codec"],
+  "lib/archive": ["lib/journal", "lib/codec", "lib/client"],
   "lib/client": ["lib/wire", "lib/transport"],
   "lib/transport": ["ffi"],
-  "lib/journal": ["lib/engine", "ffi"],
-  "lib/migrate": ["lib/engine"],
+  "lib/journal": ["lib/persist", "lib/codec", "ffi"],
+  "lib/persist": ["lib/engine", "lib/codec"],
+  "lib/codec": ["lib/state"],
   "lib/engine": ["lib/state"],
   "lib/state": ["lib/store"],
   "lib/store": ["lib/wire"],

@@ -2,12 +2,12 @@ import type { RestoreOrder } from "../../engine/admin.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { RESTORE_TRIES_MAX } from "../../limits.ts";
-import { checkQuotas } from "../../migrate/load.ts";
-import { type Inherit, restorePart } from "../../migrate/part.ts";
-import { planRestore, RestoreError, type RestorePlan } from "../../migrate/plan.ts";
-import type { MigrationRecord } from "../../migrate/records.ts";
-import { Replacement } from "../../migrate/replace.ts";
-import { readRecords } from "../../migrate/stream.ts";
+import { checkQuotas } from "../../persist/build.ts";
+import { type Inherit, restorePart } from "../../persist/part.ts";
+import { planRestore, RestoreError, type RestorePlan } from "../../persist/plan.ts";
+import type { MigrationRecord } from "../../codec/records.ts";
+import { Replacement } from "../../persist/replace.ts";
+import { readRecords } from "../../codec/stream.ts";
 import { jsonLine } from "../../wire/json.ts";
 import type { JobSteps, Progress } from "./job.ts";
 

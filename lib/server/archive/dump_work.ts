@@ -1,8 +1,8 @@
 import type { State } from "../../engine/state.ts";
 import { DUMP_PINNED_BYTES_MAX, DUMP_RECORD_UNITS } from "../../limits.ts";
-import { capture, type Captured, type ConnectionIo } from "../../migrate/capture.ts";
+import { capture, type Captured, type ConnectionIo } from "../../persist/snapshot.ts";
 import type { Connection } from "../../engine/connection.ts";
-import { StreamEncoder } from "../../migrate/stream.ts";
+import { StreamEncoder } from "../../codec/stream.ts";
 import type { Snapshot } from "../../store/snapshots.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
 import type { Progress, Work, WorkEnd } from "./job.ts";

@@ -1,5 +1,5 @@
-import { RestoreError } from "../../migrate/plan.ts";
-import { StreamError } from "../../migrate/stream.ts";
+import { RestoreError } from "../../persist/plan.ts";
+import { StreamError } from "../../codec/stream.ts";
 import { message, stackOf } from "../logging/log.ts";
 import type { WorkEnd } from "./job.ts";
 

@@ -8,9 +8,9 @@ import { nodeSize } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { equalBytes, toText } from "../wire/text.ts";
-import type { DomainMapping } from "./domain_part.ts";
-import type { ConnectionRecord } from "./records.ts";
-import { attachConnection, RESTORED } from "./load.ts";
+import type { DomainMapping } from "../state/domain_part.ts";
+import type { ConnectionRecord } from "../codec/records.ts";
+import { attachConnection, RESTORED } from "./build.ts";
 import {
   type PlannedConnection,
   type PlannedNode,

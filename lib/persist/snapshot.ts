@@ -14,8 +14,8 @@ import {
   type GlobalRecord,
   type MigrationRecord,
   type NodeRecord,
-} from "./records.ts";
-import { domainTops } from "./domain_part.ts";
+} from "../codec/records.ts";
+import { domainTops } from "../state/domain_part.ts";
 
 /** What of a connection only its transport knows. */
 export interface ConnectionIo {

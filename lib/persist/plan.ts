@@ -3,7 +3,7 @@ import { NO_VALUE } from "../store/node.ts";
 import { copyBytes } from "../wire/text.ts";
 import { canonicalPath, isSpecial, parentPath, ROOT_PATH } from "../store/path.ts";
 import { equalPerms, isStale, ownerOf, permDomid, type Perms } from "../store/perms.ts";
-import { type DomainMapping, mapPath, mapPerms } from "./domain_part.ts";
+import { type DomainMapping, mapPath, mapPerms } from "../state/domain_part.ts";
 import type {
   ConnectionDetail,
   ConnectionRecord,
@@ -16,7 +16,7 @@ import type {
   RingDetail,
   SettingDetail,
   WatchRecord,
-} from "./records.ts";
+} from "../codec/records.ts";
 
 /** A stream that says something impossible, or that this store can't take: nothing was changed. */
 export class RestoreError extends Error {

@@ -8,7 +8,7 @@ import { lookup, subtree } from "../store/lookup.ts";
 import { newNode, type Node } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
-import { loadSpecial, RESTORED, uniqueIdOf } from "./load.ts";
+import { loadSpecial, RESTORED, uniqueIdOf } from "./build.ts";
 import { type PlannedNode, RestoreError, type RestorePlan } from "./plan.ts";
 
 /** Steps between two pauses: some hundred microseconds of work. */
