@@ -6,6 +6,7 @@
  * `own` takes Deno's denort, which Deno downloads; `stand-in` the one of denort/denort.ts; `auto`
  * the first where it can be had, else the second.
  */
+import { V8_FLAGS } from "../lib/limits.ts";
 import { makeStandIn } from "./denort/denort.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
@@ -100,6 +101,7 @@ async function main(): Promise<number> {
       "--bundle",
       "--minify",
       "--allow-all",
+      `--v8-flags=${V8_FLAGS.join(",")}`,
       "-o",
       out,
       await writeEntry(),

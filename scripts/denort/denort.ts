@@ -8,6 +8,7 @@
  * <boot> is boot.js as a data: URL; it finds what `deno compile` appended to the file and imports
  * it. `deno compile` must be given `--bundle`, as boot.js takes one module.
  */
+import { V8_FLAGS } from "../../lib/limits.ts";
 import { ElfImage } from "./elf.ts";
 
 /**
@@ -41,6 +42,8 @@ function bootArguments(): readonly string[] {
     "--no-config",
     "--no-lock",
     "--no-prompt",
+    // What `deno compile` was told of them is read when V8 runs already.
+    ...V8_FLAGS.map((flag) => `--v8-flags=${flag}`),
     "data:text/javascript;base64," + btoa(boot),
   ];
 }

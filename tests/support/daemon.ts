@@ -1,3 +1,4 @@
+import { V8_FLAGS } from "../../lib/limits.ts";
 import { makeScratch } from "./scratch.ts";
 import { type ServerProcess, startServer } from "./process.ts";
 
@@ -14,7 +15,7 @@ export function xsCommand(): readonly [string, ...string[]] {
   const binary = Deno.env.get("XS_BINARY");
   if (binary !== undefined && binary !== "") return [binary];
   const main = new URL("../../cmd/main.ts", import.meta.url).pathname;
-  return [Deno.execPath(), "run", "-A", main];
+  return [Deno.execPath(), "run", "-A", `--v8-flags=${V8_FLAGS.join(",")}`, main];
 }
 
 /**
