@@ -62,6 +62,16 @@ export class ByteWriter {
     for (let i = from; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
   }
 
+  /** As {@link textFrom}, with `before` in front of it. */
+  partOf(before: string, text: string, from: number): void {
+    const length = before.length + text.length - from;
+    this.u16(length);
+    let at = this.#room(length);
+    const bytes = this.#bytes;
+    for (let i = 0; i < before.length; i++) bytes[at++] = before.charCodeAt(i);
+    for (let i = from; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+  }
+
   /** Bytes with their length (32 bits) before them. */
   bytes(bytes: Uint8Array): void {
     this.u32(bytes.length);

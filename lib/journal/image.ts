@@ -1,7 +1,7 @@
 import type { State } from "../engine/state.ts";
 import type { RingState } from "../engine/domain_control.ts";
-import { subtree } from "../store/lookup.ts";
-import type { Node } from "../store/node.ts";
+import type { Watch } from "../engine/watch.ts";
+import { TreeWalk } from "../store/tree_walk.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
 import { NodeWriter } from "./node_writer.ts";
@@ -11,17 +11,20 @@ const PIECE_BYTES = 32_768;
 
 /**
  * Everything at one moment, handed out piece by piece while the store goes on changing: the nodes from
- * a snapshot, all else as it was written down at the beginning.
+ * a snapshot, watches from a list, since neither changes, and all else as it was written down at the beginning.
  */
 export class Image {
-  readonly #nodes: Generator<[path: string, node: Node]>;
+  readonly #walk: TreeWalk;
   readonly #others = new ByteWriter(PIECE_BYTES);
   /** Where in the others their pieces end. */
   readonly #ends: number[] = [];
   #piecesTaken = 0;
+  /** A guest may have a quarter of a megabyte of them: to write them all at once would take milliseconds. */
+  readonly #watches: Watch[] = [];
+  #watchesPut = 0;
 
   constructor(state: State, rings: Iterable<RingState>) {
-    this.#nodes = subtree(state.tree.snapshot());
+    this.#walk = new TreeWalk(state.tree.snapshot());
     let start = 0;
     for (const _ of putOthers(this.#others, state, rings)) {
       if (this.#others.length - start < PIECE_BYTES) continue;
@@ -29,27 +32,38 @@ export class Image {
       this.#ends.push(start);
     }
     if (this.#others.length > start) this.#ends.push(this.#others.length);
+    for (const { key, watches } of state.connections) {
+      if (key >= 0) { for (const watch of watches.values()) this.#watches.push(watch); }
+    }
   }
 
   /** Puts the next of it, of nodes the parents first; false when there was nothing left. */
   next(to: ByteWriter): boolean {
-    const before = to.length;
     if (this.#piecesTaken < this.#ends.length) {
       const from = this.#piecesTaken === 0 ? 0 : this.#ends[this.#piecesTaken - 1]!;
       to.raw(this.#others.written.subarray(from, this.#ends[this.#piecesTaken++]!));
       return true;
     }
-    const nodes = new NodeWriter(to);
-    while (to.length - before < PIECE_BYTES) {
-      const next = this.#nodes.next();
-      if (next.done) break;
-      nodes.whole(next.value[0], next.value[1]);
+    const before = to.length;
+    const watches = this.#watches;
+    while (this.#watchesPut < watches.length && to.length - before < PIECE_BYTES) {
+      put.putWatch(to, watches[this.#watchesPut++]!);
     }
+    if (to.length === before) this.#putNodes(to);
     return to.length > before;
+  }
+
+  #putNodes(to: ByteWriter): void {
+    const before = to.length;
+    const nodes = new NodeWriter(to);
+    const walk = this.#walk;
+    while (to.length - before < PIECE_BYTES && walk.next()) {
+      nodes.walked(walk, to.length === before);
+    }
   }
 }
 
-/** Puts all but the nodes, and yields behind each change: of a guest's there may be many, and long ones. */
+/** Puts all but nodes and watches, and yields behind each change: of a guest's there may be many, and long ones. */
 function* putOthers(
   to: ByteWriter,
   state: State,
@@ -64,10 +78,9 @@ function* putOthers(
   for (const connection of connections) {
     if (connection.key < 0) continue;
     if (connection.kind === "socket") yield put.putHeld(to, connection);
-    const { key, transactionIdLast, transactions, watches } = connection;
+    const { key, transactionIdLast, transactions } = connection;
     yield put.putTransaction(to, key, transactionIdLast, null);
     for (const open of transactions.values()) yield put.putTransaction(to, key, open.id, open);
-    for (const watch of watches.values()) yield put.putWatch(to, watch);
   }
   for (const ring of rings) yield put.putRing(to, ring);
 }

@@ -1,5 +1,6 @@
 import type { Node } from "../store/node.ts";
 import type { ByteWriter } from "./byte_writer.ts";
+import type { TreeWalk } from "../store/tree_walk.ts";
 import { sharedLength } from "../wire/text.ts";
 import { putPerms } from "./perms_bytes.ts";
 
@@ -36,8 +37,24 @@ export class NodeWriter {
       "generation" | "ordinal" | "perms" | "value"
     >,
   ): void {
-    const to = this.#to;
     this.#put(NODE_WHOLE, path, generation);
+    this.#putRest({ ordinal, perms, value });
+  }
+
+  /** The node at which `walk` is, behind those at which it was; the first with all of its path. */
+  walked(walk: TreeWalk, isFirst: boolean): void {
+    if (isFirst) return this.whole(walk.path, walk.node);
+    const to = this.#to;
+    const { hasSlash, nameFrom, node, shared } = walk;
+    to.u8(NODE_WHOLE);
+    to.u16(shared);
+    to.partOf(hasSlash ? "/" : "", node.name, nameFrom);
+    to.count(node.generation);
+    this.#putRest(node);
+  }
+
+  #putRest({ ordinal, perms, value }: Pick<Node, "ordinal" | "perms" | "value">): void {
+    const to = this.#to;
     to.count(ordinal);
     putPerms(to, perms);
     to.bytes(value);
