@@ -82,7 +82,10 @@ export async function openSession(
 ): Promise<Session> {
   const told = flags.socket === undefined ? undefined : fromByteText(flags.socket);
   const path = findSocket(told, shell.around);
-  return new Session(await openStream(path), path, { timeout: flags.timeout ?? timeout });
+  return new Session(await openStream(path), path, {
+    timeout: flags.timeout ?? timeout,
+    clock: shell.clock,
+  });
 }
 
 /**

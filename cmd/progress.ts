@@ -1,3 +1,4 @@
+import type { Clock } from "../lib/clock.ts";
 import type { ProgressSink } from "../lib/archive/archive.ts";
 import { flush, type Output } from "./shell.ts";
 
@@ -10,20 +11,20 @@ const INTERVAL_MS = 100;
 export class Progress implements ProgressSink {
   readonly #output: Output;
   readonly #enabled: boolean;
-  readonly #clock: () => number;
+  readonly #clock: Clock;
   #dueAt: number;
   #shown = false;
 
-  constructor(output: Output, enabled: boolean, clock: () => number = () => performance.now()) {
+  constructor(output: Output, enabled: boolean, clock: Clock) {
     this.#output = output;
     this.#enabled = enabled;
     this.#clock = clock;
-    this.#dueAt = clock() + PATIENCE_MS;
+    this.#dueAt = clock.now() + PATIENCE_MS;
   }
 
   update(what: string, done: number, expected: number): void {
     if (!this.#enabled) return;
-    const now = this.#clock();
+    const now = this.#clock.now();
     if (now < this.#dueAt) return;
     this.#dueAt = now + INTERVAL_MS;
     this.#shown = true;

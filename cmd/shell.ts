@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../lib/clock.ts";
 import { toByteText } from "../lib/client/operations.ts";
 import { CLIENT_TIMEOUT_MS } from "../lib/limits.ts";
 import { escapeByteLines } from "../lib/wire/escape.ts";
@@ -32,6 +33,7 @@ export interface Shell {
   readonly around: Surroundings;
   /** How long a request waits for its answer unless the command line says, in ms. */
   readonly timeout: number;
+  readonly clock: Clock;
 }
 
 /** A pipe's reader is gone: the status that a shell gives for SIGPIPE. */
@@ -132,5 +134,6 @@ export function processShell(): Shell & { stdout: BufferedOutput; stderr: Buffer
     onInterrupt,
     around: surroundings,
     timeout: CLIENT_TIMEOUT_MS,
+    clock: systemClock,
   };
 }

@@ -4,7 +4,7 @@ import type { XsContext } from "./context.ts";
 import { runtimeArguments } from "./runtime_arguments.ts";
 
 /** The options of `xs serve` that its supervisor needs to know. */
-export interface SuperviseFlags extends Omit<SuperviseOptions, "program" | "words"> {
+export interface SuperviseFlags extends Omit<SuperviseOptions, "program" | "words" | "clock"> {
   readonly supervise?: boolean;
 }
 
@@ -12,6 +12,12 @@ export interface SuperviseFlags extends Omit<SuperviseOptions, "program" | "word
 export async function runSupervised(context: XsContext, flags: SuperviseFlags): Promise<void> {
   const { supervise } = await import("../lib/server/supervision/supervise.ts");
   const { supervise: _, ...options } = flags;
+  const { clock } = context.shell;
   const words = ["xs", ...runtimeArguments(), ...context.shell.args.map(fromByteText)];
-  context.process.exitCode = await supervise({ ...options, program: Deno.execPath(), words });
+  context.process.exitCode = await supervise({
+    ...options,
+    clock,
+    program: Deno.execPath(),
+    words,
+  });
 }

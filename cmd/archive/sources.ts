@@ -1,6 +1,7 @@
 import { type Archive, ArchiveError } from "../../lib/archive/archive.ts";
 import { Interrupt, InterruptedError } from "../../lib/archive/interrupt.ts";
 import { parseSource, readSource, type Source } from "../../lib/archive/source.ts";
+import { wallMs } from "../../lib/clock.ts";
 import { fromByteText, Operations, toByteText } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
 import { findSocket } from "../../lib/client/socket_path.ts";
@@ -26,7 +27,7 @@ class Sources {
     this.#timeout = timeout;
     this.#shell = shell;
     this.#flags = flags;
-    this.progress = new Progress(shell.stderr, shell.isTerminal("stderr"));
+    this.progress = new Progress(shell.stderr, shell.isTerminal("stderr"), shell.clock);
   }
 
   readonly connect = async (): Promise<Operations> => {
@@ -42,13 +43,13 @@ class Sources {
   }
 
   parse(text: string): Source {
-    return parseSource(fromByteText(text), Date.now());
+    return parseSource(fromByteText(text), wallMs(this.#shell.clock));
   }
 
   async read(source: Source, domid: number | null): Promise<Archive> {
     const { connect, interrupt, progress, socketPath } = this;
     const stdin = (): Promise<Uint8Array> => this.#readStdin();
-    const now = Date.now();
+    const now = wallMs(this.#shell.clock);
     const context = { connect, interrupt, progress, domid, socketPath, stdin, now };
     return await readSource(source, context);
   }
@@ -83,10 +84,10 @@ function onInterrupt(shell: Shell, interrupt: Interrupt): () => void {
   let firstAt = 0;
   return shell.onInterrupt(() => {
     if (!interrupt.requested) {
-      firstAt = performance.now();
+      firstAt = shell.clock.now();
       return interrupt.request();
     }
-    if (performance.now() - firstAt < SAME_SIGNAL_MS) return;
+    if (shell.clock.now() - firstAt < SAME_SIGNAL_MS) return;
     shell.stderr.write("xs: interrupted again: the daemon has not said what became of it\n");
     flush(shell.stderr);
     Deno.exit(STATUS_INTERRUPTED);

@@ -112,7 +112,13 @@ async function run(this: XsContext, flags: ServeFlags): Promise<void> {
     words: this.shell.args.map(fromByteText),
     runtime: runtimeArguments(),
   };
-  const options = { ...others, quotas: quota, commandLine, version: version() };
+  const options = {
+    ...others,
+    quotas: quota,
+    commandLine,
+    version: version(),
+    clock: this.shell.clock,
+  };
   await serve(options, (text) => this.process.stdout.write(text)).catch(fail);
 }
 

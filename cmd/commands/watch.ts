@@ -1,3 +1,4 @@
+import type { Timer } from "../../lib/clock.ts";
 import { buildCommand, type Command } from "@stricli/core";
 import { formatDuration } from "../../lib/client/duration.ts";
 import type { Operations } from "../../lib/client/operations.ts";
@@ -27,7 +28,7 @@ async function watch(
   flags: WatchFlags,
   ...paths: string[]
 ): Promise<void> {
-  const { stdout } = context.shell;
+  const { clock, stdout } = context.shell;
   const show = (path: string, token: string): void => {
     if (flags.json) printJson(stdout, { path: textJson(path), watch: textJson(token) });
     else stdout.write(`${path}\n`);
@@ -39,16 +40,16 @@ async function watch(
     expired = true;
     nodes.session.close();
   };
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: Timer | undefined;
   const onReady = (): void => {
-    if (timeout !== undefined) timer = setTimeout(expire, timeout);
+    if (timeout !== undefined) timer = clock.after(timeout, expire);
   };
   try {
     await watchTool(nodes, show, paths, { number, depth, onReady });
   } catch (error) {
     if (!expired) throw error;
   } finally {
-    clearTimeout(timer);
+    timer?.cancel();
   }
   if (expired) throw new CommandError(`the time limit of ${formatDuration(timeout!)} is over`);
 }

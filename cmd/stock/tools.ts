@@ -85,12 +85,12 @@ async function stockMain(shell: Shell, name: string): Promise<void> {
 /** Connects as libxenstore does. */
 export async function openStockSession(shell: Shell): Promise<Session> {
   const [socket, other] = stockPaths(shell.around);
-  const { timeout } = shell;
+  const { clock, timeout } = shell;
   try {
-    return new Session(await openStream(socket), socket, { timeout });
+    return new Session(await openStream(socket), socket, { clock, timeout });
   } catch (error) {
     if (other === undefined) throw error;
-    return new Session(await openStream(other), other, { timeout });
+    return new Session(await openStream(other), other, { clock, timeout });
   }
 }
 

@@ -1,3 +1,4 @@
+import { sleep } from "../clock.ts";
 import { XenstoreError } from "../client/error.ts";
 import { fromByteText, type Operations, toByteText } from "../client/operations.ts";
 import { PAYLOAD_MAX } from "../wire/header.ts";
@@ -113,7 +114,7 @@ export class RemoteJob {
       if (status.kind === "waiting") {
         progress.update("waiting for other dumps and restores", status.ahead, 0);
       } else if (status.kind === "running") progress.update(what, status.done, status.expected);
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await sleep(this.#nodes.session.clock, wait);
     }
   }
 

@@ -96,7 +96,7 @@ async function readWhole(source: Source, context: SourceContext): Promise<Archiv
       source.text,
     );
   }
-  return await readFile(path, source);
+  return await readFile(path, source, context.now);
 }
 
 /** A stream, decoded only where more is wanted than its bytes. */
@@ -133,10 +133,10 @@ async function readLive(context: SourceContext): Promise<Archive> {
 
 const SQLITE = "SQLite format 3\0";
 
-async function readFile(path: string, { point, text }: Source): Promise<Archive> {
+async function readFile(path: string, { point, text }: Source, now: number): Promise<Archive> {
   const isPipe = isPipeOrDevice(path);
   if (!isPipe && toText(readBytes(path, SQLITE.length)) === SQLITE) {
-    return readStoreArchive(path, point, text);
+    return readStoreArchive(path, point, text, now);
   }
   if (point !== null) {
     throw new ArchiveError("it is not a store file (only these have a history)", path);

@@ -17,8 +17,13 @@ import { OfflineDomains } from "./offline_domains.ts";
  *
  * @throws {ArchiveError} when it can't be read, or its history does not reach back that far.
  */
-export function readStoreArchive(path: string, point: HistoryPoint | null, name: string): Archive {
-  const search = new HistorySearch(point);
+export function readStoreArchive(
+  path: string,
+  point: HistoryPoint | null,
+  name: string,
+  now = 0,
+): Archive {
+  const search = new HistorySearch(point, now);
   let latest: { state: State; restorer: Restorer; domains: OfflineDomains } | null = null;
   const begin = (): Restorer => {
     search.restart();
@@ -94,7 +99,7 @@ class HistorySearch {
   #accepted = 0;
   #refused = false;
 
-  constructor(private readonly point: HistoryPoint | null) {}
+  constructor(private readonly point: HistoryPoint | null, private readonly now: number) {}
 
   restart(): void {
     this.#firstTurn = null;
@@ -121,7 +126,7 @@ class HistorySearch {
     const { point } = this;
     if (point === null) return;
     if (point.kind === "turn") return this.#checkTurn(path, point.turn);
-    if (this.#accepted > 0 || point.at >= Date.now()) return;
+    if (this.#accepted > 0 || point.at >= this.now) return;
     if (this.#firstTurn === null) {
       throw new ArchiveError("it has no history, only its present content", path);
     }

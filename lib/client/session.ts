@@ -1,3 +1,4 @@
+import { type Clock, systemClock, type Timer } from "../clock.ts";
 import {
   decodeHeader,
   emptyHeader,
@@ -34,9 +35,6 @@ const UNCERTAIN = "the change may still take effect";
 /** `T`, with which TRANSACTION_END commits. */
 const COMMIT = 0x54;
 
-/** Longest delay of a timer, in ms (24 days). */
-const TIMER_MAX_MS = 2 ** 31 - 1;
-
 /** Requests that change nothing that outlives the connection. */
 const HARMLESS: ReadonlySet<number> = new Set([
   MessageType.DIRECTORY,
@@ -66,8 +64,8 @@ interface Pending extends Subject {
 export interface SessionOptions {
   /** How long requests wait while the daemon sends nothing at all, in ms; without it, for ever. */
   readonly timeout?: number | undefined;
-  /** What tells the time, in ms; tests bring their own. */
-  readonly clock?: () => number;
+  /** What tells the time: this machine's clock unless told. */
+  readonly clock?: Clock;
 }
 
 /** Hears of watch events. Paths and tokens have one character a byte. */
@@ -93,9 +91,9 @@ export class Session {
   #ended: XenstoreError | null = null;
   #closed = false;
   readonly #timeout: number | null;
-  readonly #clock: () => number;
+  readonly clock: Clock;
   /** Wakes the session to look whether the time is over; null while nothing waits. */
-  #alarm: AbortSignal | null = null;
+  #alarm: Timer | null = null;
   /** When the daemon last sent something, or began to owe an answer. */
   #heardAt = 0;
 
@@ -103,8 +101,8 @@ export class Session {
   constructor(stream: ByteStream, name: string, options: SessionOptions = {}) {
     this.#stream = stream;
     this.#name = name;
-    const { clock = () => performance.now(), timeout = Infinity } = options;
-    this.#clock = clock;
+    const { clock = systemClock, timeout = Infinity } = options;
+    this.clock = clock;
     this.#timeout = Number.isFinite(timeout) ? timeout : null;
     this.#receive().catch((error) => this.#fail(this.#lost(error)));
   }
@@ -159,17 +157,13 @@ export class Session {
   /** A first request waits from now on, if there is a limit. */
   #startWaiting(): void {
     if (this.#timeout === null) return;
-    this.#heardAt = this.#clock();
+    this.#heardAt = this.clock.now();
     if (this.#alarm === null) this.#setAlarm(this.#timeout);
   }
 
-  /**
-   * There is one alarm at a time, however many requests come and go until it rings. It is no timer of
-   * `setTimeout`: with the first of these the runtime loads 5 ms of modules, a sixth of `xs read`.
-   */
+  /** There is one alarm at a time, however many requests come and go until it rings. */
   #setAlarm(delay: number): void {
-    this.#alarm = AbortSignal.timeout(Math.min(Math.ceil(delay), TIMER_MAX_MS));
-    this.#alarm.addEventListener("abort", () => this.#expire());
+    this.#alarm = this.clock.alarm(delay, () => this.#expire());
   }
 
   /** What was heard since the alarm was set counts here. */
@@ -177,7 +171,7 @@ export class Session {
     this.#alarm = null;
     if (this.#ended !== null || this.#pending.length === 0) return;
     const timeout = this.#timeout!;
-    const left = this.#heardAt + timeout - this.#clock();
+    const left = this.#heardAt + timeout - this.clock.now();
     if (left > 0) return this.#setAlarm(left);
     const detail = `the daemon did not answer within ${formatDuration(timeout)}`;
     this.#fail(new XenstoreError("ETIMEDOUT", "connection to", this.#name, detail));
@@ -217,7 +211,7 @@ export class Session {
       const read = await this.#stream.read(buffer.subarray(filled));
       if (this.#ended !== null) return;
       if (read === null) throw new Error(CLOSED);
-      if (this.#timeout !== null) this.#heardAt = this.#clock();
+      if (this.#timeout !== null) this.#heardAt = this.clock.now();
       filled += read;
       const used = this.#takeMessages(buffer, filled);
       buffer.copyWithin(0, used, filled);

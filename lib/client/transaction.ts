@@ -1,3 +1,4 @@
+import { sleep } from "../clock.ts";
 import { XenstoreError } from "./error.ts";
 import { Nodes } from "./nodes.ts";
 import type { Operations } from "./operations.ts";
@@ -40,7 +41,7 @@ export async function inTransaction<T>(
   for (let attempt = 0;; attempt++) {
     if (attempt > 0) {
       const pause = pauseBefore(attempt, Math.random());
-      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+      if (pause > 0) await sleep(operations.session.clock, pause);
     }
     const inside = await operations.begin();
     let result: T;

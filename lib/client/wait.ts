@@ -4,9 +4,6 @@ import { type Expression, holds, pathsOf } from "./expression.ts";
 import type { Operations } from "./operations.ts";
 import { inTransaction } from "./transaction.ts";
 
-/** Longest time that a timer can be set to, in milliseconds (24 days). */
-const TIMEOUT_MAX = 2 ** 31 - 1;
-
 /**
  * Waits until an expression holds. Nothing is polled: the values are read again whenever a watch
  * on one of the paths fires.
@@ -26,9 +23,7 @@ export async function waitFor(
     event: (): void => news.ring(),
     end: (error: XenstoreError | null): void => news.fail(error),
   };
-  const timer = timeout === null
-    ? null
-    : setTimeout(() => news.expire(), Math.min(timeout, TIMEOUT_MAX));
+  const timer = timeout === null ? null : nodes.session.clock.after(timeout, () => news.expire());
   nodes.session.listen(sink);
   const tokens = paths.map((path, i) => [path, `wait-${i}`] as const);
   try {
@@ -39,7 +34,7 @@ export async function waitFor(
       if (last || !await news.next()) return false;
     }
   } finally {
-    if (timer !== null) clearTimeout(timer);
+    timer?.cancel();
     nodes.session.unlisten(sink);
     const ended = tokens.map(([path, token]) => nodes.unwatch(path, token));
     // A watch that was never set, or went with the connection, needs no removal.

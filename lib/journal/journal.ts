@@ -58,7 +58,7 @@ export interface Journal {
    * is overdue is done.
    */
   tend(idle: boolean): boolean;
-  /** When to call it again even if nothing happens, by performance.now(); Infinity for not before. */
+  /** When to call it again even if nothing happens, by the clock; Infinity for not before. */
   readonly tendAt: number;
   /**
    * A daemon that does not know the file takes this one's place: what comes then is not in it. Null:

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import type { Durability } from "./database.ts";
 import type { Reserve } from "./reserve.ts";
@@ -38,6 +39,7 @@ export interface JournalParts {
   readonly database: DatabaseSync;
   readonly tail: Tail;
   readonly durability: Durability;
+  readonly clock: Clock;
   readonly log: JournalLog;
   readonly upkeep?: Upkeep;
   /** Held for when there is no other space. */

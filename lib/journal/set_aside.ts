@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { State } from "../engine/state.ts";
 import {
   COMPANIONS,
@@ -24,6 +25,7 @@ function nextOf(path: string): string {
 export interface NextStore {
   readonly durability: Durability;
   readonly bootId: string;
+  readonly clock: Clock;
   readonly log: JournalParts["log"];
   /** What it begins with; null for nothing. */
   readonly state: State | null;
@@ -65,10 +67,10 @@ function finish(path: string): string {
   return aside;
 }
 
-function makeNext(next: string, { bootId, durability, log, state }: NextStore): void {
+function makeNext(next: string, { bootId, clock, durability, log, state }: NextStore): void {
   removeStore(next);
   try {
-    const { journal } = openStore(next, { durability, bootId, log });
+    const { journal } = openStore(next, { durability, bootId, clock, log });
     try {
       if (state !== null) journal.begin({ state, rings: () => [] });
     } finally {

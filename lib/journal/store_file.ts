@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import { RESERVE_BYTES_MAX } from "../limits.ts";
 import { DamagedError } from "./byte_reader.ts";
@@ -55,6 +56,8 @@ export interface StoreOptions {
   readonly bootId?: string;
   /** Told whether the file is of an earlier boot, as soon as it has said so itself. */
   readonly onStamp?: (isOld: boolean) => void;
+  /** This machine's unless told. */
+  readonly clock?: Clock;
   readonly log: JournalParts["log"];
   readonly upkeep?: Upkeep;
   /** Size of a tail that is made. */
@@ -81,7 +84,7 @@ export function tailPath(path: string): string {
  * @throws {JournalError} when they can't be used, {@link DamagedError} when they are damaged.
  */
 export function openStore(path: string, options: StoreOptions): OpenStore {
-  const { durability, log, upkeep } = options;
+  const { clock = systemClock, durability, log, upkeep } = options;
   const database = openDatabase(path, durability);
   let opened: OpenTail | null = null;
   const onRefused = (): void => {
@@ -113,6 +116,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       database,
       tail,
       durability,
+      clock,
       log,
       onBegin: () => {
         if (durability === "disk") settle(path);

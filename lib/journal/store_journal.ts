@@ -47,13 +47,13 @@ export class StoreJournal implements Journal {
   #retryAt = 0;
 
   constructor(parts: JournalParts) {
-    const { database, durability, tail } = parts;
+    const { clock, database, durability, tail } = parts;
     const { upkeep = durability === "disk" ? DISK_UPKEEP : UPKEEP } = parts;
     this.#parts = parts;
     this.syncs = durability === "disk";
     this.#images = new ImageShelf(database);
-    this.#turns = new TurnLog(database, tail, durability, this.#images.upto);
-    this.#upkeep = new StoreUpkeep(database, upkeep, this.#turns, this.#images);
+    this.#turns = new TurnLog(database, tail, durability, this.#images.upto, clock);
+    this.#upkeep = new StoreUpkeep(database, upkeep, this.#turns, this.#images, clock);
     // What is marked from then on changes what the image has.
     this.#upkeep.onImage = () => this.#putDirty();
   }
@@ -171,7 +171,7 @@ export class StoreJournal implements Journal {
     try {
       if (this.#appendInNeed(changes)) return true;
       // While there is no space, each attempt would be another look at a disk that is full.
-      if (performance.now() >= this.#retryAt && this.#appendToFile(changes)) return true;
+      if (this.#parts.clock.now() >= this.#retryAt && this.#appendToFile(changes)) return true;
       this.#setHeld("there is no room for it");
     } catch (error) {
       // To put it into memory does not fail, to sync it may.
@@ -220,7 +220,7 @@ export class StoreJournal implements Journal {
       this.#parts.log("warning", text);
     }
     this.#setFull(true);
-    this.#retryAt = performance.now() + COMMIT_RETRY_MS;
+    this.#retryAt = this.#parts.clock.now() + COMMIT_RETRY_MS;
   }
 
   #setFull(full: boolean): void {
@@ -238,7 +238,7 @@ export class StoreJournal implements Journal {
    * be done now; otherwise it only works on what is overdue.
    */
   tend(idle: boolean): boolean {
-    if (this.#full && performance.now() < this.#retryAt) return false;
+    if (this.#full && this.#parts.clock.now() < this.#retryAt) return false;
     try {
       if (this.#full) return this.#makeRoom();
       const more = this.#upkeep.tend(idle);
@@ -276,7 +276,7 @@ export class StoreJournal implements Journal {
     const found = reserve === undefined || this.#findRoom(reserve);
     if (!found || upkeep.imageIsUrgent) {
       if (this.#mayMakeImage(found, reserve) && upkeep.beginImageForRoom()) return true;
-      this.#retryAt = performance.now() + COMMIT_RETRY_MS;
+      this.#retryAt = this.#parts.clock.now() + COMMIT_RETRY_MS;
       return false;
     }
     // Not before: what can't be refused would take the last of it.

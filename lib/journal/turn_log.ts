@@ -1,3 +1,4 @@
+import { type Clock, wallMs } from "../clock.ts";
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { ByteReader, DamagedError } from "./byte_reader.ts";
 import { type ChangeSink, readChanges } from "./changes.ts";
@@ -26,7 +27,13 @@ export class TurnLog {
   #tried = 0;
 
   /** `upto` is the last turn that the newest image contains. */
-  constructor(database: DatabaseSync, tail: Tail, durability: Durability, upto: number) {
+  constructor(
+    database: DatabaseSync,
+    tail: Tail,
+    durability: Durability,
+    upto: number,
+    private readonly clock: Clock,
+  ) {
     this.#database = database;
     this.#tail = tail;
     this.#durability = durability;
@@ -58,7 +65,7 @@ export class TurnLog {
    * @throws {Error} when the store file would have to take it and can't.
    */
   append(changes: Uint8Array<ArrayBuffer>): void {
-    const turn = this.#last + 1, at = Date.now();
+    const turn = this.#last + 1, at = wallMs(this.clock);
     const toFile = this.#durability === "disk" && this.#tail.used === 0;
     if (toFile) this.#insertTurn(turn, at, changes);
     else if (!this.#toTail(turn, at, changes)) {
@@ -75,7 +82,7 @@ export class TurnLog {
   appendToTail(changes: Uint8Array<ArrayBuffer>): boolean {
     const turn = this.#untried;
     const fitting = turn === this.#last + 1 ? changes : bridged(changes, this.#last);
-    if (!this.#toTail(turn, Date.now(), fitting)) return false;
+    if (!this.#toTail(turn, wallMs(this.clock), fitting)) return false;
     this.#last = turn;
     return true;
   }
@@ -108,7 +115,9 @@ export class TurnLog {
   replaceTail(changes: Uint8Array<ArrayBuffer>, upto: number): boolean {
     const turn = this.#untried;
     const fitting = bridged(changes, Math.max(this.#stored, upto));
-    if (!this.#tail.replace(turn, Date.now(), fitting, this.#durability === "disk")) return false;
+    if (!this.#tail.replace(turn, wallMs(this.clock), fitting, this.#durability === "disk")) {
+      return false;
+    }
     this.#last = turn;
     return true;
   }

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import {
   FREE_BYTES_KEPT,
@@ -52,7 +53,7 @@ export class StoreUpkeep {
   onImage: () => void = () => {};
   /** A tree is being staged, or not all have heard of it: an image would leave that out. */
   staging = false;
-  /** When to go on even if nothing happens, by performance.now(); Infinity for not before it does. */
+  /** When to go on even if nothing happens, by the clock; Infinity for not before it does. */
   tendAt = Infinity;
   #source: ImageSource | null = null;
   /** Bytes of turns behind the last whole image, and behind the one under way. */
@@ -82,6 +83,7 @@ export class StoreUpkeep {
     settings: Upkeep,
     turns: TurnLog,
     images: ImageShelf,
+    private readonly clock: Clock,
   ) {
     this.#database = database;
     this.#settings = settings;
@@ -134,7 +136,7 @@ export class StoreUpkeep {
 
   /** Begins an image, if it would make room where there is none; not again and again at once. */
   beginImageForRoom(): boolean {
-    const now = performance.now();
+    const now = this.clock.now();
     if (this.staging || now - this.#imagedAt < IMAGE_RETRY_MS) return false;
     if (!this.#isBehind(0, IDLE_PART) && !this.#hasShrunk(true)) return false;
     this.#beginImage();
@@ -165,7 +167,7 @@ export class StoreUpkeep {
     this.#images.abandon();
     this.#stalePieces = true;
     // Not at once: it would come to the same end.
-    this.#imagedAt = performance.now();
+    this.#imagedAt = this.clock.now();
   }
 
   /**
@@ -215,7 +217,7 @@ export class StoreUpkeep {
     if (this.#hasShrunk(idle)) return true;
     if (!isWorthIt) return false;
     const dueAt = this.#imagedAt + IMAGES_APART_MS;
-    if (performance.now() >= dueAt) return true;
+    if (this.clock.now() >= dueAt) return true;
     this.tendAt = dueAt;
     return false;
   }
@@ -241,7 +243,7 @@ export class StoreUpkeep {
 
   #beginImage(): number {
     this.onImage();
-    this.#imagedAt = performance.now();
+    this.#imagedAt = this.clock.now();
     this.#behindMaking = 0;
     this.#memoryAtBegin = Math.max(1, this.#source!.state.accounts.total("memory"));
     return this.#wrote(this.#images.begin(this.#source!, this.#turns.last));

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from "../clock.ts";
 import { EPOLLIN } from "../../ffi/epoll.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -41,6 +42,7 @@ export interface DaemonParts {
   /** What the command line said of what CONTROL can set, too. */
   readonly told?: ReadonlyMap<string, string>;
   readonly log: Log;
+  readonly clock: Clock;
   /** The domain that the daemon runs in, for which its sockets' clients speak; 0 unless told. */
   readonly storeDomid?: number;
   /** The domain with all rights; 0 unless told. */
@@ -101,7 +103,7 @@ export class Daemon {
    *   socket then stays open, for another attempt.
    */
   static start(parts: DaemonParts): Daemon {
-    const { domains, journal, listening, log, trace, storeDomid = 0, privDomid = 0 } = parts;
+    const { clock, domains, journal, listening, log, trace, storeDomid = 0, privDomid = 0 } = parts;
     const { inheritance, keepOrphans = false, quotas = [], succession } = parts;
     // What is asked of these is asked by the privileged domain's clients, at its expense.
     const told: Log = (level, text) => turns.tell(level, privDomid, text);
@@ -120,7 +122,7 @@ export class Daemon {
     const turns = new Turns(engine, journal, trace, log);
     engine.state.memory.max = parts.memory ?? Infinity;
     turns.eventTimeoutMs = parts.eventTimeoutMs ?? EVENT_TIMEOUT_MS;
-    const loop = new Loop(turns, parts.policy);
+    const loop = new Loop(turns, parts.policy, clock);
     const sockets = new Sockets(
       listening.fd,
       loop.epoll,
@@ -132,28 +134,29 @@ export class Daemon {
     );
     if (succession !== undefined) {
       const { state } = engine;
-      const estate = { state, domains, journal, sockets, listener: listening.fd, log: told };
+      const estate = { state, domains, journal, sockets, listener: listening.fd, clock, log: told };
       admin.liveUpdate = new LiveUpdater(estate, succession, turns, listening.path);
     }
     const { keeping, version } = parts.identity ?? EMBEDDED;
-    const since = performance.now();
+    const since = clock.now();
     admin.facts = () => {
       const { pendingBytes } = journal;
       return {
         version,
         keeping,
-        since,
+        uptimeMs: clock.now() - since,
         journalBytes: pendingBytes,
         turns: turns.count,
         units: turns.units,
       };
     };
-    admin.archive = new Archivist(engine.state, turns, journal, told);
+    admin.archive = new Archivist(engine.state, turns, journal, told, clock);
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);
-      if (inheritance === undefined) takeUp(engine, domains, journal, log, sockets, parts.mark);
-      else takeOver({ engine, domains, journal, sockets, log }, inheritance);
+      if (inheritance === undefined) {
+        takeUp(engine, domains, journal, log, clock, sockets, parts.mark);
+      } else takeOver({ engine, domains, journal, sockets, clock, log }, inheritance);
       sockets.open();
       return new Daemon(parts, engine, turns, loop, sockets);
     } catch (error) {
@@ -176,18 +179,16 @@ export class Daemon {
   }
 
   /** Looks at the memory of a process of its own, now and then. */
-  #lookAtMemory(): ReturnType<typeof setInterval> | undefined {
-    const { identity, mark } = this.#parts;
+  #lookAtMemory(): Timer | undefined {
+    const { clock, identity, mark } = this.#parts;
     if (identity === undefined) return undefined;
     const { turns, engine: { state } } = this;
-    const tidier = new Tidier();
-    const timer = setInterval(() => {
-      const now = performance.now();
+    const tidier = new Tidier(clock);
+    return clock.every(MEMORY_LOOK_MS, () => {
+      const now = clock.now();
       mark?.look(now);
       tidier.look(now, state.accounts.cost, turns.count);
-    }, MEMORY_LOOK_MS);
-    Deno.unrefTimer(timer);
-    return timer;
+    });
   }
 
   async #run(): Promise<void> {
@@ -198,7 +199,7 @@ export class Daemon {
       await this.#loop.run(this.#sink());
       failed = false;
     } finally {
-      clearInterval(look);
+      look?.cancel();
       if (!failed) mark?.end();
       this.engine.state.admin.archive?.close();
       // An internal error is a death like any other: who holds the clients has them go on.

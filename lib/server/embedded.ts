@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../clock.ts";
 import { NoJournal } from "../journal/journal.ts";
 import { Daemon } from "./daemon.ts";
 import { type Log, SILENT } from "./logging/log.ts";
@@ -12,6 +13,8 @@ export interface EmbeddedOptions {
   readonly socket?: string;
   /** Takes its messages; by default nobody does. */
   readonly log?: Log;
+  /** This machine's unless told. */
+  readonly clock?: Clock;
 }
 
 /**
@@ -52,16 +55,17 @@ export class EmbeddedServer implements AsyncDisposable {
    */
   static async start(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
     const directory = options.socket === undefined ? await Deno.makeTempDir() : null;
-    const domains = new MemoryDomains();
+    const domains = new MemoryDomains(), { clock = systemClock } = options;
     try {
       const path = options.socket ?? `${directory}/socket`;
       const daemon = Daemon.start({
-        listening: await ListeningSocket.open({ path, isFallback: false }),
+        listening: await ListeningSocket.open({ path, isFallback: false }, clock),
         domains,
         journal: new NoJournal(),
         policy: EMBEDDED_POLICY,
         trace: new Trace(),
         log: options.log ?? SILENT,
+        clock,
       });
       return new EmbeddedServer(daemon, domains, directory);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { type Clock, sleep } from "../clock.ts";
 import { Epoll, Waker } from "../../ffi/epoll.ts";
 import { EPOLLIN } from "../../ffi/epoll.ts";
 import {
@@ -55,7 +56,7 @@ export class Loop {
   #stopping = false;
   #trafficAt = 0;
 
-  constructor(turns: Turns, policy: LoopPolicy) {
+  constructor(turns: Turns, policy: LoopPolicy, private readonly clock: Clock) {
     this.#turns = turns;
     this.#policy = policy;
     this.#spin = new Spin(policy.spinPolls);
@@ -70,11 +71,11 @@ export class Loop {
     this.#sink = sink;
     // Whoever starts the loop gets to set up its signals before the first client is served.
     await javaScriptTurn();
-    this.#trafficAt = performance.now();
+    this.#trafficAt = this.clock.now();
     while (!this.#stopping) {
       const idle = this.#burst();
       if (this.#stopping) break;
-      if (this.#turns.held) await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS));
+      if (this.#turns.held) await sleep(this.clock, COMMIT_RETRY_MS);
       else if (idle) await this.#park();
       else await javaScriptTurn();
     }
@@ -95,10 +96,11 @@ export class Loop {
 
   /** Turns until JavaScript is due, or (true) until there was no traffic for a while. */
   #burst(): boolean {
-    const due = performance.now() + JS_TURN_MS;
+    const { clock } = this;
+    const due = clock.now() + JS_TURN_MS;
     for (;;) {
       const count = this.#wait();
-      const now = performance.now();
+      const now = clock.now();
       if (count > 0) this.#dispatch(count);
       if (count > 0 || this.#turns.pending || now >= this.#turns.lookAt) {
         this.#turns.turn(now);
@@ -122,7 +124,7 @@ export class Loop {
   async #park(): Promise<void> {
     this.#parked = true;
     const { lookAt, tendAt } = this.#turns;
-    const wait = Math.min(PARK_MS_MAX, Math.min(lookAt, tendAt) - performance.now());
+    const wait = Math.min(PARK_MS_MAX, Math.min(lookAt, tendAt) - this.clock.now());
     await this.epoll.park(Math.max(0, Math.ceil(wait)));
     this.#parked = false;
   }

@@ -1,3 +1,4 @@
+import { type Clock, wallDate } from "../clock.ts";
 import { DamagedError } from "../journal/byte_reader.ts";
 import {
   type Durability,
@@ -46,11 +47,18 @@ export function storePath(choice: PersistenceChoice, socket: string): string {
  *
  * @throws {JournalError} when the file can't be used, {@link DamagedError} when it is damaged.
  */
-export function openJournal(choice: PersistenceChoice, socket: string, log: Log): Journal {
+export function openJournal(
+  choice: PersistenceChoice,
+  socket: string,
+  log: Log,
+  clock: Clock,
+): Journal {
   const { persist } = choice;
   const usual = `${socket}.store`, path = storePath(choice, socket);
   if (persist !== "none") provideDirectory(path, choice.store !== undefined);
-  const journal = persist === "none" ? new NoJournal() : openChosen(choice, path, persist, log);
+  const journal = persist === "none"
+    ? new NoJournal()
+    : openChosen(choice, path, persist, log, clock);
   // It would be out of date when it is chosen again.
   if ((persist === "none" || path !== usual) && exists(usual)) {
     putAside(usual, "is not used by this daemon", log);
@@ -66,6 +74,7 @@ function openChosen(
   path: string,
   durability: Durability,
   log: Log,
+  clock: Clock,
 ): Journal {
   const { globs } = choice.keep ?? KEEP_NOTHING;
   if (globs.length > 0) {
@@ -75,7 +84,7 @@ function openChosen(
   if (found !== null) log("info", `the store file ${path} ${OLD}: it is now ${found}`);
   let stampIsOld: boolean | null = null;
   const onStamp = (isOld: boolean): void => void (stampIsOld = isOld);
-  const options = { durability, log: budgeted(log), bootId: bootId(), onStamp };
+  const options = { durability, log: budgeted(log, clock), clock, bootId: bootId(), onStamp };
   try {
     const { isOld, journal } = openStore(path, options);
     if (!isOld) return journal;
@@ -99,7 +108,12 @@ function beginAfresh(
   { keep = KEEP_NOTHING }: PersistenceChoice,
   path: string,
   old: StoreJournal,
-  options: { readonly durability: Durability; readonly bootId: string; readonly log: Log },
+  options: {
+    readonly durability: Durability;
+    readonly bootId: string;
+    readonly clock: Clock;
+    readonly log: Log;
+  },
 ): void {
   const { log } = options;
   const kept = keep.globs.length === 0 ? null : keepFrom(old, keep);
@@ -165,6 +179,7 @@ export function handleDamage(
   socket: string,
   error: DamagedError,
   log: Log,
+  clock: Clock,
 ): void {
   const path = storePath(choice, socket);
   if (choice.onDamage === "refuse") {
@@ -173,7 +188,7 @@ export function handleDamage(
         "With --on-damage fresh it is moved aside and the daemon begins with an empty store",
     );
   }
-  const stamp = new Date().toISOString().replaceAll(/[-:.]/g, "");
+  const stamp = wallDate(clock).toISOString().replaceAll(/[-:.]/g, "");
   const aside = moveAside(path, `damaged-${stamp}`);
   log(
     "error",

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { QuotaSetting } from "../engine/quota.ts";
 import { forOption } from "../wire/system_error.ts";
 import { DamagedError } from "../journal/byte_reader.ts";
@@ -76,6 +77,7 @@ export interface ServeOptions extends TraceOptions {
   readonly liveUpdateCheck?: string;
   /** How we were called: what a next daemon is told, too; without it none can take our place. */
   readonly commandLine?: OwnCommandLine;
+  readonly clock: Clock;
 }
 
 /**
@@ -92,9 +94,9 @@ export async function serve(options: ServeOptions, print: (text: string) => void
     await warmCodeCache();
     return print(`${answer}\n`);
   }
-  const fileLog = openLog(options.logLevel, options.logFile ?? null);
+  const fileLog = openLog(options.logLevel, options.logFile ?? null, options.clock);
   const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
-  const trace = openTrace(options, log);
+  const trace = openTrace(options, log, options.clock);
   const socket = chooseSocketPath(options.socket, surroundings);
   // Before there is a socket: whoever finds it may signal us at once.
   const signals = new Signals(() => {
@@ -123,7 +125,7 @@ export async function serve(options: ServeOptions, print: (text: string) => void
       print(greeting(daemon.socketPath, socket.isFallback, keeping(options, socket.path)));
     }
     const { path } = identityOf(options, socket.path).keeping;
-    const watch = path === null ? null : new StoreWatch(path, log);
+    const watch = path === null ? null : new StoreWatch(path, log, options.clock);
     watch?.start();
     await untilEnd(daemon, log).finally(() => watch?.close());
     log("info", "stopped");
@@ -155,7 +157,7 @@ function openPidFile(options: ServeOptions, path: string, log: Log): PidFile | n
 }
 
 function successionOf(
-  { commandLine, version: _version, ...shared }: ServeOptions,
+  { clock: _clock, commandLine, version: _version, ...shared }: ServeOptions,
   kept: () => readonly number[],
 ): Start["succession"] {
   return commandLine === undefined ? {} : { succession: { own: commandLine, shared, kept } };
@@ -167,18 +169,19 @@ const USUAL_UMASK = 0o022;
 async function startInPlace({ log, options, socket, succession, trace }: Start): Promise<Daemon> {
   // C xenstored has none in the background: files that we make are not for everybody to write.
   Deno.umask(USUAL_UMASK);
+  const { clock } = options;
   const choice = persistenceOf(options);
   const inheritance = findInheritance([stateFileOf(socket.path), stateFileOfC()]);
   const { eventChannelFd = -1, socketFd = -1 } = inheritance.plan.global ?? {};
   const keepsState = choice.persist !== "none";
-  const { held, listening } = await openHeldParts(socket, keepsState, log, socketFd);
-  const { mark } = markOf(choice, socket.path);
+  const { held, listening } = await openHeldParts(socket, keepsState, log, clock, socketFd);
+  const { mark } = markOf(choice, socket.path, clock);
   // The daemon before this one has not died.
   mark?.end();
   return Daemon.start({
     listening,
     held,
-    journal: openJournalAnyway(choice, socket.path, log),
+    journal: openJournalAnyway(choice, socket.path, log, clock),
     ...(mark === undefined ? {} : { mark }),
     ...openDomains(options, log, eventChannelFd),
     keepOrphans: options.keepOrphans ?? false,
@@ -190,6 +193,7 @@ async function startInPlace({ log, options, socket, succession, trace }: Start):
     trace,
     told: toldSettings(options),
     log,
+    clock,
     inheritance,
     ...succession,
   });
@@ -197,18 +201,19 @@ async function startInPlace({ log, options, socket, succession, trace }: Start):
 
 /** Starts the daemon on its store; on an empty one if that is damaged and may be moved aside. */
 async function start({ log, options, socket, succession, trace }: Start): Promise<Daemon> {
+  const { clock } = options;
   const choice = persistenceOf(options);
   // Before the store is touched: it may be that of a daemon that answers here.
   const keepsState = choice.persist !== "none";
-  const { held, inherited, listening } = await openHeldParts(socket, keepsState, log);
+  const { held, inherited, listening } = await openHeldParts(socket, keepsState, log, clock);
   let mark: ReturnType<typeof markOf> | undefined;
   const attempt = (): Daemon =>
     Daemon.start({
       listening,
       held,
-      ...(mark ??= markOf(choice, socket.path)),
+      ...(mark ??= markOf(choice, socket.path, clock)),
       // Before the domains: a damaged store is tried again, a Xen host can be had but once.
-      journal: openJournal(choice, socket.path, log),
+      journal: openJournal(choice, socket.path, log, clock),
       ...openDomains(options, log),
       keepOrphans: options.keepOrphans ?? false,
       quotas: options.quotas ?? [],
@@ -219,6 +224,7 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
       trace,
       told: toldSettings(options),
       log,
+      clock,
       ...succession,
     });
   try {
@@ -226,7 +232,7 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
       return attempt();
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
-      handleDamage(choice, socket.path, error, log);
+      handleDamage(choice, socket.path, error, log, clock);
       return attempt();
     }
   } catch (error) {
@@ -255,10 +261,14 @@ function memoryOf({ memory }: ServeOptions): number {
 }
 
 /** What tells the next life whether this one died for want of memory; nothing where it keeps nothing. */
-function markOf(choice: PersistenceChoice, socket: string): { readonly mark?: LifeMark } {
+function markOf(
+  choice: PersistenceChoice,
+  socket: string,
+  clock: Clock,
+): { readonly mark?: LifeMark } {
   if (choice.persist === "none") return {};
   const path = `${storePath(choice, socket)}.memory`;
-  return { mark: new LifeMark(path, memoryShare, performance.now()) };
+  return { mark: new LifeMark(path, memoryShare, clock.now()) };
 }
 
 function persistenceOf(options: ServeOptions): PersistenceChoice {
@@ -284,7 +294,7 @@ function openDomains(options: ServeOptions, log: Log, eventsFd = -1): DomainWorl
     ...(privDomid === undefined ? {} : { privDomid }),
     ...(masterDomid === undefined ? {} : { storeDomid: masterDomid }),
   };
-  return findDomainWorld(options.xen ?? "auto", choice, log, eventsFd);
+  return findDomainWorld(options.xen ?? "auto", choice, log, options.clock, eventsFd);
 }
 
 function reopenTrace(trace: Trace, log: Log): void {

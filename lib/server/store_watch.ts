@@ -1,3 +1,4 @@
+import type { Clock, Timer } from "../clock.ts";
 import { STORE_LOOK_MS } from "../limits.ts";
 import type { Log } from "./logging/log.ts";
 
@@ -20,10 +21,10 @@ export class StoreWatch {
   readonly #log: Log;
   readonly #path: string;
   readonly #known = new Map<string, Identity>();
-  #timer: ReturnType<typeof setInterval> | null = null;
+  #timer: Timer | null = null;
 
   /** `path` is that of a store file that is open. */
-  constructor(path: string, log: Log) {
+  constructor(path: string, log: Log, private readonly clock: Clock) {
     this.#path = path;
     this.#log = log;
     for (const name of [path, `${path}-wal`, `${path}.tail`]) {
@@ -35,9 +36,7 @@ export class StoreWatch {
 
   /** Looks from now on, until {@link close}. */
   start(): void {
-    this.#timer = setInterval(() => this.look(), STORE_LOOK_MS);
-    // It must not keep a process alive that has nothing else to do.
-    Deno.unrefTimer(this.#timer);
+    this.#timer = this.clock.every(STORE_LOOK_MS, () => this.look());
   }
 
   /** Says once what is wrong; looks no further then. */
@@ -62,7 +61,7 @@ export class StoreWatch {
   }
 
   close(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer?.cancel();
     this.#timer = null;
     this.#known.clear();
   }

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import { check } from "../engine/check.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -31,11 +32,11 @@ function tellAll(state: State, journal: Journal): void {
 }
 
 /** Behind some deaths for want of memory large guests' watches are set aside; behind more, all. */
-function cautionOf(mark: LifeMark | undefined): Caution | undefined {
+function cautionOf(mark: LifeMark | undefined, clock: Clock): Caution | undefined {
   if (mark === undefined) return undefined;
   const { deaths } = mark;
   const asideBytes = deaths < MEMORY_DEATHS ? Infinity : deaths > MEMORY_DEATHS ? 0 : ASIDE_BYTES;
-  return { asideBytes, progress: () => mark.look(performance.now()) };
+  return { asideBytes, progress: () => mark.look(clock.now()) };
 }
 
 function tellAside(aside: readonly Aside[], { deaths }: LifeMark, log: Log): void {
@@ -60,12 +61,13 @@ export function takeUp(
   domains: HostedDomains,
   journal: Journal,
   log: Log,
+  clock: Clock,
   held?: HeldClients,
   mark?: LifeMark,
 ): void {
   const { state } = engine;
-  const started = performance.now();
-  const revival = journal.recover(state, held, cautionOf(mark));
+  const started = clock.now();
+  const revival = journal.recover(state, held, cautionOf(mark, clock));
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
   for (const lost of revival?.lost ?? []) state.dirty?.connection(lost, false);
   for (const aside of revival?.aside ?? []) forgetAside(state, aside);
@@ -83,7 +85,7 @@ export function takeUp(
     for (const domain of revival.dead) state.buryDomain(domain);
     for (const finding of check(state)) log("warning", finding);
     const nodes = state.accounts.total("nodes");
-    const ms = Math.ceil(performance.now() - started);
+    const ms = Math.ceil(clock.now() - started);
     const { dead: { length: dead }, rings, sockets } = revival;
     const others = `${rings} rings, ${sockets} sockets, ${dead} deaths`;
     log("info", `recovered ${nodes} nodes, ${others} in ${ms} ms`);

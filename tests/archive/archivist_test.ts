@@ -1,4 +1,5 @@
 /** The daemon's dumps and restores: one at a time, over a connection, given up without a trace. */
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NO_ADMIN } from "../../lib/engine/admin.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
@@ -30,7 +31,13 @@ class World {
     this.engine = new Engine({ domains, log: note, admin });
     const journal = new NoJournal();
     this.turns = new Turns(this.engine, journal, new Trace(), note);
-    this.archivist = admin.archive = new Archivist(this.engine.state, this.turns, journal, note);
+    this.archivist = admin.archive = new Archivist(
+      this.engine.state,
+      this.turns,
+      journal,
+      note,
+      systemClock,
+    );
     this.client = new Client(this.engine, 0);
     for (let i = 0; i < nodes; i++) this.write(`/bulk/${i}`, "some value");
   }

@@ -1,4 +1,5 @@
 /** `xs dump`, `xs restore` and `xs diff` as they are called. */
+import { SimulatedClock } from "../support/simulated_clock.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Progress } from "../../cmd/progress.ts";
@@ -355,12 +356,13 @@ Deno.test("diff colours a terminal unless NO_COLOR says otherwise", async () => 
 });
 
 Deno.test("progress is shown on a terminal, and after a second only", () => {
-  let now = 0, text = "";
+  let text = "";
+  const clock = new SimulatedClock();
   const output = { write: (more: string): void => void (text += more) };
-  const progress = new Progress(output, true, () => now);
+  const progress = new Progress(output, true, clock);
   progress.update("dumping", 1, 10);
   assertEquals(text, "");
-  now = 1_001;
+  clock.advance(1_001);
   progress.update("dumping", 5, 10);
   progress.update("dumping", 6, 10);
   assertEquals(text, "\r\x1b[Kdumping: 50 %");
@@ -368,7 +370,9 @@ Deno.test("progress is shown on a terminal, and after a second only", () => {
   progress.clear();
   assertEquals(text, "\r\x1b[Kdumping: 50 %\r\x1b[K");
   text = "";
-  new Progress(output, false, () => 9_999).update("dumping", 1, 10);
+  const hidden = new Progress(output, false, clock);
+  clock.advance(9_999);
+  hidden.update("dumping", 1, 10);
   assertEquals(text, "");
 });
 

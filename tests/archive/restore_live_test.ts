@@ -1,4 +1,5 @@
 /** Restoring into a store that lives: all or nothing, watchers hear of it, and it survives. */
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { check } from "../../lib/engine/check.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
@@ -190,7 +191,7 @@ Deno.test("restore: from the slice on in which the store is replaced, it can't b
     told.add(isNew);
   }
   assertEquals(told.size, 2, "it is not told over several slices");
-  const work = new RestoreWork(targetOf(life), order, () => {}, () => {});
+  const work = new RestoreWork(targetOf(life), order, systemClock, () => {}, () => {});
   work.progress.hasTakenEffect = true;
   assertEquals(work.abandon(), false);
   work.progress.hasTakenEffect = false;
@@ -485,7 +486,7 @@ function eventsOfTakeUp(hypervisor: HeardHypervisor, path: string): readonly str
   try {
     const engine = new Engine({ domains: hypervisor, dirty: journal.dirty });
     hypervisor.events.length = 0;
-    takeUp(engine, hypervisor, journal, () => {});
+    takeUp(engine, hypervisor, journal, () => {}, systemClock);
     journal.commit();
     return [...hypervisor.events];
   } finally {

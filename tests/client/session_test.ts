@@ -1,3 +1,4 @@
+import { SimulatedClock } from "../support/simulated_clock.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { Operations } from "../../lib/client/operations.ts";
@@ -206,28 +207,24 @@ Deno.test("a daemon that says nothing any more: requests end, and changes are to
 });
 
 Deno.test("whatever the daemon sends counts as a sign of life; an idle session never expires", async () => {
-  let now = 0;
-  // The alarm rings several times in it; what it finds then is the clock's alone.
-  const alarms = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+  const clock = new SimulatedClock();
+  // What the session does behind a timer or a reply.
+  const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
   const stream = new FakeStream();
-  const session = new Session(stream, "/fake", { timeout: 20, clock: () => now });
+  const session = new Session(stream, "/fake", { timeout: 20, clock });
   const nodes = new Operations(session);
   const reading = nodes.read("/a");
-  await alarms();
-  now = 19;
-  await alarms();
+  clock.advance(19);
   stream.reply(WATCH_EVENT, 0, joinStrings("/a", "token"));
-  await alarms();
-  now = 38;
-  await alarms();
+  await settle();
+  clock.advance(19);
   assertEquals(session.open, true);
   stream.reply(READ, stream.requests[0]!.reqId, toBytes("x"));
   assertEquals(toText(await reading), "x");
-  now = 1_000;
-  await alarms();
-  assertEquals(session.open, true);
+  clock.advance(1_000);
+  assertEquals([session.open, clock.waiting], [true, 0]);
   const late = errorOf(nodes.read("/b"));
-  now = 1_020;
+  clock.advance(20);
   assertEquals((await late).code, "ETIMEDOUT");
 });
 

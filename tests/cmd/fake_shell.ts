@@ -1,3 +1,4 @@
+import { systemClock } from "../../lib/clock.ts";
 import type { Surroundings } from "../../lib/client/socket_path.ts";
 import type { Shell } from "../../cmd/shell.ts";
 
@@ -55,6 +56,7 @@ export function fakeShell(args: readonly string[], options: FakeShellOptions = {
     },
     around,
     timeout: options.timeout ?? 60_000,
+    clock: systemClock,
     printed,
   };
 }

@@ -1,4 +1,5 @@
 /** What clients wrote reaches no terminal, log, trace or JSON as anything but what can be seen. */
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { printJson } from "../../cmd/json.ts";
@@ -214,7 +215,7 @@ Deno.test("unseen: in failures, for people and programs", () => {
 Deno.test("unseen: in the log and on stderr one line stays one", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/log`;
-  const log = new FileLog("info", path);
+  const log = new FileLog("info", path, systemClock);
   log.log("info", HOSTILE);
   log.close();
   const text = Deno.readTextFileSync(path);

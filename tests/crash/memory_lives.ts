@@ -1,3 +1,4 @@
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { check } from "../../lib/engine/check.ts";
 import { Engine } from "../../lib/engine/engine.ts";
@@ -73,7 +74,7 @@ export class MemoryLives {
     };
     domains.attach(this.#turns, this.#engine);
     const log: Log = (_, text) => void this.lines.push(text);
-    takeUp(this.#engine, domains, journal, log, undefined, this.mark?.());
+    takeUp(this.#engine, domains, journal, log, systemClock, undefined, this.mark?.());
     assertEquals(check(this.#engine.state), [], "counters differ from a recount");
   }
 

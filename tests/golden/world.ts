@@ -2,6 +2,7 @@
  * A daemon without its loop, turned by hand, whose every byte is the same in each run. This is the only file of
  * the golden tests that knows how the program is put together.
  */
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { NO_ADMIN } from "../../lib/engine/admin.ts";
 import { check } from "../../lib/engine/check.ts";
@@ -102,9 +103,15 @@ export class World {
     };
     this.#engine = new Engine({ domains: this.domains, dirty: this.#journal.dirty, admin });
     this.#turns = new Turns(this.#engine, this.#journal, new Trace(), SILENT);
-    admin.archive = new Archivist(this.#engine.state, this.#turns, this.#journal, SILENT);
+    admin.archive = new Archivist(
+      this.#engine.state,
+      this.#turns,
+      this.#journal,
+      SILENT,
+      systemClock,
+    );
     this.domains.attach(this.#turns, this.#engine);
-    takeUp(this.#engine, this.domains, this.#journal, SILENT);
+    takeUp(this.#engine, this.domains, this.#journal, SILENT, systemClock);
     this.settle();
   }
 

@@ -1,4 +1,5 @@
 /** Floods of every kind: the files of a store stay within four images and 16 MiB, counted, not timed. */
+import { SimulatedClock } from "../support/simulated_clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { ByteWriter } from "../../lib/journal/byte_writer.ts";
 import { Image } from "../../lib/journal/image.ts";
@@ -18,6 +19,7 @@ const MIB = 1_048_576;
 class Host {
   readonly journal;
   readonly engine: Engine;
+  readonly #clock = new SimulatedClock();
   readonly #dom0: Connection;
   /** The most that the files have been, as a part of what they may be. */
   worst = 0;
@@ -27,7 +29,9 @@ class Host {
   constructor(readonly path: string, domids: readonly number[] = []) {
     const hypervisor = new Hypervisor();
     for (const domid of [0, ...domids]) hypervisor.create(domid);
-    this.journal = openStore(path, { durability: "crash", bootId: "", log: () => {} }).journal;
+    this.journal =
+      openStore(path, { durability: "crash", bootId: "", log: () => {}, clock: this.#clock })
+        .journal;
     this.engine = new Engine({ domains: hypervisor, dirty: this.journal.dirty });
     const { state } = this.engine;
     this.journal.recover(state);
@@ -46,6 +50,8 @@ class Host {
   /** The end of a turn under load: nobody is ever idle. */
   turn(): void {
     assert(this.journal.commit());
+    // More turns than there are in a second.
+    this.#clock.advance(0.2);
     this.journal.tend(false);
     if (this.#turns++ % 64 === 0) this.#image = this.imageBytes();
     this.worst = Math.max(this.worst, this.filesBytes() / (4 * this.#image + 16 * MIB));
@@ -70,14 +76,9 @@ class Host {
 
   /** What comes when there is no load any more, and nothing but time is needed; returns its slices. */
   settle(): number {
-    const { now } = performance;
-    performance.now = () => now.call(performance) + 2 * IMAGES_APART_MS;
+    this.#clock.advance(2 * IMAGES_APART_MS);
     let slices = 0;
-    try {
-      while (this.journal.tend(true)) slices++;
-    } finally {
-      performance.now = now;
-    }
+    while (this.journal.tend(true)) slices++;
     return slices;
   }
 

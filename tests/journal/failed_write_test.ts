@@ -1,4 +1,5 @@
 /** A write or sync that fails, but has done its work, or some of it: what the next life finds. */
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { DatabaseSync } from "node:sqlite";
 import { ByteWriter } from "../../lib/journal/byte_writer.ts";
@@ -32,7 +33,7 @@ class Lying {
       sync();
       if (this.syncsFail) throw new Error("Input/output error");
     };
-    this.log = new TurnLog(this.#liar(), this.tail, "disk", 0);
+    this.log = new TurnLog(this.#liar(), this.tail, "disk", 0, systemClock);
   }
 
   #liar(): DatabaseSync {

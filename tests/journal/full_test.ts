@@ -1,4 +1,6 @@
 /** A store file that can't grow: changes are refused, all else goes on, and nothing is lost. */
+import { SimulatedClock } from "../support/simulated_clock.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { DatabaseSync } from "node:sqlite";
 import type { RingState } from "../../lib/engine/domain_control.ts";
@@ -50,6 +52,7 @@ class Host {
       database: this.database,
       tail,
       durability,
+      clock: systemClock,
       log,
       upkeep: UPKEEP,
       ...more,
@@ -267,26 +270,22 @@ Deno.test("full: no number of watches and transactions holds reads back, or is l
 
 Deno.test("full: the second time, and by a clock that goes back, it is noticed as well", async () => {
   await using scratch = await makeScratch();
-  const host = new Host(`${scratch.path}/store`, "disk");
-  const { now } = Date;
-  try {
-    for (let hour = 2; hour > 0; hour--) {
-      host.stopGrowth();
-      fill(host);
-      const before = host.lines.length;
-      await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 20));
-      host.journal.tend(true);
-      assertEquals([host.journal.full, host.lines.length], [true, before]);
-      Date.now = () => now() - 3_600_000 / hour;
-      host.allowGrowth();
-      await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 20));
-      host.journal.tend(true);
-      assertEquals(host.journal.full, false);
-      assertEquals(host.ask(T.RM, "/fill\0"), "RM OK\0");
-      assertEquals(host.nextLife(), wholeState(host.engine.state));
-    }
-  } finally {
-    Date.now = now;
+  const clock = new SimulatedClock();
+  const host = new Host(`${scratch.path}/store`, "disk", new Hypervisor(), { clock });
+  for (let round = 0; round < 2; round++) {
+    host.stopGrowth();
+    fill(host);
+    const before = host.lines.length;
+    clock.advance(COMMIT_RETRY_MS);
+    host.journal.tend(true);
+    assertEquals([host.journal.full, host.lines.length], [true, before]);
+    clock.setWall(clock.wall() - 3_600_000_000);
+    host.allowGrowth();
+    clock.advance(COMMIT_RETRY_MS);
+    host.journal.tend(true);
+    assertEquals(host.journal.full, false);
+    assertEquals(host.ask(T.RM, "/fill\0"), "RM OK\0");
+    assertEquals(host.nextLife(), wholeState(host.engine.state));
   }
   host.journal.close();
 });

@@ -1,4 +1,5 @@
 /** When an image is made: what a recovery has to read behind it depends on that. */
+import { SimulatedClock } from "../support/simulated_clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { IMAGES_APART_MS } from "../../lib/limits.ts";
@@ -19,10 +20,8 @@ Deno.test("images: due behind a part of the last one's bytes, and less often jus
   await using scratch = await makeScratch();
   const host = new Hypervisor();
   host.create(0);
-  const life = new Life(host, `${scratch.path}/store`, UPKEEP);
-  const { now } = performance;
-  let clock = 1e6;
-  performance.now = () => clock;
+  const clock = new SimulatedClock();
+  const life = new Life(host, `${scratch.path}/store`, UPKEEP, "crash", "", () => {}, clock);
   const write = (bytes: number): void => {
     for (let i = 0; i < bytes / 1_000; i++) {
       life.ask(0, MessageType.WRITE, `/n${i % 100}\0${"x".repeat(960)}`);
@@ -44,26 +43,22 @@ Deno.test("images: due behind a part of the last one's bytes, and less often jus
     database.close();
     return found;
   };
-  try {
-    write(STORE_BYTES);
-    assert(makesImage(true));
-    const steps: [what: string, later: number, bytes: number, idle: boolean, made: boolean][] = [
-      ["a fifth", IMAGES_APART_MS, 0.2, true, false],
-      ["a third", 0, 0.15, true, true],
-      ["a third at once", 0, 0.35, true, false],
-      ["a third later, with work to do", IMAGES_APART_MS, 0, false, false],
-      ["more than all, with work to do", 0, 0.8, false, true],
-      ["as much at once", 0, 1.1, false, false],
-      ["as much at once when idle", 0, 0, true, false],
-      ["a quarter more at once", 0, 0.3, false, true],
-    ];
-    for (const [what, later, part, idle, made] of steps) {
-      clock += later;
-      write(part * STORE_BYTES);
-      assertEquals(makesImage(idle), made, what);
-    }
-  } finally {
-    performance.now = now;
+  write(STORE_BYTES);
+  assert(makesImage(true));
+  const steps: [what: string, later: number, bytes: number, idle: boolean, made: boolean][] = [
+    ["a fifth", IMAGES_APART_MS, 0.2, true, false],
+    ["a third", 0, 0.15, true, true],
+    ["a third at once", 0, 0.35, true, false],
+    ["a third later, with work to do", IMAGES_APART_MS, 0, false, false],
+    ["more than all, with work to do", 0, 0.8, false, true],
+    ["as much at once", 0, 1.1, false, false],
+    ["as much at once when idle", 0, 0, true, false],
+    ["a quarter more at once", 0, 0.3, false, true],
+  ];
+  for (const [what, later, part, idle, made] of steps) {
+    clock.advance(later);
+    write(part * STORE_BYTES);
+    assertEquals(makesImage(idle), made, what);
   }
   life.close();
 });

@@ -1,4 +1,5 @@
 /** Lives of an engine, one after the other on one store file, each killed at its end. */
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import { assertEquals } from "@std/assert";
 import { check } from "../../lib/engine/check.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
@@ -73,9 +74,10 @@ export class Life {
     durability: Durability = "crash",
     bootId = "",
     log: (level: string, text: string) => void = () => {},
+    clock: Clock = systemClock,
   ) {
     this.#hypervisor = hypervisor;
-    const options = { durability, bootId, log, tailBytes: TEST_TAIL_BYTES };
+    const options = { durability, bootId, log, clock, tailBytes: TEST_TAIL_BYTES };
     const store = openStore(path, upkeep === undefined ? options : { ...options, upkeep });
     this.journal = store.journal;
     this.engine = new Engine({ domains: hypervisor, dirty: this.journal.dirty });

@@ -1,4 +1,5 @@
 /** What becomes of a store file at the start: of an earlier boot, or damaged. */
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DamagedError } from "../../lib/journal/byte_reader.ts";
 import { JournalError, openDatabase, removeIfThere } from "../../lib/journal/database.ts";
@@ -19,7 +20,12 @@ function choose(folder: string, onDamage: "refuse" | "fresh"): PersistenceChoice
 }
 
 function open(choice: PersistenceChoice, lines: string[]): StoreJournal {
-  const journal = openJournal(choice, "unused", (level, text) => lines.push(`${level}: ${text}`));
+  const journal = openJournal(
+    choice,
+    "unused",
+    (level, text) => lines.push(`${level}: ${text}`),
+    systemClock,
+  );
   assert(journal instanceof StoreJournal);
   return journal;
 }
@@ -249,7 +255,7 @@ Deno.test("store file: one that another choice leaves behind is put aside", asyn
   const lines: string[] = [], socket = `${scratch.path}/socket`;
   const log = (_level: string, text: string): void => void lines.push(text);
   const start = (persist: "none" | "crash"): void =>
-    openJournal({ persist, onDamage: "refuse" }, socket, log).close();
+    openJournal({ persist, onDamage: "refuse" }, socket, log, systemClock).close();
   start("none");
   start("crash");
   start("crash");
@@ -270,12 +276,18 @@ Deno.test("store file: a damaged one stays, or is moved aside where that is want
   open(refusing, lines).close();
   const path = `${scratch.path}/store`;
   Deno.truncateSync(path, 5000);
-  const damage = assertThrows(() => openJournal(refusing, "unused", log), DamagedError);
-  const refusal = assertThrows(() => handleDamage(refusing, "unused", damage, log), JournalError);
+  const damage = assertThrows(
+    () => openJournal(refusing, "unused", log, systemClock),
+    DamagedError,
+  );
+  const refusal = assertThrows(
+    () => handleDamage(refusing, "unused", damage, log, systemClock),
+    JournalError,
+  );
   assertStringIncludes(refusal.message, "is damaged");
   assertStringIncludes(refusal.message, "--on-damage fresh");
   assertEquals(Deno.statSync(path).size, 5000);
-  handleDamage(fresh, "unused", damage, log);
+  handleDamage(fresh, "unused", damage, log, systemClock);
   assertStringIncludes(lines.at(-1)!, "error: the store file");
   assertStringIncludes(lines.at(-1)!, "EMPTY store");
   const aside = [...Deno.readDirSync(scratch.path)].map(({ name }) => name)

@@ -1,4 +1,5 @@
 /** Events that a guest does not read in time, and the requests that wait for them. */
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { EVENT_DROPS_PER_TIMEOUT, EVENT_LOOK_MS, EVENT_TIMEOUT_MS } from "../../lib/limits.ts";
@@ -172,13 +173,14 @@ Deno.test("A daemon that has nothing else to do wakes up to drop events", async 
   const domains = new MemoryDomains();
   await using scratch = await makeScratch();
   const socket = `${scratch.path}/socket`;
-  const listening = await ListeningSocket.open({ path: socket, isFallback: false });
+  const listening = await ListeningSocket.open({ path: socket, isFallback: false }, systemClock);
   const daemon = Daemon.start({
     listening,
     domains,
     journal: new NoJournal(),
     policy: DAEMON_POLICY,
     trace: new Trace(),
+    clock: systemClock,
     eventTimeoutMs: 50,
     log: (level, text) => void log.push(`${level}: ${text}`),
   });

@@ -1,4 +1,5 @@
 /** Who may start where: daemons exclude each other, and nobody else keeps one from starting. */
+import { systemClock } from "../../lib/clock.ts";
 import {
   assert,
   assertEquals,
@@ -22,7 +23,7 @@ Deno.test("start lock: nobody else can open its file, whatever the umask", async
   await using scratch = await makeScratch();
   for (const umask of [0, 0o777]) {
     const before = Deno.umask(umask);
-    const starting = StartLock.take(scratch.path, `socket${umask}`);
+    const starting = StartLock.take(scratch.path, `socket${umask}`, systemClock);
     const lock = await starting.finally(() => Deno.umask(before));
     const path = `${scratch.path}/${lockName(`socket${umask}`)}`;
     assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
@@ -37,7 +38,7 @@ Deno.test("start lock: one that others could open is closed to them", async () =
   const path = `${scratch.path}/${lockName("socket")}`;
   Deno.writeTextFileSync(path, "");
   Deno.chmodSync(path, 0o666);
-  const lock = await StartLock.take(scratch.path, "socket");
+  const lock = await StartLock.take(scratch.path, "socket", systemClock);
   assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
   lock.release();
 });
@@ -47,7 +48,7 @@ Deno.test("start lock: of many that take it, each has it alone", async () => {
   let holders = 0, most = 0, taken = 0;
   await Promise.all(Array.from({ length: 8 }, async () => {
     for (let i = 0; i < 4; i++) {
-      const lock = await StartLock.take(scratch.path, "socket").catch(() => null);
+      const lock = await StartLock.take(scratch.path, "socket", systemClock).catch(() => null);
       if (lock === null) continue;
       most = Math.max(most, ++holders);
       taken++;
@@ -65,7 +66,7 @@ Deno.test("start lock: a symbolic link in its place is refused, and nothing made
   const path = `${scratch.path}/${lockName("socket")}`;
   Deno.symlinkSync(`${scratch.path}/elsewhere`, path);
   const error = await assertRejects(
-    () => ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false }),
+    () => ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false }, systemClock),
     SocketError,
   );
   assertStringIncludes(error.message, `'${path}' is not a file of this user; remove it`);
@@ -75,10 +76,16 @@ Deno.test("start lock: a symbolic link in its place is refused, and nothing made
 Deno.test("start lock: a lock on the directory that stays does not keep a daemon from starting", async () => {
   await using scratch = await makeScratch();
   const foreign = lockDirectory(scratch.path);
-  const socket = await ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false });
+  const socket = await ListeningSocket.open(
+    { path: `${scratch.path}/socket`, isFallback: false },
+    systemClock,
+  );
   // And does not keep its end from being clean: the next one clears the socket away.
   socket.close();
-  const next = await ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false });
+  const next = await ListeningSocket.open(
+    { path: `${scratch.path}/socket`, isFallback: false },
+    systemClock,
+  );
   closeFd(foreign);
   next.close();
   await assertRejects(() => Deno.lstat(next.path), Deno.errors.NotFound);
@@ -102,7 +109,7 @@ Deno.test("start lock: a daemon from before it that starts is waited for", async
 
 Deno.test("start lock: a daemon from before it that starts waits for us", async () => {
   await using scratch = await makeScratch();
-  const lock = await StartLock.take(scratch.path, "socket");
+  const lock = await StartLock.take(scratch.path, "socket", systemClock);
   assertEquals(lockDirectory(scratch.path), -EAGAIN);
   lock.release();
   closeFd(lockDirectory(scratch.path));
@@ -112,10 +119,10 @@ Deno.test("start lock: a daemon that ends leaves the socket to one that starts",
   for (const old of [true, false]) {
     await using scratch = await makeScratch();
     const path = `${scratch.path}/socket`;
-    const ending = await ListeningSocket.open({ path, isFallback: false });
+    const ending = await ListeningSocket.open({ path, isFallback: false }, systemClock);
     const starting = old
       ? lockDirectory(scratch.path)
-      : await StartLock.take(scratch.path, "socket");
+      : await StartLock.take(scratch.path, "socket", systemClock);
     ending.close();
     assert(Deno.lstatSync(path).isSocket);
     if (typeof starting === "number") closeFd(starting);
@@ -125,9 +132,9 @@ Deno.test("start lock: a daemon that ends leaves the socket to one that starts",
 
 Deno.test("start lock: while another daemon starts, a second one gives up in words", async () => {
   await using scratch = await makeScratch();
-  const first = await StartLock.take(scratch.path, "socket");
+  const first = await StartLock.take(scratch.path, "socket", systemClock);
   const error = await assertRejects(
-    () => ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false }),
+    () => ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false }, systemClock),
     SocketError,
   );
   assertStringIncludes(error.message, "another daemon is starting there");

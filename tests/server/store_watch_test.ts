@@ -1,4 +1,5 @@
 /** A store file that is taken away under a running daemon is told once, and can be written anew. */
+import { systemClock } from "../../lib/clock.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { StoreWatch } from "../../lib/server/store_watch.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
@@ -29,7 +30,11 @@ for (const [what, how, said] of TROUBLES) {
     const path = `${scratch.path}/store`;
     for (const suffix of FILES) Deno.writeFileSync(path + suffix, new Uint8Array(8_192));
     const log: string[] = [];
-    const watch = new StoreWatch(path, (level, text) => void log.push(`${level}: ${text}`));
+    const watch = new StoreWatch(
+      path,
+      (level, text) => void log.push(`${level}: ${text}`),
+      systemClock,
+    );
     watch.look();
     Deno.truncateSync(path, 4_096);
     Deno.writeFileSync(`${path}.tail`, new Uint8Array(1));
@@ -48,6 +53,7 @@ Deno.test("store watch: a store that cannot be kept is not looked for", () => {
   const watch = new StoreWatch(
     "/nowhere/store",
     (level, text) => void log.push(`${level}: ${text}`),
+    systemClock,
   );
   watch.look();
   assertEquals(log, []);

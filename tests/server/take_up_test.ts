@@ -1,4 +1,5 @@
 /** What a daemon looks at when it takes up the store of the one before. */
+import { systemClock } from "../../lib/clock.ts";
 import { assertEquals } from "@std/assert";
 import { check } from "../../lib/engine/check.ts";
 import { Engine } from "../../lib/engine/engine.ts";
@@ -21,7 +22,7 @@ Deno.test("take-up: counters that differ from a recount are set right, and said"
   const lines: string[] = [];
   const log = (level: string, text: string): void => void lines.push(`${level}: ${text}`);
   const domains = new NoDomains(log), engine = new Engine({ domains });
-  takeUp(engine, domains, miscounted(), log);
+  takeUp(engine, domains, miscounted(), log, systemClock);
   assertEquals(lines[0], "warning: Correct accounting data for domain 0: nodes are 5 off");
   assertEquals(check(engine.state), []);
 });

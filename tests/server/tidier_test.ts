@@ -1,3 +1,4 @@
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { Tidier } from "../../lib/server/process/tidier.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
@@ -9,7 +10,7 @@ const MIB = 1_048_576;
 
 Deno.test("memory is given back only when much is free, nobody asks, and not too often", () => {
   let collected = 0, now = 0;
-  const tidier = new Tidier(() => collected++);
+  const tidier = new Tidier(systemClock, () => collected++);
   const look = (cost: number, turns: number, ms = 250): number => {
     tidier.look(now += ms, cost, turns);
     return collected;

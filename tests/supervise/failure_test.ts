@@ -1,4 +1,5 @@
 /** A daemon that ends by an internal error, while somebody holds its clients. */
+import { systemClock } from "../../lib/clock.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import { openStore } from "../../lib/journal/store_file.ts";
 import { Daemon } from "../../lib/server/daemon.ts";
@@ -17,7 +18,7 @@ Deno.test("an internal error hangs nobody up who is held", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/socket`;
   const keeper = new Keeper();
-  const listening = await ListeningSocket.open({ path, isFallback: false });
+  const listening = await ListeningSocket.open({ path, isFallback: false }, systemClock);
   const start = (): { daemon: Daemon; fail: () => void } => {
     const { journal } = openStore(`${path}.store`, { durability: "crash", log: SILENT });
     const daemon = Daemon.start({
@@ -26,6 +27,7 @@ Deno.test("an internal error hangs nobody up who is held", async () => {
       journal,
       policy: EMBEDDED_POLICY,
       trace: new Trace(),
+      clock: systemClock,
       log: SILENT,
       held: HeldSockets.open(keeper, SILENT),
     });

@@ -1,3 +1,4 @@
+import { systemClock } from "../../lib/clock.ts";
 import { assertEquals } from "@std/assert";
 import { Epoll } from "../../ffi/epoll.ts";
 import { closeFd, listenUnix } from "../../ffi/unix_socket.ts";
@@ -83,7 +84,7 @@ export class HeldLives {
       this.#sockets = new Sockets(this.#listener, this.#epoll, turns, engine, 0, SILENT, held);
       turns.onGone = (peer, reason) => this.#sockets.gone(peer, reason);
       domains.attach(turns, engine);
-      takeUp(engine, domains, journal, SILENT, this.#sockets);
+      takeUp(engine, domains, journal, SILENT, systemClock, this.#sockets);
       this.#sockets.open();
       assertEquals(check(engine.state), [], "counters differ from a recount");
     });

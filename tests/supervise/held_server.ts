@@ -1,3 +1,4 @@
+import { systemClock } from "../../lib/clock.ts";
 import { duplicateFrom } from "../../ffi/spawn.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
@@ -56,11 +57,12 @@ export async function startHeldServer(): Promise<ServerHere> {
   const domains = new MemoryDomains();
   const keeper = new Keeper();
   const daemon = Daemon.start({
-    listening: await ListeningSocket.open({ path, isFallback: false }),
+    listening: await ListeningSocket.open({ path, isFallback: false }, systemClock),
     domains,
     journal: openStore(`${path}.store`, { durability: "crash", log: SILENT }).journal,
     policy: EMBEDDED_POLICY,
     trace: new Trace(),
+    clock: systemClock,
     log: SILENT,
     held: HeldSockets.open(keeper, SILENT),
   });

@@ -1,3 +1,4 @@
+import { systemClock } from "../../lib/clock.ts";
 import { Epoll } from "../../ffi/epoll.ts";
 import { duplicateFrom } from "../../ffi/spawn.ts";
 import { closeFd, setSendBuffer } from "../../ffi/unix_socket.ts";
@@ -21,7 +22,7 @@ const LISTENER = "listen-1";
 export class LifeHolder implements DescriptorHolder {
   readonly capacity = CAPACITY;
   readonly gone = false;
-  protected readonly held: HeldDescriptors = new HeldDescriptors(CAPACITY, SILENT);
+  protected readonly held: HeldDescriptors = new HeldDescriptors(CAPACITY, SILENT, systemClock);
   protected readonly points: CrashPoints;
   /** What the daemon has, by a name that it is kept by or another. */
   protected readonly owned = new Map<string, number>();
@@ -135,7 +136,7 @@ export class AcceptingHolder extends LifeHolder implements Passer {
   override passing(): Passing {
     const { fd } = this.#acceptor.open();
     this.owned.set("channel", fd);
-    const passing = new Passing(fd, LISTENER, this);
+    const passing = new Passing(fd, LISTENER, this, systemClock);
     passing.close = () => {
       if (this.owned.delete("channel")) closeFd(fd);
     };

@@ -1,4 +1,5 @@
 /** A daemon that can't even be started again: its supervisor goes on trying. */
+import { systemClock } from "../../lib/clock.ts";
 import { assertEquals } from "@std/assert";
 import { supervise } from "../../lib/server/supervision/supervise.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -26,7 +27,7 @@ testUnless(
     const program = `${scratch.path}/daemon`, logFile = `${scratch.path}/log`;
     await Deno.writeTextFile(program, VANISHING, { mode: 0o755 });
     const how = { restarts: 3, restartDelay: 1, logLevel: "info", logFile } as const;
-    assertEquals(await supervise({ program, words: ["daemon"], ...how }), 1);
+    assertEquals(await supervise({ program, words: ["daemon"], ...how, clock: systemClock }), 1);
     const lines = Deno.readTextFileSync(logFile).trimEnd().split("\n");
     const kinds = lines.map((line) => /start '|started again|given up/.exec(line)?.[0]);
     assertEquals(kinds, ["started again", "start '", "started again", "start '", "given up"]);

@@ -42,7 +42,7 @@ Deno.test("imports point down", () => {
 
 Deno.test("every source file belongs to a layer", () => {
   const layered = Object.keys(LAYERS);
-  const common = ["lib/limits.ts", "lib/std.d.ts"];
+  const common = ["lib/clock.ts", "lib/limits.ts", "lib/std.d.ts"];
   const stray = sources
     .map(({ path }) => path)
     .filter((path) => !common.includes(path) && !layered.some((layer) => path.startsWith(layer)));
@@ -54,6 +54,32 @@ Deno.test("only ffi opens C libraries: libc in one module, and Xen's in one", ()
     .filter(({ dlopenLines }) => dlopenLines.length > 0)
     .map(({ path, dlopenLines }) => `${path}: ${dlopenLines.length}`);
   assertEquals(openers, ["ffi/libc.ts: 1", "ffi/xen/library.ts: 1"]);
+});
+
+/** What may name this machine's clock: where a program begins, and where a caller need not name one. */
+const CLOCK_GIVERS = [
+  "cmd/shell.ts",
+  "lib/client/session.ts",
+  "lib/clock.ts",
+  "lib/journal/store_file.ts",
+  "lib/server/embedded.ts",
+  "lib/server/logging/trace.ts",
+];
+
+Deno.test("the time comes from a clock that was given", () => {
+  const paths = sources.map(({ path }) => path);
+  const runtime =
+    /\b(?:Date\.now|performance\.now|setTimeout|setInterval|AbortSignal\.timeout)\b|\bDate\(\)/;
+  nothing(
+    matching(runtime, paths.filter((path) => path !== "lib/clock.ts")),
+    "asks the runtime for the time",
+  );
+  nothing(
+    matching(/\bsystemClock\b/, paths.filter((path) => !CLOCK_GIVERS.includes(path))),
+    "names this machine's clock",
+  );
+  const patched = new RegExp("\\b(?:Date|performance)\\.now" + " = ");
+  nothing(matching(patched, everything.filter((path) => /^(tests|bench)\//.test(path))), "patched");
 });
 
 Deno.test("files and functions stay small", () => {

@@ -1,3 +1,4 @@
+import { sleep } from "../../clock.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { systemNumber, XenstoreError } from "../error.ts";
 import type { Operations } from "../operations.ts";
@@ -150,10 +151,11 @@ async function liveUpdate(nodes: Operations, request: LiveUpdateRequest): Promis
   const start = ["live-update", "-s", "-t", timeout];
   if (force) start.push("-F");
   if (version !== undefined) start.push("-v", version);
-  const deadline = Date.now() + 1000 * Number.parseInt(timeout, 10);
+  const { clock } = nodes.session;
+  const deadline = clock.now() + 1000 * Number.parseInt(timeout, 10);
   let reply = await controlOrFail(nodes, start);
-  while (reply === "BUSY" && Date.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, LIVE_UPDATE_PAUSE));
+  while (reply === "BUSY" && clock.now() < deadline) {
+    await sleep(clock, LIVE_UPDATE_PAUSE);
     reply = await controlOrFail(nodes, start);
   }
   if (reply !== "OK") {

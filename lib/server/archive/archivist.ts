@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import type { ArchiveActions, RestoreOrder } from "../../engine/admin.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";
@@ -35,7 +36,13 @@ export class Archivist implements ArchiveActions {
   #last = 0;
   wakeAt = Infinity;
 
-  constructor(state: State, turns: Turns, journal: Journal, log: Log) {
+  constructor(
+    state: State,
+    turns: Turns,
+    journal: Journal,
+    log: Log,
+    private readonly clock: Clock,
+  ) {
     this.#state = state;
     this.#turns = turns;
     this.#log = log;
@@ -60,7 +67,7 @@ export class Archivist implements ArchiveActions {
       return `there is no memory for ${bytes} bytes more (--memory)`;
     }
     const begin: Job["begin"] = (onEnd) =>
-      new RestoreWork(this.#target, order, (job) => this.#turns.begin(job), onEnd);
+      new RestoreWork(this.#target, order, this.clock, (job) => this.#turns.begin(job), onEnd);
     return this.#add(by, check ? "dry run of a restore" : "restore", begin, now);
   }
 

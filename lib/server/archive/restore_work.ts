@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import type { RestoreOrder } from "../../engine/admin.ts";
 import { ARCHIVE_SLICE_MS } from "../../limits.ts";
 import type { TurnJob } from "../turn.ts";
@@ -22,6 +23,7 @@ export class RestoreWork implements Work, TurnJob {
   constructor(
     target: RestoreTarget,
     order: RestoreOrder,
+    private readonly clock: Clock,
     onWhole: (job: TurnJob) => void,
     onEnd: (end: WorkEnd) => void,
   ) {
@@ -60,7 +62,7 @@ export class RestoreWork implements Work, TurnJob {
 
   step(): boolean {
     if (this.#givenUp) return false;
-    const until = performance.now() + ARCHIVE_SLICE_MS;
+    const until = this.clock.now() + ARCHIVE_SLICE_MS;
     const steps = this.#steps!;
     try {
       for (let step = steps.next();; step = steps.next()) {
@@ -68,7 +70,7 @@ export class RestoreWork implements Work, TurnJob {
           this.#done(step.value);
           return false;
         }
-        if (performance.now() >= until) return true;
+        if (this.clock.now() >= until) return true;
       }
     } catch (error) {
       this.#bytes = new Uint8Array(0);

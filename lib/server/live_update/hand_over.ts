@@ -1,3 +1,4 @@
+import { type Clock, wallDate } from "../../clock.ts";
 import { descriptorTarget, keepOnExec, openDescriptors } from "../../../ffi/exec.ts";
 import { replaceProcess, setNonblocking } from "../../../ffi/exec.ts";
 import { errorText } from "../../../ffi/libc.ts";
@@ -43,6 +44,7 @@ export interface Estate {
   readonly sockets: Sockets;
   /** The listening socket's descriptor. */
   readonly listener: number;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -137,9 +139,9 @@ export function handOver(
   successor: Successor,
   kept: readonly number[],
 ): string {
-  const { domains, journal, listener, log, sockets } = estate;
+  const { clock, domains, journal, listener, log, sockets } = estate;
   const { file, kind, stateFile, words } = successor;
-  const started = performance.now();
+  const started = clock.now();
   if (!sockets.shut()) {
     sockets.open();
     return "The supervisor does not answer, which accepts connections for this daemon.";
@@ -152,7 +154,7 @@ export function handOver(
     writeStateFile(stateFile, step.value.pieces);
     const { bytes, records } = checkState(stateFile, successor);
     if (domains.handover !== undefined) staying.push(domains.handover.eventsFd);
-    const ms = Math.ceil(performance.now() - started);
+    const ms = Math.ceil(clock.now() - started);
     log("info", `live update: ${file} takes over ${records} records, ${bytes} bytes (${ms} ms)`);
   } catch (error) {
     tidyUp(stateFile, log);
@@ -161,7 +163,7 @@ export function handOver(
   }
   if (kind === "xs") notifyReloading(log);
   // Should it die, nobody is to take for new what is old by then.
-  if (kind === "c") journal.handOver(`${file} took over at ${new Date().toISOString()}`);
+  if (kind === "c") journal.handOver(`${file} took over at ${wallDate(clock).toISOString()}`);
   const code = leave(estate, successor, staying, [file, ...words]);
   if (kind === "c") journal.handOver(null);
   sockets.open();

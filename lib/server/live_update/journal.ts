@@ -1,3 +1,4 @@
+import { type Clock, wallMs } from "../../clock.ts";
 import { type Journal, NoJournal } from "../../journal/journal.ts";
 import { moveAside } from "../../journal/database.ts";
 import { type Log, message } from "../logging/log.ts";
@@ -8,15 +9,20 @@ import { openJournal, type PersistenceChoice, storePath } from "../persistence.t
  * matter, and a file that can't be used must not cost what is there. It is moved aside; if even
  * that does not help, the daemon goes on in memory, and says so.
  */
-export function openJournalAnyway(choice: PersistenceChoice, socket: string, log: Log): Journal {
+export function openJournalAnyway(
+  choice: PersistenceChoice,
+  socket: string,
+  log: Log,
+  clock: Clock,
+): Journal {
   try {
-    return openJournal(choice, socket, log);
+    return openJournal(choice, socket, log, clock);
   } catch (error) {
     const path = storePath(choice, socket);
     log("error", `the store file ${path} can't be used: ${message(error)}`);
     try {
-      log("error", `the store file is now ${moveAside(path, `unusable-${Date.now()}`)}`);
-      return openJournal(choice, socket, log);
+      log("error", `the store file is now ${moveAside(path, `unusable-${wallMs(clock)}`)}`);
+      return openJournal(choice, socket, log, clock);
     } catch (again) {
       log("error", `nothing is kept, a restart will lose everything: ${message(again)}`);
       return new NoJournal();

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { check } from "../../engine/check.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -46,6 +47,7 @@ export interface Heir {
   readonly domains: HostedDomains;
   readonly journal: Journal;
   readonly sockets: Sockets;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -55,9 +57,9 @@ export interface Heir {
  * the last daemon's store behind, and afterwards this one's.
  */
 export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
-  const { domains, engine, log } = heir;
+  const { clock, domains, engine, log } = heir;
   const { state } = engine;
-  const started = performance.now();
+  const started = clock.now();
   loadPlan(state, plan);
   for (const [name, { told, value }] of plan.settings) state.settings.load(name, { told, value });
   state.liveUpdate.resume(true);
@@ -77,7 +79,7 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
   // Deaths of the last moments were told to nobody.
   engine.checkDomains();
   for (const finding of check(state)) log("warning", finding);
-  const ms = Math.ceil(performance.now() - started);
+  const ms = Math.ceil(clock.now() - started);
   const nodes = state.accounts.total("nodes");
   log(
     "info",

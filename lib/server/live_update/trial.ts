@@ -1,3 +1,4 @@
+import type { Clock, Timer } from "../../clock.ts";
 import { TRIAL_MS_MAX, TRIAL_OUTPUT_BYTES_MAX } from "../../limits.ts";
 import { LAYOUT_NUMBER } from "../../transport/held_slots.ts";
 import { XS_MARK } from "./candidate.ts";
@@ -43,8 +44,10 @@ export async function tryOut(
   subject: TrialSubject,
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<TrialResult> {
-  const limit = AbortSignal.timeout(TRIAL_MS_MAX);
+  const limit = new AbortController();
+  const limiter = clock.after(TRIAL_MS_MAX, () => limit.abort());
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(file, {
@@ -55,6 +58,7 @@ export async function tryOut(
       stderr: "piped",
     }).spawn();
   } catch (error) {
+    limiter.cancel();
     return refused(`It can't be run: ${error instanceof Error ? error.message : String(error)}`);
   }
   const kill = (): void => {
@@ -64,13 +68,14 @@ export async function tryOut(
       // It has ended already.
     }
   };
-  const either = AbortSignal.any([signal, limit]);
+  const either = AbortSignal.any([signal, limit.signal]);
   either.addEventListener("abort", kill);
   const output = [new Collector(child.stdout), new Collector(child.stderr)];
   const { code, signal: death } = await child.status;
   either.removeEventListener("abort", kill);
-  const [stdout = "", stderr = ""] = await Promise.all(output.map((one) => one.finish()));
-  if (limit.aborted) return refused(`Its trial took more than ${TRIAL_MS_MAX / 1000} s.`);
+  limiter.cancel();
+  const [stdout = "", stderr = ""] = await Promise.all(output.map((one) => one.finish(clock)));
+  if (limit.signal.aborted) return refused(`Its trial took more than ${TRIAL_MS_MAX / 1000} s.`);
   const lines = stdout.split("\n");
   if (code === 0 && lines.includes(trialAnswer(subject))) {
     return { refusal: null, takesHeld: lines.includes(TAKES_HELD) };
@@ -107,11 +112,11 @@ class Collector {
   }
 
   /** What has come when the child has ended: its own children may hold the pipe open. */
-  async finish(): Promise<string> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, OUTPUT_MS));
+  async finish(clock: Clock): Promise<string> {
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => timer = clock.after(OUTPUT_MS, resolve));
     await Promise.race([this.#ended, late]);
-    clearTimeout(timer);
+    timer?.cancel();
     await this.#reader.cancel();
     return this.#text;
   }

@@ -1,3 +1,4 @@
+import type { Timer } from "../../clock.ts";
 import type { UpdateActions, UpdateOrder } from "../../engine/admin.ts";
 import { UPDATE_LOOK_MS } from "../../limits.ts";
 import { message } from "../logging/log.ts";
@@ -24,7 +25,7 @@ export class LiveUpdater implements UpdateActions {
   readonly #turns: Turns;
   readonly #socket: string;
   #abort: AbortController | null = null;
-  #look: ReturnType<typeof setInterval> | null = null;
+  #look: Timer | null = null;
   #successor: Successor | null = null;
 
   /** `socket` is where the daemon listens. */
@@ -48,7 +49,7 @@ export class LiveUpdater implements UpdateActions {
   tryOut(order: UpdateOrder): void {
     this.drop();
     this.#abort = new AbortController();
-    this.#look = setInterval(() => this.#turns.tick(), UPDATE_LOOK_MS);
+    this.#look = this.#estate.clock.every(UPDATE_LOOK_MS, () => this.#turns.tick());
     this.#log(`${order.file} is tried out`);
     void this.#try(order, this.#abort.signal);
   }
@@ -87,7 +88,7 @@ export class LiveUpdater implements UpdateActions {
       }
       const { cache, file, words } = successor;
       const env = cache?.open() ?? {};
-      const result = await tryOut(file, words, trialFile, subject, env, signal);
+      const result = await tryOut(file, words, trialFile, subject, env, signal, this.#estate.clock);
       if (!signal.aborted) this.#successor = { ...successor, takesHeld: result.takesHeld };
       return result.refusal;
     } finally {
@@ -158,7 +159,7 @@ export class LiveUpdater implements UpdateActions {
   drop(): void {
     this.#abort?.abort();
     this.#abort = null;
-    if (this.#look !== null) clearInterval(this.#look);
+    this.#look?.cancel();
     this.#look = null;
     this.#successor?.cache?.remove();
     this.#successor = null;

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { LogBudget } from "../../engine/log_budget.ts";
 import { LOG_LINES_BURST, LOG_LINES_PER_SECOND } from "../../limits.ts";
 import type { Log } from "./log.ts";
@@ -7,10 +8,10 @@ import type { Log } from "./log.ts";
  * often as a client wants, but no domain can be told to cause it. A disk that has room for short
  * writes and none for long ones is full and is not, many times a second.
  */
-export function budgeted(log: Log): Log {
+export function budgeted(log: Log, clock: Clock): Log {
   const budget = new LogBudget(LOG_LINES_BURST, LOG_LINES_PER_SECOND);
   return (level, text) => {
-    const left = budget.take(performance.now());
+    const left = budget.take(clock.now());
     if (left !== null) log(level, `${text}${left}`);
   };
 }

@@ -1,3 +1,4 @@
+import { type Clock, wallDate } from "../../clock.ts";
 import { escapeText } from "../../wire/escape.ts";
 import { forOption, systemMessage } from "../../wire/system_error.ts";
 
@@ -42,7 +43,7 @@ export class FileLog {
    *
    * @throws {Error} when the file cannot be opened.
    */
-  constructor(level: LogLevel, path: string | null) {
+  constructor(level: LogLevel, path: string | null, private readonly clock: Clock) {
     this.#level = LOG_LEVELS.indexOf(level);
     this.#path = path;
     if (path !== null) this.#open(path);
@@ -52,7 +53,7 @@ export class FileLog {
   readonly log: Log = (level, text) => {
     if (LOG_LEVELS.indexOf(level) > this.#level) return;
     const line = escapeText(text);
-    const time = this.#file === null ? "" : `${new Date().toISOString()} `;
+    const time = this.#file === null ? "" : `${wallDate(this.clock).toISOString()} `;
     try {
       writeAll(this.#sink, new TextEncoder().encode(`${time}xs: ${level}: ${line}\n`));
       this.#failing = false;
@@ -102,8 +103,8 @@ export class FileLog {
  *
  * @throws {OptionError} when the file cannot be opened.
  */
-export function openLog(level: LogLevel, path: string | null): FileLog {
-  return forOption("--log-file", path ?? "", () => new FileLog(level, path));
+export function openLog(level: LogLevel, path: string | null, clock: Clock): FileLog {
+  return forOption("--log-file", path ?? "", () => new FileLog(level, path, clock));
 }
 
 /** The text of whatever was thrown, in our own words where it is the operating system's. */

@@ -1,3 +1,4 @@
+import { type Clock, systemClock, wallDate } from "../../clock.ts";
 import { MessageType, messageTypeName } from "../../wire/message_type.ts";
 import { escapeBytes, escapeText } from "../../wire/escape.ts";
 import { toText } from "../../wire/text.ts";
@@ -41,8 +42,8 @@ export class Trace {
   obj = false;
 
   /** `log` takes what goes wrong with the file. */
-  constructor(log: Log = SILENT) {
-    this.#log = budgeted(log);
+  constructor(log: Log = SILENT, private readonly clock: Clock = systemClock) {
+    this.#log = budgeted(log, clock);
   }
 
   /** Whether lines are being written. */
@@ -135,7 +136,9 @@ export class Trace {
     const words = escapeBytes(payload.replaceAll("\0", " "));
     const who = `0x${connection.toString(16)} (d${domid})`;
     this.line(
-      `io: ${direction} ${who} ${localTime(new Date())} ${messageTypeName(type)} (${words})`,
+      `io: ${direction} ${who} ${localTime(wallDate(this.clock))} ${
+        messageTypeName(type)
+      } (${words})`,
     );
   }
 

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import type { Log } from "./log.ts";
 import { forOption, OptionError } from "../../wire/system_error.ts";
 import { Trace } from "./trace.ts";
@@ -15,8 +16,12 @@ export interface TraceOptions {
  *
  * @throws {OptionError} for an unknown switch, or a file that cannot be opened.
  */
-export function openTrace({ traceControl, traceFile }: TraceOptions, log: Log): Trace {
-  const trace = new Trace(log);
+export function openTrace(
+  { traceControl, traceFile }: TraceOptions,
+  log: Log,
+  clock: Clock,
+): Trace {
+  const trace = new Trace(log, clock);
   for (const control of traceControl ?? []) {
     const isKnown = /^[+-]/.test(control) && trace.set(control.slice(1), control[0] === "+");
     if (isKnown) continue;

@@ -12,8 +12,8 @@ export interface Keeping {
 export interface ProcessFacts {
   readonly version: string;
   readonly keeping: Keeping;
-  /** When it began to serve, on the clock of `performance.now`. */
-  readonly since: number;
+  /** How long it has served, in ms. */
+  readonly uptimeMs: number;
   readonly journalBytes: number;
   readonly turns: number;
   readonly units: number;
@@ -26,7 +26,7 @@ export function processStatus(facts: ProcessFacts): ProcessStatus {
   return {
     version: facts.version,
     pid: Deno.pid,
-    uptimeMs: Math.round(performance.now() - facts.since),
+    uptimeMs: Math.round(facts.uptimeMs),
     store: { ...keeping, files: storeFiles(keeping.path), journalBytes },
     memory: { resident: rss, heap: heapUsed, external },
     work: { turns: facts.turns, units: facts.units },

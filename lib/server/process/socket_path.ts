@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { EAGAIN, ECONNREFUSED, ENOENT, errorText } from "../../../ffi/libc.ts";
 import { keepOnExec, setNonblocking } from "../../../ffi/exec.ts";
 import {
@@ -94,7 +95,7 @@ export class ListeningSocket {
    *
    * @throws {SocketError} when another daemon answers there, or the place can't be used.
    */
-  static async open(choice: SocketChoice): Promise<ListeningSocket> {
+  static async open(choice: SocketChoice, clock: Clock): Promise<ListeningSocket> {
     const { path } = choice;
     if (new TextEncoder().encode(path).length > SOCKET_PATH_BYTES_MAX) {
       throw new SocketError(
@@ -104,7 +105,7 @@ export class ListeningSocket {
     const directory = directoryOf(path);
     makeDirectory(directory, choice);
     // Held until we listen: of two daemons that start at once, the second finds the first.
-    const lock = await lockOf(directory, path);
+    const lock = await lockOf(directory, path, clock);
     try {
       clearStale(path);
       return new ListeningSocket(path, listenPrivately(path));
@@ -207,9 +208,9 @@ function makeOwnDirectory(directory: string): void {
   );
 }
 
-async function lockOf(directory: string, path: string): Promise<StartLock> {
+async function lockOf(directory: string, path: string, clock: Clock): Promise<StartLock> {
   try {
-    return await StartLock.take(directory, nameOf(path));
+    return await StartLock.take(directory, nameOf(path), clock);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new SocketError(`Cannot use directory '${directory}': ${why}`);

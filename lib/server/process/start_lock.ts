@@ -1,3 +1,4 @@
+import { type Clock, sleep } from "../../clock.ts";
 import { EAGAIN, errorText } from "../../../ffi/libc.ts";
 import { closeFd, lockDirectory, lockPlainFile } from "../../../ffi/unix_socket.ts";
 import { START_LOCK_TRIES_MAX } from "../../limits.ts";
@@ -32,11 +33,11 @@ export class StartLock {
    *
    * @throws {StartLockError} when another daemon keeps it, or there can't be one.
    */
-  static async take(directory: string, name: string): Promise<StartLock> {
+  static async take(directory: string, name: string, clock: Clock): Promise<StartLock> {
     const path = `${directory}/${lockName(name)}`;
-    const file = await retry(() => lockOwnFile(path));
+    const file = await retry(clock, () => lockOwnFile(path));
     if (file < 0) throw new StartLockError(wordsFor(path, -file));
-    const inherited = await retry(() => lockDirectory(directory));
+    const inherited = await retry(clock, () => lockDirectory(directory));
     return new StartLock(path, inherited < 0 ? [file] : [file, inherited]);
   }
 
@@ -72,11 +73,11 @@ export function lockName(socketName: string): string {
   return `.${socketName}.lock`;
 }
 
-async function retry(lock: () => number): Promise<number> {
+async function retry(clock: Clock, lock: () => number): Promise<number> {
   for (let tries = 1;; tries++) {
     const fd = lock();
     if (fd !== -EAGAIN || tries >= START_LOCK_TRIES_MAX) return fd;
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await sleep(clock, RETRY_MS);
   }
 }
 

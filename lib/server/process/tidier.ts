@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { libc } from "../../../ffi/libc.ts";
 import { TIDY_APART_MS, TIDY_BYTES, TIDY_IDLE_MS } from "../../limits.ts";
 
@@ -12,7 +13,7 @@ export class Tidier {
   #idleSince = 0;
   #tidied = -Infinity;
 
-  constructor(collect: () => void = collectAll) {
+  constructor(clock: Clock, collect: () => void = () => collectAll(clock)) {
     this.#collect = collect;
   }
 
@@ -40,11 +41,11 @@ interface NodeProcess {
 
 const TRIM_MS = 500;
 
-function collectAll(): void {
+function collectAll(clock: Clock): void {
   const { process } = globalThis as { readonly process?: NodeProcess };
   process?.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
   const gc = process?.getBuiltinModule("node:vm").runInNewContext("gc");
   if (typeof gc === "function") gc();
   // Values are freed on another thread, behind the collection.
-  Deno.unrefTimer(setTimeout(() => libc.allocator().malloc_trim(0n), TRIM_MS));
+  clock.after(TRIM_MS, () => libc.allocator().malloc_trim(0n)).unref();
 }

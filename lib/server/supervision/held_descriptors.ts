@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import type { PassedMessage } from "../../../ffi/fd_passing.ts";
 import { errorText } from "../../../ffi/libc.ts";
 import { duplicateFrom } from "../../../ffi/spawn.ts";
@@ -33,10 +34,10 @@ export class HeldDescriptors {
   readonly #held = new Map<string, number>();
 
   /** Keeps at most `max`; one more can be given to a child beside them. */
-  constructor(max: number, log: Log) {
+  constructor(max: number, log: Log, clock: Clock) {
     this.#max = max;
     this.least = 3 + max + 1;
-    this.#log = budgeted(log);
+    this.#log = budgeted(log, clock);
   }
 
   /** Their names and numbers. */

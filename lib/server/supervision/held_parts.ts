@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { closeFd } from "../../../ffi/unix_socket.ts";
 import { HeldSockets } from "./held_sockets.ts";
 import { Holder } from "./holder.ts";
@@ -29,16 +30,17 @@ export async function openHeldParts(
   choice: SocketChoice,
   keepsState: boolean,
   log: Log,
+  clock: Clock,
   listener = -1,
 ): Promise<HeldParts> {
   const holder = Holder.find(Deno.env, log);
   const handedOver = listener < 0 ? null : ListeningSocket.inherit(choice.path, listener);
   if (holder === null) {
-    const listening = handedOver ?? await ListeningSocket.open(choice);
+    const listening = handedOver ?? await ListeningSocket.open(choice, clock);
     return { listening, held: null, inherited: handedOver !== null };
   }
   const before = handedOver ?? takeListening(holder, choice);
-  const listening = before ?? await ListeningSocket.open(choice);
+  const listening = before ?? await ListeningSocket.open(choice, clock);
   const name = LISTENER + listening.inode;
   if (before === null) holder.store(name, listening.fd);
   listening.onClose = () => holder.remove(name);
@@ -46,7 +48,7 @@ export async function openHeldParts(
   const held = keepsState ? HeldSockets.open(holder, log) : null;
   const channel = holder.take(CHANNEL);
   // Clients that are hung up with us need nobody who accepts them for us.
-  if (held !== null && channel !== null) held.passing = new Passing(channel, name, holder);
+  if (held !== null && channel !== null) held.passing = new Passing(channel, name, holder, clock);
   else if (channel !== null) closeFd(channel);
   return { listening, held, inherited: before !== null };
 }

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { Epoll, EPOLLIN } from "../../../ffi/epoll.ts";
 import { receiveWithDescriptors } from "../../../ffi/fd_passing.ts";
 import { duplicateFrom } from "../../../ffi/spawn.ts";
@@ -55,7 +56,7 @@ export class Passing {
   ended = false;
 
   /** `listener` is the name of the listening socket among what is held. */
-  constructor(fd: number, listener: string, passer: Passer) {
+  constructor(fd: number, listener: string, passer: Passer, private readonly clock: Clock) {
     this.fd = fd;
     this.#listener = listener;
     this.#passer = passer;
@@ -107,8 +108,8 @@ export class Passing {
     const epoll = new Epoll(1);
     try {
       epoll.add(this.fd, EPOLLIN);
-      const due = performance.now() + HOLDER_WAIT_MS;
-      for (let left = HOLDER_WAIT_MS; left > 0; left = due - performance.now()) {
+      const due = this.clock.now() + HOLDER_WAIT_MS;
+      for (let left = HOLDER_WAIT_MS; left > 0; left = due - this.clock.now()) {
         epoll.wait(Math.ceil(left));
         for (let passed = this.next(); passed !== null; passed = this.next()) take(passed);
         if (this.#stopped || this.ended) return this.#lost.length === 0;

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { bindDatagram, sendDatagram } from "../../../ffi/datagram.ts";
 import { Epoll, EPOLLIN } from "../../../ffi/epoll.ts";
 import { receiveWithDescriptors } from "../../../ffi/fd_passing.ts";
@@ -35,6 +36,7 @@ export interface SuperviseOptions {
   readonly logFile?: string;
   readonly syslog?: boolean;
   readonly pidFile?: string;
+  readonly clock: Clock;
 }
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
@@ -65,7 +67,7 @@ const FORWARDED = ["READY", "STATUS", "RELOADING", "STOPPING"];
  * @throws {Error} when the pid file or the log can't be had, or the kernel is too old.
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
-  const fileLog = openLog(options.logLevel, options.logFile ?? null);
+  const fileLog = openLog(options.logLevel, options.logFile ?? null, options.clock);
   const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
   let pidFile: PidFile | null = null;
   try {
@@ -110,7 +112,7 @@ class Supervisor {
     this.#log = log;
     const room = (openFilesMax() - OWN_DESCRIPTORS) >> 1;
     this.#capacity = Math.min(HELD_DESCRIPTORS_MAX, room - PASSED_MAX);
-    this.#held = new HeldDescriptors(this.#capacity + PASSED_MAX, log);
+    this.#held = new HeldDescriptors(this.#capacity + PASSED_MAX, log, options.clock);
     this.#acceptor = new Acceptor(this.#held, this.#epoll, log);
     this.#epoll.add(this.#notices, EPOLLIN);
     this.#handlers = SIGNALS.map((signal) => [signal, () => this.#signal(signal, reopenLog)]);
@@ -134,12 +136,12 @@ class Supervisor {
   }
 
   async run(): Promise<number> {
-    const { restartDelay, restarts } = this.#options;
+    const { clock, restartDelay, restarts } = this.#options;
     const policy = new Restarts(restarts, restartDelay);
     for (;;) {
-      const started = performance.now();
+      const started = clock.now();
       const end = await this.#live();
-      const now = performance.now();
+      const now = clock.now();
       const life = { ...end, served: this.#served, refused: this.#refused };
       const verdict = policy.after(life, now, this.#stopping);
       this.#tell(end, now - started, verdict);
@@ -178,10 +180,11 @@ class Supervisor {
 
   /** Takes what comes until there has been nothing for a while: to park takes long to wake from. */
   async #linger(pid: number): Promise<void> {
-    let trafficAt = performance.now();
+    const { clock } = this.#options;
+    let trafficAt = clock.now();
     for (let due = trafficAt + JS_TURN_MS;;) {
       const count = this.#epoll.wait(BLOCKING_WAIT_MS);
-      const now = performance.now();
+      const now = clock.now();
       if (this.#acceptor.waits) this.#acceptor.work();
       for (let i = 0; i < count; i++) {
         const fd = this.#epoll.fd(i);
@@ -194,7 +197,7 @@ class Supervisor {
       else if (now - trafficAt >= LINGER_MS) return;
       if (now < due) continue;
       await new Promise((resolve) => void setImmediate(resolve));
-      due = performance.now() + JS_TURN_MS;
+      due = clock.now() + JS_TURN_MS;
     }
   }
 
@@ -275,10 +278,10 @@ class Supervisor {
   #pause(ms: number): Promise<void> {
     if (ms === 0 || this.#stopping) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = this.#options.clock.after(ms, resolve);
       this.#wake = () => {
         if (!this.#stopping) return;
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });

@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import type { Log } from "../logging/log.ts";
 import { NoDomains } from "../domains/no_domains.ts";
@@ -26,12 +27,13 @@ export function findDomainWorld(
   xen: XenChoice,
   choice: DomidChoice,
   log: Log,
+  clock: Clock,
   eventsFd = -1,
 ): DomainWorld {
   if (xen === "yes" || (xen === "auto" && isXenHost())) {
     const host = openXenHost(choice, eventsFd);
     const { privDomid, storeDomid } = host;
-    return { domains: new XenDomains(host, log), privDomid, storeDomid };
+    return { domains: new XenDomains(host, log, clock), privDomid, storeDomid };
   }
   // Nothing else is there to be special.
   return { domains: new NoDomains(log), privDomid: 0, storeDomid: 0 };

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from "../../clock.ts";
 import { EAGAIN, EINTR, errno, errorText } from "../../../ffi/libc.ts";
 import { unmapFile, viewMemory } from "../../../ffi/shared_memory.ts";
 import { XenError } from "../../../ffi/xen/library.ts";
@@ -53,11 +54,11 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
   readonly #byPort = new Map<number, Ring>();
   #turns: Turns | null = null;
   #engine: DomainHost | null = null;
-  #rescan: ReturnType<typeof setInterval> | null = null;
+  #rescan: Timer | null = null;
   /** True while the domains that were there before us are connected. */
   #starting = false;
 
-  constructor(host: XenHost, log: Log) {
+  constructor(host: XenHost, log: Log, private readonly clock: Clock) {
     this.#host = host;
     this.#log = log;
     this.fd = host.events.fd;
@@ -68,9 +69,7 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
     this.#turns = turns;
     this.#engine = engine;
     this.#log("info", `domains are listed through ${this.#host.list.source}`);
-    const rescan = setInterval(() => this.#lookAtAll(), RING_RESCAN_MS);
-    Deno.unrefTimer(rescan);
-    this.#rescan = rescan;
+    this.#rescan = this.clock.every(RING_RESCAN_MS, () => this.#lookAtAll());
   }
 
   connectExisting(): void {
@@ -318,7 +317,7 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
   }
 
   release(): void {
-    if (this.#rescan !== null) clearInterval(this.#rescan);
+    this.#rescan?.cancel();
     for (const [connection, ring] of this.#rings) this.#free(connection.domid, ring);
     this.#rings.clear();
     this.#host.list.close();
