@@ -1,4 +1,5 @@
 import type { Account } from "./accounts.ts";
+import { Kind } from "./dirty.ts";
 import { Share } from "./meter.ts";
 import type { Quotas } from "./quota.ts";
 import type { Refusals } from "./refusals.ts";
@@ -37,6 +38,17 @@ export interface ConnectionSpec {
   /** See {@link Connection.key}; a connection that ends with this process has none. */
   readonly key?: number;
 }
+
+/** What a connection that outlives the process is known by; one that was lost with the last is not open. */
+export interface KeyedConnection {
+  readonly key: number;
+  readonly domid: number;
+  readonly label: string;
+  readonly open?: boolean;
+}
+
+/** Sockets' connections that outlive the process: they came, or have ended. */
+export const CONNECTION: Kind<KeyedConnection> = new Kind({ isNew: ({ open }) => open === true });
 
 /** One client: a socket or a domain's ring. Made by {@link Engine.connect}. */
 export class Connection {

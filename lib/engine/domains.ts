@@ -3,7 +3,7 @@ import { DOMID_ANY, isStale, OWNER, READ, WRITE } from "../store/perms.ts";
 import type { Connection } from "./connection.ts";
 import { type DomainControl, isAlive } from "./domain_control.ts";
 import { Quotas } from "./quota.ts";
-import type { Dirty } from "./dirty.ts";
+import { type Dirty, Kind } from "./dirty.ts";
 
 /** Server features offered to domains: error word 2, watch depth 4, DOMID_ANY 8. */
 export const FEATURES = 14;
@@ -38,6 +38,12 @@ export class Domain {
     if (connection !== null) connection.quotas = this.quotas;
   }
 }
+
+/** Domains, as the journal knows them. */
+export const DOMAIN: Kind<Domain> = new Kind();
+
+/** The quotas of domains yet to come: there is one such thing. */
+export const DEFAULT_QUOTAS: Kind<null> = new Kind();
 
 /** The table of known domains. */
 export class Domains {
@@ -87,7 +93,7 @@ export class Domains {
 
   /** To be called whenever something of a domain's record was changed. */
   changed(domain: Domain): void {
-    this.#dirty?.domain(domain);
+    this.#dirty?.mark(DOMAIN, domain);
   }
 
   /** Takes a domain for dead: nobody has its domid, but the journal still knows of it. */
@@ -120,9 +126,9 @@ export class Domains {
   }
 
   /** Nothing is left of a domain that has died. */
-  forget({ domid }: Domain): void {
-    this.#dying.delete(domid);
-    this.#dirty?.domainGone(domid);
+  forget(domain: Domain): void {
+    this.#dying.delete(domain.domid);
+    this.#dirty?.mark(DOMAIN, domain);
   }
 }
 

@@ -2,6 +2,7 @@ import { appendChildren } from "../store/children.ts";
 import type { Node } from "../store/node.ts";
 import { childPath, parentPath, ROOT_PATH } from "../store/path.ts";
 import { ownerOf, permDomid, type Perms, withOwner } from "../store/perms.ts";
+import { SPECIAL } from "./dirty.ts";
 import type { Domain } from "./domains.ts";
 import { deliver, type DueEvent } from "./events.ts";
 import type { State } from "./state.ts";
@@ -206,6 +207,6 @@ function eraseFromSpecials(state: State, domid: number): void {
     state.chargeSpecial(path, node.perms, -1);
     state.chargeSpecial(path, perms, 1);
     node.perms = perms;
-    state.dirty?.special(path);
+    state.dirty?.mark(SPECIAL, path);
   }
 }

@@ -1,6 +1,7 @@
+import { DEFAULT_QUOTAS } from "./domains.ts";
 import type { Admin } from "./admin.ts";
 import { QUOTAS, type Quotas } from "./quota.ts";
-import type { Dirty } from "./dirty.ts";
+import { type Dirty, Kind } from "./dirty.ts";
 
 /** Whether the trace is written: `on` or `off`. */
 export const TRACE = "trace";
@@ -23,6 +24,9 @@ export function switchOf(setting: string): string | null {
 export function quotaSetting(name: string): string {
   return `quota ${name}`;
 }
+
+/** What an operator has set by CONTROL, by its name. */
+export const SETTING: Kind<string> = new Kind();
 
 /** What an operator has set by CONTROL. */
 export interface Setting {
@@ -50,7 +54,7 @@ export class Settings {
   set(name: string, value: string): void {
     const setting = { value, told: this.#admin.told(name) };
     this.#all.set(name, setting);
-    this.#dirty?.setting(name);
+    this.#dirty?.mark(SETTING, name);
   }
 
   /** The value of one; null if it was never set. */
@@ -65,7 +69,7 @@ export class Settings {
 
   /** One that counts no more. */
   drop(name: string): void {
-    if (this.#all.delete(name)) this.#dirty?.setting(name);
+    if (this.#all.delete(name)) this.#dirty?.mark(SETTING, name);
   }
 
   /** One that was set in another life; null for one that counts no more. */
@@ -101,7 +105,7 @@ export class Settings {
       }
       this.set(setting, now);
     }
-    if (changed) this.#dirty?.defaultQuotas();
+    if (changed) this.#dirty?.mark(DEFAULT_QUOTAS, null);
   }
 
   /** Gives the daemon back what was loaded, but for that on which its command line is newer. */
@@ -113,7 +117,7 @@ export class Settings {
         standing.set(name, value);
       } else {
         this.#all.delete(name);
-        this.#dirty?.setting(name);
+        this.#dirty?.mark(SETTING, name);
       }
     }
     if (standing.size > 0) this.#admin.resume(standing);

@@ -6,7 +6,7 @@ import { lookup } from "../store/lookup.ts";
 import { newNode, type Node, type Origin } from "../store/node.ts";
 import { DOMID_ANY, permEntry, type Perms, READ } from "../store/perms.ts";
 import { type ErrorCode, OK } from "../wire/errors.ts";
-import { Connection, type ConnectionSpec, type Outbox } from "./connection.ts";
+import { CONNECTION, Connection, type ConnectionSpec, type Outbox } from "./connection.ts";
 import type { DomainControl } from "./domain_control.ts";
 import type { Dirty } from "./dirty.ts";
 import { type Domain, Domains } from "./domains.ts";
@@ -20,9 +20,9 @@ import { FORGET_UNITS, Meter, REGISTRATION_UNITS } from "./meter.ts";
 import { QuotaReports } from "./quota_reports.ts";
 import { Reservations } from "./reservations.ts";
 import { Settings } from "./settings.ts";
-import type { Transaction } from "./transaction.ts";
+import { TRANSACTION, type Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update.ts";
-import { type Watch, Watches, watchKey } from "./watch.ts";
+import { WATCH, type Watch, Watches, watchKey } from "./watch.ts";
 
 export type LogLevel = "info" | "warning";
 export type Log = (level: LogLevel, text: string) => void;
@@ -161,7 +161,7 @@ export class State {
     account.hold(CONNECTION_BYTES);
     if (spec.kind === "ring") connection.share = account.share;
     this.connections.add(connection);
-    if (isHeld(connection)) this.dirty?.connection(connection, true);
+    if (isHeld(connection)) this.dirty?.mark(CONNECTION, connection);
     return connection;
   }
 
@@ -179,7 +179,7 @@ export class State {
     connection.outbox = CLOSED;
     this.connections.delete(connection);
     connection.account?.hold(-CONNECTION_BYTES);
-    if (isHeld(connection)) this.dirty?.connection(connection, false);
+    if (isHeld(connection)) this.dirty?.mark(CONNECTION, connection);
     this.liveUpdate.forget(connection);
     this.admin.archive?.forget(connection);
   }
@@ -219,7 +219,7 @@ export class State {
     watch.path = key.slice(0, path.length);
     watch.token = key.slice(path.length + 1);
     this.watches.add(watch);
-    this.dirty?.watch(watch, true);
+    this.dirty?.mark(WATCH, watch);
     const account = this.accounts.of(connection.domid);
     account.add("watches", 1);
     account.add("memory", path.length + token.length);
@@ -235,7 +235,7 @@ export class State {
   #forgetWatch(watch: Watch): void {
     this.meter.add(FORGET_UNITS);
     this.watches.remove(watch);
-    this.dirty?.watch(watch, false);
+    this.dirty?.mark(WATCH, watch);
     const account = this.accounts.of(watch.connection.domid);
     account.add("watches", -1);
     account.add("memory", -(watch.path.length + watch.token.length));
@@ -245,7 +245,7 @@ export class State {
   addTransaction(transaction: Transaction): void {
     const { connection, id } = transaction;
     connection.transactions.set(id, transaction);
-    this.dirty?.transaction(transaction, "started");
+    this.dirty?.mark(TRANSACTION, transaction);
     this.accounts.of(connection.domid).add("transactions", 1);
     this.chargeTransaction(transaction);
   }
@@ -270,14 +270,14 @@ export class State {
   noteWriting(transaction: Transaction): void {
     if (transaction.wrote || transaction.written.length === 0) return;
     transaction.wrote = true;
-    this.dirty?.transaction(transaction, "wrote");
+    this.dirty?.mark(TRANSACTION, transaction);
   }
 
   dropTransaction(transaction: Transaction): void {
     const { connection } = transaction;
     connection.transactions.delete(transaction.id);
     this.reservations.drop(transaction);
-    this.dirty?.transaction(transaction, "ended");
+    this.dirty?.mark(TRANSACTION, transaction);
     const account = this.accounts.of(connection.domid);
     account.add("transactions", -1);
     account.charge(0, -transaction.bytesCharged);

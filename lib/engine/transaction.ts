@@ -7,6 +7,7 @@ import { PathSet } from "../store/path_set.ts";
 import type { Perms } from "../store/perms.ts";
 import type { Snapshot, SnapshotHolder } from "../store/snapshots.ts";
 import type { Connection } from "./connection.ts";
+import { Kind } from "./dirty.ts";
 import { NODE_BYTES, TOUCHED_BYTES, TRANSACTION_BYTES } from "./memory_model.ts";
 import {
   newTouched,
@@ -16,6 +17,17 @@ import {
   SEEN_VALUE,
   type Touched,
 } from "./touched.ts";
+
+/** Transactions of connections that outlive the process: they started, wrote for the first time, or ended. */
+export const TRANSACTION: Kind<Transaction> = new Kind({
+  isNew: (transaction) => isOpen(transaction) && !transaction.wrote,
+  isKept: ({ connection }) => connection.key >= 0,
+});
+
+/** Whether a transaction has not ended. */
+export function isOpen(transaction: Transaction): boolean {
+  return transaction.connection.transactions.get(transaction.id) === transaction;
+}
 
 /**
  * A running transaction: a snapshot taken when it first looks at a node, a draft of its own made

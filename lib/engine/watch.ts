@@ -3,6 +3,7 @@ import type { Node } from "../store/node.ts";
 import { isSpecial } from "../store/path.ts";
 import { flatText } from "../wire/text.ts";
 import type { Connection } from "./connection.ts";
+import { Kind } from "./dirty.ts";
 import { countNames, Place, sharedLength } from "./watch_place.ts";
 
 /** One registered watch. */
@@ -36,6 +37,18 @@ export interface WatchGroup {
 export interface Listeners {
   /** Whether `connection`, which has so many watches there, hears of it. */
   hears(connection: Connection, watches: number): boolean;
+}
+
+/** Watches of connections that outlive the process. */
+export const WATCH: Kind<Watch> = new Kind({
+  isNew: isRegistered,
+  isKept: ({ connection }) => connection.key >= 0,
+  textLength: ({ path, token }) => path.length + token.length,
+});
+
+/** Whether a watch is among those that are told of changes. */
+export function isRegistered({ group }: Watch): boolean {
+  return group !== null;
 }
 
 /** What a watch is known by within its connection (xenstore.txt, WATCH). */

@@ -1,7 +1,7 @@
 import type { State } from "../engine/state.ts";
 import type { Connection } from "../engine/connection.ts";
 import { watchOverhead } from "../engine/memory_model.ts";
-import type { Watch } from "../engine/watch.ts";
+import { WATCH, type Watch } from "../engine/watch.ts";
 import type { WatchState } from "./changes.ts";
 import type { ConnectionRecord } from "./restore.ts";
 
@@ -47,6 +47,6 @@ export function forgetAside(state: State, { connection, watches }: Aside): void 
       group: null,
       index: 0,
     };
-    state.dirty?.watch(watch, false);
+    state.dirty?.mark(WATCH, watch);
   }
 }

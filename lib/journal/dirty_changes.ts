@@ -1,5 +1,10 @@
-import type { Dirty } from "../engine/dirty.ts";
+import { CONNECTION, type Connection } from "../engine/connection.ts";
+import { type Dirty, SPECIAL } from "../engine/dirty.ts";
+import { DEFAULT_QUOTAS, DOMAIN, type Domain } from "../engine/domains.ts";
+import { SETTING } from "../engine/settings.ts";
 import type { State } from "../engine/state.ts";
+import { isOpen, TRANSACTION } from "../engine/transaction.ts";
+import { isRegistered, WATCH } from "../engine/watch.ts";
 import { DIRTY_NEW, DIRTY_PERMS, DIRTY_VALUE, type DirtyNodes } from "../store/dirty_nodes.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
@@ -15,48 +20,75 @@ export function putDirty(to: ByteWriter, nodes: NodeWriter, state: State, dirty:
 }
 
 function putOthers(to: ByteWriter, state: State, dirty: Dirty): void {
-  for (const key of dirty.heldGone) put.putHeldGone(to, key);
-  for (const domid of dirty.domainsGone) put.putDomainGone(to, domid);
-  for (const connection of dirty.held) put.putHeld(to, connection);
-  for (const domid of dirty.domains) {
-    const domain = state.domains.kept(domid);
-    if (domain !== undefined) put.putDomain(to, domain);
+  const gone = putGone(to, state, dirty);
+  for (const connection of dirty.marked(CONNECTION).keys()) {
+    if (connection.open === true) put.putHeld(to, connection);
   }
-  putWatches(to, dirty);
-  putTransactions(to, dirty);
-  if (dirty.quotas) put.putQuotas(to, state.domains.quotas);
-  for (const name of dirty.settings) put.putSetting(to, name, state.settings.whole(name));
-  for (const path of dirty.specials) put.putNode(to, path, state.specials.get(path)!);
+  for (const domain of dirty.marked(DOMAIN).keys()) {
+    if (isKept(state, domain)) put.putDomain(to, domain);
+  }
+  putWatches(to, dirty, gone);
+  putTransactions(to, dirty, gone);
+  if (dirty.marked(DEFAULT_QUOTAS).size > 0) put.putQuotas(to, state.domains.quotas);
+  for (const name of dirty.marked(SETTING).keys()) {
+    put.putSetting(to, name, state.settings.whole(name));
+  }
+  for (const path of dirty.marked(SPECIAL).keys()) {
+    put.putNode(to, path, state.specials.get(path)!);
+  }
+}
+
+function isKept({ domains }: State, domain: Domain): boolean {
+  return domains.kept(domain.domid) === domain;
+}
+
+/** What takes all with it that was known of a connection, whose keys are returned. */
+function putGone(to: ByteWriter, state: State, dirty: Dirty): Set<number> {
+  const gone = new Set<number>();
+  for (const [{ key, open }, isNew] of dirty.marked(CONNECTION)) {
+    if (open === true || isNew) continue;
+    gone.add(key);
+    put.putHeldGone(to, key);
+  }
+  for (const domain of dirty.marked(DOMAIN).keys()) {
+    if (isKept(state, domain) || gone.has(domain.domid)) continue;
+    gone.add(domain.domid);
+    put.putDomainGone(to, domain.domid);
+  }
+  return gone;
 }
 
 /** Whether all that was known of a connection goes with it in this turn. */
-function isGone(
-  dirty: Dirty,
-  { key, open }: { readonly key: number; readonly open: boolean },
-): boolean {
-  return !open && (dirty.heldGone.has(key) || dirty.domainsGone.has(key));
+function isGone(gone: ReadonlySet<number>, { key, open }: Connection): boolean {
+  return !open && gone.has(key);
 }
 
-function putWatches(to: ByteWriter, dirty: Dirty): void {
-  for (const watch of dirty.unwatched) {
-    if (!isGone(dirty, watch.connection)) put.putUnwatch(to, watch);
+function putWatches(to: ByteWriter, dirty: Dirty, gone: ReadonlySet<number>): void {
+  const marked = dirty.marked(WATCH);
+  for (const [watch, isNew] of marked) {
+    if (isRegistered(watch) || isNew || isGone(gone, watch.connection)) continue;
+    put.putUnwatch(to, watch);
   }
-  for (const watch of dirty.watches) put.putWatch(to, watch);
+  for (const watch of marked.keys()) if (isRegistered(watch)) put.putWatch(to, watch);
 }
 
 /** Those that have started and ended are told by the highest id that was given. */
-function putTransactions(to: ByteWriter, dirty: Dirty): void {
-  for (const connection of dirty.idsGiven) {
-    if (connection.open) put.putIdsGiven(to, connection.key, connection.transactionIdLast);
+function putTransactions(to: ByteWriter, dirty: Dirty, gone: ReadonlySet<number>): void {
+  const marked = dirty.marked(TRANSACTION);
+  const idsGiven = new Set<Connection>();
+  for (const [transaction, isNew] of marked) {
+    const { connection } = transaction;
+    if (isNew && !isOpen(transaction) && connection.open) idsGiven.add(connection);
   }
-  const open = [];
-  for (const transaction of dirty.transactions.keys()) {
+  for (const { key, transactionIdLast } of idsGiven) put.putIdsGiven(to, key, transactionIdLast);
+  for (const [transaction, isNew] of marked) {
     const { connection, id } = transaction;
-    if (connection.transactions.get(id) === transaction) open.push(transaction);
-    else if (!isGone(dirty, connection)) put.putTransaction(to, connection.key, id, null);
+    if (isNew || isOpen(transaction) || isGone(gone, connection)) continue;
+    put.putTransaction(to, connection.key, id, null);
   }
-  for (const transaction of open) {
-    put.putTransaction(to, transaction.connection.key, transaction.id, transaction);
+  for (const transaction of marked.keys()) {
+    const { connection, id } = transaction;
+    if (isOpen(transaction)) put.putTransaction(to, connection.key, id, transaction);
   }
 }
 

@@ -1,5 +1,7 @@
 import { Accounts } from "../engine/accounts.ts";
 import { deliver, type DueEvent } from "../engine/events.ts";
+import { SPECIAL } from "../engine/dirty.ts";
+import { DEFAULT_QUOTAS } from "../engine/domains.ts";
 import { quotaName } from "../engine/quota.ts";
 import type { State } from "../engine/state.ts";
 import { differences, type NodeDifference } from "../store/difference.ts";
@@ -174,7 +176,7 @@ export class Replacement {
     if (before === undefined || this.#isGone(ownerOf(planned.perms))) return;
     const perms = this.#perms(planned);
     loadSpecial(state, { ...planned, perms });
-    state.dirty?.special(path);
+    state.dirty?.mark(SPECIAL, path);
     if (equalPerms(before.perms, perms)) return;
     const due: DueEvent[] = [];
     state.events.ofChange(state.tree.root, path, before.perms, due, perms);
@@ -187,7 +189,7 @@ export class Replacement {
       const name = quotaName(text);
       if (name !== null) domains.quotas.set(name, value);
     }
-    dirty?.defaultQuotas();
+    dirty?.mark(DEFAULT_QUOTAS, null);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { CONNECTION } from "../engine/connection.ts";
 import { check } from "../engine/check.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -69,7 +70,7 @@ export function takeUp(
   const started = clock.now();
   const revival = journal.recover(state, held, cautionOf(mark, clock));
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
-  for (const lost of revival?.lost ?? []) state.dirty?.connection(lost, false);
+  for (const lost of revival?.lost ?? []) state.dirty?.mark(CONNECTION, lost);
   for (const aside of revival?.aside ?? []) forgetAside(state, aside);
   held?.takeRest();
   state.liveUpdate.resume(false);

@@ -14,11 +14,12 @@ export class Client {
   /** Paths and tokens of the events that came, each as text, until somebody takes them out. */
   readonly events: string[] = [];
   readonly connection: Connection;
-  constructor(readonly engine: Engine, domid: number) {
+  constructor(readonly engine: Engine, domid: number, key = -1) {
     this.connection = engine.connect({
       kind: domid === 0 ? "socket" : "ring",
       domid,
       label: `client of ${domid}`,
+      key,
       outbox: {
         reply: (type, _reqId, _txId, payload) => {
           this.reply = `${messageTypeName(type)} ${toText(payload)}`;

@@ -252,3 +252,50 @@ Deno.test("dirty: nodes that a transaction removed and made again come behind th
   assertSurvives(life, hypervisor, `${scratch.path}/copy`);
   life.close();
 });
+
+/** The names of what a turn writes of connections that outlive the process. */
+function written({ state }: Engine, dirty: Dirty): string[] {
+  const to = new ByteWriter(64);
+  putDirty(to, new NodeWriter(to), state, dirty);
+  dirty.clear();
+  const names: string[] = [];
+  const sink = new Proxy({}, {
+    get: (_target, name) => (): void => void names.push(String(name)),
+  }) as ChangeSink;
+  readChanges(new ByteReader(to.written), sink);
+  return names;
+}
+
+Deno.test("dirty: what came and went in a turn leaves nothing, what was known before is told to be gone", () => {
+  const dirty = new Dirty();
+  const engine = newEngine(dirty);
+  const client = new Client(engine, 0, 70_000);
+  assertEquals(written(engine, dirty).includes("held"), true);
+  client.ask(T.WATCH, "/a\0t\0");
+  client.ask(T.UNWATCH, "/a\0t\0");
+  assertEquals(written(engine, dirty), []);
+  client.ask(T.TRANSACTION_START, "\0");
+  client.ask(T.TRANSACTION_END, "F\0", 1);
+  assertEquals(written(engine, dirty), ["idsGiven"]);
+  client.ask(T.WATCH, "/a\0t\0");
+  client.ask(T.TRANSACTION_START, "\0");
+  assertEquals(written(engine, dirty), ["watch", "transaction"]);
+  client.ask(T.MKDIR, "/a/made\0", 2);
+  assertEquals(written(engine, dirty), ["transaction"]);
+  client.ask(T.UNWATCH, "/a\0t\0");
+  client.ask(T.TRANSACTION_END, "F\0", 2);
+  assertEquals(written(engine, dirty), ["unwatch", "transaction"]);
+  const other = engine.connect({
+    kind: "socket",
+    domid: 0,
+    label: "other",
+    key: 70_001,
+    outbox: client.connection.outbox,
+  });
+  engine.disconnect(other);
+  assertEquals(written(engine, dirty), []);
+  client.ask(T.WATCH, "/a\0t\0");
+  written(engine, dirty);
+  engine.disconnect(client.connection);
+  assertEquals(written(engine, dirty), ["heldGone"]);
+});

@@ -8,7 +8,6 @@ const KNOWN: ReadonlySet<string> = new Set([
   "lib/engine/connection.ts -> lib/engine/transaction.ts",
   "lib/engine/connection.ts -> lib/engine/watch.ts",
   "lib/engine/connection.ts -> lib/engine/refusals.ts",
-  "lib/engine/dirty.ts -> lib/engine/domains.ts",
   "lib/engine/erase.ts -> lib/engine/state.ts",
   "lib/engine/status.ts -> lib/engine/state.ts",
   "lib/engine/watch_place.ts -> lib/engine/watch.ts",

@@ -1,3 +1,4 @@
+import { DEFAULT_QUOTAS } from "../domains.ts";
 import { EINVAL, ENOENT, OK } from "../../wire/errors.ts";
 import { jsonLine } from "../../wire/json.ts";
 import { splitStrings } from "../../wire/payload.ts";
@@ -163,7 +164,7 @@ function setGlobal(call: Call, args: readonly string[], prefix: string): Outcome
   const value = parseLoose(valueText);
   if (name === null || isSoft(name) !== (prefix !== "") || value < 1) return EINVAL;
   call.state.domains.quotas.set(name, value);
-  call.state.dirty?.defaultQuotas();
+  call.state.dirty?.mark(DEFAULT_QUOTAS, null);
   return DONE;
 }
 

@@ -1,7 +1,7 @@
 import { EACCES, EBUSY, EINVAL, ENOENT } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
-import { type Domain, FEATURES } from "../domains.ts";
+import { DEFAULT_QUOTAS, type Domain, FEATURES } from "../domains.ts";
 import { quotaName, QUOTAS, type Quotas } from "../quota.ts";
 import { DONE, type Outcome, parseDomid, parseLoose, textReply } from "./outcome.ts";
 
@@ -69,7 +69,7 @@ export function setQuotaOf(call: Call, strings: readonly string[]): Outcome {
   if (value < 0 || value > 0x7fffffff) return EINVAL;
   if (domain === null) {
     domains.quotas.set(name, value);
-    call.state.dirty?.defaultQuotas();
+    call.state.dirty?.mark(DEFAULT_QUOTAS, null);
   } else {
     domain.quotas.set(name, value);
     domains.changed(domain);

@@ -13,6 +13,7 @@ import {
 import { EINVAL, ENOENT, ENOSPC, EPERM, OK } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
+import { SPECIAL } from "../dirty.ts";
 import { FEATURE_DOMID_ANY } from "../domains.ts";
 import { deliver, type DueEvent } from "../events.ts";
 import { PERM_UNITS } from "../meter.ts";
@@ -84,7 +85,7 @@ function apply(call: Call, path: string, node: Node, perms: Perms): void {
     node.perms = perms;
     node.generation = ++state.versions.generation;
     node.origin = origin;
-    state.dirty?.special(path);
+    state.dirty?.mark(SPECIAL, path);
   } else if (transaction !== null) {
     transaction.setPerms(path, perms, origin);
     return;
