@@ -29,10 +29,11 @@ export function checkedPath(path: string): string {
 export class NodeRecord implements NodeState {
   /** What of the node was told; the rest is that of another one. */
   part: LoadedPart = WHOLE;
-  /** Where paths are put together: in turn, since who takes one may compare it with the one before. */
+  /** Where paths are put together, each from the one before. */
   #path: Uint8Array = new Uint8Array(PATH_BYTES_FIRST);
-  #pathBefore: Uint8Array = new Uint8Array(PATH_BYTES_FIRST);
   #pathLength = 0;
+  /** How many bytes of the path are those of the one before; negative when it does not say. */
+  shared = -1;
 
   bytes: Uint8Array = NO_VALUE;
   pathStart = 0;
@@ -55,6 +56,7 @@ export class NodeRecord implements NodeState {
   read(from: ByteReader): this {
     const length = from.u16();
     this.bytes = from.all;
+    this.shared = -1;
     this.pathStart = from.skip(length);
     this.pathEnd = this.pathStart + length;
     this.generation = from.count();
@@ -78,14 +80,16 @@ export class NodeRecord implements NodeState {
     if (shared > this.#pathLength) {
       throw new DamagedError(`no path of ${this.#pathLength} bytes has ${shared} to share`);
     }
-    const before = this.#path, length = shared + rest;
-    let path = this.#pathBefore;
-    if (path.length < length) path = new Uint8Array(2 * length);
-    for (let i = 0; i < shared; i++) path[i] = before[i]!;
+    const length = shared + rest;
+    let path = this.#path;
+    if (path.length < length) {
+      path = new Uint8Array(2 * length);
+      path.set(this.#path.subarray(0, shared));
+      this.#path = path;
+    }
     const { all } = from;
     for (let i = 0; i < rest; i++) path[shared + i] = all[at + i]!;
-    this.#path = path;
-    this.#pathBefore = before;
+    this.shared = shared;
     this.#pathLength = length;
     this.bytes = path;
     this.pathStart = 0;

@@ -7,7 +7,7 @@ import { listChildren } from "../store/children.ts";
 import { lookup } from "../store/lookup.ts";
 import { newNode } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
-import type { TreeLoader } from "../store/tree_loader.ts";
+import { type TreeLoader, WHOLE } from "../store/tree_loader.ts";
 import { RECORDS_A_LOOK } from "../limits.ts";
 import { DamagedError } from "./byte_reader.ts";
 import type { ChangeSink, DomainState, HeldState, OpenTransaction, WatchState } from "./changes.ts";
@@ -69,14 +69,15 @@ export class Restorer implements ChangeSink {
 
   node(node: NodeRecord): void {
     this.#look();
-    if (this.#loader.load(node.bytes, node.pathStart, node.pathEnd, node)) return;
+    const { bytes, pathEnd, pathStart, shared } = node;
+    if (this.#loader.load(bytes, pathStart, pathEnd, node, WHOLE, shared)) return;
     if (isSpecial(node.path)) return this.#special(node);
     throw new DamagedError(`${node.path} has no parent`);
   }
 
   nodePart(node: NodeRecord): void {
-    const { bytes, part, pathEnd, pathStart } = node;
-    if (this.#loader.load(bytes, pathStart, pathEnd, node, part)) return;
+    const { bytes, part, pathEnd, pathStart, shared } = node;
+    if (this.#loader.load(bytes, pathStart, pathEnd, node, part, shared)) return;
     throw new DamagedError(`${node.path} is not there`);
   }
 

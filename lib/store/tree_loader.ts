@@ -25,6 +25,8 @@ import { toText } from "../wire/text.ts";
 
 const SLASH = 0x2f;
 const NOBODYS: Perms = [];
+/** How much a path has in common with the last one has to be found out. */
+const UNKNOWN = -1;
 /** Names that are at hand for further nodes: a power of two. */
 const NAMES_KEPT = 1_024;
 
@@ -76,8 +78,9 @@ export class TreeLoader {
 
   /**
    * Puts a node at the path that stands in `bytes` from `from` to `to` (exclusive); `bytes` must
-   * stay as they are until the next is put. False when that is no absolute path, or has no parent,
-   * or is not there and only a `part` is known.
+   * stay as they are until the next is put, but for what is read into them with `shared`: as many of
+   * the path's bytes are known to be those of the last path put, which stood at the same place. False
+   * when that is no absolute path, or has no parent, or is not there and only a `part` is known.
    */
   load(
     bytes: Uint8Array,
@@ -85,6 +88,7 @@ export class TreeLoader {
     to: number,
     was: LoadedNode,
     part: LoadedPart = WHOLE,
+    shared: number = UNKNOWN,
   ): boolean {
     if (to - from === 1 && bytes[from] === SLASH) {
       this.#put(this.#nodes[0]!, 1, was, part);
@@ -92,7 +96,11 @@ export class TreeLoader {
       this.#from = this.#to = 0;
       return true;
     }
-    let at = from + this.#sharedEnd(bytes, from, to);
+    // Where the last path stood elsewhere, it still does.
+    const same = shared >= 0 && bytes === this.#bytes
+      ? Math.min(shared, this.#to)
+      : this.#sameBytes(bytes, from, to);
+    let at = from + this.#keepAbove(same, bytes[from + same] === SLASH && from + same < to);
     this.#from = this.#to = 0;
     let parent = this.#nodes[this.#depth]!;
     for (;;) {
@@ -133,16 +141,23 @@ export class TreeLoader {
     this.#mention(NOBODYS);
   }
 
-  /** Keeps of the last path's nodes those above this path; returns where their names end in it. */
-  #sharedEnd(bytes: Uint8Array, from: number, to: number): number {
-    const before = this.#bytes, ends = this.#ends;
+  /** How many bytes the path has in common with the last one. */
+  #sameBytes(bytes: Uint8Array, from: number, to: number): number {
+    const before = this.#bytes;
     const shift = this.#from - from;
     const stop = Math.min(to, this.#to - shift);
     let at = from;
     while (at < stop && bytes[at] === before[at + shift]) at++;
-    const same = at - from;
-    // A name that is the same as far as the other goes need not be the same name.
-    const isWhole = at < to && bytes[at] === SLASH;
+    return at - from;
+  }
+
+  /**
+   * Keeps of the last path's nodes those above a path that has its first `same` bytes; returns where their
+   * names end in it. A name that is the same as far as the other goes need not be the same name:
+   * `isWhole` says that it ends there.
+   */
+  #keepAbove(same: number, isWhole: boolean): number {
+    const ends = this.#ends;
     let depth = this.#depth;
     while (depth > 0 && (ends[depth]! > same || ends[depth] === same && !isWhole)) depth--;
     this.#depth = depth;

@@ -1,12 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { Accounts } from "../../lib/engine/accounts.ts";
 import { Versions } from "../../lib/store/versions.ts";
-import { Draft } from "../../lib/store/draft.ts";
+import { Draft, type LoadedNode } from "../../lib/store/draft.ts";
 import { listChildren } from "../../lib/store/children.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
 import { parentPath, ROOT_PATH } from "../../lib/store/path.ts";
 import { permEntry, type Perms } from "../../lib/store/perms.ts";
+import { type TreeLoader, WHOLE } from "../../lib/store/tree_loader.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { type Random, withSeed } from "../support/random.ts";
 
@@ -57,6 +58,35 @@ function nextPath(random: Random, before: string): string {
   return random.chance(0.05) ? `${below}/${random.pick(NAMES)}` : below;
 }
 
+/** Paths put together in one memory, each from the one before, as the journal's are read. */
+class PathMemory {
+  readonly bytes = new Uint8Array(8_192);
+  #path = "";
+
+  /** Puts a path there; returns how many bytes of the one before, or fewer, it leaves there. */
+  put(random: Random, path: string): number {
+    let shared = 0;
+    while (shared < path.length && path[shared] === this.#path[shared]) shared++;
+    if (random.chance(0.2)) shared = random.below(shared + 1);
+    this.bytes.set(toBytes(path.slice(shared)), shared);
+    this.#path = path;
+    return shared;
+  }
+}
+
+/** Tells a loader of a path in one of the two ways. */
+function load(
+  random: Random,
+  loader: TreeLoader,
+  memory: PathMemory,
+  path: string,
+  was: LoadedNode,
+): boolean {
+  if (random.chance(0.3)) return loader.load(toBytes(`..${path}/`), 2, 2 + path.length, was);
+  const shared = memory.put(random, path);
+  return loader.load(memory.bytes, 0, path.length, was, WHOLE, shared);
+}
+
 Deno.test("tree loader: leaves what loading one by one, with lookups, leaves", () => {
   withSeed((random) => {
     let refused = 0, replaced = 0;
@@ -64,6 +94,7 @@ Deno.test("tree loader: leaves what loading one by one, with lookups, leaves", (
       const plain = emptyTree(), loaded = emptyTree();
       let loader = loaded.draft.loader(ORIGIN);
       let path = ROOT_PATH;
+      const memory = new PathMemory();
       for (let step = 0; step < 150; step++) {
         path = nextPath(random, path);
         const hasParent = lookup(plain.draft.root, parentPath(path)) !== null;
@@ -73,13 +104,12 @@ Deno.test("tree loader: leaves what loading one by one, with lookups, leaves", (
           generation: hasParent ? random.below(1000) : 0,
           ordinal: lookup(plain.draft.root, path)?.ordinal ?? step,
         };
-        const bytes = toBytes(`..${path}/`);
         const known = lookup(plain.draft.root, path) !== null;
         const done = plain.draft.load(path, was, ORIGIN);
-        assertEquals([done, loader.load(bytes, 2, bytes.length - 1, was)], [hasParent, hasParent]);
+        assertEquals([done, load(random, loader, memory, path, was)], [hasParent, hasParent]);
         if (!done) {
           refused++;
-          path = ROOT_PATH;
+          if (random.chance(0.5)) path = parentPath(path);
         } else if (known) replaced++;
         if (!random.chance(0.05)) continue;
         loader.end();
@@ -139,4 +169,22 @@ Deno.test("tree loader: what is no absolute path is refused, and what follows is
     loader.end();
     assertEquals([...subtree(tree.draft.root)].map(([path]) => path), ["/", "/a", "/a/b"]);
   }
+});
+
+Deno.test("tree loader: a path that was refused is not what the next one shares", () => {
+  let ordinal = 0;
+  const was = (): LoadedNode => (
+    { value: toBytes(""), perms: [permEntry(0, 0)], generation: 1, ordinal: ++ordinal }
+  );
+  const tree = emptyTree();
+  for (const path of ["/a", "/a/b", "/c", "/c/d"]) assert(tree.draft.load(path, was(), ORIGIN));
+  const loader = tree.draft.loader(ORIGIN);
+  const bytes = toBytes("/c/d/e");
+  assert(loader.load(bytes, 0, 6, was(), WHOLE, 0));
+  assertEquals(loader.load(toBytes("/a/b/x/y"), 0, 8, was()), false);
+  bytes[5] = 0x66;
+  assert(loader.load(bytes, 0, 6, was(), WHOLE, 5));
+  loader.end();
+  const paths = ["/", "/a", "/a/b", "/c", "/c/d", "/c/d/e", "/c/d/f"];
+  assertEquals([...subtree(tree.draft.root)].map(([path]) => path), paths);
 });
