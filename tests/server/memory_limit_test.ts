@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { defaultMemory, hostMemory } from "../../lib/server/process/host_memory.ts";
+import { defaultMemory, heapLookedFrom, hostMemory } from "../../lib/server/process/host_memory.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { SocketClient } from "./socket_client.ts";
@@ -43,5 +43,22 @@ Deno.test("--memory takes bytes with a suffix, and says what it does not take", 
     }).output();
     assertEquals(code, 2, given);
     assertStringIncludes(new TextDecoder().decode(stderr), wrong!);
+  }
+});
+
+Deno.test("V8 is asked for its heap's limit only where the heap may come near it", () => {
+  const large = 16 * 2 ** 30, small = 512 * 2 ** 20;
+  assertEquals(heapLookedFrom("", large), 128 * 2 ** 20);
+  assertEquals(heapLookedFrom("serve\0--memory\x00256M\0", small), 64 * 2 ** 20);
+  assertEquals(heapLookedFrom("", 2 ** 20), 32 * 2 ** 20);
+  for (
+    const told of [
+      "--max-old-space-size=56",
+      "run\0--v8-flags=--max-heap-size=64\0",
+      "--max_old_space_size=9",
+      "--max-old-space-size-percentage=5",
+    ]
+  ) {
+    assertEquals(heapLookedFrom(told, large), 32 * 2 ** 20, told);
   }
 });

@@ -26,18 +26,39 @@ function textOf(path: string): string {
   }
 }
 
-/** A heap below this many bytes is far from any limit: it need not be asked for. */
-const HEAP_LOOKED_FROM = 33_554_432;
+/** A heap below this many bytes is far from any limit. */
+const HEAP_SMALL = 33_554_432;
+/** One below this many is far from V8's own limit on a host that is large enough: a quarter of its memory at least. */
+const HEAP_LARGE = 134_217_728;
+const HEAP_HOST_PART = 8;
+/** Options of V8, in the environment or on a command line, that set the limit. */
+const LIMIT_OPTION = /--[a-z_-]*(?:old[-_]space|heap[-_]size)/;
+
+/**
+ * Bytes of a heap that is far from its limit, so that this need not be asked for: that takes 15 to 50 ms
+ * of a start, since a part of the runtime has to be loaded. `options` are what V8 may have been told.
+ */
+export function heapLookedFrom(options: string, host: number): number {
+  if (LIMIT_OPTION.test(options)) return HEAP_SMALL;
+  return Math.max(HEAP_SMALL, Math.min(HEAP_LARGE, Math.floor(host / HEAP_HOST_PART)));
+}
 
 /** The part of V8's heap limit, or of the host's memory, that this process uses; the larger one. */
 export function memoryShare(): number {
   const { heapUsed, rss } = Deno.memoryUsage();
-  const heap = heapUsed < HEAP_LOOKED_FROM ? 0 : heapUsed / (heapLimit ??= askHeapLimit());
-  return Math.max(heap, rss / (host ??= hostMemory()));
+  host ??= hostMemory();
+  lookedFrom ??= heapLookedFrom(toldOptions(), host);
+  const heap = heapUsed < lookedFrom ? 0 : heapUsed / (heapLimit ??= askHeapLimit());
+  return Math.max(heap, rss / host);
 }
 
 let heapLimit: number | undefined;
 let host: number | undefined;
+let lookedFrom: number | undefined;
+
+function toldOptions(): string {
+  return `${Deno.env.get("DENO_V8_FLAGS") ?? ""} ${textOf("/proc/self/cmdline")}`;
+}
 
 /** The runtime's `process`, as far as it is of use here; an import of it takes 10 ms of each start. */
 interface NodeProcess {
