@@ -240,6 +240,9 @@ export const PRIVILEGED_LOG_LINES_PER_SECOND = 20;
 /** Domains whose budget is known at a time: the guests of the largest host. */
 export const LOG_BUDGETS_MAX = 4_096;
 
+/** Bytes of a process's command line, or of a domain's name, that say who an author is: all of most. */
+export const AUTHOR_TEXT_MAX = 256;
+
 /** Characters of a path in a line of the log: what all but hostile ones have. */
 export const LOG_TEXT_MAX = 200;
 

@@ -1,4 +1,5 @@
 import type { Account } from "./accounts.ts";
+import type { ClientProcess } from "./author.ts";
 import { Kind } from "./dirty.ts";
 import { Share } from "./meter.ts";
 import type { Quotas } from "./quota.ts";
@@ -37,6 +38,8 @@ export interface ConnectionSpec {
   readonly outbox: Outbox;
   /** See {@link Connection.key}; a connection that ends with this process has none. */
   readonly key?: number;
+  /** Who is behind a socket, where that can be found out. */
+  readonly process?: ClientProcess;
 }
 
 /** What a connection that outlives the process is known by; one that was lost with the last is not open. */
@@ -62,6 +65,8 @@ export class Connection {
   /** Kept by the nodes this connection changed, which may outlive it. */
   readonly origin: { label: string; readonly guest?: number };
   outbox: Outbox;
+  /** Who is behind it; null for a ring, or where nobody can tell. */
+  readonly process: ClientProcess | null;
   /** The account of its domain; null where no engine knows the connection. */
   account: Account | null = null;
   /** What its requests have cost: a socket's its own, a ring's that of its domain. */
@@ -94,6 +99,7 @@ export class Connection {
     this.key = spec.key ?? -1;
     this.origin = privileged ? { label: spec.label } : { label: spec.label, guest: spec.domid };
     this.outbox = spec.outbox;
+    this.process = spec.process ?? null;
   }
 
   /** For logs, such as `socket 7 (pid 1234 xl)`. */

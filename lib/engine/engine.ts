@@ -82,8 +82,11 @@ export class Engine {
     call.txId = txId;
     call.transaction = null;
     const { events } = this.state;
+    const { commits } = this.state;
+    commits?.begin();
     if (!connection.privileged) events.limit();
     const outcome = this.#run(call, type, txId);
+    commits?.request(connection, type);
     call.letGo();
     if (!connection.privileged && events.endLimit()) this.#tellOfCut(connection, now);
     // The outbox as it is now: a domain that releases itself is not answered.
@@ -161,6 +164,7 @@ export class Engine {
     const transaction = connection.transactions.get(txId);
     if (transaction === undefined) return ENOENT;
     call.transaction = transaction;
+    transaction.operations++;
     const done = operation.handler(call);
     const outcome = transaction.lost ? inLostTransaction(call, transaction, type, done) : done;
     if (call.transaction !== null) {

@@ -47,8 +47,11 @@ export class Erasures {
 
   /** Goes on for about so many units of work. */
   step(units: number): void {
-    const until = this.state.meter.units + units;
-    while (this.pending && this.state.meter.units < until) this.#walk(until);
+    const { commits, meter } = this.state;
+    const until = meter.units + units;
+    const suspended = commits?.suspend();
+    while (this.pending && meter.units < until) this.#walk(until);
+    if (suspended !== undefined) commits?.resume(suspended, !this.pending);
   }
 
   /** Does all that is to be done before somebody else can have the domid. */
@@ -93,6 +96,7 @@ export class Erasures {
         continue;
       }
       domains.forget(domain);
+      this.state.commits?.erased(domain);
       accounts.drop(domid);
       accounts.setMentions(domid, left);
       if (!this.pending) versions.living = null;
@@ -206,6 +210,7 @@ function eraseFromSpecials(state: State, domid: number): void {
     if (perms === node.perms) continue;
     state.chargeSpecial(path, node.perms, -1);
     state.chargeSpecial(path, perms, 1);
+    state.commits?.special(path, node);
     node.perms = perms;
     state.dirty?.mark(SPECIAL, path);
   }

@@ -6,6 +6,7 @@ import { lookup } from "../store/lookup.ts";
 import { newNode, type Node, type Origin } from "../store/node.ts";
 import { DOMID_ANY, permEntry, type Perms, READ } from "../store/perms.ts";
 import { type ErrorCode, OK } from "../wire/errors.ts";
+import { type CommitListener, Commits } from "./commits.ts";
 import { CONNECTION, Connection, type ConnectionSpec, type Outbox } from "./connection.ts";
 import type { DomainControl } from "./domain_control.ts";
 import type { Dirty } from "./dirty.ts";
@@ -43,6 +44,8 @@ export interface EngineOptions {
   readonly admin?: Admin;
   /** Where everything is marked that must survive, when it changes: the journal's seam. */
   readonly dirty?: Dirty;
+  /** Told of each commit. */
+  readonly listener?: CommitListener;
 }
 
 /** Everything the engine knows; its handlers change nothing else. */
@@ -60,6 +63,8 @@ export class State {
   readonly logBudgets: LogBudgets;
   readonly admin: Admin;
   readonly dirty: Dirty | null;
+  /** What tells of commits; null where nobody listens. */
+  readonly commits: Commits | null;
   readonly settings: Settings;
   readonly accounts: Accounts = new Accounts();
   readonly memoryReports: MemoryReports;
@@ -107,6 +112,10 @@ export class State {
     this.accounts.charge(this.privDomid, 1, 16 + 8 + 1);
     this.tree = new Draft(root, this.versions, this.accounts, this.dirty?.nodes ?? null, true);
     this.#plant(perms, origin);
+    const { listener } = options;
+    this.commits = listener === undefined
+      ? null
+      : new Commits(listener, this.tree, this.specials, this.domains);
     const uniqueId = options.domains.info(this.privDomid)?.uniqueId ?? 0n;
     this.domains.add(this.privDomid, uniqueId).introduced = true;
   }
@@ -349,6 +358,7 @@ export class State {
     }
     this.domains.die(domain);
     this.noteDeath(domid);
+    this.commits?.died(domain);
     this.erasures.add(domain);
   }
 }

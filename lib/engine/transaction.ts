@@ -46,6 +46,8 @@ export class Transaction implements SnapshotHolder {
   readonly written: Touched[] = [];
   /** Domids that died while it ran: permissions naming them can't be committed (XSA-322). */
   died: Set<number> | null = null;
+  /** Requests in it so far. */
+  operations = 0;
   /** Whether it set a node's permissions. */
   setsPerms = false;
   /** The store's generation when it started: what is of a later one, it should not see. */

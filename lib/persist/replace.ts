@@ -175,6 +175,7 @@ export class Replacement {
     const before = state.specials.get(path);
     if (before === undefined || this.#isGone(ownerOf(planned.perms))) return;
     const perms = this.#perms(planned);
+    state.commits?.special(path, before);
     loadSpecial(state, { ...planned, perms });
     state.dirty?.mark(SPECIAL, path);
     if (equalPerms(before.perms, perms)) return;
@@ -184,10 +185,13 @@ export class Replacement {
   }
 
   #quotas(values: ReadonlyMap<string, number>): void {
-    const { dirty, domains } = this.#state;
+    const { commits, dirty, domains: { quotas } } = this.#state;
     for (const [text, value] of values) {
       const name = quotaName(text);
-      if (name !== null) domains.quotas.set(name, value);
+      if (name === null) continue;
+      const old = quotas.get(name);
+      if (old !== value) commits?.note({ kind: "quota", domid: null, name, old, new: value });
+      quotas.set(name, value);
     }
     dirty?.mark(DEFAULT_QUOTAS, null);
   }

@@ -70,6 +70,7 @@ export function takeUp(
   const started = clock.now();
   const revival = journal.recover(state, held, cautionOf(mark, clock));
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
+  state.commits?.started(revival === null ? "nothing" : "store");
   for (const lost of revival?.lost ?? []) state.dirty?.mark(CONNECTION, lost);
   for (const aside of revival?.aside ?? []) forgetAside(state, aside);
   held?.takeRest();

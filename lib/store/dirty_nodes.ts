@@ -1,5 +1,6 @@
 import { visitAll } from "./lookup.ts";
 import type { Node } from "./node.ts";
+import { ROOT_PATH } from "./path.ts";
 
 /** What of a node changed, besides its generation: bits to be added up. */
 export const DIRTY_GENERATION = 0;
@@ -141,6 +142,28 @@ export class DirtyNodes implements NodeMarks {
     // Most have a few at most, and to set the length would give their memory back.
     while (this.gone.length > 0) this.gone.pop();
   }
+}
+
+/**
+ * Marks the node whose path has `length` characters of `path`, as `above`, and those made below it:
+ * `between` and, at `path`, `node`.
+ */
+export function markMade(
+  marks: NodeMarks,
+  path: string,
+  length: number,
+  above: Node,
+  between: readonly Node[] | null,
+  node: Node,
+): void {
+  marks.changed(path.slice(0, length) || ROOT_PATH, above, DIRTY_GENERATION);
+  if (between !== null) {
+    for (const made of between) {
+      length += 1 + made.name.length;
+      marks.changed(path.slice(0, length), made, DIRTY_NEW);
+    }
+  }
+  marks.changed(path, node, DIRTY_NEW);
 }
 
 /** About what a record of that takes, in units. */

@@ -15,6 +15,7 @@ import {
   DIRTY_NEW,
   DIRTY_PERMS,
   DIRTY_VALUE,
+  markMade,
   type NodeMarks,
 } from "./dirty_nodes.ts";
 import { account, accountRemoval, type Ledger, mention } from "./ledger.ts";
@@ -32,6 +33,7 @@ import {
 import { parentPath, ROOT_PATH } from "./path.ts";
 import { ownerOf, type Perms } from "./perms.ts";
 import type { Snapshot, SnapshotHolder } from "./snapshots.ts";
+import type { TreeObserver } from "./tree_changes.ts";
 import { ownText } from "../wire/text.ts";
 import { TreeLoader } from "./tree_loader.ts";
 
@@ -69,6 +71,8 @@ export class Draft {
   #loading: Loading | null = null;
   /** How many nodes were made or copied: what it takes in memory while it is not the store's. */
   made = 0;
+  /** Told of each change; null where nobody wants to know. */
+  observer: TreeObserver | null = null;
   /** Bytes of nodes that it replaces, by their epochs, until it is adopted; null for none. */
   #replaced: Map<number, number> | null = null;
 
@@ -104,6 +108,7 @@ export class Draft {
       for (const [epoch, bytes] of draft.#replaced) this.versions.snapshots.replaced(epoch, bytes);
     }
     this.#loading = null;
+    this.observer?.replaced(this.root);
     this.root = draft.root;
     this.#epoch = draft.#epoch;
   }
@@ -114,6 +119,7 @@ export class Draft {
    */
   setValue(path: string, value: Uint8Array, origin: Origin, found: Node | null = null): Node {
     const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
+    this.observer?.changing(path, node);
     this.ledger.charge(ownerOf(node.perms), 0, value.length - node.value.length);
     node.value = value;
     this.#touched(path, node, origin, DIRTY_VALUE);
@@ -123,6 +129,7 @@ export class Draft {
   /** Gives an existing node permissions; a new owner takes over the charge for it. `found` as above. */
   setPerms(path: string, perms: Perms, origin: Origin, found: Node | null = null): Node {
     const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
+    this.observer?.changing(path, node);
     account(this.ledger, path, node, -1);
     node.perms = perms;
     account(this.ledger, path, node, 1);
@@ -162,7 +169,8 @@ export class Draft {
     this.ledger.charge(ownerOf(above.perms), 0, ends[count - levels]! - aboveLength);
     this.ledger.charge(ownerOf(perms), levels, bytes);
     mention(this.ledger, perms, levels);
-    if (this.marks !== null) this.#markDown(path, aboveLength, above, between, parent);
+    if (this.marks !== null) markMade(this.marks, path, aboveLength, above, between, parent);
+    this.observer?.made(path, aboveLength);
     return parent;
   }
 
@@ -178,6 +186,7 @@ export class Draft {
       this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
       this.marks.changed(path, node, DIRTY_NEW);
     }
+    this.observer?.made(path, path.lastIndexOf("/"));
     return node;
   }
 
@@ -191,25 +200,6 @@ export class Draft {
     parent.generation = ++this.versions.generation;
     parent.origin = origin;
     return node;
-  }
-
-  /** Marks the node whose path has `length` characters of `path`, and those made below it. */
-  #markDown(
-    path: string,
-    length: number,
-    above: Node,
-    between: readonly Node[] | null,
-    node: Node,
-  ): void {
-    const marks = this.marks!;
-    marks.changed(path.slice(0, length) || ROOT_PATH, above, DIRTY_GENERATION);
-    if (between !== null) {
-      for (const made of between) {
-        length += 1 + made.name.length;
-        marks.changed(path.slice(0, length), made, DIRTY_NEW);
-      }
-    }
-    marks.changed(path, node, DIRTY_NEW);
   }
 
   /** Removes a node, not the root, with all below it. */
@@ -231,12 +221,14 @@ export class Draft {
     if (children.size === 0) parent.children = null;
     this.ledger.charge(ownerOf(parent.perms), 0, -(node.name.length + 1));
     this.marks?.removed(path, node);
+    this.observer?.removed(path, node);
     this.#touchedAbove(path, parent, origin);
   }
 
   /** Replaces permissions without that counting as a change (dead domids, stale marks). */
   amendPerms(path: string, perms: Perms): void {
     const node = this.#own(path);
+    this.observer?.changing(path, node);
     account(this.ledger, path, node, -1);
     node.perms = perms;
     account(this.ledger, path, node, 1);

@@ -13,9 +13,9 @@ import { RestoreError } from "../../lib/persist/plan.ts";
 import type { MigrationRecord, NodeRecord } from "../../lib/codec/records.ts";
 import { encodeStream, StreamError } from "../../lib/codec/stream.ts";
 import {
+  type RestoreJob,
   type RestoreProgress,
   restoreSteps,
-  type RestoreTarget,
 } from "../../lib/server/archive/archive_restore.ts";
 import { RestoreWork } from "../../lib/server/archive/restore_work.ts";
 import { permEntry } from "../../lib/store/perms.ts";
@@ -34,8 +34,9 @@ interface Options {
   readonly between?: (slice: number) => void;
 }
 
-function targetOf({ journal, state }: Life): RestoreTarget {
-  return { state, journal, inherit: () => false };
+function targetOf({ journal, state }: Life): RestoreJob {
+  const [by] = state.connections;
+  return { state, journal, inherit: () => false, by: by! };
 }
 
 function newProgress(): RestoreProgress {

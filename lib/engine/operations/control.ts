@@ -88,8 +88,13 @@ function runCheck(call: Call, args: readonly string[]): Outcome {
   return DONE;
 }
 
+function setSetting({ state }: Call, name: string, value: string): void {
+  state.settings.set(name, value);
+  state.commits?.note({ kind: "setting", name, value });
+}
+
 function runLog(call: Call, args: readonly string[]): Outcome {
-  const { admin, settings } = call.state;
+  const { admin } = call.state;
   const [what, ...more] = args;
   if (more.length > 0) return EINVAL;
   if (what === undefined) {
@@ -99,23 +104,23 @@ function runLog(call: Call, args: readonly string[]): Outcome {
   if (what === "on" || what === "off") {
     const error = admin.setTrace(what === "on");
     if (error !== OK) return error;
-    settings.set(TRACE, what);
+    setSetting(call, TRACE, what);
     return DONE;
   }
   const [sign, name] = [what[0], what.slice(1)];
   if (sign !== "+" && sign !== "-" || !admin.setSwitch(name, sign === "+")) return EINVAL;
-  settings.set(switchSetting(name), sign === "+" ? "on" : "off");
+  setSetting(call, switchSetting(name), sign === "+" ? "on" : "off");
   return DONE;
 }
 
 function runLogfile(call: Call, args: readonly string[]): Outcome {
   const [path, ...more] = args;
   if (path === undefined || path === "" || more.length > 0) return EINVAL;
-  const { admin, settings } = call.state;
+  const { admin } = call.state;
   const error = admin.setTraceFile(path);
   if (error !== OK) return error;
-  settings.set(TRACE_FILE, path);
-  settings.set(TRACE, "on");
+  setSetting(call, TRACE_FILE, path);
+  setSetting(call, TRACE, "on");
   return DONE;
 }
 
@@ -163,7 +168,9 @@ function setGlobal(call: Call, args: readonly string[], prefix: string): Outcome
   const name = quotaName(prefix + text);
   const value = parseLoose(valueText);
   if (name === null || isSoft(name) !== (prefix !== "") || value < 1) return EINVAL;
-  call.state.domains.quotas.set(name, value);
+  const { commits, domains: { quotas } } = call.state;
+  commits?.note({ kind: "quota", domid: null, name, old: quotas.get(name), new: value });
+  quotas.set(name, value);
   call.state.dirty?.mark(DEFAULT_QUOTAS, null);
   return DONE;
 }

@@ -25,10 +25,12 @@ export function introduce(call: Call): Outcome {
     state.control.reset(known.connection, port);
     known.port = port;
     state.domains.changed(known);
+    state.commits?.note({ kind: "introduced", domid, port });
     return DONE;
   }
   const error = call.room(CONNECTION_BYTES) || state.openDomain(domid, port);
   if (error !== 0) return error;
+  state.commits?.note({ kind: "introduced", domid, port });
   if (domid !== state.privDomid) state.announce(INTRODUCE_DOMAIN, domid);
   return DONE;
 }
@@ -48,6 +50,8 @@ function introducedOf(call: Call): Domain | number {
 export function release(call: Call): Outcome {
   const domain = introducedOf(call);
   if (typeof domain === "number") return domain;
+  const { domid } = domain, { commits } = call.state;
+  commits?.note({ kind: "released", domid });
   call.state.buryDomain(domain);
   return DONE;
 }
@@ -58,6 +62,7 @@ export function resume(call: Call): Outcome {
   if (typeof domain === "number") return domain;
   domain.shutdownSeen = false;
   call.state.domains.changed(domain);
+  call.state.commits?.note({ kind: "resumed", domid: domain.domid });
   return DONE;
 }
 
@@ -75,6 +80,7 @@ export function setTarget(call: Call): Outcome {
   if (domain.connection === null) return EINVAL;
   domain.target = targetDomid;
   domains.changed(domain);
+  call.state.commits?.note({ kind: "target", domid, target: targetDomid });
   return DONE;
 }
 

@@ -36,6 +36,7 @@ export function setFeature(call: Call): Outcome {
   const value = parseLoose(strings[1]!);
   if ((value & ~FEATURES) !== 0 || value < 0) return EINVAL;
   domain.features = value;
+  call.state.commits?.note({ kind: "features", domid: domain.domid, features: value });
   call.state.domains.changed(domain);
   return DONE;
 }
@@ -67,6 +68,8 @@ export function setQuotaOf(call: Call, strings: readonly string[]): Outcome {
   if (name === null) return EINVAL;
   const value = parseLoose(strings.at(-1)!);
   if (value < 0 || value > 0x7fffffff) return EINVAL;
+  const old = (domain ?? domains).quotas.get(name), domid = domain?.domid ?? null;
+  call.state.commits?.note({ kind: "quota", domid, name, old, new: value });
   if (domain === null) {
     domains.quotas.set(name, value);
     call.state.dirty?.mark(DEFAULT_QUOTAS, null);

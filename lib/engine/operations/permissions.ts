@@ -82,6 +82,7 @@ function apply(call: Call, path: string, node: Node, perms: Perms): void {
   if (isSpecial(path)) {
     state.chargeSpecial(path, before, -1);
     state.chargeSpecial(path, perms, 1);
+    state.commits?.special(path, node);
     node.perms = perms;
     node.generation = ++state.versions.generation;
     node.origin = origin;

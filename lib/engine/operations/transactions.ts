@@ -60,6 +60,7 @@ export function end(call: Call): Outcome {
 function commit(call: Call, transaction: Transaction): Outcome {
   const { state, connection } = call;
   if (transaction.lost) {
+    state.commits?.aborted(transaction, null);
     if (transaction.gaveUp) return EAGAIN;
     logRefusal(call, transaction, connection.domid, () => "lost in a restart");
     return EAGAIN;
@@ -72,22 +73,28 @@ function commit(call: Call, transaction: Transaction): Outcome {
   state.meter.add(WRITTEN_UNITS * written.length + (isCurrent ? 0 : SEEN_UNITS * touched.size));
   const conflict = findConflict(transaction, state.tree.root);
   if (conflict !== null) {
+    state.commits?.aborted(transaction, conflict);
     state.reservations.refused(transaction, conflict);
     // A guest's own refused commits count against it, those of others against the guest in their way.
     const causing = connection.privileged ? conflict.by.guest : connection.domid;
     logRefusal(call, transaction, causing ?? state.privDomid, () => explain(conflict));
     return EAGAIN;
   }
-  if (transaction.draft === null && setValues(call, transaction)) return DONE;
+  if (transaction.draft === null && setValues(call, transaction)) {
+    state.commits?.transaction(transaction);
+    return DONE;
+  }
   const merged = merge(transaction, state.tree);
   if (!connection.privileged) {
     const overgrown = merged.isShared ? findOvergrown(merged.nodes, isTooLarge(call)) : null;
     if (overgrown !== null) {
+      state.commits?.aborted(transaction, overgrown);
       logRefusal(call, transaction, connection.domid, () => explain(overgrown));
       return EAGAIN;
     }
     if (!fitsQuotas(call, merged)) return ENOSPC;
   }
+  state.commits?.transaction(transaction);
   state.tree.adopt(merged.draft);
   merged.accounts.applyTo(state.accounts);
   if (state.dirty !== null) merged.marks?.applyTo(state.dirty.nodes);

@@ -1,4 +1,5 @@
 import type { RestoreOrder } from "../../engine/admin.ts";
+import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { RESTORE_TRIES_MAX } from "../../limits.ts";
@@ -18,6 +19,11 @@ export interface RestoreTarget {
   readonly inherit: Inherit;
 }
 
+/** A restore, and whose it is. */
+export interface RestoreJob extends RestoreTarget {
+  readonly by: Connection;
+}
+
 /** How far a restore is. */
 export interface RestoreProgress extends Progress {
   /** The store has been replaced: it cannot be given up any more. */
@@ -32,7 +38,7 @@ const LINES_MAX = 16;
  * moment or, whatever is wrong, not at all. The report is JSON.
  */
 export function* restoreSteps(
-  { inherit, journal, state }: RestoreTarget,
+  { by, inherit, journal, state }: RestoreJob,
   { check, mapping, overQuota }: Omit<RestoreOrder, "bytes">,
   bytes: Uint8Array,
   progress: RestoreProgress,
@@ -42,13 +48,14 @@ export function* restoreSteps(
   checkSpace(state);
   if (mapping !== null) {
     const report = restorePart(state, plan, mapping, { check, overQuota, inherit });
+    if (!check) state.commits?.restored(by);
     return jsonLine({ ...report, leftOut: shorten(report.leftOut) });
   }
   if (!overQuota) checkQuotas(plan, state);
   for (let tries = 1;; tries++) {
     const replacement = yield* prepare(state, journal, plan, check);
     if (replacement.isCurrent) {
-      if (!check) yield* adopt(state, journal, replacement, progress);
+      if (!check) yield* adopt(state, journal, replacement, progress, by);
       return jsonLine(reportOf(plan, replacement));
     }
     journal.endStaging(false);
@@ -104,10 +111,12 @@ function* adopt(
   journal: Journal,
   replacement: Replacement,
   progress: RestoreProgress,
+  by: Connection,
 ): Generator<void, void> {
   progress.hasTakenEffect = true;
   journal.adoptStaged();
   replacement.adopt();
+  state.commits?.restored(by);
   const nodes = replacement.nodes;
   state.log("info", `the store was replaced by a restored one of ${nodes} nodes`);
   let heard = false;

@@ -67,7 +67,13 @@ export class Archivist implements ArchiveActions {
       return `there is no memory for ${bytes} bytes more (--memory)`;
     }
     const begin: Job["begin"] = (onEnd) =>
-      new RestoreWork(this.#target, order, this.clock, (job) => this.#turns.begin(job), onEnd);
+      new RestoreWork(
+        { ...this.#target, by },
+        order,
+        this.clock,
+        (job) => this.#turns.begin(job),
+        onEnd,
+      );
     return this.#add(by, check ? "dry run of a restore" : "restore", begin, now);
   }
 

@@ -2,14 +2,14 @@ import type { Clock } from "../../clock.ts";
 import type { RestoreOrder } from "../../engine/admin.ts";
 import { ARCHIVE_SLICE_MS } from "../../limits.ts";
 import type { TurnJob } from "../turn.ts";
-import { type RestoreProgress, restoreSteps, type RestoreTarget } from "./archive_restore.ts";
+import { type RestoreJob, type RestoreProgress, restoreSteps } from "./archive_restore.ts";
 import { failure } from "./failure.ts";
 import type { JobSteps, Work, WorkEnd } from "./job.ts";
 
 /** A restore: takes the dump's bytes as they come, then does its steps a slice a turn. */
 export class RestoreWork implements Work, TurnJob {
   readonly progress: RestoreProgress;
-  readonly #target: RestoreTarget;
+  readonly #target: RestoreJob;
   readonly #order: RestoreOrder;
   readonly #onWhole: (job: TurnJob) => void;
   readonly #onEnd: (end: WorkEnd) => void;
@@ -21,7 +21,7 @@ export class RestoreWork implements Work, TurnJob {
 
   /** `onWhole` is called when all bytes are there, so that the steps are done. */
   constructor(
-    target: RestoreTarget,
+    target: RestoreJob,
     order: RestoreOrder,
     private readonly clock: Clock,
     onWhole: (job: TurnJob) => void,

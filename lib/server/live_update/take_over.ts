@@ -72,6 +72,7 @@ export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
     else if (end.kind === "ring" && takeRing(heir, planned, end.domid, end.port)) rings++;
   }
   beginAfresh(heir);
+  state.commits?.started("live update");
   heir.sockets.forgetRest();
   state.settings.resume();
   removeInheritance(file, log);

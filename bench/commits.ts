@@ -1,0 +1,89 @@
+/**
+ * What it costs to have each commit told, and not to: requests to an engine in this process, without a
+ * journal, a socket or a turn. Prints nanoseconds for each; `deno task bench:commits [ROUNDS]`.
+ */
+import { Engine } from "../lib/engine/engine.ts";
+import { MessageType as T } from "../lib/wire/message_type.ts";
+import { toBytes } from "../lib/wire/text.ts";
+
+const REQUESTS = 40_000;
+const [rounds = "9"] = Deno.args;
+
+interface Request {
+  readonly type: number;
+  readonly payload: Uint8Array;
+  readonly inside: boolean;
+}
+
+function request(type: number, payload: string, inside = false): Request {
+  return { type, payload: toBytes(payload), inside };
+}
+
+const PATH = "/local/domain/5/device/vif/0";
+
+/** What is asked again and again, by name. */
+const WORK: Readonly<Record<string, readonly Request[]>> = {
+  write: [request(T.WRITE, `${PATH}/state\x004`)],
+  "mkdir + rm": [request(T.MKDIR, `${PATH}/new\0`), request(T.RM, `${PATH}/new\0`)],
+  transaction: [
+    request(T.TRANSACTION_START, "\0"),
+    request(T.READ, `${PATH}/state\0`, true),
+    request(T.WRITE, `${PATH}/state\x004`, true),
+    request(T.WRITE, `${PATH}/mac\x004`, true),
+    request(T.TRANSACTION_END, "T\0", true),
+  ],
+};
+
+/** Reads what it is told, as a history would. */
+const LISTENER = {
+  committed: ({ changes }: { changes(): Iterable<{ new: unknown }> }): void => {
+    for (const { new: now } of changes()) told += now === null ? 0 : 1;
+  },
+  aborted: (): void => {},
+};
+let told = 0;
+
+function start(listens: boolean): (work: readonly Request[], times: number) => void {
+  let txId = 0;
+  const outbox = {
+    reply: (type: number, _reqId: number, _txId: number, payload: Uint8Array): void => {
+      if (type === T.TRANSACTION_START) {
+        txId = Number(new TextDecoder().decode(payload.subarray(0, -1)));
+      }
+      if (type === T.ERROR) throw new Error(new TextDecoder().decode(payload));
+    },
+    event: (): void => {},
+  };
+  const domains = { info: () => null, open: () => 0, reset: () => {}, close: () => {} };
+  const engine = new Engine(listens ? { domains, listener: LISTENER } : { domains });
+  const client = engine.connect({ kind: "socket", domid: 0, label: "bench", outbox });
+  const ask = ({ inside, payload, type }: Request): void => {
+    const header = { type, reqId: 0, txId: inside ? txId : 0, len: payload.length };
+    engine.handle(client, header, payload, 0);
+  };
+  for (let i = 0; i < 200; i++) ask(request(T.WRITE, `/local/domain/${i}/device/vif/0/state\x004`));
+  ask(request(T.WRITE, `${PATH}/mac\x004`));
+  return (work, times) => {
+    for (let i = 0; i < times; i++) for (const one of work) ask(one);
+  };
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+const runs = { silent: start(false), told: start(true) };
+const times = new Map<string, number[]>();
+for (let round = 0; round < Number(rounds) + 2; round++) {
+  for (const [name, work] of Object.entries(WORK)) {
+    for (const [how, run] of Object.entries(runs)) {
+      const key = `${name}, ${how}`;
+      const began = performance.now();
+      run(work, REQUESTS);
+      const ns = (performance.now() - began) * 1e6 / REQUESTS;
+      // The first two warm up.
+      if (round >= 2) times.set(key, [...times.get(key) ?? [], ns]);
+    }
+  }
+}
+for (const [key, values] of times) console.log(`${key.padEnd(24)} ${median(values).toFixed(0)} ns`);

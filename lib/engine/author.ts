@@ -1,0 +1,88 @@
+import { lookup } from "../store/lookup.ts";
+import type { Node } from "../store/node.ts";
+import { AUTHOR_TEXT_MAX } from "../limits.ts";
+import { escapeBytes } from "../wire/escape.ts";
+import { toText } from "../wire/text.ts";
+
+/** A domain, which speaks through its ring. */
+export interface DomainAuthor {
+  readonly kind: "domain";
+  readonly domid: number;
+  /** The hypervisor's: a domid is used again. Null where it is not known. */
+  readonly uniqueId: bigint | null;
+  /**
+   * What its `name` node said then, one character a byte, cut; null for nothing. Guests' data: to be
+   * shown escaped, and to decide nothing.
+   */
+  readonly name: string | null;
+}
+
+/**
+ * A process, which connected through the socket; who has the connection since then nobody knows. What
+ * could not be found out is null.
+ */
+export interface ProcessAuthor {
+  readonly kind: "process";
+  /** The domain that it is in, for which it speaks. */
+  readonly domid: number;
+  readonly pid: number | null;
+  /** When it started, in clock ticks since the boot of the host (proc_pid_stat(5)): a pid is used again. */
+  readonly startTime: number | null;
+  readonly uid: number | null;
+  /** The first words that it was called with, one character a byte, or else its short name; cut. */
+  readonly command: string | null;
+}
+
+/** The daemon itself, for what no client asked for. */
+export interface DaemonAuthor {
+  readonly kind: "daemon";
+}
+
+/** Who did something. */
+export type Author = DomainAuthor | ProcessAuthor | DaemonAuthor;
+
+export const DAEMON: DaemonAuthor = { kind: "daemon" };
+
+/** What finds out about the process behind a connection, when it is asked to. */
+export interface ClientProcess {
+  /** As far as it can be known now; the same from then on. */
+  readonly author: ProcessAuthor;
+}
+
+/** What of a connection says who it is. */
+interface Speaker {
+  readonly kind: "socket" | "ring";
+  readonly domid: number;
+  readonly home: string;
+  readonly process: ClientProcess | null;
+}
+
+/** Who speaks through a connection; `root` is the tree in which domains have names. */
+export function authorOf(
+  { domid, home, kind, process }: Speaker,
+  root: Node,
+  uniqueId: bigint | null,
+): Author {
+  if (kind === "ring") return { kind: "domain", domid, uniqueId, name: nameIn(root, home) };
+  return process?.author ??
+    { kind: "process", domid, pid: null, startTime: null, uid: null, command: null };
+}
+
+/** What the domain with that home is called in the tree; see {@link DomainAuthor.name}. */
+export function nameIn(root: Node, home: string): string | null {
+  const node = lookup(root, `${home}/name`);
+  if (node === null || node.value.length === 0) return null;
+  return toText(node.value, 0, Math.min(node.value.length, AUTHOR_TEXT_MAX));
+}
+
+/** An author as people read it, on one line, with nothing in it that a terminal could obey. */
+export function authorText(author: Author): string {
+  if (author.kind === "daemon") return "the daemon";
+  if (author.kind === "domain") {
+    return `domain ${author.domid}${author.name === null ? "" : ` (${escapeBytes(author.name)})`}`;
+  }
+  const { command, pid, uid } = author;
+  if (pid === null) return "a process";
+  const of = uid === null || uid === 0 ? "" : ` of user ${uid}`;
+  return `pid ${pid}${of}${command === null ? "" : ` (${escapeBytes(command)})`}`;
+}

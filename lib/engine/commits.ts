@@ -1,0 +1,214 @@
+import { lookup, subtree } from "../store/lookup.ts";
+import type { Draft } from "../store/draft.ts";
+import type { Node } from "../store/node.ts";
+import { isSpecial } from "../store/path.ts";
+import { type Change, TreeChanges } from "../store/tree_changes.ts";
+import { type Author, authorOf, DAEMON, nameIn } from "./author.ts";
+import type { Conflict } from "./commit.ts";
+import type { Connection } from "./connection.ts";
+import type { Domain, Domains } from "./domains.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** What a commit did besides changing nodes, and what is to be known of it. */
+export type Deed =
+  | { readonly kind: "transaction"; readonly id: number; readonly operations: number }
+  | { readonly kind: "introduced"; readonly domid: number; readonly port: number }
+  | { readonly kind: "released" | "resumed"; readonly domid: number }
+  | { readonly kind: "target"; readonly domid: number; readonly target: number }
+  | { readonly kind: "features"; readonly domid: number; readonly features: number }
+  /** Of a domain, or (null) of those yet to come. */
+  | { readonly kind: "quota"; readonly domid: number | null; readonly name: string } & Numbers
+  | { readonly kind: "setting"; readonly name: string; readonly value: string }
+  /** A domain died; what it leaves goes in this commit and in those of the same group. */
+  | { readonly kind: "died"; readonly name: string | null } & Holder
+  /** Nothing is left of it. */
+  | { readonly kind: "erased" } & Holder
+  | { readonly kind: "started"; readonly after: StartedAfter };
+
+interface Numbers {
+  readonly old: number;
+  readonly new: number;
+}
+
+interface Holder {
+  readonly domid: number;
+  readonly uniqueId: bigint;
+}
+
+/** What was before a start of the daemon: no store, one that it goes on from, another daemon in this process. */
+export type StartedAfter = "nothing" | "store" | "live update";
+
+/** What led to a commit: a client's request, or something else. */
+export type CommitKind = "request" | "death" | "restore" | "start" | "repair";
+
+/** All that changed in one moment. It is valid during the call that tells of it. */
+export interface Commit {
+  readonly kind: CommitKind;
+  readonly author: Author;
+  /** The type of the request, where one led to it; a transaction's is TRANSACTION_END. */
+  readonly type: number | null;
+  readonly deeds: readonly Deed[];
+  /** Commits of one number, which is not 0, belong together: a death that takes several turns. */
+  readonly group: number;
+  /** The tree with it. */
+  readonly root: Node;
+  /**
+   * Each path of which value, permissions or existence changed, once, found as it is asked for: there
+   * may be very many. What a client sets to what it was is told, but not in a transaction. Nodes are handed out
+   * themselves: a value or a permission list is never written into and may be kept, the node may not.
+   */
+  changes(): Iterable<Change>;
+}
+
+/** A transaction that could not be committed. */
+export interface Abort {
+  readonly author: Author;
+  readonly id: number;
+  /** Requests in it. */
+  readonly operations: number;
+  /** The first thing that it saw which is no longer so; null where that is not why. */
+  readonly conflict: Conflict | null;
+}
+
+/** The second of the engine's two hooks: told of each commit as it is done, and of those that fail. */
+export interface CommitListener {
+  committed(commit: Commit): void;
+  aborted(abort: Abort): void;
+}
+
+/** What was going on when something else had to be done first. */
+export interface Suspended {
+  readonly changes: TreeChanges;
+  readonly deeds: Deed[];
+}
+
+/** Puts together what belongs to one commit, for who listens. */
+export class Commits {
+  #changes = new TreeChanges();
+  #deeds: Deed[] = [];
+  #dead: Deed[] = [];
+  /** The number of the deaths that are being dealt with, or were last. */
+  #group = 0;
+  #isDying = false;
+
+  constructor(
+    private readonly listener: CommitListener,
+    private readonly tree: Draft,
+    private readonly specials: ReadonlyMap<string, Node>,
+    private readonly domains: Domains,
+  ) {
+    tree.observer = this.#changes;
+  }
+
+  /** Something was done beside changing nodes. */
+  note(deed: Deed): void {
+    this.#deeds.push(deed);
+  }
+
+  /** A special's permissions are about to change. */
+  special(path: string, node: Node): void {
+    this.#changes.changing(path, node);
+  }
+
+  /** A transaction is committed. */
+  transaction({ id, operations }: Transaction): void {
+    this.note({ kind: "transaction", id, operations });
+  }
+
+  /** A request begins. */
+  begin(): void {
+    if (this.#isPending) this.#tell("repair", DAEMON);
+  }
+
+  /** A request is done; nothing is told of one that changed nothing. */
+  request(connection: Connection, type: number): void {
+    if (this.#isPending) this.#tell("request", this.#authorOf(connection), type);
+  }
+
+  /** A restore has taken effect. */
+  restored(by: Connection): void {
+    this.#tell("restore", this.#authorOf(by));
+  }
+
+  /** The daemon has begun; where there was nothing before, all nodes are new. */
+  started(after: StartedAfter): void {
+    this.#changes.clear();
+    this.#deeds = [{ kind: "started", after }];
+    this.#tell("start", DAEMON, null, 0, after === "nothing");
+  }
+
+  get #isPending(): boolean {
+    return !this.#changes.isEmpty || this.#deeds.length > 0;
+  }
+
+  /** A domain has died: it is told with what is erased next. */
+  died({ domid, uniqueId }: Domain): void {
+    if (!this.#isDying) this.#group++;
+    this.#isDying = true;
+    const name = nameIn(this.tree.root, `/local/domain/${domid}`);
+    this.#dead.push({ kind: "died", domid, uniqueId, name });
+  }
+
+  /** Nothing is left of a domain that died. */
+  erased({ domid, uniqueId }: Domain): void {
+    this.#dead.push({ kind: "erased", domid, uniqueId });
+  }
+
+  /** What dead domains left is about to be erased, maybe in the middle of a request. */
+  suspend(): Suspended {
+    const suspended = { changes: this.#changes, deeds: this.#deeds };
+    this.tree.observer = this.#changes = new TreeChanges();
+    this.#deeds = this.#dead;
+    this.#dead = [];
+    return suspended;
+  }
+
+  /** A part of it is, or (`isLast`) the rest; what was going on goes on. */
+  resume({ changes, deeds }: Suspended, isLast: boolean): void {
+    this.#deeds.push(...this.#dead);
+    this.#dead = [];
+    if (this.#isPending) this.#tell("death", DAEMON, null, this.#group);
+    if (isLast) this.#isDying = false;
+    this.tree.observer = this.#changes = changes;
+    this.#deeds = deeds;
+  }
+
+  /** A commit has failed. */
+  aborted({ connection, id, operations }: Transaction, conflict: Conflict | null): void {
+    this.listener.aborted({ author: this.#authorOf(connection), id, operations, conflict });
+  }
+
+  #authorOf(connection: Connection): Author {
+    const { domid } = connection;
+    return authorOf(connection, this.tree.root, this.domains.get(domid)?.uniqueId ?? null);
+  }
+
+  #tell(
+    kind: CommitKind,
+    author: Author,
+    type: number | null = null,
+    group = 0,
+    isAll = false,
+  ): void {
+    const changes = this.#changes, deeds = this.#deeds, { root } = this.tree;
+    this.listener.committed({
+      kind,
+      author,
+      type,
+      deeds,
+      group,
+      root,
+      changes: () => isAll ? this.#all() : changes.read(root, this.#find),
+    });
+    changes.clear();
+    if (deeds.length > 0) this.#deeds = [];
+  }
+
+  readonly #find = (path: string): Node | null =>
+    isSpecial(path) ? this.specials.get(path) ?? null : lookup(this.tree.root, path);
+
+  *#all(): Generator<Change, void> {
+    for (const [path, node] of this.specials) yield { path, old: null, new: node };
+    for (const [path, node] of subtree(this.tree.root)) yield { path, old: null, new: node };
+  }
+}
