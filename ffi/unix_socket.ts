@@ -107,8 +107,8 @@ export function checkListening(fd: number): void {
   if (listens[0] === 0) throw new SystemCallError(`descriptor ${fd} does not listen`, EINVAL);
 }
 
-/** The process id behind a connected socket when it connected, 0 when it is not known. */
-export function peerPid(fd: number): number {
+/** The process and the user behind a connected socket when it connected; null when they are not known. */
+export function peerCredentials(fd: number): { readonly pid: number; readonly uid: number } | null {
   const credentials = new Int32Array(3);
   const length = new Uint32Array([12]);
   const status = libc.sockets().getsockopt(
@@ -118,7 +118,7 @@ export function peerPid(fd: number): number {
     new Uint8Array(credentials.buffer),
     new Uint8Array(length.buffer),
   );
-  return status < 0 ? 0 : credentials[0]!;
+  return status < 0 ? null : { pid: credentials[0]!, uid: credentials[1]! };
 }
 
 const O_DIRECTORY = Deno.build.arch === "x86_64" ? 0x10000 : 0x4000;

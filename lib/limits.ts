@@ -127,6 +127,9 @@ export const ACCEPTS_PER_TURN_MAX = 5;
 /** Clients that the status names as the busiest: they fit into a reply with all else. */
 export const STATUS_BUSIEST_MAX = 8;
 
+/** Characters that the status says of who each of them is: likewise. */
+export const STATUS_AUTHOR_MAX = 120;
+
 /** Connections the kernel queues for us while a turn runs. */
 export const LISTEN_BACKLOG = 128;
 

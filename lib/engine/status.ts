@@ -1,4 +1,5 @@
-import { STATUS_BUSIEST_MAX } from "../limits.ts";
+import { STATUS_AUTHOR_MAX, STATUS_BUSIEST_MAX } from "../limits.ts";
+import { authorOf, authorText } from "./author.ts";
 import type { State } from "./state.ts";
 
 /** A file of the store. */
@@ -66,6 +67,8 @@ export interface Status extends ProcessStatus {
 /** One client on a socket, or a domain, and what its requests have cost. */
 export interface BusyClient {
   readonly client: string;
+  /** Who is behind it, as far as that is known. */
+  readonly author: string;
   readonly units: number;
 }
 
@@ -83,11 +86,16 @@ export function statusOf(state: State): Status | null {
   };
 }
 
-function busiestOf({ connections }: State): BusyClient[] {
+function busiestOf({ connections, domains, tree }: State): BusyClient[] {
   return [...connections]
-    .map(({ label, share: { units } }) => ({ client: label, units }))
-    .sort((a, b) => b.units - a.units)
-    .slice(0, STATUS_BUSIEST_MAX);
+    .sort((a, b) => b.share.units - a.share.units)
+    .slice(0, STATUS_BUSIEST_MAX)
+    .map((connection) => {
+      const uniqueId = domains.get(connection.domid)?.uniqueId ?? null;
+      const author = authorText(authorOf(connection, tree.root, uniqueId));
+      const { label, share: { units } } = connection;
+      return { client: label, author: author.slice(0, STATUS_AUTHOR_MAX), units };
+    });
 }
 
 function countsOf({ accounts, connections, domains }: State): Counts {

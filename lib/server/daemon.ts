@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import { EPOLLIN } from "../../ffi/epoll.ts";
+import type { CommitListener } from "../engine/commits.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { QuotaSetting } from "../engine/quota.ts";
@@ -43,6 +44,8 @@ export interface DaemonParts {
   readonly told?: ReadonlyMap<string, string>;
   readonly log: Log;
   readonly clock: Clock;
+  /** Told of each commit: the history. */
+  readonly listener?: CommitListener;
   /** The domain that the daemon runs in, for which its sockets' clients speak; 0 unless told. */
   readonly storeDomid?: number;
   /** The domain with all rights; 0 unless told. */
@@ -117,6 +120,7 @@ export class Daemon {
       log,
       admin,
       ...(dirty === null ? {} : { dirty }),
+      ...(parts.listener === undefined ? {} : { listener: parts.listener }),
     });
     for (const { name, value } of quotas) engine.state.domains.quotas.set(name, value);
     const turns = new Turns(engine, journal, trace, log);
@@ -130,6 +134,7 @@ export class Daemon {
       engine,
       storeDomid,
       log,
+      clock,
       parts.held,
     );
     if (succession !== undefined) {

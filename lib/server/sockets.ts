@@ -1,7 +1,8 @@
+import type { Clock } from "../clock.ts";
 import { type Epoll, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../../ffi/epoll.ts";
 import { EAGAIN, ECONNABORTED, EMFILE, ENFILE, errorText } from "../../ffi/libc.ts";
 import { keepOnExec } from "../../ffi/exec.ts";
-import { acceptUnix, peerPid } from "../../ffi/unix_socket.ts";
+import { acceptUnix, peerCredentials } from "../../ffi/unix_socket.ts";
 import type { Connection, ConnectionSpec } from "../engine/connection.ts";
 import type { RingState } from "../engine/domain_control.ts";
 import type { HeldState } from "../journal/changes.ts";
@@ -11,6 +12,7 @@ import { SocketTransport } from "../transport/socket.ts";
 import type { HeldSockets } from "./supervision/held_sockets.ts";
 import type { Log } from "./logging/log.ts";
 import type { EventSink } from "./loop.ts";
+import { SocketProcess } from "./process/socket_process.ts";
 import type { PassedConnection, Passing } from "./supervision/passing.ts";
 import { Peer } from "./peer/peer.ts";
 import type { GoneReason, InFlight } from "./peer/peer_host.ts";
@@ -50,6 +52,7 @@ export class Sockets implements EventSink, HeldClients {
     engine: Connector,
     domid: number,
     log: Log,
+    private readonly clock: Clock,
     held: HeldSockets | null = null,
   ) {
     this.#listener = listener;
@@ -173,21 +176,28 @@ export class Sockets implements EventSink, HeldClients {
 
   #welcome(fd: number, held: HeldSocketTransport | null): Peer {
     const transport = held ?? new SocketTransport(fd, this.#epoll);
-    const label = `socket ${fd} (${processName(peerPid(fd))})`;
-    const peer = this.#add(transport, label, this.#domid, held?.slot.key ?? -1);
+    const process = this.#processOf(fd, this.#domid);
+    const label = `socket ${fd} (${process.label})`;
+    const peer = this.#add(transport, label, process, this.#domid, held?.slot.key ?? -1);
     this.#turns.ready(peer);
     return peer;
+  }
+
+  #processOf(fd: number, domid: number, labelBefore: string | null = null): SocketProcess {
+    return new SocketProcess(domid, peerCredentials(fd), this.clock, labelBefore);
   }
 
   #add(
     transport: SocketTransport | HeldSocketTransport,
     label: string,
+    process: SocketProcess,
     domid: number,
     key: number,
   ): Peer {
     const { fd } = transport;
     const peer = new Peer("socket", fd, transport, this.#turns);
-    peer.connection = this.#engine.connect({ kind: "socket", domid, label, outbox: peer, key });
+    const spec = { kind: "socket", domid, label, outbox: peer, key, process } as const;
+    peer.connection = this.#engine.connect(spec);
     this.#peers[fd] = peer;
     if (this.#turns.trace.obj) this.#turns.trace.connection("CREATE", peer.connection.id);
     return peer;
@@ -197,7 +207,8 @@ export class Sockets implements EventSink, HeldClients {
     const transport = this.#held?.reopen(ring, this.#epoll) ?? null;
     if (transport === null) return null;
     const label = was.label.replace(/^socket \d+/, `socket ${transport.fd}`);
-    const peer = this.#add(transport, label, was.domid, was.key);
+    const process = this.#processOf(transport.fd, was.domid, was.label);
+    const peer = this.#add(transport, label, process, was.domid, was.key);
     peer.resume(ring);
     return peer.connection;
   }
@@ -266,16 +277,5 @@ export class Sockets implements EventSink, HeldClients {
   close(): void {
     for (const peer of this.#peers) if (peer !== undefined) this.#end(peer);
     this.#held?.close();
-  }
-}
-
-/** A process as the log names it. Asked for at once: a short-lived client is soon gone. */
-function processName(pid: number): string {
-  try {
-    const name = Deno.readTextFileSync(`/proc/${pid}/comm`).trimEnd();
-    // The journal has one byte for each character.
-    return `pid ${pid} ${name.replaceAll(/[^\x20-\x7e]/g, "?")}`;
-  } catch {
-    return `pid ${pid}`;
   }
 }

@@ -1,4 +1,5 @@
 /** Advisories of the past whose lesson is outside of the engine, each with its number. */
+import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { Epoll, EPOLLIN } from "../../ffi/epoll.ts";
 import { closeFd, connectUnix, listenUnix } from "../../ffi/unix_socket.ts";
@@ -55,7 +56,7 @@ Deno.test("a storm of connections is accepted a turn's share at a time", async (
     domains: { info: () => null, open: () => 5, reset: () => {}, close: () => {} },
   });
   const turns = new Turns(engine, new TestJournal(), new Trace(), SILENT);
-  const sockets = new Sockets(listener, epoll, turns, engine, 0, SILENT);
+  const sockets = new Sockets(listener, epoll, turns, engine, 0, SILENT, systemClock);
   const storm = 2 * ACCEPTS_PER_TURN_MAX + 5;
   const clients = Array.from({ length: storm }, () => connectUnix(`${scratch.path}/socket`));
   const accepted: number[] = [];

@@ -81,7 +81,16 @@ export class HeldLives {
           passed,
           () => HeldSockets.prototype.hold.call(held, fd, epoll, passed),
         );
-      this.#sockets = new Sockets(this.#listener, this.#epoll, turns, engine, 0, SILENT, held);
+      this.#sockets = new Sockets(
+        this.#listener,
+        this.#epoll,
+        turns,
+        engine,
+        0,
+        SILENT,
+        systemClock,
+        held,
+      );
       turns.onGone = (peer, reason) => this.#sockets.gone(peer, reason);
       domains.attach(turns, engine);
       takeUp(engine, domains, journal, SILENT, systemClock, this.#sockets);
