@@ -243,6 +243,9 @@ export const PRIVILEGED_LOG_LINES_PER_SECOND = 20;
 /** Domains whose budget is known at a time: the guests of the largest host. */
 export const LOG_BUDGETS_MAX = 4_096;
 
+/** Paths of which it is remembered whether their values are hidden: more than a busy host writes to. */
+export const REDACTED_PATHS_KNOWN_MAX = 4_096;
+
 /** Bytes of a process's command line, or of a domain's name, that say who an author is: all of most. */
 export const AUTHOR_TEXT_MAX = 256;
 

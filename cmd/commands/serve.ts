@@ -32,6 +32,7 @@ export interface ServeFlags {
   readonly store?: string;
   readonly onDamage: "refuse" | "fresh";
   readonly keep?: readonly string[];
+  readonly redact?: readonly string[];
   readonly syslog?: boolean;
   readonly pidFile?: string;
   readonly supervise?: boolean;
@@ -263,6 +264,14 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
         variadic: true,
         placeholder: "glob",
         brief: "Keep these nodes, with all below them, when the host boots, such as /tool/my*",
+      },
+      redact: {
+        kind: "parsed",
+        parse: parseGlob,
+        optional: true,
+        variadic: true,
+        placeholder: "glob",
+        brief: "Show the values of these nodes, and below them, in no trace or history",
       },
       syslog: {
         kind: "boolean",

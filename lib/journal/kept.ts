@@ -1,8 +1,8 @@
 import type { DomainControl } from "../engine/domain_control.ts";
 import { State } from "../engine/state.ts";
+import { Glob } from "../store/glob.ts";
 import { lookup, subtree } from "../store/lookup.ts";
 import type { Node, Origin } from "../store/node.ts";
-import { ROOT_PATH } from "../store/path.ts";
 import { ownerOf, permDomid, permEntry, type Perms } from "../store/perms.ts";
 import { OK } from "../wire/errors.ts";
 import type { StoreJournal } from "./store_journal.ts";
@@ -33,17 +33,6 @@ const NO_DOMAINS: DomainControl = {
   close: () => {},
 };
 
-/** What a path has to match, or one of the nodes above it. */
-function toPattern(globs: readonly string[]): RegExp {
-  const parts = globs.map((glob) =>
-    glob === ROOT_PATH ? "" : glob.replaceAll(
-      /\/\*\*(?=\/|$)|\*|\?/g,
-      (sign) => sign.length > 1 ? "(?:/[^/]+)*" : sign === "*" ? "[^/]*" : "[^/]",
-    )
-  );
-  return new RegExp(`^(?:${parts.join("|")})(?:/|$)`);
-}
-
 /**
  * Reads the store of an earlier boot and begins one with what of it is to be kept: value and
  * permissions. A node of another domain falls to the control domain, and entries for other domains go:
@@ -55,10 +44,10 @@ export function keepFrom(old: StoreJournal, { domid, globs }: Keep): KeptStore {
   const before = new State({ domains: NO_DOMAINS, privDomid: domid });
   old.recover(before);
   const state = new State({ domains: NO_DOMAINS, privDomid: domid });
-  const pattern = toPattern(globs);
+  const kept = globs.map((glob) => new Glob(glob));
   let nodes = 0, entriesDropped = 0;
   for (const [path, node] of subtree(before.tree.root)) {
-    if (!pattern.test(path)) continue;
+    if (!kept.some((glob) => glob.matches(path))) continue;
     const perms = permsKept(node.perms, domid);
     entriesDropped += node.perms.filter((entry) => permDomid(entry) !== domid).length;
     put(state, path, node, perms);

@@ -231,8 +231,8 @@ Deno.test("unseen: in the trace, whatever brings it there", async () => {
   const trace = new Trace();
   trace.openFile(path);
   const client = { id: 1, domid: 5 };
-  trace.request(client, MessageType.WATCH, toBytes(`/a\0${HOSTILE_BYTES}\0`));
-  trace.out(client, MessageType.READ, HOSTILE_BYTES);
+  trace.request(client, { type: MessageType.WATCH, reqId: 1 }, toBytes(`/a\0${HOSTILE_BYTES}\0`));
+  trace.out(client, MessageType.READ, 2, HOSTILE_BYTES);
   trace.event(client, `/${HOSTILE_BYTES}`, HOSTILE_BYTES);
   trace.timeout(client, `/${HOSTILE_BYTES}`);
   trace.line("one\nline");

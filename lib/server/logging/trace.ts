@@ -1,4 +1,6 @@
 import { type Clock, systemClock, wallDate } from "../../clock.ts";
+import { hiddenValue, Redaction } from "../../store/redaction.ts";
+import type { Header } from "../../wire/header.ts";
 import { MessageType, messageTypeName } from "../../wire/message_type.ts";
 import { escapeBytes, escapeText } from "../../wire/escape.ts";
 import { toText } from "../../wire/text.ts";
@@ -11,6 +13,9 @@ export const TRACE_SWITCHES = ["obj", "io", "wrl", "acc", "tdb"] as const;
 export type TraceSwitch = (typeof TRACE_SWITCHES)[number];
 
 const encoder = new TextEncoder();
+
+/** What of a request's header the trace looks at. */
+type RequestHeader = Pick<Header, "reqId" | "type">;
 
 /** Whose messages are traced. */
 interface Client {
@@ -36,13 +41,19 @@ export class Trace {
   #lost = 0;
   #path: string | null = null;
   #file: Deno.FsFile | null = null;
+  /** Requests of which the reply is a value that is hidden. */
+  readonly #hidden = new WeakMap<Client, Set<number>>();
   /** Whether messages are to be traced now: looked at for each, so kept apart. */
   io = false;
   /** Whether connections are to be traced now. */
   obj = false;
 
-  /** `log` takes what goes wrong with the file. */
-  constructor(log: Log = SILENT, private readonly clock: Clock = systemClock) {
+  /** `log` takes what goes wrong with the file; values that `redaction` hides are not written. */
+  constructor(
+    log: Log = SILENT,
+    private readonly clock: Clock = systemClock,
+    private readonly redaction: Redaction = new Redaction(),
+  ) {
     this.#log = budgeted(log, clock);
   }
 
@@ -143,13 +154,30 @@ export class Trace {
   }
 
   /** A request as it came in. */
-  request({ id, domid }: Client, type: number, payload: Uint8Array): void {
-    this.message("IN", id, domid, type, toText(payload));
+  request(client: Client, { reqId, type }: RequestHeader, payload: Uint8Array): void {
+    this.message("IN", client.id, client.domid, type, this.#shown(client, type, reqId, payload));
+  }
+
+  /** A request's payload, without a value that is hidden; that of its reply is to be, too. */
+  #shown(client: Client, type: number, reqId: number, payload: Uint8Array): string {
+    const text = toText(payload);
+    if (type !== MessageType.WRITE && type !== MessageType.READ) return text;
+    const to = text.indexOf("\0");
+    if (to < 0 || !this.redaction.hidesFor(text.slice(0, to), client.domid)) return text;
+    if (type === MessageType.WRITE) {
+      return `${text.slice(0, to)}\0${hiddenValue(text.length - to - 1)}`;
+    }
+    const hidden = this.#hidden.get(client);
+    if (hidden === undefined) this.#hidden.set(client, new Set([reqId]));
+    else hidden.add(reqId);
+    return text;
   }
 
   /** A reply. */
-  out({ id, domid }: Client, type: number, payload: string): void {
-    this.message("OUT", id, domid, type, payload);
+  out(client: Client, type: number, reqId: number, payload: string): void {
+    const isHidden = this.#hidden.get(client)?.delete(reqId) === true && type === MessageType.READ;
+    const shown = isHidden ? hiddenValue(payload.length) : payload;
+    this.message("OUT", client.id, client.domid, type, shown);
   }
 
   /** An event. */

@@ -1,3 +1,4 @@
+import { Redaction } from "../../store/redaction.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "./log.ts";
 import { forOption, OptionError } from "../../wire/system_error.ts";
@@ -9,6 +10,8 @@ export interface TraceOptions {
   readonly traceFile?: string;
   /** Trace switches, such as `+wrl` or `-io`. */
   readonly traceControl?: readonly string[];
+  /** Patterns of paths whose values are not to be shown, besides the usual ones. */
+  readonly redact?: readonly string[];
 }
 
 /**
@@ -17,11 +20,11 @@ export interface TraceOptions {
  * @throws {OptionError} for an unknown switch, or a file that cannot be opened.
  */
 export function openTrace(
-  { traceControl, traceFile }: TraceOptions,
+  { redact, traceControl, traceFile }: TraceOptions,
   log: Log,
   clock: Clock,
 ): Trace {
-  const trace = new Trace(log, clock);
+  const trace = new Trace(log, clock, new Redaction(redact));
   for (const control of traceControl ?? []) {
     const isKnown = /^[+-]/.test(control) && trace.set(control.slice(1), control[0] === "+");
     if (isKnown) continue;

@@ -184,7 +184,7 @@ export class Peer implements Outbox {
   #handleOne(bytes: Uint8Array, from: number, size: number, now: number): Handled {
     const payload = payloadIn(bytes, from, size);
     const connection = this.#connection!;
-    if (this.#host.trace.io) this.#host.trace.request(connection, header.type, payload);
+    if (this.#host.trace.io) this.#host.trace.request(connection, header, payload);
     const asking = this.#host.asking = this.#outstanding;
     asking?.begin();
     try {
@@ -207,7 +207,7 @@ export class Peer implements Outbox {
     }
     const waiter = outstanding === null ? null : outstanding.replied();
     this.#output.addReply(type, reqId, txId, payload, waiter);
-    if (this.#host.trace.io) this.#host.trace.out(this.#connection!, type, toText(payload));
+    if (this.#host.trace.io) this.#host.trace.out(this.#connection!, type, reqId, toText(payload));
     if (!this.isUnflushed) this.#host.unflushed(this);
   }
 

@@ -1,0 +1,55 @@
+import { REDACTED_PATHS_KNOWN_MAX } from "../limits.ts";
+import { Glob } from "./glob.ts";
+import { canonicalPath } from "./path.ts";
+
+/**
+ * Where secrets are kept by those whose store this is: their values stand in no log, trace, history or
+ * recording, only how long they are. Capitals are as good as small letters, and what is below is hidden, too.
+ */
+export const REDACTED_PATHS: readonly string[] = [
+  // XCP-ng's agents exchange clipboards there, and its daemons hide them (CA-136105).
+  "/local/domain/*/data/set_clipboard",
+  "/local/domain/*/data/report_clipboard",
+  // libxl: `vncpasswd` of /vm/UUID and of vfb backends, `vnc-passwd`, SPICE's likewise.
+  "/**/*passwd*",
+  // Agents in guests, such as XenServer's, are told what to set by such names.
+  "/**/*password*",
+  "/**/*passphrase*",
+  "/**/*secret*",
+  // Keys that identify: Qubes and others hand them to a domain by its store.
+  "/**/*private-key*",
+  "/**/*private_key*",
+];
+
+/** Which paths' values must not be shown. */
+export class Redaction {
+  readonly #globs: readonly Glob[];
+  /** What was found of paths: the same few are asked about again and again. */
+  readonly #known = new Map<string, boolean>();
+
+  /** `more` patterns besides {@link REDACTED_PATHS}, as {@link Glob} takes them. */
+  constructor(more: readonly string[] = []) {
+    this.#globs = [...REDACTED_PATHS, ...more].map((glob) => new Glob(glob, { ignoreCase: true }));
+  }
+
+  /** Whether the value at an absolute path is hidden. */
+  hides(path: string): boolean {
+    const known = this.#known.get(path);
+    if (known !== undefined) return known;
+    const hidden = path.startsWith("/") && this.#globs.some((glob) => glob.matches(path));
+    if (this.#known.size >= REDACTED_PATHS_KNOWN_MAX) this.#known.clear();
+    this.#known.set(path, hidden);
+    return hidden;
+  }
+
+  /** The same for a path as a client of domain `domid` writes it: a relative one is below its home. */
+  hidesFor(text: string, domid: number): boolean {
+    const path = canonicalPath(text, `/local/domain/${domid}`, true);
+    return path !== null && this.hides(path);
+  }
+}
+
+/** What stands for a value of so many bytes. */
+export function hiddenValue(bytes: number): string {
+  return `<${bytes} bytes hidden>`;
+}
