@@ -35,8 +35,8 @@ interface Holder {
   readonly uniqueId: bigint;
 }
 
-/** What was before a start of the daemon: no store, one that it goes on from, another daemon in this process. */
-export type StartedAfter = "nothing" | "store" | "live update";
+/** What was before a start: no store, a daemon's orderly end or its death, or another one in this process. */
+export type StartedAfter = "nothing" | "end" | "death" | "live update";
 
 /** What led to a commit: a client's request, or something else. */
 export type CommitKind = "request" | "death" | "restore" | "start" | "repair";

@@ -67,6 +67,8 @@ export interface Journal {
   handOver(to: string | null): void;
   /** To whom and when the last life has done that; what is recovered is as it was then. */
   readonly handedTo: string | null;
+  /** The last life has not ended orderly: it was killed, or died. */
+  readonly wasKilled: boolean;
   /** Ends orderly, after the last commit. */
   close(): void;
 }
@@ -109,6 +111,7 @@ export class NoJournal implements Journal {
   }
 
   readonly handedTo = null;
+  readonly wasKilled = false;
 
   handOver(): void {
     // There is no file.

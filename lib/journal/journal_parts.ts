@@ -53,4 +53,6 @@ export interface JournalParts {
   /** Notes in the file to whom the store is handed over. */
   readonly onHandOver?: (to: string | null) => void;
   readonly handedTo?: string | null;
+  /** The last life has not ended orderly. */
+  readonly wasKilled?: boolean;
 }

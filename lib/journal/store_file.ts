@@ -127,6 +127,8 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       reserve: new Reserve(`${path}.reserve`, reserveBytes(upkeep)),
       onHandOver: (to) => to === null ? about.remove(HANDED_TO) : about.set(HANDED_TO, to),
       handedTo,
+      // An orderly end leaves no tail.
+      wasKilled: !opened.isNew,
       ...(upkeep === undefined ? {} : { upkeep }),
     });
     return { about, isOld, journal };

@@ -324,6 +324,10 @@ export class StoreJournal implements Journal {
     return this.#parts.handedTo ?? null;
   }
 
+  get wasKilled(): boolean {
+    return this.#parts.wasKilled ?? false;
+  }
+
   /** The file alone then has everything, unless there is no space for it. */
   close(): void {
     if (this.#phase === "refused") return;

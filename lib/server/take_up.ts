@@ -70,7 +70,8 @@ export function takeUp(
   const started = clock.now();
   const revival = journal.recover(state, held, cautionOf(mark, clock));
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
-  state.commits?.started(revival === null ? "nothing" : "store");
+  const { wasKilled } = journal;
+  state.commits?.started(revival === null ? "nothing" : wasKilled ? "death" : "end");
   for (const lost of revival?.lost ?? []) state.dirty?.mark(CONNECTION, lost);
   for (const aside of revival?.aside ?? []) forgetAside(state, aside);
   held?.takeRest();

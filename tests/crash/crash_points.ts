@@ -148,6 +148,10 @@ export class MortalJournal implements Journal {
     return this.#journal.handedTo;
   }
 
+  get wasKilled(): boolean {
+    return this.#journal.wasKilled;
+  }
+
   handOver(to: string | null): void {
     this.#journal.handOver(to);
   }

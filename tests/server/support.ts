@@ -93,6 +93,7 @@ export class TestJournal implements Journal {
   readonly tendAt = Infinity;
   readonly pendingBytes = 0;
   readonly handedTo = null;
+  readonly wasKilled = false;
   recover(): null {
     return null;
   }
