@@ -1,4 +1,4 @@
-import { DURATION_FORMS, parseDuration } from "../lib/client/duration.ts";
+import { DURATION_FORMS, parseDuration } from "../lib/wire/duration.ts";
 import { UsageError } from "./report.ts";
 
 /** A whole number from 0 up. */

@@ -1,5 +1,5 @@
 import { buildCommand, type Command } from "@stricli/core";
-import { formatDuration } from "../../lib/client/duration.ts";
+import { formatDuration } from "../../lib/wire/duration.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { fromByteText, type Operations, toByteText } from "../../lib/client/operations.ts";
 import type { Status } from "../../lib/engine/status.ts";

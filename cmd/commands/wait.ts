@@ -5,7 +5,7 @@ import { waitFor } from "../../lib/client/wait.ts";
 import { WordError } from "../../lib/client/words.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { printJson, textJson } from "../json.ts";
-import { formatDuration } from "../../lib/client/duration.ts";
+import { formatDuration } from "../../lib/wire/duration.ts";
 import { CommandError, UsageError } from "../report.ts";
 
 function readExpression(words: readonly string[]): Expression {

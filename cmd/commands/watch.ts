@@ -1,6 +1,6 @@
 import type { Timer } from "../../lib/clock.ts";
 import { buildCommand, type Command } from "@stricli/core";
-import { formatDuration } from "../../lib/client/duration.ts";
+import { formatDuration } from "../../lib/wire/duration.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { watchTool } from "../../lib/client/tools/watch.ts";
 import {

@@ -1,4 +1,4 @@
-import { parseDuration } from "../client/duration.ts";
+import { parseDuration } from "../wire/duration.ts";
 import { ArchiveError } from "./archive.ts";
 
 /** A point in a store's history: the state after a turn, or at a time in ms since 1970. */

@@ -10,7 +10,7 @@ import { MessageType, messageTypeName } from "../wire/message_type.ts";
 import { splitStrings } from "../wire/payload.ts";
 import { isSystemError } from "../wire/system_error.ts";
 import { toText } from "../wire/text.ts";
-import { formatDuration } from "./duration.ts";
+import { formatDuration } from "../wire/duration.ts";
 import { decodeErrorName, XenstoreError } from "./error.ts";
 import type { ByteStream } from "./stream.ts";
 

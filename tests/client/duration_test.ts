@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatDuration, parseDuration } from "../../lib/client/duration.ts";
+import { formatDuration, parseDuration } from "../../lib/wire/duration.ts";
 
 const readings: [text: string, ms: number | null][] = [
   ["0", 0],
