@@ -4,7 +4,7 @@ import { parseDomid } from "../parameters.ts";
 export const SOURCES = [
   "A source is `live` (the daemon), the name of a dump in any format, - (a dump on standard input), or",
   "the name of a store file, also of a daemon that runs or died. After `live` and a store file, @ names a point in its history:",
-  "live@-5m, FILE@-1h30m, FILE@2026-01-31T12:00:00 or FILE@turn:1234.",
+  "live@-5m, @14:03, '@yesterday 14:03', FILE@2026-01-31T12:00:00, FILE@turn:1234, live@start.",
 ].join("\n");
 
 /** Where a store is read from. */

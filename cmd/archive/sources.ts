@@ -6,6 +6,7 @@ import { fromByteText, Operations, toByteText } from "../../lib/client/operation
 import type { Session } from "../../lib/client/session.ts";
 import { findSocket } from "../../lib/client/socket_path.ts";
 import { StreamError } from "../../lib/codec/stream.ts";
+import { PointError } from "../../lib/history/points.ts";
 import { type CommonFlags, openSession } from "../context.ts";
 import { readStdin } from "../input.ts";
 import { Progress } from "../progress.ts";
@@ -43,14 +44,19 @@ class Sources {
   }
 
   parse(text: string): Source {
-    return parseSource(fromByteText(text), wallMs(this.#shell.clock));
+    try {
+      return parseSource(fromByteText(text), wallMs(this.#shell.clock));
+    } catch (error) {
+      if (!(error instanceof PointError)) throw error;
+      throw new UsageError(toByteText(error.message), text);
+    }
   }
 
   async read(source: Source, domid: number | null): Promise<Archive> {
     const { connect, interrupt, progress, socketPath } = this;
     const stdin = (): Promise<Uint8Array> => this.#readStdin();
-    const now = wallMs(this.#shell.clock);
-    const context = { connect, interrupt, progress, domid, socketPath, stdin, now };
+    const now = wallMs(this.#shell.clock), bootAt = now - Deno.osUptime() * 1_000;
+    const context = { connect, interrupt, progress, domid, socketPath, stdin, now, bootAt };
     return await readSource(source, context);
   }
 

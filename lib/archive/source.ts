@@ -1,27 +1,29 @@
 import type { Operations } from "../client/operations.ts";
 import { FEATURES } from "../engine/domains.ts";
 import { RESTORE_BYTES_MAX } from "../limits.ts";
+import { LOCAL_ZONE, parsePoint, type Point, type Zone } from "../history/points.ts";
 import { mapPath } from "../state/domain_part.ts";
 import type { MigrationRecord, NodeRecord } from "../codec/records.ts";
 import { decodeStream, StreamError } from "../codec/stream.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { toText } from "../wire/text.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
-import { type HistoryPoint, parsePoint } from "./history.ts";
 import { fromJson, looksLikeJson } from "./json.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { dumpLive } from "./live.ts";
+import { findLiveStore } from "./live_store.ts";
+import { type StorePoint, storePoint } from "./store_point.ts";
 import { readStoreArchive } from "./store_source.ts";
 import { walkNodes } from "./walk.ts";
 
 /** Where an archive comes from. */
 export type Source =
   | { readonly kind: "stdin"; readonly point: null; readonly text: string }
-  | { readonly kind: "live"; readonly point: HistoryPoint | null; readonly text: string }
+  | { readonly kind: "live"; readonly point: Point | null; readonly text: string }
   | {
     readonly kind: "file";
     readonly path: string;
-    readonly point: HistoryPoint | null;
+    readonly point: Point | null;
     readonly text: string;
   };
 
@@ -34,6 +36,8 @@ export interface SourceContext {
   readonly progress: ProgressSink;
   /** Ms since 1970. */
   readonly now: number;
+  /** When the host booted, in ms since 1970. */
+  readonly bootAt: number;
   /** Only this domain's part; null for all. */
   readonly domid: number | null;
   /** Whether the user has interrupted it. */
@@ -43,18 +47,18 @@ export interface SourceContext {
 }
 
 /**
- * What a user means by `live`, `-` (standard input), the name of a file, or one of these with `@` and a point in time. A
- * name is taken whole if there is such a file.
+ * What a user means by `live`, `-` (standard input), the name of a file, or `live` or a file with `@` and a point in
+ * time; `live` can be left out before the `@`. A name is taken whole if there is such a file.
  *
- * @throws {ArchiveError} when what is behind the `@` is no point in time.
+ * @throws {PointError} when what is behind the `@` is no point in time.
  */
-export function parseSource(text: string, now: number): Source {
+export function parseSource(text: string, now: number, zone: Zone = LOCAL_ZONE): Source {
   if (text === "live") return { kind: "live", point: null, text };
   if (text === "-") return { kind: "stdin", point: null, text };
   const at = text.lastIndexOf("@");
-  if (at <= 0 || exists(text)) return { kind: "file", path: text, point: null, text };
-  const what = text.slice(0, at), point = parsePoint(text.slice(at + 1), now);
-  if (what === "live") return { kind: "live", point, text };
+  if (at < 0 || exists(text)) return { kind: "file", path: text, point: null, text };
+  const what = text.slice(0, at), point = parsePoint(text.slice(at + 1), now, zone);
+  if (what === "live" || what === "") return { kind: "live", point, text };
   return { kind: "file", path: what, point, text };
 }
 
@@ -89,14 +93,17 @@ export async function readSource(source: Source, context: SourceContext): Promis
 async function readWhole(source: Source, context: SourceContext): Promise<Archive> {
   if (source.kind === "live" && source.point === null) return await readLive(context);
   if (source.kind === "stdin") return archiveOf("standard input", await context.stdin());
-  const path = source.kind === "live" ? `${context.socketPath}.store` : source.path;
-  if (source.kind === "live" && !exists(path)) {
-    throw new ArchiveError(
-      `the daemon's store is not at ${path} (name its file, as in FILE@TIME)`,
-      source.text,
+  const { bootAt } = context, { point, text } = source;
+  if (source.kind === "file") {
+    const moments = { bootAt, startedAt: null };
+    return await readFile(
+      source.path,
+      point === null ? null : storePoint(point, moments, text),
+      text,
     );
   }
-  return await readFile(path, source, context.now);
+  const { path, startedAt } = await findLiveStore(context, text);
+  return await readFile(path, storePoint(source.point!, { bootAt, startedAt }, text), text);
 }
 
 /** A stream, decoded only where more is wanted than its bytes. */
@@ -133,10 +140,10 @@ async function readLive(context: SourceContext): Promise<Archive> {
 
 const SQLITE = "SQLite format 3\0";
 
-async function readFile(path: string, { point, text }: Source, now: number): Promise<Archive> {
+async function readFile(path: string, point: StorePoint | null, text: string): Promise<Archive> {
   const isPipe = isPipeOrDevice(path);
   if (!isPipe && toText(readBytes(path, SQLITE.length)) === SQLITE) {
-    return readStoreArchive(path, point, text, now);
+    return readStoreArchive(path, point, text);
   }
   if (point !== null) {
     throw new ArchiveError("it is not a store file (only these have a history)", path);

@@ -8,8 +8,8 @@ import { readStore } from "../journal/store_file.ts";
 import { capture, type Captured, type ConnectionIo } from "../persist/snapshot.ts";
 import type { MigrationRecord } from "../codec/records.ts";
 import { type Archive, ArchiveError } from "./archive.ts";
-import type { HistoryPoint } from "./history.ts";
 import { OfflineDomains } from "./offline_domains.ts";
+import type { StorePoint } from "./store_point.ts";
 
 /**
  * What is in the store file at `path`, now or at a point of the history that it has; the file is not
@@ -17,13 +17,8 @@ import { OfflineDomains } from "./offline_domains.ts";
  *
  * @throws {ArchiveError} when it can't be read, or its history does not reach back that far.
  */
-export function readStoreArchive(
-  path: string,
-  point: HistoryPoint | null,
-  name: string,
-  now = 0,
-): Archive {
-  const search = new HistorySearch(point, now);
+export function readStoreArchive(path: string, point: StorePoint | null, name: string): Archive {
+  const search = new HistorySearch(point);
   let latest: { state: State; restorer: Restorer; domains: OfflineDomains } | null = null;
   const begin = (): Restorer => {
     search.restart();
@@ -99,7 +94,7 @@ class HistorySearch {
   #accepted = 0;
   #refused = false;
 
-  constructor(private readonly point: HistoryPoint | null, private readonly now: number) {}
+  constructor(private readonly point: StorePoint | null) {}
 
   restart(): void {
     this.#firstTurn = null;
@@ -113,7 +108,8 @@ class HistorySearch {
       this.#firstAt = at;
     }
     const { point } = this;
-    const within = point === null || (point.kind === "turn" ? turn <= point.turn : at <= point.at);
+    const within = point === null ||
+      (point.kind === "turn" ? turn <= point.turn : at * 1_000 <= point.at);
     if (within) {
       this.#accepted++;
       this.#lastTurn = turn;
@@ -126,7 +122,7 @@ class HistorySearch {
     const { point } = this;
     if (point === null) return;
     if (point.kind === "turn") return this.#checkTurn(path, point.turn);
-    if (this.#accepted > 0 || point.at >= this.now) return;
+    if (this.#accepted > 0 || (point.isBeginning && this.#firstTurn === 1)) return;
     if (this.#firstTurn === null) {
       throw new ArchiveError("it has no history, only its present content", path);
     }

@@ -37,6 +37,7 @@ async function givenFor(name: string): Promise<string> {
     stdin: () => Promise.resolve(new Uint8Array()),
     socketPath: "",
     now: 0,
+    bootAt: 0,
   };
   const archive = await readSource(parseSource(path, 0), context);
   const into = { kind: "live" } as const;

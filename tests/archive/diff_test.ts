@@ -1,9 +1,8 @@
 /** What differs between two archives, as text, as JSON, and in colours. */
-import { assertEquals, assertThrows } from "@std/assert";
-import { type Archive, ArchiveError } from "../../lib/archive/archive.ts";
+import { assertEquals } from "@std/assert";
+import type { Archive } from "../../lib/archive/archive.ts";
 import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceJson, differenceLines } from "../../lib/archive/diff_text.ts";
-import { parsePoint } from "../../lib/archive/history.ts";
 import { toTextLines } from "../../lib/archive/text.ts";
 import type { MigrationRecord } from "../../lib/codec/records.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
@@ -158,24 +157,4 @@ Deno.test("dump as text: nodes as xenstore-ls prints them, all else behind a has
     "# domain 3: features 14, nodes=10",
     "# domain 3: introduced, unique id 5",
   ]);
-});
-
-Deno.test("points in a store's history", () => {
-  const now = Date.parse("2026-05-04T12:00:00Z");
-  for (
-    const [text, expected] of [
-      ["turn:12", { kind: "turn", turn: 12 }],
-      ["-5m", { kind: "time", at: now - 300_000 }],
-      ["-1h30m2.5s", { kind: "time", at: now - 5_402_500 }],
-      ["-5", { kind: "time", at: now - 5_000 }],
-      ["-250ms", { kind: "time", at: now - 250 }],
-      ["2026-05-04T11:00:00Z", { kind: "time", at: now - 3_600_000 }],
-      ["2026-05-04T13:00:00.500+02:00", { kind: "time", at: now - 3_599_500 }],
-    ] as const
-  ) assertEquals(parsePoint(text, now), expected);
-  for (
-    const text of ["", "5m", "-5x", "-m", "turn:", "turn:-1", "yesterday", "2026-13-01T00:00Z"]
-  ) {
-    assertThrows(() => parsePoint(text, now), ArchiveError, "invalid point in time");
-  }
 });

@@ -82,6 +82,7 @@ Deno.test("a restore interrupted anywhere says whether it has taken effect, and 
     interrupt: new Interrupt(),
     socketPath: server.socketPath,
     now: 0,
+    bootAt: 0,
     domid: null,
     stdin: () => Promise.resolve(new Uint8Array()),
   };
@@ -128,6 +129,7 @@ Deno.test("a dump interrupted anywhere is given up, and leaves no file", async (
       interrupt,
       socketPath: server.socketPath,
       now: 0,
+      bootAt: 0,
       domid: null,
       stdin: () => Promise.resolve(new Uint8Array()),
     };

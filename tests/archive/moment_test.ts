@@ -75,6 +75,7 @@ Deno.test("a dump while eight clients write is one moment of the store", async (
         connect: () => Promise.resolve(new Operations(session)),
         progress: NO_PROGRESS,
         now: Date.now(),
+        bootAt: 0,
         domid: null,
         stdin: () => Promise.resolve(new Uint8Array()),
       });

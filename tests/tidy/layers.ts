@@ -7,8 +7,9 @@ import type { Source } from "./sources.ts";
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "cmd": ["lib/server", "lib/client", "lib/archive"],
   "lib/server": ["lib/transport", "lib/journal", "lib/codec"],
-  "lib/archive": ["lib/journal", "lib/codec", "lib/client"],
+  "lib/archive": ["lib/history", "lib/journal", "lib/codec", "lib/client"],
   "lib/client": ["lib/wire", "lib/transport"],
+  "lib/history": ["lib/wire"],
   "lib/transport": ["ffi"],
   "lib/journal": ["lib/persist", "lib/codec", "ffi"],
   "lib/persist": ["lib/engine", "lib/codec"],
