@@ -290,22 +290,33 @@ export const MEMORY_WELL_SHARE = 0.6;
  * and the heap may grow to four times what is alive in it. With a semi-space of 4 MiB (young objects
  * take three at most) and 30 % of garbage beside what is alive, 50 guests that commit chains of 990
  * nodes take half as much memory, and the daemon answers as many requests (docs/performance.md).
- * The heap's limit is V8's own, which goes by the host's memory: see docs/operations.md.
+ * The heap's limit is V8's own, which goes by the host's memory: see docs/operations.md. An idle daemon
+ * collects garbage itself (lib/server/process/tidier.ts), for which it needs the last flag.
  */
-export const V8_FLAGS: readonly string[] = ["--max-semi-space-size=4", "--heap-growing-percent=30"];
+export const V8_FLAGS: readonly string[] = [
+  "--max-semi-space-size=4",
+  "--heap-growing-percent=30",
+  "--expose-gc",
+];
 
 /** How often a daemon looks how much memory is left, in ms. */
 export const MEMORY_LOOK_MS = 250;
 
 /**
- * Charged bytes that have to be free again before memory is given back to the host: more than a few
- * guests have, so that none of them can have the daemon pause.
+ * By how much what the process has in memory must have grown before an idle daemon collects garbage and
+ * gives memory back to the host: so many bytes, and one part in so many of what it had, so that a daemon
+ * with much to keep pauses seldom.
  */
-export const TIDY_BYTES = 16_777_216;
+export const TIDY_BYTES = 8_388_608;
+export const TIDY_PART = 8;
 
-/** How long no client may have sent a request before that, and the least time between two of these, in ms. */
+/**
+ * How long no client may have sent a request before that, and the least time between two of these, in ms;
+ * and how long after that the values are free, which another thread frees.
+ */
 export const TIDY_IDLE_MS = 2_000;
-export const TIDY_APART_MS = 60_000;
+export const TIDY_APART_MS = 20_000;
+export const TIDY_TRIM_MS = 500;
 
 /** How long a daemon must run without shortage before earlier deaths no longer count, in ms. */
 export const SETTLED_MS = 60_000;

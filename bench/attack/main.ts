@@ -3,7 +3,7 @@
  * clients; beside it, by the same attackers, Debian's C xenstored.
  *
  *     deno task attack [--only NAME]... [--seconds N] [--guests N] [--against xs|c|both]
- *                      [--binary PATH]... [--rest N] [--disk MB] [--seed S]
+ *                      [--binary PATH]... [--rest N] [--twice] [--disk MB] [--seed S]
  *
  * docs/attack.md tells what the attacks are and what the columns mean.
  */

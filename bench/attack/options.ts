@@ -2,7 +2,7 @@ import { ATTACKS } from "../../tests/attack/attacks.ts";
 import type { Settings } from "./play.ts";
 
 export const USAGE = `usage: deno task attack [--only NAME]... [--seconds N] [--guests N]
-         [--against xs|c|both] [--binary PATH]... [--rest N] [--disk MB] [--seed S]
+         [--against xs|c|both] [--binary PATH]... [--rest N] [--twice] [--disk MB] [--seed S]
 attacks: ${ATTACKS.map(({ name }) => name).join(" ")}`;
 
 export interface Options extends Settings {
@@ -20,10 +20,14 @@ const NAMES = [
   "against",
   "binary",
   "rest",
+  "twice",
   "disk",
   "seed",
 ] as const;
 type Name = typeof NAMES[number];
+
+/** Those without a value. */
+const SWITCHES: readonly Name[] = ["twice"];
 
 /** @throws {Error} that begins with the option that is wrong */
 export function parseOptions(args: readonly string[]): Options {
@@ -46,6 +50,7 @@ export function parseOptions(args: readonly string[]): Options {
     seconds: number("seconds", last("seconds")) ?? 10,
     guests: number("guests", last("guests")),
     rest: number("rest", last("rest")) ?? 30,
+    twice: given.has("twice"),
     disk: number("disk", last("disk")),
     seed: number("seed", last("seed")) ?? Date.now() % 1_000_000_007,
   };
@@ -58,7 +63,7 @@ function collect(args: readonly string[]): Map<Name, string[]> {
     const [, word, inline] = /^--([a-z]+)(?:=(.*))?$/.exec(args[i]!) ?? [];
     const name = NAMES.find((known) => known === word);
     if (name === undefined) throw new Error(`--: '${args[i]}' is no option`);
-    const value = inline ?? args[++i];
+    const value = SWITCHES.includes(name) ? "" : inline ?? args[++i];
     if (value === undefined) throw new Error(`--${name}: a value is missing`);
     given.getOrInsertComputed(name, () => []).push(value);
   }

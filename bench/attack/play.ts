@@ -13,6 +13,8 @@ export interface Settings {
   readonly guests: number | null;
   /** Seconds of rest after the attack: files are looked at after a third of them, memory at the end. */
   readonly rest: number;
+  /** Whether the same attack follows in the same daemon. */
+  readonly twice: boolean;
   readonly seed: number;
   /** Megabytes of the file system for the daemon's state; null for the machine's own. */
   readonly disk: number | null;
@@ -32,6 +34,13 @@ export interface Waits {
   readonly count: number;
 }
 
+/** What memory a second attack took, in bytes. */
+export interface Again {
+  readonly memoryPeak: number;
+  readonly memoryAfter: number;
+  readonly told: Record<"peak" | "after", Told | null>;
+}
+
 /** What was seen. Bytes are bytes. */
 export interface Result {
   readonly attack: string;
@@ -49,6 +58,8 @@ export interface Result {
   readonly memoryAfter: number;
   /** What the daemon told of its own memory; null where it did not. */
   readonly told: Record<"before" | "peak" | "after", Told | null>;
+  /** The same attack once more in the same daemon; null where it was not played, or its guests died with it. */
+  readonly again: Again | null;
   readonly logBytes: number;
   /** Replies that attackers got in a second. */
   readonly rate: number;
@@ -100,8 +111,6 @@ export async function play(
   const filesAfter = filesOf(stage);
   await pause(settings.rest * 2000 / 3);
   const [, , , transactions] = stage.probes;
-  const { heap, external } = stage.statusProbe;
-  const told = heap === null || external === null ? null : { heap, external };
   return {
     attack: attack.name,
     contender: contender.name,
@@ -117,7 +126,7 @@ export async function play(
     memoryAfter: residentBytes(pid) ?? 0,
     told: {
       before: toldBefore,
-      peak: told,
+      peak: mostTold(stage),
       after: stage.isAlive ? await stage.memory() : null,
     },
     logBytes: stage.daemon.output().length - logBefore,
@@ -128,6 +137,24 @@ export async function play(
     stopped: peak.stopped,
     gap: peak.gap,
     starved: peak.starved,
+    again: settings.twice && stage.isAlive ? await playAgain(stage, settings) : null,
+  };
+}
+
+function mostTold({ statusProbe: { external, heap } }: Stage): Told | null {
+  return heap === null || external === null ? null : { heap, external };
+}
+
+async function playAgain(stage: Stage, settings: Settings): Promise<Again | null> {
+  await stage.again();
+  const peak = drive(stage, settings.seconds * 1000, look(stage));
+  if (!stage.isAlive) return null;
+  await end(stage);
+  await pause(settings.rest * 1000);
+  return {
+    memoryPeak: peak.memory,
+    memoryAfter: residentBytes(stage.daemon.pid) ?? 0,
+    told: { peak: mostTold(stage), after: await stage.memory() },
   };
 }
 

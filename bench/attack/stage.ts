@@ -41,11 +41,14 @@ export interface Scale {
   readonly seed: number;
 }
 
+/** Who measures: the quiet guest, the quiet socket, dom0's ring and its transaction. */
+type Probes = readonly [PlainProbe, PlainProbe, PlainProbe, TransactionProbe];
+
 /** A daemon that is set up, with its clients connected. */
 export class Stage implements AsyncDisposable {
-  readonly probes: readonly [PlainProbe, PlainProbe, PlainProbe, TransactionProbe];
-  readonly statusProbe: StatusProbe;
-  readonly crew: Crew;
+  probes: Probes;
+  statusProbe: StatusProbe;
+  crew: Crew;
   readonly #sockets: SocketEnd[] = [];
   #began = performance.now();
 
@@ -54,7 +57,7 @@ export class Stage implements AsyncDisposable {
     readonly daemon: ServerProcess,
     readonly dom0: RawClient,
     readonly domids: readonly number[],
-    attack: Attack,
+    private readonly attack: Attack,
     private readonly disk: AsyncDisposable | null,
     private readonly seed: number,
   ) {
@@ -70,7 +73,11 @@ export class Stage implements AsyncDisposable {
       ]),
       new TransactionProbe(this.#connect()),
     ];
-    this.crew = new Crew([...this.#guests(attack), ...this.#clients(attack)]);
+    this.crew = this.#attackers();
+  }
+
+  #attackers(): Crew {
+    return new Crew([...this.#guests(this.attack), ...this.#clients(this.attack)]);
   }
 
   /** @throws {Error} when the daemon does not come up, or there is no right to what is needed */
@@ -147,6 +154,15 @@ export class Stage implements AsyncDisposable {
   /** From now on attackers count their time. */
   begin(): void {
     this.#began = performance.now();
+  }
+
+  /** Sets up new guests and clients that attack in the same way; those who measure stay. */
+  async again(): Promise<void> {
+    for (const domid of this.domids) await introduce(this.host, this.dom0, domid);
+    const [guest, socket, dom0] = this.probes;
+    this.probes = [guest, socket, dom0, new TransactionProbe(this.#connect())];
+    this.statusProbe = new StatusProbe(this.#connect());
+    this.crew = this.#attackers();
   }
 
   /**

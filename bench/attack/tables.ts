@@ -36,6 +36,18 @@ export function attackTable(attack: Attack, results: readonly Result[]): string 
         .join(", ");
     });
   }
+  if (results.some(({ again }) => again !== null)) {
+    row(
+      "the same attack again, resident memory in MB: peak, after",
+      ({ again }) => again === null ? "-" : megabytes(again.memoryPeak, again.memoryAfter),
+    );
+    for (const what of ["heap", "external"] as const) {
+      row(`its ${what} in MB: peak, after`, ({ again }) => {
+        const { peak = null, after = null } = again?.told ?? {};
+        return [peak, after].map((one) => one === null ? "-" : megabytes(one[what])).join(", ");
+      });
+    }
+  }
   row("log in KB", ({ logBytes }) => (logBytes / 1e3).toFixed(1));
   row("attackers' replies a second", ({ rate }) => rate.toFixed(0));
   row("their error replies", ({ errors }) => counts(errors));
@@ -76,12 +88,17 @@ export function summaryTable(results: readonly Result[]): string {
     `${result.commits} of ${result.ends}, ${result.longestRow}`,
     `${megabytes(result.filesPeak)} -> ${megabytes(result.filesAfter)}`,
     result.stopped ??
-      `${megabytes(result.memoryPeak)} -> ${megabytes(result.memoryAfter)}`,
+      `${megabytes(result.memoryPeak)} -> ${megabytes(result.memoryAfter)}${againText(result)}`,
     (result.logBytes / 1e3).toFixed(1),
   ]);
   return `### All attacks\n\nWaits: p50, p99, worst. Sizes: peak -> after.\n\n${
     table(head, rows)
   }\n`;
+}
+
+function againText({ again }: Result): string {
+  if (again === null) return "";
+  return ` -> ${megabytes(again.memoryPeak)} -> ${megabytes(again.memoryAfter)}`;
 }
 
 function waits(seen: Waits | undefined): string {

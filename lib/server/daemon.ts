@@ -187,12 +187,11 @@ export class Daemon {
   #lookAtMemory(): Timer | undefined {
     const { clock, identity, mark } = this.#parts;
     if (identity === undefined) return undefined;
-    const { turns, engine: { state } } = this;
     const tidier = new Tidier(clock);
     return clock.every(MEMORY_LOOK_MS, () => {
       const now = clock.now();
       mark?.look(now);
-      tidier.look(now, state.accounts.cost, turns.count);
+      tidier.look(now, Deno.memoryUsage().rss, this.turns.count);
     });
   }
 

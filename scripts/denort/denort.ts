@@ -35,6 +35,7 @@ const VARIABLE = ["DENO_NO_UPDATE_CHECK", "1"] as const;
 
 /** An even number of arguments, so that the stack stays aligned to 16 bytes. */
 function bootArguments(): readonly string[] {
+  const [first, ...others] = V8_FLAGS;
   const boot = Deno.readTextFileSync(new URL("./boot.js", import.meta.url));
   return [
     "run",
@@ -43,7 +44,8 @@ function bootArguments(): readonly string[] {
     "--no-lock",
     "--no-prompt",
     // What `deno compile` was told of them is read when V8 runs already.
-    ...V8_FLAGS.map((flag) => `--v8-flags=${flag}`),
+    `--v8-flags=${first}`,
+    `--v8-flags=${others.join(",")}`,
     "data:text/javascript;base64," + btoa(boot),
   ];
 }

@@ -8,26 +8,43 @@ import { SocketClient } from "./socket_client.ts";
 
 const MIB = 1_048_576;
 
-Deno.test("memory is given back only when much is free, nobody asks, and not too often", () => {
+Deno.test("memory is given back only when there is more, nobody asks, and not too often", () => {
   let collected = 0, now = 0;
   const tidier = new Tidier(systemClock, () => collected++);
-  const look = (cost: number, turns: number, ms = 250): number => {
-    tidier.look(now += ms, cost, turns);
+  const look = (mib: number, turns: number, ms = 250): number => {
+    tidier.look(now += ms, mib * MIB, turns);
     return collected;
   };
-  look(40 * MIB, 1);
-  assertEquals(look(40 * MIB, 1, 10_000), 0, "nothing is free");
-  assertEquals(look(25 * MIB, 1, 10_000), 0, "little is free");
-  for (let turns = 2; turns < 50; turns++) assertEquals(look(5 * MIB, turns), 0, "it is busy");
-  assertEquals(look(5 * MIB, 49, 1_000), 0, "it was busy a moment ago");
-  assertEquals(look(5 * MIB, 49, 1_000), 1);
-  assertEquals(look(5 * MIB, 49, 100_000), 1, "nothing is free any more");
-  look(40 * MIB, 50);
-  look(5 * MIB, 50, 3_000);
-  assertEquals(collected, 2);
-  look(40 * MIB, 51);
-  assertEquals(look(5 * MIB, 51, 10_000), 2, "a moment ago it was done");
-  assertEquals(look(5 * MIB, 51, 60_000), 3);
+  look(40, 1);
+  assertEquals(look(40, 1, 100_000), 0, "nothing more");
+  assertEquals(look(47, 1, 100_000), 0, "little more");
+  for (let turns = 2; turns < 50; turns++) assertEquals(look(60, turns), 0, "it is busy");
+  assertEquals(look(60, 49, 1_000), 0, "it was busy a moment ago");
+  assertEquals(look(60, 49, 1_000), 1);
+  // It takes a moment until all is free, and some of it is in use.
+  assertEquals(look(55, 49, 500), 1);
+  assertEquals(look(50, 49, 1_000), 1);
+  assertEquals(look(50, 49, 100_000), 1, "nothing is free any more");
+  assertEquals(look(57, 50, 3_000), 1, "little is more than what was in use");
+  look(59, 51);
+  assertEquals(look(59, 51, 3_000), 2);
+  look(50, 51, 1_500);
+  look(60, 52);
+  assertEquals(look(60, 52, 10_000), 2, "a moment ago it was done");
+  assertEquals(look(60, 52, 20_000), 3);
+});
+
+Deno.test("a daemon with much to keep collects when an eighth more is there", () => {
+  let collected = 0, now = 0;
+  const tidier = new Tidier(systemClock, () => collected++);
+  const look = (mib: number): number => {
+    tidier.look(now += 100_000, mib * MIB, 0);
+    return collected;
+  };
+  look(800);
+  look(890);
+  assertEquals(collected, 0);
+  assertEquals(look(901), 1);
 });
 
 /** Resident memory of a process, in bytes. */

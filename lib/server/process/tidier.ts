@@ -1,14 +1,16 @@
 import type { Clock } from "../../clock.ts";
 import { libc } from "../../../ffi/libc.ts";
-import { TIDY_APART_MS, TIDY_BYTES, TIDY_IDLE_MS } from "../../limits.ts";
+import { TIDY_APART_MS, TIDY_BYTES, TIDY_IDLE_MS, TIDY_PART, TIDY_TRIM_MS } from "../../limits.ts";
 
 /**
- * Gives memory back to the host when much of it is free and nobody asks for anything: V8 collects
- * only when something is allocated, so a daemon at rest would keep what guests had that are gone.
+ * Gives memory back to the host when the process has more than it had and nobody asks for anything: V8
+ * collects only when something is allocated, so a daemon at rest would keep what guests had that are
+ * gone, and the garbage of what they did.
  */
 export class Tidier {
   readonly #collect: () => void;
-  #costMax = 0;
+  /** What the process has when nothing is left to give back; null until it is known. */
+  #base: number | null = null;
   #turns = -1;
   #idleSince = 0;
   #tidied = -Infinity;
@@ -17,35 +19,33 @@ export class Tidier {
     this.#collect = collect;
   }
 
-  /** `cost` is what is charged for now, `turns` counts the turns so far; `now` is in ms. */
-  look(now: number, cost: number, turns: number): void {
-    this.#costMax = Math.max(this.#costMax, cost);
+  /** `resident` is in bytes, `turns` counts the turns so far; `now` is in ms. */
+  look(now: number, resident: number, turns: number): void {
+    if (now - this.#tidied > 2 * TIDY_TRIM_MS) this.#base ??= resident;
     if (turns !== this.#turns) {
       this.#turns = turns;
       this.#idleSince = now;
       return;
     }
-    const isDue = this.#costMax - cost >= TIDY_BYTES && now - this.#tidied >= TIDY_APART_MS;
-    if (!isDue || now - this.#idleSince < TIDY_IDLE_MS) return;
+    if (this.#base === null || now - this.#idleSince < TIDY_IDLE_MS) return;
+    // The host may have taken memory from us meanwhile.
+    this.#base = Math.min(this.#base, resident);
+    const much = Math.max(TIDY_BYTES, this.#base / TIDY_PART);
+    if (resident - this.#base < much || now - this.#tidied < TIDY_APART_MS) return;
     this.#tidied = now;
-    this.#costMax = cost;
+    this.#base = null;
     this.#collect();
   }
 }
 
-/** The runtime's `process`, as far as it is of use here; an import of it takes 10 ms of each start. */
-interface NodeProcess {
-  getBuiltinModule(name: "node:v8"): { setFlagsFromString(flags: string): void };
-  getBuiltinModule(name: "node:vm"): { runInNewContext(code: string): unknown };
-}
+/** V8's own: missing in a program without the flag for it. */
+type Collector = (options: { type: "major"; execution: "sync"; flavor: "last-resort" }) => void;
 
-const TRIM_MS = 500;
+const { gc } = globalThis as { readonly gc?: Collector };
 
 function collectAll(clock: Clock): void {
-  const { process } = globalThis as { readonly process?: NodeProcess };
-  process?.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
-  const gc = process?.getBuiltinModule("node:vm").runInNewContext("gc");
-  if (typeof gc === "function") gc();
+  // Without that flavor V8 keeps free pages, for the garbage to come.
+  gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
   // Values are freed on another thread, behind the collection.
-  clock.after(TRIM_MS, () => libc.allocator().malloc_trim(0n)).unref();
+  clock.after(TIDY_TRIM_MS, () => libc.allocator().malloc_trim(0n)).unref();
 }
