@@ -186,7 +186,6 @@ export class Draft {
       this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
       this.marks.changed(path, node, DIRTY_NEW);
     }
-    this.observer?.made(path, path.lastIndexOf("/"));
     return node;
   }
 

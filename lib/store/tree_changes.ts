@@ -83,15 +83,22 @@ export class TreeChanges implements TreeObserver {
   *read(root: Node, find: (path: string) => Node | null): Generator<Change, void> {
     const entries = this.#entries;
     const first = entries.length < 2 && this.#base === null ? null : firstOf(entries);
+    // What was removed before another tree came may be in that, too.
+    const told = this.#base === null ? null : new Set<string>();
     for (let i = 0; i < entries.length; i++) {
       const { isTold, old, path, removed } = entries[i]!;
       const now = find(path);
       if (!isTold && (old !== null || now !== null)) yield { path, old, new: now };
       if (removed !== null && removed.children !== null) {
-        yield* readRemoved(path, removed, now, find, entries, i, first);
+        for (const change of readRemoved(path, removed, now, find, entries, i, first)) {
+          told?.add(change.path);
+          yield change;
+        }
       }
     }
-    if (this.#base !== null) yield* readReplaced(this.#base, root, first!);
+    if (this.#base === null) return;
+    for (const path of first!.keys()) told!.add(path);
+    yield* readReplaced(this.#base, root, told!);
   }
 }
 
@@ -130,7 +137,7 @@ function* readRemoved(
 function* readReplaced(
   base: Node,
   root: Node,
-  known: ReadonlyMap<string, number>,
+  known: ReadonlySet<string>,
 ): Generator<Change, void> {
   for (const difference of differences(base, root)) {
     if (difference === null) continue;

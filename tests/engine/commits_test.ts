@@ -291,6 +291,20 @@ Deno.test("commits: what is no node is told as well, each once, with who did it"
 
 const SILENT = { reply: (): void => {}, event: (): void => {} };
 
+Deno.test("commits: what nobody asked for is told as the daemon's, before the next request", () => {
+  const world = new World();
+  const { clients: [dom0], engine: { state } } = world;
+  world.take();
+  state.tree.setValue("/a", new Uint8Array([0x78]), { label: "nobody" });
+  dom0!.ask(T.WRITE, "/b\0v");
+  const told = world.take();
+  assertEquals(told.map(({ author, kind, paths }) => [author.kind, kind, paths]), [
+    ["daemon", "repair", ["/a"]],
+    ["process", "request", ["/b"]],
+  ]);
+  assertEquals(world.model.lines(), world.lines());
+});
+
 Deno.test("commits: an aborted transaction is told with the path, what was seen and who changed it", () => {
   const world = new World();
   const [client, other] = world.clients;
