@@ -63,12 +63,16 @@ Deno.test("socket process: a change is told with the process, its start, user an
 });
 
 Deno.test("socket process: one that has ended is told by what was known of it", async () => {
-  const child = new Deno.Command("/bin/sh", { args: ["-c", "read x; exit 0"], stdin: "piped" })
-    .spawn();
+  const args = ["-c", "echo; read x; exit 0"];
+  const child = new Deno.Command("/bin/sh", { args, stdin: "piped", stdout: "piped" }).spawn();
+  // Before it says something it may not be what it is to be.
+  const reader = child.stdout.getReader();
+  await reader.read();
   const process = new SocketProcess(0, { pid: child.pid, uid: 7 }, systemClock);
   assertEquals(process.label, `pid ${child.pid} sh`);
   await child.stdin.close();
   await child.status;
+  await reader.cancel();
   const { pid } = child;
   const expected = {
     kind: "process",
