@@ -25,14 +25,14 @@ let kinds = 0;
  */
 export class Kind<K> {
   readonly index: number = kinds++;
-  readonly isNew: (key: K) => boolean;
-  readonly isKept: (key: K) => boolean;
-  readonly textLength: (key: K) => number;
+  readonly isNew: ((key: K) => boolean) | null;
+  readonly isKept: ((key: K) => boolean) | null;
+  readonly textLength: ((key: K) => number) | null;
 
   constructor({ isNew, isKept, textLength }: KindRules<K> = {}) {
-    this.isNew = isNew ?? (() => false);
-    this.isKept = isKept ?? (() => true);
-    this.textLength = textLength ?? (() => 0);
+    this.isNew = isNew ?? null;
+    this.isKept = isKept ?? null;
+    this.textLength = textLength ?? null;
   }
 }
 
@@ -74,11 +74,13 @@ export class Dirty {
 
   /** A thing came, changed, or is gone. */
   mark<K>(kind: Kind<K>, key: K): void {
-    if (!kind.isKept(key)) return;
+    const { isKept, isNew, textLength } = kind;
+    if (isKept !== null && !isKept(key)) return;
     const marked = this.#marked[kind.index] ??= new Map<unknown, boolean>();
-    if (!marked.has(key)) marked.set(key, kind.isNew(key));
+    if (!marked.has(key)) marked.set(key, isNew !== null && isNew(key));
     this.#any = true;
-    this.#meter?.add(UNITS_PER_RECORD + (kind.textLength(key) >> TEXT_SHIFT));
+    const length = textLength === null ? 0 : textLength(key);
+    this.#meter?.add(UNITS_PER_RECORD + (length >> TEXT_SHIFT));
   }
 
   /** Those of a kind that are marked; true stands for one that came since the last {@link clear}. */
