@@ -20,24 +20,27 @@ const ROOM_FIRST = 64;
  * Its order depends on units alone, not on time: it is the same in each run.
  */
 export class ReadyQueue<T extends Contender> {
-  /** A binary heap: the contenders, where they stand, and when they came, for the order of equals. */
-  readonly #heap: (T | null)[] = [];
+  /**
+   * The contenders in their order, from {@link #head} on, and where they stand. Who has just been served
+   * comes to the end, and a quiet one to the front: to move the few that are nearer to either takes less
+   * than a heap does.
+   */
+  #queue: (T | null)[] = new Array<T | null>(ROOM_FIRST).fill(null);
   #places = new Float64Array(ROOM_FIRST);
-  #arrivals = new Float64Array(ROOM_FIRST);
-  #size = 0;
-  #arrivalLast = 0;
+  #head = ROOM_FIRST >> 1;
+  #end = ROOM_FIRST >> 1;
   /** The furthest start of service so far. */
   #virtualTime = 0;
   /** Where the one that was taken last stood in virtual time. */
   #start = 0;
 
   get size(): number {
-    return this.#size;
+    return this.#end - this.#head;
   }
 
   /** Where the next one stands; Infinity when there is none. */
   get next(): number {
-    return this.#size === 0 ? Infinity : this.#places[0]!;
+    return this.#end === this.#head ? Infinity : this.#places[this.#head]!;
   }
 
   /** Nobody waited for a while: all get credit of `units`. */
@@ -50,33 +53,59 @@ export class ReadyQueue<T extends Contender> {
     const { privileged, share } = contender.connection;
     const least = this.#virtualTime - CREDIT_UNITS;
     const place = share.at > least ? share.at : least;
-    if (this.#size === this.#places.length) this.#grow();
-    this.#rise(
-      contender,
-      privileged ? place - PRIVILEGED_LEAD_UNITS : place,
-      ++this.#arrivalLast,
-    );
+    this.#insert(contender, privileged ? place - PRIVILEGED_LEAD_UNITS : place);
   }
 
-  #grow(): void {
-    const places = new Float64Array(2 * this.#places.length);
-    const arrivals = new Float64Array(places.length);
-    places.set(this.#places);
-    arrivals.set(this.#arrivals);
+  /** Among equals it stays behind those that came before it. */
+  #insert(contender: T, place: number): void {
+    if (this.#head === 0 || this.#end === this.#places.length) this.#makeRoom();
+    const queue = this.#queue, places = this.#places;
+    const head = this.#head, end = this.#end;
+    let at: number;
+    if (places[head + end >> 1]! <= place || end === head) {
+      for (at = end; at > head && places[at - 1]! > place; at--) {
+        queue[at] = queue[at - 1]!;
+        places[at] = places[at - 1]!;
+      }
+      this.#end = end + 1;
+    } else {
+      // The one in the middle comes behind it.
+      for (at = head - 1; places[at + 1]! <= place; at++) {
+        queue[at] = queue[at + 1]!;
+        places[at] = places[at + 1]!;
+      }
+      this.#head = head - 1;
+    }
+    queue[at] = contender;
+    places[at] = place;
+  }
+
+  /** Moves all to the middle, where there is as much room before as behind them. */
+  #makeRoom(): void {
+    const { size } = this;
+    const length = Math.max(ROOM_FIRST, 2 ** Math.ceil(Math.log2(4 * size + 1)));
+    const queue = new Array<T | null>(length).fill(null);
+    const places = new Float64Array(length);
+    const head = length - size >> 1;
+    for (let i = 0; i < size; i++) {
+      queue[head + i] = this.#queue[this.#head + i]!;
+      places[head + i] = this.#places[this.#head + i]!;
+    }
+    this.#queue = queue;
     this.#places = places;
-    this.#arrivals = arrivals;
+    this.#head = head;
+    this.#end = head + size;
   }
 
   /** Takes the first one out; only of a queue that has one. */
   take(): T {
-    const heap = this.#heap;
-    const first = heap[0]!;
-    const place = this.#places[0]!;
+    const head = this.#head;
+    const first = this.#queue[head]!;
+    const place = this.#places[head]!;
     this.#start = first.connection.privileged ? place + PRIVILEGED_LEAD_UNITS : place;
-    const end = --this.#size;
-    const last = heap[end]!;
-    heap[end] = null;
-    if (end > 0) this.#sink(last, this.#places[end]!, this.#arrivals[end]!);
+    this.#queue[head] = null;
+    this.#head = head + 1;
+    if (this.#head === this.#end) this.#head = this.#end = this.#places.length >> 1;
     return first;
   }
 
@@ -105,46 +134,6 @@ export class ReadyQueue<T extends Contender> {
     share.at -= paid;
     this.#start -= paid;
     contender.prepaid = 0;
-  }
-
-  #rise(contender: T, place: number, arrival: number): void {
-    const heap = this.#heap, places = this.#places, arrivals = this.#arrivals;
-    let at = this.#size++;
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      // It came last: among equals it stays behind.
-      if (places[above]! <= place) break;
-      heap[at] = heap[above]!;
-      places[at] = places[above]!;
-      arrivals[at] = arrivals[above]!;
-      at = above;
-    }
-    heap[at] = contender;
-    places[at] = place;
-    arrivals[at] = arrival;
-  }
-
-  /** Puts one in place of the first. */
-  #sink(contender: T, place: number, arrival: number): void {
-    const heap = this.#heap, places = this.#places, arrivals = this.#arrivals;
-    const size = this.#size;
-    let at = 0;
-    for (let below = 1; below < size; below = 2 * at + 1) {
-      let other = places[below]!;
-      const next = below + 1 < size ? places[below + 1]! : Infinity;
-      if (next < other || next === other && arrivals[below + 1]! < arrivals[below]!) {
-        below++;
-        other = next;
-      }
-      if (other > place || other === place && arrivals[below]! > arrival) break;
-      heap[at] = heap[below]!;
-      places[at] = other;
-      arrivals[at] = arrivals[below]!;
-      at = below;
-    }
-    heap[at] = contender;
-    places[at] = place;
-    arrivals[at] = arrival;
   }
 }
 

@@ -51,7 +51,7 @@ Deno.test("Random drops leave all other messages whole and in order", () => {
           }
           case 2:
             room = random.below(200);
-            output.sendTo(transport, 0);
+            output.sendTo(transport, { eventDue: 0 });
             break;
           default:
             output.dropDue(step, step, (path) => {
@@ -63,7 +63,7 @@ Deno.test("Random drops leave all other messages whole and in order", () => {
         }
       }
       room = Infinity;
-      output.sendTo(transport, 0);
+      output.sendTo(transport, { eventDue: 0 });
       assertEquals(output.length, 0);
       assertEquals(output.hasDated, false);
       const { messages, used } = parseMessages(new Uint8Array(sent));
@@ -136,7 +136,7 @@ Deno.test("Repetitions, and what is owed, are as a list of the messages tells, i
           model.messages.push({ text, size: 16 + text.length, due: Infinity });
         } else if (dice < 99) {
           room = random.below(taken);
-          output.sendTo(transport, 0);
+          output.sendTo(transport, { eventDue: 0 });
         } else {
           output.dropDue(step, step, () => {});
           model.drop(step);

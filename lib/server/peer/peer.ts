@@ -250,7 +250,7 @@ export class Peer implements Outbox {
   flush(): void {
     if (!this.#open) return;
     if (this.#transport.settle()) this.#host.ready(this);
-    const sent = this.#output.sendTo(this.#transport, this.#host.eventDue);
+    const sent = this.#output.sendTo(this.#transport, this.#host);
     if (sent < 0) return this.#finish("closed");
     const unsent = this.#output.length;
     if (this.#doom !== null) return this.#finish(this.#doom);

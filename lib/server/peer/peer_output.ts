@@ -160,12 +160,13 @@ export class PeerOutput {
 
   /**
    * Writes what `transport` takes now. Returns the number of bytes; negative if it is dead. If it takes
-   * nothing more till `deafAt`, the client is deaf from then on.
+   * nothing more till `clock.eventDue`, the client is deaf from then on.
    */
-  sendTo(transport: Transport, deafAt: number): number {
+  sendTo(transport: Transport, clock: { readonly eventDue: number }): number {
     const count = this.#bytes.sendTo(transport);
     if (count <= 0) return count;
-    this.#deafAt = deafAt;
+    // Of events that are yet to come, none is due before that time is over.
+    if (this.#unsent.hasDated) this.#deafAt = clock.eventDue;
     this.#events.sentUpTo(this.#bytes.sent);
     this.#unsent.sentUpTo(this.#bytes.sent);
     return count;
