@@ -2,7 +2,7 @@ import { emptyWalk, type Walk, walk } from "../store/lookup.ts";
 import { namesOf } from "../store/names.ts";
 import { newNode, type Node } from "../store/node.ts";
 import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
-import { EACCES, EINVAL, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
+import { EACCES, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
 import { rightsOf } from "./domains.ts";
 import { NAME_UNITS } from "./meter.ts";
@@ -18,6 +18,18 @@ import type { Transaction } from "./transaction.ts";
 const NO_NODE = newNode("", 0, 0, []);
 
 /**
+ * What a request's look at a node came to. It is good until the next look: one object serves all requests.
+ */
+export interface Access {
+  /** OK, or why the caller gets no node. */
+  error: ErrorCode;
+  /** The node, if the caller has the rights it needs. */
+  node: Node | null;
+  /** How far the way to it leads, rights or no rights; of a special, nothing. */
+  readonly way: Walk;
+}
+
+/**
  * One request on its way through its handler: who asks, about what, within which transaction,
  * and the rules that all handlers share. One object serves all requests, one after the other.
  */
@@ -30,25 +42,19 @@ export class Call {
   txId = 0;
   /** The engine's clock, in ms. */
   now = 0;
-  /** Why the latest {@link access} or path was refused. */
-  error: ErrorCode = OK;
-  /** What the handler wants sent behind the reply (the first event of a watch). */
-  afterReply: (() => void) | null = null;
-  /** Where the NUL behind the path is that {@link firstPath} has found. */
-  pathEnd = -1;
   readonly #knownPaths = new KnownPaths();
-  /** How far the latest {@link access} came. */
-  readonly walk: Walk;
+  readonly #access: Access;
 
   constructor(readonly state: State) {
-    this.walk = emptyWalk(state.tree.root);
+    this.#access = { error: OK, node: null, way: emptyWalk(state.tree.root) };
   }
 
   /** Lets go of the tree and of the transaction: what is removed must not stay until the next request. */
   letGo(): void {
     this.transaction = null;
-    this.walk.node = null;
-    this.walk.above = NO_NODE;
+    const { way } = this.#access;
+    this.#access.node = way.node = null;
+    way.above = NO_NODE;
   }
 
   /** The tree as the caller sees it. */
@@ -99,7 +105,7 @@ export class Call {
     return ENOMEM;
   }
 
-  /** The canonical path a client means, or null with `error` EINVAL. */
+  /** The canonical path a client means, or null: EINVAL. */
   path(text: string | null, specials = false): string | null {
     const path = text === null ? null : canonicalPath(text, this.connection.home, specials);
     return this.#allowed(path);
@@ -107,20 +113,19 @@ export class Call {
 
   /** The path of a request whose one argument it is. */
   onlyPath(specials = false): string | null {
-    const path = this.firstPath(specials);
-    return this.pathEnd === this.payload.length - 1 ? path : null;
+    const { payload } = this;
+    const to = payload.length - 1;
+    // One before that is in no path.
+    return payload[to] === 0 ? this.pathUpTo(to, specials) : null;
   }
 
-  /** The path of a request that begins with one, whose NUL is then at `pathEnd`. */
-  firstPath(specials = false): string | null {
-    const { payload } = this;
-    const to = this.pathEnd = payload.indexOf(0);
-    if (to < 0) return this.#allowed(null);
-    return this.#allowed(this.#knownPaths.find(payload, to, this.connection.home, specials));
+  /** The path at the beginning of the payload, up to the NUL at `to`; there is none if that is negative. */
+  pathUpTo(to: number, specials = false): string | null {
+    if (to < 0) return null;
+    return this.#allowed(this.#knownPaths.find(this.payload, to, this.connection.home, specials));
   }
 
   #allowed(path: string | null): string | null {
-    this.error = EINVAL;
     if (path === null || this.connection.privileged) return path;
     // The part that counts is not longer than all of it.
     if (!this.exceeds("path-max", path.length)) return path;
@@ -128,71 +133,89 @@ export class Call {
   }
 
   /**
-   * The node at `path` if the caller has the rights `need` on it, else null with `error`. Who
+   * The node at `path` if the caller has the rights `need` on it, else why not. Who
    * may not even know whether there is a node gets EACCES, not ENOENT: the nearest existing
    * ancestor must grant one of the rights needed (XSA-115). `facets` is what the request will
    * tell the caller of the node; in a transaction it counts as seen.
    */
-  access(path: string, need: number, facets: number): Node | null {
+  access(path: string, need: number, facets: number): Access {
     const { connection, transaction } = this;
     if (isSpecial(path)) return this.#accessSpecial(path, need);
     if (transaction !== null && transaction.reserves) refresh(transaction, this.state.tree, path);
-    const { node, above, aboveLength } = this.#find(path, facets);
+    const way = this.#find(path, facets);
+    const { node, above, aboveLength } = way;
     this.state.meter.add(NAME_UNITS * namesOf(path).count);
-    if (transaction !== null && !this.#see(path, aboveLength, node !== null, facets)) return null;
-    if (connection.privileged) {
-      if (node === null) this.error = ENOENT;
-      return node;
+    if (transaction !== null) {
+      const error = this.#see(path, aboveLength, node !== null, facets);
+      if (error !== OK) return this.#refused(error);
     }
     const { domains } = this.state;
     if (node !== null) {
-      if ((rightsOf(connection, domains, node.perms) & need) === need) return node;
-      this.error = EACCES;
-      return null;
+      if (connection.privileged || (rightsOf(connection, domains, node.perms) & need) === need) {
+        return this.#granted(node);
+      }
+      return this.#refused(EACCES);
     }
-    this.error = (rightsOf(connection, domains, above.perms) & need) !== 0 ? ENOENT : EACCES;
-    return null;
+    if (connection.privileged) return this.#refused(ENOENT);
+    const mayKnow = (rightsOf(connection, domains, above.perms) & need) !== 0;
+    return this.#refused(mayKnow ? ENOENT : EACCES);
+  }
+
+  #granted(node: Node): Access {
+    const access = this.#access;
+    access.error = OK;
+    access.node = node;
+    return access;
+  }
+
+  #refused(error: ErrorCode): Access {
+    const access = this.#access;
+    access.error = error;
+    access.node = null;
+    return access;
   }
 
   /** Only the privileged see nothing of what they write to: to others its permissions show. */
   #find(path: string, facets: number): Walk {
     const { connection, transaction } = this;
     if (transaction !== null && facets === 0 && connection.privileged) {
-      const found = walk(transaction.rootForValues, path, this.walk);
+      const found = walk(transaction.rootForValues, path, this.#access.way);
       if (found.node !== null) return found;
     }
-    return walk(this.root, path, this.walk);
+    return walk(this.root, path, this.#access.way);
   }
 
-  #accessSpecial(path: string, need: number): Node | null {
+  #accessSpecial(path: string, need: number): Access {
     const { connection, state } = this;
     const node = state.specials.get(path) ?? null;
     const perms = (node ?? state.tree.root).perms;
     const rights = rightsOf(connection, state.domains, perms);
-    if (node !== null && (rights & need) === need) return node;
-    this.error = node === null && (rights & need) !== 0 ? ENOENT : EACCES;
-    return null;
+    if (node !== null && (rights & need) === need) return this.#granted(node);
+    return this.#refused(node === null && (rights & need) !== 0 ? ENOENT : EACCES);
   }
 
-  /** Records in the transaction what a lookup shows; false if it now touches too many nodes. */
-  #see(path: string, aboveLength: number, exists: boolean, facets: number): boolean {
+  /** Records in the transaction what a lookup shows; an error as {@link see} has it. */
+  #see(path: string, aboveLength: number, exists: boolean, facets: number): ErrorCode {
     const { connection: { privileged } } = this;
     if (exists) return this.see(path, privileged ? facets : facets | SEEN_PERMS);
-    if (!this.see(path, facets === 0 ? 0 : SEEN_EXISTENCE)) return false;
-    return privileged || this.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS) &&
-        this.see(firstMissing(path, aboveLength), SEEN_EXISTENCE);
+    const error = this.see(path, facets === 0 ? 0 : SEEN_EXISTENCE);
+    if (error !== OK || privileged) return error;
+    return this.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS) ||
+      this.see(firstMissing(path, aboveLength), SEEN_EXISTENCE);
   }
 
   /**
-   * Records in the transaction that `facets` of the node at `path` were seen; false, with nothing
-   * recorded, if that is one node too many.
+   * Records in the transaction that `facets` of the node at `path` were seen. OK, or, with nothing
+   * recorded, why that is one node too many.
    */
-  see(path: string, facets: number): boolean {
+  see(path: string, facets: number): ErrorCode {
     const transaction = this.transaction!;
-    const fits = transaction.touched.has(path) ||
-      this.fitsTransaction(1) && this.#fitsMemory(TOUCHED_BYTES + path.length);
-    if (fits) transaction.see(path, facets);
-    return fits;
+    if (!transaction.touched.has(path)) {
+      const error = this.fitsTransaction(1) || this.#fitsMemory(TOUCHED_BYTES + path.length);
+      if (error !== OK) return error;
+    }
+    transaction.see(path, facets);
+    return OK;
   }
 
   /** Whether a change outside of transactions may have to wait for others' transactions. */
@@ -200,23 +223,20 @@ export class Call {
     return this.state.reservations.any && this.transaction === null && !this.connection.privileged;
   }
 
-  /** Whether there is memory for the transaction to remember `bytes` more; if not, it has failed. */
-  #fitsMemory(bytes: number): boolean {
+  /** OK if there is memory for the transaction to remember `bytes` more; if not, it has failed. */
+  #fitsMemory(bytes: number): ErrorCode {
     const error = this.room(bytes);
-    if (error === OK) return true;
-    this.transaction!.failed = true;
-    this.error = error;
-    return false;
+    if (error !== OK) this.transaction!.failed = true;
+    return error;
   }
 
-  /** Whether the transaction may touch `more` nodes; if not, it has failed (XSA-326). */
-  fitsTransaction(more: number): boolean {
+  /** OK if the transaction may touch `more` nodes; if not, it has failed (XSA-326). */
+  fitsTransaction(more: number): ErrorCode {
     const transaction = this.transaction;
-    if (transaction === null) return true;
-    if (!this.exceeds("transaction-nodes", transaction.touched.size + more)) return true;
+    if (transaction === null) return OK;
+    if (!this.exceeds("transaction-nodes", transaction.touched.size + more)) return OK;
     transaction.failed = true;
-    this.error = ENOSPC;
-    return false;
+    return ENOSPC;
   }
 }
 

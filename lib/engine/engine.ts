@@ -10,9 +10,10 @@ import { MERGED_UNITS, type Meter, SEEN_UNITS } from "./meter.ts";
 import { limitPinned } from "./pinned.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
-import { HELD, LATER } from "./operations/outcome.ts";
+import { DONE, HELD, LATER, type Outcome, Registered } from "./operations/outcome.ts";
 import { ERASE_UNITS_PER_TURN, EVENTS_PER_REQUEST_MAX } from "../limits.ts";
 import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
+import { eventPath } from "./watch.ts";
 
 /**
  * What became of a request: it was handled; it is to be set aside until it can be, while others
@@ -96,13 +97,12 @@ export class Engine {
     if (connection.wait !== null && connection.wait.waits) connection.wait.end(now);
     if (typeof outcome === "number") {
       outbox.reply(MessageType.ERROR, reqId, txId, errorPayload(outcome));
+    } else if (outcome instanceof Registered) {
+      const { watch } = outcome;
+      outbox.reply(type, reqId, txId, DONE);
+      outbox.event(eventPath(watch, watch.path), watch.token);
     } else {
       outbox.reply(type, reqId, txId, outcome);
-    }
-    if (call.afterReply !== null) {
-      const { afterReply } = call;
-      call.afterReply = null;
-      afterReply();
     }
     if (!connection.privileged) this.state.memoryReports.look(connection, now);
     if (this.state.versions.snapshots.takeGrown()) limitPinned(this.state, now);
@@ -154,7 +154,7 @@ export class Engine {
     return freed || !liveUpdate.parking;
   }
 
-  #run(call: Call, type: number, txId: number): Uint8Array | number {
+  #run(call: Call, type: number, txId: number): Outcome {
     const operation = OPERATIONS[type];
     if (operation === undefined) return ENOSYS;
     const { connection } = call;

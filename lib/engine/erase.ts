@@ -177,7 +177,7 @@ class Walk {
     if (node === null) return false;
     const owner = ownerOf(node.perms);
     if (path !== ROOT_PATH && !keepOrphans && this.#domids.has(owner)) {
-      removeNode(this.state, path);
+      removeNode(this.state, path, node);
       return false;
     }
     let { perms } = node;
@@ -187,9 +187,9 @@ class Walk {
   }
 }
 
-function removeNode(state: State, path: string): void {
+function removeNode(state: State, path: string, node: Node): void {
   const due: DueEvent[] = [];
-  state.events.ofRemoval(state.tree.root, path, due);
+  state.events.ofRemoval(state.tree.root, path, node, due);
   state.tree.remove(path, ORIGIN);
   deliver(due);
 }

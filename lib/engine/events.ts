@@ -126,10 +126,8 @@ export class Events implements Listeners {
     for (const watch of watches) due.push({ watch, path });
   }
 
-  /** Events of the removal of `path` and all below, seen from the tree that still has it. */
-  ofRemoval(root: Node, path: string, due: DueEvent[]): void {
-    const node = lookup(root, path);
-    if (node === null) return;
+  /** Events of the removal of `node` at `path` and all below, seen from the tree that still has it. */
+  ofRemoval(root: Node, path: string, node: Node, due: DueEvent[]): void {
     this.ofRemovedBelow(path, node, due);
     this.ofChange(root, path, null, due);
   }

@@ -1,3 +1,4 @@
+import { keepNames, type Names, takeNames } from "../store/names.ts";
 import { FNV_PRIME, FNV_START } from "../store/node.ts";
 import { canonicalPath } from "../store/path.ts";
 import { toText } from "../wire/text.ts";
@@ -14,12 +15,15 @@ interface Known {
   /** What a relative one was put behind; that of an absolute one counts for nobody. */
   readonly home: string;
   readonly path: string;
+  /** The names of the path, once it has been named again. */
+  names: Names | null;
 }
 
 /**
  * The canonical paths of the texts in which clients have lately named them. Clients name the same
  * nodes again and again: what was checked once need not be, and to find a text by its bytes is
- * cheaper than to make it. What two texts share a place for, the later one takes.
+ * cheaper than to make it. Their names are kept, too, so that nobody has to look for them. What two
+ * texts share a place for, the later one takes.
  */
 export class KnownPaths {
   readonly #known: (Known | undefined)[] = new Array<Known | undefined>(PATHS_MAX).fill(undefined);
@@ -36,22 +40,34 @@ export class KnownPaths {
     const known = this.#known[place];
     if (
       known !== undefined && (isAbsolute || known.home === home) && isText(known.text, bytes, to)
-    ) return known.path;
+    ) {
+      takeNames(known.path, known.names ??= keepNames(known.path));
+      return known.path;
+    }
     const text = toText(bytes, 0, to);
     const path = canonicalPath(text, home, specials);
     // Specials are not for every request.
-    if (path !== null && path.charCodeAt(0) === SLASH) this.#known[place] = { text, home, path };
+    if (path !== null && path.charCodeAt(0) === SLASH) {
+      this.#known[place] = { text, home, path, names: null };
+    }
     return path;
   }
 }
 
 function placeOf(bytes: Uint8Array, to: number, home: string): number {
-  let hash = FNV_START;
-  for (let i = 0; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, FNV_PRIME);
+  let hash = FNV_START, at = 0;
+  for (; at + 4 <= to; at += 4) {
+    const four = bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24;
+    hash = Math.imul(hash ^ four, FNV_PRIME);
+    // To the low bits, which decide, by the next step.
+    hash ^= hash >>> 15;
+  }
+  for (; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, FNV_PRIME);
   // Homes differ in their domids, which stand at their ends.
   for (let i = Math.max(0, home.length - 5); i < home.length; i++) {
     hash = Math.imul(hash ^ home.charCodeAt(i), FNV_PRIME);
   }
+  hash = Math.imul(hash ^ hash >>> 15, FNV_PRIME);
   return (hash ^ hash >>> 15) & PATHS_MAX - 1;
 }
 

@@ -133,8 +133,9 @@ export class Replacement {
       if (difference === null) continue;
       const { events, tree } = this.#state, { path, before, after } = difference;
       const due: DueEvent[] = [];
-      if (after === null) events.ofRemoval(this.#before, path, due);
-      else events.ofChange(tree.root, path, before?.perms ?? null, due);
+      const gone = after === null ? lookup(this.#before, path) : null;
+      if (gone !== null) events.ofRemoval(this.#before, path, gone, due);
+      else if (after !== null) events.ofChange(tree.root, path, before?.perms ?? null, due);
       deliver(due);
     }
   }

@@ -1,4 +1,5 @@
 import { visitAll } from "./lookup.ts";
+import { parentOf } from "./names.ts";
 import type { Node } from "./node.ts";
 import { ROOT_PATH } from "./path.ts";
 
@@ -146,7 +147,7 @@ export class DirtyNodes implements NodeMarks {
 
 /**
  * Marks the node whose path has `length` characters of `path`, as `above`, and those made below it:
- * `between` and, at `path`, `node`.
+ * `between` and, at `path`, `node`. Without any between, it is the parent.
  */
 export function markMade(
   marks: NodeMarks,
@@ -156,7 +157,8 @@ export function markMade(
   between: readonly Node[] | null,
   node: Node,
 ): void {
-  marks.changed(path.slice(0, length) || ROOT_PATH, above, DIRTY_GENERATION);
+  const top = between === null ? parentOf(path) : path.slice(0, length) || ROOT_PATH;
+  marks.changed(top, above, DIRTY_GENERATION);
   if (between !== null) {
     for (const made of between) {
       length += 1 + made.name.length;

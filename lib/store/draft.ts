@@ -12,15 +12,14 @@ import type { Versions } from "./versions.ts";
 import { Cursor } from "./cursor.ts";
 import {
   DIRTY_GENERATION,
-  DIRTY_NEW,
   DIRTY_PERMS,
   DIRTY_VALUE,
   markMade,
   type NodeMarks,
 } from "./dirty_nodes.ts";
 import { account, accountRemoval, type Ledger, mention } from "./ledger.ts";
-import { lookup } from "./lookup.ts";
-import { namesOf } from "./names.ts";
+import { lookup, type Walk } from "./lookup.ts";
+import { namesOf, parentOf } from "./names.ts";
 import {
   copyNode,
   hashName,
@@ -30,7 +29,7 @@ import {
   type Origin,
   versionBytes,
 } from "./node.ts";
-import { parentPath, ROOT_PATH } from "./path.ts";
+import { ROOT_PATH } from "./path.ts";
 import { ownerOf, type Perms } from "./perms.ts";
 import type { Snapshot, SnapshotHolder } from "./snapshots.ts";
 import type { TreeObserver } from "./tree_changes.ts";
@@ -65,8 +64,6 @@ const REMOVE_UNITS = 10;
 export class Draft {
   root: Node;
   #epoch: number;
-  /** How deep the node is that was last made this draft's own. */
-  #depth = 0;
   /** Nodes of this epoch under which others were loaded; null until one is. */
   #loading: Loading | null = null;
   /** How many nodes were made or copied: what it takes in memory while it is not the store's. */
@@ -118,7 +115,7 @@ export class Draft {
    * node if the caller has just looked it up: if it is this draft's own, so is all above it.
    */
   setValue(path: string, value: Uint8Array, origin: Origin, found: Node | null = null): Node {
-    const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
+    const node = this.#own(path, found);
     this.observer?.changing(path, node);
     this.ledger.charge(ownerOf(node.perms), 0, value.length - node.value.length);
     node.value = value;
@@ -128,7 +125,7 @@ export class Draft {
 
   /** Gives an existing node permissions; a new owner takes over the charge for it. `found` as above. */
   setPerms(path: string, perms: Perms, origin: Origin, found: Node | null = null): Node {
-    const node = found !== null && found.epoch === this.#epoch ? found : this.#own(path);
+    const node = this.#own(path, found);
     this.observer?.changing(path, node);
     account(this.ledger, path, node, -1);
     node.perms = perms;
@@ -139,20 +136,24 @@ export class Draft {
 
   /**
    * Adds a node that is not there yet, with the nodes missing above it. `aboveLength` is the length
-   * of the path of the nearest that is there, 0 for the root; without it, its parent is there.
+   * of the path of the nearest that is there, 0 for the root; without it, its parent is there. `found`
+   * is that one, as in {@link setValue}.
    */
   create(
     path: string,
     perms: Perms,
     origin: Origin,
     aboveLength: number = path.lastIndexOf("/"),
+    found: Node | null = null,
   ): Node {
     if (this.versions.living !== null) perms = this.versions.living(perms);
-    const above = this.#ownDownTo(path, aboveLength);
+    const above = this.#ownDownTo(path, aboveLength, found);
     const { count, ends, hashes } = namesOf(path);
+    let first = count;
+    while (first > 0 && ends[first - 1]! > aboveLength) first--;
     let parent = above, from = aboveLength + 1, bytes = 0, levels = 0;
     let between: Node[] | null = null;
-    for (let i = this.#depth; i < count; i++) {
+    for (let i = first; i < count; i++) {
       const to = ends[i]!;
       // What is below may go: the name is not to keep all of the path.
       const name = to < path.length ? ownText(path.slice(from, to)) : path.slice(from, to);
@@ -182,10 +183,7 @@ export class Draft {
     this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
     account(this.ledger, path, node, 1);
     this.versions.meter.add(CREATE_UNITS);
-    if (this.marks !== null) {
-      this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
-      this.marks.changed(path, node, DIRTY_NEW);
-    }
+    if (this.marks !== null) markMade(this.marks, path, path.length, parent, null, node);
     return node;
   }
 
@@ -201,11 +199,12 @@ export class Draft {
     return node;
   }
 
-  /** Removes a node, not the root, with all below it. */
-  remove(path: string, origin: Origin): void {
+  /** Removes a node, not the root, with all below; `found` are it and its parent, if just looked up. */
+  remove(path: string, origin: Origin, found: Walk | null = null): void {
     const slash = path.lastIndexOf("/");
-    const parent = this.#ownDownTo(path, slash);
-    this.removeFrom(parent, getChild(parent.children!, path.slice(slash + 1))!, path, origin);
+    const parent = this.#ownDownTo(path, slash, found?.above);
+    const node = found?.node ?? getChild(parent.children!, path.slice(slash + 1))!;
+    this.removeFrom(parent, node, path, origin);
   }
 
   /** Removes a node that is a child of `parent`, which is this draft's own. */
@@ -252,9 +251,7 @@ export class Draft {
     return true;
   }
 
-  /**
-   * Loads nodes of which paths are told as bytes; nothing is marked.
-   */
+  /** Loads nodes of which paths are told as bytes; nothing is marked. */
   loader(origin: Origin): TreeLoader {
     this.#loading = null;
     const { versions, ledger } = this;
@@ -310,7 +307,7 @@ export class Draft {
   #touchedAbove(path: string, parent: Node, origin: Origin): void {
     parent.generation = ++this.versions.generation;
     parent.origin = origin;
-    if (this.marks !== null) this.marks.changed(parentPath(path), parent, DIRTY_GENERATION);
+    if (this.marks !== null) this.marks.changed(parentOf(path), parent, DIRTY_GENERATION);
   }
 
   /**
@@ -343,12 +340,13 @@ export class Draft {
   }
 
   /** The node at `path`, made this draft's own with everything above it. */
-  #own(path: string): Node {
-    return this.#ownDownTo(path, path.length);
+  #own(path: string, found: Node | null = null): Node {
+    return this.#ownDownTo(path, path.length, found);
   }
 
-  /** The same of the node whose path is the first `length` characters; its depth is `#depth` then. */
-  #ownDownTo(path: string, length: number): Node {
+  /** The same of the node whose path is the first `length` characters, which may have been `found`. */
+  #ownDownTo(path: string, length: number, found: Node | null = null): Node {
+    if (found !== null && found.epoch === this.#epoch) return found;
     const { count, ends, hashes } = namesOf(path);
     let node = this.root;
     if (node.epoch !== this.#epoch) node = this.root = this.#copy(node);
@@ -364,7 +362,6 @@ export class Draft {
       node = child;
       from = to + 1;
     }
-    this.#depth = depth;
     this.versions.meter.add(depth + COPY_UNITS * copies);
     return node;
   }

@@ -1,42 +1,66 @@
 import { FNV_PRIME, FNV_START, mixedHash } from "./node.ts";
+import { parentPath } from "./path.ts";
 
 const SLASH = 0x2f;
-
-/** Enough for any path on the wire; those in streams can be longer. */
-const NAMES_USUAL = 4_096;
 
 /** Where the names of a path end, and their hashes. */
 export interface Names {
   /** How many there are; none in the root's path. */
   readonly count: number;
-  readonly ends: Int32Array;
-  readonly hashes: Int32Array;
+  readonly ends: readonly number[];
+  readonly hashes: readonly number[];
 }
 
-const names = {
-  count: 0,
-  ends: new Int32Array(NAMES_USUAL),
-  hashes: new Int32Array(NAMES_USUAL),
-};
-let namesOfPath = "/";
+interface Split extends Names {
+  count: number;
+  readonly ends: number[];
+  readonly hashes: number[];
+  /** The path without its last name; null until somebody asks. */
+  parent: string | null;
+}
+
+/** What paths are split into that nobody keeps. */
+const scratch: Split = { count: 0, ends: [], hashes: [], parent: null };
+/** The path that was split last, or of which the names were given, and its names. */
+let latestPath = "/";
+let latest: Split = scratch;
 
 /**
  * The names of an absolute canonical path, valid until the next call: the first begins at 1, each
  * further one behind the slash at which the one before ends. Those of the last path are kept,
- * since one request walks the same path again and again.
+ * since one request needs them again and again.
  */
 export function namesOf(path: string): Names {
-  if (path !== namesOfPath) {
-    split(path);
-    namesOfPath = path;
-  }
-  return names;
+  if (path !== latestPath) split(path);
+  return latest;
+}
+
+/** The same, for the caller to keep, and to hand to {@link takeNames}. */
+export function keepNames(path: string): Names {
+  const { count, ends, hashes } = namesOf(path);
+  const kept: Split = {
+    count,
+    ends: ends.slice(0, count),
+    hashes: hashes.slice(0, count),
+    parent: null,
+  };
+  return kept;
+}
+
+/** What {@link keepNames} gave for `path` need not be found again: {@link namesOf} has it from here. */
+export function takeNames(path: string, names: Names): void {
+  latestPath = path;
+  latest = names as Split;
+}
+
+/** The parent's path as {@link parentPath} has it: the same text each time, as long as the names are kept. */
+export function parentOf(path: string): string {
+  if (path !== latestPath) split(path);
+  return latest.parent ??= parentPath(path);
 }
 
 function split(path: string): void {
-  // A name takes two characters at least, with its slash.
-  if (path.length > 2 * names.ends.length) grow(path.length);
-  const { ends, hashes } = names;
+  const { ends, hashes } = scratch;
   let count = 0, hash = FNV_START;
   // The last name ends with the path; the root's has none.
   for (let i = 1; i < path.length; i++) {
@@ -53,10 +77,8 @@ function split(path: string): void {
     ends[count] = path.length;
     hashes[count++] = mixedHash(hash);
   }
-  names.count = count;
-}
-
-function grow(size: number): void {
-  names.ends = new Int32Array(size);
-  names.hashes = new Int32Array(size);
+  scratch.count = count;
+  scratch.parent = null;
+  latest = scratch;
+  latestPath = path;
 }

@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { KnownPaths } from "../../lib/engine/known_paths.ts";
+import { namesOf } from "../../lib/store/names.ts";
+import { hashName } from "../../lib/store/node.ts";
 import { canonicalPath } from "../../lib/store/path.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
@@ -41,6 +43,10 @@ Deno.test("known paths: what is remembered is what was checked, for everybody", 
         expected,
         `'${text}' of ${home}`,
       );
+      if (expected?.startsWith("/") !== true) continue;
+      const names = expected.split("/").slice(1).filter((name) => name !== "");
+      const { count, hashes } = namesOf(expected);
+      assertEquals(hashes.slice(0, count), names.map(hashName));
     }
   });
 });

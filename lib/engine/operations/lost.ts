@@ -1,4 +1,4 @@
-import { walk } from "../../store/lookup.ts";
+import { emptyWalk, walk } from "../../store/lookup.ts";
 import { isSpecial } from "../../store/path.ts";
 import { EAGAIN, EINVAL } from "../../wire/errors.ts";
 import { MessageType } from "../../wire/message_type.ts";
@@ -45,7 +45,8 @@ function isAsAtStart(call: Call, transaction: Transaction): boolean {
   const path = call.path(splitStrings(call.payload)[0] ?? null, true);
   if (path === null || isSpecial(path)) return true;
   if (transaction.wrote) return false;
-  const { node, above } = walk(transaction.root, path, call.walk);
+  const { root } = transaction;
+  const { node, above } = walk(root, path, emptyWalk(root));
   // A node counts as changed with its list of children.
   return (node ?? above).generation <= transaction.generation;
 }

@@ -1,6 +1,8 @@
 import { childNames } from "../../store/children.ts";
 import { NO_VALUE, type Node, NODE_BYTES, nodeSize, versionBytes } from "../../store/node.ts";
-import { parentPath, ROOT_PATH } from "../../store/path.ts";
+import type { Walk } from "../../store/lookup.ts";
+import { parentOf } from "../../store/names.ts";
+import { ROOT_PATH } from "../../store/path.ts";
 import { formatPerm, type Perms, READ, withOwner, WRITE } from "../../store/perms.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
 import { E2BIG, EINVAL, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../../wire/errors.ts";
@@ -15,15 +17,16 @@ import { DONE, HELD, type Outcome, parseLoose } from "./outcome.ts";
 export function read(call: Call): Outcome {
   const path = call.onlyPath();
   if (path === null) return EINVAL;
-  return call.access(path, READ, SEEN_VALUE)?.value ?? call.error;
+  const { error, node } = call.access(path, READ, SEEN_VALUE);
+  return node === null ? error : node.value;
 }
 
 /** DIRECTORY: the names of the children in creation order. */
 export function directory(call: Call): Outcome {
   const path = call.onlyPath();
   if (path === null) return EINVAL;
-  const node = call.access(path, READ, SEEN_CHILDREN);
-  if (node === null) return call.error;
+  const { error, node } = call.access(path, READ, SEEN_CHILDREN);
+  if (node === null) return error;
   if ((node.children?.bytes ?? 0) > PAYLOAD_MAX) return E2BIG;
   return childNames(node.children);
 }
@@ -34,12 +37,12 @@ export function directory(call: Call): Outcome {
  */
 export function directoryPart(call: Call): Outcome {
   const { payload } = call;
-  const path = call.firstPath();
+  const nul = payload.indexOf(0);
+  const path = call.pathUpTo(nul);
   if (path === null) return EINVAL;
-  const nul = call.pathEnd;
   if (payload.indexOf(0, nul + 1) !== payload.length - 1) return EINVAL;
-  const node = call.access(path, READ, SEEN_CHILDREN | SEEN_VALUE | SEEN_PERMS);
-  if (node === null) return call.error;
+  const { error, node } = call.access(path, READ, SEEN_CHILDREN | SEEN_VALUE | SEEN_PERMS);
+  if (node === null) return error;
   const offset = Math.max(0, parseLoose(toText(payload, nul + 1, payload.length - 1)));
   return slice(node, offset);
 }
@@ -67,26 +70,26 @@ function slice(node: Node, offset: number): Uint8Array {
 export function getPerms(call: Call): Outcome {
   const path = call.onlyPath(true);
   if (path === null) return EINVAL;
-  const node = call.access(path, READ, SEEN_PERMS);
-  if (node === null) return call.error;
+  const { error, node } = call.access(path, READ, SEEN_PERMS);
+  if (node === null) return error;
   return toBytes(node.perms.map((entry) => `${formatPerm(entry)}\0`).join(""));
 }
 
 /** WRITE: gives the node a value, making it and its missing parents. */
 export function write(call: Call): Outcome {
   const { payload } = call;
-  const path = call.firstPath();
+  const nul = payload.indexOf(0);
+  const path = call.pathUpTo(nul);
   if (path === null) return EINVAL;
-  const nul = call.pathEnd;
-  const node = call.access(path, WRITE, 0);
-  if (node === null && call.error !== ENOENT) return call.error;
+  const { error, node, way } = call.access(path, WRITE, 0);
+  if (node === null && error !== ENOENT) return error;
   const value = nul + 1 === payload.length ? NO_VALUE : copyBytes(payload, nul + 1);
-  const error = node === null
-    ? checkCreation(call, path, value.length)
+  const refusal = node === null
+    ? checkCreation(call, path, way, value.length)
     : checkGrowth(call, path, node, value.length - node.value.length);
-  if (error !== OK) return fail(call, error);
-  if (call.mayWait && mustWait(call, path, node === null)) return HELD;
-  put(call, path, node === null, value);
+  if (refusal !== OK) return fail(call, refusal);
+  if (call.mayWait && mustWait(call, path, way)) return HELD;
+  put(call, path, way, value);
   return DONE;
 }
 
@@ -94,12 +97,13 @@ export function write(call: Call): Outcome {
 export function mkdir(call: Call): Outcome {
   const path = call.onlyPath();
   if (path === null) return EINVAL;
-  if (call.access(path, WRITE, SEEN_EXISTENCE) !== null) return DONE;
-  if (call.error !== ENOENT) return call.error;
-  const error = checkCreation(call, path, 0);
-  if (error !== OK) return fail(call, error);
-  if (call.mayWait && mustWait(call, path, true)) return HELD;
-  put(call, path, true, null);
+  const { error, way } = call.access(path, WRITE, SEEN_EXISTENCE);
+  if (error === OK) return DONE;
+  if (error !== ENOENT) return error;
+  const refusal = checkCreation(call, path, way, 0);
+  if (refusal !== OK) return fail(call, refusal);
+  if (call.mayWait && mustWait(call, path, way)) return HELD;
+  put(call, path, way, null);
   return DONE;
 }
 
@@ -107,28 +111,30 @@ export function mkdir(call: Call): Outcome {
 export function remove(call: Call): Outcome {
   const path = call.onlyPath();
   if (path === null) return EINVAL;
-  const node = call.access(path, WRITE, 0);
-  if (node === null) return call.error === ENOENT ? removeMissing(call, path) : call.error;
+  const { error, node, way } = call.access(path, WRITE, 0);
+  if (node === null) return error === ENOENT ? removeMissing(call, path, way) : error;
   if (path === ROOT_PATH) return EINVAL;
   const { state, transaction, connection } = call;
   if (transaction !== null) {
-    if (!call.see(parentPath(path), SEEN_EXISTENCE)) return call.error;
+    const refusal = call.see(parentOf(path), SEEN_EXISTENCE);
+    if (refusal !== OK) return refusal;
     transaction.remove(path, connection.origin);
     return DONE;
   }
   if (call.mayWait && state.reservations.holdRemoval(connection, path, call.now)) return HELD;
   const due: DueEvent[] = [];
-  state.events.ofRemoval(state.tree.root, path, due);
-  state.tree.remove(path, connection.origin);
+  state.events.ofRemoval(state.tree.root, path, node, due);
+  state.tree.remove(path, connection.origin, way);
   deliver(due);
   return DONE;
 }
 
-function removeMissing(call: Call, path: string): Outcome {
-  const parent = parentPath(path);
-  const parentExists = call.walk.aboveLength === (parent === ROOT_PATH ? 0 : parent.length);
+function removeMissing(call: Call, path: string, { aboveLength }: Walk): Outcome {
+  const parent = parentOf(path);
+  const parentExists = aboveLength === (parent === ROOT_PATH ? 0 : parent.length);
   if (call.transaction !== null) {
-    if (!call.see(path, SEEN_EXISTENCE) || !call.see(parent, SEEN_EXISTENCE)) return call.error;
+    const refusal = call.see(path, SEEN_EXISTENCE) || call.see(parent, SEEN_EXISTENCE);
+    if (refusal !== OK) return refusal;
   }
   return parentExists ? DONE : ENOENT;
 }
@@ -139,13 +145,14 @@ function fail(call: Call, error: ErrorCode): ErrorCode {
   return error;
 }
 
-/** Whether the caller's quotas allow the node and its missing parents; call.walk is at it. */
-function checkCreation(call: Call, path: string, valueLength: number): ErrorCode {
-  const { connection, state, transaction, walk: { above, aboveLength } } = call;
+/** Whether the caller's quotas allow the node and its missing parents, below where `way` ends. */
+function checkCreation(call: Call, path: string, way: Walk, valueLength: number): ErrorCode {
+  const { connection, state, transaction } = call;
+  const { above, aboveLength } = way;
   if (connection.privileged) return call.room(NODE_BYTES + valueLength);
   let levels = 0;
   for (let at = aboveLength; at >= 0 && at < path.length; levels++) at = nextSlash(path, at);
-  if (!call.fitsTransaction(levels)) return ENOSPC;
+  if (call.fitsTransaction(levels) !== OK) return ENOSPC;
   const account = state.accounts.of(connection.domid);
   const nodes = account.now.nodes + (transaction?.accounts.nodesOf(connection.domid) ?? 0);
   if (call.exceeds("nodes", nodes + levels)) return ENOSPC;
@@ -178,10 +185,13 @@ function checkGrowth(call: Call, path: string, node: Node, bytes: number): Error
   return bytes > 0 ? call.room(bytes) : OK;
 }
 
-/** Whether others' transactions have reserved the value, or that the node is missing; call.walk is at it. */
-function mustWait({ connection, now, state, walk }: Call, path: string, missing: boolean): boolean {
-  const { reservations } = state;
-  if (missing) return reservations.holdCreation(connection, path, walk.aboveLength, now);
+/** Whether others' transactions have reserved the value, or that the node is missing. */
+function mustWait(
+  { connection, now, state: { reservations } }: Call,
+  path: string,
+  { aboveLength, node }: Walk,
+): boolean {
+  if (node === null) return reservations.holdCreation(connection, path, aboveLength, now);
   return reservations.holdChange(connection, path, SEEN_VALUE, now);
 }
 
@@ -191,10 +201,11 @@ function inheritedPerms(call: Call, above: Node): Perms {
   return connection.privileged ? above.perms : withOwner(above.perms, connection.domid);
 }
 
-/** Makes the node if it is missing and gives it the value, if any; call.walk is at it. */
-function put(call: Call, path: string, missing: boolean, value: Uint8Array | null): void {
-  const { state, transaction, connection: { origin }, walk: { above, aboveLength } } = call;
-  const perms = missing ? inheritedPerms(call, above) : null;
+/** Makes the node if it is missing where `way` ends, and gives it the value, if any. */
+function put(call: Call, path: string, way: Walk, value: Uint8Array | null): void {
+  const { state, transaction, connection: { origin } } = call;
+  const { above, aboveLength } = way;
+  const perms = way.node === null ? inheritedPerms(call, above) : null;
   if (transaction !== null) {
     // What it inherits is seen: another's change of it must not go unnoticed.
     if (perms !== null) transaction.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS);
@@ -203,8 +214,8 @@ function put(call: Call, path: string, missing: boolean, value: Uint8Array | nul
     return;
   }
   const node = perms === null
-    ? call.walk.node
-    : state.tree.create(path, perms, origin, aboveLength);
+    ? way.node
+    : state.tree.create(path, perms, origin, aboveLength, above);
   if (value !== null) state.tree.setValue(path, value, origin, node);
   const due: DueEvent[] = [];
   state.events.ofChange(state.tree.root, path, null, due);

@@ -1,9 +1,15 @@
 import type { Call } from "../call.ts";
+import type { Watch } from "../watch.ts";
 import type { ErrorCode } from "../../wire/errors.ts";
 import { putText, toBytes } from "../../wire/text.ts";
 
-/** What a handler comes to: the reply's payload, or why not. There is nothing else. */
-export type Outcome = Uint8Array | ErrorCode;
+/** What a handler comes to: the reply's payload, or why not, or a watch. There is nothing else. */
+export type Outcome = Uint8Array | ErrorCode | Registered;
+
+/** A watch was registered: its first event follows the reply. */
+export class Registered {
+  constructor(readonly watch: Watch) {}
+}
 
 export type Handler = (call: Call) => Outcome;
 

@@ -32,8 +32,8 @@ export function setPerms(call: Call): Outcome {
   if (owner !== DOMID_ANY && call.state.domains.know(owner) === null) return ENOENT;
   const path = call.path(strings[0]!, true);
   if (path === null) return EINVAL;
-  const node = call.access(path, WRITE | OWNER, SEEN_EXISTENCE);
-  if (node === null) return call.error;
+  const { error, node } = call.access(path, WRITE | OWNER, SEEN_EXISTENCE);
+  if (node === null) return error;
   // Nobody may give a node away (XSA-352), and nobody owns it on behalf of everybody.
   if (!call.connection.privileged && owner !== ownerOf(node.perms)) return EPERM;
   if (owner === DOMID_ANY) return EINVAL;
@@ -91,7 +91,7 @@ function apply(call: Call, path: string, node: Node, perms: Perms): void {
     transaction.setPerms(path, perms, origin);
     return;
   } else {
-    state.tree.setPerms(path, perms, origin);
+    state.tree.setPerms(path, perms, origin, node);
   }
   const due: DueEvent[] = [];
   state.events.ofChange(state.tree.root, path, before, due, perms);

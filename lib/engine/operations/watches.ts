@@ -3,8 +3,8 @@ import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../call.ts";
 import { FEATURE_WATCH_DEPTH } from "../domains.ts";
 import { watchOverhead } from "../memory_model.ts";
-import { eventPath, watchKey } from "../watch.ts";
-import { DONE, type Outcome, parseLoose } from "./outcome.ts";
+import { watchKey } from "../watch.ts";
+import { DONE, type Outcome, parseLoose, Registered } from "./outcome.ts";
 
 /** WATCH: registers a watch; its first event follows the reply unconditionally. */
 export function watch(call: Call): Outcome {
@@ -26,9 +26,7 @@ export function watch(call: Call): Outcome {
   if (error !== OK) return error;
   if (!fitsDisk(call, bytes)) return ENOSPC;
   const relative = text.length !== path.length;
-  const added = state.addWatch(connection, path, token, relative, depth);
-  call.afterReply = () => connection.outbox.event(eventPath(added, added.path), added.token);
-  return DONE;
+  return new Registered(state.addWatch(connection, path, token, relative, depth));
 }
 
 function offersDepth(call: Call): boolean {
