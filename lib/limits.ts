@@ -182,7 +182,12 @@ export const STORE_LOOK_MS = 5_000;
 export const UPKEEP_SHARE = 4;
 /** The least that a turn pays: so that upkeep comes to an end under reads, too. */
 export const UPKEEP_BYTES_LEAST = 256;
-/** Slices of upkeep after one turn: a few milliseconds; the next turn does the rest. */
+/**
+ * Bytes of upkeep that turns may owe: they are paid a slice behind each turn, while quiet clients go on and busy
+ * ones wait. What these few megabytes of turns add to the files is within their 16 MiB.
+ */
+export const UPKEEP_OWED_MAX = 1_048_576;
+/** Slices of upkeep after a turn while turns owe more than that: a few milliseconds. */
 export const UPKEEP_STEPS_PER_TURN_MAX = 8;
 
 /** Bytes kept free in the store file, besides one and a half images: the next turns' and image's place. */

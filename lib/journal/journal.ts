@@ -58,6 +58,8 @@ export interface Journal {
    * is overdue is done.
    */
   tend(idle: boolean): boolean;
+  /** There was more to be done than {@link tend} just did: in the turn that follows busy clients wait. */
+  readonly isBehind: boolean;
   /** When to call it again even if nothing happens, by the clock; Infinity for not before. */
   readonly tendAt: number;
   /**
@@ -77,6 +79,7 @@ export interface Journal {
 export class NoJournal implements Journal {
   readonly dirty = null;
   readonly full = false;
+  readonly isBehind = false;
   readonly tendAt = Infinity;
   readonly pendingBytes = 0;
   readonly syncs = false;

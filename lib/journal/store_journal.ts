@@ -42,6 +42,7 @@ export class StoreJournal implements Journal {
   #held = false;
   /** Bytes of turns behind the last image when it was read. */
   #behind = 0;
+  isBehind = false;
   #phase: "opened" | "begun" | "refused" = "opened";
   /** On a clock that only goes forward. */
   #retryAt = 0;
@@ -155,6 +156,7 @@ export class StoreJournal implements Journal {
   }
 
   commit(): boolean {
+    this.isBehind = false;
     this.#putDirty();
     const { length, written } = this.#changes;
     if (length > 0) {
@@ -242,6 +244,7 @@ export class StoreJournal implements Journal {
     try {
       if (this.#full) return this.#makeRoom();
       const more = this.#upkeep.tend(idle);
+      this.isBehind = !idle && this.#upkeep.isOwed;
       if (idle && !more) this.#parts.reserve?.fill();
       return more;
     } catch (error) {

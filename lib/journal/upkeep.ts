@@ -6,6 +6,7 @@ import {
   IMAGE_RETRY_MS,
   IMAGES_APART_MS,
   UPKEEP_BYTES_LEAST,
+  UPKEEP_OWED_MAX,
   UPKEEP_SHARE,
   UPKEEP_STEPS_PER_TURN_MAX,
 } from "../limits.ts";
@@ -170,25 +171,45 @@ export class StoreUpkeep {
     this.#imagedAt = this.clock.now();
   }
 
+  /** Whether turns have caused more than was done since. */
+  get isOwed(): boolean {
+    return this.#owed > 0;
+  }
+
   /**
    * What is to be done between two turns. True when there is more that nobody has to wait for, and
-   * which is done with `idle` only; else it does its share.
+   * which is done with `idle` only; else one thing that is due, as quiet clients may have asked meanwhile.
    */
   tend(idle: boolean): boolean {
-    if (this.#logPages > this.#settings.pagesPerCheckpoint) this.checkpoint();
-    if (this.#turns.waiting > this.#settings.drainBytes) this.drain();
     if (idle) {
+      while (this.#tendLog());
       const done = this.#step(true);
-      this.#owed = Math.max(0, this.#owed - done);
+      this.#owed = done === 0 ? 0 : Math.max(0, this.#owed - done);
       return done > 0;
     }
     this.#owed += UPKEEP_BYTES_LEAST;
-    for (let n = 0; this.#owed > 0 && n < UPKEEP_STEPS_PER_TURN_MAX; n++) {
-      const done = this.#step(false);
-      if (done === 0) this.#owed = 0;
-      this.#owed -= done;
-    }
+    if (this.#owed > UPKEEP_OWED_MAX) this.#catchUp();
+    else if (!this.#tendLog()) this.#pay();
     return false;
+  }
+
+  #catchUp(): void {
+    while (this.#tendLog());
+    for (let n = 0; this.#owed > 0 && n < UPKEEP_STEPS_PER_TURN_MAX; n++) this.#pay();
+  }
+
+  #pay(): void {
+    const done = this.#step(false);
+    if (done === 0) this.#owed = 0;
+    this.#owed -= done;
+  }
+
+  /** Brings on its way what waits in SQLite's log, or else in the tail; false when it is not much. */
+  #tendLog(): boolean {
+    if (this.#logPages > this.#settings.pagesPerCheckpoint) this.checkpoint();
+    else if (this.#turns.waiting > this.#settings.drainBytes) this.drain();
+    else return false;
+    return true;
   }
 
   /** One slice; returns the bytes that it counts as, 0 when there was nothing to do. */

@@ -43,6 +43,11 @@ export class ReadyQueue<T extends Contender> {
     return this.#end === this.#head ? Infinity : this.#places[this.#head]!;
   }
 
+  /** Up to where those stand that have half of their credit left: the quiet ones. */
+  get quiet(): number {
+    return this.#virtualTime - CREDIT_UNITS / 2;
+  }
+
   /** Nobody waited for a while: all get credit of `units`. */
   idle(units: number): void {
     this.#virtualTime += units;

@@ -280,11 +280,22 @@ export class Turns implements PeerHost {
     if (queue.size > 0) this.#serve(now);
   }
 
-  /** Peers that have used much more than the first one wait until its answers have left. */
+  /**
+   * How far in virtual time those may stand who are served in this turn: such as have used much more than the
+   * first one wait until its answers have left, and while the journal is behind, all busy ones.
+   */
+  get #furthest(): number {
+    const { isBehind, syncs } = this.#journal;
+    if (syncs) return Infinity;
+    const { next, quiet } = this.#queue;
+    const spread = next + TURN_SPREAD_UNITS;
+    return isBehind && quiet < spread ? quiet : spread;
+  }
+
   #serve(now: number): void {
     const queue = this.#queue;
     const { syncs } = this.#journal;
-    const furthest = syncs ? Infinity : queue.next + TURN_SPREAD_UNITS;
+    const furthest = this.#furthest;
     // Where commits wait for the disk, each has its own share of the turn.
     const shared = syncs ? 0 : 1;
     let served = 0;

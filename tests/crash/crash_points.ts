@@ -140,6 +140,10 @@ export class MortalJournal implements Journal {
     return this.#journal.tendAt;
   }
 
+  get isBehind(): boolean {
+    return this.#journal.isBehind;
+  }
+
   get full(): boolean {
     return this.#journal.full;
   }

@@ -90,6 +90,7 @@ export class TestJournal implements Journal {
   readonly keepsRings = false;
   syncs = false;
   readonly full = false;
+  isBehind = false;
   readonly tendAt = Infinity;
   readonly pendingBytes = 0;
   readonly handedTo = null;

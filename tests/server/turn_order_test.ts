@@ -125,6 +125,33 @@ Deno.test("turn order: the answers of the quiet do not wait for the work of the 
   }
 });
 
+Deno.test("turn order: while the journal is behind, the busy wait and the quiet do not", () => {
+  for (const privileged of [false, true]) {
+    const crowd = Crowd.ofGuests(240);
+    const dom0 = crowd.add(2_400, true);
+    while (shareOf(dom0.client).units < 2 * PRIVILEGED_WEIGHT * CREDIT_UNITS) crowd.turn();
+    const quiet = crowd.world.connect(1_000, privileged);
+    crowd.world.journal.isBehind = true;
+    const before = crowd.done;
+    for (let i = 0; i < 50; i++) {
+      assertEquals(crowd.ask(quiet), { units: 0, turns: 1 });
+      crowd.turn(7);
+    }
+    assertEquals(crowd.done - before, 50 * REQUEST_UNITS);
+    crowd.world.journal.isBehind = false;
+    crowd.turn();
+    assert(crowd.done - before > TURN_UNITS, "they go on");
+  }
+});
+
+Deno.test("turn order: where each commit waits for the disk, nobody waits for the journal", () => {
+  const crowd = Crowd.ofGuests(240);
+  crowd.world.journal.isBehind = crowd.world.journal.syncs = true;
+  const before = crowd.done;
+  crowd.turn();
+  assert(crowd.done - before > 0.9 * BUSY * TURN_UNITS, `${crowd.done - before} units`);
+});
+
 Deno.test("turn order: a client that was quiet goes first for as long as its credit lasts", () => {
   const crowd = Crowd.ofGuests(240);
   const late = crowd.add(240, false);
