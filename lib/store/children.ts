@@ -111,7 +111,9 @@ function put(children: Children, node: Node): void {
     const at = popCount(branch.bitmap & bit - 1);
     if ((branch.bitmap & bit) === 0) {
       branch.bitmap |= bit;
-      insertSlot(branch.slots, at, node);
+      // An empty array that grows gets room for seventeen: in a chain of nodes, a third of what each takes.
+      if (branch.slots.length === 0) branch.slots = [node];
+      else insertSlot(branch.slots, at, node);
       return;
     }
     const slot = branch.slots[at]!;
