@@ -21,6 +21,12 @@ export const TURN_UNITS = 5_000;
 export const STEP_UNITS_MIN = 1_000;
 
 /**
+ * A request that will cost more, in units, is charged before it is done: some 10 us, so that thirty clients that were
+ * quiet, with a long request each, come behind one with a short one.
+ */
+export const PREPAID_UNITS_MIN = 1_000;
+
+/**
  * The credit of a client that was quiet, in units: so much (some 2 ms of work) it does before busy
  * clients go on. That is what a tool or a driver does at once.
  */

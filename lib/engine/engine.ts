@@ -6,7 +6,8 @@ import type { Connection, ConnectionSpec } from "./connection.ts";
 import { DOMAIN_SHUTDOWN, isAlive } from "./domain_control.ts";
 import type { Domain } from "./domains.ts";
 import type { LogBudgets } from "./log_budget.ts";
-import { MERGED_UNITS, type Meter, SEEN_UNITS } from "./meter.ts";
+import { estimate } from "./estimate.ts";
+import type { Meter } from "./meter.ts";
 import { limitPinned } from "./pinned.ts";
 import { OPERATIONS } from "./operations.ts";
 import { inLostTransaction } from "./operations/lost.ts";
@@ -44,6 +45,8 @@ export class Engine {
   readonly state: State;
   /** Counts what requests cost. */
   readonly meter: Meter;
+  /** About what a request will cost; see {@link estimate}. */
+  readonly estimate = estimate;
   readonly #call: Call;
 
   constructor(options: EngineOptions) {
@@ -114,14 +117,6 @@ export class Engine {
     const text = (): string =>
       `${label}: watch events dropped: one request led to more than ${most} for guests`;
     this.state.tell("warning", domid, now, text);
-  }
-
-  /** What a commit will cost at most, about, in units; 0 of all else, which is not known before. */
-  estimate(connection: Connection, { txId, type }: Header): number {
-    if (type !== MessageType.TRANSACTION_END) return 0;
-    const transaction = connection.transactions.get(txId);
-    if (transaction === undefined) return 0;
-    return MERGED_UNITS * transaction.written.length + SEEN_UNITS * transaction.touched.size;
   }
 
   /** What the log takes of the lines that clients cause, each at its domain's expense. */

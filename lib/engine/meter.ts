@@ -48,6 +48,9 @@ export const WRITTEN_UNITS = 40;
 /** For each node changed, at most, all that a commit does included: for estimates only. */
 export const MERGED_UNITS = 90;
 
+/** For each node that a request makes, all included, but for its path: for estimates only. */
+export const MADE_UNITS = 32;
+
 /** Counts what is done until the turn asks for it. */
 export class Meter {
   #units = 0;

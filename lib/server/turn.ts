@@ -19,6 +19,7 @@ import {
   IDLE_UNITS_PER_MS,
   OUTPUT_STALL_BYTES,
   OUTPUT_STALL_BYTES_WHILE_FULL,
+  PREPAID_UNITS_MIN,
   STEP_UNITS_MIN,
   TURN_SPREAD_UNITS,
   TURN_UNITS,
@@ -33,8 +34,8 @@ import { type Contender, ReadyQueue } from "./ready_queue.ts";
 
 /** What the turn asks of the engine. */
 export interface TurnHandler extends RequestHandler {
-  /** About what a request will cost, in units, if that is known before and may be much; else 0. */
-  estimate(connection: Connection, header: Header): number;
+  /** About what the request at `from` will cost, in units, if that is known before and may be much; else 0. */
+  estimate(connection: Connection, header: Header, bytes: Uint8Array, from: number): number;
   /** Counts what requests cost. */
   readonly meter: Meter;
   /** Looks again at the domains it knows, some of which have changed. */
@@ -155,12 +156,12 @@ export class Turns implements PeerHost {
     return Math.min(this.#expireAt, this.handler.wakeAt);
   }
 
-  defers(peer: Peer, header: Header): boolean {
+  defers(peer: Peer, header: Header, bytes: Uint8Array, from: number): boolean {
     const queue = this.#queue;
     if (peer.prepaid > 0) queue.settle(peer);
     else if (queue.size > 0 || this.#ready.length > 0) {
-      const units = this.handler.estimate(peer.connection, header);
-      if (units <= TURN_UNITS) return false;
+      const units = this.handler.estimate(peer.connection, header, bytes, from);
+      if (units <= PREPAID_UNITS_MIN) return false;
       queue.prepay(peer, units);
       return true;
     }

@@ -157,9 +157,7 @@ export class TestTurns implements TurnHandler {
 
   wakeAt = Infinity;
 
-  estimate(): number {
-    return this.estimated;
-  }
+  estimate: TurnHandler["estimate"] = () => this.estimated;
 
   tick(): boolean {
     this.due = false;
@@ -203,4 +201,4 @@ export class TestTurns implements TurnHandler {
   }
 }
 
-export const { READ, WATCH_EVENT, ERROR } = MessageType;
+export const { MKDIR, READ, WATCH_EVENT, ERROR } = MessageType;

@@ -1,5 +1,6 @@
 /** Who is served first, and how much a turn does: counted in units and requests, never timed. */
 import { assert, assertEquals } from "@std/assert";
+import { Engine } from "../../lib/engine/engine.ts";
 import { REQUEST_UNITS, type Share } from "../../lib/engine/meter.ts";
 import {
   CREDIT_UNITS,
@@ -7,7 +8,7 @@ import {
   PRIVILEGED_WEIGHT,
   TURN_UNITS,
 } from "../../lib/limits.ts";
-import { READ, type TestClient, TestTurns } from "./support.ts";
+import { MKDIR, READ, type TestClient, TestTurns } from "./support.ts";
 
 const BUSY = 30;
 /** Requests that a busy client has outstanding: more than fit into a turn, if they are short. */
@@ -260,6 +261,26 @@ Deno.test("turn order: of clients that all wake up at once, those with costly co
   for (const { peer: { connection: { share } } } of sleepers) {
     assert(share.at > 0.9 * long && share.at < 1.2 * long, `${share.at}`);
   }
+});
+
+Deno.test("turn order: of thirty guests with a deep MKDIR each and a client that reads, that comes first", () => {
+  const world = new TestTurns();
+  const { estimate } = new Engine({
+    domains: { info: () => null, open: () => 8, reset: () => {}, close: () => {} },
+  });
+  world.estimate = estimate;
+  const guests = Array.from({ length: BUSY }, () => world.connect(8_192, false));
+  const quiet = world.connect(1_000, false);
+  const order: number[] = [];
+  world.onRequest = ({ outbox }, { reqId, txId, type }) => {
+    order.push(type);
+    if (type === MKDIR) world.meter.add(60_000);
+    outbox.reply(type, reqId, txId, new Uint8Array(0));
+  };
+  for (const guest of guests) guest.send(MKDIR, 1, `${"a/".repeat(990)}a\0`);
+  quiet.send(READ, 7, "");
+  world.settle();
+  assertEquals(order, [READ, ...Array<number>(BUSY).fill(MKDIR)]);
 });
 
 Deno.test("turn order: idle time gives credit back, and a short pause does not make the busy quiet", () => {

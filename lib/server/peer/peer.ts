@@ -141,7 +141,8 @@ export class Peer implements Outbox {
     const { meter, unitsLeft } = this.#host;
     let size = wholeMessage(bytes, input.start, input.end);
     while (size > 0 && meter.units < unitsLeft && this.#doom === null && !this.#isStalled()) {
-      if (this.#host.defers(this, decodeHeader(bytes, input.start, header))) break;
+      decodeHeader(bytes, input.start, header);
+      if (this.#host.defers(this, header, bytes, input.start)) break;
       meter.add(REQUEST_UNITS + (size >> TEXT_SHIFT));
       const from = input.start;
       input.start = from + size;

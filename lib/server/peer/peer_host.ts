@@ -31,8 +31,8 @@ export interface PeerHost {
   readonly eventDue: number;
   /** The peer has events unsent whose time will be over: it is to be asked to {@link Peer.expire}. */
   dated(peer: Peer): void;
-  /** Whether the request, which costs much, comes in a later turn: the peer is to be stepped again. */
-  defers(peer: Peer, header: Header): boolean;
+  /** Whether the request at `from`, which costs much, comes later: the peer is to be stepped again. */
+  defers(peer: Peer, header: Header, bytes: Uint8Array, from: number): boolean;
   /** Lets the peer be stepped in the next turn. */
   ready(peer: Peer): void;
   /** Lets the peer be flushed at the end of this turn. */

@@ -1,0 +1,64 @@
+import { type Header, HEADER_SIZE } from "../wire/header.ts";
+import { MessageType as T } from "../wire/message_type.ts";
+import type { Connection } from "./connection.ts";
+import {
+  FORGET_UNITS,
+  MADE_UNITS,
+  MERGED_UNITS,
+  PERM_UNITS,
+  REGISTRATION_UNITS,
+  SEEN_UNITS,
+} from "./meter.ts";
+
+/** Bytes of a payload up to which what it names costs little. */
+const SHORT_BYTES = 256;
+/** A unit for so many bytes of a node's path (a shift), where a path is written down for each of its nodes. */
+const NODE_PATH_SHIFT = 6;
+/** Bytes of an entry of permissions, at least. */
+const PERM_BYTES_SHIFT = 2;
+const SLASH = 0x2f;
+
+/**
+ * About what a request will cost, in units, as far as its bytes and what its client has tell: 0 where that is not
+ * much, or not known. It is no promise: a MKDIR of a deep path that is there costs little.
+ *
+ * `bytes` has the request from `from` on.
+ */
+export function estimate(
+  { transactions, watches }: Connection,
+  { len, txId, type }: Header,
+  bytes: Uint8Array,
+  from: number,
+): number {
+  if (type === T.TRANSACTION_END) {
+    const transaction = transactions.get(txId);
+    if (transaction === undefined) return 0;
+    return MERGED_UNITS * transaction.written.length + SEEN_UNITS * transaction.touched.size;
+  }
+  if (type === T.RESET_WATCHES) return FORGET_UNITS * watches.size;
+  if (len <= SHORT_BYTES) return 0;
+  switch (type) {
+    case T.MKDIR:
+    case T.WRITE: {
+      const levels = levelsOf(bytes, from + HEADER_SIZE, from + HEADER_SIZE + len);
+      return levels * (MADE_UNITS + (len >> NODE_PATH_SHIFT));
+    }
+    case T.WATCH:
+      return REGISTRATION_UNITS + len;
+    case T.SET_PERMS:
+      return PERM_UNITS * (len >> PERM_BYTES_SHIFT);
+    default:
+      return 0;
+  }
+}
+
+/** The names of the path that begins at `from`, about. */
+function levelsOf(bytes: Uint8Array, from: number, to: number): number {
+  let levels = 1;
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i]!;
+    if (byte === SLASH) levels++;
+    else if (byte === 0) break;
+  }
+  return levels;
+}

@@ -1,0 +1,85 @@
+/** What is told of a request's cost before it is done, against what it then costs: in units, nothing is timed. */
+import { assert, assertEquals } from "@std/assert";
+import { Dirty } from "../../lib/engine/dirty.ts";
+import { Engine } from "../../lib/engine/engine.ts";
+import { PREPAID_UNITS_MIN } from "../../lib/limits.ts";
+import { encodeMessage } from "../../lib/wire/header.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
+
+/** One client of domain 0, whose changes are marked as those of a store that is kept are. */
+class Metered {
+  readonly engine = new Engine({
+    domains: { info: () => null, open: () => 8, reset: () => {}, close: () => {} },
+    dirty: new Dirty(),
+  });
+  readonly #client = this.engine.connect({
+    kind: "socket",
+    domid: 0,
+    label: "socket",
+    outbox: { reply: (type): void => void (this.#replied = type), event: (): void => {} },
+    key: 70_000,
+  });
+  #replied = 0;
+
+  /** What a request is estimated to cost, and what it costs. */
+  ask(type: number, payload: string, txId = 0): { estimate: number; units: number } {
+    const body = toBytes(payload);
+    const header = { type, reqId: 0, txId, len: body.length };
+    // Somewhere behind other bytes.
+    const bytes = toBytes("/".repeat(100));
+    const message = new Uint8Array(100 + 16 + body.length);
+    message.set(bytes);
+    message.set(encodeMessage(type, 0, txId, body), 100);
+    const estimate = this.engine.estimate(this.#client, header, message, 100);
+    this.engine.meter.take();
+    this.engine.handle(this.#client, header, body, 0);
+    assertEquals(this.#replied, type);
+    return { estimate, units: this.engine.meter.take() };
+  }
+}
+
+const deep = "/a".repeat(990);
+
+const LONG: Readonly<Record<string, (metered: Metered) => { estimate: number; units: number }>> = {
+  "MKDIR of a deep path": (metered) => metered.ask(T.MKDIR, `${deep}\0`),
+  "WRITE to a deep path": (metered) => metered.ask(T.WRITE, `${deep}\0value`),
+  "WATCH with a long path": (metered) => metered.ask(T.WATCH, `${deep}\0token\0`),
+  "SET_PERMS with many entries": (metered) =>
+    metered.ask(T.SET_PERMS, `/tool\0n0\0${"r12\0".repeat(900)}`),
+  "RESET_WATCHES of a hundred": (metered) => {
+    for (let i = 0; i < 100; i++) metered.ask(T.WATCH, `/w${i}\0t\0`);
+    return metered.ask(T.RESET_WATCHES, "\0");
+  },
+  "commit of two hundred nodes": (metered) => {
+    metered.ask(T.TRANSACTION_START, "\0");
+    for (let i = 0; i < 200; i++) metered.ask(T.WRITE, `/c/${i}\0v`, 1);
+    return metered.ask(T.TRANSACTION_END, "T\0", 1);
+  },
+};
+
+for (const [name, work] of Object.entries(LONG)) {
+  Deno.test(`estimate: a ${name} is charged ahead, within a factor of three`, () => {
+    const { estimate, units } = work(new Metered());
+    assert(estimate > PREPAID_UNITS_MIN, `${estimate} units`);
+    const part = estimate / units;
+    assert(part > 0.5 && part < 3, `${estimate} units, not ${units}`);
+  });
+}
+
+Deno.test("estimate: short requests, and long ones that cost little, are not charged ahead", () => {
+  const metered = new Metered();
+  const requests: readonly [type: number, payload: string][] = [
+    [T.MKDIR, "/a\0"],
+    [T.WRITE, `/a/b/c\0${"/".repeat(3_000)}`],
+    [T.WATCH, "/a/b\0token\0"],
+    [T.READ, "/a/b/c\0"],
+    [T.SET_PERMS, "/a\0n0\0r1\0"],
+    [T.RESET_WATCHES, "\0"],
+    [T.TRANSACTION_START, "\0"],
+  ];
+  for (const [type, payload] of requests) {
+    const { estimate } = metered.ask(type, payload);
+    assert(estimate <= PREPAID_UNITS_MIN, `${estimate} units for type ${type}`);
+  }
+});
