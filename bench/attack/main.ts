@@ -3,13 +3,14 @@
  * clients; beside it, by the same attackers, Debian's C xenstored.
  *
  *     deno task attack [--only NAME]... [--seconds N] [--guests N] [--against xs|c|both]
- *                      [--binary PATH]... [--rest N] [--twice] [--disk MB] [--seed S]
+ *                      [--binary PATH]... [--rest N] [--twice] [--disk MB] [--seed S] [--spin N]
  *
  * docs/attack.md tells what the attacks are and what the columns mean.
  */
 import { ATTACKS } from "../../tests/attack/attacks.ts";
 import { simulatedPeersMissing } from "../../tests/simulation/peers.ts";
 import { simulationMissing } from "../../tests/simulation/simulated_host.ts";
+import { NOBODY } from "./control.ts";
 import { machine } from "../machine.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { play, type Result } from "./play.ts";
@@ -55,7 +56,7 @@ async function main(): Promise<void> {
   const contenders = await contendersOf(options);
   console.log(`${machine()}; seed ${options.seed}\n`);
   const all: Result[] = [];
-  for (const attack of ATTACKS) {
+  for (const attack of [...ATTACKS, NOBODY]) {
     if (options.only.length > 0 && !options.only.includes(attack.name)) continue;
     if (attack.needsDisk && options.disk === null) {
       console.log(`### ${attack.name}\n\nonly with --disk\n`);

@@ -1,9 +1,13 @@
 import { ATTACKS } from "../../tests/attack/attacks.ts";
+import { NOBODY } from "./control.ts";
 import type { Settings } from "./play.ts";
 
+/** All that can be played. */
+const NAMED = [...ATTACKS, NOBODY].map(({ name }) => name);
+
 export const USAGE = `usage: deno task attack [--only NAME]... [--seconds N] [--guests N]
-         [--against xs|c|both] [--binary PATH]... [--rest N] [--twice] [--disk MB] [--seed S]
-attacks: ${ATTACKS.map(({ name }) => name).join(" ")}`;
+         [--against xs|c|both] [--binary PATH]... [--rest N] [--twice] [--disk MB] [--seed S] [--spin N]
+attacks: ${NAMED.join(" ")}`;
 
 export interface Options extends Settings {
   /** Names of attacks; none for all. */
@@ -23,6 +27,7 @@ const NAMES = [
   "twice",
   "disk",
   "seed",
+  "spin",
 ] as const;
 type Name = typeof NAMES[number];
 
@@ -39,7 +44,7 @@ export function parseOptions(args: readonly string[]): Options {
   }
   const only = given.get("only") ?? [];
   for (const name of only) {
-    if (!ATTACKS.some((attack) => attack.name === name)) {
+    if (!NAMED.includes(name)) {
       throw new Error(`--only ${name}: no such attack`);
     }
   }
@@ -52,6 +57,7 @@ export function parseOptions(args: readonly string[]): Options {
     rest: number("rest", last("rest")) ?? 30,
     twice: given.has("twice"),
     disk: number("disk", last("disk")),
+    spin: number("spin", last("spin")) ?? 0,
     seed: number("seed", last("seed")) ?? Date.now() % 1_000_000_007,
   };
 }

@@ -3,6 +3,7 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import type { Attack } from "../../tests/attack/attacks.ts";
 import { pause } from "../../tests/support/patience.ts";
+import { Spinners } from "./control.ts";
 import { residentBytes, stateBytes } from "./footprint.ts";
 import { type Contender, Stage } from "./stage.ts";
 
@@ -15,6 +16,8 @@ export interface Settings {
   readonly rest: number;
   /** Whether the same attack follows in the same daemon. */
   readonly twice: boolean;
+  /** Processes that run all the time beside the daemon. */
+  readonly spin: number;
   readonly seed: number;
   /** Megabytes of the file system for the daemon's state; null for the machine's own. */
   readonly disk: number | null;
@@ -97,14 +100,14 @@ export async function play(
   const guests = settings.guests === null || attack.guests === 0
     ? attack.guests ?? 30
     : settings.guests;
-  const { disk: diskMegabytes, seed } = settings;
+  const { disk: diskMegabytes, seed, spin } = settings;
   await using stage = await Stage.make(contender, attack, { guests, diskMegabytes, seed });
   const { pid } = stage.daemon;
   await pause(1_000);
   const before = look(stage);
   const toldBefore = await stage.memory();
   const logBefore = stage.daemon.output().length;
-  const peak = drive(stage, settings.seconds * 1000, before);
+  const peak = await driveBeside(spin, stage, settings.seconds * 1000, before);
   const writableAfter = stage.isAlive ? await end(stage) : null;
   if (!stage.isAlive) peak.stopped = await stage.lastWords();
   await pause(settings.rest * 1000 / 3);
@@ -188,6 +191,11 @@ function starvedMs(pid: number): number {
 
 function look(stage: Stage): Look {
   return { files: filesOf(stage), memory: residentBytes(stage.daemon.pid) ?? 0 };
+}
+
+async function driveBeside(spin: number, stage: Stage, ms: number, before: Look): Promise<Peak> {
+  await using _spinners = new Spinners(spin);
+  return drive(stage, ms, before);
 }
 
 /** One thread does it all, so that what measures never waits for what attacks. */
