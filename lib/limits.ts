@@ -166,6 +166,11 @@ export const LINGER_MS = 20;
 
 /** Longest time under load without a turn for JavaScript's own events (signals), in ms. */
 export const JS_TURN_MS = 10;
+/**
+ * The same of a daemon: a signal may be that late. The runtime's own turn takes milliseconds where other
+ * processes want the processor, so each is a wait for clients.
+ */
+export const DAEMON_JS_TURN_MS = 50;
 
 /** Wait before a commit that failed is tried again, in ms. Nothing leaves the process till then. */
 export const COMMIT_RETRY_MS = 100;
@@ -190,9 +195,9 @@ export const UPKEEP_SHARE = 4;
 export const UPKEEP_BYTES_LEAST = 256;
 /**
  * Bytes of upkeep that turns may owe: they are paid a slice behind each turn, while quiet clients go on and busy
- * ones wait. What these few megabytes of turns add to the files is within their 16 MiB.
+ * ones wait. That can be a megabyte of turns, as four guests' RESET_WATCHES are; the files have room for it in their 16 MiB.
  */
-export const UPKEEP_OWED_MAX = 1_048_576;
+export const UPKEEP_OWED_MAX = 4_194_304;
 /** Slices of upkeep after a turn while turns owe more than that: a few milliseconds. */
 export const UPKEEP_STEPS_PER_TURN_MAX = 8;
 

@@ -4,6 +4,7 @@ import { EPOLLIN } from "../../ffi/epoll.ts";
 import {
   BLOCKING_WAIT_MS,
   COMMIT_RETRY_MS,
+  DAEMON_JS_TURN_MS,
   EPOLL_EVENTS_MAX,
   JS_TURN_MS,
   LINGER_MS,
@@ -21,6 +22,8 @@ export interface LoopPolicy {
   readonly blockingWaitMs: number;
   /** How long without traffic before it parks on a helper thread, in ms. */
   readonly lingerMs: number;
+  /** How long it serves under load without a turn for JavaScript's own events, in ms. */
+  readonly burstMs: number;
 }
 
 /** For a process that does nothing else: fastest answers. */
@@ -28,10 +31,16 @@ export const DAEMON_POLICY: LoopPolicy = {
   spinPolls: SPIN_POLLS_MAX,
   blockingWaitMs: BLOCKING_WAIT_MS,
   lingerMs: LINGER_MS,
+  burstMs: DAEMON_JS_TURN_MS,
 };
 
 /** For a server inside another program: never holds its JavaScript up. */
-export const EMBEDDED_POLICY: LoopPolicy = { spinPolls: 0, blockingWaitMs: 0, lingerMs: 0 };
+export const EMBEDDED_POLICY: LoopPolicy = {
+  spinPolls: 0,
+  blockingWaitMs: 0,
+  lingerMs: 0,
+  burstMs: JS_TURN_MS,
+};
 
 /** Takes the events of the descriptors that the loop itself knows nothing of. */
 export interface EventSink {
@@ -97,7 +106,7 @@ export class Loop {
   /** Turns until JavaScript is due, or (true) until there was no traffic for a while. */
   #burst(): boolean {
     const { clock } = this;
-    const due = clock.now() + JS_TURN_MS;
+    const due = clock.now() + this.#policy.burstMs;
     for (;;) {
       const count = this.#wait();
       const now = clock.now();
