@@ -2,8 +2,7 @@ import { asStale, formatPerm, isStale, parsePerm, type Perms } from "../store/pe
 import type * as records from "../codec/records.ts";
 import { type BytesJson, jsonLine, textJson, valueJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
-import { ArchiveError } from "./archive.ts";
-import { Fields } from "./json_fields.ts";
+import { Fields, JsonError } from "./json_fields.ts";
 
 /** The first line of a dump in JSON. */
 const HEADER = { kind: "xs-dump", version: 1 } as const;
@@ -91,18 +90,18 @@ export function looksLikeJson(bytes: Uint8Array): boolean {
 /**
  * The records of a dump in JSON.
  *
- * @throws {ArchiveError} that names the line in which something is not as it must be.
+ * @throws {JsonError} that names the line in which something is not as it must be.
  */
 export function fromJson(bytes: Uint8Array): records.MigrationRecord[] {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new ArchiveError("it is not UTF-8, as JSON must be");
+    throw new JsonError("it is not UTF-8, as JSON must be");
   }
   const lines = text.split("\n");
   if (lines.at(-1) !== "") {
-    throw new ArchiveError(`line ${lines.length}: it does not end: the file was cut short`);
+    throw new JsonError(`line ${lines.length}: it does not end: the file was cut short`);
   }
   lines.pop();
   return lines.flatMap((line, i) => {

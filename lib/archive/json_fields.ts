@@ -1,7 +1,11 @@
 import { DOMID_MAX } from "../store/perms.ts";
 import { bytesOfJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
-import { ArchiveError } from "./archive.ts";
+
+/** Something in a dump in JSON is not as it must be; the message names the line. */
+export class JsonError extends Error {
+  override readonly name = "JsonError";
+}
 
 /** Highest number that a field of a stream holds. */
 const UINT32_MAX = 0xffffffff;
@@ -13,13 +17,13 @@ export class Fields {
     private readonly line: number,
   ) {}
 
-  /** @throws {ArchiveError} when the line is no JSON object. */
+  /** @throws {JsonError} when the line is no JSON object. */
   static parse(line: string, number: number): Fields {
     let values: unknown;
     try {
       values = JSON.parse(line);
     } catch {
-      throw new ArchiveError(`line ${number}: it is no JSON`);
+      throw new JsonError(`line ${number}: it is no JSON`);
     }
     return Fields.#of(values, number, "it");
   }
@@ -28,11 +32,11 @@ export class Fields {
     if (typeof values === "object" && values !== null && !Array.isArray(values)) {
       return new Fields(values as Record<string, unknown>, line);
     }
-    throw new ArchiveError(`line ${line}: ${what} is no object`);
+    throw new JsonError(`line ${line}: ${what} is no object`);
   }
 
-  error(problem: string): ArchiveError {
-    return new ArchiveError(`line ${this.line}: ${problem}`);
+  error(problem: string): JsonError {
+    return new JsonError(`line ${this.line}: ${problem}`);
   }
 
   has(name: string): boolean {

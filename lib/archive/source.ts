@@ -9,6 +9,7 @@ import { systemReason } from "../wire/system_error.ts";
 import { toText } from "../wire/text.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { fromJson, looksLikeJson } from "./json.ts";
+import { JsonError } from "./json_fields.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { dumpLive } from "./live.ts";
 import { findLiveStore } from "./live_store.ts";
@@ -237,7 +238,7 @@ function named<T>(name: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof StreamError || error instanceof ArchiveError) {
+    if (error instanceof StreamError || error instanceof JsonError) {
       throw new ArchiveError(error.message, name);
     }
     throw error;

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArchiveError } from "../../lib/archive/archive.ts";
 import { fromJson, toJsonLines } from "../../lib/archive/json.ts";
+import { JsonError } from "../../lib/archive/json_fields.ts";
 import { loadState, writeStore } from "../../lib/archive/store_target.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
 import { planAtOnce, RestoreError } from "../../lib/persist/plan.ts";
@@ -94,11 +95,16 @@ Deno.test("JSON: a field that is not as it must be is named, with its line", () 
       ['{"kind":"quota","domain":[],"global":{}}', "'domain' is no object"],
     ] as const
   ) {
-    const error = assertThrows(() => fromJson(bytesOf([header, line])), ArchiveError);
+    const error = assertThrows(() => fromJson(bytesOf([header, line])), JsonError);
     assert(error.message.includes(problem), `${line}: ${error.message}`);
   }
-  assertThrows(() => fromJson(new Uint8Array([0xff, 0x0a])), ArchiveError, "it is not UTF-8");
+  assertThrows(() => fromJson(new Uint8Array([0xff, 0x0a])), JsonError, "it is not UTF-8");
 });
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ArchiveError || error instanceof JsonError ||
+    error instanceof RestoreError;
+}
 
 /** Somewhere in a line: another character, a number that is too much, or nothing more. */
 function spoil(random: Random, line: string): string {
@@ -145,7 +151,7 @@ Deno.test("JSON: spoilt anywhere it is refused in words, or restored as what it 
         Deno.removeSync(path);
         restored++;
       } catch (error) {
-        if (!(error instanceof ArchiveError || error instanceof RestoreError)) throw error;
+        if (!(isRefusal(error))) throw error;
         refused++;
       }
     }
