@@ -7,7 +7,7 @@ import {
 } from "../codec/stream.ts";
 import { toBytes } from "../wire/text.ts";
 import { type Archive, ArchiveError } from "./archive.ts";
-import { toJsonLines } from "./json.ts";
+import { toJsonLines } from "../codec/json.ts";
 import { toTextLines } from "./text.ts";
 
 export const FORMATS = ["stream", "json", "text", "oxenstored-binary"] as const;

@@ -1,8 +1,8 @@
 /** Dumps in JSON: what is read is what was written, and whatever else comes is refused in words. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArchiveError } from "../../lib/archive/archive.ts";
-import { fromJson, toJsonLines } from "../../lib/archive/json.ts";
-import { JsonError } from "../../lib/archive/json_fields.ts";
+import { fromJson, toJsonLines } from "../../lib/codec/json.ts";
+import { JsonError } from "../../lib/codec/json_fields.ts";
 import { loadState, writeStore } from "../../lib/archive/store_target.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
 import { planAtOnce, RestoreError } from "../../lib/persist/plan.ts";

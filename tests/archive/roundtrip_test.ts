@@ -4,7 +4,7 @@ import type { Archive } from "../../lib/archive/archive.ts";
 import { diffArchives, type Difference } from "../../lib/archive/diff.ts";
 import { differenceLines } from "../../lib/archive/diff_text.ts";
 import { type Format, formatArchive } from "../../lib/archive/format.ts";
-import { fromJson } from "../../lib/archive/json.ts";
+import { fromJson } from "../../lib/codec/json.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
 import { loadState, writeStore } from "../../lib/archive/store_target.ts";
 import { check } from "../../lib/engine/check.ts";

@@ -6,7 +6,7 @@ import { printJson } from "../../cmd/json.ts";
 import { CommandError, reportFailure } from "../../cmd/report.ts";
 import { readable } from "../../cmd/shell.ts";
 import { differenceJson, differenceLines } from "../../lib/archive/diff_text.ts";
-import { fromJson, toJsonLines } from "../../lib/archive/json.ts";
+import { fromJson, toJsonLines } from "../../lib/codec/json.ts";
 import { toTextLines } from "../../lib/archive/text.ts";
 import { Client } from "../../lib/client/client.ts";
 import { escapeValue } from "../../lib/client/escape.ts";

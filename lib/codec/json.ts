@@ -1,5 +1,5 @@
 import { asStale, formatPerm, isStale, parsePerm, type Perms } from "../store/perms.ts";
-import type * as records from "../codec/records.ts";
+import type * as records from "./records.ts";
 import { type BytesJson, jsonLine, textJson, valueJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
 import { Fields, JsonError } from "./json_fields.ts";
