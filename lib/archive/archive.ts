@@ -1,10 +1,10 @@
-import type { MigrationRecord } from "../codec/records.ts";
+import type { StateRecord } from "../state/records.ts";
 
 /** A store at one moment, wherever it was read from. */
 export interface Archive {
   /** What it was read from, as the user named it. */
   readonly name: string;
-  readonly records: readonly MigrationRecord[];
+  readonly records: readonly StateRecord[];
   /** The bytes that it was read from, where they were a stream of any format. */
   readonly stream?: Uint8Array;
   /** Whether that has just been written: a file may be damaged. */

@@ -1,4 +1,5 @@
-import type * as records from "../codec/records.ts";
+import type * as records from "../state/records.ts";
+import { NO_VALUE } from "../store/node.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
 import { equalBytes } from "../wire/text.ts";
 import type { Archive } from "./archive.ts";
@@ -84,7 +85,7 @@ function diffOthers(
   return found;
 }
 
-function pictureOf(all: readonly records.MigrationRecord[]): Picture {
+function pictureOf(all: readonly records.StateRecord[]): Picture {
   const nodes = new Map<string, NodeSide>();
   const others = {
     watch: new Map<string, string>(),
@@ -96,7 +97,6 @@ function pictureOf(all: readonly records.MigrationRecord[]): Picture {
   for (const record of all) {
     switch (record.kind) {
       case "node":
-        if (record.connection !== 0) break;
         nodes.set(record.path, { value: record.value, perms: record.perms });
         break;
       case "connection":
@@ -113,8 +113,10 @@ function pictureOf(all: readonly records.MigrationRecord[]): Picture {
           for (const [name, value] of values) others.quota.set(name, `${value}`);
         }
         break;
+      case "special":
+        nodes.set(record.path, { value: NO_VALUE, perms: record.perms });
+        break;
       case "domain":
-      case "domain-detail":
         putDomain(others.domain, record);
         break;
     }
@@ -123,11 +125,11 @@ function pictureOf(all: readonly records.MigrationRecord[]): Picture {
 }
 
 /** The numbers of sockets mean nothing elsewhere: all of them are one owner. */
-function ownerName(record: records.ConnectionRecord): string {
+function ownerName(record: records.Connection): string {
   return record.end.kind === "ring" ? connectionLabel(record) : "a socket";
 }
 
-function watchName({ depth, path, token }: records.WatchRecord, owner: string): string {
+function watchName({ depth, path, token }: records.Watch, owner: string): string {
   const limit = Number.isFinite(depth) ? ` to depth ${depth}` : "";
   return `${path} ${JSON.stringify(token)}${limit} of ${owner}`;
 }
@@ -139,18 +141,15 @@ function count(map: Map<string, string>, name: string): void {
   else map.set(name, `${before === null ? 2 : Number(before[1]) + 1} times`);
 }
 
-function putDomain(
-  map: Map<string, string>,
-  record: records.DomainRecord | records.DomainDetail,
-): void {
-  const { domid } = record;
-  if (record.kind === "domain") {
-    map.set(`${domid} features`, `${record.features}`);
-    for (const [name, value] of record.quotas) map.set(`${domid} quota ${name}`, `${value}`);
-    return;
+function putDomain(map: Map<string, string>, domain: records.Domain): void {
+  const { domid, features, introduced, quotas, shutdownSeen, target, uniqueId } = domain;
+  if (quotas !== null) {
+    map.set(`${domid} features`, `${features}`);
+    for (const [name, value] of quotas) map.set(`${domid} quota ${name}`, `${value}`);
   }
-  map.set(`${domid}`, record.introduced ? "introduced" : "never introduced");
-  map.set(`${domid} unique id`, `${record.uniqueId}`);
-  if (record.shutdownSeen) map.set(`${domid} shutdown`, "seen");
-  if (record.target !== null) map.set(`${domid} target`, `${record.target}`);
+  if (introduced === null) return;
+  map.set(`${domid}`, introduced ? "introduced" : "never introduced");
+  map.set(`${domid} unique id`, `${uniqueId}`);
+  if (shutdownSeen) map.set(`${domid} shutdown`, "seen");
+  if (target !== null) map.set(`${domid} target`, `${target}`);
 }

@@ -1,4 +1,4 @@
-import type { MigrationRecord } from "../codec/records.ts";
+import type { StateRecord } from "../state/records.ts";
 import {
   detectFormat,
   encodeOxenstoredBinary,
@@ -81,7 +81,7 @@ function isSame(stream: Uint8Array, how: Format): boolean {
   return how.format === format && how.endian === endian && how.version === version;
 }
 
-function isDeep(record: MigrationRecord): boolean {
+function isDeep(record: StateRecord): boolean {
   return record.kind === "watch" && Number.isFinite(record.depth);
 }
 

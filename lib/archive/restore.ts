@@ -1,6 +1,6 @@
 import type { Operations } from "../client/operations.ts";
 import type { DomainMapping } from "../state/domain_part.ts";
-import { planRestore, RECORDS_PER_PAUSE, RestoreError, type RestorePlan } from "../persist/plan.ts";
+import { collect, type Collection, RecordError, RECORDS_PER_PAUSE } from "../state/collection.ts";
 import { isReadAtOnce, StreamError } from "../codec/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { formatArchive } from "./format.ts";
@@ -42,9 +42,9 @@ export async function restoreArchive(
   if (into?.kind === "live") {
     return await restoreLive(archive, request, connect, progress, interrupt);
   }
-  const plan = named(archive, () => planWith(progress, archive, mapping));
-  if (mapping !== null) return partResult(plan, mapping);
-  const { report, state } = named(archive, () => loadState(plan, overQuota));
+  const all = named(archive, () => collectWith(progress, archive, mapping));
+  if (mapping !== null) return partResult(all, mapping);
+  const { report, state } = named(archive, () => loadState(all, overQuota));
   if (into !== null) {
     checkFree(into.path);
     if (!dryRun) writeStore(into.path, state);
@@ -57,19 +57,19 @@ function named<T>(archive: Archive, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof RestoreError || error instanceof StreamError) {
+    if (error instanceof RecordError || error instanceof StreamError) {
       throw new ArchiveError(error.message, archive.name);
     }
     throw error;
   }
 }
 
-function planWith(
+function collectWith(
   progress: ProgressSink,
   { records }: Archive,
   mapping: DomainMapping | null,
-): RestorePlan {
-  const steps = planRestore(records, mapping);
+): Collection {
+  const steps = collect(records, mapping);
   for (let done = 0;; done += RECORDS_PER_PAUSE) {
     const step = steps.next();
     if (step.done === true) return step.value;
@@ -78,15 +78,15 @@ function planWith(
 }
 
 /** What is known of a domain's part before any daemon has looked at it. */
-function partResult(plan: RestorePlan, { from }: DomainMapping): RestoreResult {
-  const connection = plan.domains.get(from)?.connection ?? null;
+function partResult(all: Collection, { from }: DomainMapping): RestoreResult {
+  const connection = all.rings().get(from);
   return {
     counts: {
-      nodes: plan.nodes.size,
+      nodes: all.nodes,
       watches: connection?.watches.size ?? 0,
       transactions: connection?.transactions.size ?? 0,
     },
-    leftOut: plan.others === 0 ? [] : [`${plan.others} nodes that are not the domain's`],
+    leftOut: all.others === 0 ? [] : [`${all.others} nodes that are not the domain's`],
   };
 }
 

@@ -3,7 +3,7 @@ import { FEATURES } from "../engine/domains.ts";
 import { RESTORE_BYTES_MAX } from "../limits.ts";
 import { LOCAL_ZONE, parsePoint, type Point, type Zone } from "../history/points.ts";
 import { mapPath } from "../state/domain_part.ts";
-import type { MigrationRecord, NodeRecord } from "../codec/records.ts";
+import type { Node, StateRecord } from "../state/records.ts";
 import { decodeStream, StreamError } from "../codec/stream.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { toText } from "../wire/text.ts";
@@ -118,7 +118,7 @@ class StreamArchive implements Archive {
     readonly isFresh: boolean,
   ) {}
 
-  get records(): readonly MigrationRecord[] {
+  get records(): readonly StateRecord[] {
     return (this.#decoded ??= decodeNamed(this.stream, this.name)).records;
   }
 
@@ -227,7 +227,7 @@ function decodeNamed(bytes: Uint8Array, name: string): Pick<Archive, "records" |
 }
 
 /** Version 1 has no place for features: its domains are offered the usual ones. */
-function withFeatures(record: MigrationRecord): MigrationRecord {
+function withFeatures(record: StateRecord): StateRecord {
   return record.kind === "domain" && record.features === 0
     ? { ...record, features: FEATURES }
     : record;
@@ -246,14 +246,13 @@ function named<T>(name: string, action: () => T): T {
 }
 
 /** What of the records is one domain's: as a daemon asked for that domain alone would write it. */
-export function partOf(records: readonly MigrationRecord[], domid: number): MigrationRecord[] {
+export function partOf(records: readonly StateRecord[], domid: number): StateRecord[] {
   const mapping = { from: domid, to: domid };
   const vm = vmPathOf(records, domid);
   const ids = new Set<number>();
   return records.filter((record) => {
     switch (record.kind) {
       case "node": {
-        if (record.connection !== 0) return ids.has(record.connection);
         if (mapPath(record.path, mapping) === null) return false;
         const isVm = record.path.startsWith("/vm/");
         return !isVm || record.path === vm || record.path.startsWith(`${vm}/`);
@@ -263,22 +262,21 @@ export function partOf(records: readonly MigrationRecord[], domid: number): Migr
         ids.add(record.id);
         return true;
       case "domain":
-      case "domain-detail":
         return record.domid === domid;
-      case "quota":
-      case "global":
-      case "setting-detail":
-        return false;
-      default:
+      case "watch":
+      case "transaction":
+      case "transaction-node":
         return ids.has(record.connection);
+      default:
+        return false;
     }
   });
 }
 
-function vmPathOf(records: readonly MigrationRecord[], domid: number): string | null {
+function vmPathOf(records: readonly StateRecord[], domid: number): string | null {
   const path = `/local/domain/${domid}/vm`;
-  const node = records.find((record): record is NodeRecord =>
-    record.kind === "node" && record.connection === 0 && record.path === path
+  const node = records.find((record): record is Node =>
+    record.kind === "node" && record.path === path
   );
   return node === undefined ? null : toText(node.value);
 }

@@ -5,8 +5,8 @@ import { JournalError } from "../journal/database.ts";
 import { Restorer } from "../journal/restore.ts";
 import { reviveAll } from "../journal/revive.ts";
 import { readStore } from "../journal/store_file.ts";
-import { capture, type Captured, type ConnectionIo } from "../persist/snapshot.ts";
-import type { MigrationRecord } from "../codec/records.ts";
+import { type ConnectionIo, snapshot } from "../persist/snapshot.ts";
+import type { StateRecord } from "../state/records.ts";
 import { type Archive, ArchiveError } from "./archive.ts";
 import { OfflineDomains } from "./offline_domains.ts";
 import type { StorePoint } from "./store_point.ts";
@@ -50,7 +50,7 @@ function recordsOf(
   state: State,
   restorer: Restorer,
   domains: OfflineDomains,
-): MigrationRecord[] {
+): StateRecord[] {
   // The record that every state begins with knows nothing of the unique id that was stored.
   const own = state.domains.get(state.privDomid);
   if (own !== undefined && restorer.domains.has(own.domid)) {
@@ -66,7 +66,7 @@ function recordsOf(
     },
   });
   const io = (connection: Connection): ConnectionIo => ioOf(domains, connection);
-  return [...drain(capture(state, { io }))];
+  return [...snapshot(state, { io }).records];
 }
 
 function ioOf(domains: OfflineDomains, connection: Connection): ConnectionIo {
@@ -80,10 +80,6 @@ function ioOf(domains: OfflineDomains, connection: Connection): ConnectionIo {
     partialResponse: 0,
     ignored: ring?.ignored ?? false,
   };
-}
-
-function* drain({ records }: Captured): Generator<MigrationRecord> {
-  for (let next = records.next(); next.done !== true; next = records.next()) yield next.value;
 }
 
 /** Finds where to stop reading turns, and whether that is where the user wants to be. */

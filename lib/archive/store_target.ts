@@ -1,8 +1,10 @@
 import { State } from "../engine/state.ts";
 import { openStore } from "../journal/store_file.ts";
-import { attachConnection, checkQuotas, loadPlan, uniqueIdOf } from "../persist/build.ts";
+import { adoptTree } from "../persist/adopt.ts";
+import { build } from "../persist/build.ts";
+import { checkQuotas } from "../persist/quota_check.ts";
+import type { Collection } from "../state/collection.ts";
 import { DOMID_ANY } from "../store/perms.ts";
-import type { RestorePlan } from "../persist/plan.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { ArchiveError } from "./archive.ts";
 import { OfflineDomains } from "./offline_domains.ts";
@@ -22,72 +24,76 @@ export interface RestoreReport {
 const NOBODYS = (1n << 64n) - 1n;
 
 /**
- * Loads a plan into a state of its own, as a daemon that knew all its domains would have it. Of
- * domains whose unique id the stream does not tell, a later daemon can't know that they still are
- * the same: their nodes go when it takes the store up.
+ * Builds a state of its own, as a daemon that knew all its domains would have it. Of domains whose unique
+ * id is not told, a later daemon cannot know that they still are the same: their nodes go when it takes
+ * the store up.
  */
 export function loadState(
-  plan: RestorePlan,
+  all: Collection,
   overQuota: boolean,
 ): { state: State; report: RestoreReport } {
-  if (!overQuota) checkQuotas(plan, null);
+  if (!overQuota) checkQuotas(all, null);
   const idOf = (domid: number): bigint | null => {
-    const planned = plan.domains.get(domid);
-    if (planned === undefined) return domid === 0 ? 0n : null;
-    return uniqueIdOf(planned) ?? (domid === 0 ? 0n : NOBODYS);
+    const domain = all.domains.get(domid);
+    return domain === undefined && domid !== 0
+      ? null
+      : domain?.uniqueId ?? (domid === 0 ? 0n : NOBODYS);
   };
   const state = new State({ domains: new OfflineDomains(idOf) });
-  loadPlan(state, plan);
-  const leftOut: string[] = [];
-  connectRings(state, plan, leftOut);
-  for (const domid of plan.named) {
+  adoptTree(state, all.tree);
+  // What CONTROL has set is the daemon's, not the store's.
+  all.settings.clear();
+  // Rings can be taken up again where it is told which domain it was and on which port its guest listens.
+  build(state, all, {
+    asksDomains: false,
+    openRing: (_connection, _record, { port, uniqueId }) => port > 0 && uniqueId !== NOBODYS,
+    openSocket: () => null,
+  });
+  for (const domid of all.named) {
     if (domid !== DOMID_ANY && state.domains.get(domid) === undefined) {
       state.domains.add(domid, NOBODYS);
     }
   }
-  noteUnknown(state, plan, leftOut);
+  const leftOut: string[] = [];
+  noteConnections(state, all, leftOut);
+  noteUnknown(state, all, leftOut);
   let watches = 0, transactions = 0;
   for (const connection of state.connections) {
     watches += connection.watches.size;
     transactions += connection.transactions.size;
   }
   const domains = [...state.domains.all()].filter(({ uniqueId }) => uniqueId !== NOBODYS).length;
-  const { nodes, specials } = plan;
-  const counts = { nodes: nodes.size, specials: specials.size, domains, watches, transactions };
+  const counts = { nodes: all.nodes, specials: all.specials.size, domains, watches, transactions };
   return { state, report: { ...counts, leftOut } };
 }
 
-/** Rings can be taken up again where the stream tells the port that their guests listen on. */
-function connectRings(state: State, plan: RestorePlan, leftOut: string[]): void {
+/** Says which connections are left out; a domain without its ring waits to be introduced. */
+function noteConnections(state: State, all: Collection, leftOut: string[]): void {
   let sockets = 0, watches = 0;
-  for (const connection of plan.connections.values()) {
-    const { end } = connection.record;
+  for (const { record, watches: held } of all.connections.values()) {
+    const { end, input, output } = record;
     if (end.kind === "socket") {
       sockets++;
-      watches += connection.watches.size;
+      watches += held.size;
       continue;
     }
     const domain = state.domains.get(end.domid)!;
-    if (domain.port > 0 && domain.uniqueId !== NOBODYS) {
-      domain.connection = state.connectRing(end.domid);
-      attachConnection(state, domain.connection, connection);
-      const { input, output } = connection.record;
+    if (domain.connection !== null) {
       if (input.length + output.length === 0) continue;
       leftOut.push(`what was in flight on the ring of domain ${end.domid}`);
-    } else if (end.domid !== 0 || connection.watches.size > 0) {
+    } else if (end.domid !== 0 || held.size > 0) {
       if (end.domid !== 0) domain.introduced = false;
       const why = domain.port > 0 ? "which domain it was" : "its guest's event channel";
       leftOut.push(
-        `the ring of domain ${end.domid} and its ${connection.watches.size} watches: ` +
-          `it is not told ${why}`,
+        `the ring of domain ${end.domid} and its ${held.size} watches: it is not told ${why}`,
       );
     }
   }
   if (watches > 0) leftOut.push(`${watches} watches of ${sockets} sockets: these are gone`);
 }
 
-function noteUnknown(state: State, plan: RestorePlan, leftOut: string[]): void {
-  for (const [domid, { nodes }] of plan.owned) {
+function noteUnknown(state: State, all: Collection, leftOut: string[]): void {
+  for (const [domid, { nodes }] of all.owned) {
     if (state.domains.get(domid)?.uniqueId !== NOBODYS) continue;
     leftOut.push(
       `when a daemon takes it up: ${nodes} nodes of domain ${domid}, ` +

@@ -1,8 +1,8 @@
 import { lsLine, type LsOptions } from "../client/tools/ls.ts";
 import { escapeValue } from "../client/escape.ts";
 import { escapeText } from "../wire/escape.ts";
-import type * as records from "../codec/records.ts";
-import { isSpecial, ROOT_PATH } from "../store/path.ts";
+import type * as records from "../state/records.ts";
+import { ROOT_PATH } from "../store/path.ts";
 import { formatPerm, formatPerms, isStale, permDomid, type Perms } from "../store/perms.ts";
 
 const OPTIONS: LsOptions = { flat: true, perms: true, columns: null };
@@ -11,39 +11,41 @@ const OPTIONS: LsOptions = { flat: true, perms: true, columns: null };
  * A dump for people: a line a node, exactly as `xenstore-ls -f -p` prints it, and all else in lines
  * that begin with `#`. Without line breaks.
  */
-export function* toTextLines(all: Iterable<records.MigrationRecord>): Generator<string> {
+export function* toTextLines(all: Iterable<records.StateRecord>): Generator<string> {
   // Names in a file from elsewhere are not sure to be plain, as paths in a store are.
   for (const line of linesOf(all)) yield escapeText(line);
 }
 
-function* linesOf(all: Iterable<records.MigrationRecord>): Generator<string> {
+function* linesOf(all: Iterable<records.StateRecord>): Generator<string> {
   const labels = new Map<number, string>();
+  const domains = new Map<number, records.Domain>();
   const later: string[] = [];
   for (const record of all) {
-    if (record.kind === "connection") labels.set(record.id, connectionLabel(record));
-    if (record.kind === "node" && record.connection === 0 && !isSpecial(record.path)) {
+    if (record.kind === "domain") domains.set(record.domid, record);
+    else if (record.kind === "node") {
       if (record.path !== ROOT_PATH) yield nodeLine(record);
       else later.push(`# / = ${quote(record.value)} ${permsText(record.perms)}`);
       const stale = record.perms.filter(isStale);
-      if (stale.length > 0) {
-        const domids = stale.map(permDomid).join(", ");
-        later.push(`# of ${record.path}, stale permissions of domains: ${domids}`);
-      }
-      continue;
+      if (stale.length === 0) continue;
+      const domids = stale.map(permDomid).join(", ");
+      later.push(`# of ${record.path}, stale permissions of domains: ${domids}`);
+    } else {
+      if (record.kind === "connection") labels.set(record.id, connectionLabel(record));
+      const line = otherLine(record, labels, domains);
+      if (line !== null) later.push(line);
     }
-    const line = otherLine(record, labels);
-    if (line !== null) later.push(line);
   }
   yield* later;
+  for (const domain of domains.values()) yield* domainLines(domain);
 }
 
-function nodeLine({ path, perms, value }: records.NodeRecord): string {
+function nodeLine({ path, perms, value }: records.Node): string {
   const node = { path, name: "", depth: 0, value, perms: perms.map(formatPerm) };
   return lsLine(node, OPTIONS);
 }
 
 /** How a connection is called where its number says nothing. */
-export function connectionLabel({ end, id }: records.ConnectionRecord): string {
+export function connectionLabel({ end, id }: records.Connection): string {
   if (end.kind === "ring") return `domain ${end.domid}`;
   return end.fd < 0 ? `socket ${id}` : `socket ${id} (descriptor ${end.fd})`;
 }
@@ -61,53 +63,57 @@ function quote(value: Uint8Array): string {
   return `"${escapeValue(String.fromCharCode(...value))}"`;
 }
 
-/** The line of anything but a committed node; null for what only machines need. */
+/** The line of what is neither a node nor a domain; null for what only machines need. */
 function otherLine(
-  record: records.MigrationRecord,
+  record: Exclude<records.StateRecord, records.Node | records.Domain>,
   labels: ReadonlyMap<number, string>,
+  domains: ReadonlyMap<number, records.Domain>,
 ): string | null {
   const of = "connection" in record ? labels.get(record.connection) ?? "?" : "";
   switch (record.kind) {
-    case "node":
-      if (record.connection === 0) return `# special ${record.path} ${permsText(record.perms)}`;
+    case "special":
+      return `# special ${record.path} ${permsText(record.perms)}`;
+    case "transaction-node":
       return `# transaction ${record.transaction} of ${of}: ${pendingText(record)}`;
     case "quota":
       return `# quotas: ${quotasText(new Map([...record.domain, ...record.global]))}`;
-    case "connection":
-      return `# connection ${record.id}: ${connectionText(record)}`;
+    case "connection": {
+      const domain = record.end.kind === "ring" ? domains.get(record.end.domid) : undefined;
+      return `# connection ${record.id}: ${connectionText(record, domain?.target ?? null)}`;
+    }
     case "watch": {
       const depth = Number.isFinite(record.depth) ? ` to depth ${record.depth}` : "";
       return `# watch of ${of}: ${record.path} "${escapeValue(record.token)}"${depth}`;
     }
     case "transaction":
       return `# transaction ${record.id} of ${of} is open`;
-    case "domain":
-      return `# domain ${record.domid}: features ${record.features}, ${quotasText(record.quotas)}`;
-    case "domain-detail": {
-      const words = [record.introduced ? "introduced" : "never introduced"];
-      if (record.shutdownSeen) words.push("shut down");
-      if (record.target !== null) words.push(`target ${record.target}`);
-      return `# domain ${record.domid}: ${words.join(", ")}, unique id ${record.uniqueId}`;
-    }
-    case "setting-detail":
+    case "setting":
       return `# setting ${record.name}: "${escapeValue(record.value)}"`;
     default:
       return null;
   }
 }
 
-function connectionText(record: records.ConnectionRecord): string {
+function* domainLines(domain: records.Domain): Generator<string> {
+  const { domid, features, introduced, quotas, shutdownSeen, target, uniqueId } = domain;
+  if (quotas !== null) yield `# domain ${domid}: features ${features}, ${quotasText(quotas)}`;
+  if (introduced === null) return;
+  const words = [introduced ? "introduced" : "never introduced"];
+  if (shutdownSeen) words.push("shut down");
+  if (target !== null) words.push(`target ${target}`);
+  yield `# domain ${domid}: ${words.join(", ")}, unique id ${uniqueId}`;
+}
+
+function connectionText(record: records.Connection, targetDomid: number | null): string {
   const { input, output } = record;
-  const target = record.end.kind === "ring" && record.end.target !== null
-    ? `, target ${record.end.target}`
-    : "";
+  const target = targetDomid === null ? "" : `, target ${targetDomid}`;
   const pending = input.length + output.length === 0
     ? ""
     : `, ${input.length} bytes of requests and ${output.length} bytes of replies in flight`;
   return `${connectionLabel(record)}${target}${pending}`;
 }
 
-function pendingText({ access, path, perms, value }: records.NodeRecord): string {
+function pendingText({ access, path, perms, value }: records.TransactionNode): string {
   if (perms.length === 0) return access === 0 ? `removed ${path}` : `found no ${path}`;
   return access === 1 ? `read ${path}` : `wrote ${path} = ${quote(value)} ${permsText(perms)}`;
 }

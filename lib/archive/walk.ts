@@ -1,12 +1,15 @@
 import { XenstoreError } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
-import type { NodeRecord } from "../codec/records.ts";
+import { nodeOf } from "../codec/bare_records.ts";
+import type * as records from "../state/records.ts";
 import { childPath, ROOT_PATH } from "../store/path.ts";
 import { parsePerm } from "../store/perms.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";
 
 /** Nodes asked about at once: enough to keep the daemon busy, little enough to be fair. */
 const AHEAD = 64;
+
+type NodeRecord = records.Node | records.Special;
 
 interface Visit {
   readonly record: NodeRecord;
@@ -99,5 +102,5 @@ function recordOf(path: string, value: Uint8Array, texts: readonly string[]): No
     }
     return entry;
   });
-  return { kind: "node", connection: 0, transaction: 0, path, value, access: 0, perms };
+  return nodeOf(path, value, perms);
 }

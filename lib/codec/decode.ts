@@ -1,17 +1,17 @@
 import { canonicalPath } from "../store/path.ts";
+import { connectionOf, nodeOf, transactionOf } from "./bare_records.ts";
 import { readPerms, readQuotas } from "./decode_fields.ts";
 import { StreamError } from "./errors.ts";
 import { FieldReader } from "./field_reader.ts";
 import * as types from "./record_types.ts";
-import type * as records from "./records.ts";
+import type * as records from "../state/records.ts";
+import { DomainTable } from "./domain_table.ts";
 
 /** A record and where it was found. */
 export interface PlacedRecord {
-  readonly record: records.MigrationRecord;
+  readonly record: records.StateRecord;
   /** Of the record's first byte in the file. */
   readonly offset: number;
-  /** From 1; records that were skipped count. */
-  readonly number: number;
 }
 
 /** What the first 16 bytes of a stream say. */
@@ -55,8 +55,17 @@ export class StreamReader {
   readonly skipped: Set<number> = new Set();
   /** What could not be read as it was meant, in words; each thing once. */
   readonly notes: Set<string> = new Set();
+  /** Records that the stream has, but for END and those of types that are not known. */
+  count = 0;
   readonly #fields: FieldReader;
   readonly #length: number;
+  /** What is told of domains in several places: they come last. */
+  readonly #domains = new DomainTable();
+  #domainsLeft: Iterator<records.Domain> | null = null;
+  /** Domids by the connections that are rings. */
+  readonly #rings = new Map<number, number>();
+  /** The record read last, of which the next may tell more. */
+  #latest: PlacedRecord | null = null;
   #next = types.PREAMBLE_BYTES;
   #number = 0;
   #ended = false;
@@ -69,18 +78,43 @@ export class StreamReader {
   }
 
   /**
-   * The next record that is known, or null after END.
+   * The next record, of domains those behind all others; null at the end.
    * @throws {StreamError} when the bytes are none
    */
   next(): PlacedRecord | null {
     while (!this.#ended) {
       const record = this.#step();
-      if (record !== null) return { record, offset: this.#fields.offset, number: this.#number };
+      if (record === null) continue;
+      const before = this.#latest;
+      this.#latest = { record, offset: this.#fields.offset };
+      if (before !== null) return before;
     }
-    return null;
+    const last = this.#latest;
+    this.#latest = null;
+    return last ?? this.#nextDomain();
   }
 
-  #step(): records.MigrationRecord | null {
+  /**
+   * Reads a record of a known type only to see whether it can be; false after END.
+   * @throws {StreamError} when it cannot
+   */
+  scan(): boolean {
+    for (const before = this.count; !this.#ended;) {
+      const record = this.#step();
+      if (record !== null) this.#latest = { record, offset: 0 };
+      if (this.count > before) return true;
+    }
+    return false;
+  }
+
+  #nextDomain(): PlacedRecord | null {
+    this.#domainsLeft ??= this.#domains.all();
+    const { done, value } = this.#domainsLeft.next();
+    return done === true ? null : { record: value, offset: this.#length };
+  }
+
+  /** A record; null where there is none, or it told more of one before it. */
+  #step(): records.StateRecord | null {
     const fields = this.#fields, start = this.#next;
     if (start === this.#length) {
       throw new StreamError("the stream ends without an END record", start);
@@ -100,11 +134,13 @@ export class StreamReader {
     if (this.#next > this.#length) fields.fail("the stream ends in the padding of the record");
     fields.bound(body + length, name);
     const record = this.#decode(type);
-    if (record === null) {
+    if (record === UNKNOWN) {
       this.skipped.add(type);
-    } else if (isOurs(type)) {
-      // A newer version of ours may have appended fields.
-    } else if (fields.left >= types.ALIGNMENT) {
+      return null;
+    }
+    this.count++;
+    // A newer version of ours may have appended fields.
+    if (!isOurs(type) && fields.left >= types.ALIGNMENT) {
       fields.fail(
         `its length is ${length}, but its fields end after ${length - fields.left} bytes`,
       );
@@ -122,7 +158,7 @@ export class StreamReader {
     return null;
   }
 
-  #decode(type: number): records.MigrationRecord | null {
+  #decode(type: number): records.StateRecord | null | typeof UNKNOWN {
     const fields = this.#fields;
     switch (type) {
       case types.NODE_DATA:
@@ -136,9 +172,9 @@ export class StreamReader {
       case types.CONNECTION_DATA:
         return this.#connection();
       case types.TRANSACTION_DATA:
-        return { kind: "transaction", connection: fields.u32(), id: fields.u32() };
+        return transactionOf(fields.u32(), fields.u32());
       case types.GLOBAL_DATA:
-        return { kind: "global", socketFd: fields.fd(), eventChannelFd: fields.fd() };
+        return { kind: "descriptors", socketFd: fields.fd(), eventChannelFd: fields.fd() };
       case types.GLOBAL_QUOTA_DATA: {
         const domain = fields.u16(), global = fields.u16();
         const [first, second] = readQuotas(fields, domain, global);
@@ -147,17 +183,70 @@ export class StreamReader {
       case types.DOMAIN_DATA: {
         const domid = fields.u16(), count = fields.u16(), features = fields.u32();
         const [quotas] = readQuotas(fields, count, 0);
-        return { kind: "domain", domid, features: this.version >= 2 ? features : 0, quotas };
+        if (this.#domains.get(domid).quotas !== null) fields.fail(`domain ${domid} is there twice`);
+        this.#domains.tellOwn(domid, { features: this.version >= 2 ? features : 0, quotas });
+        return null;
       }
       default:
-        return readDetail(fields, type);
+        return this.#detail(type);
     }
   }
 
-  #connection(): records.ConnectionRecord {
+  /** A record of ours, most of which tell more of another one. */
+  #detail(type: number): records.StateRecord | null | typeof UNKNOWN {
+    const fields: FieldReader = this.#fields, latest = this.#latest?.record;
+    switch (type) {
+      case types.RING_DETAIL: {
+        const connection = fields.u32(), port = fields.u32(), gfn = fields.u64();
+        const domid = this.#rings.get(connection);
+        if (domid === undefined) fields.fail(`no ring of connection ${connection} came before`);
+        this.#domains.tell(domid, { port, gfn });
+        return null;
+      }
+      case types.TRANSACTION_DETAIL: {
+        const connection = fields.u32(), id = fields.u32(), operations = fields.u32();
+        const isIts = latest?.kind === "transaction" && latest.connection === connection &&
+          latest.id === id;
+        if (!isIts) fields.fail(`transaction ${id} of connection ${connection} is not before it`);
+        return this.#more({ ...latest, operations });
+      }
+      case types.CONNECTION_DETAIL: {
+        const connection = fields.u32(), transactionIdLast = fields.u32();
+        const ignored = (fields.u32() & types.CONNECTION_IGNORED) !== 0;
+        const isIts = latest?.kind === "connection" && latest.id === connection;
+        if (!isIts) fields.fail(`connection ${connection} is not before it`);
+        return this.#more({ ...latest, transactionIdLast, ignored });
+      }
+      case types.DOMAIN_DETAIL: {
+        const domid = fields.u16(), target = fields.u16(), flags = fields.u32();
+        if (this.#domains.get(domid).introduced !== null) {
+          fields.fail(`domain ${domid} is there twice`);
+        }
+        this.#domains.tellOwn(domid, {
+          uniqueId: fields.u64(),
+          introduced: (flags & types.DOMAIN_INTRODUCED) !== 0,
+          shutdownSeen: (flags & types.DOMAIN_SHUTDOWN_SEEN) !== 0,
+          target: target === types.DOMID_INVALID ? null : target,
+        });
+        return null;
+      }
+      case types.SETTING_DETAIL:
+        return readSetting(fields);
+      default:
+        return UNKNOWN;
+    }
+  }
+
+  /** Puts what is now known in the place of the record read last. */
+  #more(record: records.StateRecord): null {
+    this.#latest = { record, offset: this.#latest!.offset };
+    return null;
+  }
+
+  #connection(): records.Connection {
     const fields = this.#fields, start = fields.at;
     const id = fields.u32(), kind = fields.u16(), flags = fields.u16();
-    const end = readEnd(fields, kind);
+    const { end, target } = readEnd(fields, kind);
     const inputLength = fields.u16(), partialResponse = fields.u16(), outputLength = fields.u32();
     const input = fields.bytes(inputLength, "unhandled input");
     const output = fields.bytes(outputLength, "unsent output");
@@ -177,7 +266,11 @@ export class StreamReader {
         uniqueId = fields.u64();
       }
     }
-    return { kind: "connection", id, end, input, output, partialResponse, uniqueId };
+    if (end.kind === "ring") {
+      this.#rings.set(id, end.domid);
+      this.#domains.tellRing(end.domid, target, uniqueId);
+    }
+    return connectionOf(id, end, input, output, partialResponse);
   }
 
   /**
@@ -185,7 +278,7 @@ export class StreamReader {
    * daemon reads has them at 10; and Xen's daemon writes them at 8, without the depth, and with a
    * length that counts four bytes that are not there. NULs and paths tell which it is.
    */
-  #watchExtended(): records.WatchRecord {
+  #watchExtended(): records.Watch {
     const fields = this.#fields, start = fields.at;
     const connection = fields.u32(), pathLength = fields.u16(), tokenLength = fields.u16();
     const fits = (at: number): boolean => stringsFit(fields, start + at, pathLength, tokenLength);
@@ -227,81 +320,58 @@ function readWatch(
   pathLength: number,
   tokenLength: number,
   depth: number,
-): records.WatchRecord {
+): records.Watch {
   const path = fields.textWithNul(pathLength, "the watched path");
   const token = fields.textWithNul(tokenLength, "the token");
   return { kind: "watch", connection, path, token, depth };
 }
 
-function readEnd(fields: FieldReader, kind: number): records.ConnectionEnd {
+function readEnd(
+  fields: FieldReader,
+  kind: number,
+): { readonly end: records.ConnectionEnd; readonly target: number | null } {
   if (kind === types.CONNECTION_RING) {
     const domid = fields.u16(), target = fields.u16(), port = fields.u32();
-    return { kind: "ring", domid, target: target === types.DOMID_INVALID ? null : target, port };
+    return {
+      end: { kind: "ring", domid, port },
+      target: target === types.DOMID_INVALID ? null : target,
+    };
   }
   if (kind !== types.CONNECTION_SOCKET) {
     fields.fail(`a connection of type ${kind} is not known: 0 ring, 1 socket`);
   }
   const fd = fields.fd();
   fields.skip(4, "the padding behind the descriptor");
-  return { kind: "socket", fd };
+  return { end: { kind: "socket", fd, held: null }, target: null };
 }
 
-function readNode(fields: FieldReader): records.NodeRecord {
+function readNode(fields: FieldReader): records.Node | records.Special | records.TransactionNode {
   const connection = fields.u32(), transaction = fields.u32();
   const pathLength = fields.u16(), valueLength = fields.u16();
   const access = fields.u16(), count = fields.u16();
   const perms = readPerms(fields, count);
   const path = fields.textWithNul(pathLength, "the path");
   const value = fields.bytes(valueLength, "the value");
-  if (connection !== 0) {
-    return { kind: "node", connection, transaction, path, value, access, perms };
-  }
-  // The specification has them ignored.
-  return { kind: "node", connection, transaction: 0, path, value, access: 0, perms };
+  // The specification has the transaction and the access of a committed node ignored.
+  if (connection === 0) return nodeOf(path, value, perms);
+  return { kind: "transaction-node", connection, transaction, path, value, access, perms };
 }
+
+/** A record of a type that is not known. */
+const UNKNOWN = Symbol("unknown");
 
 /** Types of our range, also those that newer versions may have. */
 function isOurs(type: number): boolean {
   return type >>> 16 === types.RING_DETAIL >>> 16;
 }
 
-function readDetail(fields: FieldReader, type: number): records.MigrationRecord | null {
-  switch (type) {
-    case types.RING_DETAIL: {
-      const connection = fields.u32(), remotePort = fields.u32(), gfn = fields.u64();
-      return { kind: "ring-detail", connection, gfn, remotePort };
-    }
-    case types.TRANSACTION_DETAIL: {
-      const connection = fields.u32(), id = fields.u32(), operations = fields.u32();
-      return { kind: "transaction-detail", connection, id, operations };
-    }
-    case types.CONNECTION_DETAIL: {
-      const connection = fields.u32(), transactionIdLast = fields.u32();
-      const ignored = (fields.u32() & types.CONNECTION_IGNORED) !== 0;
-      return { kind: "connection-detail", connection, transactionIdLast, ignored };
-    }
-    case types.DOMAIN_DETAIL: {
-      const domid = fields.u16(), target = fields.u16(), flags = fields.u32();
-      return {
-        kind: "domain-detail",
-        domid,
-        uniqueId: fields.u64(),
-        introduced: (flags & types.DOMAIN_INTRODUCED) !== 0,
-        shutdownSeen: (flags & types.DOMAIN_SHUTDOWN_SEEN) !== 0,
-        target: target === types.DOMID_INVALID ? null : target,
-      };
-    }
-    case types.SETTING_DETAIL: {
-      const name = fields.u16(), value = fields.u16(), told = fields.u16();
-      fields.skip(2, "the padding behind the lengths");
-      return {
-        kind: "setting-detail",
-        name: fields.textWithNul(name, "the setting's name"),
-        value: fields.textWithNul(value, "the setting's value"),
-        told: told === 0 ? null : fields.textWithNul(told, "what the command line said"),
-      };
-    }
-    default:
-      return null;
-  }
+function readSetting(fields: FieldReader): records.Setting {
+  const name = fields.u16(), value = fields.u16(), told = fields.u16();
+  fields.skip(2, "the padding behind the lengths");
+  return {
+    kind: "setting",
+    name: fields.textWithNul(name, "the setting's name"),
+    value: fields.textWithNul(value, "the setting's value"),
+    told: told === 0 ? null : fields.textWithNul(told, "what the command line said"),
+  };
 }

@@ -4,7 +4,13 @@ import { StreamError } from "./errors.ts";
 import { OxenstoredBinaryReader } from "./oxenstored_binary.ts";
 import { TEXT_HEADER } from "./oxenstored_text.ts";
 import { IDENT } from "./record_types.ts";
-import type { StreamFormat } from "./records.ts";
+
+/** Which format a file is of. */
+export type StreamFormat =
+  | "stream"
+  | "draft-2020"
+  | "oxenstored-binary"
+  | "oxenstored-text";
 
 /** What a file is, by its first bytes and its records' arithmetic. */
 export interface Detected {
@@ -54,9 +60,9 @@ function isOxenstoredBinary(bytes: Uint8Array): boolean {
   }
 }
 
-function outcome(reader: { next(): unknown }): "record" | "end" | "wrong" {
+function outcome(reader: { scan(): boolean }): "record" | "end" | "wrong" {
   try {
-    return reader.next() === null ? "end" : "record";
+    return reader.scan() ? "record" : "end";
   } catch (error) {
     if (error instanceof StreamError) return "wrong";
     throw error;

@@ -1,8 +1,11 @@
+import { NO_VALUE } from "../store/node.ts";
+import { connectionOf, nodeOf, transactionOf } from "./bare_records.ts";
 import type { PlacedRecord } from "./decode.ts";
 import { readPerms } from "./decode_fields.ts";
 import { FieldReader } from "./field_reader.ts";
 import type { OlderStream } from "./oxenstored_text.ts";
-import { ACCESS_WRITTEN, type MigrationRecord } from "./records.ts";
+import { ACCESS_WRITTEN, type StateRecord } from "../state/records.ts";
+import { DomainTable } from "./domain_table.ts";
 import { DOMID_INVALID } from "./record_types.ts";
 
 const NODE_DATA = 1;
@@ -48,7 +51,6 @@ interface Owner {
   readonly id: number;
   readonly domid: number;
   readonly offset: number;
-  readonly number: number;
   readonly output: Uint8Array[];
   readonly records: PlacedRecord[];
 }
@@ -57,6 +59,7 @@ class DraftReader {
   readonly #fields: FieldReader;
   readonly #owners: Owner[] = [];
   readonly #nodes: PlacedRecord[] = [];
+  readonly #domains = new DomainTable();
   readonly #notes = new Set<string>();
 
   constructor(bytes: Uint8Array, endian: "little" | "big") {
@@ -79,14 +82,15 @@ class DraftReader {
       record.kind === "node" && record.path !== "/" ? record.path.split("/").length : 0;
     const nodes = this.#nodes.map((placed) => ({ placed, level: levels(placed) }))
       .sort((a, b) => a.level - b.level).map(({ placed }) => placed);
-    const records = this.#owners.flatMap((owner) => connect(owner)).concat(nodes);
+    const domains = [...this.#domains.all()].map((record) => ({ record, offset: length }));
+    const records = this.#owners.flatMap((owner) => connect(owner)).concat(nodes, domains);
     return { records, notes: [...this.#notes] };
   }
 
   #record(type: number): void {
     switch (type) {
       case NODE_DATA:
-        this.#nodes.push(this.#placed(this.#node(0, 0)));
+        this.#nodes.push(this.#placed(this.#node(null, 0)));
         return;
       case TRANSACTION_NODE_DATA: {
         const transaction = this.#transactionId(), owner = this.#owner();
@@ -103,7 +107,7 @@ class DraftReader {
       }
       case TRANSACTION_DATA: {
         const id = this.#transactionId(), owner = this.#owner();
-        owner.records.push(this.#placed({ kind: "transaction", connection: owner.id, id }));
+        owner.records.push(this.#placed(transactionOf(owner.id, id)));
         return;
       }
       case GUEST_RING_DATA:
@@ -117,13 +121,15 @@ class DraftReader {
     }
   }
 
-  #node(connection: number, transaction: number): MigrationRecord {
+  /** A committed node, or what a transaction did of a connection. */
+  #node(connection: number | null, transaction: number): StateRecord {
     const path = this.#text("the path");
     const perms = readPerms(this.#fields, this.#fields.u32());
     const value = this.#bytes("the value");
+    if (connection === null) return nodeOf(path, value, perms);
     // The draft does not say what else a transaction did with a node.
-    const access = connection === 0 || perms.length === 0 ? 0 : ACCESS_WRITTEN;
-    return { kind: "node", connection, transaction, path, value, access, perms };
+    const access = perms.length === 0 ? 0 : ACCESS_WRITTEN;
+    return { kind: "transaction-node", connection, transaction, path, value, access, perms };
   }
 
   /** The domain that the record belongs to. */
@@ -135,9 +141,10 @@ class DraftReader {
   }
 
   #start(domid: number): Owner {
-    const { offset, number } = this.#fields;
+    const { offset } = this.#fields;
     const id = this.#owners.length + 1;
-    const owner = { id, domid, offset, number, output: [], records: [] };
+    const owner = { id, domid, offset, output: [], records: [] };
+    this.#domains.tell(domid, { hasRing: true });
     this.#owners.push(owner);
     return owner;
   }
@@ -165,25 +172,18 @@ class DraftReader {
     this.#fields.skip(size, "the padding");
   }
 
-  #placed(record: MigrationRecord): PlacedRecord {
-    return { record, offset: this.#fields.offset, number: this.#fields.number };
+  #placed(record: StateRecord): PlacedRecord {
+    return { record, offset: this.#fields.offset };
   }
 }
 
 /** A connection and what belongs to it: what transactions did comes behind the transactions. */
-function connect({ id, domid, offset, number, output, records }: Owner): PlacedRecord[] {
-  const record: MigrationRecord = {
-    kind: "connection",
-    id,
-    end: { kind: "ring", domid, target: null, port: 0 },
-    input: new Uint8Array(0),
-    output: output.length === 1 ? output[0]! : join(output),
-    partialResponse: 0,
-    uniqueId: null,
-  };
-  const done = records.filter(({ record }) => record.kind === "node");
-  const rest = records.filter(({ record }) => record.kind !== "node");
-  return [{ record, offset, number }, ...rest, ...done];
+function connect({ id, domid, offset, output, records }: Owner): PlacedRecord[] {
+  const sent = output.length === 1 ? output[0]! : join(output);
+  const record = connectionOf(id, { kind: "ring", domid, port: 0 }, NO_VALUE, sent);
+  const done = records.filter(({ record }) => record.kind === "transaction-node");
+  const rest = records.filter(({ record }) => record.kind !== "transaction-node");
+  return [{ record, offset }, ...rest, ...done];
 }
 
 function join(pieces: readonly Uint8Array[]): Uint8Array {

@@ -1,6 +1,5 @@
-import { isSpecial } from "../store/path.ts";
+import type { StateRecord } from "../state/records.ts";
 import { ownerOf } from "../store/perms.ts";
-import type { MigrationRecord } from "./records.ts";
 
 /** Nodes named in one line at most; the rest is counted. */
 const NODES_SHOWN_MAX = 3;
@@ -9,7 +8,7 @@ const NODES_SHOWN_MAX = 3;
  * What C xenstored would die of, or take wrongly, when it reads these records (reference section
  * 8.5): a line for each kind and domain; none for a stream that it reads.
  */
-export function findHazards(records: Iterable<MigrationRecord>): string[] {
+export function findHazards(records: Iterable<StateRecord>): string[] {
   const rings = new Set<number>();
   const domains: number[] = [];
   const owners = new Map<number, string[]>();
@@ -17,12 +16,12 @@ export function findHazards(records: Iterable<MigrationRecord>): string[] {
   let roots = 0;
   for (const record of records) {
     if (record.kind === "connection" && record.end.kind === "ring") rings.add(record.end.domid);
-    else if (record.kind === "domain") domains.push(record.domid);
-    else if (record.kind !== "node") continue;
-    else if (record.connection !== 0 || record.transaction !== 0) pending.add(record.transaction);
-    else {
+    else if (record.kind === "transaction-node") pending.add(record.transaction);
+    else if (record.kind === "domain") {
+      if (record.quotas !== null) domains.push(record.domid);
+    } else if (record.kind === "node") {
       if (record.path === "/") roots++;
-      if (record.perms.length === 0 || isSpecial(record.path)) continue;
+      if (record.perms.length === 0) continue;
       const owner = ownerOf(record.perms);
       const paths = owners.get(owner);
       if (paths === undefined) owners.set(owner, [record.path]);
@@ -50,6 +49,21 @@ export function findHazards(records: Iterable<MigrationRecord>): string[] {
     );
   }
   return lines;
+}
+
+/**
+ * What C xenstored reads without dying: no nodes of transactions, which it takes for committed ones, so no
+ * transactions; no domains that were never introduced (reference sections 8.2, 8.5); no unique ids, since
+ * without libxenmanage they are made up, and it releases whom Xen has another of.
+ */
+export function* forC(
+  records: Iterable<StateRecord>,
+): Generator<StateRecord, void> {
+  for (const record of records) {
+    if (record.kind === "domain") {
+      if (record.introduced !== false) yield { ...record, uniqueId: null };
+    } else if (record.kind !== "transaction" && record.kind !== "transaction-node") yield record;
+  }
 }
 
 function show(paths: readonly string[]): string {

@@ -1,9 +1,11 @@
+import { connectionOf, nodeOf, transactionOf } from "./bare_records.ts";
 import type { PlacedRecord } from "./decode.ts";
 import { readPerms } from "./decode_fields.ts";
 import { FieldReader } from "./field_reader.ts";
 import { fromOxenstored } from "./oxenstored_paths.ts";
 import * as types from "./record_types.ts";
-import type * as records from "./records.ts";
+import type * as records from "../state/records.ts";
+import { DomainTable } from "./domain_table.ts";
 
 /**
  * Reads oxenstored's binary format of 2021: the preamble of a big-endian stream of version 1, and
@@ -14,7 +16,10 @@ export class OxenstoredBinaryReader {
   readonly notes: Set<string> = new Set();
   readonly #fields: FieldReader;
   readonly #length: number;
-  #pending: records.MigrationRecord | null = null;
+  readonly #domains = new DomainTable();
+  #domainsLeft: Iterator<records.Domain> | null = null;
+  /** Records that the file has, but for END and those of types that are not known. */
+  count = 0;
   #next = types.PREAMBLE_BYTES;
   #number = 0;
   #ended = false;
@@ -26,19 +31,26 @@ export class OxenstoredBinaryReader {
   }
 
   /**
-   * The next record, with where it was found, or null after END.
+   * The next record, with where it was found, the domains last; null at the end.
    * @throws {StreamError} when the bytes are none
    */
   next(): PlacedRecord | null {
     while (!this.#ended) {
-      const record = this.#pending ?? this.#step();
-      if (this.#pending === record) this.#pending = null;
-      if (record !== null) return { record, offset: this.#fields.offset, number: this.#number };
+      const record = this.#step();
+      if (record !== null) return { record, offset: this.#fields.offset };
     }
-    return null;
+    this.#domainsLeft ??= this.#domains.all();
+    const { done, value } = this.#domainsLeft.next();
+    return done === true ? null : { record: value, offset: this.#length };
   }
 
-  #step(): records.MigrationRecord | null {
+  /** As {@link StreamReader.scan}. */
+  scan(): boolean {
+    while (!this.#ended) if (this.#step() !== null) return true;
+    return false;
+  }
+
+  #step(): records.StateRecord | null {
     const fields = this.#fields;
     fields.begin(this.#next, ++this.#number);
     if (fields.left === 0) fields.fail("the stream ends without an END record");
@@ -64,7 +76,8 @@ export class OxenstoredBinaryReader {
     }
     const record = this.#decode(type);
     if (record === null) this.skipped.add(type);
-    else if (fields.left > 0) {
+    else this.count++;
+    if (record !== null && fields.left > 0) {
       fields.fail(
         `its length is ${length}, but its fields end after ${length - fields.left} bytes`,
       );
@@ -82,13 +95,13 @@ export class OxenstoredBinaryReader {
     return stated === 32 + input + output ? stated + partial : stated;
   }
 
-  #decode(type: number): records.MigrationRecord | null {
+  #decode(type: number): records.StateRecord | null {
     const fields = this.#fields;
     switch (type) {
       case types.GLOBAL_DATA: {
         const socketFd = fields.fd();
         if (fields.u32() !== 0xffffffff) fields.fail("its second word is not all ones");
-        return { kind: "global", socketFd, eventChannelFd: -1 };
+        return { kind: "descriptors", socketFd, eventChannelFd: -1 };
       }
       case types.CONNECTION_DATA:
         return this.#connection();
@@ -99,7 +112,7 @@ export class OxenstoredBinaryReader {
         return { kind: "watch", connection, path, token, depth: Infinity };
       }
       case types.TRANSACTION_DATA:
-        return { kind: "transaction", connection: fields.u32(), id: fields.u32() };
+        return transactionOf(fields.u32(), fields.u32());
       case types.NODE_DATA: {
         const connection = fields.u32(), transaction = fields.u32();
         const pathLength = fields.u32(), valueLength = fields.u32();
@@ -107,23 +120,15 @@ export class OxenstoredBinaryReader {
         const perms = readPerms(fields, fields.u32());
         const path = fromOxenstored(fields.text(pathLength, "the path"));
         const value = fields.bytes(valueLength, "the value");
-        const committed = connection === 0;
-        return {
-          kind: "node",
-          connection,
-          transaction: committed ? 0 : transaction,
-          path,
-          value,
-          access: committed ? 0 : access,
-          perms,
-        };
+        if (connection === 0) return nodeOf(path, value, perms);
+        return { kind: "transaction-node", connection, transaction, path, value, access, perms };
       }
       default:
         return null;
     }
   }
 
-  #connection(): records.ConnectionRecord {
+  #connection(): records.Connection {
     const fields = this.#fields;
     const id = fields.u32(), kind = fields.u32(), flags = fields.u32();
     if (kind > types.CONNECTION_SOCKET) {
@@ -132,17 +137,17 @@ export class OxenstoredBinaryReader {
     if (flags !== 0) this.notes.add("a socket's flag, read-only, has no meaning any more");
     let end: records.ConnectionEnd;
     if (kind === types.CONNECTION_RING) {
-      const domid = fields.u16(), tdomid = fields.u16(), remotePort = fields.u32();
+      const domid = fields.u16(), tdomid = fields.u16(), port = fields.u32();
       const target = tdomid === types.DOMID_INVALID ? null : tdomid;
-      end = { kind: "ring", domid, target, port: 0 };
-      this.#pending = { kind: "ring-detail", connection: id, gfn: 0n, remotePort };
+      end = { kind: "ring", domid, port: 0 };
+      this.#domains.tell(domid, { hasRing: true, target, port });
     } else {
-      end = { kind: "socket", fd: fields.fd() };
+      end = { kind: "socket", fd: fields.fd(), held: null };
       fields.skip(4, "the padding behind the descriptor");
     }
     const inputLength = fields.u32(), partialResponse = fields.u32(), restLength = fields.u32();
     const input = fields.bytes(inputLength, "unhandled input");
     const output = fields.bytes(partialResponse + restLength, "unsent output");
-    return { kind: "connection", id, end, input, output, partialResponse, uniqueId: null };
+    return connectionOf(id, end, input, output, partialResponse);
   }
 }

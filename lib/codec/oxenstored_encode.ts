@@ -1,9 +1,10 @@
-import { isStale, permDomid, permMask } from "../store/perms.ts";
+import { NO_VALUE } from "../store/node.ts";
+import { isStale, permDomid, permMask, type Perms } from "../store/perms.ts";
 import { ChunkWriter, joinChunks } from "./chunk_writer.ts";
 import { StreamError } from "./errors.ts";
 import { toOxenstored } from "./oxenstored_paths.ts";
 import * as types from "./record_types.ts";
-import type * as records from "./records.ts";
+import type * as records from "../state/records.ts";
 
 /** A file, and what of the records it has no place for. */
 export interface EncodedOxenstored {
@@ -21,41 +22,36 @@ const CONNECTION_BYTES = 32;
  * @throws {StreamError} when a record does not fit the format
  */
 export function encodeOxenstoredBinary(
-  stream: Iterable<records.MigrationRecord>,
+  all: Iterable<records.StateRecord>,
 ): EncodedOxenstored {
-  const all = [...stream];
-  const writer = new BinaryWriter(remotePorts(all));
+  const writer = new BinaryWriter();
   for (const record of all) writer.put(record);
   return writer.end();
-}
-
-/** By connection; the format names the remote port, our record the local one. */
-function remotePorts(all: readonly records.MigrationRecord[]): Map<number, number> {
-  const ports = new Map<number, number>();
-  for (const record of all) {
-    if (record.kind === "ring-detail") ports.set(record.connection, record.remotePort);
-  }
-  return ports;
 }
 
 class BinaryWriter {
   readonly #to = new ChunkWriter("big");
   readonly #notes = new Set<string>();
-  readonly #ports: ReadonlyMap<number, number>;
+  readonly #domains = new Map<number, records.Domain>();
   #records = 0;
 
-  constructor(ports: ReadonlyMap<number, number>) {
-    this.#ports = ports;
+  constructor() {
     this.#to.reserve(types.PREAMBLE_BYTES);
     this.#to.text(types.IDENT);
     this.#to.u32(1);
     this.#to.u32(types.FLAG_BIG_ENDIAN);
   }
 
-  put(record: records.MigrationRecord): void {
+  put(record: records.StateRecord): void {
     switch (record.kind) {
       case "node":
-        return this.#node(record);
+        return this.#node(0, 0, record.path, record.value, 0, record.perms);
+      case "special":
+        return this.#node(0, 0, record.path, NO_VALUE, 0, record.perms);
+      case "transaction-node": {
+        const { access, connection, path, perms, transaction, value } = record;
+        return this.#node(connection, transaction, path, value, access, perms);
+      }
       case "watch":
         return this.#watch(record);
       case "connection":
@@ -63,8 +59,10 @@ class BinaryWriter {
       case "transaction":
         this.#begin(types.TRANSACTION_DATA, 8);
         this.#u32(record.connection);
-        return this.#u32(record.id);
-      case "global":
+        this.#u32(record.id);
+        if (record.operations === null) return;
+        return void this.#notes.add("how many operations a transaction has done");
+      case "descriptors":
         if (record.eventChannelFd >= 0) this.#notes.add("the descriptor of the event channels");
         this.#begin(types.GLOBAL_DATA, 8);
         this.#to.u32(record.socketFd);
@@ -72,31 +70,29 @@ class BinaryWriter {
       case "quota":
         return void this.#notes.add("quotas");
       case "domain":
-        return void this.#notes.add("features and quotas of domains");
-      case "transaction-detail":
-        return void this.#notes.add("how many operations a transaction has done");
-      case "connection-detail":
-        return void this.#notes.add("the highest transaction id of a connection");
-      case "domain-detail":
-        return void this.#notes.add("domains that were never introduced");
-      case "setting-detail":
+        return void this.#domains.set(record.domid, record);
+      case "setting":
         return void this.#notes.add("what CONTROL has set");
-      case "ring-detail":
-        if (record.gfn !== 0n) this.#notes.add("frame numbers of rings");
     }
   }
 
   end(): EncodedOxenstored {
+    for (const { introduced, quotas } of this.#domains.values()) {
+      if (quotas !== null) this.#notes.add("features and quotas of domains");
+      if (introduced !== null) this.#notes.add("domains that were never introduced");
+    }
     this.#begin(types.END, 0);
     return { bytes: joinChunks(this.#to.take()), notes: [...this.#notes] };
   }
 
-  #connection(connection: records.ConnectionRecord): void {
-    const { id, end, input, output, partialResponse } = connection;
+  #connection(connection: records.Connection): void {
+    const { id, end, input, output, partialResponse, transactionIdLast } = connection;
+    const domain = end.kind === "ring" ? this.#domains.get(end.domid) : undefined;
+    const port = domain?.port ?? null;
     if (partialResponse > output.length) {
       this.#fail(`${partialResponse} bytes of a partly sent message in ${output.length}`);
     }
-    if (connection.uniqueId !== null) this.#notes.add("unique ids of domains");
+    if ((domain?.uniqueId ?? null) !== null) this.#notes.add("unique ids of domains");
     // Its own writer forgets the partial response here, so that nothing could read the file.
     this.#begin(types.CONNECTION_DATA, CONNECTION_BYTES + input.length + output.length);
     this.#u32(id);
@@ -104,9 +100,8 @@ class BinaryWriter {
       this.#to.u32(types.CONNECTION_RING);
       this.#to.u32(0);
       this.#u16(end.domid);
-      this.#u16(end.target ?? types.DOMID_INVALID);
-      const port = this.#ports.get(id);
-      if (port === undefined) this.#notes.add("remote ports of event channels: not known");
+      this.#u16(domain?.target ?? types.DOMID_INVALID);
+      if (port === null) this.#notes.add("remote ports of event channels: not known");
       this.#u32(port ?? 0);
     } else {
       this.#to.u32(types.CONNECTION_SOCKET);
@@ -120,9 +115,11 @@ class BinaryWriter {
     this.#to.bytes(input);
     this.#to.bytes(output);
     this.#pad();
+    if (transactionIdLast !== null) this.#notes.add("the highest transaction id of a connection");
+    if (port !== null && domain!.gfn !== 0n) this.#notes.add("frame numbers of rings");
   }
 
-  #watch({ connection, path, token, depth }: records.WatchRecord): void {
+  #watch({ connection, path, token, depth }: records.Watch): void {
     if (depth !== Infinity) this.#notes.add("depths of watches: they are unlimited now");
     this.#begin(types.WATCH_DATA, 12 + path.length + token.length);
     this.#u32(connection);
@@ -133,16 +130,23 @@ class BinaryWriter {
     this.#pad();
   }
 
-  #node(node: records.NodeRecord): void {
-    const path = toOxenstored(node.path);
-    const perms = node.perms.filter((entry, i) => i === 0 || !isStale(entry));
-    if (node.perms.some(isStale)) this.#notes.add("stale permissions: they are removed");
-    this.#begin(types.NODE_DATA, 24 + 4 * perms.length + path.length + node.value.length);
-    this.#u32(node.connection);
-    this.#u32(node.transaction);
+  #node(
+    connection: number,
+    transaction: number,
+    ownPath: string,
+    value: Uint8Array,
+    access: number,
+    allPerms: Perms,
+  ): void {
+    const path = toOxenstored(ownPath);
+    const perms = allPerms.filter((entry, i) => i === 0 || !isStale(entry));
+    if (allPerms.some(isStale)) this.#notes.add("stale permissions: they are removed");
+    this.#begin(types.NODE_DATA, 24 + 4 * perms.length + path.length + value.length);
+    this.#u32(connection);
+    this.#u32(transaction);
     this.#to.u32(path.length);
-    this.#to.u32(node.value.length);
-    this.#u32(node.access);
+    this.#to.u32(value.length);
+    this.#u32(access);
     this.#to.u32(perms.length);
     for (const entry of perms) {
       this.#to.u8(types.PERM_LETTERS.charCodeAt(permMask(entry)));
@@ -150,7 +154,7 @@ class BinaryWriter {
       this.#to.u16(isStale(entry) ? 0 : permDomid(entry));
     }
     this.#text(path);
-    this.#to.bytes(node.value);
+    this.#to.bytes(value);
     this.#pad();
   }
 

@@ -1,11 +1,14 @@
 import { STREAM_NOTES_MAX, STREAM_TEXT_BYTES_MAX } from "../limits.ts";
 import { parsePerm } from "../store/perms.ts";
 import { toText } from "../wire/text.ts";
+import { NO_VALUE } from "../store/node.ts";
+import { connectionOf, nodeOf } from "./bare_records.ts";
 import type { PlacedRecord } from "./decode.ts";
+import { DomainTable } from "./domain_table.ts";
 import { StreamError } from "./errors.ts";
 import { fromOxenstored } from "./oxenstored_paths.ts";
 import { DEPTH_UNLIMITED } from "./record_types.ts";
-import type { MigrationRecord } from "./records.ts";
+import type { ConnectionEnd, StateRecord } from "../state/records.ts";
 
 /** The first line of oxenstored's text dump, the format in which it updates and restarts. */
 export const TEXT_HEADER = "$xenstored-dump-format";
@@ -32,13 +35,14 @@ export function readOxenstoredText(bytes: Uint8Array): OlderStream {
 
 class TextReader {
   readonly #records: PlacedRecord[] = [];
+  readonly #domains = new DomainTable();
   readonly #notes = new Set<string>();
   /** Ids of connections by domid, or minus the socket's descriptor. */
   readonly #connections = new Map<number, number>();
   #socketFd = -1;
   #eventChannelFd = -1;
   /** Where the first line about descriptors is. */
-  #global: { offset: number; number: number } | null = null;
+  #global: { offset: number } | null = null;
   #offset = 0;
   #number = 0;
   #what = "";
@@ -55,11 +59,12 @@ class TextReader {
     }
     if (this.#number === 0) throw new StreamError("the dump is empty", 0);
     if (this.#global !== null) {
-      const { offset, number } = this.#global;
+      const { offset } = this.#global;
       const socketFd = this.#socketFd, eventChannelFd = this.#eventChannelFd;
-      const record = { kind: "global", socketFd, eventChannelFd } as const;
-      this.#records.unshift({ record, offset, number });
+      const record = { kind: "descriptors", socketFd, eventChannelFd } as const;
+      this.#records.unshift({ record, offset });
     }
+    for (const record of this.#domains.all()) this.#put(record);
     return { records: this.#records, notes: [...this.#notes] };
   }
 
@@ -73,12 +78,12 @@ class TextReader {
     this.#what = kind.slice(0, KIND_SHOWN_MAX);
     switch (kind) {
       case "global":
-        this.#global ??= { offset: this.#offset, number: this.#number };
+        this.#global ??= { offset: this.#offset };
         // A read-only socket stood behind the first one in older versions.
         this.#socketFd = this.#descriptor(fields, 2, 3);
         return;
       case "evtchn-dev":
-        this.#global ??= { offset: this.#offset, number: this.#number };
+        this.#global ??= { offset: this.#offset };
         this.#eventChannelFd = this.#descriptor(fields, 3);
         this.#number32(fields, 2, 3);
         this.#notes.add("the port of the domain exception VIRQ: it is bound anew");
@@ -103,42 +108,28 @@ class TextReader {
 
   #socket(fd: number): void {
     if (fd < 0) this.#fail(`${fd} is no file descriptor`);
-    this.#connect(-fd, { kind: "socket", fd });
+    this.#connect(-fd, { kind: "socket", fd, held: null });
   }
 
   #domain(fields: string[]): void {
     const domid = this.#domid(fields, 1, 4, 5);
     const gfn = fields[2]!;
     if (!/^-?[0-9]{1,19}$/.test(gfn)) this.#fail("its frame number is no decimal number");
-    const remotePort = this.#number32(fields, 3, 4, 5);
+    const remote = this.#number32(fields, 3, 4, 5);
     // Versions before live update had no local port, and a domain that is gone has none.
     const local = fields[4] ?? "";
     const port = local === "" ? 0 : this.#number32(fields, 4, 5);
-    if (remotePort < 0 || port < 0) this.#fail("a port is below 0");
-    const connection = this.#connect(domid, { kind: "ring", domid, target: null, port });
-    this.#put({
-      kind: "ring-detail",
-      connection,
-      gfn: BigInt.asUintN(64, BigInt(gfn)),
-      remotePort,
-    });
+    if (remote < 0 || port < 0) this.#fail("a port is below 0");
+    this.#connect(domid, { kind: "ring", domid, port });
+    const told = { hasRing: true, port: remote, gfn: BigInt.asUintN(64, BigInt(gfn)) };
+    this.#domains.tell(domid, told);
   }
 
-  #connect(
-    key: number,
-    end: { kind: "socket"; fd: number } | {
-      kind: "ring";
-      domid: number;
-      target: null;
-      port: number;
-    },
-  ): number {
+  #connect(key: number, end: ConnectionEnd): void {
     if (this.#connections.has(key)) this.#fail("this connection is there twice");
     const id = this.#connections.size + 1;
     this.#connections.set(key, id);
-    const input = new Uint8Array(0), output = new Uint8Array(0);
-    this.#put({ kind: "connection", id, end, input, output, partialResponse: 0, uniqueId: null });
-    return id;
+    this.#put(connectionOf(id, end, NO_VALUE, NO_VALUE));
   }
 
   #watch(fields: string[]): void {
@@ -168,19 +159,11 @@ class TextReader {
       if (entry === null) this.#fail(`${JSON.stringify(text.slice(0, 20))} is no permission`);
       return entry;
     });
-    this.#put({
-      kind: "node",
-      connection: 0,
-      transaction: 0,
-      path: fromOxenstored(path),
-      value,
-      access: 0,
-      perms,
-    });
+    this.#put(nodeOf(fromOxenstored(path), value, perms));
   }
 
-  #put(record: MigrationRecord): void {
-    this.#records.push({ record, offset: this.#offset, number: this.#number });
+  #put(record: StateRecord): void {
+    this.#records.push({ record, offset: this.#offset });
   }
 
   #count(fields: string[], least: number, most: number): void {

@@ -3,18 +3,17 @@ import { type Detected, detectFormat } from "./detect.ts";
 import { readDraft } from "./draft_2020.ts";
 import { OxenstoredBinaryReader } from "./oxenstored_binary.ts";
 import { type OlderStream, readOxenstoredText, TEXT_HEADER } from "./oxenstored_text.ts";
-import type { MigrationRecord, MigrationStream } from "./records.ts";
+import type { StateRecord } from "../state/records.ts";
 import { toText } from "../wire/text.ts";
 
-/** A stream as it was read, with where each record was found. */
-export interface DecodedStream extends MigrationStream {
-  /** Of each record, its offset in the file. */
-  readonly offsets: readonly number[];
-  /**
-   * Of each record, its number in the file, from 1; records that were skipped count. In a text
-   * dump it is the number of the line.
-   */
-  readonly numbers: readonly number[];
+/** A stream as it was read, and what its bytes were. */
+export interface DecodedStream extends Detected {
+  /** The domains first, then the others in the order of the file. */
+  readonly records: readonly StateRecord[];
+  /** How many records the file has, which are more where several tell of one thing. */
+  readonly count: number;
+  /** Of records that were skipped: their type numbers, each once, in order of appearance. */
+  readonly skipped: readonly number[];
   /** In words, what the file said that these records have no place for, or could not say. */
   readonly notes: readonly string[];
 }
@@ -23,11 +22,12 @@ export interface DecodedStream extends MigrationStream {
 interface RecordReader {
   readonly skipped: Iterable<number>;
   readonly notes: Iterable<string>;
+  readonly count: number;
   next(): PlacedRecord | null;
 }
 
 /**
- * The records of a file of any format, one by one.
+ * The records of a file of any format, one by one: of domains those behind all others.
  * @throws {StreamError} from the first record on that the bytes do not give
  */
 export function* readRecords(bytes: Uint8Array): Generator<PlacedRecord, void> {
@@ -42,14 +42,13 @@ export function* readRecords(bytes: Uint8Array): Generator<PlacedRecord, void> {
 export function decodeStream(bytes: Uint8Array): DecodedStream {
   const detected = detectFormat(bytes);
   const reader = open(bytes, detected);
-  const records: MigrationRecord[] = [], offsets: number[] = [], numbers: number[] = [];
+  const domains: StateRecord[] = [], others: StateRecord[] = [];
   for (let placed = reader.next(); placed !== null; placed = reader.next()) {
-    records.push(placed.record);
-    offsets.push(placed.offset);
-    numbers.push(placed.number);
+    const { record } = placed;
+    (record.kind === "domain" ? domains : others).push(record);
   }
-  const skipped = [...reader.skipped], notes = [...reader.notes];
-  return { ...detected, records, skipped, offsets, numbers, notes };
+  const { count } = reader, skipped = [...reader.skipped], notes = [...reader.notes];
+  return { ...detected, records: domains.concat(others), count, skipped, notes };
 }
 
 function open(bytes: Uint8Array, { format, endian }: Detected): RecordReader {
@@ -74,10 +73,12 @@ export function isReadAtOnce(bytes: Uint8Array): boolean {
 class ListReader implements RecordReader {
   readonly skipped: readonly number[] = [];
   readonly notes: readonly string[];
+  readonly count: number;
   readonly #records: Iterator<PlacedRecord>;
 
   constructor({ records, notes }: OlderStream) {
     this.notes = notes;
+    this.count = records.length;
     this.#records = records[Symbol.iterator]();
   }
 

@@ -24,6 +24,12 @@ export function recount(state: State): Accounts {
     for (let i = 1; i < perms.length; i++) accounts.mention(permDomid(perms[i]!), 1);
   });
   accounts.charge(owner, nodes, bytes);
+  recountOthers(state, accounts);
+  return accounts;
+}
+
+/** Counts into `accounts` all that is no node of the tree. */
+export function recountOthers(state: State, accounts: Accounts): void {
   for (const [path, { perms }] of state.specials) {
     accounts.charge(ownerOf(perms), 1, 16 + 8 * perms.length + path.length);
     for (const entry of perms.slice(1)) accounts.mention(permDomid(entry), 1);
@@ -44,7 +50,6 @@ export function recount(state: State): Accounts {
     account.hold(CONNECTION_BYTES);
   }
   countOutstanding(state, accounts);
-  return accounts;
 }
 
 /** Requests whose reply, or an event that they caused, waits at some connection. */

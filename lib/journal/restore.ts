@@ -113,8 +113,9 @@ export class Restorer implements ChangeSink {
     for (const node of this.#staged) {
       const { path } = node;
       if (isSpecial(path)) this.#special(node);
-      else if (!tree.load(path, node, ORIGIN)) throw new DamagedError(`${path} has no parent`);
+      else if (!this.#loader.loadPath(path, node)) throw new DamagedError(`${path} has no parent`);
     }
+    this.end();
     this.#staged = [];
     this.unheard = true;
   }

@@ -1,110 +1,88 @@
 import type { Connection } from "../engine/connection.ts";
+import { isAlive, type RingState } from "../engine/domain_control.ts";
 import type { Domain } from "../engine/domains.ts";
-import { quotaName, QUOTAS, Quotas } from "../engine/quota.ts";
+import { watchOverhead } from "../engine/memory_model.ts";
+import { quotaName, type Quotas } from "../engine/quota.ts";
 import type { State } from "../engine/state.ts";
 import { Transaction } from "../engine/transaction.ts";
-import { newNode } from "../store/node.ts";
+import { RESTORED } from "../state/collection.ts";
+import type * as records from "../state/records.ts";
+import type { Holding, StoreRecords } from "../state/store_records.ts";
+import { newNode, NO_VALUE } from "../store/node.ts";
 import { canonicalPath } from "../store/path.ts";
-import { DOMID_ANY } from "../store/perms.ts";
-import {
-  type PlannedConnection,
-  type PlannedDomain,
-  type PlannedNode,
-  RestoreError,
-  type RestorePlan,
-} from "./plan.ts";
 
-/** Who is named as the last to have changed what was restored. */
-export const RESTORED = { label: "a restored dump" };
+/** How a store is built: what is asked of the world around it. */
+export interface BuildOptions {
+  /**
+   * Whether the hypervisor is asked for each domain if it is still the one of the records, after a time in
+   * which nobody has looked (XSA-322). Those that are not are left to be released.
+   */
+  readonly asksDomains: boolean;
+  /**
+   * Connects a domain's ring, for which the engine has just made `connection`; false where that fails, or
+   * is not tried.
+   */
+  readonly openRing: (
+    connection: Connection,
+    record: records.Connection,
+    domain: Domain,
+  ) => boolean;
+  /** Takes a socket's connection up again; null where there is none. */
+  readonly openSocket: (record: records.Connection) => Connection | null;
+  /**
+   * Bytes of one guest's watches and unsent answers, by the memory model, beyond which they are not built
+   * [Infinity]: the guest's ring is then ignored.
+   */
+  readonly asideBytes?: number;
+}
+
+/** What a guest had, where it was not built. */
+export interface Aside {
+  readonly connection: Connection;
+  readonly watches: ReadonlyMap<string, records.Watch>;
+  readonly transactions: number;
+  readonly bytes: number;
+}
+
+/** What has become of domains and connections. */
+export interface Built {
+  readonly rings: number;
+  readonly sockets: number;
+  /** Domains that are gone: to be released once the journal records. */
+  readonly dead: readonly Domain[];
+  /** Sockets that are gone: to be forgotten then. */
+  readonly lost: readonly records.Connection[];
+  /** To be forgotten then. */
+  readonly aside: readonly Aside[];
+}
 
 /**
- * Loads a plan's nodes, specials, quotas and records of domains into a state that is otherwise
- * fresh; connections are up to the caller, who calls {@link attachConnection} for each. Nothing is
- * marked for the journal: its image is to be made afterwards.
+ * Makes a state of checked records: specials, quotas, settings, domains and connections with all that they
+ * hold; its tree has its nodes already, or gets them by `adoptTree`. Nothing is marked for the journal.
  */
-export function loadPlan(state: State, plan: RestorePlan): void {
-  if (state.find("/tool") !== null) state.tree.remove("/tool", RESTORED);
-  let count = 0;
-  for (const { path, perms, value } of plan.nodes.values()) {
-    count++;
-    const generation = state.versions.generation + 1;
-    state.tree.load(path, { value, perms, generation, ordinal: count }, RESTORED);
-  }
-  for (const special of plan.specials.values()) loadSpecial(state, special);
-  if (plan.quota !== null) setQuotas(state.domains.quotas, plan.quota.domain);
-  const comparable = areComparable(state, plan);
-  for (const [domid, domain] of plan.domains) loadDomain(state, domid, domain, comparable);
+export function build(state: State, all: StoreRecords, options: BuildOptions): Built {
+  for (const special of all.specials.values()) buildSpecial(state, special);
+  if (all.quota !== null) setQuotas(state.domains.quotas, all.quota.domain);
+  for (const [name, { told, value }] of all.settings) state.settings.load(name, { told, value });
+  return new Builder(state, all, options).build();
 }
 
 /** Gives a special the permissions that it had; one that this store does not know is left out. */
-export function loadSpecial(state: State, { path, perms }: PlannedNode): void {
+export function buildSpecial(state: State, special: records.Special): void {
+  const { generation, path, perms } = special, { versions } = state;
   const before = state.specials.get(path);
   if (before === undefined) return;
   state.chargeSpecial(path, before.perms, -1);
   const node = newNode(path, 0, 0, perms);
-  node.generation = ++state.versions.generation;
+  node.generation = generation || versions.generation + 1;
   node.origin = RESTORED;
+  versions.generation = Math.max(versions.generation, node.generation);
   state.specials.set(path, node);
   state.chargeSpecial(path, perms, 1);
 }
 
-/**
- * Whether the stream's unique ids are of the kind that this daemon's hypervisor tells: Xen's own, or
- * made from UUIDs. The numbers do not say; but the domain that the daemon runs in was there all the
- * time, so where its id is another one, so are all.
- */
-function areComparable(state: State, plan: RestorePlan): boolean {
-  for (const domid of [state.storeDomid, state.privDomid]) {
-    const planned = plan.domains.get(domid);
-    const told = planned === undefined ? null : uniqueIdOf(planned);
-    if (told !== null) return told === state.control.info(domid)?.uniqueId;
-  }
-  return true;
-}
-
-/**
- * The id by which a domain is to be known. A stream's that can be compared stays, so that a domain
- * that was replaced meanwhile is found to be gone (XSA-322). One that can't would bury whoever lives:
- * then it is who is there now. Between two daemons in one process that is a matter of a second, in
- * which Xen does not come back to a domid; what died in it is not there, and keeps the stream's id.
- */
-function uniqueIdNow(
-  state: State,
-  domid: number,
-  planned: PlannedDomain,
-  comparable: boolean,
-): bigint {
-  const told = uniqueIdOf(planned);
-  if (told !== null && comparable) return told;
-  return state.control.info(domid)?.uniqueId ?? told ?? 0n;
-}
-
-function loadDomain(
-  state: State,
-  domid: number,
-  planned: PlannedDomain,
-  comparable: boolean,
-): Domain {
-  const { connection, detail, record } = planned;
-  const uniqueId = uniqueIdNow(state, domid, planned, comparable);
-  const domain = state.domains.get(domid) ?? state.domains.add(domid, uniqueId);
-  domain.introduced = detail?.introduced ?? (connection !== null || domid === state.privDomid);
-  domain.shutdownSeen = detail?.shutdownSeen ?? false;
-  const end = connection?.record.end;
-  domain.target = detail?.target ?? (end?.kind === "ring" ? end.target : null);
-  domain.port = connection?.ring?.remotePort ?? 0;
-  // Version 1 has no place for them.
-  if (record !== null && record.features !== 0) domain.features = record.features;
-  if (record !== null) setQuotas(domain.quotas, record.quotas);
-  return domain;
-}
-
-/** What the stream says tells this domain from others of its domid; null when it does not. */
-export function uniqueIdOf({ connection, detail }: PlannedDomain): bigint | null {
-  return detail?.uniqueId ?? connection?.record.uniqueId ?? null;
-}
-
-function setQuotas(of: Quotas, values: ReadonlyMap<string, number>): void {
+/** Gives quotas their values; names that this version does not know are left out. */
+export function setQuotas(of: Quotas, values: ReadonlyMap<string, number>): void {
   for (const [text, value] of values) {
     const name = quotaName(text);
     if (name !== null) of.set(name, value);
@@ -112,59 +90,169 @@ function setQuotas(of: Quotas, values: ReadonlyMap<string, number>): void {
 }
 
 /**
- * Gives a connection that has just been made its watches and its open transactions. What these
- * did is not known to this store as its own doing, so they end in EAGAIN.
+ * Gives a connection that has just been made its watches and its open transactions. What these did is not
+ * known to this store as its own doing, so they end in EAGAIN.
  */
-export function attachConnection(
-  state: State,
-  connection: Connection,
-  { detail, transactions, watches }: PlannedConnection,
-): void {
-  let last = detail?.transactionIdLast ?? 0;
+export function attach(state: State, connection: Connection, holding: Holding): void {
+  const { record, transactions, watches } = holding;
+  let last = record.transactionIdLast ?? 0;
+  for (const { generation, id, wrote } of transactions.values()) {
+    last = Math.max(last, id);
+    if (connection.transactions.has(id)) continue;
+    const transaction = new Transaction(id, connection, 0, state.tree);
+    transaction.lost = true;
+    transaction.wrote = wrote;
+    // Generations that were counted but stand in no node are given again.
+    if (generation !== null) {
+      transaction.generation = Math.min(generation, state.versions.generation);
+    }
+    state.addTransaction(transaction);
+  }
   for (const { depth, path, token } of watches.values()) {
     const canonical = canonicalPath(path, connection.home, true)!;
     if (connection.watches.has(`${canonical}\0${token}`)) continue;
     const relative = canonical.length !== path.length;
     state.addWatch(connection, canonical, token, relative, Number.isFinite(depth) ? depth : -1);
   }
-  for (const id of transactions.keys()) {
-    last = Math.max(last, id);
-    if (connection.transactions.has(id)) continue;
-    const transaction = new Transaction(id, connection, 0, state.tree);
-    transaction.lost = true;
-    transaction.wrote = true;
-    state.addTransaction(transaction);
-  }
   connection.transactionIdLast = Math.max(connection.transactionIdLast, last);
 }
 
-/**
- * The domains that would own more than their quotas allow, a line each. In a living `state` domains
- * keep the quotas that they have; elsewhere they are the stream's own, where it has any.
- */
-export function overQuota(plan: RestorePlan, state: State | null): string[] {
-  const global = new Quotas(state?.domains.quotas);
-  if (plan.quota !== null) setQuotas(global, plan.quota.domain);
-  const lines: string[] = [];
-  for (const [domid, { biggest, memory, nodes, perms }] of plan.owned) {
-    if (domid === (state?.privDomid ?? 0) || domid === DOMID_ANY) continue;
-    const quotas = new Quotas(state?.domains.get(domid)?.quotas ?? global);
-    const record = plan.domains.get(domid)?.record ?? null;
-    if (state === null && record !== null) setQuotas(quotas, record.quotas);
-    const wanted = { nodes, memory, "node-size": biggest, "node-permissions": perms } as const;
-    for (const { name } of QUOTAS) {
-      const value = wanted[name as keyof typeof wanted] ?? 0;
-      if (!quotas.exceeded(name, value)) continue;
-      lines.push(`domain ${domid} would have ${name} ${value}, its quota is ${quotas.get(name)}`);
-    }
-  }
-  return lines;
+/** A connection's position and what is on its way, as rings and held sockets take it. */
+export function ringStateOf(record: records.Connection): RingState {
+  const { id, ignored, input, output, position } = record;
+  return {
+    key: id,
+    requestsTaken: position?.requestsTaken ?? 0,
+    partial: input,
+    responsesEnd: position?.responsesEnd ?? 0,
+    responses: output,
+    unsent: position?.unsent ?? 0,
+    afresh: true,
+    ignored,
+  };
 }
 
-/** Fails for a plan that would put a domain over its quotas. */
-export function checkQuotas(plan: RestorePlan, state: State | null): void {
-  const [first, ...more] = overQuota(plan, state);
-  if (first === undefined) return;
-  const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
-  throw new RestoreError(`${first}${others}: raise the quota, or restore with --over-quota`);
+class Builder {
+  readonly #state: State;
+  readonly #all: StoreRecords;
+  readonly #options: BuildOptions;
+  readonly #rings: ReadonlyMap<number, Holding>;
+  readonly #dead: Domain[] = [];
+  readonly #aside: Aside[] = [];
+
+  constructor(state: State, all: StoreRecords, options: BuildOptions) {
+    this.#state = state;
+    this.#all = all;
+    this.#options = options;
+    this.#rings = all.rings();
+  }
+
+  build(): Built {
+    const comparable = this.#options.asksDomains || this.#areComparable();
+    let rings = 0, sockets = 0;
+    for (const record of this.#all.domains.values()) {
+      const domain = this.#domain(record, comparable);
+      const ring = this.#rings.get(domain.domid);
+      if (this.#options.asksDomains && !this.#isStillThere(domain)) this.#dead.push(domain);
+      else if (ring !== undefined && this.#ring(domain, ring)) rings++;
+    }
+    const lost: records.Connection[] = [];
+    for (const holding of this.#all.connections.values()) {
+      const { record } = holding;
+      if (record.end.kind !== "socket") continue;
+      const connection = this.#options.openSocket(record);
+      if (connection === null) lost.push(record);
+      else {
+        attach(this.#state, connection, holding);
+        sockets++;
+      }
+    }
+    return { rings, sockets, dead: this.#dead, lost, aside: this.#aside };
+  }
+
+  /**
+   * Whether the records' unique ids are of the kind that this daemon's hypervisor tells: Xen's own, or
+   * made from UUIDs. The numbers do not say; but the domain that the daemon runs in was there all the
+   * time, so where its id is another one, so are all.
+   */
+  #areComparable(): boolean {
+    const state = this.#state;
+    for (const domid of [state.storeDomid, state.privDomid]) {
+      const told = this.#all.domains.get(domid)?.uniqueId ?? null;
+      if (told !== null) return told === state.control.info(domid)?.uniqueId;
+    }
+    return true;
+  }
+
+  /**
+   * The id by which a domain is to be known. One that can be compared stays, so that a domain that was
+   * replaced meanwhile is found to be gone (XSA-322). One that cannot would release whoever lives: then it
+   * is who is there now. Between two daemons in one process that is a matter of a second, in which Xen
+   * does not come back to a domid; what died in it is not there, and keeps the id told.
+   */
+  #uniqueId({ domid, uniqueId }: records.Domain, comparable: boolean): bigint {
+    if (uniqueId !== null && comparable) return uniqueId;
+    return this.#state.control.info(domid)?.uniqueId ?? uniqueId ?? 0n;
+  }
+
+  #domain(record: records.Domain, comparable: boolean): Domain {
+    const { domid, features, introduced, port, quotas, shutdownSeen, target } = record;
+    const { domains, privDomid } = this.#state;
+    const domain = domains.get(domid) ??
+      domains.add(domid, this.#uniqueId(record, comparable));
+    domain.introduced = introduced ?? (this.#rings.has(domid) || domid === privDomid);
+    domain.shutdownSeen = shutdownSeen;
+    domain.target = target;
+    domain.port = port ?? 0;
+    if (features !== 0) domain.features = features;
+    if (quotas !== null) setQuotas(domain.quotas, quotas);
+    return domain;
+  }
+
+  #isStillThere({ domid, uniqueId }: Domain): boolean {
+    if (domid === this.#state.privDomid) return true;
+    const info = this.#state.control.info(domid);
+    return isAlive(info) && info.uniqueId === uniqueId;
+  }
+
+  #ring(domain: Domain, holding: Holding): boolean {
+    const { asideBytes = Infinity } = this.#options;
+    const bytes = domain.domid === this.#state.privDomid ? 0 : bytesOf(holding);
+    if (bytes <= asideBytes) return this.#openRing(domain, holding);
+    this.#setAside(domain, holding, bytes);
+    return false;
+  }
+
+  #openRing(domain: Domain, holding: Holding): boolean {
+    const state = this.#state;
+    const connection = state.connectRing(domain.domid);
+    domain.connection = connection;
+    if (!this.#options.openRing(connection, holding.record, domain)) {
+      state.disconnect(connection);
+      domain.connection = null;
+      return false;
+    }
+    attach(state, connection, holding);
+    return true;
+  }
+
+  /** Takes a ring up without what its guest had; the guest finds why in its page's error word. */
+  #setAside(domain: Domain, { record, transactions, watches }: Holding, bytes: number): void {
+    const empty = { input: NO_VALUE, output: NO_VALUE, partialResponse: 0 };
+    const position = record.position === null ? null : { ...record.position, unsent: 0 };
+    const without = { ...record, ...empty, ignored: true, position };
+    if (!this.#openRing(domain, { record: without, watches: new Map(), transactions })) return;
+    const connection = domain.connection!;
+    this.#state.control.refuse?.(connection);
+    this.#aside.push({ connection, watches, transactions: transactions.size, bytes });
+  }
+}
+
+/** What a guest's watches and unsent answers would take. */
+function bytesOf({ record, watches }: Holding): number {
+  let bytes = record.output.length;
+  for (const { path, token } of watches.values()) {
+    bytes += path.length + token.length + watchOverhead(path);
+  }
+  return bytes;
 }

@@ -9,14 +9,10 @@ import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { equalBytes, toText } from "../wire/text.ts";
 import type { DomainMapping } from "../state/domain_part.ts";
-import type { ConnectionRecord } from "../codec/records.ts";
-import { attachConnection, RESTORED } from "./build.ts";
-import {
-  type PlannedConnection,
-  type PlannedNode,
-  RestoreError,
-  type RestorePlan,
-} from "./plan.ts";
+import { type Collection, type PartNode, RecordError, RESTORED } from "../state/collection.ts";
+import type { Connection as ConnectionRecord } from "../state/records.ts";
+import type { Holding } from "../state/store_records.ts";
+import { attach } from "./build.ts";
 
 /** Gives a ring what was in flight on it in the stream; false where that can't be done. */
 export type Inherit = (connection: Connection, record: ConnectionRecord) => boolean;
@@ -34,21 +30,21 @@ export interface PartReport {
 
 /**
  * Restores one domain's part into a living store, where the domain is `mapping.to`: all of it or,
- * with a RestoreError, nothing. Nodes are made or overwritten, none is removed. `check` only looks
+ * with a RecordError, nothing. Nodes are made or overwritten, none is removed. `check` only looks
  * whether it could be done.
  *
- * @throws {RestoreError} when it can't.
+ * @throws {RecordError} when it can't.
  */
 export function restorePart(
   state: State,
-  plan: RestorePlan,
+  all: Collection,
   mapping: DomainMapping,
   options: { check: boolean; overQuota: boolean; inherit: Inherit },
 ): PartReport {
-  const domain = checkPart(state, plan, mapping, options.overQuota);
+  const domain = checkPart(state, all, mapping, options.overQuota);
   const leftOut: string[] = [];
-  const nodes = keptNodes(state, plan, leftOut);
-  const held = heldBy(plan, mapping);
+  const nodes = keptNodes(state, all, leftOut);
+  const held = heldBy(all, mapping);
   const changing = nodes.filter((node) => differs(state, node));
   const report = {
     nodes: changing.length,
@@ -69,27 +65,27 @@ export function restorePart(
   return report;
 }
 
-function heldBy(plan: RestorePlan, { from }: DomainMapping): PlannedConnection | null {
-  return plan.domains.get(from)?.connection ?? null;
+function heldBy(all: Collection, { from }: DomainMapping): Holding | null {
+  return all.rings().get(from) ?? null;
 }
 
 function checkPart(
   state: State,
-  plan: RestorePlan,
+  all: Collection,
   { from, to }: DomainMapping,
   overQuota: boolean,
 ): Domain {
   const domain = state.domains.know(to);
-  if (domain === null) throw new RestoreError(`there is no domain ${to} on this host`);
-  if (plan.nodes.size > RESTORE_PART_NODES_MAX) {
-    throw new RestoreError(
-      `domain ${from} has ${plan.nodes.size} nodes in it: a part may have ${RESTORE_PART_NODES_MAX}`,
+  if (domain === null) throw new RecordError(`there is no domain ${to} on this host`);
+  if (all.nodes > RESTORE_PART_NODES_MAX) {
+    throw new RecordError(
+      `domain ${from} has ${all.nodes} nodes in it: a part may have ${RESTORE_PART_NODES_MAX}`,
     );
   }
   if (overQuota || to === state.privDomid) return domain;
-  const added = addedTo(state, plan, to);
+  const added = addedTo(state, all, to);
   const { now } = state.accounts.of(to);
-  const held = heldBy(plan, { from, to });
+  const held = heldBy(all, { from, to });
   const wanted: [QuotaName, number][] = [
     ["nodes", now.nodes + added.nodes],
     ["memory", now.memory + added.memory],
@@ -100,7 +96,7 @@ function checkPart(
   ];
   for (const [name, value] of wanted) {
     if (!domain.quotas.exceeded(name, value)) continue;
-    throw new RestoreError(
+    throw new RecordError(
       `domain ${to} would have ${name} ${value}, its quota is ${domain.quotas.get(name)}: ` +
         "raise the quota, or restore with --over-quota",
     );
@@ -111,11 +107,11 @@ function checkPart(
 /** What a domain would own more than now. */
 function addedTo(
   state: State,
-  plan: RestorePlan,
+  all: Collection,
   domid: number,
 ): { nodes: number; memory: number; biggest: number; perms: number } {
   const added = { nodes: 0, memory: 0, biggest: 0, perms: 0 };
-  for (const { path, perms, value } of plan.nodes.values()) {
+  for (const { path, perms, value } of all.part) {
     if (ownerOf(perms) !== domid) continue;
     const size = 16 + 8 * perms.length + value.length;
     added.biggest = Math.max(added.biggest, size);
@@ -129,11 +125,11 @@ function addedTo(
 }
 
 /** The nodes without those of domains that are not there, and without what is below these. */
-function keptNodes(state: State, plan: RestorePlan, leftOut: string[]): PlannedNode[] {
-  const kept: PlannedNode[] = [];
+function keptNodes(state: State, all: Collection, leftOut: string[]): PartNode[] {
+  const kept: PartNode[] = [];
   const gone = new Set<string>();
   const counts = new Map<number, number>();
-  for (const node of plan.nodes.values()) {
+  for (const node of all.part) {
     const owner = ownerOf(node.perms);
     if (!isThere(state, owner) || gone.has(parentPath(node.path))) {
       gone.add(node.path);
@@ -143,7 +139,7 @@ function keptNodes(state: State, plan: RestorePlan, leftOut: string[]): PlannedN
   for (const [domid, count] of counts) {
     leftOut.push(`${count} nodes of domain ${domid}, which is not there`);
   }
-  if (plan.others > 0) leftOut.push(`${plan.others} nodes that are not the domain's`);
+  if (all.others > 0) leftOut.push(`${all.others} nodes that are not the domain's`);
   return kept;
 }
 
@@ -157,12 +153,12 @@ function freshPerms(state: State, perms: Perms): Perms {
   );
 }
 
-function differs(state: State, { path, perms, value }: PlannedNode): boolean {
+function differs(state: State, { path, perms, value }: PartNode): boolean {
   const node = state.find(path);
   return node === null || !equalPerms(node.perms, perms) || !equalBytes(node.value, value);
 }
 
-function putNode(state: State, { path, perms, value }: PlannedNode, due: DueEvent[]): void {
+function putNode(state: State, { path, perms, value }: PartNode, due: DueEvent[]): void {
   const { tree } = state;
   const before = state.find(path);
   if (before === null) makeMissing(state, path, perms);
@@ -185,7 +181,7 @@ function makeMissing(state: State, path: string, perms: Perms): void {
 
 /** Values are left as they are: only who wrote one knows what it means. */
 function noteValues(
-  nodes: readonly PlannedNode[],
+  nodes: readonly PartNode[],
   { from, to }: DomainMapping,
   to_: string[],
 ): void {
@@ -200,7 +196,7 @@ function noteValues(
   );
 }
 
-function noteConnection(domain: Domain, held: PlannedConnection | null, to: string[]): void {
+function noteConnection(domain: Domain, held: Holding | null, to: string[]): void {
   if (held === null || domain.connection !== null) return;
   const { transactions, watches } = held;
   to.push(
@@ -212,11 +208,11 @@ function noteConnection(domain: Domain, held: PlannedConnection | null, to: stri
 function restoreConnection(
   state: State,
   connection: Connection,
-  held: PlannedConnection,
+  held: Holding,
   inherit: Inherit,
   leftOut: string[],
 ): void {
-  attachConnection(state, connection, held);
+  attach(state, connection, held);
   const { input, output } = held.record;
   if (input.length + output.length === 0 || inherit(connection, held.record)) return;
   leftOut.push(`${input.length} bytes of requests and ${output.length} bytes of replies in flight`);

@@ -10,8 +10,10 @@ import { lookup, subtree } from "../store/lookup.ts";
 import { newNode, type Node } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
-import { loadSpecial, RESTORED, uniqueIdOf } from "./build.ts";
-import { type PlannedNode, RestoreError, type RestorePlan } from "./plan.ts";
+import { type Collection, RecordError, RESTORED } from "../state/collection.ts";
+import type { Special } from "../state/records.ts";
+import { replaceTree } from "./adopt.ts";
+import { buildSpecial, setQuotas } from "./build.ts";
 
 /** Steps between two pauses: some hundred microseconds of work. */
 const STEPS_PER_PAUSE = 128;
@@ -27,10 +29,10 @@ export class Replacement {
   /** Nodes left out with the domain that owned them, by domid. */
   readonly leftOut: Map<number, number> = new Map();
   readonly #state: State;
-  readonly #plan: RestorePlan;
+  readonly #all: Collection;
   readonly #accounts = new Accounts();
   readonly #draft: Draft;
-  /** The domids that the plan names, and who held them when it was begun. */
+  /** The domids that the records name, and who held them when it was begun. */
   readonly #holders: ReadonlyMap<number, bigint | null>;
   readonly #base: Node;
   readonly #changed: NodeDifference[] = [];
@@ -39,16 +41,12 @@ export class Replacement {
   /** The topmost paths at which others changed something before that. */
   #touched: ReadonlySet<string> = new Set();
 
-  constructor(state: State, plan: RestorePlan) {
+  constructor(state: State, all: Collection) {
     this.#state = state;
-    this.#plan = plan;
-    this.#holders = holders(state, plan);
-    const top = plan.nodes.get(ROOT_PATH)!;
-    const perms = this.#perms(top);
-    const root = newNode("", 0, state.versions.nextEpoch(), perms);
+    this.#all = all;
+    this.#holders = holders(state, all);
+    const root = newNode("", 0, state.versions.nextEpoch(), []);
     this.#draft = new Draft(root, state.versions, this.#accounts);
-    this.#accounts.charge(ownerOf(perms), 1, 16 + 8 * perms.length + 1);
-    for (let i = 1; i < perms.length; i++) this.#accounts.mention(permDomid(perms[i]!), 1);
     this.#base = this.#before = state.tree.snapshot();
   }
 
@@ -60,7 +58,7 @@ export class Replacement {
   /**
    * Makes the tree, tells `stage` of it, and finds out what it changes; yields now and then.
    *
-   * @throws {RestoreError} when the root itself is a domain's that is not there.
+   * @throws {RecordError} when the root itself is a domain's that is not there.
    */
   *prepare(stage: Stage): Generator<void, void> {
     yield* this.#build();
@@ -76,22 +74,22 @@ export class Replacement {
   }
 
   *#build(): Generator<void, void> {
+    const loader = this.#draft.loader(RESTORED);
     let ordinal = 0;
-    const draft = this.#draft;
-    for (const node of this.#plan.nodes.values()) {
-      const { path, value } = node;
-      const owner = ownerOf(node.perms);
-      if (this.#isGone(owner) && path === ROOT_PATH) {
-        throw new RestoreError(`/ belongs to domain ${owner}, which is not there`);
+    for (const [path, { perms: told, value }] of subtree(this.#all.tree.root)) {
+      const owner = ownerOf(told);
+      const isGone = this.#isGone(owner);
+      if (isGone && path === ROOT_PATH) {
+        throw new RecordError(`/ belongs to domain ${owner}, which is not there`);
       }
       const generation = this.#state.versions.generation + 1;
-      const perms = this.#perms(node);
-      const was = { value, perms, generation, ordinal: ++ordinal };
-      if (this.#isGone(owner) || !draft.load(path, was, RESTORED)) {
+      const was = { value, perms: this.#perms(told), generation, ordinal: ++ordinal };
+      if (isGone || !loader.loadPath(path, was)) {
         this.leftOut.set(owner, (this.leftOut.get(owner) ?? 0) + 1);
       }
       if (ordinal % STEPS_PER_PAUSE === 0) yield;
     }
+    loader.end();
   }
 
   #isGone(domid: number): boolean {
@@ -99,7 +97,7 @@ export class Replacement {
   }
 
   /** Entries that name nobody must never apply to a domain that comes later. */
-  #perms({ perms }: PlannedNode): Perms {
+  #perms(perms: Perms): Perms {
     if (!perms.some((entry, i) => i > 0 && this.#isGone(permDomid(entry)))) return perms;
     return perms.map((entry, i) =>
       i > 0 && this.#isGone(permDomid(entry)) ? asStale(entry) : entry
@@ -109,20 +107,22 @@ export class Replacement {
   /** Whether the domains are still those for which the tree was made. */
   get isCurrent(): boolean {
     for (const [domid, uniqueId] of this.#holders) {
-      if (holderOf(this.#state, this.#plan, domid) !== uniqueId) return false;
+      if (holderOf(this.#state, this.#all, domid) !== uniqueId) return false;
     }
     return true;
   }
 
   /** Puts the tree in the place of the store's own, in one step; who watches is yet to be told. */
   adopt(): void {
-    const state = this.#state, { specials, quota } = this.#plan;
+    const state = this.#state, { specials, quota } = this.#all;
     const before = this.#before = state.tree.root;
     this.#touched = touchedSince(this.#base, before);
-    this.#account();
-    state.tree.adopt(this.#draft);
+    replaceTree(state, this.#draft, this.#accounts);
     for (const special of specials.values()) this.#special(special);
-    if (quota !== null) this.#quotas(quota.domain);
+    if (quota === null) return;
+    this.#noteQuotas(quota.domain);
+    setQuotas(state.domains.quotas, quota.domain);
+    state.dirty?.mark(DEFAULT_QUOTAS, null);
   }
 
   /** Tells the watchers what the adoption changed; yields now and then. */
@@ -153,48 +153,28 @@ export class Replacement {
     }
   }
 
-  /** The counters of nodes are those of the new tree; all else that is counted stays. */
-  #account(): void {
-    const state = this.#state;
-    const domids = new Set([...state.accounts.domids(), ...this.#accounts.domids()]);
-    const rest = accountsWithoutTree(state);
-    for (const domid of domids) {
-      const account = state.accounts.of(domid);
-      const tree = this.#accounts.of(domid), other = rest.of(domid);
-      account.add("nodes", tree.now.nodes + other.now.nodes - account.now.nodes);
-      account.add("memory", tree.now.memory + other.now.memory - account.now.memory);
-    }
-    const named = [state.accounts, this.#accounts, rest].flatMap((each) => each.mentioned());
-    for (const domid of new Set(named)) {
-      const count = this.#accounts.mentionsOf(domid) + rest.mentionsOf(domid);
-      state.accounts.setMentions(domid, count);
+  #noteQuotas(values: ReadonlyMap<string, number>): void {
+    const { commits, domains: { quotas } } = this.#state;
+    for (const [text, value] of commits === null ? [] : values) {
+      const name = quotaName(text);
+      if (name === null) continue;
+      const old = quotas.get(name);
+      if (old !== value) commits?.note({ kind: "quota", domid: null, name, old, new: value });
     }
   }
 
-  #special(planned: PlannedNode): void {
-    const state = this.#state, { path } = planned;
+  #special(special: Special): void {
+    const state = this.#state, { path } = special;
     const before = state.specials.get(path);
-    if (before === undefined || this.#isGone(ownerOf(planned.perms))) return;
-    const perms = this.#perms(planned);
+    if (before === undefined || this.#isGone(ownerOf(special.perms))) return;
+    const perms = this.#perms(special.perms);
     state.commits?.special(path, before);
-    loadSpecial(state, { ...planned, perms });
+    buildSpecial(state, { ...special, perms, generation: 0 });
     state.dirty?.mark(SPECIAL, path);
     if (equalPerms(before.perms, perms)) return;
     const due: DueEvent[] = [];
     state.events.ofChange(state.tree.root, path, before.perms, due, perms);
     deliver(due);
-  }
-
-  #quotas(values: ReadonlyMap<string, number>): void {
-    const { commits, dirty, domains: { quotas } } = this.#state;
-    for (const [text, value] of values) {
-      const name = quotaName(text);
-      if (name === null) continue;
-      const old = quotas.get(name);
-      if (old !== value) commits?.note({ kind: "quota", domid: null, name, old, new: value });
-      quotas.set(name, value);
-    }
-    dirty?.mark(DEFAULT_QUOTAS, null);
   }
 }
 
@@ -216,40 +196,22 @@ function isBelow(paths: ReadonlySet<string>, path: string): boolean {
   return false;
 }
 
-/** Everything that is counted and is no node of the tree. */
-function accountsWithoutTree(state: State): Accounts {
-  const accounts = new Accounts();
-  for (const [path, { perms }] of state.specials) {
-    accounts.charge(ownerOf(perms), 1, 16 + 8 * perms.length + path.length);
-    for (let i = 1; i < perms.length; i++) accounts.mention(permDomid(perms[i]!), 1);
-  }
-  for (const { domid, transactions, watches } of state.connections) {
-    const account = accounts.of(domid);
-    for (const { path, token } of watches.values()) {
-      account.add("memory", path.length + token.length);
-    }
-    for (const { bytesCharged } of transactions.values()) account.add("memory", bytesCharged);
-  }
-  return accounts;
-}
-
 /**
- * Who holds each domid that a plan names: the hypervisor's unique id, or null where nobody does or
- * it is another domain than the stream's (XSA-322).
+ * Who holds each domid that records name: the hypervisor's unique id, or null where nobody does or
+ * it is another domain than the records' (XSA-322).
  */
-function holders(state: State, plan: RestorePlan): Map<number, bigint | null> {
+function holders(state: State, all: Collection): Map<number, bigint | null> {
   const found = new Map<number, bigint | null>();
-  for (const domid of plan.named) {
-    if (domid !== DOMID_ANY) found.set(domid, holderOf(state, plan, domid));
+  for (const domid of all.named) {
+    if (domid !== DOMID_ANY) found.set(domid, holderOf(state, all, domid));
   }
   return found;
 }
 
-function holderOf(state: State, plan: RestorePlan, domid: number): bigint | null {
+function holderOf(state: State, all: Collection, domid: number): bigint | null {
   const known = state.domains.know(domid);
   if (known === null) return null;
-  const planned = plan.domains.get(domid);
-  const wanted = planned === undefined ? null : uniqueIdOf(planned);
+  const wanted = all.domains.get(domid)?.uniqueId ?? null;
   if (domid === state.privDomid || wanted === null) return known.uniqueId;
   return known.uniqueId === wanted ? wanted : null;
 }

@@ -172,7 +172,7 @@ async function startInPlace({ log, options, socket, succession, trace }: Start):
   const { clock } = options;
   const choice = persistenceOf(options);
   const inheritance = findInheritance([stateFileOf(socket.path), stateFileOfC()]);
-  const { eventChannelFd = -1, socketFd = -1 } = inheritance.plan.global ?? {};
+  const { eventChannelFd = -1, socketFd = -1 } = inheritance.records.descriptors ?? {};
   const keepsState = choice.persist !== "none";
   const { held, listening } = await openHeldParts(socket, keepsState, log, clock, socketFd);
   const { mark } = markOf(choice, socket.path, clock);

@@ -59,12 +59,14 @@ export interface Domain {
   readonly shutdownSeen: boolean;
   /** The domain whose rights it has besides its own (SET_TARGET), or null. */
   readonly target: number | null;
-  /** The server features offered to it; null: not told. */
-  readonly features: number | null;
+  /** The server features offered to it; 0: none, or not told. */
+  readonly features: number;
   /** By name, as in GET_QUOTA; null: not told. */
   readonly quotas: ReadonlyMap<string, number> | null;
   /** The guest's event-channel port, as INTRODUCE named it; 0 before, null: not told. */
   readonly port: number | null;
+  /** The frame number that the toolstack named for its ring; 0 where nobody kept it. */
+  readonly gfn: bigint;
   /** Whether it has a ring, which then is a {@link Connection}. */
   readonly hasRing: boolean;
 }

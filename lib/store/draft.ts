@@ -18,7 +18,7 @@ import {
   type NodeMarks,
 } from "./dirty_nodes.ts";
 import { account, accountRemoval, type Ledger, mention } from "./ledger.ts";
-import { lookup, type Walk } from "./lookup.ts";
+import type { Walk } from "./lookup.ts";
 import { namesOf, parentOf } from "./names.ts";
 import {
   copyNode,
@@ -44,13 +44,6 @@ export interface LoadedNode {
   readonly ordinal: number;
 }
 
-/** Where nodes are being loaded: parents by their paths, and the last of them. */
-interface Loading {
-  readonly parents: Map<string, Node>;
-  lastPath: string;
-  last: Node;
-}
-
 /** What it takes to make a node of one's own, to add one, to take one off, in units of the meter. */
 const COPY_UNITS = 15;
 const CREATE_UNITS = 10;
@@ -64,8 +57,6 @@ const REMOVE_UNITS = 10;
 export class Draft {
   root: Node;
   #epoch: number;
-  /** Nodes of this epoch under which others were loaded; null until one is. */
-  #loading: Loading | null = null;
   /** How many nodes were made or copied: what it takes in memory while it is not the store's. */
   made = 0;
   /** Told of each change; null where nobody wants to know. */
@@ -88,7 +79,6 @@ export class Draft {
   /** The tree as it is now; later changes to this draft do not show in it. */
   snapshot(): Node {
     this.#epoch = this.versions.nextEpoch();
-    this.#loading = null;
     return this.root;
   }
 
@@ -104,7 +94,6 @@ export class Draft {
     if (draft.#replaced !== null) {
       for (const [epoch, bytes] of draft.#replaced) this.versions.snapshots.replaced(epoch, bytes);
     }
-    this.#loading = null;
     this.observer?.replaced(this.root);
     this.root = draft.root;
     this.#epoch = draft.#epoch;
@@ -209,7 +198,6 @@ export class Draft {
 
   /** Removes a node that is a child of `parent`, which is this draft's own. */
   removeFrom(parent: Node, node: Node, path: string, origin: Origin): void {
-    this.#loading = null;
     const children = this.#ownChildren(parent);
     const gone = accountRemoval(this.ledger, path.length, node, (gone) => {
       if (gone.epoch !== this.#epoch) this.#replace(gone);
@@ -233,68 +221,13 @@ export class Draft {
     this.marks?.changed(path, node, DIRTY_PERMS);
   }
 
-  /**
-   * Puts a node where it once was, as it was. For recovery: nothing is marked, and nothing counts as
-   * changed. False when it has no parent.
-   */
-  load(path: string, was: LoadedNode, origin: Origin): boolean {
-    const { generation } = was;
-    if (generation > this.versions.generation) this.versions.generation = generation;
-    const node = path === ROOT_PATH ? this.#own(path) : this.#loadBelow(path, was.ordinal);
-    if (node === null) return false;
-    if (node.perms.length > 0) account(this.ledger, path, node, -1);
-    node.generation = generation;
-    node.origin = origin;
-    node.perms = was.perms;
-    node.value = was.value;
-    account(this.ledger, path, node, 1);
-    return true;
-  }
-
-  /** Loads nodes of which paths are told as bytes; nothing is marked. */
+  /** Loads nodes as they once were; nothing is marked, and nothing counts as changed. */
   loader(origin: Origin): TreeLoader {
-    this.#loading = null;
     const { versions, ledger } = this;
     return new TreeLoader(
       { root: this.#own(ROOT_PATH), epoch: this.#epoch, versions, ledger },
       origin,
     );
-  }
-
-  /** The node at `path`, this draft's own; a new one has no permissions and is not charged yet. */
-  #loadBelow(path: string, ordinal: number): Node | null {
-    const slash = path.lastIndexOf("/");
-    const parent = this.#loadParent(path, slash);
-    if (parent === null) return null;
-    const children = this.#ownChildren(parent);
-    const name = path.slice(slash + 1);
-    const found = getChild(children, name);
-    if (found !== null && found.epoch === this.#epoch) return found;
-    if (found !== null) {
-      const copy = copyNode(found, this.#epoch);
-      replaceChild(children, copy);
-      return copy;
-    }
-    const node = newNode(name, ordinal, this.#epoch, []);
-    children.ordinalNext = Math.max(children.ordinalNext, ordinal + 1);
-    addChild(children, node);
-    this.ledger.charge(ownerOf(parent.perms), 0, name.length + 1);
-    return node;
-  }
-
-  /** Nodes are mostly loaded with their siblings: each parent is looked for once. */
-  #loadParent(path: string, slash: number): Node | null {
-    const loading = this.#loading ??= { parents: new Map(), lastPath: "", last: this.root };
-    const { lastPath, parents } = loading;
-    if (slash > 0 && slash === lastPath.length && path.startsWith(lastPath)) return loading.last;
-    const above = slash === 0 ? ROOT_PATH : path.slice(0, slash);
-    let parent = parents.get(above) ?? lookup(this.root, above);
-    if (parent === null) return null;
-    if (parent.epoch !== this.#epoch) parent = this.#own(above);
-    parents.set(above, parent);
-    loading.lastPath = above;
-    loading.last = parent;
-    return parent;
   }
 
   #touched(path: string, node: Node, origin: Origin, what: number): void {

@@ -27,6 +27,8 @@ const SLASH = 0x2f;
 const NOBODYS: Perms = [];
 /** How much a path has in common with the last one has to be found out. */
 const UNKNOWN = -1;
+/** Room for most paths. */
+const PATH_BYTES_FIRST = 256;
 /** Names that are at hand for further nodes: a power of two. */
 const NAMES_KEPT = 1_024;
 
@@ -69,6 +71,11 @@ export class TreeLoader {
   #ownerBytes = 0;
   #perms: Perms = NOBODYS;
   #permsNodes = 0;
+  /** Where {@link loadPath} puts paths: in turn, since each is compared with the one before. */
+  #path: Uint8Array = new Uint8Array(PATH_BYTES_FIRST);
+  #pathBefore: Uint8Array = new Uint8Array(PATH_BYTES_FIRST);
+  /** How many nodes were not there before. */
+  added = 0;
 
   constructor(into: LoadedDraft, origin: Origin) {
     this.#into = into;
@@ -131,6 +138,21 @@ export class TreeLoader {
     this.#from = from;
     this.#to = to;
     return true;
+  }
+
+  /** As {@link load}, of a whole node at a path in characters. */
+  loadPath(path: string, was: LoadedNode): boolean {
+    const { length } = path;
+    let bytes = this.#pathBefore;
+    if (bytes.length < length) bytes = new Uint8Array(2 * length);
+    this.#pathBefore = this.#path;
+    this.#path = bytes;
+    for (let i = 0; i < length; i++) {
+      const code = path.charCodeAt(i);
+      // What is no byte stands in no name, as NUL does.
+      bytes[i] = code <= 0xff ? code : 0;
+    }
+    return this.load(bytes, 0, length, was);
   }
 
   /** Charges what is not charged yet, and lets go of the bytes. */
@@ -211,6 +233,7 @@ export class TreeLoader {
     };
     if (ordinal >= children.ordinalNext) children.ordinalNext = ordinal + 1;
     addChild(children, node);
+    this.added++;
     this.#charge(parent.perms, 0, name.length + 1);
     return node;
   }

@@ -22,6 +22,12 @@ export class Versions {
   /** `meter` is told of the work that changes take. */
   constructor(readonly meter: WorkSink = UNMETERED) {}
 
+  /** Counts on behind other versions, of which a tree becomes one of these. */
+  follow(other: Versions): void {
+    this.#epoch = Math.max(this.#epoch, other.#epoch);
+    this.generation = Math.max(this.generation, other.generation);
+  }
+
   /** An epoch that nobody has. */
   nextEpoch(): number {
     return ++this.#epoch;

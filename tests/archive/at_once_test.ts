@@ -6,8 +6,9 @@ import { restoreArchive } from "../../lib/archive/restore.ts";
 import { parseSource, readSource } from "../../lib/archive/source.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
-import { planRestore, RECORDS_PER_PAUSE } from "../../lib/persist/plan.ts";
-import type { MigrationRecord } from "../../lib/codec/records.ts";
+import { node, socket, watch } from "../support/records.ts";
+import { collect, RECORDS_PER_PAUSE } from "../../lib/state/collection.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
 import { toText } from "../../lib/wire/text.ts";
 
 const CORPUS = new URL("../migrate/corpus/", import.meta.url).pathname;
@@ -51,20 +52,12 @@ Deno.test("restore: a text dump is given to the daemon as a stream", async () =>
   assertEquals(await givenFor("c-4.17-guests.bin"), "xenstore\0");
 });
 
-Deno.test("restore: what is looked at again at the end is looked at in slices, too", () => {
-  const nothing = new Uint8Array(0), watches = 100 * RECORDS_PER_PAUSE;
-  const at = { connection: 0, transaction: 0, path: "/", value: nothing, access: 0, perms: [0] };
-  const end = { kind: "socket", fd: -1 } as const;
-  const flight = { input: nothing, output: nothing, partialResponse: 0, uniqueId: null };
-  const records: MigrationRecord[] = [
-    { kind: "connection", id: 1, end, ...flight },
-    { kind: "node", ...at },
-  ];
-  for (let i = 0; i < watches; i++) {
-    records.push({ kind: "watch", connection: 1, path: "/", token: `${i}`, depth: Infinity });
-  }
-  const steps = planRestore(records);
+Deno.test("restore: records are checked in slices", () => {
+  const watches = 100 * RECORDS_PER_PAUSE;
+  const records: StateRecord[] = [socket(1), node("/")];
+  for (let i = 0; i < watches; i++) records.push(watch(1, "/", `${i}`));
+  const steps = collect(records);
   let count = 1;
   while (steps.next().done !== true) count++;
-  assert(count > 2 * watches / RECORDS_PER_PAUSE, `${count} steps`);
+  assert(count > watches / RECORDS_PER_PAUSE, `${count} steps`);
 });

@@ -4,60 +4,39 @@ import type { Archive } from "../../lib/archive/archive.ts";
 import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceJson, differenceLines } from "../../lib/archive/diff_text.ts";
 import { toTextLines } from "../../lib/archive/text.ts";
-import type { MigrationRecord } from "../../lib/codec/records.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
+import {
+  domain,
+  node,
+  ring,
+  socket,
+  special,
+  transaction,
+  transactionNode,
+  watch,
+} from "../support/records.ts";
 
-const DOM0 = [permEntry(0, 0)];
-
-function node(path: string, value: string, perms = DOM0): MigrationRecord {
-  const none = { connection: 0, transaction: 0, access: 0 };
-  return { kind: "node", ...none, path, value: toBytes(value), perms };
-}
-
-function ring(id: number, domid: number): MigrationRecord {
-  const nothing = new Uint8Array(0);
-  return {
-    kind: "connection",
-    id,
-    end: { kind: "ring", domid, target: null, port: 0 },
-    input: nothing,
-    output: nothing,
-    partialResponse: 0,
-    uniqueId: null,
-  };
-}
-
-function socket(id: number): MigrationRecord {
-  return { ...ring(id, 0), end: { kind: "socket", fd: id } } as MigrationRecord;
-}
-
-function watch(connection: number, path: string, token: string, depth = Infinity): MigrationRecord {
-  return { kind: "watch", connection, path, token, depth };
-}
-
-function archive(...records: MigrationRecord[]): Archive {
+function archive(...records: StateRecord[]): Archive {
   return { name: "test", records, nodesOnly: false, notes: [] };
 }
 
-function lines(before: readonly MigrationRecord[], after: readonly MigrationRecord[]): string[] {
+function lines(before: readonly StateRecord[], after: readonly StateRecord[]): string[] {
   return diffArchives(archive(...before), archive(...after))
     .flatMap((difference) => differenceLines(difference, false));
 }
 
 const quotas = new Map([["nodes", 10]]), more = new Map([["nodes", 11]]);
-const domain: MigrationRecord = { kind: "domain", domid: 3, features: 14, quotas };
-const detail: MigrationRecord = {
-  kind: "domain-detail",
-  domid: 3,
+const known = domain(3, {
   uniqueId: 5n,
   introduced: true,
-  shutdownSeen: false,
-  target: null,
-};
+  features: 14,
+  quotas,
+});
 
 /** Before, after, and the lines of the difference. */
-const TABLE: readonly (readonly [MigrationRecord[], MigrationRecord[], string[]])[] = [
+const TABLE: readonly (readonly [StateRecord[], StateRecord[], string[]])[] = [
   [[], [], []],
   [[node("/a", "1")], [node("/a", "1")], []],
   [[node("/a", "1")], [], ['- /a = "1"   (n0)']],
@@ -84,13 +63,13 @@ const TABLE: readonly (readonly [MigrationRecord[], MigrationRecord[], string[]]
     ['- watch /x "t" of a socket: 2 times', '+ watch /x "t" of a socket'],
   ],
   [
-    [ring(1, 5), { kind: "transaction", connection: 1, id: 7 }],
+    [ring(1, 5), transaction(1, 7)],
     [ring(1, 5)],
     ["- transaction 7 of domain 5"],
   ],
   [
-    [domain, detail],
-    [{ ...domain, quotas: more }, { ...detail, shutdownSeen: true, uniqueId: 6n }],
+    [known],
+    [{ ...known, quotas: more, shutdownSeen: true, uniqueId: 6n }],
     [
       "- domain 3 quota nodes: 10",
       "+ domain 3 quota nodes: 11",
@@ -112,7 +91,7 @@ Deno.test("diff: a line for each thing that is not the same", () => {
 
 Deno.test("diff: where one side has nodes only, nothing else is compared", () => {
   const left = { ...archive(node("/a", "")), nodesOnly: true };
-  assertEquals(diffArchives(left, archive(node("/a", ""), domain, detail)), []);
+  assertEquals(diffArchives(left, archive(node("/a", ""), known)), []);
 });
 
 Deno.test("diff: colours and JSON", () => {
@@ -131,18 +110,16 @@ Deno.test("diff: colours and JSON", () => {
 });
 
 Deno.test("dump as text: nodes as xenstore-ls prints them, all else behind a hash", () => {
-  const pending = { connection: 1, transaction: 7, access: 2 };
   const records = [
     ring(1, 5),
     watch(1, "device", "tok\x01", 3),
-    { kind: "transaction", connection: 1, id: 7 } as const,
+    transaction(1, 7),
     node("/", ""),
     node("/a", "v", [permEntry(5, 3), asStale(permEntry(7, 1))]),
-    { ...node("/a/b", "w"), ...pending } as MigrationRecord,
-    { ...node("/c", ""), ...pending, access: 0, perms: [] } as MigrationRecord,
-    node("@releaseDomain", ""),
-    domain,
-    detail,
+    transactionNode(1, 7, "/a/b", { value: toBytes("w"), access: 2, perms: [0] }),
+    transactionNode(1, 7, "/c"),
+    special("@releaseDomain"),
+    known,
   ];
   assertEquals([...toTextLines(records)], [
     '/a = "v"   (b5,r7)',

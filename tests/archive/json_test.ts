@@ -5,11 +5,21 @@ import { fromJson, toJsonLines } from "../../lib/codec/json.ts";
 import { JsonError } from "../../lib/codec/json_fields.ts";
 import { loadState, writeStore } from "../../lib/archive/store_target.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
-import { planAtOnce, RestoreError } from "../../lib/persist/plan.ts";
-import type { MigrationRecord } from "../../lib/codec/records.ts";
+import { collectAll, RecordError } from "../../lib/state/collection.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
 import { Hypervisor, Life } from "../journal/lives.ts";
 import { type Random, withSeeds } from "../support/random.ts";
+import {
+  domain,
+  node,
+  ring,
+  socket,
+  special,
+  transaction,
+  transactionNode,
+  watch,
+} from "../support/records.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fill, recordsOf } from "./random_store.ts";
 
@@ -17,60 +27,41 @@ function bytesOf(lines: Iterable<string>): Uint8Array {
   return new TextEncoder().encode([...lines].map((line) => `${line}\n`).join(""));
 }
 
-const ALL: readonly MigrationRecord[] = [
-  { kind: "global", socketFd: 4, eventChannelFd: -1 },
+const ALL: readonly StateRecord[] = [
+  domain(5, {
+    uniqueId: 0xffff_ffff_ffff_fff0n,
+    introduced: true,
+    target: 6,
+    features: 14,
+    quotas: new Map(),
+    port: 8,
+    gfn: 1n << 40n,
+    hasRing: true,
+  }),
+  domain(7, { uniqueId: 12n, introduced: false, shutdownSeen: true, features: 0 }),
+  { kind: "descriptors", socketFd: 4, eventChannelFd: -1 },
   { kind: "quota", domain: new Map([["nodes", 7]]), global: new Map([["x", 0]]) },
-  {
-    kind: "connection",
-    id: 3,
-    end: { kind: "ring", domid: 5, target: 6, port: 9 },
+  { kind: "setting", name: "trace", value: "\xff", told: null },
+  { kind: "setting", name: "trace-file", value: "", told: "a" },
+  ring(3, 5, 9, {
     input: new Uint8Array([0xff, 0]),
     output: new Uint8Array([1, 2, 3]),
     partialResponse: 2,
-    uniqueId: 0xffff_ffff_ffff_fff0n,
-  },
-  {
-    kind: "connection",
-    id: 4,
-    end: { kind: "socket", fd: -1 },
-    input: new Uint8Array(0),
-    output: new Uint8Array(0),
-    partialResponse: 0,
-    uniqueId: null,
-  },
-  { kind: "ring-detail", connection: 3, gfn: 1n << 40n, remotePort: 8 },
-  { kind: "connection-detail", connection: 3, transactionIdLast: 77, ignored: true },
-  { kind: "watch", connection: 3, path: "a", token: "\xff", depth: 0 },
-  { kind: "watch", connection: 3, path: "/a", token: "", depth: Infinity },
-  { kind: "transaction", connection: 3, id: 9 },
-  { kind: "transaction-detail", connection: 3, id: 9, operations: 4 },
-  {
-    kind: "node",
-    connection: 0,
-    transaction: 0,
-    path: "/",
-    value: new TextEncoder().encode('"\u{1f600}\n'),
-    access: 0,
-    perms: [permEntry(0, 0), asStale(permEntry(32757, 3))],
-  },
-  {
-    kind: "node",
-    connection: 3,
-    transaction: 9,
-    path: "/a",
-    value: new Uint8Array(0),
-    access: 0,
-    perms: [],
-  },
-  { kind: "domain", domid: 5, features: 14, quotas: new Map() },
-  {
-    kind: "domain-detail",
-    domid: 5,
-    uniqueId: 12n,
-    introduced: true,
-    shutdownSeen: false,
-    target: null,
-  },
+    ignored: true,
+    transactionIdLast: 77,
+  }),
+  socket(4),
+  watch(3, "a", "\xff", 0),
+  watch(3, "/a", ""),
+  transaction(3, 9, 4),
+  transaction(4, 1),
+  node("/", new TextEncoder().encode('"\u{1f600}\n'), [
+    permEntry(0, 0),
+    asStale(permEntry(32757, 3)),
+  ]),
+  special("@releaseDomain", [permEntry(0, 1)]),
+  transactionNode(3, 9, "/a"),
+  transactionNode(3, 9, "/b", { access: 3, perms: [permEntry(5, 0)] }),
 ];
 
 Deno.test("JSON: every kind of record comes back", () => {
@@ -93,6 +84,11 @@ Deno.test("JSON: a field that is not as it must be is named, with its line", () 
       ['{"kind":"domain-detail","domid":1,"uniqueId":"-1"}', "'uniqueId' is no number of 64 bits"],
       ['{"kind":"connection-detail","connection":1,"transactionIdLast":1,"ignored":0}', "neither"],
       ['{"kind":"quota","domain":[],"global":{}}', "'domain' is no object"],
+      [
+        '{"kind":"ring-detail","connection":1,"gfn":"0","remotePort":1}',
+        "there is no connection 1",
+      ],
+      ['{"kind":"transaction-detail","connection":1,"id":2,"operations":1}', "no transaction 2"],
     ] as const
   ) {
     const error = assertThrows(() => fromJson(bytesOf([header, line])), JsonError);
@@ -103,7 +99,7 @@ Deno.test("JSON: a field that is not as it must be is named, with its line", () 
 
 function isRefusal(error: unknown): boolean {
   return error instanceof ArchiveError || error instanceof JsonError ||
-    error instanceof RestoreError;
+    error instanceof RecordError;
 }
 
 /** Somewhere in a line: another character, a number that is too much, or nothing more. */
@@ -144,7 +140,7 @@ Deno.test("JSON: spoilt anywhere it is refused in words, or restored as what it 
         else spoilt[at] = spoil(random, spoilt[at]!);
       }
       try {
-        const { state } = loadState(planAtOnce(fromJson(bytesOf(spoilt))), random.chance(0.5));
+        const { state } = loadState(collectAll(fromJson(bytesOf(spoilt))), random.chance(0.5));
         const path = `${scratch.path}/${round}`;
         writeStore(path, state);
         readStoreArchive(path, null, "restored");

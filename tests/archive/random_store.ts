@@ -1,7 +1,7 @@
 /** Stores with something of everything, made by random requests. */
 import { QUOTAS } from "../../lib/engine/quota.ts";
-import { capture } from "../../lib/persist/snapshot.ts";
-import type { MigrationRecord } from "../../lib/codec/records.ts";
+import { snapshot } from "../../lib/persist/snapshot.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import type { State } from "../../lib/engine/state.ts";
 import { randomRequest } from "../engine/clients.ts";
@@ -64,9 +64,6 @@ function privileged(random: Random, life: Life): void {
 }
 
 /** All records of a state. */
-export function recordsOf(state: State, domid?: number): MigrationRecord[] {
-  const { records } = capture(state, domid === undefined ? {} : { domid });
-  const all: MigrationRecord[] = [];
-  for (let next = records.next(); next.done !== true; next = records.next()) all.push(next.value);
-  return all;
+export function recordsOf(state: State, domid?: number): StateRecord[] {
+  return [...snapshot(state, domid === undefined ? {} : { domid }).records];
 }

@@ -9,8 +9,8 @@ import type { HostedDomains } from "../../lib/server/domains/hosted_domains.ts";
 import { takeUp } from "../../lib/server/take_up.ts";
 import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceLines } from "../../lib/archive/diff_text.ts";
-import { RestoreError } from "../../lib/persist/plan.ts";
-import type { MigrationRecord, NodeRecord } from "../../lib/codec/records.ts";
+import { RecordError } from "../../lib/state/collection.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
 import { encodeStream, StreamError } from "../../lib/codec/stream.ts";
 import {
   type RestoreJob,
@@ -23,6 +23,7 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { assertSurvives, Hypervisor, Life, wholeState } from "../journal/lives.ts";
 import { type Random, withSeed } from "../support/random.ts";
+import { domain, node, ring, transaction, transactionNode, watch } from "../support/records.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fill, recordsOf } from "./random_store.ts";
 
@@ -56,14 +57,9 @@ function restore(life: Life, file: string, options: Options = {}): Record<string
   }
 }
 
-function write(path: string, records: readonly MigrationRecord[]): string {
+function write(path: string, records: readonly StateRecord[]): string {
   Deno.writeFileSync(path, encodeStream(records, { version: 2, endian: "little" }));
   return path;
-}
-
-function node(path: string, value = "", perms = [permEntry(0, 0)]): NodeRecord {
-  const none = { connection: 0, transaction: 0, access: 0 };
-  return { kind: "node", ...none, path, value: toBytes(value), perms };
 }
 
 interface World extends AsyncDisposable {
@@ -93,7 +89,7 @@ function fillUp(life: Life): void {
   for (let i = 0; i < 500; i++) life.ask(0, MessageType.WRITE, `/bulk/${i}\0value ${i}`);
 }
 
-function differences(life: Life, records: readonly MigrationRecord[]): string[] {
+function differences(life: Life, records: readonly StateRecord[]): string[] {
   const archive = { notes: [], nodesOnly: true };
   const before = { ...archive, name: "dump", records };
   const after = { ...archive, name: "live", records: recordsOf(life.state) };
@@ -208,39 +204,25 @@ Deno.test("restore: --dry-run changes nothing", async () => {
   assertEquals(wholeState(life.state), before);
 });
 
-const RING: MigrationRecord = {
-  kind: "connection",
-  id: 7,
-  end: { kind: "ring", domid: 1, target: null, port: 0 },
-  input: new Uint8Array(0),
-  output: new Uint8Array(0),
-  partialResponse: 0,
-  uniqueId: null,
-};
-const WATCH: MigrationRecord = {
-  kind: "watch",
-  connection: 7,
-  path: "/x",
-  token: "t",
-  depth: Infinity,
-};
+const RING = ring(7, 1);
+const WATCH = watch(7, "/x", "t");
 
 /** What is put behind a good store, and what is said of it. */
-const BAD: readonly (readonly [problem: string, ...records: MigrationRecord[]])[] = [
+const BAD: readonly (readonly [problem: string, ...records: StateRecord[]])[] = [
   ["/no/parent comes before its parent", node("/no/parent")],
   ["/good comes a second time", node("/good")],
   ["/bad has no permissions", { ...node("/bad"), perms: [] }],
   ["'/a//b' is no path", node("/a//b")],
   ["there is no connection 7", WATCH],
   ["connection 7 comes a second time", RING, RING],
-  ["domain 1 has a second ring", RING, { ...RING, id: 8 }],
+  ["domain 1 has a second ring", RING, ring(8, 1)],
   ["the watch on /x with token 't' comes a second time", RING, WATCH, WATCH],
-  ["connection 7 has no transaction 3", RING, { ...node("/x"), connection: 7, transaction: 3 }],
+  ["connection 7 has no transaction 3", RING, transactionNode(7, 3, "/x")],
   [
-    "transaction 3 comes a second time",
+    "transaction 3 of connection 7 comes a second time",
     RING,
-    { kind: "transaction", connection: 7, id: 3 },
-    { kind: "transaction", connection: 7, id: 3 },
+    transaction(7, 3),
+    transaction(7, 3),
   ],
   [
     "domain 1 would have nodes 1001, its quota is 1000",
@@ -258,7 +240,7 @@ Deno.test("restore: one bad record at the end changes nothing", async () => {
   const before = wholeState(life.state);
   for (const [problem, ...records] of BAD) {
     const file = write(`${folder}/dump`, [node("/"), node("/good", "value"), ...records]);
-    const error = assertThrows(() => restore(life, file, { overQuota: false }), RestoreError);
+    const error = assertThrows(() => restore(life, file, { overQuota: false }), RecordError);
     assertStringIncludes(error.message, problem);
     assertEquals(wholeState(life.state), before, problem);
   }
@@ -285,7 +267,7 @@ Deno.test("restore: without space in the store, or when it ends meanwhile, nothi
       slices = slice;
       life.state.full ||= slice >= fullFrom;
     };
-    const error = assertThrows(() => restore(life, file, { between }), RestoreError);
+    const error = assertThrows(() => restore(life, file, { between }), RecordError);
     assertStringIncludes(error.message, "no space to write to");
     assert(slices >= fullFrom - 1, `${slices} slices`);
     life.state.full = false;
@@ -304,18 +286,11 @@ Deno.test("restore: what belongs to a domain that is not there is left out, and 
     node("/a", "", owned),
     node("/a/b"),
     node("/c", "", [permEntry(0, 0), permEntry(5, 1), permEntry(1, 1)]),
-    {
-      kind: "domain-detail",
-      domid: 1,
-      uniqueId: 77n,
-      introduced: true,
-      shutdownSeen: false,
-      target: null,
-    },
+    domain(1, { uniqueId: 77n, introduced: true }),
     node("/d", "", [permEntry(1, 0)]),
   ]);
   const report = restore(life, file);
-  assertEquals(recordsOf(life.state).filter(({ kind }) => kind === "node").length, 2 + 2);
+  assertEquals(recordsOf(life.state).filter(({ kind }) => kind === "node").length, 2);
   assertEquals(report["leftOut"], [
     "1 nodes of domain 5 or below such: it is not there, or another one",
     "1 nodes of domain 0 or below such: it is not there, or another one",
@@ -348,7 +323,7 @@ Deno.test("restore: watchers hear of what changed, and of nothing else", async (
   }
   const records = recordsOf(life.state);
   const file = write(`${folder}/dump`, [
-    ...records.flatMap((record): MigrationRecord[] => {
+    ...records.flatMap((record): StateRecord[] => {
       if (record.kind !== "node") return [];
       if (record.path.startsWith("/w/gone")) return [];
       if (record.path === "/w/changed") return [{ ...record, value: toBytes("after") }];
@@ -453,7 +428,7 @@ Deno.test("restore --domain: what can't be is refused as a whole", async () => {
   ) {
     const error = assertThrows(
       () => restore(life, file, { mapping, overQuota: false }),
-      RestoreError,
+      RecordError,
     );
     assertStringIncludes(error.message, problem);
   }

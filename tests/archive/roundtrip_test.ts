@@ -8,9 +8,9 @@ import { fromJson } from "../../lib/codec/json.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
 import { loadState, writeStore } from "../../lib/archive/store_target.ts";
 import { check } from "../../lib/engine/check.ts";
-import { planAtOnce } from "../../lib/persist/plan.ts";
-import type { MigrationRecord } from "../../lib/codec/records.ts";
-import { checkRecords, decodeStream } from "../../lib/codec/stream.ts";
+import { collectAll } from "../../lib/state/collection.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
+import { decodeStream } from "../../lib/codec/stream.ts";
 import { Hypervisor, Life } from "../journal/lives.ts";
 import { testSeed, withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -27,7 +27,7 @@ const ROUNDS = 6;
 /** Restored domains live on in the boot of the host in which they were restored. */
 const BOOT = Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
 
-function archiveOf(name: string, records: readonly MigrationRecord[]): Archive {
+function archiveOf(name: string, records: readonly StateRecord[]): Archive {
   return { name, records, nodesOnly: false, notes: [] };
 }
 
@@ -36,10 +36,10 @@ function bytesOf(archive: Archive, how: Format): Uint8Array<ArrayBuffer> {
   return new Uint8Array(chunks.flatMap((chunk) => [...chunk]));
 }
 
-function decoded(bytes: Uint8Array<ArrayBuffer>, how: Format): readonly MigrationRecord[] {
+function decoded(bytes: Uint8Array<ArrayBuffer>, how: Format): readonly StateRecord[] {
   if (how.format === "json") return fromJson(bytes);
   const stream = decodeStream(bytes);
-  checkRecords(stream);
+  collectAll(stream.records);
   assertEquals([stream.version, stream.endian], [how.version, how.endian]);
   return stream.records;
 }
@@ -50,7 +50,7 @@ function assertSame(before: Archive, after: Archive, expected: (d: Difference) =
 }
 
 /** Version 1 says neither how deep a watch reaches nor what is offered to a domain. */
-function asInVersion1(record: MigrationRecord): MigrationRecord {
+function asInVersion1(record: StateRecord): StateRecord {
   if (record.kind === "watch") return { ...record, depth: Infinity };
   return record.kind === "domain" ? { ...record, features: 0 } : record;
 }
@@ -85,7 +85,7 @@ Deno.test("a dump in any form, restored and taken up, is the store it was", asyn
         assertSame(kept, read, () => false);
         assertEquals(bytesOf(read, how), bytes, "it is not written as it was read");
         const path = `${folder}/restored-${i}`;
-        const { report, state } = loadState(planAtOnce(read.records), true);
+        const { report, state } = loadState(collectAll(read.records), true);
         writeStore(path, state);
         const isLost = (difference: Difference): boolean =>
           isOfSocket(difference) || isFirst && isFeatures(difference);

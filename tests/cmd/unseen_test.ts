@@ -10,7 +10,7 @@ import { fromJson, toJsonLines } from "../../lib/codec/json.ts";
 import { toTextLines } from "../../lib/archive/text.ts";
 import { Client } from "../../lib/client/client.ts";
 import { escapeValue } from "../../lib/client/escape.ts";
-import type { MigrationRecord } from "../../lib/codec/records.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
 import { DaemonAdmin } from "../../lib/server/admin.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { FileLog } from "../../lib/server/logging/log.ts";
@@ -21,6 +21,7 @@ import { jsonLine, valueJson } from "../../lib/wire/json.ts";
 import { decodeHeader, emptyHeader, encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
+import { domain, node, ring, watch } from "../support/records.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fakeShell } from "./fake_shell.ts";
 
@@ -153,27 +154,12 @@ Deno.test("unseen: in JSON, which reads back as it was", () => {
 
 const PERMS = [permEntry(0, 0)];
 
-const RECORDS: readonly MigrationRecord[] = [
-  {
-    kind: "connection",
-    id: 1,
-    end: { kind: "ring", domid: 5, target: null, port: 9 },
-    input: encoder.encode(HOSTILE),
-    output: new Uint8Array(0),
-    partialResponse: 0,
-    uniqueId: null,
-  },
-  { kind: "watch", connection: 1, path: "/a", token: HOSTILE_BYTES, depth: Infinity },
-  { kind: "setting-detail", name: "s", value: HOSTILE_BYTES, told: HOSTILE_BYTES },
-  {
-    kind: "node",
-    connection: 0,
-    transaction: 0,
-    path: "/a",
-    value: encoder.encode(HOSTILE),
-    access: 0,
-    perms: PERMS,
-  },
+const RECORDS: readonly StateRecord[] = [
+  domain(5, { hasRing: true }),
+  ring(1, 5, 9, { input: encoder.encode(HOSTILE) }),
+  watch(1, "/a", HOSTILE_BYTES),
+  { kind: "setting", name: "s", value: HOSTILE_BYTES, told: HOSTILE_BYTES },
+  node("/a", encoder.encode(HOSTILE), PERMS),
 ];
 
 Deno.test("unseen: in dumps, of which JSON reads back as it was", () => {
@@ -182,9 +168,9 @@ Deno.test("unseen: in dumps, of which JSON reads back as it was", () => {
   assertEquals(fromJson(encoder.encode(json.map((line) => `${line}\n`).join(""))), [...RECORDS]);
   for (const line of toTextLines(RECORDS)) assertShown(line, "dump --format text");
   // A file from elsewhere may hold names that no store takes.
-  const foreign: MigrationRecord[] = [
-    { kind: "setting-detail", name: HOSTILE, value: "", told: null },
-    { ...RECORDS[3] as MigrationRecord & { kind: "node" }, path: `/${HOSTILE}` },
+  const foreign: StateRecord[] = [
+    { kind: "setting", name: HOSTILE, value: "", told: null },
+    node(`/${HOSTILE}`),
   ];
   for (const line of toTextLines(foreign)) assertShown(line, "names of a file");
 });

@@ -2,9 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Abort, Commit, CommitListener } from "../../lib/engine/commits.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { capture } from "../../lib/persist/snapshot.ts";
-import { planAtOnce } from "../../lib/persist/plan.ts";
-import type { MigrationRecord } from "../../lib/codec/records.ts";
+import { snapshot } from "../../lib/persist/snapshot.ts";
+import { collectAll } from "../../lib/state/collection.ts";
 import { Replacement } from "../../lib/persist/replace.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { formatPerms } from "../../lib/store/perms.ts";
@@ -95,10 +94,8 @@ class World {
 function restore(random: Random, { clients, engine: { state } }: World): void {
   const other = new World();
   for (let i = 0; i < 30; i++) other.clients[0]!.ask(...randomRequest(random));
-  const records: MigrationRecord[] = [];
-  const from = capture(other.engine.state, {}).records;
-  for (let next = from.next(); next.done !== true; next = from.next()) records.push(next.value);
-  const replacement = new Replacement(state, planAtOnce(records));
+  const all = collectAll(snapshot(other.engine.state).records);
+  const replacement = new Replacement(state, all);
   for (const _ of replacement.prepare(() => {}));
   replacement.adopt();
   state.commits!.restored(clients[0]!.connection);

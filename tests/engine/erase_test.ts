@@ -4,7 +4,7 @@ import { recount } from "../../lib/engine/check.ts";
 import { DOMAIN_DEAD, DOMAIN_EXISTS } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { ERASE_UNITS_PER_TURN } from "../../lib/limits.ts";
-import { capture } from "../../lib/persist/snapshot.ts";
+import { snapshot } from "../../lib/persist/snapshot.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { isStale, permDomid } from "../../lib/store/perms.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
@@ -200,9 +200,7 @@ Deno.test("erase: who takes the whole state finds no domain dying", () => {
   house.fill(10_000);
   for (let i = 0; i < 100; i++) house.dom0.ask(T.SET_PERMS, `/big/${i}/n${i}\0n0\0r1\0`);
   house.letDie(1);
-  const { records } = capture(house.engine.state);
-  for (let next = records.next(); !next.done; next = records.next()) {
-    const record = next.value;
+  for (const record of snapshot(house.engine.state).records) {
     if (record.kind !== "node") continue;
     assert(!record.perms.some((entry) => permDomid(entry) === 1), record.path);
   }

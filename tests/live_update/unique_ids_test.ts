@@ -2,10 +2,11 @@
 import { assertEquals } from "@std/assert";
 import { DOMAIN_EXISTS, type DomainInfo } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { capture } from "../../lib/persist/snapshot.ts";
-import { loadPlan } from "../../lib/persist/build.ts";
-import { planAtOnce } from "../../lib/persist/plan.ts";
-import type { MigrationRecord } from "../../lib/codec/records.ts";
+import { snapshot } from "../../lib/persist/snapshot.ts";
+import { adoptTree } from "../../lib/persist/adopt.ts";
+import { build } from "../../lib/persist/build.ts";
+import { collectAll } from "../../lib/state/collection.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { Bench, dotted } from "../simulation/bench.ts";
@@ -79,22 +80,23 @@ const control = (ids: Readonly<Record<number, bigint>>): {
 });
 
 /** The state of a daemon that knows some domains by these ids. */
-function stateOf(ids: Readonly<Record<number, bigint>>): MigrationRecord[] {
+function stateOf(ids: Readonly<Record<number, bigint>>): StateRecord[] {
   const { state } = new Engine({ domains: control(ids) });
   for (const domid of Object.keys(ids).map(Number)) {
     if (domid !== 0) state.openDomain(domid, 5);
   }
-  const { records } = capture(state);
-  return [...{ [Symbol.iterator]: () => records }];
+  return [...snapshot(state).records];
 }
 
 /** Who is known a moment after another daemon has taken a state over, and by which id. */
 function knownAfter(
-  records: readonly MigrationRecord[],
+  records: readonly StateRecord[],
   ids: Readonly<Record<number, bigint>>,
 ): [domid: number, uniqueId: bigint][] {
   const engine = new Engine({ domains: control(ids) });
-  loadPlan(engine.state, planAtOnce(records));
+  const all = collectAll(records);
+  adoptTree(engine.state, all.tree);
+  build(engine.state, all, { asksDomains: false, openRing: () => true, openSocket: () => null });
   engine.domainsChanged();
   return [...engine.state.domains.all()].map(({ domid, uniqueId }) => [domid, uniqueId]);
 }
@@ -111,15 +113,15 @@ Deno.test("unique ids of one kind: who was replaced meanwhile is gone", () => {
 });
 
 Deno.test("unique ids that the stream does not tell are those of this daemon", () => {
-  const records = stateOf({ 0: 1000n, 1: 1001n }).flatMap((record): MigrationRecord[] => {
-    if (record.kind === "domain-detail") return [];
-    return record.kind === "connection" ? [{ ...record, uniqueId: null }] : [record];
-  });
+  const records = stateOf({ 0: 1000n, 1: 1001n })
+    .map((record) => record.kind === "domain" ? { ...record, uniqueId: null } : record);
   assertEquals(knownAfter(records, { 0: 5n, 1: 6n }), [[0, 5n], [1, 6n]]);
 });
 
 Deno.test("unique ids where that of our own domain is missing are compared", () => {
   const records = stateOf({ 0: 1000n, 1: 1001n, 2: 1002n })
-    .filter((record) => record.kind !== "domain-detail" || record.domid !== 0);
+    .map((record) =>
+      record.kind === "domain" && record.domid === 0 ? { ...record, uniqueId: null } : record
+    );
   assertEquals(knownAfter(records, { 0: 5n, 1: 1001n, 2: 6n }), [[0, 5n], [1, 1001n]]);
 });

@@ -1,14 +1,21 @@
 /** What is wrong is said in one line, with the place: the wrong bytes, the wrong records. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { decodeStream, encodeStream, StreamEncoder, StreamError } from "../../lib/codec/stream.ts";
+import { collectAll, RecordError } from "../../lib/state/collection.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
+import { subtree } from "../../lib/store/lookup.ts";
+import { asStale, permEntry } from "../../lib/store/perms.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
 import {
-  checkRecords,
-  decodeStream,
-  encodeStream,
-  StreamEncoder,
-  StreamError,
-} from "../../lib/codec/stream.ts";
-import type { MigrationRecord } from "../../lib/codec/records.ts";
-import { toBytes } from "../../lib/wire/text.ts";
+  domain,
+  node,
+  ring,
+  socket,
+  special,
+  transaction,
+  transactionNode,
+  watch,
+} from "../support/records.ts";
 import { join, lay, type Piece, preamble, record, stream, u16, u32, u8 } from "./bytes.ts";
 import { OXENSTORED_TEXT } from "./older.ts";
 
@@ -17,7 +24,7 @@ type Row = readonly [name: string, bytes: Uint8Array, message: string];
 const END = record("little", 0, new Uint8Array(0));
 const one = (type: number, ...body: Piece[]): Uint8Array => stream("little", 2, [[type, ...body]]);
 const text = (lines: string): Uint8Array => toBytes(`$xenstored-dump-format\n${lines}`);
-const node = (...body: Piece[]): Uint8Array => one(5, u32(0), u32(0), ...body);
+const nodeData = (...body: Piece[]): Uint8Array => one(5, u32(0), u32(0), ...body);
 const n0 = ["n", u8(0), u16(0)] as const;
 
 const BYTES: Row[] = [
@@ -90,46 +97,46 @@ const BYTES: Row[] = [
   ],
   [
     "a value past the end",
-    node(u16(2), u16(100), u16(0), u16(1), ...n0, "/\0"),
+    nodeData(u16(2), u16(100), u16(0), u16(1), ...n0, "/\0"),
     "record 1 (NODE_DATA) at offset 16: the value needs 100 bytes at offset 46, the record has " +
     "2 left",
   ],
   [
     "a path past the end",
-    node(u16(65535), u16(0), u16(0), u16(1), ...n0, "/\0"),
+    nodeData(u16(65535), u16(0), u16(0), u16(1), ...n0, "/\0"),
     "record 1 (NODE_DATA) at offset 16: the path needs 65535 bytes at offset 44, the record has " +
     "4 left",
   ],
   [
     "permissions past the end",
-    node(u16(2), u16(0), u16(0), u16(65535), ...n0, "/\0"),
+    nodeData(u16(2), u16(0), u16(0), u16(65535), ...n0, "/\0"),
     "record 1 (NODE_DATA) at offset 16: 65535 permissions need 262140 bytes, the record has 8 left",
   ],
   [
     "a path without a NUL",
-    node(u16(2), u16(0), u16(0), u16(1), ...n0, "/a"),
+    nodeData(u16(2), u16(0), u16(0), u16(1), ...n0, "/a"),
     "record 1 (NODE_DATA) at offset 16: the path of 2 bytes does not end with a NUL",
   ],
   [
     "a path with a NUL in it",
-    node(u16(4), u16(0), u16(0), u16(1), ...n0, "/\0a\0"),
+    nodeData(u16(4), u16(0), u16(0), u16(1), ...n0, "/\0a\0"),
     "record 1 (NODE_DATA) at offset 16: the path of 4 bytes has a NUL at its byte 2, before its " +
     "end",
   ],
   [
     "a path of no bytes",
-    node(u16(0), u16(0), u16(0), u16(1), ...n0),
+    nodeData(u16(0), u16(0), u16(0), u16(1), ...n0),
     "record 1 (NODE_DATA) at offset 16: the path has the length 0, which leaves no room for its " +
     "NUL",
   ],
   [
     "a permission of no letter",
-    node(u16(2), u16(0), u16(0), u16(1), "x", u8(0), u16(0), "/\0"),
+    nodeData(u16(2), u16(0), u16(0), u16(1), "x", u8(0), u16(0), "/\0"),
     `record 1 (NODE_DATA) at offset 16: permission 1 has the letter "x": n, r, w or b`,
   ],
   [
     "more than its fields",
-    node(u16(2), u16(0), u16(0), u16(1), ...n0, "/\0", "eight or more"),
+    nodeData(u16(2), u16(0), u16(0), u16(1), ...n0, "/\0", "eight or more"),
     "record 1 (NODE_DATA) at offset 16: its length is 40, but its fields end after 22 bytes",
   ],
   [
@@ -252,8 +259,9 @@ BYTES.push(
 );
 
 Deno.test("bad records: a path of 20 MB", () => {
-  const error = assertThrows(() => checkRecords({ records: [root, at(LONG)] }), StreamError);
-  assertEquals(error.problem, "a path of 20000000 bytes: 65534 at most");
+  const error = assertThrows(() => collectAll([ROOT, node(LONG)]), RecordError);
+  const shown = `${LONG.slice(0, 64)}...`;
+  assertEquals(error.message, `the path ${shown} has 20000000 bytes: at most 8192 can be`);
 });
 
 Deno.test("a text dump of many unknown kinds says so in few notes", () => {
@@ -269,243 +277,212 @@ for (const [name, bytes, message] of BYTES) {
   });
 }
 
-const none = new Uint8Array(0);
-const root: MigrationRecord = {
-  kind: "node",
-  connection: 0,
-  transaction: 0,
-  path: "/",
-  value: none,
-  access: 0,
-  perms: [0],
-};
-const at = (path: string): MigrationRecord => ({ ...root, path });
-const done = (path: string, more = {}): MigrationRecord => ({
-  ...root,
-  connection: 1,
-  transaction: 3,
-  path,
-  ...more,
-});
-const socket = (id: number, fd: number): MigrationRecord => ({
-  kind: "connection",
-  id,
-  end: { kind: "socket", fd },
-  input: none,
-  output: none,
-  partialResponse: 0,
-  uniqueId: null,
-});
-const ring = (id: number, domid: number, target: number | null = null): MigrationRecord => ({
-  kind: "connection",
-  id,
-  end: { kind: "ring", domid, target, port: 1 },
-  input: none,
-  output: none,
-  partialResponse: 0,
-  uniqueId: null,
-});
-const watch = (connection: number, path: string, token = "t"): MigrationRecord => ({
-  kind: "watch",
-  connection,
-  path,
-  token,
-  depth: Infinity,
-});
-const transaction: MigrationRecord = { kind: "transaction", connection: 1, id: 3 };
-const domain = (domid: number): MigrationRecord => ({
-  kind: "domain",
-  domid,
-  features: 0,
-  quotas: new Map(),
-});
-const global: MigrationRecord = { kind: "global", socketFd: 3, eventChannelFd: 4 };
-const quota: MigrationRecord = { kind: "quota", domain: new Map(), global: new Map() };
+const ROOT = node("/");
+const RING = [domain(1, { hasRing: true }), ring(1, 1)];
+const TRANSACTION = transaction(1, 3);
+const GLOBAL: StateRecord = { kind: "descriptors", socketFd: 3, eventChannelFd: 4 };
+const QUOTA: StateRecord = { kind: "quota", domain: new Map(), global: new Map() };
+const SETTING: StateRecord = { kind: "setting", name: "trace", value: "on", told: null };
+const WRITTEN = { access: 2, perms: [0] };
 
-const RECORDS: readonly (readonly [name: string, MigrationRecord[], number, string])[] = [
+/** Records that are put together, and what is said of them. */
+const RECORDS: readonly (readonly [name: string, StateRecord[], problem: string])[] = [
   [
     "a child before its parent",
-    [root, at("/a/b"), at("/a")],
-    2,
-    `the node "/a/b" comes before its parent`,
-  ],
-  ["no root", [at("/a")], 1, `the node "/a" comes before its parent`],
-  ["no nodes", [global], 1, "no record of the root node came, so that this is no whole store"],
-  ["the root twice", [root, root], 2, `the node "/" is there twice`],
-  ["a node twice", [root, at("/a"), at("/a")], 3, `the node "/a" is there twice`],
-  ["a special twice", [at("@x"), at("@x"), root], 2, `the node "@x" is there twice`],
-  ["a malformed path", [root, at("/a//b")], 2, `the path "/a//b" is malformed`],
-  ["a relative path", [root, at("a")], 2, `the path "a" is malformed`],
-  [
-    "no owner",
-    [root, { ...root, path: "/a", perms: [] }],
-    2,
-    `the node "/a" has no permissions, not even an owner`,
-  ],
-  ["the global record later", [root, global], 2, "it is not the first of all records"],
-  ["the global record twice", [global, global, root], 2, "it is there twice"],
-  ["quotas twice", [quota, quota, root], 2, "it is there twice"],
-  ["a connection 0", [socket(0, 5), root], 1, "its id is 0: any other number"],
-  ["a connection twice", [socket(1, 5), socket(1, 6), root], 2, "the connection 1 is there twice"],
-  [
-    "a descriptor twice",
-    [socket(1, 5), socket(2, 5), root],
-    2,
-    "the file descriptor 5 is there twice",
-  ],
-  ["a ring twice", [ring(1, 5), ring(2, 5), root], 2, "the ring of domain 5 is there twice"],
-  ["a ring of nobody", [ring(1, 32752), root], 1, "32752 is no domid of a domain"],
-  [
-    "a target that is nobody",
-    [ring(1, 1, 40000), root],
-    1,
-    "the target 40000 is no domid of a domain",
+    [ROOT, node("/a/b"), node("/a")],
+    "/a/b comes before its parent",
   ],
   [
-    "domain 0 behind the nodes",
-    [root, ring(1, 0)],
-    2,
-    "the ring of domain 0 comes behind nodes: before them",
+    "no root",
+    [node("/a")],
+    "this is no whole store: its first node is /a, not /; " +
+    "what was dumped with --domain is restored with --domain",
   ],
-  ["a watch of nobody", [watch(9, "/"), root], 1, "no record of the connection 9 came before"],
+  ["no nodes", [GLOBAL], "this is no whole store: it has no nodes"],
+  ["the root twice", [ROOT, ROOT], "/ comes a second time"],
+  ["a node twice", [ROOT, node("/a"), node("/b"), node("/a")], "/a comes a second time"],
+  ["a special twice", [special("@x"), special("@x"), ROOT], "@x comes a second time"],
+  [
+    "a malformed path",
+    [ROOT, node("/a//b")],
+    "'/a//b' is no path: names have only A-Z a-z 0-9 - _ @, after one slash",
+  ],
+  [
+    "a path whose characters are no bytes",
+    [ROOT, node("/\u0161")],
+    "'/\u0161' is no path: names have only A-Z a-z 0-9 - _ @, after one slash",
+  ],
+  [
+    "a relative path",
+    [ROOT, node("a")],
+    "'a' is no path: names have only A-Z a-z 0-9 - _ @, after one slash",
+  ],
+  ["no owner", [ROOT, node("/a", "", [])], "/a has no permissions"],
+  ["a special without an owner", [special("@x", []), ROOT], "@x has no permissions"],
+  [
+    "a value of 8 KiB",
+    [ROOT, node("/a", "x".repeat(8193))],
+    "the value of /a has 8193 bytes: at most 8192 can be",
+  ],
+  ["the descriptors twice", [GLOBAL, GLOBAL, ROOT], "GLOBAL_DATA comes a second time"],
+  ["quotas twice", [QUOTA, QUOTA, ROOT], "the quotas come a second time"],
+  ["a setting twice", [SETTING, SETTING, ROOT], "the setting trace comes a second time"],
+  [
+    "a connection 0",
+    [socket(0, 5), ROOT],
+    "a connection has the number 0, which stands for none",
+  ],
+  ["a connection twice", [socket(1, 5), socket(1, 6), ROOT], "connection 1 comes a second time"],
+  ["a ring twice", [...RING, ring(2, 1), ROOT], "domain 1 has a second ring"],
+  ["a ring without its domain", [ring(1, 1), ROOT], "domain 1 has a ring, but no record"],
+  [
+    "a ring of a domid that is none",
+    [ring(1, 32752), ROOT],
+    "the domain of a ring has the domid 32752: the last is 32751",
+  ],
+  [
+    "a target that is none",
+    [domain(1, { target: 40000 }), ROOT],
+    "the target of domain 1 has the domid 40000: the last is 32751",
+  ],
+  ["a watch of no connection", [watch(9, "/", "t"), ROOT], "there is no connection 9"],
   [
     "a watch before its connection",
-    [watch(1, "/"), socket(1, 5), root],
-    1,
-    "no record of the connection 1 came before",
+    [watch(1, "/", "t"), socket(1, 5), ROOT],
+    "there is no connection 1",
   ],
   [
     "a watch twice",
-    [socket(1, 5), watch(1, "/"), watch(1, "/"), root],
-    3,
-    `the watch of "/" is there twice`,
+    [socket(1, 5), watch(1, "/", "t"), watch(1, "/", "t"), ROOT],
+    "the watch on / with token 't' comes a second time",
   ],
+  ["a malformed watch", [socket(1, 5), watch(1, "/a b", "t"), ROOT], "'/a b' is no path"],
   [
-    "a malformed watch",
-    [socket(1, 5), watch(1, "/a b"), root],
-    2,
-    `the watched path "/a b" is malformed`,
+    "a token of 8 KiB",
+    [socket(1, 5), watch(1, "/a", "t".repeat(8193)), ROOT],
+    "the path or token of a watch /a has 8193 bytes: at most 8192 can be",
   ],
-  ["a transaction of nobody", [transaction, root], 1, "no record of the connection 1 came before"],
+  ["a transaction of no connection", [TRANSACTION, ROOT], "there is no connection 1"],
   [
     "a transaction twice",
-    [socket(1, 5), transaction, transaction, root],
-    3,
-    "the transaction 3 of its connection is there twice",
+    [socket(1, 5), TRANSACTION, TRANSACTION, ROOT],
+    "transaction 3 of connection 1 comes a second time",
   ],
   [
     "a transaction 0",
-    [socket(1, 5), { kind: "transaction", connection: 1, id: 0 }, root],
-    2,
-    "the transaction's id is 0: any other number",
+    [socket(1, 5), transaction(1, 0), ROOT],
+    "a transaction has the number 0, which stands for none",
   ],
   [
     "a node of no transaction",
-    [socket(1, 5), root, done("/a")],
-    3,
-    "no record of the transaction 3 of connection 1 came before",
-  ],
-  [
-    "a transaction's node twice",
-    [socket(1, 5), transaction, root, done("/a"), done("/a")],
-    5,
-    `the node "/a" of its transaction is there twice`,
+    [socket(1, 5), ROOT, transactionNode(1, 3, "/a", WRITTEN)],
+    "connection 1 has no transaction 3",
   ],
   [
     "an unknown access",
-    [socket(1, 5), transaction, root, done("/a", { access: 4 })],
-    4,
-    `access 4 to "/a" is not known: a sum of 1 and 2`,
+    [socket(1, 5), TRANSACTION, ROOT, transactionNode(1, 3, "/a", { access: 4, perms: [0] })],
+    "a transaction had access 4 to /a: a sum of 1 and 2",
   ],
   [
-    "a deleted node with a value",
-    [socket(1, 5), transaction, root, done("/a", { perms: [], value: toBytes("v") })],
-    4,
-    `"/a", deleted, has a value`,
+    "a removed node with a value",
+    [socket(1, 5), TRANSACTION, ROOT, transactionNode(1, 3, "/a", { value: toBytes("v") })],
+    "/a, which a transaction removed, has a value",
   ],
-  ["a domain twice", [root, domain(1), domain(1)], 3, "the domain 1 is there twice"],
-  ["a domain that is none", [root, domain(65535)], 2, "65535 is no domid of a domain"],
+  ["a domain twice", [domain(1), domain(1), ROOT], "domain 1 comes a second time"],
   [
-    "a node behind the domains",
-    [root, domain(1), at("/a")],
-    3,
-    "it comes behind the records of domains, which are the last",
-  ],
-  [
-    "a ring's detail about a socket",
-    [socket(1, 5), { kind: "ring-detail", connection: 1, gfn: 0n, remotePort: 1 }, root],
-    2,
-    "connection 1 is no ring",
-  ],
-  [
-    "a detail about nothing",
-    [
-      socket(1, 5),
-      { kind: "transaction-detail", connection: 1, id: 3, operations: 1 },
-      root,
-    ],
-    2,
-    "no record of the transaction 3 of connection 1 came before",
-  ],
-  [
-    "a detail twice",
-    [
-      socket(1, 5),
-      { kind: "connection-detail", connection: 1, transactionIdLast: 1, ignored: false },
-      { kind: "connection-detail", connection: 1, transactionIdLast: 1, ignored: false },
-      root,
-    ],
-    3,
-    "what is about 1 is there twice",
+    "a domain that is none",
+    [domain(65535), ROOT],
+    "a domain has the domid 65535: the last is 32751",
   ],
 ];
 
-for (const [name, records, number, problem] of RECORDS) {
+for (const [name, records, problem] of RECORDS) {
   Deno.test(`bad records: ${name}`, () => {
-    const error = assertThrows(() => checkRecords({ records }), StreamError);
-    assertEquals([error.record, error.problem], [number, problem]);
-    // They are read all the same, and then the place is known.
-    const read = decodeStream(encodeStream(records, { version: 2, endian: "little" }));
-    assertEquals(read.records, records);
-    const placed = assertThrows(() => checkRecords(read), StreamError);
-    assertEquals([placed.record, placed.problem], [number, problem]);
-    assertEquals(placed.offset, read.offsets[number - 1]);
+    const error = assertThrows(() => collectAll(records), RecordError);
+    assertEquals(error.message, problem);
   });
 }
 
-Deno.test("a part of a store needs no root, but no child before its parent", () => {
-  const records = [at("/a/b"), at("/a/b/c")];
-  checkRecords({ records }, { scope: "part" });
-  assertThrows(() => checkRecords({ records }), StreamError);
-  const turned = [at("/a/b"), at("/a")];
-  const error = assertThrows(
-    () => checkRecords({ records: turned }, { scope: "part" }),
-    StreamError,
-  );
-  assertEquals(error.problem, `the node "/a" comes behind a child of it`);
+Deno.test("good records: in any order that says of what before it says what of it", () => {
+  const all = collectAll([
+    special("@releaseDomain"),
+    socket(1, -1),
+    socket(2, -1),
+    ring(3, 5),
+    watch(3, "a", "t"),
+    ROOT,
+    TRANSACTION,
+    node("/a"),
+    transactionNode(1, 3, "/a", WRITTEN),
+    domain(5, { hasRing: true }),
+    node("/a/b", "v", [permEntry(5, 0), permEntry(6, 1), asStale(permEntry(7, 1))]),
+  ]);
+  assertEquals([all.nodes, all.specials.size, all.connections.size, all.held], [
+    3,
+    1,
+    3,
+    { watches: 1, transactions: 1 },
+  ]);
+  assertEquals([...all.named].sort(), [0, 5, 6]);
+  assertEquals(all.owned.get(5), { nodes: 1, memory: 45, biggest: 41, perms: 3 });
+  const nodes = [...subtree(all.tree.root)].map(([path, { value }]) => [path, toText(value)]);
+  assertEquals(nodes, [["/", ""], ["/a", ""], ["/a/b", "v"]]);
 });
 
-Deno.test("sockets of a dump have no descriptors, whatever their number", () => {
-  checkRecords({ records: [socket(1, -1), socket(2, -1), root] });
+Deno.test("a domain's part: no root, its own nodes at their new paths, no child before its parent", () => {
+  const mapping = { from: 1, to: 2 };
+  const top = node("/local/domain/1", "", [permEntry(1, 0), permEntry(3, 1)]);
+  const all = collectAll([
+    special("@releaseDomain"),
+    ring(1, 0x7ff4),
+    domain(0x7ff4, { hasRing: true }),
+    watch(1, "/local/domain/1/x", "t"),
+    top,
+    node("/local/domain/1/a"),
+    node("/local/domain/3"),
+    node("/vm/uuid"),
+  ], mapping);
+  assertEquals(all.part.map(({ path }) => path), [
+    "/local/domain/2",
+    "/local/domain/2/a",
+    "/vm/uuid",
+  ]);
+  assertEquals([all.nodes, all.others, all.part[0]!.perms], [
+    3,
+    2,
+    [permEntry(2, 0), permEntry(3, 1)],
+  ]);
+  assertEquals([...all.connections.get(1)!.watches.values()], [watch(1, "/local/domain/2/x", "t")]);
+  for (
+    const [records, problem] of [
+      [[node("/local/domain/1/a/b"), top], "/local/domain/2/a/b comes before its parent"],
+      [[top, top], "/local/domain/2 comes a second time"],
+      [[ROOT], "there is nothing of domain 1 (to become domain 2) in it"],
+    ] as const
+  ) assertThrows(() => collectAll(records, mapping), RecordError, problem);
 });
 
-const VALUES: readonly (readonly [name: string, MigrationRecord, problem: string])[] = [
+const VALUES: readonly (readonly [name: string, StateRecord, problem: string])[] = [
   [
     "a value of 64 KiB",
-    { ...root, path: "/a", value: new Uint8Array(65536) },
+    node("/a", new Uint8Array(65536)),
     "a value of 65536 bytes at /a: 65535 at most",
   ],
   [
     "a long path",
-    at(`/${"x".repeat(65534)}`),
+    node(`/${"x".repeat(65534)}`),
     `a path of 65535 bytes (/${"x".repeat(79)}...): 65534 at most`,
   ],
   [
     "a path that is not bytes",
-    at("/\u20ac"),
+    node("/\u20ac"),
     `character 2 of the path "/\u20ac" is no byte other than NUL`,
   ],
-  ["a path with a NUL", at("/\0"), `character 2 of the path "/\\u0000" is no byte other than NUL`],
+  [
+    "a path with a NUL",
+    node("/\0"),
+    `character 2 of the path "/\\u0000" is no byte other than NUL`,
+  ],
   [
     "a token with a NUL",
     watch(1, "/", "a\0"),
@@ -513,40 +490,44 @@ const VALUES: readonly (readonly [name: string, MigrationRecord, problem: string
   ],
   [
     "a depth below 0",
-    { ...watch(1, "/"), depth: -1 } as MigrationRecord,
+    watch(1, "/", "t", -1),
     "a depth of -1: a whole number or Infinity",
   ],
   [
     "much input",
-    { ...socket(1, 5), input: new Uint8Array(65536) } as MigrationRecord,
+    socket(1, 5, { input: new Uint8Array(65536) }),
     "65536 bytes of input on connection 1: 65535 at most",
   ],
   [
     "much of a partly sent message",
-    { ...socket(1, 5), output: new Uint8Array(70_000), partialResponse: 65536 } as MigrationRecord,
+    socket(1, 5, { output: new Uint8Array(70_000), partialResponse: 65536 }),
     "65536 bytes of a partly sent message on connection 1: 65535 and its 70000 bytes of output " +
     "at most",
   ],
   ["an id that is none", socket(-1, 5), "-1 is not from 0 to 4294967295"],
   ["a domid that is none", ring(1, 65536), "65536 is not from 0 to 65535"],
   ["a descriptor that is none", socket(1, -2), "-2 is no file descriptor, nor -1"],
-  [
-    "a unique id that is none",
-    { ...ring(1, 1), uniqueId: 1n << 64n } as MigrationRecord,
-    "18446744073709551616 is not from 0 to 18446744073709551615",
-  ],
 ];
 
 for (const [name, record, problem] of VALUES) {
   Deno.test(`not to be written: ${name}`, () => {
     const encoder = new StreamEncoder({ version: 2, endian: "little" });
-    encoder.put(root);
+    encoder.put(ROOT);
     const before = encoder.length;
     const error = assertThrows(() => encoder.put(record), StreamError);
     assertEquals([error.problem, error.record, error.offset], [problem, 2, before]);
     // Nothing of it was written.
     assertEquals(encoder.length, before);
     encoder.end();
-    assertEquals(decodeStream(join(...encoder.take())).records, [root]);
+    assertEquals(decodeStream(join(...encoder.take())).records, [ROOT]);
   });
 }
+
+Deno.test("not to be written: a domain's unique id that is none", () => {
+  const known = domain(1, { uniqueId: 1n << 64n, hasRing: true });
+  const error = assertThrows(
+    () => encodeStream([ROOT, known, ring(1, 1)], { version: 2, endian: "little" }),
+    StreamError,
+  );
+  assertEquals(error.problem, "18446744073709551616 is not from 0 to 18446744073709551615");
+});

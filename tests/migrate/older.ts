@@ -1,7 +1,17 @@
 /** Files of the older formats, made by hand from their descriptions in docs/migration.md. */
-import type { MigrationRecord } from "../../lib/codec/records.ts";
+import type { StateRecord } from "../../lib/state/records.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
+import {
+  domain,
+  node,
+  ring,
+  socket,
+  special,
+  transaction,
+  transactionNode,
+  watch,
+} from "../support/records.ts";
 import { type Endian, join, lay, preamble, record, u16, u32, u8 } from "./bytes.ts";
 
 const none = new Uint8Array(0);
@@ -31,46 +41,16 @@ export function draftRecords(endian: Endian): Uint8Array[] {
   ];
 }
 
-function node(path: string, value: string, perms: readonly number[]): MigrationRecord {
-  const bytes = toBytes(value);
-  return { kind: "node", connection: 0, transaction: 0, path, value: bytes, access: 0, perms };
-}
-
-function ring(id: number, domid: number, port: number, output = ""): MigrationRecord {
-  return {
-    kind: "connection",
-    id,
-    end: { kind: "ring", domid, target: null, port },
-    input: none,
-    output: toBytes(output),
-    partialResponse: 0,
-    uniqueId: null,
-  };
-}
-
-export const DRAFT_RECORDS: readonly MigrationRecord[] = [
-  ring(1, 1, 0, "abc"),
-  { kind: "watch", connection: 1, path: "data", token: "tk", depth: Infinity },
-  { kind: "transaction", connection: 1, id: 8 },
-  {
-    kind: "node",
-    connection: 1,
-    transaction: 8,
-    path: "/new",
-    value: toBytes("x"),
-    access: 2,
-    perms: [permEntry(1, 0)],
-  },
-  {
-    kind: "node",
-    connection: 1,
-    transaction: 8,
-    path: "/vm",
-    value: none,
-    access: 0,
-    perms: [],
-  },
-  ring(2, 2, 0, "defghi"),
+/** Domains first, as they are read. */
+export const DRAFT_RECORDS: readonly StateRecord[] = [
+  domain(1, { hasRing: true }),
+  domain(2, { hasRing: true }),
+  ring(1, 1, 0, { output: toBytes("abc") }),
+  watch(1, "data", "tk"),
+  transaction(1, 8),
+  transactionNode(1, 8, "/new", { value: toBytes("x"), access: 2, perms: [permEntry(1, 0)] }),
+  transactionNode(1, 8, "/vm"),
+  ring(2, 2, 0, { output: toBytes("defghi") }),
   node("/vm", "v\0lue", [permEntry(0, 0), permEntry(1, 1)]),
   node("/vm/a/b/c", "", [permEntry(1, 1)]),
 ];
@@ -120,40 +100,16 @@ export function oxenstoredBinary(whole: boolean): Uint8Array<ArrayBuffer> {
   );
 }
 
-export const OXENSTORED_BINARY_RECORDS: readonly MigrationRecord[] = [
-  { kind: "global", socketFd: 6, eventChannelFd: -1 },
-  {
-    kind: "connection",
-    id: 1,
-    end: { kind: "ring", domid: 5, target: null, port: 0 },
-    input: toBytes("inp"),
-    output: toBytes("parest"),
-    partialResponse: 2,
-    uniqueId: null,
-  },
-  { kind: "ring-detail", connection: 1, gfn: 0n, remotePort: 17 },
-  { kind: "watch", connection: 1, path: "/", token: "tk", depth: Infinity },
-  {
-    kind: "connection",
-    id: 2,
-    end: { kind: "socket", fd: 9 },
-    input: none,
-    output: none,
-    partialResponse: 0,
-    uniqueId: null,
-  },
-  { kind: "transaction", connection: 2, id: 44 },
-  node("/", "", [permEntry(0, 0)]),
-  node("@releaseDomain", "", [permEntry(0, 0), permEntry(1, 1)]),
-  {
-    kind: "node",
-    connection: 2,
-    transaction: 44,
-    path: "/a",
-    value: toBytes("val"),
-    access: 3,
-    perms: [permEntry(5, 3)],
-  },
+export const OXENSTORED_BINARY_RECORDS: readonly StateRecord[] = [
+  domain(5, { port: 17, hasRing: true }),
+  { kind: "descriptors", socketFd: 6, eventChannelFd: -1 },
+  ring(1, 5, 0, { input: toBytes("inp"), output: toBytes("parest"), partialResponse: 2 }),
+  watch(1, "/", "tk"),
+  socket(2, 9),
+  transaction(2, 44),
+  node("/"),
+  special("@releaseDomain", [permEntry(0, 0), permEntry(1, 1)]),
+  transactionNode(2, 44, "/a", { value: toBytes("val"), access: 3, perms: [permEntry(5, 3)] }),
 ];
 
 const hex = (text: string): string => toBytes(text).toHex();
@@ -179,25 +135,17 @@ export const OXENSTORED_TEXT: Uint8Array<ArrayBuffer> = lay(
   ].join("\n"),
 );
 
-export const OXENSTORED_TEXT_RECORDS: readonly MigrationRecord[] = [
-  { kind: "global", socketFd: 3, eventChannelFd: 6 },
-  ring(1, 0, 0),
-  { kind: "ring-detail", connection: 1, gfn: 0n, remotePort: 1 },
+export const OXENSTORED_TEXT_RECORDS: readonly StateRecord[] = [
+  domain(0, { port: 1, hasRing: true }),
+  domain(7, { port: 5, gfn: 4095n, hasRing: true }),
+  { kind: "descriptors", socketFd: 3, eventChannelFd: 6 },
+  ring(1, 0),
   ring(2, 7, 12),
-  { kind: "ring-detail", connection: 2, gfn: 4095n, remotePort: 5 },
-  { kind: "watch", connection: 2, path: "data", token: "a token", depth: Infinity },
-  { kind: "watch", connection: 2, path: "@releaseDomain", token: "", depth: 1 },
-  {
-    kind: "connection",
-    id: 3,
-    end: { kind: "socket", fd: 9 },
-    input: none,
-    output: none,
-    partialResponse: 0,
-    uniqueId: null,
-  },
-  { kind: "watch", connection: 3, path: "/", token: "t", depth: Infinity },
-  node("/", "", [permEntry(0, 0)]),
+  watch(2, "data", "a token"),
+  watch(2, "@releaseDomain", "", 1),
+  socket(3, 9),
+  watch(3, "/", "t"),
+  node("/"),
   node("/a", "v\0\xff", [permEntry(7, 0), permEntry(0, 1), permEntry(3, 3)]),
-  node("@introduceDomain", "", [permEntry(0, 0)]),
+  special("@introduceDomain"),
 ];

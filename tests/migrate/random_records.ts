@@ -1,6 +1,16 @@
-import type { MigrationRecord } from "../../lib/codec/records.ts";
+import type { Domain, StateRecord } from "../../lib/state/records.ts";
 import { asStale, permEntry, type Perms } from "../../lib/store/perms.ts";
 import { toText } from "../../lib/wire/text.ts";
+import {
+  domain,
+  node,
+  ring,
+  socket,
+  special,
+  transaction,
+  transactionNode,
+  watch,
+} from "../support/records.ts";
 import type { Random } from "../support/random.ts";
 
 export function randomBytes(random: Random, most: number): Uint8Array<ArrayBuffer> {
@@ -51,82 +61,107 @@ function randomQuotas(random: Random): Map<string, number> {
   return quotas;
 }
 
-/** Any record that fits version 2; what they say together makes no sense. */
-export function randomRecord(random: Random): MigrationRecord {
-  const connection = u32(random), domid = u16(random);
-  switch (random.below(15)) {
+/** Any record but of a domain that fits version 2; what they say together makes no sense. */
+function randomRecord(random: Random): StateRecord {
+  const id = u32(random);
+  switch (random.below(13)) {
     case 0:
-      return { kind: "global", socketFd: random.below(100) - 1, eventChannelFd: 0x7fffffff };
+      return { kind: "descriptors", socketFd: random.below(100) - 1, eventChannelFd: 0x7fffffff };
     case 1:
       return { kind: "quota", domain: randomQuotas(random), global: randomQuotas(random) };
     case 2:
     case 3: {
       const output = randomBytes(random, 500);
-      return {
-        kind: "connection",
-        id: connection,
-        end: random.chance(0.5)
-          ? { kind: "ring", domid, target: target(random), port: u32(random) }
-          : { kind: "socket", fd: random.below(100) - 1 },
+      const about = {
         input: randomBytes(random, 100),
         output,
         partialResponse: random.below(output.length + 1),
-        uniqueId: random.chance(0.5) ? null : u64(random),
+        transactionIdLast: random.chance(0.5) ? null : u32(random),
       };
+      const ignored = about.transactionIdLast !== null && random.chance(0.5);
+      return socket(id, random.below(100) - 1, { ...about, ignored });
     }
     case 4:
     case 5: {
       const depth = random.chance(0.5) ? Infinity : random.below(0xffff);
-      const path = randomPath(random), token = randomText(random, 60);
-      return { kind: "watch", connection, path, token, depth };
+      return watch(id, randomPath(random), randomText(random, 60), depth);
     }
     case 6:
-      return { kind: "transaction", connection, id: u32(random) };
+      return transaction(id, u32(random), random.chance(0.5) ? null : u32(random));
     case 7: {
-      const features = u32(random), quotas = randomQuotas(random);
-      return { kind: "domain", domid, features, quotas };
-    }
-    case 8: {
-      const gfn = u64(random), remotePort = u32(random);
-      return { kind: "ring-detail", connection, gfn, remotePort };
-    }
-    case 9: {
-      const id = u32(random), operations = u32(random);
-      return { kind: "transaction-detail", connection, id, operations };
-    }
-    case 10: {
-      const transactionIdLast = u32(random), ignored = random.chance(0.5);
-      return { kind: "connection-detail", connection, transactionIdLast, ignored };
-    }
-    case 11:
-      return {
-        kind: "domain-detail",
-        domid,
-        uniqueId: u64(random),
-        introduced: random.chance(0.5),
-        shutdownSeen: random.chance(0.5),
-        target: target(random),
-      };
-    case 12: {
       const name = randomText(random, 30), value = randomText(random, 30);
       const told = random.chance(0.5) ? null : randomText(random, 30);
-      return { kind: "setting-detail", name, value, told };
+      return { kind: "setting", name, value, told };
     }
-    default: {
-      const committed = random.chance(0.5);
-      return {
-        kind: "node",
-        connection: committed ? 0 : connection || 1,
-        transaction: committed ? 0 : u32(random),
-        path: randomPath(random),
-        value: randomBytes(random, random.chance(0.05) ? 0xffff : 100),
-        access: committed ? 0 : random.below(4),
+    case 8:
+      return special("@releaseDomain", randomPerms(random, 0));
+    case 9:
+      return transactionNode(id || 1, u32(random), randomPath(random), {
+        value: randomBytes(random, 100),
+        access: random.below(4),
         perms: randomPerms(random, 0),
-      };
+      });
+    default: {
+      const path = randomPath(random), most = random.chance(0.05) ? 0xffff : 100;
+      const value = randomBytes(random, most), perms = randomPerms(random, 0);
+      return path.startsWith("@") ? special(path, perms) : node(path, value, perms);
     }
   }
 }
 
-export function randomRecords(random: Random, most: number): MigrationRecord[] {
-  return Array.from({ length: random.below(most + 1) }, () => randomRecord(random));
+/** Some domains of which all is told, or only what a ring's record says, or their own. */
+function randomDomains(random: Random): Domain[] {
+  const domains = new Map<number, Domain>();
+  for (let count = random.below(4); count > 0; count--) {
+    const domid = u16(random), hasRing = random.chance(0.7);
+    const isOwn = random.chance(0.7), isDetailed = !isOwn && !hasRing || random.chance(0.7);
+    domains.set(
+      domid,
+      domain(domid, {
+        ...(isOwn ? { features: u32(random), quotas: randomQuotas(random) } : {}),
+        ...(hasRing && random.chance(0.5) ? { port: u32(random), gfn: u64(random) } : {}),
+        ...(hasRing && !isDetailed && random.chance(0.5) ? { uniqueId: u64(random) } : {}),
+        ...(isDetailed
+          ? {
+            uniqueId: u64(random),
+            introduced: random.chance(0.5),
+            shutdownSeen: random.chance(0.5),
+          }
+          : {}),
+        ...(hasRing || isDetailed ? { target: target(random) } : {}),
+        hasRing,
+      }),
+    );
+  }
+  // Those with records of their own are told of last, in their order.
+  const all = [...domains.values()];
+  return [...all.filter((one) => !hasOwnRecord(one)), ...all.filter(hasOwnRecord)];
+}
+
+function hasOwnRecord({ introduced, quotas }: Domain): boolean {
+  return introduced !== null || quotas !== null;
+}
+
+/** Records that each say all that a stream can say, domains first; at most one ring of a domain. */
+export function randomRecords(random: Random, most: number): StateRecord[] {
+  const domains = randomDomains(random);
+  const rings = new Map<number, StateRecord>();
+  for (const { domid, hasRing } of domains) {
+    if (!hasRing) continue;
+    const transactionIdLast = random.chance(0.5) ? null : u32(random);
+    const ignored = transactionIdLast !== null && random.chance(0.5);
+    const output = randomBytes(random, 500), input = randomBytes(random, 100);
+    const partialResponse = random.below(output.length + 1);
+    const about = { input, output, partialResponse, transactionIdLast, ignored };
+    rings.set(domid, ring(rings.size + 1, domid, u32(random), about));
+  }
+  const others = Array.from({ length: random.below(most + 1) }, () => randomRecord(random));
+  for (const one of rings.values()) others.splice(random.below(others.length + 1), 0, one);
+  // Of rings alone, the domains come in the order of these.
+  const order = others.flatMap((record) =>
+    record.kind === "connection" && record.end.kind === "ring" ? [record.end.domid] : []
+  );
+  const ringOnly = domains.filter((one) => !hasOwnRecord(one));
+  ringOnly.sort((a, b) => order.indexOf(a.domid) - order.indexOf(b.domid));
+  return [...ringOnly, ...domains.filter(hasOwnRecord), ...others];
 }

@@ -74,7 +74,7 @@ class PathMemory {
   }
 }
 
-/** Tells a loader of a path in one of the two ways. */
+/** Tells a loader of a path in one of the three ways. */
 function load(
   random: Random,
   loader: TreeLoader,
@@ -82,12 +82,21 @@ function load(
   path: string,
   was: LoadedNode,
 ): boolean {
+  if (random.chance(0.3)) return loader.loadPath(path, was);
   if (random.chance(0.3)) return loader.load(toBytes(`..${path}/`), 2, 2 + path.length, was);
   const shared = memory.put(random, path);
   return loader.load(memory.bytes, 0, path.length, was, WHOLE, shared);
 }
 
-Deno.test("tree loader: leaves what loading one by one, with lookups, leaves", () => {
+/** With a loader of its own: it knows of no path before. */
+function loadAlone(draft: Draft, path: string, was: LoadedNode): boolean {
+  const loader = draft.loader(ORIGIN);
+  const isLoaded = loader.loadPath(path, was);
+  loader.end();
+  return isLoaded;
+}
+
+Deno.test("tree loader: leaves what loading one by one, from the root down, leaves", () => {
   withSeed((random) => {
     let refused = 0, replaced = 0;
     for (let round = 0; round < 60; round++) {
@@ -105,8 +114,10 @@ Deno.test("tree loader: leaves what loading one by one, with lookups, leaves", (
           ordinal: lookup(plain.draft.root, path)?.ordinal ?? step,
         };
         const known = lookup(plain.draft.root, path) !== null;
-        const done = plain.draft.load(path, was, ORIGIN);
+        const done = loadAlone(plain.draft, path, was);
+        const { added } = loader;
         assertEquals([done, load(random, loader, memory, path, was)], [hasParent, hasParent]);
+        assertEquals(loader.added - added, hasParent && !known ? 1 : 0);
         if (!done) {
           refused++;
           if (random.chance(0.5)) path = parentPath(path);
@@ -141,7 +152,7 @@ Deno.test("tree loader: leaves what loading one by one, with lookups, leaves", (
 Deno.test("tree loader: what it is loading does not show in a tree handed out before", () => {
   const tree = emptyTree();
   const was = { value: toBytes("1"), perms: [permEntry(0, 0)], generation: 1, ordinal: 0 };
-  for (const path of ["/a", "/a/b", "/a/b/c"]) assert(tree.draft.load(path, was, ORIGIN));
+  for (const path of ["/a", "/a/b", "/a/b/c"]) assert(loadAlone(tree.draft, path, was));
   const before = told(tree);
   const root = tree.draft.snapshot();
   const loader = tree.draft.loader(ORIGIN);
@@ -165,6 +176,9 @@ Deno.test("tree loader: what is no absolute path is refused, and what follows is
     const loader = tree.draft.loader(ORIGIN);
     assert(loader.load(toBytes("/a"), 0, 2, was));
     assertEquals(loader.load(toBytes(bad), 0, bad.length, was), false, bad);
+    assertEquals(loader.loadPath(bad, was), false, bad);
+    // Its last byte would be an `a`.
+    assertEquals(loader.loadPath("/a/\u0161", was), false);
     assert(loader.load(toBytes("/a/b"), 0, 4, was), bad);
     loader.end();
     assertEquals([...subtree(tree.draft.root)].map(([path]) => path), ["/", "/a", "/a/b"]);
@@ -177,7 +191,7 @@ Deno.test("tree loader: a path that was refused is not what the next one shares"
     { value: toBytes(""), perms: [permEntry(0, 0)], generation: 1, ordinal: ++ordinal }
   );
   const tree = emptyTree();
-  for (const path of ["/a", "/a/b", "/c", "/c/d"]) assert(tree.draft.load(path, was(), ORIGIN));
+  for (const path of ["/a", "/a/b", "/c", "/c/d"]) assert(loadAlone(tree.draft, path, was()));
   const loader = tree.draft.loader(ORIGIN);
   const bytes = toBytes("/c/d/e");
   assert(loader.load(bytes, 0, 6, was(), WHOLE, 0));

@@ -12,7 +12,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "lib/history": ["lib/wire"],
   "lib/transport": ["ffi"],
   "lib/journal": ["lib/persist", "lib/codec", "ffi"],
-  "lib/persist": ["lib/engine", "lib/codec"],
+  "lib/persist": ["lib/engine"],
   "lib/codec": ["lib/state"],
   "lib/engine": ["lib/state"],
   "lib/state": ["lib/store"],

@@ -3,10 +3,10 @@ import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { RESTORE_TRIES_MAX } from "../../limits.ts";
-import { checkQuotas } from "../../persist/build.ts";
+import { checkQuotas } from "../../persist/quota_check.ts";
 import { type Inherit, restorePart } from "../../persist/part.ts";
-import { planRestore, RestoreError, type RestorePlan } from "../../persist/plan.ts";
-import type { MigrationRecord } from "../../codec/records.ts";
+import { collect, type Collection, RecordError } from "../../state/collection.ts";
+import type { StateRecord } from "../../state/records.ts";
 import { Replacement } from "../../persist/replace.ts";
 import { readRecords } from "../../codec/stream.ts";
 import { jsonLine } from "../../wire/json.ts";
@@ -44,28 +44,28 @@ export function* restoreSteps(
   progress: RestoreProgress,
 ): JobSteps {
   progress.expected = bytes.length;
-  const plan = yield* planRestore(records(bytes, progress), mapping);
+  const all = yield* collect(records(bytes, progress), mapping);
   checkSpace(state);
   if (mapping !== null) {
-    const report = restorePart(state, plan, mapping, { check, overQuota, inherit });
+    const report = restorePart(state, all, mapping, { check, overQuota, inherit });
     if (!check) state.commits?.restored(by);
     return jsonLine({ ...report, leftOut: shorten(report.leftOut) });
   }
-  if (!overQuota) checkQuotas(plan, state);
+  if (!overQuota) checkQuotas(all, state);
   for (let tries = 1;; tries++) {
-    const replacement = yield* prepare(state, journal, plan, check);
+    const replacement = yield* prepare(state, journal, all, check);
     if (replacement.isCurrent) {
       if (!check) yield* adopt(state, journal, replacement, progress, by);
-      return jsonLine(reportOf(plan, replacement));
+      return jsonLine(reportOf(all, replacement));
     }
     journal.endStaging(false);
     if (tries === RESTORE_TRIES_MAX) {
-      throw new RestoreError("domains come and go while it is prepared: try again");
+      throw new RecordError("domains come and go while it is prepared: try again");
     }
   }
 }
 
-function* records(bytes: Uint8Array, progress: Progress): Generator<MigrationRecord, void> {
+function* records(bytes: Uint8Array, progress: Progress): Generator<StateRecord, void> {
   for (const { offset, record } of readRecords(bytes)) {
     progress.done = offset;
     yield record;
@@ -75,19 +75,19 @@ function* records(bytes: Uint8Array, progress: Progress): Generator<MigrationRec
 /** While there is no space for more, nothing is changed. */
 function checkSpace(state: State): void {
   if (state.full) {
-    throw new RestoreError("the daemon has no space to write to: changes are refused");
+    throw new RecordError("the daemon has no space to write to: changes are refused");
   }
 }
 
 function* prepare(
   state: State,
   journal: Journal,
-  plan: RestorePlan,
+  all: Collection,
   check: boolean,
 ): Generator<void, Replacement> {
   let ready = false;
   try {
-    const replacement = new Replacement(state, plan);
+    const replacement = new Replacement(state, all);
     const stage = check ? () => {} : journal.stage.bind(journal);
     for (const _ of replacement.prepare(stage)) {
       checkSpace(state);
@@ -128,25 +128,21 @@ function* adopt(
   }
 }
 
-function reportOf(plan: RestorePlan, replacement: Replacement): Record<string, unknown> {
+function reportOf(all: Collection, replacement: Replacement): Record<string, unknown> {
   const { nodes } = replacement;
-  return { nodes, specials: plan.specials.size, leftOut: leftOutOf(plan, replacement) };
+  return { nodes, specials: all.specials.size, leftOut: leftOutOf(all, replacement) };
 }
 
 /** What of a whole store belongs to others than its nodes, and can't be given to the living. */
-function leftOutOf(plan: RestorePlan, replacement: Replacement): readonly string[] {
+function leftOutOf(all: Collection, replacement: Replacement): readonly string[] {
   const lines: string[] = [];
   for (const [domid, count] of replacement.leftOut) {
     lines.push(`${count} nodes of domain ${domid} or below such: it is not there, or another one`);
   }
-  let watches = 0, transactions = 0;
-  for (const connection of plan.connections.values()) {
-    watches += connection.watches.size;
-    transactions += connection.transactions.size;
-  }
+  const { transactions, watches } = all.held;
   if (watches + transactions > 0) {
     lines.push(
-      `${watches} watches and ${transactions} transactions of ${plan.connections.size} connections: ` +
+      `${watches} watches and ${transactions} transactions of ${all.connections.size} connections: ` +
         "those who are connected now keep their own",
     );
   }

@@ -1,6 +1,10 @@
 import type { State } from "../../engine/state.ts";
 import { DUMP_PINNED_BYTES_MAX, DUMP_RECORD_UNITS } from "../../limits.ts";
-import { capture, type Captured, type ConnectionIo } from "../../persist/snapshot.ts";
+import {
+  type ConnectionIo,
+  type Snapshot as StateSnapshot,
+  snapshot,
+} from "../../persist/snapshot.ts";
 import type { Connection } from "../../engine/connection.ts";
 import { StreamEncoder } from "../../codec/stream.ts";
 import type { Snapshot } from "../../store/snapshots.ts";
@@ -25,7 +29,7 @@ export class DumpWork implements Work {
   readonly #snapshot: Snapshot;
   readonly #payload = new Uint8Array(PAYLOAD_MAX);
   /** Null when all records have been encoded, or it was given up. */
-  #captured: Captured | null;
+  #captured: StateSnapshot | null;
   /** Encoded and not read: at most a piece of records. */
   #rest: Uint8Array[] = [];
   /** Bytes of {@link #rest}, and of the first of them those that have been read. */
@@ -45,7 +49,7 @@ export class DumpWork implements Work {
   ) {
     this.#state = state;
     this.#onEnd = onEnd;
-    this.#captured = capture(state, domid === null ? { io } : { io, domid });
+    this.#captured = snapshot(state, domid === null ? { io } : { io, domid });
     // Of the same moment: it only tells what the captured one keeps in memory.
     this.#snapshot = state.tree.openSnapshot({ pin: (bytes) => this.#pin(bytes) });
     this.progress = { done: 0, expected: this.#captured.expected };
@@ -70,7 +74,8 @@ export class DumpWork implements Work {
     }
     const bytes = this.#take();
     if (this.#captured === null && this.#left === 0 && bytes.length > 0) {
-      const text = `${this.progress.done} records, ${this.#encoder.length} bytes`;
+      const { count, length } = this.#encoder;
+      const text = `${count} records, ${length} bytes`;
       this.#onEnd({ status: `done ${text}`, level: "info", text });
     }
     return bytes;

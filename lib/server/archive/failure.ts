@@ -1,4 +1,4 @@
-import { RestoreError } from "../../persist/plan.ts";
+import { RecordError } from "../../state/collection.ts";
 import { StreamError } from "../../codec/stream.ts";
 import { message, stackOf } from "../logging/log.ts";
 import type { WorkEnd } from "./job.ts";
@@ -17,7 +17,7 @@ export class OverrunError extends Error {
 
 /** How work ends that has thrown: what is wrong with a dump is told in a line, a defect with its stack. */
 export function failure(error: unknown): WorkEnd {
-  const isExpected = error instanceof RestoreError || error instanceof StreamError ||
+  const isExpected = error instanceof RecordError || error instanceof StreamError ||
     error instanceof OverrunError;
   return {
     status: `failed ${isExpected ? message(error) : "an internal error (the log has more)"}`,

@@ -1,6 +1,6 @@
 import type { Connection } from "../../engine/connection.ts";
 import type { ConnectionIo } from "../../persist/snapshot.ts";
-import type { ConnectionRecord } from "../../codec/records.ts";
+import type { Connection as ConnectionRecord } from "../../state/records.ts";
 import { Peer } from "../peer/peer.ts";
 import type { InFlight } from "../peer/peer_host.ts";
 

@@ -5,9 +5,9 @@ import { errorText } from "../../../ffi/libc.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
-import { capture, type ConnectionIo } from "../../persist/snapshot.ts";
-import { findHazards } from "../../codec/hazards.ts";
-import { planAtOnce } from "../../persist/plan.ts";
+import { type ConnectionIo, snapshot } from "../../persist/snapshot.ts";
+import { findHazards, forC } from "../../codec/hazards.ts";
+import { collectAll } from "../../state/collection.ts";
 import { decodeStream, StreamEncoder } from "../../codec/stream.ts";
 import { joinBytes } from "../../wire/text.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
@@ -88,24 +88,26 @@ export function* encodeEstate(
   { kind, version }: Successor,
 ): Generator<void, EncodedEstate> {
   const descriptors = estate.sockets.descriptors();
-  const { records } = capture(estate.state, {
-    global: {
-      kind: "global",
+  const { records } = snapshot(estate.state, {
+    descriptors: {
+      kind: "descriptors",
       socketFd: estate.listener,
       eventChannelFd: estate.domains.handover?.eventsFd ?? -1,
     },
     io: (connection) => whereItStands(estate, connection, descriptors.get(connection) ?? -1),
-    forC: kind === "c",
   });
   const ours = kind === "xs";
   const encoder = new StreamEncoder({ version, endian: "little", details: ours, depths: ours });
   let count = 0;
-  for (let next = records.next(); next.done !== true; next = records.next()) {
-    encoder.put(next.value);
+  for (const record of ours ? records : forC(records)) {
+    encoder.put(record);
     if (++count % RECORDS_PER_SLICE === 0) yield;
   }
   encoder.end();
-  return { pieces: encoder.take(), subject: { bytes: encoder.length, records: count } };
+  return {
+    pieces: encoder.take(),
+    subject: { bytes: encoder.length, records: encoder.count },
+  };
 }
 
 const RECORDS_PER_SLICE = 1_000;
@@ -117,13 +119,13 @@ const RECORDS_PER_SLICE = 1_000;
  */
 export function checkState(path: string, { kind }: Pick<Successor, "kind">): TrialSubject {
   const bytes = readStateFile(path);
-  const { records } = decodeStream(bytes);
-  planAtOnce(records);
+  const { count, records } = decodeStream(bytes);
+  collectAll(records);
   if (kind === "c") {
     const [hazard] = findHazards(records);
     if (hazard !== undefined) throw new HandOverError(`C xenstored could not take it: ${hazard}`);
   }
-  return { bytes: bytes.length, records: records.length };
+  return { bytes: bytes.length, records: count };
 }
 
 /**

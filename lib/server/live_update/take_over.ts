@@ -4,8 +4,11 @@ import type { Connection } from "../../engine/connection.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
-import { attachConnection, loadPlan } from "../../persist/build.ts";
-import { planAtOnce, type PlannedConnection, type RestorePlan } from "../../persist/plan.ts";
+import { adoptTree } from "../../persist/adopt.ts";
+import { build } from "../../persist/build.ts";
+import { collectAll, type Collection } from "../../state/collection.ts";
+import type { Connection as ConnectionRecord } from "../../state/records.ts";
+import type { Domain } from "../../engine/domains.ts";
 import { decodeStream } from "../../codec/stream.ts";
 import { permDomid } from "../../store/perms.ts";
 import { OK } from "../../wire/errors.ts";
@@ -20,7 +23,7 @@ import { readStateFile, removeStateFile, StateFileError } from "./state_file.ts"
 export interface Inheritance {
   /** Where it was found. */
   readonly file: string;
-  readonly plan: RestorePlan;
+  readonly records: Collection;
 }
 
 /**
@@ -32,7 +35,7 @@ export function findInheritance(places: readonly string[]): Inheritance {
   let first: StateFileError | null = null;
   for (const file of places) {
     try {
-      return { file, plan: planAtOnce(decodeStream(readStateFile(file)).records) };
+      return { file, records: collectAll(decodeStream(readStateFile(file)).records) };
     } catch (error) {
       if (!(error instanceof StateFileError)) throw error;
       first ??= error;
@@ -56,21 +59,19 @@ export interface Heir {
  * nothing is answered and what was inherited stays where it is: whoever is killed meanwhile leaves
  * the last daemon's store behind, and afterwards this one's.
  */
-export function takeOver(heir: Heir, { file, plan }: Inheritance): void {
+export function takeOver(heir: Heir, { file, records }: Inheritance): void {
   const { clock, domains, engine, log } = heir;
   const { state } = engine;
   const started = clock.now();
-  loadPlan(state, plan);
-  for (const [name, { told, value }] of plan.settings) state.settings.load(name, { told, value });
+  adoptTree(state, records.tree);
+  const { rings, sockets } = build(state, records, {
+    asksDomains: false,
+    openRing: (connection, record, domain) => takeRing(heir, connection, record, domain),
+    openSocket: (record) => takeSocket(heir, record),
+  });
   state.liveUpdate.resume(true);
   // C xenstored hands its own command line on, and does not tell what CONTROL has changed since.
   state.settings.resumeQuotas(state.domains.quotas, false);
-  let [sockets, rings] = [0, 0];
-  for (const planned of plan.connections.values()) {
-    const { end } = planned.record;
-    if (end.kind === "socket" && takeSocket(heir, planned, end.fd)) sockets++;
-    else if (end.kind === "ring" && takeRing(heir, planned, end.domid, end.port)) rings++;
-  }
   beginAfresh(heir);
   state.commits?.started("live update");
   heir.sockets.forgetRest();
@@ -100,45 +101,33 @@ function beginAfresh({ domains, engine: { state }, journal, log, sockets }: Heir
   }
 }
 
-function inFlight({ detail, record }: PlannedConnection): InFlight {
-  const { input, output, partialResponse } = record;
-  return { input, output, partialResponse, ignored: detail?.ignored ?? false };
+function inFlight({ ignored, input, output, partialResponse }: ConnectionRecord): InFlight {
+  return { input, output, partialResponse, ignored };
 }
 
-function takeSocket(
-  { engine, log, sockets }: Heir,
-  planned: PlannedConnection,
-  fd: number,
-): boolean {
+function takeSocket({ log, sockets }: Heir, record: ConnectionRecord): Connection | null {
+  const { end } = record;
+  if (end.kind !== "socket") return null;
   try {
-    attachConnection(engine.state, sockets.inherit(fd, inFlight(planned)), planned);
-    return true;
+    return sockets.inherit(end.fd, inFlight(record));
   } catch (error) {
     log("warning", `live update: a client of the socket is lost: ${message(error)}`);
-    return false;
+    return null;
   }
 }
 
 /** A ring that can't be had stays known, so that its domain's death will be told. */
 function takeRing(
   { domains, engine: { state }, log }: Heir,
-  planned: PlannedConnection,
-  domid: number,
-  port: number,
+  connection: Connection,
+  record: ConnectionRecord,
+  domain: Domain,
 ): boolean {
-  const domain = state.domains.get(domid);
-  if (domain === undefined) return false;
-  const remote = domain.port || portInStore(state, domid);
-  const connection: Connection = state.connectRing(domid);
-  domain.connection = connection;
-  domain.port = remote;
-  const error = domains.handover?.inherit(connection, port, inFlight(planned)) ?? NO_RINGS;
-  if (error === OK) {
-    attachConnection(state, connection, planned);
-    return true;
-  }
-  state.disconnect(connection);
-  domain.connection = null;
+  const { end } = record, { domid } = domain;
+  domain.port ||= portInStore(state, domid);
+  const port = end.kind === "ring" ? end.port : 0;
+  const error = domains.handover?.inherit(connection, port, inFlight(record)) ?? NO_RINGS;
+  if (error === OK) return true;
   log("warning", `domain ${domid}: its ring could not be taken over; it waits to be introduced`);
   return false;
 }
