@@ -1,14 +1,14 @@
-import type { Connection } from "../engine/connection.ts";
-import { State } from "../engine/state.ts";
 import { DamagedError } from "../journal/byte_reader.ts";
 import { JournalError } from "../journal/database.ts";
 import { Restorer } from "../journal/restore.ts";
-import { reviveAll } from "../journal/revive.ts";
 import { readStore } from "../journal/store_file.ts";
-import { type ConnectionIo, snapshot } from "../persist/snapshot.ts";
+import { nodeRecords } from "../state/node_records.ts";
 import type { StateRecord } from "../state/records.ts";
+import type { Holding, StoreRecords } from "../state/store_records.ts";
+import { emptyTree } from "../state/collection.ts";
+import type { Draft } from "../store/draft.ts";
+import { ROOT_PATH } from "../store/path.ts";
 import { type Archive, ArchiveError } from "./archive.ts";
-import { OfflineDomains } from "./offline_domains.ts";
 import type { StorePoint } from "./store_point.ts";
 
 /**
@@ -19,15 +19,11 @@ import type { StorePoint } from "./store_point.ts";
  */
 export function readStoreArchive(path: string, point: StorePoint | null, name: string): Archive {
   const search = new HistorySearch(point);
-  let latest: { state: State; restorer: Restorer; domains: OfflineDomains } | null = null;
+  let latest: { tree: Draft; restorer: Restorer } | null = null;
   const begin = (): Restorer => {
     search.restart();
-    const domains: OfflineDomains = new OfflineDomains(
-      (domid) => latest?.restorer.domains.get(domid)?.uniqueId ?? (domid === 0 ? 0n : null),
-    );
-    const state = new State({ domains });
-    const restorer = new Restorer(state);
-    latest = { state, restorer, domains };
+    const tree = emptyTree(), restorer = new Restorer(tree);
+    latest = { tree, restorer };
     return restorer;
   };
   try {
@@ -40,46 +36,40 @@ export function readStoreArchive(path: string, point: StorePoint | null, name: s
     throw error;
   }
   search.check(path);
-  const { state, restorer, domains } = latest!;
-  const records = recordsOf(state, restorer, domains);
+  const { restorer, tree } = latest!;
+  const records = [...recordsOf(restorer.records(), tree)];
   return { name, records, nodesOnly: false, notes: [] };
 }
 
-/** All that was persisted, as records. Transactions were lost but for their ids. */
-function recordsOf(
-  state: State,
-  restorer: Restorer,
-  domains: OfflineDomains,
-): StateRecord[] {
-  // The record that every state begins with knows nothing of the unique id that was stored.
-  const own = state.domains.get(state.privDomid);
-  if (own !== undefined && restorer.domains.has(own.domid)) {
-    state.domains.die(own);
-    state.domains.forget(own);
-  }
-  const outbox = { reply: (): void => {}, event: (): void => {} };
-  reviveAll(state, restorer, {
-    reopen: ({ domid, key, label }, ring) => {
-      const connection = state.connect({ kind: "socket", domid, key, label, outbox });
-      domains.rings.set(connection, ring);
-      return connection;
-    },
-  });
-  const io = (connection: Connection): ConnectionIo => ioOf(domains, connection);
-  return [...snapshot(state, { io }).records];
+/** All that was persisted, connections numbered as they come. Transactions were lost but for their ids. */
+function* recordsOf(all: StoreRecords, tree: Draft): Generator<StateRecord, void> {
+  if (all.quota !== null) yield all.quota;
+  yield* all.settings.values();
+  yield* all.domains.values();
+  let id = 0;
+  for (const holding of inOrder(all)) yield* heldRecords(holding, ++id);
+  yield* nodeRecords(tree.root, ROOT_PATH);
+  yield* all.specials.values();
 }
 
-function ioOf(domains: OfflineDomains, connection: Connection): ConnectionIo {
-  const ring = domains.rings.get(connection);
-  const nothing = new Uint8Array(0);
-  return {
-    fd: -1,
-    port: 0,
-    input: ring?.partial ?? nothing,
-    output: ring?.responses ?? nothing,
-    partialResponse: 0,
-    ignored: ring?.ignored ?? false,
-  };
+/** Rings in the order of their domains, then sockets. */
+function* inOrder({ connections, domains }: StoreRecords): Generator<Holding, void> {
+  for (const domid of domains.keys()) {
+    const ring = connections.get(domid);
+    if (ring !== undefined) yield ring;
+  }
+  for (const holding of connections.values()) {
+    if (holding.record.end.kind === "socket") yield holding;
+  }
+}
+
+function* heldRecords(
+  { record, transactions, watches }: Holding,
+  id: number,
+): Generator<StateRecord, void> {
+  yield { ...record, id };
+  for (const watch of watches.values()) yield { ...watch, connection: id };
+  for (const transaction of transactions.values()) yield { ...transaction, connection: id };
 }
 
 /** Finds where to stop reading turns, and whether that is where the user wants to be. */

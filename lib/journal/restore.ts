@@ -1,12 +1,13 @@
 import type { RingState } from "../engine/domain_control.ts";
-import type { Domain } from "../engine/domains.ts";
-import { quotaName } from "../engine/quota.ts";
 import type { Setting } from "../engine/settings.ts";
-import type { State } from "../engine/state.ts";
+import type { Connection, ConnectionEnd } from "../state/records.ts";
+import { type Holding, StoreRecords, watchKey } from "../state/store_records.ts";
 import { listChildren } from "../store/children.ts";
+import type { Draft } from "../store/draft.ts";
 import { lookup } from "../store/lookup.ts";
-import { newNode } from "../store/node.ts";
+import { NO_VALUE } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
+import { DOMID_MAX } from "../store/perms.ts";
 import { type TreeLoader, WHOLE } from "../store/tree_loader.ts";
 import { RECORDS_A_LOOK } from "../limits.ts";
 import { DamagedError } from "./byte_reader.ts";
@@ -16,25 +17,15 @@ import type { NodeRecord, NodeState } from "./node_record.ts";
 /** Who is named as the last to have changed what was recovered. */
 const ORIGIN = { label: "somebody before the restart" };
 
-/** What one connection had: a ring, or a held socket. */
-export class ConnectionRecord {
-  /** Of a held socket. */
-  held: HeldState | null = null;
-  ring: RingState | null = null;
-  readonly watches = new Map<string, WatchState>();
-  /** Those that are open, by their ids. */
-  readonly transactions = new Map<number, OpenTransaction>();
-  transactionIdLast = 0;
-}
-
 /**
- * Takes changes into a state that is otherwise fresh: nodes go straight into its tree, all else
- * is kept until the domains can be asked whether they are still there.
+ * Takes changes in, one after the other: nodes go straight into a tree, of all else the records of what it
+ * has come to are kept. Connections are known by their keys.
  */
 export class Restorer implements ChangeSink {
-  readonly domains = new Map<number, DomainState>();
-  readonly #records = new Map<number, ConnectionRecord>();
+  readonly #all = new StoreRecords();
+  readonly #rings = new Map<number, RingState>();
   #staged: NodeState[] = [];
+  readonly #tree: Draft;
   readonly #loader: TreeLoader;
   /** A tree was adopted, and not all watchers have heard what that changed. */
   unheard = false;
@@ -42,25 +33,50 @@ export class Restorer implements ChangeSink {
   #recordsRead = 0;
 
   /** `progress` is called now and then while records are read. */
-  constructor(private readonly state: State, private readonly progress: () => void = () => {}) {
-    for (const path of ["/tool"]) state.tree.remove(path, ORIGIN);
-    this.#loader = state.tree.loader(ORIGIN);
-  }
-
-  /** What is known of a connection. */
-  recordOf(key: number): ConnectionRecord {
-    let record = this.#records.get(key);
-    if (record === undefined) this.#records.set(key, record = new ConnectionRecord());
-    return record;
-  }
-
-  /** What is known of all connections, in the order in which they came. */
-  get records(): Iterable<ConnectionRecord> {
-    return this.#records.values();
+  constructor(tree: Draft, private readonly progress: () => void = () => {}) {
+    this.#tree = tree;
+    if (lookup(tree.root, "/tool") !== null) tree.remove("/tool", ORIGIN);
+    this.#loader = tree.loader(ORIGIN);
   }
 
   end(): void {
     this.#loader.end();
+  }
+
+  /** All that has come of the changes but the nodes. To be called once, behind the last change. */
+  records(): StoreRecords {
+    const { connections, domains } = this.#all;
+    for (const { domid, hasRing } of domains.values()) if (hasRing) this.#holding(domid);
+    for (const [key, holding] of connections) {
+      const { end } = holding.record;
+      // What is left of a connection that is gone.
+      const isKnown = end.kind === "socket"
+        ? end.held !== null
+        : domains.get(key)?.hasRing === true;
+      if (!isKnown) connections.delete(key);
+      else connections.set(key, { ...holding, record: this.#withRing(holding.record) });
+    }
+    return this.#all;
+  }
+
+  #withRing(record: Connection): Connection {
+    const ring = this.#rings.get(record.id);
+    if (ring === undefined) return record;
+    const { ignored, partial, requestsTaken, responses, responsesEnd, unsent } = ring;
+    const position = { requestsTaken, responsesEnd, unsent };
+    return { ...record, input: partial, output: responses, ignored, position };
+  }
+
+  #holding(key: number): Holding {
+    const { connections } = this.#all;
+    let holding = connections.get(key);
+    if (holding === undefined) connections.set(key, holding = newHolding(key, endOf(key)));
+    return holding;
+  }
+
+  #drop(key: number): void {
+    this.#all.connections.delete(key);
+    this.#rings.delete(key);
   }
 
   #look(): void {
@@ -82,22 +98,12 @@ export class Restorer implements ChangeSink {
   }
 
   #special({ path, perms, generation }: NodeState): void {
-    const { state } = this;
-    const before = state.specials.get(path);
-    if (before !== undefined) state.chargeSpecial(path, before.perms, -1);
-    const node = newNode(path, 0, 0, perms);
-    node.generation = generation;
-    node.origin = ORIGIN;
-    const { versions } = state;
-    versions.generation = Math.max(versions.generation, generation);
-    state.specials.set(path, node);
-    state.chargeSpecial(path, perms, 1);
+    this.#all.specials.set(path, { kind: "special", path, perms, generation });
   }
 
   nodeGone(path: string): void {
     this.end();
-    const { state } = this;
-    if (lookup(state.tree.root, path) !== null) state.tree.remove(path, ORIGIN);
+    if (lookup(this.#tree.root, path) !== null) this.#tree.remove(path, ORIGIN);
   }
 
   staged(node: NodeState): void {
@@ -108,7 +114,7 @@ export class Restorer implements ChangeSink {
 
   adopted(): void {
     this.end();
-    const { tree } = this.state;
+    const tree = this.#tree;
     for (const { name } of listChildren(tree.root.children)) tree.remove(`/${name}`, ORIGIN);
     for (const node of this.#staged) {
       const { path } = node;
@@ -125,70 +131,106 @@ export class Restorer implements ChangeSink {
   }
 
   domain(domain: DomainState): void {
-    this.domains.set(domain.domid, domain);
+    this.#all.domains.set(domain.domid, { kind: "domain", gfn: 0n, ...domain });
   }
 
   domainGone(domid: number): void {
-    this.domains.delete(domid);
-    this.#records.delete(domid);
+    this.#all.domains.delete(domid);
+    this.#drop(domid);
   }
 
-  watch(watch: WatchState): void {
+  watch({ depth, key, path, relative, token }: WatchState): void {
     this.#look();
-    this.recordOf(watch.key).watches.set(`${watch.path}\0${watch.token}`, watch);
+    const { record, watches } = this.#holding(key);
+    watches.set(watchKey(path, token), {
+      kind: "watch",
+      connection: key,
+      path: relative ? path.slice(homeLength(record)) : path,
+      token,
+      depth: depth < 0 ? Infinity : depth,
+    });
   }
 
   unwatch(key: number, path: string, token: string): void {
-    this.recordOf(key).watches.delete(`${path}\0${token}`);
+    this.#holding(key).watches.delete(watchKey(path, token));
   }
 
   transaction(key: number, id: number, open: OpenTransaction | null): void {
-    const record = this.recordOf(key);
-    record.transactionIdLast = Math.max(record.transactionIdLast, id);
-    if (open === null) record.transactions.delete(id);
-    else record.transactions.set(id, open);
+    this.idsGiven(key, id);
+    const { transactions } = this.#holding(key);
+    if (open === null) return void transactions.delete(id);
+    // How many operations it has done ends with the process, as it does itself.
+    transactions.set(id, { kind: "transaction", connection: key, id, operations: 0, ...open });
   }
 
   idsGiven(key: number, idLast: number): void {
-    const record = this.recordOf(key);
-    record.transactionIdLast = Math.max(record.transactionIdLast, idLast);
+    const holding = this.#holding(key), { record } = holding;
+    if (record.transactionIdLast! >= idLast) return;
+    const told = { ...holding, record: { ...record, transactionIdLast: idLast } };
+    this.#all.connections.set(key, told);
   }
 
   quotas(values: ReadonlyMap<string, number>): void {
-    setQuotas(this.state.domains, values);
+    this.#all.quota = { kind: "quota", domain: values, global: new Map() };
   }
 
   setting(name: string, setting: Setting | null): void {
-    this.state.settings.load(name, setting);
+    const { settings } = this.#all;
+    if (setting === null) settings.delete(name);
+    else settings.set(name, { kind: "setting", name, ...setting });
   }
 
-  held(held: HeldState): void {
-    this.#records.delete(held.key);
-    this.recordOf(held.key).held = held;
+  held({ domid, key, label }: HeldState): void {
+    this.#drop(key);
+    const end = { kind: "socket", fd: -1, held: { domid, label } } as const;
+    this.#all.connections.set(key, newHolding(key, end));
   }
 
   heldGone(key: number): void {
-    this.#records.delete(key);
+    this.#drop(key);
   }
 
   othersGone(): void {
-    this.domains.clear();
-    this.#records.clear();
-    this.state.settings.clear();
+    const { connections, domains, settings } = this.#all;
+    for (const table of [connections, domains, settings, this.#rings]) table.clear();
   }
 
   ring(ring: RingState): void {
-    const record = this.recordOf(ring.key);
-    record.ring = ring.afresh || record.ring === null ? ring : joined(record.ring, ring);
+    this.#holding(ring.key);
+    const before = this.#rings.get(ring.key);
+    this.#rings.set(ring.key, ring.afresh || before === undefined ? ring : joined(before, ring));
   }
 }
 
-/** Gives quotas the values persisted; names that this version does not know are left out. */
-export function setQuotas(of: Pick<Domain, "quotas">, values: ReadonlyMap<string, number>): void {
-  for (const [text, value] of values) {
-    const name = quotaName(text);
-    if (name !== null) of.quotas.set(name, value);
-  }
+/** How a connection of that key reaches the daemon: a domain's ring, or a held socket. */
+function endOf(key: number): ConnectionEnd {
+  return key <= DOMID_MAX
+    ? { kind: "ring", domid: key, port: 0 }
+    : { kind: "socket", fd: -1, held: null };
+}
+
+function newHolding(key: number, end: ConnectionEnd): Holding {
+  return {
+    record: {
+      kind: "connection",
+      id: key,
+      end,
+      input: NO_VALUE,
+      output: NO_VALUE,
+      partialResponse: 0,
+      ignored: false,
+      transactionIdLast: 0,
+      position: null,
+    },
+    watches: new Map(),
+    transactions: new Map(),
+  };
+}
+
+/** The length of what relative paths of a connection are put behind, with a slash. */
+function homeLength({ end }: Connection): number {
+  const domid = end.kind === "ring" ? end.domid : end.held?.domid ?? 0;
+  return `/local/domain/${domid}/`.length;
 }
 
 /** A ring's later state, with what is still owed of what came before it. */

@@ -16,7 +16,7 @@ import { NodeWriter } from "./node_writer.ts";
 import type { Reserve } from "./reserve.ts";
 import { Restorer } from "./restore.ts";
 import type { Caution } from "./caution.ts";
-import { type HeldConnections, type Revival, reviveAll } from "./revive.ts";
+import { type HeldConnections, type Revival, revive } from "./revive.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
 import { recordBytes } from "./turn_record.ts";
 import { StoreUpkeep } from "./upkeep.ts";
@@ -86,13 +86,14 @@ export class StoreJournal implements Journal {
       if (this.#turns.everAny) this.#refuse("what its turns begin from is missing");
       return null;
     }
-    const restorer = new Restorer(state, () => caution?.progress());
+    const restorer = new Restorer(state.tree, () => caution?.progress());
     try {
       this.replay(restorer);
     } catch (error) {
       this.#refuse(messageOf(error));
     }
-    return reviveAll(state, restorer, held, caution?.asideBytes);
+    const revived = revive(state, restorer.records(), held, caution?.asideBytes);
+    return { ...revived, unheard: restorer.unheard };
   }
 
   /**

@@ -6,12 +6,11 @@ import type { Touched } from "../engine/touched.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { eventPath, type Watch } from "../engine/watch.ts";
 import { domainTops } from "../state/domain_part.ts";
+import { nodeRecords } from "../state/node_records.ts";
 import type * as records from "../state/records.ts";
 import { ACCESS_READ, ACCESS_WRITTEN } from "../state/records.ts";
-import { listChildren } from "../store/children.ts";
 import { lookup } from "../store/lookup.ts";
 import { NO_VALUE, type Node } from "../store/node.ts";
-import { childPath } from "../store/path.ts";
 
 /** What of a connection only its transport knows. */
 export type ConnectionIo =
@@ -97,25 +96,6 @@ function* inOrder(
   yield* head;
   for (const top of tops) yield* nodeRecords(lookup(root, top)!, top);
   yield* last;
-}
-
-/**
- * Every node at and below `top`, parents first, siblings in creation order. Iterative, since a path can
- * be over a thousand names deep (XSA-418).
- */
-export function* nodeRecords(top: Node, path: string): Generator<records.Node, void> {
-  const nodes: Node[] = [top], paths: string[] = [path];
-  for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
-    const { children, generation, ordinal, perms, value } = node;
-    const path = paths.pop()!;
-    yield { kind: "node", path, value, perms, generation, ordinal };
-    if (children === null) continue;
-    const below = listChildren(children);
-    for (let i = below.length - 1; i >= 0; i--) {
-      nodes.push(below[i]!);
-      paths.push(childPath(path, below[i]!.name));
-    }
-  }
 }
 
 function quotaValues(quotas: Quotas): Map<string, number> {

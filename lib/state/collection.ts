@@ -85,6 +85,12 @@ const GENERATION_BEFORE = 6;
 /** What the nodes cost is counted where they are taken. */
 const FREE: Ledger = { charge: () => {}, mention: () => {} };
 
+/** A tree to load nodes into: it belongs to no store yet. */
+export function emptyTree(): Draft {
+  const versions = new Versions();
+  return new Draft(newNode("", 0, versions.nextEpoch(), []), versions, FREE);
+}
+
 /** Checked records: the nodes of a whole store as a tree, or those of a domain's part as a list. */
 export class Collection extends StoreRecords {
   descriptors: records.Descriptors | null = null;
@@ -111,9 +117,8 @@ export class Collection extends StoreRecords {
   constructor(mapping: DomainMapping | null) {
     super();
     this.#mapping = mapping;
-    const versions = new Versions();
-    versions.generation = GENERATION_BEFORE;
-    this.tree = new Draft(newNode("", 0, versions.nextEpoch(), []), versions, FREE);
+    this.tree = emptyTree();
+    this.tree.versions.generation = GENERATION_BEFORE;
     this.#loader = this.tree.loader(RESTORED);
   }
 

@@ -135,32 +135,35 @@ class Maker {
 /** What a life finds that reads these changes, a thing a line. */
 function recovered(strings: readonly Uint8Array[]): string[] {
   const { state } = new Engine({ domains: new Hypervisor() });
-  const restorer = new Restorer(state);
+  const restorer = new Restorer(state.tree);
   for (const bytes of strings) changes.readChanges(new ByteReader(bytes), restorer);
   restorer.end();
   const lines = [...subtree(state.tree.root)].map(([path, { generation }]) =>
     `${path} ${generation}`
   );
-  for (const [name, { value }] of state.settings) lines.push(`setting ${name} ${value}`);
-  for (const { domid, quotas, uniqueId } of restorer.domains.values()) {
-    lines.push(`domain ${domid} ${uniqueId} ${[...quotas]}`);
+  const { connections, domains, settings } = restorer.records();
+  for (const [name, { value }] of settings) lines.push(`setting ${name} ${value}`);
+  for (const { domid, quotas, uniqueId } of domains.values()) {
+    lines.push(`domain ${domid} ${uniqueId} ${[...quotas!]}`);
   }
-  for (const { held, ring, transactionIdLast, transactions, watches } of restorer.records) {
-    const key = held?.key ?? ring?.key ?? [...watches.values()][0]?.key;
-    if (key === undefined && transactions.size === 0 && transactionIdLast === 0) continue;
+  for (const { record, transactions, watches } of connections.values()) {
+    const { end, id, ignored, input, output, position, transactionIdLast } = record;
+    const label = end.kind === "socket" ? end.held!.label : "";
     lines.push(
-      `${key} ${held?.label} ${[...watches.values()].map(({ path, depth }) => `${path} ${depth}`)}`,
+      `${id} ${label} ${[...watches.values()].map(({ path, depth }) => `${path} ${depth}`)}`,
     );
-    lines.push(`${key} ids ${transactionIdLast} ${
-      [...transactions].sort(([a], [b]) => a - b)
-        .map(([id, { wrote }]) => `${id} ${wrote}`)
-    }`);
-    if (ring !== null) {
-      lines.push(
-        `${key} ${toText(ring.responses)} ${ring.responsesEnd} ${ring.requestsTaken}` +
-          ` ${ring.unsent} ${ring.partial.length} ${ring.ignored}`,
-      );
-    }
+    lines.push(
+      `${id} ids ${transactionIdLast} ${
+        [...transactions].sort(([a], [b]) => a - b).map(([id, { wrote }]) => `${id} ${wrote}`)
+      }`,
+    );
+    if (position === null) continue;
+    const { requestsTaken, responsesEnd, unsent } = position;
+    lines.push(
+      `${id} ${
+        toText(output)
+      } ${responsesEnd} ${requestsTaken} ${unsent} ${input.length} ${ignored}`,
+    );
   }
   return lines.sort();
 }

@@ -5,9 +5,20 @@ import { Restorer } from "../../lib/journal/restore.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { Hypervisor } from "./lives.ts";
 
+const DOMAIN = {
+  uniqueId: 1n,
+  introduced: true,
+  hasRing: true,
+  port: 5,
+  target: null,
+  features: 14,
+  shutdownSeen: false,
+  quotas: new Map(),
+};
+
 /** The bytes owed after these news: what was added to them last, where all ends, how many are unsent. */
 function owedAfter(...news: [added: string, end: number, unsent: number][]): string {
-  const restorer = new Restorer(new Engine({ domains: new Hypervisor() }).state);
+  const restorer = new Restorer(new Engine({ domains: new Hypervisor() }).state.tree);
   for (const [added, end, unsent] of news) {
     restorer.ring({
       key: 1,
@@ -20,11 +31,8 @@ function owedAfter(...news: [added: string, end: number, unsent: number][]): str
       ignored: false,
     });
   }
-  return toText(
-    restorer.recordOf(1).ring!.responses,
-    0,
-    restorer.recordOf(1).ring!.responses.length,
-  );
+  restorer.domain({ ...DOMAIN, domid: 1 });
+  return toText(restorer.records().connections.get(1)!.record.output);
 }
 
 for (const [name, base] of [["anywhere", 1000], ["where the counts wrap", -2]] as const) {
