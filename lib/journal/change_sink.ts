@@ -1,5 +1,6 @@
 import type { RingState } from "../engine/domain_control.ts";
 import type { Setting } from "../engine/settings.ts";
+import type { Domain } from "../state/records.ts";
 import type { NodeRecord, NodeState } from "./node_record.ts";
 
 /** A watch as it is persisted; `key` is that of its connection. */
@@ -19,19 +20,6 @@ export interface HeldState {
   readonly label: string;
 }
 
-/** A domain's record as it is persisted. */
-export interface DomainState {
-  readonly domid: number;
-  readonly uniqueId: bigint;
-  readonly introduced: boolean;
-  readonly hasRing: boolean;
-  readonly port: number;
-  readonly target: number | null;
-  readonly features: number;
-  readonly shutdownSeen: boolean;
-  readonly quotas: ReadonlyMap<string, number>;
-}
-
 /** What is known of a transaction before its end. */
 export interface OpenTransaction {
   /** The store's generation when it started. */
@@ -46,7 +34,7 @@ export interface ChangeSink {
   /** Of a node that is there, what {@link NodeRecord.part} says. */
   nodePart(node: NodeRecord): void;
   nodeGone(path: string): void;
-  domain(domain: DomainState): void;
+  domain(domain: Domain): void;
   domainGone(domid: number): void;
   watch(watch: WatchState): void;
   unwatch(key: number, path: string, token: string): void;

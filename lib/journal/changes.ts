@@ -3,17 +3,12 @@ import type { RingState } from "../engine/domain_control.ts";
 import type { Quotas } from "../engine/quota.ts";
 import type { Setting } from "../engine/settings.ts";
 import type { Watch } from "../engine/watch.ts";
+import type { Domain as DomainRecord } from "../state/records.ts";
 import type { Node } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import type {
-  ChangeSink,
-  DomainState,
-  HeldState,
-  OpenTransaction,
-  WatchState,
-} from "./change_sink.ts";
+import type { ChangeSink, HeldState, OpenTransaction, WatchState } from "./change_sink.ts";
 import { checkedPath, NodeRecord } from "./node_record.ts";
 import { NODE_GENERATION, NODE_PERMS, NODE_WHOLE } from "./node_writer.ts";
 import { putPerms } from "./perms_bytes.ts";
@@ -25,7 +20,7 @@ import {
   readSettingValue,
 } from "./setting_bytes.ts";
 
-export type { ChangeSink, DomainState, HeldState, OpenTransaction, WatchState };
+export type { ChangeSink, HeldState, OpenTransaction, WatchState };
 
 /**
  * What changed, in the order in which it did, as bytes: one string of changes for each turn, and
@@ -109,29 +104,29 @@ const HAS_RING = 2;
 const SHUTDOWN_SEEN = 4;
 
 export function putDomain(to: ByteWriter, domain: Domain): void {
-  putDomainRecord(to, domain, domain.connection !== null);
+  putDomainState(to, domain, domain.connection !== null);
   putQuotaValues(to, domain.quotas);
 }
 
 /** As {@link putDomain}, of one that was read. */
-export function putDomainState(to: ByteWriter, domain: DomainState): void {
-  putDomainRecord(to, domain, domain.hasRing);
-  putQuotaPairs(to, domain.quotas);
+export function putDomainRecord(to: ByteWriter, domain: DomainRecord): void {
+  putDomainState(to, domain, domain.hasRing);
+  putQuotaPairs(to, domain.quotas ?? new Map());
 }
 
-function putDomainRecord(
+function putDomainState(
   to: ByteWriter,
-  domain: Omit<DomainState, "hasRing" | "quotas">,
+  domain: Omit<DomainRecord, "kind" | "gfn" | "hasRing" | "quotas">,
   hasRing: boolean,
 ): void {
   to.u8(DOMAIN);
   to.u16(domain.domid);
-  to.u64(domain.uniqueId);
+  to.u64(domain.uniqueId ?? 0n);
   to.u8(
     (domain.introduced ? INTRODUCED : 0) | (hasRing ? HAS_RING : 0) |
       (domain.shutdownSeen ? SHUTDOWN_SEEN : 0),
   );
-  to.u32(domain.port);
+  to.u32(domain.port ?? 0);
   to.u16(domain.target ?? NO_TARGET);
   to.u32(domain.features);
 }
@@ -332,7 +327,7 @@ function readGone(from: ByteReader): string {
   return path;
 }
 
-function readDomain(from: ByteReader): DomainState {
+function readDomain(from: ByteReader): DomainRecord {
   const domid = from.u16();
   const uniqueId = from.u64();
   const flags = from.u8();
@@ -340,11 +335,13 @@ function readDomain(from: ByteReader): DomainState {
   const target = from.u16();
   const features = from.u32();
   return {
+    kind: "domain",
     domid,
     uniqueId,
     introduced: (flags & INTRODUCED) !== 0,
     hasRing: (flags & HAS_RING) !== 0,
     port,
+    gfn: 0n,
     target: target === NO_TARGET ? null : target,
     features,
     shutdownSeen: (flags & SHUTDOWN_SEEN) !== 0,

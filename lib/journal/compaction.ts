@@ -1,4 +1,5 @@
 import type { RingState } from "../engine/domain_control.ts";
+import type { Domain } from "../state/records.ts";
 import type { Setting } from "../engine/settings.ts";
 import { PERMS_ONLY } from "../store/tree_loader.ts";
 import { ByteWriter } from "./byte_writer.ts";
@@ -39,7 +40,7 @@ export class Compaction implements put.ChangeSink {
   readonly #to = new ByteWriter(65_536);
   readonly #nodes = new NodeWriter(this.#to);
   readonly #connections = new Map<number, ConnectionNet>();
-  readonly #domains = new Map<number, put.DomainState>();
+  readonly #domains = new Map<number, Domain>();
   readonly #domainsGone = new Set<number>();
   readonly #settings = new Map<string, Setting | null>();
   #quotas: ReadonlyMap<string, number> | null = null;
@@ -52,7 +53,7 @@ export class Compaction implements put.ChangeSink {
     const to = this.#to;
     if (this.#othersGone) put.putOthersGone(to);
     for (const [key, net] of this.#connections) if (net.isCleared) this.#putCleared(key);
-    for (const domain of this.#domains.values()) put.putDomainState(to, domain);
+    for (const domain of this.#domains.values()) put.putDomainRecord(to, domain);
     if (this.#quotas !== null) put.putQuotaMap(to, this.#quotas);
     for (const [name, setting] of this.#settings) put.putSetting(to, name, setting);
     for (const [key, net] of this.#connections) this.#putConnection(key, net);
@@ -110,7 +111,7 @@ export class Compaction implements put.ChangeSink {
     put.putHeard(this.#to);
   }
 
-  domain(domain: put.DomainState): void {
+  domain(domain: Domain): void {
     this.#domains.set(domain.domid, domain);
   }
 

@@ -1,6 +1,6 @@
 import type { RingState } from "../engine/domain_control.ts";
 import type { Setting } from "../engine/settings.ts";
-import type { Connection, ConnectionEnd } from "../state/records.ts";
+import type { Connection, ConnectionEnd, Domain } from "../state/records.ts";
 import { type Holding, StoreRecords, watchKey } from "../state/store_records.ts";
 import { listChildren } from "../store/children.ts";
 import type { Draft } from "../store/draft.ts";
@@ -11,7 +11,7 @@ import { DOMID_MAX } from "../store/perms.ts";
 import { type TreeLoader, WHOLE } from "../store/tree_loader.ts";
 import { RECORDS_A_LOOK } from "../limits.ts";
 import { DamagedError } from "./byte_reader.ts";
-import type { ChangeSink, DomainState, HeldState, OpenTransaction, WatchState } from "./changes.ts";
+import type { ChangeSink, HeldState, OpenTransaction, WatchState } from "./changes.ts";
 import type { NodeRecord, NodeState } from "./node_record.ts";
 
 /** Who is named as the last to have changed what was recovered. */
@@ -130,8 +130,8 @@ export class Restorer implements ChangeSink {
     this.unheard = false;
   }
 
-  domain(domain: DomainState): void {
-    this.#all.domains.set(domain.domid, { kind: "domain", gfn: 0n, ...domain });
+  domain(domain: Domain): void {
+    this.#all.domains.set(domain.domid, domain);
   }
 
   domainGone(domid: number): void {

@@ -47,7 +47,9 @@ class Maker {
 
   #introduce(to: ByteWriter, domid: number): void {
     this.#keys.add(domid);
-    changes.putDomainState(to, {
+    changes.putDomainRecord(to, {
+      kind: "domain",
+      gfn: 0n,
       domid,
       uniqueId: BigInt(this.random.below(1_000)),
       introduced: true,

@@ -3,18 +3,8 @@ import { assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
 import { Restorer } from "../../lib/journal/restore.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
+import { domain } from "../support/records.ts";
 import { Hypervisor } from "./lives.ts";
-
-const DOMAIN = {
-  uniqueId: 1n,
-  introduced: true,
-  hasRing: true,
-  port: 5,
-  target: null,
-  features: 14,
-  shutdownSeen: false,
-  quotas: new Map(),
-};
 
 /** The bytes owed after these news: what was added to them last, where all ends, how many are unsent. */
 function owedAfter(...news: [added: string, end: number, unsent: number][]): string {
@@ -31,7 +21,7 @@ function owedAfter(...news: [added: string, end: number, unsent: number][]): str
       ignored: false,
     });
   }
-  restorer.domain({ ...DOMAIN, domid: 1 });
+  restorer.domain(domain(1, { hasRing: true }));
   return toText(restorer.records().connections.get(1)!.record.output);
 }
 
