@@ -5,6 +5,7 @@ import { QUOTAS, Quotas } from "../../lib/engine/quota.ts";
 import type { Setting } from "../../lib/engine/settings.ts";
 import { ByteReader, DamagedError } from "../../lib/journal/byte_reader.ts";
 import { ByteWriter } from "../../lib/journal/byte_writer.ts";
+import { domain as domainRecord } from "../support/records.ts";
 import type { Domain as DomainRecord } from "../../lib/state/records.ts";
 import * as changes from "../../lib/journal/changes.ts";
 import type { NodeRecord, NodeState } from "../../lib/journal/node_record.ts";
@@ -176,7 +177,7 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       const quotas = quotaValues(domain.quotas);
       changes.putDomain(to, domain);
       const rest = { hasRing: false, port, target, features, shutdownSeen, quotas };
-      return expected.domain({ kind: "domain", gfn: 0n, domid, uniqueId, introduced, ...rest });
+      return expected.domain(domainRecord(domid, { uniqueId, introduced, ...rest }));
     }
     case 3:
       changes.putDomainGone(to, domid);

@@ -9,6 +9,7 @@ import { NodeWriter } from "../../lib/journal/node_writer.ts";
 import { Restorer } from "../../lib/journal/restore.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { toText } from "../../lib/wire/text.ts";
+import { domain } from "../support/records.ts";
 import { type Random, withSeed } from "../support/random.ts";
 import { Hypervisor } from "./lives.ts";
 
@@ -47,19 +48,19 @@ class Maker {
 
   #introduce(to: ByteWriter, domid: number): void {
     this.#keys.add(domid);
-    changes.putDomainRecord(to, {
-      kind: "domain",
-      gfn: 0n,
-      domid,
-      uniqueId: BigInt(this.random.below(1_000)),
-      introduced: true,
-      hasRing: true,
-      port: 3,
-      target: null,
-      features: 0,
-      shutdownSeen: false,
-      quotas: new Map([["nodes", this.random.below(9)]]),
-    });
+    changes.putDomainRecord(
+      to,
+      domain(domid, {
+        uniqueId: BigInt(this.random.below(1_000)),
+        introduced: true,
+        hasRing: true,
+        port: 3,
+        target: null,
+        features: 0,
+        shutdownSeen: false,
+        quotas: new Map([["nodes", this.random.below(9)]]),
+      }),
+    );
   }
 
   #comeOrGo(to: ByteWriter): void {
