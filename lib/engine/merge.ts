@@ -1,5 +1,5 @@
 import { PendingAccounts } from "./accounts.ts";
-import { getChild } from "../store/children.ts";
+import { childOfPath } from "../store/children.ts";
 import { Cursor } from "../store/cursor.ts";
 import {
   DeferredMarks,
@@ -200,7 +200,5 @@ function redoAll({ connection, draft, written }: Transaction, base: Node, into: 
 /** The node at `path`, whose parent is `above`; null when one of them is not there. */
 function childAt(above: Node | null, path: string): Node | null {
   if (above === null || path === ROOT_PATH) return above;
-  return above.children === null
-    ? null
-    : getChild(above.children, path.slice(path.lastIndexOf("/") + 1));
+  return above.children === null ? null : childOfPath(above.children, path);
 }

@@ -1,5 +1,5 @@
 import { putText } from "../wire/text.ts";
-import { hashName, type Node } from "./node.ts";
+import { hashName, hashRange, type Node } from "./node.ts";
 
 /**
  * The children of one node: a hash trie of 32-way branches, structure shared between versions,
@@ -73,7 +73,18 @@ export function getChildIn(
   const found = childrenOfHash(children, hash);
   if (found === null) return null;
   if (!Array.isArray(found)) return isNamed(found, path, from, to) ? found : null;
-  return found.find((node) => isNamed(node, path, from, to)) ?? null;
+  return oneNamed(found, path, from, to);
+}
+
+/** On its own, since a function within a function costs each call, whether or not that runs. */
+function oneNamed(nodes: readonly Node[], path: string, from: number, to: number): Node | null {
+  return nodes.find((node) => isNamed(node, path, from, to)) ?? null;
+}
+
+/** The child that has the last name of `path`, which is not the root's, or null. */
+export function childOfPath(children: Children, path: string): Node | null {
+  const from = path.lastIndexOf("/") + 1;
+  return getChildIn(children, path, from, path.length, hashRange(path, from, path.length));
 }
 
 /** The child whose name has that hash, or all of them, or null. */

@@ -179,7 +179,14 @@ export class DeferredMarks implements NodeMarks {
   readonly #told: { readonly path: string; readonly node: Node; readonly what: number }[] = [];
 
   changed(path: string, node: Node, what: number): void {
+    // Most often a node that was just made gets its first child.
+    if (what === DIRTY_GENERATION && this.#isLast(node)) return;
     this.#told.push({ path, node, what });
+  }
+
+  #isLast(node: Node): boolean {
+    const last = this.#told.at(-1);
+    return last !== undefined && last.node === node && last.what !== REMOVED;
   }
 
   removed(path: string, node: Node): void {

@@ -1,5 +1,6 @@
 import {
   addChild,
+  childOfPath,
   type Children,
   copyChildren,
   getChild,
@@ -260,7 +261,7 @@ export class Draft {
   childIn(parent: Node, path: string): Node | null {
     if (path === ROOT_PATH) return parent;
     if (parent.children === null) return null;
-    const child = getChild(parent.children, path.slice(path.lastIndexOf("/") + 1));
+    const child = childOfPath(parent.children, path);
     return child === null ? null : this.#ownChild(parent, child);
   }
 

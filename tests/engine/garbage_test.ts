@@ -1,0 +1,24 @@
+/** What a transaction of a deep chain, and its commit, leave for V8 to collect: counted in bytes. */
+import { assert } from "@std/assert";
+import type { Garbage } from "./garbage.ts";
+
+const SCRIPT = new URL("./garbage.ts", import.meta.url).pathname;
+const FLAGS = [
+  "--min-semi-space-size=256",
+  "--max-semi-space-size=256",
+  "--no-opt",
+  "--no-maglev",
+];
+
+Deno.test("a chain that a transaction makes and commits takes a bounded part of the heap", async () => {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", `--v8-flags=${FLAGS.join(",")}`, SCRIPT],
+  }).output();
+  const text = new TextDecoder();
+  assert(success, text.decode(stderr));
+  const { made, merged }: Garbage = JSON.parse(text.decode(stdout));
+  // With a list of children that has room for 17: 790.
+  assert(made > 300 && made < 740, `${made} bytes of a node that is made`);
+  // With a text for each name, and two marks for each node that gets a child: 1,690.
+  assert(merged > 300 && merged < 1_400, `${merged} bytes of a node that is merged`);
+});
