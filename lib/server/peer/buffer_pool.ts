@@ -14,3 +14,8 @@ export function takeBuffer(): Uint8Array<ArrayBuffer> {
 export function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
   if (buffer.length === POOLED_BYTES && spare.length < SPARE_BUFFERS_MAX) spare.push(buffer);
 }
+
+/** Leaves those at hand to the garbage collector: an idle daemon needs none. */
+export function dropSpareBuffers(): void {
+  spare.length = 0;
+}

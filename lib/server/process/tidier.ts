@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { libc } from "../../../ffi/libc.ts";
 import { TIDY_APART_MS, TIDY_BYTES, TIDY_IDLE_MS, TIDY_PART, TIDY_TRIM_MS } from "../../limits.ts";
+import { dropSpareBuffers } from "../peer/buffer_pool.ts";
 
 /**
  * Gives memory back to the host when the process has more than it had and nobody asks for anything: V8
@@ -44,6 +45,7 @@ type Collector = (options: { type: "major"; execution: "sync"; flavor: "last-res
 const { gc } = globalThis as { readonly gc?: Collector };
 
 function collectAll(clock: Clock): void {
+  dropSpareBuffers();
   // Without that flavor V8 keeps free pages, for the garbage to come.
   gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
   // Values are freed on another thread, behind the collection.
