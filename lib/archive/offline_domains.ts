@@ -1,10 +1,6 @@
 import type { Connection } from "../engine/connection.ts";
-import {
-  DOMAIN_EXISTS,
-  type DomainControl,
-  type DomainInfo,
-  type RingState,
-} from "../engine/domain_control.ts";
+import { DOMAIN_EXISTS, type DomainControl, type DomainInfo } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import { type ErrorCode, OK } from "../wire/errors.ts";
 
 /**

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
+import type { RingState } from "../state/ring_state.ts";
 
 /** State bits of a domain as the hypervisor reports them (libxenmanage, 4.21). */
 export const DOMAIN_EXISTS = 1;
@@ -19,26 +20,6 @@ export interface DomainInfo {
 /** Whether the hypervisor knows the domain, and it is more than the rest of one that has died. */
 export function isAlive(info: DomainInfo | null): info is DomainInfo {
   return info !== null && (info.state & (DOMAIN_EXISTS | DOMAIN_DEAD)) === DOMAIN_EXISTS;
-}
-
-/** How far a ring has been served: what the daemon's next life must go on from. */
-export interface RingState {
-  /** Whose it is: {@link Connection.key}. Of a held socket all here counts bytes of the stream. */
-  readonly key: number;
-  /** Our index in the request ring: all before it is ours. */
-  readonly requestsTaken: number;
-  /** The bytes of a request that was not whole yet. */
-  readonly partial: Uint8Array;
-  /** The index in the response ring behind the last byte that is owed to the guest. */
-  readonly responsesEnd: number;
-  /** The last bytes owed, up to `responsesEnd`: those added since the ring was last recorded. */
-  readonly responses: Uint8Array;
-  /** How many bytes up to `responsesEnd` were not in the ring yet. */
-  readonly unsent: number;
-  /** Whether nothing before counts any more: the ring was introduced, or introduced again. */
-  readonly afresh: boolean;
-  /** The guest broke the protocol and is not listened to. */
-  readonly ignored: boolean;
 }
 
 /**

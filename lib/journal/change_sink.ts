@@ -1,4 +1,4 @@
-import type { RingState } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { Setting } from "../engine/settings.ts";
 import type { Domain } from "../state/records.ts";
 import type { NodeRecord, NodeState } from "./node_record.ts";

@@ -1,5 +1,5 @@
 import type { Domain } from "../engine/domains.ts";
-import type { RingState } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { Quotas } from "../engine/quota.ts";
 import type { Setting } from "../engine/settings.ts";
 import type { Watch } from "../engine/watch.ts";

@@ -1,5 +1,5 @@
 import type { State } from "../engine/state.ts";
-import type { RingState } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { Watch } from "../engine/watch.ts";
 import { TreeWalk } from "../store/tree_walk.ts";
 import { ByteWriter } from "./byte_writer.ts";

@@ -1,5 +1,5 @@
 import type { Dirty } from "../engine/dirty.ts";
-import type { RingState } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { State } from "../engine/state.ts";
 import type { Node } from "../store/node.ts";
 import type { Caution } from "./caution.ts";

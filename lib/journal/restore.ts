@@ -1,4 +1,4 @@
-import type { RingState } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { Setting } from "../engine/settings.ts";
 import type { Connection, ConnectionEnd, Domain } from "../state/records.ts";
 import { type Holding, StoreRecords, watchKey } from "../state/store_records.ts";

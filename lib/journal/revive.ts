@@ -1,5 +1,5 @@
 import type { Connection } from "../engine/connection.ts";
-import type { RingState } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { State } from "../engine/state.ts";
 import { build, type Built, ringStateOf } from "../persist/build.ts";
 import type { Connection as ConnectionRecord } from "../state/records.ts";

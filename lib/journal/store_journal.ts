@@ -1,5 +1,5 @@
 import { Dirty } from "../engine/dirty.ts";
-import type { RingState } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { State } from "../engine/state.ts";
 import { COMMIT_RETRY_MS, WATCH_BYTES_WHILE_FULL_MAX } from "../limits.ts";
 import type { Node } from "../store/node.ts";

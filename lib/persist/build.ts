@@ -1,5 +1,6 @@
 import type { Connection } from "../engine/connection.ts";
-import { isAlive, type RingState } from "../engine/domain_control.ts";
+import { isAlive } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { Domain } from "../engine/domains.ts";
 import { watchOverhead } from "../engine/memory_model.ts";
 import { quotaName, type Quotas } from "../engine/quota.ts";

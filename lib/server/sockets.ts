@@ -4,7 +4,7 @@ import { EAGAIN, ECONNABORTED, EMFILE, ENFILE, errorText } from "../../ffi/libc.
 import { keepOnExec } from "../../ffi/exec.ts";
 import { acceptUnix, peerCredentials } from "../../ffi/unix_socket.ts";
 import type { Connection, ConnectionSpec } from "../engine/connection.ts";
-import type { RingState } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { HeldState } from "../journal/changes.ts";
 import { ACCEPTS_PER_TURN_MAX } from "../limits.ts";
 import type { HeldSocketTransport } from "../transport/held_socket.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { CONNECTION } from "../engine/connection.ts";
 import { check } from "../engine/check.ts";
-import type { RingState } from "../engine/domain_control.ts";
+import type { RingState } from "../state/ring_state.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { State } from "../engine/state.ts";
 import { eventPath } from "../engine/watch.ts";

@@ -5,7 +5,7 @@ import {
   StatementSync,
 } from "node:sqlite";
 import type { Dirty } from "../../lib/engine/dirty.ts";
-import type { RingState } from "../../lib/engine/domain_control.ts";
+import type { RingState } from "../../lib/state/ring_state.ts";
 import type { State } from "../../lib/engine/state.ts";
 import type { ImageSource, Journal } from "../../lib/journal/journal.ts";
 import type { Caution } from "../../lib/journal/caution.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { RingState } from "../../lib/engine/domain_control.ts";
+import type { RingState } from "../../lib/state/ring_state.ts";
 import { Domain } from "../../lib/engine/domains.ts";
 import { QUOTAS, Quotas } from "../../lib/engine/quota.ts";
 import type { Setting } from "../../lib/engine/settings.ts";

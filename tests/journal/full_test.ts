@@ -3,7 +3,7 @@ import { SimulatedClock } from "../support/simulated_clock.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { DatabaseSync } from "node:sqlite";
-import type { RingState } from "../../lib/engine/domain_control.ts";
+import type { RingState } from "../../lib/state/ring_state.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { type Durability, openDatabase } from "../../lib/journal/database.ts";
 import type { JournalParts, Upkeep } from "../../lib/journal/journal_parts.ts";

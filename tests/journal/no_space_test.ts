@@ -1,7 +1,7 @@
 /** A file system that is really full: what a start leaves there, and what upkeep does about it. */
 import { SimulatedClock } from "../support/simulated_clock.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { RingState } from "../../lib/engine/domain_control.ts";
+import type { RingState } from "../../lib/state/ring_state.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import type { State } from "../../lib/engine/state.ts";
 import { JournalError } from "../../lib/journal/database.ts";

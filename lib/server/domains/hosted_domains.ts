@@ -1,5 +1,6 @@
 import type { Connection } from "../../engine/connection.ts";
-import type { DomainControl, RingState } from "../../engine/domain_control.ts";
+import type { DomainControl } from "../../engine/domain_control.ts";
+import type { RingState } from "../../state/ring_state.ts";
 import type { Domain } from "../../engine/domains.ts";
 import type { ErrorCode } from "../../wire/errors.ts";
 import type { Peer } from "../peer/peer.ts";

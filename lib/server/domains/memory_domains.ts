@@ -5,8 +5,8 @@ import {
   DOMAIN_EXISTS,
   DOMAIN_SHUTDOWN,
   type DomainInfo,
-  type RingState,
 } from "../../engine/domain_control.ts";
+import type { RingState } from "../../state/ring_state.ts";
 import { FEATURES } from "../../engine/domains.ts";
 import { RING_PAGE_SIZE, RingPage } from "../../transport/ring_page.ts";
 import { GuestRing, RingTransport } from "../../transport/ring.ts";

@@ -1,4 +1,5 @@
-import { DOMAIN_EXISTS, type DomainInfo, type RingState } from "../../engine/domain_control.ts";
+import { DOMAIN_EXISTS, type DomainInfo } from "../../engine/domain_control.ts";
+import type { RingState } from "../../state/ring_state.ts";
 import type { Connection } from "../../engine/connection.ts";
 import { EIO, type ErrorCode } from "../../wire/errors.ts";
 import type { HostedDomains } from "./hosted_domains.ts";

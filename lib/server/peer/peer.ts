@@ -1,6 +1,6 @@
 import type { Handled } from "../../engine/engine.ts";
 import type { Connection, ConnectionKind, Outbox } from "../../engine/connection.ts";
-import type { RingState } from "../../engine/domain_control.ts";
+import type { RingState } from "../../state/ring_state.ts";
 import { EVENT_UNITS, REQUEST_UNITS, TEXT_SHIFT } from "../../engine/meter.ts";
 import {
   OUTPUT_STALL_BYTES,

@@ -1,4 +1,4 @@
-import type { RingState } from "../../engine/domain_control.ts";
+import type { RingState } from "../../state/ring_state.ts";
 import type { RingPosition } from "../../transport/transport.ts";
 import type { PeerOutput } from "./peer_output.ts";
 

@@ -1,7 +1,7 @@
 import type { Epoll } from "../../../ffi/epoll.ts";
 import { ECONNREFUSED, SystemCallError } from "../../../ffi/libc.ts";
 import { closeFd, shutDown } from "../../../ffi/unix_socket.ts";
-import type { RingState } from "../../engine/domain_control.ts";
+import type { RingState } from "../../state/ring_state.ts";
 import { HELD_INPUT_BYTES } from "../../limits.ts";
 import type { HeldSlot } from "../../transport/held_slot.ts";
 import { HELD_KEY_FIRST, HeldSlots, type SlotMaker } from "../../transport/held_slots.ts";
