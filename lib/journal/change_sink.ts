@@ -1,6 +1,5 @@
+import type { Domain, Setting } from "../state/records.ts";
 import type { RingState } from "../state/ring_state.ts";
-import type { Setting } from "../engine/settings.ts";
-import type { Domain } from "../state/records.ts";
 import type { NodeRecord, NodeState } from "./node_record.ts";
 
 /** A watch as it is persisted; `key` is that of its connection. */
@@ -19,6 +18,9 @@ export interface HeldState {
   readonly domid: number;
   readonly label: string;
 }
+
+/** What there is of a setting but its name. */
+export type SettingValue = Pick<Setting, "value" | "told">;
 
 /** What is known of a transaction before its end. */
 export interface OpenTransaction {
@@ -46,7 +48,7 @@ export interface ChangeSink {
   heldGone(key: number): void;
   quotas(values: ReadonlyMap<string, number>): void;
   /** Null for one that counts no more. */
-  setting(name: string, setting: Setting | null): void;
+  setting(name: string, setting: SettingValue | null): void;
   ring(ring: RingState): void;
   /** Nothing but nodes counts of what was told before: the rest is told anew. */
   othersGone(): void;

@@ -1,26 +1,27 @@
-import type { Domain } from "../engine/domains.ts";
+import type { Domain } from "../state/records.ts";
 import type { RingState } from "../state/ring_state.ts";
-import type { Quotas } from "../engine/quota.ts";
-import type { Setting } from "../engine/settings.ts";
-import type { Watch } from "../engine/watch.ts";
-import type { Domain as DomainRecord } from "../state/records.ts";
 import type { Node } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import type { ChangeSink, HeldState, OpenTransaction, WatchState } from "./change_sink.ts";
+import type {
+  ChangeSink,
+  HeldState,
+  OpenTransaction,
+  SettingValue,
+  WatchState,
+} from "./change_sink.ts";
 import { checkedPath, NodeRecord } from "./node_record.ts";
 import { NODE_GENERATION, NODE_PERMS, NODE_WHOLE } from "./node_writer.ts";
 import { putPerms } from "./perms_bytes.ts";
 import {
-  putQuotaPairs,
   putQuotaValues,
   putSettingValue,
   readQuotaValues,
   readSettingValue,
 } from "./setting_bytes.ts";
 
-export type { ChangeSink, HeldState, OpenTransaction, WatchState };
+export type { ChangeSink, HeldState, OpenTransaction, SettingValue, WatchState };
 
 /**
  * What changed, in the order in which it did, as bytes: one string of changes for each turn, and
@@ -104,32 +105,21 @@ const HAS_RING = 2;
 const SHUTDOWN_SEEN = 4;
 
 export function putDomain(to: ByteWriter, domain: Domain): void {
-  putDomainState(to, domain, domain.connection !== null);
-  putQuotaValues(to, domain.quotas);
-}
-
-/** As {@link putDomain}, of one that was read. */
-export function putDomainRecord(to: ByteWriter, domain: DomainRecord): void {
-  putDomainState(to, domain, domain.hasRing);
-  putQuotaPairs(to, domain.quotas ?? new Map());
-}
-
-function putDomainState(
-  to: ByteWriter,
-  domain: Omit<DomainRecord, "kind" | "gfn" | "hasRing" | "quotas">,
-  hasRing: boolean,
-): void {
+  const { hasRing, introduced, port, quotas, shutdownSeen, uniqueId } = domain;
   to.u8(DOMAIN);
   to.u16(domain.domid);
-  to.u64(domain.uniqueId ?? 0n);
+  to.u64(uniqueId ?? 0n);
   to.u8(
-    (domain.introduced ? INTRODUCED : 0) | (hasRing ? HAS_RING : 0) |
-      (domain.shutdownSeen ? SHUTDOWN_SEEN : 0),
+    (introduced ?? hasRing ? INTRODUCED : 0) | (hasRing ? HAS_RING : 0) |
+      (shutdownSeen ? SHUTDOWN_SEEN : 0),
   );
-  to.u32(domain.port ?? 0);
+  to.u32(port ?? 0);
   to.u16(domain.target ?? NO_TARGET);
   to.u32(domain.features);
+  putQuotaValues(to, quotas ?? NO_QUOTAS);
 }
+
+const NO_QUOTAS: ReadonlyMap<string, number> = new Map();
 
 export function putDomainGone(to: ByteWriter, domid: number): void {
   to.u8(DOMAIN_GONE);
@@ -146,20 +136,8 @@ function putKey(to: ByteWriter, kind: number, key: number): void {
   }
 }
 
-/** What of a watch outlives the process. */
-type KeptOfWatch = Pick<Watch, "connection" | "path" | "token" | "relative" | "depth">;
-
 /** Of connections with a key only: others end with the process. */
-export function putWatch(to: ByteWriter, watch: KeptOfWatch): void {
-  putWatchOf(to, watch.connection.key, watch);
-}
-
-/** As {@link putWatch}, of one that was read. */
-export function putWatchState(to: ByteWriter, watch: WatchState): void {
-  putWatchOf(to, watch.key, watch);
-}
-
-function putWatchOf(to: ByteWriter, key: number, watch: Omit<WatchState, "key">): void {
+export function putWatch(to: ByteWriter, key: number, watch: Omit<WatchState, "key">): void {
   putKey(to, WATCH, key);
   to.text(watch.path);
   to.text(watch.token);
@@ -168,12 +146,7 @@ function putWatchOf(to: ByteWriter, key: number, watch: Omit<WatchState, "key">)
   to.u32(Math.min(watch.depth, 0xffff_fffe) + 1);
 }
 
-export function putUnwatch(to: ByteWriter, { connection, path, token }: KeptOfWatch): void {
-  putUnwatchState(to, connection.key, path, token);
-}
-
-/** As {@link putUnwatch}, of one that was read. */
-export function putUnwatchState(to: ByteWriter, key: number, path: string, token: string): void {
+export function putUnwatch(to: ByteWriter, key: number, path: string, token: string): void {
   putKey(to, UNWATCH, key);
   to.text(path);
   to.text(token);
@@ -211,19 +184,13 @@ export function putHeldGone(to: ByteWriter, key: number): void {
   to.u32(key);
 }
 
-export function putQuotas(to: ByteWriter, quotas: Quotas): void {
+export function putQuotas(to: ByteWriter, quotas: ReadonlyMap<string, number>): void {
   to.u8(QUOTA);
   putQuotaValues(to, quotas);
 }
 
-/** As {@link putQuotas}, of what was read. */
-export function putQuotaMap(to: ByteWriter, quotas: ReadonlyMap<string, number>): void {
-  to.u8(QUOTA);
-  putQuotaPairs(to, quotas);
-}
-
 /** Null for one that counts no more. */
-export function putSetting(to: ByteWriter, name: string, setting: Setting | null): void {
+export function putSetting(to: ByteWriter, name: string, setting: SettingValue | null): void {
   to.u8(SETTING);
   to.text(name);
   putSettingValue(to, setting);
@@ -327,7 +294,7 @@ function readGone(from: ByteReader): string {
   return path;
 }
 
-function readDomain(from: ByteReader): DomainRecord {
+function readDomain(from: ByteReader): Domain {
   const domid = from.u16();
   const uniqueId = from.u64();
   const flags = from.u8();
@@ -341,9 +308,9 @@ function readDomain(from: ByteReader): DomainRecord {
     introduced: (flags & INTRODUCED) !== 0,
     hasRing: (flags & HAS_RING) !== 0,
     port,
-    gfn: 0n,
     target: target === NO_TARGET ? null : target,
     features,
+    gfn: 0n,
     shutdownSeen: (flags & SHUTDOWN_SEEN) !== 0,
     quotas: readQuotaValues(from),
   };

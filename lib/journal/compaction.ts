@@ -1,6 +1,5 @@
 import type { RingState } from "../state/ring_state.ts";
 import type { Domain } from "../state/records.ts";
-import type { Setting } from "../engine/settings.ts";
 import { PERMS_ONLY } from "../store/tree_loader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
@@ -42,7 +41,7 @@ export class Compaction implements put.ChangeSink {
   readonly #connections = new Map<number, ConnectionNet>();
   readonly #domains = new Map<number, Domain>();
   readonly #domainsGone = new Set<number>();
-  readonly #settings = new Map<string, Setting | null>();
+  readonly #settings = new Map<string, put.SettingValue | null>();
   #quotas: ReadonlyMap<string, number> | null = null;
   #othersGone = false;
   /** Bytes of watches, registered and dropped, in what was made. */
@@ -53,8 +52,8 @@ export class Compaction implements put.ChangeSink {
     const to = this.#to;
     if (this.#othersGone) put.putOthersGone(to);
     for (const [key, net] of this.#connections) if (net.isCleared) this.#putCleared(key);
-    for (const domain of this.#domains.values()) put.putDomainRecord(to, domain);
-    if (this.#quotas !== null) put.putQuotaMap(to, this.#quotas);
+    for (const domain of this.#domains.values()) put.putDomain(to, domain);
+    if (this.#quotas !== null) put.putQuotas(to, this.#quotas);
     for (const [name, setting] of this.#settings) put.putSetting(to, name, setting);
     for (const [key, net] of this.#connections) this.#putConnection(key, net);
     return to.written;
@@ -73,8 +72,8 @@ export class Compaction implements put.ChangeSink {
     const before = to.length;
     for (const [name, { wasThere, now }] of net.watches) {
       const nul = name.indexOf("\0");
-      if (wasThere) put.putUnwatchState(to, key, name.slice(0, nul), name.slice(nul + 1));
-      if (now !== null) put.putWatchState(to, now);
+      if (wasThere) put.putUnwatch(to, key, name.slice(0, nul), name.slice(nul + 1));
+      if (now !== null) put.putWatch(to, key, now);
     }
     this.watchBytes += to.length - before;
     if (net.ring !== null) put.putRing(to, net.ring);
@@ -180,7 +179,7 @@ export class Compaction implements put.ChangeSink {
     this.#quotas = values;
   }
 
-  setting(name: string, setting: Setting | null): void {
+  setting(name: string, setting: put.SettingValue | null): void {
     this.#settings.set(name, setting);
   }
 

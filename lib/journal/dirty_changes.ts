@@ -5,6 +5,7 @@ import { SETTING } from "../engine/settings.ts";
 import type { State } from "../engine/state.ts";
 import { isOpen, TRANSACTION } from "../engine/transaction.ts";
 import { isRegistered, WATCH } from "../engine/watch.ts";
+import { domainRecord, quotaRecord } from "../persist/snapshot.ts";
 import { DIRTY_NEW, DIRTY_PERMS, DIRTY_VALUE, type DirtyNodes } from "../store/dirty_nodes.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 import * as put from "./changes.ts";
@@ -25,11 +26,13 @@ function putOthers(to: ByteWriter, state: State, dirty: Dirty): void {
     if (connection.open === true) put.putHeld(to, connection);
   }
   for (const domain of dirty.marked(DOMAIN).keys()) {
-    if (isKept(state, domain)) put.putDomain(to, domain);
+    if (isKept(state, domain)) put.putDomain(to, domainRecord(domain));
   }
   putWatches(to, dirty, gone);
   putTransactions(to, dirty, gone);
-  if (dirty.marked(DEFAULT_QUOTAS).size > 0) put.putQuotas(to, state.domains.quotas);
+  if (dirty.marked(DEFAULT_QUOTAS).size > 0) {
+    put.putQuotas(to, quotaRecord(state.domains.quotas).domain);
+  }
   for (const name of dirty.marked(SETTING).keys()) {
     put.putSetting(to, name, state.settings.whole(name));
   }
@@ -67,9 +70,11 @@ function putWatches(to: ByteWriter, dirty: Dirty, gone: ReadonlySet<number>): vo
   const marked = dirty.marked(WATCH);
   for (const [watch, isNew] of marked) {
     if (isRegistered(watch) || isNew || isGone(gone, watch.connection)) continue;
-    put.putUnwatch(to, watch);
+    put.putUnwatch(to, watch.connection.key, watch.path, watch.token);
   }
-  for (const watch of marked.keys()) if (isRegistered(watch)) put.putWatch(to, watch);
+  for (const watch of marked.keys()) {
+    if (isRegistered(watch)) put.putWatch(to, watch.connection.key, watch);
+  }
 }
 
 /** Those that have started and ended are told by the highest id that was given. */

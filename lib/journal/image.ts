@@ -1,4 +1,5 @@
 import type { State } from "../engine/state.ts";
+import { domainRecord, quotaRecord } from "../persist/snapshot.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { Watch } from "../engine/watch.ts";
 import { TreeWalk } from "../store/tree_walk.ts";
@@ -47,7 +48,8 @@ export class Image {
     const before = to.length;
     const watches = this.#watches;
     while (this.#watchesPut < watches.length && to.length - before < PIECE_BYTES) {
-      put.putWatch(to, watches[this.#watchesPut++]!);
+      const watch = watches[this.#watchesPut++]!;
+      put.putWatch(to, watch.connection.key, watch);
     }
     if (to.length === before) this.#putNodes(to);
     return to.length > before;
@@ -70,11 +72,11 @@ function* putOthers(
   rings: Iterable<RingState>,
 ): Generator<void, void> {
   const { connections, domains, settings, specials } = state;
-  yield put.putQuotas(to, domains.quotas);
+  yield put.putQuotas(to, quotaRecord(domains.quotas).domain);
   for (const [name, setting] of settings) yield put.putSetting(to, name, setting);
   for (const [path, node] of specials) yield put.putNode(to, path, node);
-  for (const domain of domains.all()) yield put.putDomain(to, domain);
-  for (const domain of domains.dying()) yield put.putDomain(to, domain);
+  for (const domain of domains.all()) yield put.putDomain(to, domainRecord(domain));
+  for (const domain of domains.dying()) yield put.putDomain(to, domainRecord(domain));
   for (const connection of connections) {
     if (connection.key < 0) continue;
     if (connection.kind === "socket") yield put.putHeld(to, connection);

@@ -1,5 +1,4 @@
 import type { RingState } from "../state/ring_state.ts";
-import type { Setting } from "../engine/settings.ts";
 import type { Connection, ConnectionEnd, Domain } from "../state/records.ts";
 import { type Holding, StoreRecords, watchKey } from "../state/store_records.ts";
 import { listChildren } from "../store/children.ts";
@@ -11,7 +10,13 @@ import { DOMID_MAX } from "../store/perms.ts";
 import { type TreeLoader, WHOLE } from "../store/tree_loader.ts";
 import { RECORDS_A_LOOK } from "../limits.ts";
 import { DamagedError } from "./byte_reader.ts";
-import type { ChangeSink, HeldState, OpenTransaction, WatchState } from "./changes.ts";
+import type {
+  ChangeSink,
+  HeldState,
+  OpenTransaction,
+  SettingValue,
+  WatchState,
+} from "./changes.ts";
 import type { NodeRecord, NodeState } from "./node_record.ts";
 
 /** Who is named as the last to have changed what was recovered. */
@@ -174,7 +179,7 @@ export class Restorer implements ChangeSink {
     this.#all.quota = { kind: "quota", domain: values, global: new Map() };
   }
 
-  setting(name: string, setting: Setting | null): void {
+  setting(name: string, setting: SettingValue | null): void {
     const { settings } = this.#all;
     if (setting === null) settings.delete(name);
     else settings.set(name, { kind: "setting", name, ...setting });

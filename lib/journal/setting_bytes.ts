@@ -1,19 +1,9 @@
-import { QUOTAS, type Quotas } from "../engine/quota.ts";
-import type { Setting } from "../engine/settings.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
+import type { SettingValue } from "./change_sink.ts";
 
 /** Quotas as bytes: their names are kept, since another version may have others. */
-export function putQuotaValues(to: ByteWriter, quotas: Quotas): void {
-  to.u8(QUOTAS.length);
-  for (const { name } of QUOTAS) {
-    to.text(name);
-    to.u32(quotas.get(name));
-  }
-}
-
-/** As {@link putQuotaValues}, of what was read. */
-export function putQuotaPairs(to: ByteWriter, quotas: ReadonlyMap<string, number>): void {
+export function putQuotaValues(to: ByteWriter, quotas: ReadonlyMap<string, number>): void {
   to.u8(quotas.size);
   for (const [name, value] of quotas) {
     to.text(name);
@@ -44,7 +34,7 @@ const VALUE_ONLY = 1;
 const VALUE_AND_TOLD = 2;
 
 /** Null for one that counts no more. */
-export function putSettingValue(to: ByteWriter, setting: Setting | null): void {
+export function putSettingValue(to: ByteWriter, setting: SettingValue | null): void {
   to.u8(setting === null ? NOTHING : setting.told === null ? VALUE_ONLY : VALUE_AND_TOLD);
   if (setting === null) return;
   to.text(setting.value);
@@ -52,7 +42,7 @@ export function putSettingValue(to: ByteWriter, setting: Setting | null): void {
 }
 
 /** @throws {DamagedError} when it is none. */
-export function readSettingValue(from: ByteReader): Setting | null {
+export function readSettingValue(from: ByteReader): SettingValue | null {
   const parts = from.u8();
   if (parts > VALUE_AND_TOLD) throw new DamagedError(`no setting has ${parts} parts`);
   if (parts === NOTHING) return null;

@@ -1,15 +1,13 @@
 import { assertEquals } from "@std/assert";
 import type { RingState } from "../../lib/state/ring_state.ts";
-import { Domain } from "../../lib/engine/domains.ts";
-import { QUOTAS, Quotas } from "../../lib/engine/quota.ts";
-import type { Setting } from "../../lib/engine/settings.ts";
+import { QUOTAS } from "../../lib/engine/quota.ts";
 import { ByteReader, DamagedError } from "../../lib/journal/byte_reader.ts";
 import { ByteWriter } from "../../lib/journal/byte_writer.ts";
 import { domain as domainRecord } from "../support/records.ts";
-import type { Domain as DomainRecord } from "../../lib/state/records.ts";
 import * as changes from "../../lib/journal/changes.ts";
 import type { NodeRecord, NodeState } from "../../lib/journal/node_record.ts";
 import { NodeWriter } from "../../lib/journal/node_writer.ts";
+import type { Domain } from "../../lib/state/records.ts";
 import { newNode } from "../../lib/store/node.ts";
 import type { Perms } from "../../lib/store/perms.ts";
 import { PERMS_ONLY } from "../../lib/store/tree_loader.ts";
@@ -41,7 +39,7 @@ class Words implements changes.ChangeSink {
   nodeGone(path: string): void {
     this.#add("gone", path);
   }
-  domain(domain: DomainRecord): void {
+  domain(domain: Domain): void {
     const { domid, uniqueId, introduced, hasRing, port, target, features } = domain;
     const { shutdownSeen, quotas } = domain;
     this.#add("domain", domid, uniqueId, introduced, hasRing, port, target, features);
@@ -71,7 +69,7 @@ class Words implements changes.ChangeSink {
   quotas(values: ReadonlyMap<string, number>): void {
     this.#add("quotas", values);
   }
-  setting(name: string, setting: Setting | null): void {
+  setting(name: string, setting: changes.SettingValue | null): void {
     this.#add("setting", name, setting?.value, setting?.told);
   }
   othersGone(): void {
@@ -113,16 +111,13 @@ function u32(random: Random): number {
   return random.pick([0, 1, 0x7fffffff, 0xffffffff, random.below(0x100000000)]);
 }
 
-function randomQuotas(random: Random): Quotas {
-  const quotas = new Quotas();
+function randomQuotas(random: Random): Map<string, number> {
+  const quotas = new Map<string, number>(QUOTAS.map(({ name, value }) => [name, value]));
   // Mostly the same, as in most stores.
   if (random.chance(0.5)) return quotas;
   for (const { name } of QUOTAS) if (random.chance(0.3)) quotas.set(name, u32(random));
   return quotas;
 }
-
-const quotaValues = (quotas: Quotas): Map<string, number> =>
-  new Map(QUOTAS.map(({ name }) => [name, quotas.get(name)]));
 
 /** Of each string of changes the one that knows its last path. */
 const writers = new WeakMap<ByteWriter, NodeWriter>();
@@ -167,33 +162,31 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       changes.putNodeGone(to, `/a${path === "/" || path[0] === "@" ? "" : path}`);
       return expected.nodeGone(`/a${path === "/" || path[0] === "@" ? "" : path}`);
     case 2: {
-      const domain = new Domain(domid, BigInt(u32(random)) << 31n, randomQuotas(random));
-      domain.introduced = random.chance(0.5);
-      domain.port = u32(random);
-      domain.target = random.chance(0.5) ? null : random.below(0xffff);
-      domain.features = random.below(16);
-      domain.shutdownSeen = random.chance(0.5);
-      const { introduced, port, target, features, uniqueId, shutdownSeen } = domain;
-      const quotas = quotaValues(domain.quotas);
+      const domain = domainRecord(domid, {
+        uniqueId: BigInt(u32(random)) << 31n,
+        introduced: random.chance(0.5),
+        hasRing: random.chance(0.5),
+        port: u32(random),
+        target: random.chance(0.5) ? null : random.below(0xffff),
+        features: random.below(16),
+        shutdownSeen: random.chance(0.5),
+        quotas: randomQuotas(random),
+      });
       changes.putDomain(to, domain);
-      const rest = { hasRing: false, port, target, features, shutdownSeen, quotas };
-      return expected.domain(domainRecord(domid, { uniqueId, introduced, ...rest }));
+      return expected.domain(domain);
     }
     case 3:
       changes.putDomainGone(to, domid);
       return expected.domainGone(domid);
     case 4:
     case 5: {
-      const connection = { key } as unknown as Parameters<
-        typeof changes.putWatch
-      >[1]["connection"];
       const depth = random.chance(0.5) ? -1 : random.below(1000);
-      const watch = { connection, path, token, relative: random.chance(0.5), depth };
+      const watch = { key, path, token, relative: random.chance(0.5), depth };
       if (random.chance(0.5)) {
-        changes.putWatch(to, watch);
-        return expected.watch({ key, ...watch });
+        changes.putWatch(to, key, watch);
+        return expected.watch(watch);
       }
-      changes.putUnwatch(to, watch);
+      changes.putUnwatch(to, key, path, token);
       return expected.unwatch(key, path, token);
     }
     case 6: {
@@ -221,7 +214,7 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
     case 7: {
       const quotas = randomQuotas(random);
       changes.putQuotas(to, quotas);
-      return expected.quotas(quotaValues(quotas));
+      return expected.quotas(quotas);
     }
     case 9: {
       const held = { key, domid, label: token };

@@ -48,7 +48,7 @@ class Maker {
 
   #introduce(to: ByteWriter, domid: number): void {
     this.#keys.add(domid);
-    changes.putDomainRecord(
+    changes.putDomain(
       to,
       domain(domid, {
         uniqueId: BigInt(this.random.below(1_000)),
@@ -81,10 +81,10 @@ class Maker {
   #watch(to: ByteWriter, key: number): void {
     const watches = this.#watches.getOrInsertComputed(key, () => new Set());
     const path = `/w${this.random.below(6)}`;
-    if (watches.delete(path)) return changes.putUnwatchState(to, key, path, "t");
+    if (watches.delete(path)) return changes.putUnwatch(to, key, path, "t");
     watches.add(path);
     const depth = this.random.below(3) - 1;
-    changes.putWatchState(to, { key, path, token: "t", relative: false, depth });
+    changes.putWatch(to, key, { path, token: "t", relative: false, depth });
   }
 
   #transaction(to: ByteWriter, key: number): void {
