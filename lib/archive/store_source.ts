@@ -1,4 +1,4 @@
-import { DamagedError } from "../journal/byte_reader.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { JournalError } from "../journal/database.ts";
 import { Restorer } from "../journal/restore.ts";
 import { readStore } from "../journal/store_file.ts";

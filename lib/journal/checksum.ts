@@ -1,5 +1,5 @@
 import type { SQLOutputValue } from "node:sqlite";
-import { DamagedError } from "./byte_reader.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
 
 /** The primes of xxHash (doc/xxhash_spec.md of its project). */
 const PRIME_1 = 0x9e3779b1 | 0;

@@ -1,10 +1,10 @@
 import type { RingState } from "../state/ring_state.ts";
 import type { Domain } from "../state/records.ts";
 import { PERMS_ONLY } from "../store/tree_loader.ts";
-import { ByteWriter } from "./byte_writer.ts";
-import * as put from "./changes.ts";
-import type { NodeRecord, NodeState } from "./node_record.ts";
-import { NodeWriter } from "./node_writer.ts";
+import { ByteWriter } from "../codec/journal/byte_writer.ts";
+import * as put from "../codec/journal/changes.ts";
+import type { NodeRecord, NodeState } from "../codec/journal/node_record.ts";
+import { NodeWriter } from "../codec/journal/node_writer.ts";
 import { joined } from "./restore.ts";
 
 /** Something that may be in the store file: how it now is, null for gone. */

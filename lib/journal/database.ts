@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { LOG_BYTES_KEPT } from "../limits.ts";
 import { toText } from "../wire/text.ts";
-import { DamagedError } from "./byte_reader.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { LAYOUT_VERSION, layoutOf } from "./layout.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { systemReason } from "../wire/system_error.ts";

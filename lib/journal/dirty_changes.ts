@@ -7,9 +7,9 @@ import { isOpen, TRANSACTION } from "../engine/transaction.ts";
 import { isRegistered, WATCH } from "../engine/watch.ts";
 import { domainRecord, quotaRecord } from "../persist/snapshot.ts";
 import { DIRTY_NEW, DIRTY_PERMS, DIRTY_VALUE, type DirtyNodes } from "../store/dirty_nodes.ts";
-import type { ByteWriter } from "./byte_writer.ts";
-import * as put from "./changes.ts";
-import type { NodeWriter } from "./node_writer.ts";
+import type { ByteWriter } from "../codec/journal/byte_writer.ts";
+import * as put from "../codec/journal/changes.ts";
+import type { NodeWriter } from "../codec/journal/node_writer.ts";
 
 /**
  * Puts everything that is marked, each thing once, as it now is. What is gone comes first: a thing

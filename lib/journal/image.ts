@@ -3,9 +3,9 @@ import { domainRecord, quotaRecord } from "../persist/snapshot.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { Watch } from "../engine/watch.ts";
 import { TreeWalk } from "../store/tree_walk.ts";
-import { ByteWriter } from "./byte_writer.ts";
-import * as put from "./changes.ts";
-import { NodeWriter } from "./node_writer.ts";
+import { ByteWriter } from "../codec/journal/byte_writer.ts";
+import * as put from "../codec/journal/changes.ts";
+import { NodeWriter } from "../codec/journal/node_writer.ts";
 
 /** Bytes of one piece of an image: some hundred nodes, well under a millisecond of work. */
 const PIECE_BYTES = 32_768;

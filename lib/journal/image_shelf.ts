@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { ByteReader, DamagedError } from "./byte_reader.ts";
-import { ByteWriter } from "./byte_writer.ts";
-import { type ChangeSink, readChanges } from "./changes.ts";
+import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
+import { ByteWriter } from "../codec/journal/byte_writer.ts";
+import { type ChangeSink, readChanges } from "../codec/journal/changes.ts";
 import { checkedBytes, checksum } from "./checksum.ts";
 import { Image } from "./image.ts";
 import type { ImageSource } from "./journal.ts";

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { DamagedError } from "./byte_reader.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
 
 /**
  * The layout of schema.sql and of the changes in it: what PRAGMA user_version of a store file says.
@@ -10,8 +10,8 @@ export const LAYOUT_VERSION = 2;
 export type Migrations = ReadonlyMap<number, string>;
 
 /**
- * From 1 to 2: kinds of changes came (node_writer.ts), which older versions can't read. What they
- * have written is read as it is.
+ * From 1 to 2: kinds of changes came (codec/journal/node_writer.ts), which older versions can't read.
+ * What they have written is read as it is.
  */
 const MIGRATIONS: Migrations = new Map([[1, ""]]);
 

@@ -9,15 +9,15 @@ import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { DOMID_MAX } from "../store/perms.ts";
 import { type TreeLoader, WHOLE } from "../store/tree_loader.ts";
 import { RECORDS_A_LOOK } from "../limits.ts";
-import { DamagedError } from "./byte_reader.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
 import type {
   ChangeSink,
   HeldState,
   OpenTransaction,
   SettingValue,
   WatchState,
-} from "./changes.ts";
-import type { NodeRecord, NodeState } from "./node_record.ts";
+} from "../codec/journal/changes.ts";
+import type { NodeRecord, NodeState } from "../codec/journal/node_record.ts";
 
 /** Who is named as the last to have changed what was recovered. */
 const ORIGIN = { label: "somebody before the restart" };

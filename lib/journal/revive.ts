@@ -5,7 +5,7 @@ import { build, type Built, ringStateOf } from "../persist/build.ts";
 import type { Connection as ConnectionRecord } from "../state/records.ts";
 import type { StoreRecords } from "../state/store_records.ts";
 import { OK } from "../wire/errors.ts";
-import type { HeldState } from "./changes.ts";
+import type { HeldState } from "../codec/journal/changes.ts";
 
 /** What became of the domains and connections that the last life of the daemon knew. */
 export interface Revival extends Omit<Built, "lost"> {

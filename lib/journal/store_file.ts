@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import { RESERVE_BYTES_MAX } from "../limits.ts";
-import { DamagedError } from "./byte_reader.ts";
-import type { ChangeSink } from "./changes.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
+import type { ChangeSink } from "../codec/journal/changes.ts";
 import {
   asOurs,
   type Durability,

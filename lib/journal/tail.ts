@@ -1,6 +1,6 @@
 import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { toBytes, toText } from "../wire/text.ts";
-import { DamagedError } from "./byte_reader.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { removeIfThere } from "./database.ts";
 import {
   nextRecord,

@@ -1,12 +1,12 @@
-import { ByteReader } from "./byte_reader.ts";
-import { ByteWriter } from "./byte_writer.ts";
+import { ByteReader } from "../codec/journal/byte_reader.ts";
+import { ByteWriter } from "../codec/journal/byte_writer.ts";
 
 /**
  * Turns are numbered without a gap, but for one that follows a turn which may or may not be in the
  * store file: an attempt to write it has failed, which does not say that nothing of it is there.
  * That one has a number above all that were tried, and tells behind which turn it may come, whether
  * or not those between are found. Its changes begin with this byte, no kind of change's
- * (changes.ts), and the number of the former turn (f64).
+ * (codec/journal/changes.ts), and the number of the former turn (f64).
  */
 const BRIDGE = 0x7f;
 const BRIDGE_BYTES = 9;

@@ -1,7 +1,7 @@
 import { type Clock, wallMs } from "../clock.ts";
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
-import { ByteReader, DamagedError } from "./byte_reader.ts";
-import { type ChangeSink, readChanges } from "./changes.ts";
+import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
+import { type ChangeSink, readChanges } from "../codec/journal/changes.ts";
 import { checkedBytes, checksum } from "./checksum.ts";
 import type { Durability } from "./database.ts";
 import type { Tail } from "./tail.ts";

@@ -1,5 +1,5 @@
 import { type Clock, wallDate } from "../clock.ts";
-import { DamagedError } from "../journal/byte_reader.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
 import {
   type Durability,
   exists,

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { QuotaSetting } from "../engine/quota.ts";
 import { forOption } from "../wire/system_error.ts";
-import { DamagedError } from "../journal/byte_reader.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { JournalError } from "../journal/database.ts";
 import { Daemon, type Identity } from "./daemon.ts";
 import { openHeldParts } from "./supervision/held_parts.ts";

@@ -5,7 +5,7 @@ import { keepOnExec } from "../../ffi/exec.ts";
 import { acceptUnix, peerCredentials } from "../../ffi/unix_socket.ts";
 import type { Connection, ConnectionSpec } from "../engine/connection.ts";
 import type { RingState } from "../state/ring_state.ts";
-import type { HeldState } from "../journal/changes.ts";
+import type { HeldState } from "../codec/journal/changes.ts";
 import { ACCEPTS_PER_TURN_MAX } from "../limits.ts";
 import type { HeldSocketTransport } from "../transport/held_socket.ts";
 import { SocketTransport } from "../transport/socket.ts";

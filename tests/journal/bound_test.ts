@@ -1,7 +1,7 @@
 /** Floods of every kind: the files of a store stay within four images and 16 MiB, counted, not timed. */
 import { SimulatedClock } from "../support/simulated_clock.ts";
 import { assert, assertEquals } from "@std/assert";
-import { ByteWriter } from "../../lib/journal/byte_writer.ts";
+import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
 import { Image } from "../../lib/journal/image.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import type { Connection } from "../../lib/engine/connection.ts";

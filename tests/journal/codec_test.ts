@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import type { RingState } from "../../lib/state/ring_state.ts";
 import { QUOTAS } from "../../lib/engine/quota.ts";
-import { ByteReader, DamagedError } from "../../lib/journal/byte_reader.ts";
-import { ByteWriter } from "../../lib/journal/byte_writer.ts";
+import { ByteReader, DamagedError } from "../../lib/codec/journal/byte_reader.ts";
+import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
+import * as changes from "../../lib/codec/journal/changes.ts";
+import type { NodeRecord, NodeState } from "../../lib/codec/journal/node_record.ts";
+import { NodeWriter } from "../../lib/codec/journal/node_writer.ts";
 import { domain as domainRecord } from "../support/records.ts";
-import * as changes from "../../lib/journal/changes.ts";
-import type { NodeRecord, NodeState } from "../../lib/journal/node_record.ts";
-import { NodeWriter } from "../../lib/journal/node_writer.ts";
 import type { Domain } from "../../lib/state/records.ts";
 import { newNode } from "../../lib/store/node.ts";
 import type { Perms } from "../../lib/store/perms.ts";

@@ -1,11 +1,11 @@
 /** What many changes come to, told in few: a store that has either is the same. */
 import { assert, assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
-import { ByteReader } from "../../lib/journal/byte_reader.ts";
-import { ByteWriter } from "../../lib/journal/byte_writer.ts";
-import * as changes from "../../lib/journal/changes.ts";
+import { ByteReader } from "../../lib/codec/journal/byte_reader.ts";
+import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
+import * as changes from "../../lib/codec/journal/changes.ts";
 import { Compaction } from "../../lib/journal/compaction.ts";
-import { NodeWriter } from "../../lib/journal/node_writer.ts";
+import { NodeWriter } from "../../lib/codec/journal/node_writer.ts";
 import { Restorer } from "../../lib/journal/restore.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { toText } from "../../lib/wire/text.ts";

@@ -1,7 +1,7 @@
 /** Files that are not as we left them: an error that says so, never a loss in silence. */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { DamagedError } from "../../lib/journal/byte_reader.ts";
+import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { JournalError, openDatabase } from "../../lib/journal/database.ts";
 import type { Upkeep } from "../../lib/journal/journal_parts.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";

@@ -2,12 +2,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { Dirty } from "../../lib/engine/dirty.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
-import { ByteReader } from "../../lib/journal/byte_reader.ts";
-import { ByteWriter } from "../../lib/journal/byte_writer.ts";
-import { type ChangeSink, readChanges } from "../../lib/journal/changes.ts";
+import { ByteReader } from "../../lib/codec/journal/byte_reader.ts";
+import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
+import { type ChangeSink, readChanges } from "../../lib/codec/journal/changes.ts";
 import { putDirty } from "../../lib/journal/dirty_changes.ts";
-import type { NodeRecord } from "../../lib/journal/node_record.ts";
-import { NodeWriter } from "../../lib/journal/node_writer.ts";
+import type { NodeRecord } from "../../lib/codec/journal/node_record.ts";
+import { NodeWriter } from "../../lib/codec/journal/node_writer.ts";
 import { refresh } from "../../lib/engine/refresh.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import type { Perms } from "../../lib/store/perms.ts";

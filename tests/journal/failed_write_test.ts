@@ -2,8 +2,8 @@
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { DatabaseSync } from "node:sqlite";
-import { ByteWriter } from "../../lib/journal/byte_writer.ts";
-import { type ChangeSink, putNodeGone } from "../../lib/journal/changes.ts";
+import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
+import { type ChangeSink, putNodeGone } from "../../lib/codec/journal/changes.ts";
 import { openDatabase } from "../../lib/journal/database.ts";
 import { readTail, Tail } from "../../lib/journal/tail.ts";
 import { TurnLog } from "../../lib/journal/turn_log.ts";

@@ -1,9 +1,9 @@
 /** What an image is made of, piece by piece: each is small, whatever guests have. */
 import { assert, assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
-import { ByteWriter } from "../../lib/journal/byte_writer.ts";
+import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
 import { Image } from "../../lib/journal/image.ts";
-import { NodeWriter } from "../../lib/journal/node_writer.ts";
+import { NodeWriter } from "../../lib/codec/journal/node_writer.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";

@@ -1,7 +1,7 @@
 /** Store files of older layouts: brought to the present one step by step, whatever happens meanwhile. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { DamagedError } from "../../lib/journal/byte_reader.ts";
+import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { openDatabase } from "../../lib/journal/database.ts";
 import { LAYOUT_VERSION, layoutOf, migrate, type Migrations } from "../../lib/journal/layout.ts";
 import { makeScratch } from "../support/scratch.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { ByteReader } from "../../lib/journal/byte_reader.ts";
-import { ByteWriter } from "../../lib/journal/byte_writer.ts";
-import { putPerms, readPerms } from "../../lib/journal/perms_bytes.ts";
+import { ByteReader } from "../../lib/codec/journal/byte_reader.ts";
+import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
+import { putPerms, readPerms } from "../../lib/codec/journal/perms_bytes.ts";
 import { withSeed } from "../support/random.ts";
 
 Deno.test("permissions in the journal: whatever was read before them, they are what was written", () => {

@@ -1,7 +1,7 @@
 /** What becomes of a store file at the start: of an earlier boot, or damaged. */
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { DamagedError } from "../../lib/journal/byte_reader.ts";
+import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { JournalError, openDatabase, removeIfThere } from "../../lib/journal/database.ts";
 import { check } from "../../lib/engine/check.ts";
 import { State } from "../../lib/engine/state.ts";

@@ -1,7 +1,7 @@
 /** Loss of power: the log ends anywhere, in whole or torn pages, behind what fsync has kept. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { DamagedError } from "../../lib/journal/byte_reader.ts";
+import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { Tail } from "../../lib/journal/tail.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";

@@ -1,6 +1,6 @@
 /** The tail: what a death leaves at any moment of a commit, and files that are not as we left them. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { DamagedError } from "../../lib/journal/byte_reader.ts";
+import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { readTail, Tail } from "../../lib/journal/tail.ts";
 import { type Random, withSeed, withSeeds } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";

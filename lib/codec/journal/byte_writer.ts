@@ -1,4 +1,4 @@
-import { putText } from "../wire/text.ts";
+import { putText } from "../../wire/text.ts";
 
 /** Bytes appended to a buffer that grows and is used again. All numbers are little endian. */
 export class ByteWriter {

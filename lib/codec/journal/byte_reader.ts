@@ -1,4 +1,4 @@
-import { copyBytes, toText } from "../wire/text.ts";
+import { copyBytes, toText } from "../../wire/text.ts";
 
 /** The bytes are not what a {@link ByteWriter} has written. */
 export class DamagedError extends Error {

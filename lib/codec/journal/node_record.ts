@@ -1,8 +1,8 @@
-import { FNV_PRIME, FNV_START, mixedHash, NO_VALUE } from "../store/node.ts";
-import { GENERATION_ONLY, type LoadedPart, PERMS_ONLY, WHOLE } from "../store/tree_loader.ts";
-import { canonicalPath } from "../store/path.ts";
-import type { Perms } from "../store/perms.ts";
-import { copyBytes, toText } from "../wire/text.ts";
+import { FNV_PRIME, FNV_START, mixedHash, NO_VALUE } from "../../store/node.ts";
+import { GENERATION_ONLY, type LoadedPart, PERMS_ONLY, WHOLE } from "../../store/tree_loader.ts";
+import { canonicalPath } from "../../store/path.ts";
+import type { Perms } from "../../store/perms.ts";
+import { copyBytes, toText } from "../../wire/text.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import { NODE_PERMS, NODE_WHOLE } from "./node_writer.ts";
 import { readPerms } from "./perms_bytes.ts";

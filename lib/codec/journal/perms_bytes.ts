@@ -1,4 +1,4 @@
-import type { Perms } from "../store/perms.ts";
+import type { Perms } from "../../store/perms.ts";
 import type { ByteReader } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 

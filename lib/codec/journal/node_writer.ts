@@ -1,7 +1,7 @@
-import type { Node } from "../store/node.ts";
+import type { Node } from "../../store/node.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import type { TreeWalk } from "../store/tree_walk.ts";
-import { sharedLength } from "../wire/text.ts";
+import type { TreeWalk } from "../../store/tree_walk.ts";
+import { sharedLength } from "../../wire/text.ts";
 import { putPerms } from "./perms_bytes.ts";
 
 /**

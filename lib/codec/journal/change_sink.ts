@@ -1,5 +1,5 @@
-import type { Domain, Setting } from "../state/records.ts";
-import type { RingState } from "../state/ring_state.ts";
+import type { Domain, Setting } from "../../state/records.ts";
+import type { RingState } from "../../state/ring_state.ts";
 import type { NodeRecord, NodeState } from "./node_record.ts";
 
 /** A watch as it is persisted; `key` is that of its connection. */

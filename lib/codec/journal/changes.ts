@@ -1,7 +1,7 @@
-import type { Domain } from "../state/records.ts";
-import type { RingState } from "../state/ring_state.ts";
-import type { Node } from "../store/node.ts";
-import { isSpecial, ROOT_PATH } from "../store/path.ts";
+import type { Domain } from "../../state/records.ts";
+import type { RingState } from "../../state/ring_state.ts";
+import type { Node } from "../../store/node.ts";
+import { isSpecial, ROOT_PATH } from "../../store/path.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 import type {
