@@ -1,6 +1,6 @@
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { JournalError } from "../journal/database.ts";
-import { Restorer } from "../journal/restore.ts";
+import { Replay } from "../journal/replay.ts";
 import { readStore } from "../journal/store_file.ts";
 import { nodeRecords } from "../state/node_records.ts";
 import type { StateRecord } from "../state/records.ts";
@@ -19,12 +19,12 @@ import type { StorePoint } from "./store_point.ts";
  */
 export function readStoreArchive(path: string, point: StorePoint | null, name: string): Archive {
   const search = new HistorySearch(point);
-  let latest: { tree: Draft; restorer: Restorer } | null = null;
-  const begin = (): Restorer => {
+  let latest: { tree: Draft; replay: Replay } | null = null;
+  const begin = (): Replay => {
     search.restart();
-    const tree = emptyTree(), restorer = new Restorer(tree);
-    latest = { tree, restorer };
-    return restorer;
+    const tree = emptyTree(), replay = new Replay(tree);
+    latest = { tree, replay };
+    return replay;
   };
   try {
     readStore(path, begin, (turn, at) => search.accepts(turn, at));
@@ -36,8 +36,8 @@ export function readStoreArchive(path: string, point: StorePoint | null, name: s
     throw error;
   }
   search.check(path);
-  const { restorer, tree } = latest!;
-  const records = [...recordsOf(restorer.records(), tree)];
+  const { replay, tree } = latest!;
+  const records = [...recordsOf(replay.records(), tree)];
   return { name, records, nodesOnly: false, notes: [] };
 }
 

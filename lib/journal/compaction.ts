@@ -5,7 +5,7 @@ import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import * as put from "../codec/journal/changes.ts";
 import type { NodeRecord, NodeState } from "../codec/journal/node_record.ts";
 import { NodeWriter } from "../codec/journal/node_writer.ts";
-import { joined } from "./restore.ts";
+import { joined } from "./replay.ts";
 
 /** Something that may be in the store file: how it now is, null for gone. */
 interface Net<State> {

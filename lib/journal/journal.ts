@@ -3,7 +3,7 @@ import type { RingState } from "../state/ring_state.ts";
 import type { State } from "../engine/state.ts";
 import type { Node } from "../store/node.ts";
 import type { Caution } from "./caution.ts";
-import type { HeldConnections, Revival } from "./revive.ts";
+import type { HeldConnections, Recovered } from "./recovery.ts";
 
 /** Where images of everything come from. */
 export interface ImageSource {
@@ -34,7 +34,7 @@ export interface Journal {
    * Brings a fresh state to where the last life ended; null when there was none. Sockets that
    * were held go on as far as `held` has them; guests' watches only as `caution` allows.
    */
-  recover(state: State, held?: HeldConnections, caution?: Caution): Revival | null;
+  recover(state: State, held?: HeldConnections, caution?: Caution): Recovered | null;
   /**
    * From now on what is told counts. A store that is empty gets its first image at once; `afresh`,
    * so does any, and what was in it before counts no more, from one moment to the next.

@@ -14,9 +14,9 @@ import type { ImageSource, Journal } from "./journal.ts";
 import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
 import { NodeWriter } from "../codec/journal/node_writer.ts";
 import type { Reserve } from "./reserve.ts";
-import { Restorer } from "./restore.ts";
+import { Replay } from "./replay.ts";
 import type { Caution } from "./caution.ts";
-import { type HeldConnections, type Revival, revive } from "./revive.ts";
+import { type HeldConnections, type Recovered, recoverState } from "./recovery.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
 import { recordBytes } from "./turn_record.ts";
 import { StoreUpkeep } from "./upkeep.ts";
@@ -81,19 +81,19 @@ export class StoreJournal implements Journal {
    *
    * @throws {DamagedError} when something in it can't be read.
    */
-  recover(state: State, held?: HeldConnections, caution?: Caution): Revival | null {
+  recover(state: State, held?: HeldConnections, caution?: Caution): Recovered | null {
     if (this.isEmpty) {
       if (this.#turns.everAny) this.#refuse("what its turns begin from is missing");
       return null;
     }
-    const restorer = new Restorer(state.tree, () => caution?.progress());
+    const replay = new Replay(state.tree, () => caution?.progress());
     try {
-      this.replay(restorer);
+      this.replay(replay);
     } catch (error) {
       this.#refuse(messageOf(error));
     }
-    const revived = revive(state, restorer.records(), held, caution?.asideBytes);
-    return { ...revived, unheard: restorer.unheard };
+    const recovered = recoverState(state, replay.records(), held, caution?.asideBytes);
+    return { ...recovered, unheard: replay.unheard };
   }
 
   /**

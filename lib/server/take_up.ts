@@ -7,7 +7,7 @@ import type { State } from "../engine/state.ts";
 import { eventPath } from "../engine/watch.ts";
 import { type Caution, forgetAside } from "../journal/caution.ts";
 import type { Journal } from "../journal/journal.ts";
-import type { HeldConnections } from "../journal/revive.ts";
+import type { HeldConnections } from "../journal/recovery.ts";
 import type { Aside } from "../persist/build.ts";
 import { isSpecial } from "../store/path.ts";
 import type { HostedDomains } from "./domains/hosted_domains.ts";
@@ -69,32 +69,32 @@ export function takeUp(
 ): void {
   const { state } = engine;
   const started = clock.now();
-  const revival = journal.recover(state, held, cautionOf(mark, clock));
+  const recovered = journal.recover(state, held, cautionOf(mark, clock));
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
   const { wasKilled } = journal;
-  state.commits?.started(revival === null ? "nothing" : wasKilled ? "death" : "end");
-  for (const lost of revival?.lost ?? []) state.dirty?.mark(CONNECTION, lost);
-  for (const aside of revival?.aside ?? []) forgetAside(state, aside);
+  state.commits?.started(recovered === null ? "nothing" : wasKilled ? "death" : "end");
+  for (const lost of recovered?.lost ?? []) state.dirty?.mark(CONNECTION, lost);
+  for (const aside of recovered?.aside ?? []) forgetAside(state, aside);
   held?.takeRest();
   state.liveUpdate.resume(false);
   state.settings.resumeQuotas(state.domains.quotas, true);
-  if (revival !== null) {
+  if (recovered !== null) {
     state.settings.resume();
-    if (mark !== undefined && mark.deaths >= MEMORY_DEATHS) tellAside(revival.aside, mark, log);
-    if (revival.unheard) tellAll(state, journal);
+    if (mark !== undefined && mark.deaths >= MEMORY_DEATHS) tellAside(recovered.aside, mark, log);
+    if (recovered.unheard) tellAll(state, journal);
     if (journal.handedTo !== null) {
       const left = `the store is as it was when ${journal.handedTo}`;
       log("error", `${left}: what has changed since is LOST`);
     }
-    for (const domain of revival.dead) state.buryDomain(domain);
+    for (const domain of recovered.dead) state.buryDomain(domain);
     for (const finding of check(state)) log("warning", finding);
     const nodes = state.accounts.total("nodes");
     const ms = Math.ceil(clock.now() - started);
-    const { dead: { length: dead }, rings, sockets } = revival;
+    const { dead: { length: dead }, rings, sockets } = recovered;
     const others = `${rings} rings, ${sockets} sockets, ${dead} deaths`;
     log("info", `recovered ${nodes} nodes, ${others} in ${ms} ms`);
   }
   domains.connectExisting();
   // The list of what has changed since then may have been read by the life that died.
-  if (revival !== null) engine.checkDomains();
+  if (recovered !== null) engine.checkDomains();
 }

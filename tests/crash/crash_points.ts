@@ -9,7 +9,7 @@ import type { RingState } from "../../lib/state/ring_state.ts";
 import type { State } from "../../lib/engine/state.ts";
 import type { ImageSource, Journal } from "../../lib/journal/journal.ts";
 import type { Caution } from "../../lib/journal/caution.ts";
-import type { HeldConnections, Revival } from "../../lib/journal/revive.ts";
+import type { HeldConnections, Recovered } from "../../lib/journal/recovery.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import type { Node } from "../../lib/store/node.ts";
 import { RingPage } from "../../lib/transport/ring_page.ts";
@@ -128,7 +128,7 @@ export class MortalJournal implements Journal {
     return this.#journal.keepsRings;
   }
 
-  recover(state: State, held?: HeldConnections, caution?: Caution): Revival | null {
+  recover(state: State, held?: HeldConnections, caution?: Caution): Recovered | null {
     return this.#journal.recover(state, held, caution);
   }
 

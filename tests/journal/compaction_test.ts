@@ -6,7 +6,7 @@ import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
 import * as changes from "../../lib/codec/journal/changes.ts";
 import { Compaction } from "../../lib/journal/compaction.ts";
 import { NodeWriter } from "../../lib/codec/journal/node_writer.ts";
-import { Restorer } from "../../lib/journal/restore.ts";
+import { Replay } from "../../lib/journal/replay.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { domain } from "../support/records.ts";
@@ -138,13 +138,13 @@ class Maker {
 /** What a life finds that reads these changes, a thing a line. */
 function recovered(strings: readonly Uint8Array[]): string[] {
   const { state } = new Engine({ domains: new Hypervisor() });
-  const restorer = new Restorer(state.tree);
-  for (const bytes of strings) changes.readChanges(new ByteReader(bytes), restorer);
-  restorer.end();
+  const replay = new Replay(state.tree);
+  for (const bytes of strings) changes.readChanges(new ByteReader(bytes), replay);
+  replay.end();
   const lines = [...subtree(state.tree.root)].map(([path, { generation }]) =>
     `${path} ${generation}`
   );
-  const { connections, domains, settings } = restorer.records();
+  const { connections, domains, settings } = replay.records();
   for (const [name, { value }] of settings) lines.push(`setting ${name} ${value}`);
   for (const { domid, quotas, uniqueId } of domains.values()) {
     lines.push(`domain ${domid} ${uniqueId} ${[...quotas!]}`);

@@ -82,9 +82,9 @@ export class Life {
     this.journal = store.journal;
     this.engine = new Engine({ domains: hypervisor, dirty: this.journal.dirty });
     const { state } = this.engine;
-    const revival = this.journal.recover(state);
+    const recovered = this.journal.recover(state);
     this.journal.begin({ state, rings: () => [] });
-    for (const domain of revival?.dead ?? []) state.buryDomain(domain);
+    for (const domain of recovered?.dead ?? []) state.buryDomain(domain);
     const outbox = {
       reply: (type: number, _reqId: number, _txId: number, payload: Uint8Array): void => {
         this.#reply = `${messageTypeName(type)} ${toText(payload)}`;

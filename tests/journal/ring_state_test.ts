@@ -1,16 +1,16 @@
 /** What is owed to a ring, put together from turns that told of it. */
 import { assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
-import { Restorer } from "../../lib/journal/restore.ts";
+import { Replay } from "../../lib/journal/replay.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { domain } from "../support/records.ts";
 import { Hypervisor } from "./lives.ts";
 
 /** The bytes owed after these news: what was added to them last, where all ends, how many are unsent. */
 function owedAfter(...news: [added: string, end: number, unsent: number][]): string {
-  const restorer = new Restorer(new Engine({ domains: new Hypervisor() }).state.tree);
+  const replay = new Replay(new Engine({ domains: new Hypervisor() }).state.tree);
   for (const [added, end, unsent] of news) {
-    restorer.ring({
+    replay.ring({
       key: 1,
       requestsTaken: 0,
       partial: new Uint8Array(0),
@@ -21,8 +21,8 @@ function owedAfter(...news: [added: string, end: number, unsent: number][]): str
       ignored: false,
     });
   }
-  restorer.domain(domain(1, { hasRing: true }));
-  return toText(restorer.records().connections.get(1)!.record.output);
+  replay.domain(domain(1, { hasRing: true }));
+  return toText(replay.records().connections.get(1)!.record.output);
 }
 
 for (const [name, base] of [["anywhere", 1000], ["where the counts wrap", -2]] as const) {

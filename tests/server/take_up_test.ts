@@ -6,7 +6,7 @@ import type { Commit } from "../../lib/engine/commits.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import type { State } from "../../lib/engine/state.ts";
 import { type Journal, NoJournal } from "../../lib/journal/journal.ts";
-import type { Revival } from "../../lib/journal/revive.ts";
+import type { Recovered } from "../../lib/journal/recovery.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { NoDomains } from "../../lib/server/domains/no_domains.ts";
@@ -17,7 +17,7 @@ import { makeScratch } from "../support/scratch.ts";
 
 /** A store whose counters do not come out right. */
 function miscounted(): Journal {
-  const recover = (state: State): Revival => {
+  const recover = (state: State): Recovered => {
     state.accounts.of(0).add("nodes", 5);
     return { rings: 0, dead: [], aside: [], sockets: 0, lost: [], unheard: false };
   };

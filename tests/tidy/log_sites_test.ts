@@ -8,7 +8,7 @@ import { readSources } from "./sources.ts";
 const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/engine/memory_budget.ts": "has a budget of its own",
   "lib/engine/state.ts": "what `tell` itself writes",
-  "lib/journal/revive.ts": "at the start, once a domain",
+  "lib/journal/recovery.ts": "at the start, once a domain",
   "lib/journal/store_journal.ts": "its log has a budget of its own",
   "lib/server/admin.ts": "its log is that of the privileged domain's budget",
   "lib/server/archive/archive_restore.ts": "once a restore",

@@ -26,7 +26,7 @@ const ORIGIN = { label: "somebody before the restart" };
  * Takes changes in, one after the other: nodes go straight into a tree, of all else the records of what it
  * has come to are kept. Connections are known by their keys.
  */
-export class Restorer implements ChangeSink {
+export class Replay implements ChangeSink {
   readonly #all = new StoreRecords();
   readonly #rings = new Map<number, RingState>();
   #staged: NodeState[] = [];

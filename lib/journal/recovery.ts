@@ -8,7 +8,7 @@ import { OK } from "../wire/errors.ts";
 import type { HeldState } from "../codec/journal/changes.ts";
 
 /** What became of the domains and connections that the last life of the daemon knew. */
-export interface Revival extends Omit<Built, "lost"> {
+export interface Recovered extends Omit<Built, "lost"> {
   /** Sockets that nobody has held: to be forgotten once the journal records again. */
   readonly lost: readonly HeldState[];
   /** All of the store may have changed without anybody having heard of it. */
@@ -28,12 +28,12 @@ export interface HeldConnections {
  * Brings back what recovery has read into a state that has the nodes already: the domains with their rings,
  * as far as they are still there, and the held sockets.
  */
-export function revive(
+export function recoverState(
   state: State,
   all: StoreRecords,
   held: HeldConnections | undefined,
   asideBytes = Infinity,
-): Omit<Revival, "unheard"> {
+): Omit<Recovered, "unheard"> {
   const built = build(state, all, {
     asksDomains: true,
     asideBytes,
