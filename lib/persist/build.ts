@@ -205,7 +205,8 @@ class Builder {
     domain.shutdownSeen = shutdownSeen;
     domain.target = target;
     domain.port = port ?? 0;
-    if (features !== 0) domain.features = features;
+    // A journal tells them always; of a stream with none it is not known whether they are missing.
+    if (features !== 0 || this.#options.asksDomains) domain.features = features;
     if (quotas !== null) setQuotas(domain.quotas, quotas);
     return domain;
   }
