@@ -8,7 +8,7 @@ import {
   moveAside,
 } from "../journal/database.ts";
 import { type Journal, NoJournal } from "../journal/journal.ts";
-import { type Keep, keepFrom } from "../journal/kept.ts";
+import { type Keep, keepFrom } from "../journal/previous_boot.ts";
 import { finishSettingAside, setAside } from "../journal/set_aside.ts";
 import { openStore } from "../journal/store_file.ts";
 import type { StoreJournal } from "../journal/store_journal.ts";
