@@ -1,5 +1,6 @@
 import type { DomainControl } from "../engine/domain_control.ts";
 import { State } from "../engine/state.ts";
+import { emptyTree } from "../state/collection.ts";
 import { Glob } from "../store/glob.ts";
 import { lookup, subtree } from "../store/lookup.ts";
 import type { Node, Origin } from "../store/node.ts";
@@ -41,12 +42,12 @@ const NO_DOMAINS: DomainControl = {
  * @throws {DamagedError} when it can't be read; its files are left alone then.
  */
 export function keepFrom(old: StoreJournal, { domid, globs }: Keep): KeptStore {
-  const before = new State({ domains: NO_DOMAINS, privDomid: domid });
-  old.recover(before);
+  const before = emptyTree();
+  const isEmpty = old.read(before) === null;
   const state = new State({ domains: NO_DOMAINS, privDomid: domid });
   const kept = globs.map((glob) => new Glob(glob));
   let nodes = 0, entriesDropped = 0;
-  for (const [path, node] of subtree(before.tree.root)) {
+  for (const [path, node] of isEmpty ? [] : subtree(before.root)) {
     if (!kept.some((glob) => glob.matches(path))) continue;
     const perms = permsKept(node.perms, domid);
     entriesDropped += node.perms.filter((entry) => permDomid(entry) !== domid).length;

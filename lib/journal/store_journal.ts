@@ -2,6 +2,7 @@ import { Dirty } from "../engine/dirty.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { State } from "../engine/state.ts";
 import { COMMIT_RETRY_MS, WATCH_BYTES_WHILE_FULL_MAX } from "../limits.ts";
+import type { Draft } from "../store/draft.ts";
 import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
@@ -82,18 +83,29 @@ export class StoreJournal implements Journal {
    * @throws {DamagedError} when something in it can't be read.
    */
   recover(state: State, held?: HeldConnections, caution?: Caution): Recovered | null {
+    const replay = this.read(state.tree, () => caution?.progress());
+    if (replay === null) return null;
+    const recovered = recoverState(state, replay.records(), held, caution?.asideBytes);
+    return { ...recovered, unheard: replay.unheard };
+  }
+
+  /**
+   * Reads all that was persisted, its nodes into `tree`; null when there was nothing.
+   *
+   * @throws {DamagedError} when something in it can't be read; the files then stay as they are.
+   */
+  read(tree: Draft, progress?: () => void): Replay | null {
     if (this.isEmpty) {
       if (this.#turns.everAny) this.#refuse("what its turns begin from is missing");
       return null;
     }
-    const replay = new Replay(state.tree, () => caution?.progress());
+    const replay = new Replay(tree, progress);
     try {
       this.replay(replay);
     } catch (error) {
       this.#refuse(messageOf(error));
     }
-    const recovered = recoverState(state, replay.records(), held, caution?.asideBytes);
-    return { ...recovered, unheard: replay.unheard };
+    return replay;
   }
 
   /**
