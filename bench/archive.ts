@@ -4,7 +4,7 @@
  */
 import { MessageType } from "../lib/wire/message_type.ts";
 import { toBytes } from "../lib/wire/text.ts";
-import { RawClient } from "../tests/differential/raw_client.ts";
+import { RawClient } from "../tests/support/raw_client.ts";
 import { startDaemon, xsCommand } from "../tests/support/daemon.ts";
 import { makeScratch } from "../tests/support/scratch.ts";
 import { machine } from "./machine.ts";

@@ -13,7 +13,7 @@
  */
 import { startDaemon } from "../tests/support/daemon.ts";
 import type { ServerProcess } from "../tests/support/process.ts";
-import { peersMissing, startPeer } from "../tests/peers/peer.ts";
+import { peersMissing, startPeer } from "../tests/support/reference/daemon.ts";
 import {
   buildLoad,
   type Figures,

@@ -8,8 +8,8 @@
  */
 import { MessageType } from "../lib/wire/message_type.ts";
 import { toBytes } from "../lib/wire/text.ts";
-import { RawClient } from "../tests/differential/raw_client.ts";
-import { SimulatedHost, simulationMissing } from "../tests/simulation/simulated_host.ts";
+import { RawClient } from "../tests/support/raw_client.ts";
+import { SimulatedHost, simulationMissing } from "../tests/support/simulation/simulated_host.ts";
 import { startDaemon } from "../tests/support/daemon.ts";
 import type { ServerProcess } from "../tests/support/process.ts";
 import { machine } from "./machine.ts";

@@ -1,5 +1,5 @@
 /** What is measured without any attack: the least that this machine and the rig itself can show. */
-import type { Attack } from "../../tests/attack/attacks.ts";
+import type { Attack } from "../../tests/support/attack/attacks.ts";
 
 /** No attack: the quiet clients alone. */
 export const NOBODY: Attack = {

@@ -7,9 +7,9 @@
  *
  * docs/attack.md tells what the attacks are and what the columns mean.
  */
-import { ATTACKS } from "../../tests/attack/attacks.ts";
-import { simulatedPeersMissing } from "../../tests/simulation/peers.ts";
-import { simulationMissing } from "../../tests/simulation/simulated_host.ts";
+import { ATTACKS } from "../../tests/support/attack/attacks.ts";
+import { simulatedPeersMissing } from "../../tests/support/reference/simulated.ts";
+import { simulationMissing } from "../../tests/support/simulation/simulated_host.ts";
 import { NOBODY } from "./control.ts";
 import { machine } from "../machine.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";

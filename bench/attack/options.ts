@@ -1,4 +1,4 @@
-import { ATTACKS } from "../../tests/attack/attacks.ts";
+import { ATTACKS } from "../../tests/support/attack/attacks.ts";
 import { NOBODY } from "./control.ts";
 import type { Settings } from "./play.ts";
 

@@ -1,7 +1,7 @@
 /** Plays one attack against one daemon, and measures what it does to the others. */
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import type { Attack } from "../../tests/attack/attacks.ts";
+import type { Attack } from "../../tests/support/attack/attacks.ts";
 import { pause } from "../../tests/support/patience.ts";
 import { Spinners } from "./control.ts";
 import { residentBytes, stateBytes } from "./footprint.ts";

@@ -3,12 +3,12 @@ import { EAGAIN, SystemCallError } from "../../ffi/libc.ts";
 import type { Status } from "../../lib/engine/status.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { Attacker, request } from "../../tests/attack/attacker.ts";
-import { type Attack, type Place, SHARED } from "../../tests/attack/attacks.ts";
-import { Crew } from "../../tests/attack/crew.ts";
-import { RawClient } from "../../tests/differential/raw_client.ts";
-import { startSimulatedPeer } from "../../tests/simulation/peers.ts";
-import { DEAD, EXISTS, SimulatedHost } from "../../tests/simulation/simulated_host.ts";
+import { Attacker, request } from "../../tests/support/attack/attacker.ts";
+import { type Attack, type Place, SHARED } from "../../tests/support/attack/attacks.ts";
+import { Crew } from "../../tests/support/attack/crew.ts";
+import { RawClient } from "../../tests/support/raw_client.ts";
+import { startSimulatedPeer } from "../../tests/support/reference/simulated.ts";
+import { DEAD, EXISTS, SimulatedHost } from "../../tests/support/simulation/simulated_host.ts";
 import { startDaemon } from "../../tests/support/daemon.ts";
 import { deadline, until } from "../../tests/support/patience.ts";
 import { Random } from "../../tests/support/random.ts";
@@ -16,7 +16,12 @@ import type { ServerProcess } from "../../tests/support/process.ts";
 import { smallDisk } from "../../tests/support/small_disk.ts";
 import { SocketEnd } from "../../tests/support/socket_end.ts";
 import { residentBytes } from "./footprint.ts";
-import { memoryIn, PlainProbe, StatusProbe, TransactionProbe } from "../../tests/attack/probes.ts";
+import {
+  memoryIn,
+  PlainProbe,
+  StatusProbe,
+  TransactionProbe,
+} from "../../tests/support/attack/probes.ts";
 
 /** Who is attacked. */
 export interface Contender {

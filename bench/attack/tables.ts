@@ -1,4 +1,4 @@
-import type { Attack } from "../../tests/attack/attacks.ts";
+import type { Attack } from "../../tests/support/attack/attacks.ts";
 import { table } from "../report.ts";
 import type { Result, Waits } from "./play.ts";
 

@@ -13,7 +13,7 @@ import { Turns } from "../../lib/server/turn.ts";
 import { PAYLOAD_MAX } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
-import { Client } from "../engine/clients.ts";
+import { Client } from "../support/engine_client.ts";
 
 /** A daemon without its loop. */
 class World {

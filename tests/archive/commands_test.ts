@@ -8,7 +8,7 @@ import { toByteText } from "../../lib/client/operations.ts";
 import { encodeStream } from "../../lib/codec/stream.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { fakeShell, type FakeShellOptions } from "../cmd/fake_shell.ts";
+import { fakeShell, type FakeShellOptions } from "../support/fake_shell.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 

@@ -4,7 +4,7 @@ import { snapshot } from "../../lib/persist/snapshot.ts";
 import { findHazards, forC } from "../../lib/codec/hazards.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { Hypervisor, Life } from "../journal/lives.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 import { makeScratch } from "../support/scratch.ts";
 
 function recordsOf(life: Life, isForC: boolean): StateRecord[] {

@@ -9,7 +9,7 @@ import { joinStrings } from "../../lib/wire/payload.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { fakeShell } from "../cmd/fake_shell.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 import { makeScratch } from "../support/scratch.ts";
 
 async function xs(socket: string, ...args: string[]): Promise<void> {

@@ -12,7 +12,7 @@ import { openStream } from "../../lib/client/stream.ts";
 import { ARCHIVE_QUEUE_MAX } from "../../lib/limits.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { fakeShell } from "../cmd/fake_shell.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";

@@ -8,7 +8,7 @@ import { readStoreArchive } from "../../lib/archive/store_source.ts";
 import { collectAll, RecordError } from "../../lib/state/collection.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
-import { Hypervisor, Life } from "../journal/lives.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 import { type Random, withSeeds } from "../support/random.ts";
 import {
   domain,

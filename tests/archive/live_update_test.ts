@@ -3,8 +3,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { decodeStream } from "../../lib/codec/stream.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { update } from "../live_update/operator.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { update } from "../support/operator.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 
 const NODES = 20_000;

@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
-import { fakeShell } from "../cmd/fake_shell.ts";
-import { type PeerKind, peersMissing, startPeer } from "../peers/peer.ts";
+import { fakeShell } from "../support/fake_shell.ts";
+import { type PeerKind, peersMissing, startPeer } from "../support/reference/daemon.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";

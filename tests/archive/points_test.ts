@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
-import { fakeShell } from "../cmd/fake_shell.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 

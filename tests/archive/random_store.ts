@@ -4,8 +4,8 @@ import { snapshot } from "../../lib/persist/snapshot.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import type { State } from "../../lib/engine/state.ts";
-import { randomRequest } from "../engine/clients.ts";
-import type { Hypervisor, Life } from "../journal/lives.ts";
+import { randomRequest } from "../support/engine_client.ts";
+import type { Hypervisor, Life } from "../support/lives.ts";
 import type { Random } from "../support/random.ts";
 
 export const GUESTS = [1, 2, 3];

@@ -9,7 +9,7 @@ import type { Session } from "../../lib/client/session.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 /** A daemon that answers each request, as words with dots between them, by the first rule that fits. */
 function daemon(rules: readonly (readonly [RegExp, string | Error])[]): Operations {

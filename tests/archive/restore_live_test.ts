@@ -21,7 +21,7 @@ import { RestoreWork } from "../../lib/server/archive/restore_work.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { assertSurvives, Hypervisor, Life, wholeState } from "../journal/lives.ts";
+import { assertSurvives, Hypervisor, Life, wholeState } from "../support/lives.ts";
 import { type Random, withSeed } from "../support/random.ts";
 import { domain, node, ring, transaction, transactionNode, watch } from "../support/records.ts";
 import { makeScratch } from "../support/scratch.ts";

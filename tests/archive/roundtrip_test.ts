@@ -11,7 +11,7 @@ import { check } from "../../lib/engine/check.ts";
 import { collectAll } from "../../lib/state/collection.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { decodeStream } from "../../lib/codec/stream.ts";
-import { Hypervisor, Life } from "../journal/lives.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 import { testSeed, withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fill, recordsOf } from "./random_store.ts";

@@ -5,8 +5,8 @@ import { deadline, pause } from "../support/patience.ts";
 import { testSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { smallDisk } from "../support/small_disk.ts";
-import { Attacker, request } from "./attacker.ts";
-import { ATTACKS } from "./attacks.ts";
+import { Attacker, request } from "../support/attack/attacker.ts";
+import { ATTACKS } from "../support/attack/attacks.ts";
 import { type Length, Skirmish } from "./skirmish.ts";
 import { SmallHost } from "./small_host.ts";
 

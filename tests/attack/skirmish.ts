@@ -1,9 +1,9 @@
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Random } from "../support/random.ts";
-import { Attacker, request } from "./attacker.ts";
-import { type Attack, type Place, SHARED } from "./attacks.ts";
-import { Crew } from "./crew.ts";
-import { PlainProbe, TransactionProbe } from "./probes.ts";
+import { Attacker, request } from "../support/attack/attacker.ts";
+import { type Attack, type Place, SHARED } from "../support/attack/attacks.ts";
+import { Crew } from "../support/attack/crew.ts";
+import { PlainProbe, TransactionProbe } from "../support/attack/probes.ts";
 import type { SmallHost } from "./small_host.ts";
 
 /** Guests that attack, where an attack does not want fewer. */

@@ -9,7 +9,7 @@ import { Peer } from "../../lib/server/peer/peer.ts";
 import { Turns } from "../../lib/server/turn.ts";
 import { MemoryTransport } from "../../lib/transport/memory.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Attacker, type End, type Program, request } from "./attacker.ts";
+import { Attacker, type End, type Program, request } from "../support/attack/attacker.ts";
 
 /** Units that a turn takes beside its clients' work, about: the poll, the commit. */
 const TURN_OVERHEAD_UNITS = 500;

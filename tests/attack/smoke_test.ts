@@ -12,8 +12,8 @@ import {
 import { until } from "../support/patience.ts";
 import { testSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { type Attack, ATTACKS } from "./attacks.ts";
-import type { PlainProbe } from "./probes.ts";
+import { type Attack, ATTACKS } from "../support/attack/attacks.ts";
+import type { PlainProbe } from "../support/attack/probes.ts";
 import { type Length, Skirmish } from "./skirmish.ts";
 import { SmallHost } from "./small_host.ts";
 

@@ -3,7 +3,7 @@ import { Client } from "../../lib/client/client.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { parsePermission } from "../../lib/client/perms.ts";
 import { pauseBefore } from "../../lib/client/transaction.ts";
-import { makeStaleSocket } from "./stale_socket.ts";
+import { makeStaleSocket } from "../support/stale_socket.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 
 /** A test with a server and a client of its own. */

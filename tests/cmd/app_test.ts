@@ -4,7 +4,7 @@ import { Client } from "../../lib/client/client.ts";
 import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { until } from "../support/patience.ts";
-import { fakeShell, type FakeShellOptions } from "./fake_shell.ts";
+import { fakeShell, type FakeShellOptions } from "../support/fake_shell.ts";
 
 interface Outcome {
   readonly status: number;

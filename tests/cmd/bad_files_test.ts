@@ -1,7 +1,7 @@
 /** Files that cannot be used, a full disk under the output: one line that names the option or the file. */
 import { reportFailure, reportUncaught } from "../../cmd/report.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
-import { fakeShell } from "./fake_shell.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";

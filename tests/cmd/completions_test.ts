@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { testUnless } from "../support/skip.ts";
-import { fakeShell } from "./fake_shell.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 
 async function scriptFor(shell: string): Promise<string> {
   const fake = fakeShell(["completions", shell]);

@@ -9,7 +9,7 @@ import { toBytes } from "../../lib/wire/text.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { type Cut, CutServer } from "./cut_server.ts";
-import { fakeShell } from "./fake_shell.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 
 /** What must never come out: the runtime's texts, and anything twice. */
 const RUNTIME =

@@ -4,15 +4,15 @@ import { runStock } from "../../cmd/stock/tools.ts";
 import { runStockControl } from "../../cmd/stock/control.ts";
 import { surroundings } from "../../lib/client/socket_path.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
-import { peersMissing, startPeer } from "../peers/peer.ts";
+import { peersMissing, startPeer } from "../support/reference/daemon.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { testUnless } from "../support/skip.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { Random, testSeed } from "../support/random.ts";
-import { makeStaleSocket } from "../client/stale_socket.ts";
-import { fakeShell } from "./fake_shell.ts";
+import { makeStaleSocket } from "../support/stale_socket.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 import { dumpStore, fillStore } from "./stock_store.ts";
 import {
   changingRows,

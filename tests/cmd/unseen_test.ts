@@ -23,7 +23,7 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { domain, node, ring, watch } from "../support/records.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { fakeShell } from "./fake_shell.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 
 const encoder = new TextEncoder();
 

@@ -1,10 +1,10 @@
-import { EngineWorld } from "./engine_world.ts";
-import { RingWorld } from "./ring_world.ts";
-import { runScenario } from "./run.ts";
-import { SCENARIOS } from "./scenarios.ts";
-import { SocketWorld } from "./socket_world.ts";
-import type { Need } from "./table.ts";
-import type { World } from "./world.ts";
+import { EngineWorld } from "../support/worlds/engine_world.ts";
+import { RingWorld } from "../support/worlds/ring_world.ts";
+import { runScenario } from "../support/conformance/run.ts";
+import { SCENARIOS } from "../support/conformance/scenarios.ts";
+import { SocketWorld } from "../support/worlds/socket_world.ts";
+import type { Need } from "../support/conformance/table.ts";
+import type { World } from "../support/worlds/world.ts";
 
 interface Backend {
   readonly name: string;

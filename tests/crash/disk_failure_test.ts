@@ -1,14 +1,22 @@
 /** `xs serve --persist disk` on a disk that fails and forgets: what it has answered is there. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../server/socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { pause, until } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
-import { ALL_FILES, EIO, faultsMissing, FaultyDisk, MAIN, TAIL, WAL } from "./disk_faults.ts";
+import {
+  ALL_FILES,
+  EIO,
+  faultsMissing,
+  FaultyDisk,
+  MAIN,
+  TAIL,
+  WAL,
+} from "../support/disk_faults.ts";
 
 const missing = faultsMissing();
 /** Deaths and losses of power of one store. */

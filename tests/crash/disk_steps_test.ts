@@ -3,13 +3,13 @@ import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
-import { SocketClient } from "../server/socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
-import { faultsMissing, FaultyDisk, MOMENTS } from "./disk_faults.ts";
+import { faultsMissing, FaultyDisk, MOMENTS } from "../support/disk_faults.ts";
 
 /** Deaths of one kind: some as a rule, one at each call when told to have that many. */
 const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? 4);

@@ -17,7 +17,7 @@ import { decodeHeader, emptyHeader, encodeMessage } from "../../lib/wire/header.
 import { HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
-import { CrashPoints, MortalJournal, watchDatabases } from "./crash_points.ts";
+import { CrashPoints, MortalJournal, watchDatabases } from "../support/crash_points.ts";
 
 /** So eager that images, deletions, checkpoints and full tails happen all the time. */
 const EAGER_STORE: StoreOptions = {

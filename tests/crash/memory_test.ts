@@ -9,7 +9,7 @@ import {
 } from "../../lib/transport/ring_page.ts";
 import { Random, roundsOf } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { RingGuest } from "./guest.ts";
+import { RingGuest } from "../support/ring_guest.ts";
 import { HungUp, MemoryLives, type SocketClient } from "./memory_lives.ts";
 
 const { INTRODUCE, MKDIR, SET_PERMS, WRITE } = MessageType;

@@ -2,19 +2,19 @@
 import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import {
   EXISTS,
   SHUTDOWN,
   SimulatedHost,
   simulationMissing,
-} from "../simulation/simulated_host.ts";
+} from "../support/simulation/simulated_host.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { deadline, pause } from "../support/patience.ts";
 import { Random } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
-import { RingGuest } from "./guest.ts";
+import { RingGuest } from "../support/ring_guest.ts";
 import { MemoryLives } from "./memory_lives.ts";
 
 const WATCHER = 1;

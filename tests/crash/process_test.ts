@@ -2,13 +2,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { SimulatedHost, simulationMissing } from "../support/simulation/simulated_host.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { deadline, pause } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { testUnless } from "../support/skip.ts";
-import { RingGuest } from "./guest.ts";
+import { RingGuest } from "../support/ring_guest.ts";
 
 const GUESTS = [1, 2, 3];
 const SHARED = "/shared/s";

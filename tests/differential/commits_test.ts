@@ -5,11 +5,11 @@
  */
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { peersMissing } from "../peers/peer.ts";
+import { peersMissing } from "../support/reference/daemon.ts";
 import { testUnless } from "../support/skip.ts";
 import { CHANGED_THEN_REMOVED } from "./allowed.ts";
-import { numberFrom, StreamRandom } from "./random.ts";
-import type { Message, Request } from "./raw_client.ts";
+import { numberFrom, StreamRandom } from "../support/stream_random.ts";
+import type { Message, Request } from "../support/raw_client.ts";
 import { type Side, startSide } from "./servers.ts";
 
 /** Transactions in all; CI runs all of them. */

@@ -1,9 +1,9 @@
-import { runScenario } from "../conformance/run.ts";
-import { guest, type Scenario, scenario } from "../conformance/table.ts";
-import { domidOf, type World } from "../conformance/world.ts";
+import { runScenario } from "../support/conformance/run.ts";
+import { guest, type Scenario, scenario } from "../support/conformance/table.ts";
+import { domidOf, type World } from "../support/worlds/world.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import type { StreamRandom } from "./random.ts";
+import type { StreamRandom } from "../support/stream_random.ts";
 
 /** A request of a guest or of dom0. */
 export interface GuestStep {

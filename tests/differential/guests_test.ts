@@ -3,10 +3,10 @@
  * denied, what stays hidden, who hears of it, who owns what is made. No two transactions overlap
  * here: what becomes of those is the business of differential_test.ts.
  */
-import { RingWorld } from "../conformance/ring_world.ts";
-import type { World } from "../conformance/world.ts";
+import { RingWorld } from "../support/worlds/ring_world.ts";
+import type { World } from "../support/worlds/world.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { peersMissing } from "../peers/peer.ts";
+import { peersMissing } from "../support/reference/daemon.ts";
 import { testUnless } from "../support/skip.ts";
 import {
   CHANGED_THEN_REMOVED,
@@ -26,7 +26,7 @@ import {
   perform,
 } from "./guests.ts";
 import { PeerWorld } from "./peer_world.ts";
-import { numberFrom, StreamRandom } from "./random.ts";
+import { numberFrom, StreamRandom } from "../support/stream_random.ts";
 
 /** Requests in all; CI runs all of them. */
 const REQUESTS = 15_000;

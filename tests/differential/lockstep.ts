@@ -3,11 +3,11 @@ import { toBytes, toText } from "../../lib/wire/text.ts";
 import { ALLOWED, type AllowedDifference, type Difference, isCommit } from "./allowed.ts";
 import { ChangeLog, parentOf } from "./change_log.ts";
 import { nextStep, NO_SUCH_TRANSACTION, type Step } from "./generator.ts";
-import { StreamRandom } from "./random.ts";
-import type { Message, Request } from "./raw_client.ts";
+import { StreamRandom } from "../support/stream_random.ts";
+import type { Message, Request } from "../support/raw_client.ts";
 import type { Side } from "./servers.ts";
 import { ConnectionState, type OpenTransaction } from "./stream_state.ts";
-import { dumpTree, treeDifference } from "./tree.ts";
+import { dumpTree, treeDifference } from "../support/tree.ts";
 
 const T = MessageType;
 

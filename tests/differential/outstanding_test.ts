@@ -1,11 +1,11 @@
 /** Guests that take nothing, at `xs` and at C xenstored: how far are their requests handled? */
 import { assertEquals } from "@std/assert";
-import { RingWorld } from "../conformance/ring_world.ts";
-import { SilentGuest } from "../conformance/silent_guest.ts";
-import type { World } from "../conformance/world.ts";
+import { RingWorld } from "../support/worlds/ring_world.ts";
+import { SilentGuest } from "../support/worlds/silent_guest.ts";
+import type { World } from "../support/worlds/world.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { peersMissing } from "../peers/peer.ts";
+import { peersMissing } from "../support/reference/daemon.ts";
 import { testUnless } from "../support/skip.ts";
 import { furnish } from "./guests.ts";
 import { PeerWorld } from "./peer_world.ts";

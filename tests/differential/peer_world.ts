@@ -3,10 +3,10 @@ import { RING_PAGE_SIZE, RingPage } from "../../lib/transport/ring_page.ts";
 import { GuestRing } from "../../lib/transport/ring.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { ByteClient } from "../conformance/byte_client.ts";
-import { type DomainChange, domidOf, type Message, type World } from "../conformance/world.ts";
-import { type Peer, startPeer } from "../peers/peer.ts";
-import { RawClient } from "./raw_client.ts";
+import { ByteClient } from "../support/byte_client.ts";
+import { type DomainChange, domidOf, type Message, type World } from "../support/worlds/world.ts";
+import { type Peer, startPeer } from "../support/reference/daemon.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 /** Changes nothing; everything queued before its reply has come with it. */
 const BARRIER = { type: MessageType.GET_DOMAIN_PATH, txId: 0, payload: toBytes("0\0") };

@@ -1,7 +1,7 @@
-import { RawClient } from "./raw_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
-import { startPeer } from "../peers/peer.ts";
+import { startPeer } from "../support/reference/daemon.ts";
 
 /** A running server and the connections of the stream to it, by number. */
 export interface Side extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import type { ConnectionView } from "./generator.ts";
-import type { Request } from "./raw_client.ts";
+import type { Request } from "../support/raw_client.ts";
 
 /** A transaction that is open on both servers. */
 export interface OpenTransaction {

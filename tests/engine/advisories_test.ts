@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { check } from "../../lib/engine/check.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client, newEngine } from "./clients.ts";
+import { Client, newEngine } from "../support/engine_client.ts";
 
 Deno.test("XSA-484: RESET_WATCHES in a transaction leaves nothing of it charged", () => {
   const engine = newEngine();

@@ -5,7 +5,7 @@ import type { Node } from "../../lib/store/node.ts";
 import { formatPerms } from "../../lib/store/perms.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
-import { Client, newEngine } from "./clients.ts";
+import { Client, newEngine } from "../support/engine_client.ts";
 import { Random, roundsOf } from "../support/random.ts";
 
 type Step = readonly [type: number, payload: string];

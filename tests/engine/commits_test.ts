@@ -11,7 +11,7 @@ import type { NodeState } from "../../lib/store/tree_changes.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { type Random, withSeed } from "../support/random.ts";
-import { Client, randomRequest } from "./clients.ts";
+import { Client, randomRequest } from "../support/engine_client.ts";
 
 function show(node: NodeState | null): string {
   return node === null ? "none" : `${toText(node.value)} ${formatPerms(node.perms)}`;

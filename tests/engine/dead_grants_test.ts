@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client, treeOf } from "./clients.ts";
+import { Client, treeOf } from "../support/engine_client.ts";
 
 /** An engine whose domains die and are born again, as the test says. */
 class House {

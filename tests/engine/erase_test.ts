@@ -8,7 +8,7 @@ import { snapshot } from "../../lib/persist/snapshot.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { isStale, permDomid } from "../../lib/store/perms.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client, randomRequest, treeOf } from "./clients.ts";
+import { Client, randomRequest, treeOf } from "../support/engine_client.ts";
 import { Random, withSeeds } from "../support/random.ts";
 
 /** Histories that once went wrong. */

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
 import { EVENTS_PER_REQUEST_MAX } from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client } from "./clients.ts";
+import { Client } from "../support/engine_client.ts";
 
 const GUESTS = 30;
 const WATCHES = 128;

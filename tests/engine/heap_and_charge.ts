@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client, newEngine } from "./clients.ts";
+import { Client, newEngine } from "../support/engine_client.ts";
 
 /** What one structure took, and what it was charged. */
 export interface Sample {

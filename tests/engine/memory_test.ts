@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { costMax } from "../../lib/engine/memory_model.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client, newEngine } from "./clients.ts";
+import { Client, newEngine } from "../support/engine_client.ts";
 
 Deno.test("permissions that name domids which nobody has leave no accounts", () => {
   const engine = newEngine();

@@ -1,7 +1,7 @@
 /** What requests cost: counted in units, which grow as the work does. */
 import { assert } from "@std/assert";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { Client, newEngine } from "./clients.ts";
+import { Client, newEngine } from "../support/engine_client.ts";
 
 const {
   MKDIR,

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { lookup } from "../../lib/store/lookup.ts";
 import { nodeSize } from "../../lib/store/node.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client, newEngine } from "./clients.ts";
+import { Client, newEngine } from "../support/engine_client.ts";
 
 const DIR = "/a/b";
 const OK = "TRANSACTION_END OK\0", AGAIN = "ERROR EAGAIN\0";

@@ -7,7 +7,7 @@ import { visitAll } from "../../lib/store/lookup.ts";
 import { type Node, versionBytes } from "../../lib/store/node.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { type Random, withSeeds } from "../support/random.ts";
-import { Client, newEngine, randomRequest } from "./clients.ts";
+import { Client, newEngine, randomRequest } from "../support/engine_client.ts";
 
 function nodesOf(root: Node): Set<Node> {
   const nodes = new Set<Node>();

@@ -4,7 +4,7 @@ import { Refusals } from "../../lib/engine/refusals.ts";
 import { RESERVED_AFTER } from "../../lib/limits.ts";
 import { recount } from "../../lib/engine/check.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
-import { Client, newEngine, randomRequest, treeOf } from "./clients.ts";
+import { Client, newEngine, randomRequest, treeOf } from "../support/engine_client.ts";
 import { Random, roundsOf } from "../support/random.ts";
 
 /**

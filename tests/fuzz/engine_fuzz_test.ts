@@ -1,7 +1,7 @@
 /** Random requests and lives of domains on the engine; after each, everything must add up. */
-import { EngineWorld } from "../conformance/engine_world.ts";
-import type { DomainChange } from "../conformance/world.ts";
-import { StreamRandom } from "../differential/random.ts";
+import { EngineWorld } from "../support/worlds/engine_world.ts";
+import type { DomainChange } from "../support/worlds/world.ts";
+import { StreamRandom } from "../support/stream_random.ts";
 import { recount } from "../../lib/engine/check.ts";
 import { childNames } from "../../lib/store/children.ts";
 import { subtree } from "../../lib/store/lookup.ts";

@@ -4,11 +4,11 @@
  */
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { Attacker } from "../attack/attacker.ts";
-import { ATTACKS, SHARED } from "../attack/attacks.ts";
-import { Crew } from "../attack/crew.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
+import { Attacker } from "../support/attack/attacker.ts";
+import { ATTACKS, SHARED } from "../support/attack/attacks.ts";
+import { Crew } from "../support/attack/crew.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { SimulatedHost, simulationMissing } from "../support/simulation/simulated_host.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { deadline, pause } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";

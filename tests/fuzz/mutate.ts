@@ -1,4 +1,4 @@
-import type { StreamRandom } from "../differential/random.ts";
+import type { StreamRandom } from "../support/stream_random.ts";
 import { encodeMessage, HEADER_SIZE, PAYLOAD_MAX } from "../../lib/wire/header.ts";
 import { MESSAGE_TYPE_COUNT } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";

@@ -1,6 +1,6 @@
 /** A hostile guest on its ring, while another guest and dom0 must notice nothing. */
-import { RingWorld } from "../conformance/ring_world.ts";
-import { StreamRandom } from "../differential/random.ts";
+import { RingWorld } from "../support/worlds/ring_world.ts";
+import { StreamRandom } from "../support/stream_random.ts";
 import { encodeMessage, getU32, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import {

@@ -1,6 +1,6 @@
 /** Hostile clients on the daemon's socket, while another reads and writes and must notice nothing. */
-import { StreamRandom } from "../differential/random.ts";
-import { HangUp, RawClient } from "../differential/raw_client.ts";
+import { StreamRandom } from "../support/stream_random.ts";
+import { HangUp, RawClient } from "../support/raw_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { getU32 } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";

@@ -16,9 +16,9 @@ import {
 } from "../../lib/transport/ring_page.ts";
 import { RingTransport } from "../../lib/transport/ring.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import type { ByteClient } from "../conformance/byte_client.ts";
-import { Bench } from "../simulation/bench.ts";
-import { simulationMissing } from "../simulation/simulated_host.ts";
+import type { ByteClient } from "../support/byte_client.ts";
+import { Bench } from "../support/simulation/bench.ts";
+import { simulationMissing } from "../support/simulation/simulated_host.ts";
 import { deadline, pause, until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";

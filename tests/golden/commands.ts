@@ -1,7 +1,7 @@
 /** The `xs` commands, in this process. */
 import { assertEquals } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
-import { fakeShell } from "../cmd/fake_shell.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 import { makeScratch } from "../support/scratch.ts";
 
 /** Runs a command. */

@@ -1,8 +1,8 @@
 /** The Python client: nodes, permissions, transactions and watches, over Debian's python3-pyxs. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { missingFile, runClient, serversUnderTest } from "./servers.ts";
+import { runClient, serversUnderTest } from "./servers.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
-import { testUnless } from "../support/skip.ts";
+import { missingFile, testUnless } from "../support/skip.ts";
 
 // Debian's own Python: another one on PATH does not have Debian's packages.
 const PYTHON = "/usr/bin/python3";

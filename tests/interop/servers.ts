@@ -1,5 +1,5 @@
 /** The servers that other people's clients are pointed at: ours, then the two that they know. */
-import { peersMissing, startPeer } from "../peers/peer.ts";
+import { peersMissing, startPeer } from "../support/reference/daemon.ts";
 import { startDaemon } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
 
@@ -18,20 +18,6 @@ export async function serversUnderTest(): Promise<readonly ServerUnderTest[]> {
     { name: "C xenstored", missing, start: () => startPeer("c") },
     { name: "oxenstored", missing, start: () => startPeer("o") },
   ];
-}
-
-/** Why a client can't run here, in words that say what to install; undefined where it can. */
-export async function missingFile(
-  path: string,
-  debianPackage: string,
-): Promise<string | undefined> {
-  try {
-    await Deno.stat(path);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return `no ${path}: apt-get install ${debianPackage}`;
-  }
 }
 
 export interface Ended {

@@ -1,9 +1,9 @@
 /** Xen's own test program for Xenstore daemons, as Debian's xen-utils-4.17 has it. */
 import { assertEquals } from "@std/assert";
-import { missingFile, runClient, serversUnderTest } from "./servers.ts";
+import { runClient, serversUnderTest } from "./servers.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
-import { testUnless } from "../support/skip.ts";
+import { missingFile, testUnless } from "../support/skip.ts";
 
 const PROGRAM = "/usr/lib/xen-4.17/bin/test-xenstore";
 const noProgram = await missingFile(PROGRAM, "xen-utils-4.17");

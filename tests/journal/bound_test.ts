@@ -11,7 +11,7 @@ import { IMAGES_APART_MS, RESERVE_BYTES_MAX } from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Hypervisor } from "./lives.ts";
+import { Hypervisor } from "../support/lives.ts";
 
 const MIB = 1_048_576;
 

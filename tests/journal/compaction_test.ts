@@ -11,7 +11,7 @@ import { subtree } from "../../lib/store/lookup.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { domain } from "../support/records.ts";
 import { type Random, withSeed } from "../support/random.ts";
-import { Hypervisor } from "./lives.ts";
+import { Hypervisor } from "../support/lives.ts";
 
 const DOMIDS = [1, 2, 3];
 const HELD_FIRST = 0x10000;

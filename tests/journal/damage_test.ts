@@ -7,7 +7,7 @@ import type { Upkeep } from "../../lib/journal/journal_parts.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { withSeed, withSeeds } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Hypervisor, Life, wholeState } from "./lives.ts";
+import { Hypervisor, Life, wholeState } from "../support/lives.ts";
 
 function hypervisor(): Hypervisor {
   const made = new Hypervisor();

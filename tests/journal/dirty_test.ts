@@ -14,10 +14,10 @@ import type { Perms } from "../../lib/store/perms.ts";
 import { PERMS_ONLY } from "../../lib/store/tree_loader.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
-import { Client, newEngine, randomRequest } from "../engine/clients.ts";
+import { Client, newEngine, randomRequest } from "../support/engine_client.ts";
 import { type Random, withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { assertSurvives, Hypervisor, Life } from "./lives.ts";
+import { assertSurvives, Hypervisor, Life } from "../support/lives.ts";
 
 interface Kept {
   value: string;

@@ -4,7 +4,7 @@ import { subtree } from "../../lib/store/lookup.ts";
 import { permDomid } from "../../lib/store/perms.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Hypervisor, Life } from "./lives.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 
 /** More than a turn looks at. */
 const NODES = 8_000;

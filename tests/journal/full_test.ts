@@ -13,7 +13,7 @@ import { COMMIT_RETRY_MS } from "../../lib/limits.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Hypervisor, wholeState } from "./lives.ts";
+import { Hypervisor, wholeState } from "../support/lives.ts";
 
 const ID = "0123456789-0123456789-0123456789-012";
 const TAIL_BYTES = 16_384;

@@ -2,10 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import { QUOTAS } from "../../lib/engine/quota.ts";
 import type { Upkeep } from "../../lib/journal/journal_parts.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { randomRequest } from "../engine/clients.ts";
+import { randomRequest } from "../support/engine_client.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { assertSurvives, Hypervisor, Life } from "./lives.ts";
+import { assertSurvives, Hypervisor, Life } from "../support/lives.ts";
 
 const GUESTS = [1, 2, 3];
 /** Rounds that are the same in each run, in which transactions are known to be lost. */

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { IMAGES_APART_MS } from "../../lib/limits.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Hypervisor, Life } from "./lives.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 
 const UPKEEP = {
   imageAfterBytes: 1_000,

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Hypervisor, Life } from "./lives.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 
 const GUEST = 1;
 

@@ -13,7 +13,7 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fillUp, smallDisk } from "../support/small_disk.ts";
-import { Hypervisor, Life } from "./lives.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 
 /** Runs a test in a small file system; where none can be had, says so. */
 function smallTest(name: string, run: (path: string) => void | Promise<void>): void {

@@ -10,7 +10,7 @@ import { LAYOUT_VERSION } from "../../lib/journal/layout.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { assertSurvives, Hypervisor, Life, wholeState } from "./lives.ts";
+import { assertSurvives, Hypervisor, Life, wholeState } from "../support/lives.ts";
 
 const OLD = new URL("./layout1/", import.meta.url);
 

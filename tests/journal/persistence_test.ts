@@ -13,7 +13,7 @@ import { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { handleDamage, openJournal, type PersistenceChoice } from "../../lib/server/persistence.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Hypervisor, Life } from "./lives.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 
 function choose(folder: string, onDamage: "refuse" | "fresh"): PersistenceChoice {
   return { persist: "crash", store: `${folder}/store`, onDamage };

@@ -7,7 +7,7 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Hypervisor, Life, wholeState } from "./lives.ts";
+import { Hypervisor, Life, wholeState } from "../support/lives.ts";
 
 /** Bytes of a page in the log with its header, and of the log's own header. */
 const FRAME_BYTES = 4096 + 24;

@@ -8,7 +8,7 @@ import { formatPerms } from "../../lib/store/perms.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Hypervisor, Life } from "./lives.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 
 const NODES: readonly (readonly [string, string, string])[] = [
   ["/tool", "", "n0"],

@@ -4,7 +4,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { Replay } from "../../lib/journal/replay.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { domain } from "../support/records.ts";
-import { Hypervisor } from "./lives.ts";
+import { Hypervisor } from "../support/lives.ts";
 
 /** The bytes owed after these news: what was added to them last, where all ends, how many are unsent. */
 function owedAfter(...news: [added: string, end: number, unsent: number][]): string {

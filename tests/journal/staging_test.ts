@@ -8,7 +8,7 @@ import { Accounts } from "../../lib/engine/accounts.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { assertSurvives, Hypervisor, Life } from "./lives.ts";
+import { assertSurvives, Hypervisor, Life } from "../support/lives.ts";
 
 const ORIGIN = { label: "a test" };
 

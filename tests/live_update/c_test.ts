@@ -3,14 +3,22 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { dumpTree, treeDifference } from "../differential/tree.ts";
-import { SimulatedHost } from "../simulation/simulated_host.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { dumpTree, treeDifference } from "../support/tree.ts";
+import { SimulatedHost } from "../support/simulation/simulated_host.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { testUnless } from "../support/skip.ts";
-import { C_XENSTORED, cMissing, type Next, nextXs, startC, startXs, update } from "./operator.ts";
+import {
+  C_XENSTORED,
+  cMissing,
+  type Next,
+  nextXs,
+  startC,
+  startXs,
+  update,
+} from "../support/operator.ts";
 import { Household } from "./household.ts";
 
 async function replaced(

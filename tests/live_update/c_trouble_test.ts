@@ -3,11 +3,11 @@ import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { decodeStream } from "../../lib/codec/stream.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { SimulatedHost, simulationMissing } from "../support/simulation/simulated_host.ts";
 import { until } from "../support/patience.ts";
 import { testUnless } from "../support/skip.ts";
-import { command, startXs } from "./operator.ts";
+import { command, startXs } from "../support/operator.ts";
 
 const exists = (path: string): boolean => {
   try {

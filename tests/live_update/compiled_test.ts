@@ -1,13 +1,13 @@
 /** A compiled xs, as hosts have it: under the name of xenstored, and with a cache of its own. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { RawClient } from "../differential/raw_client.ts";
-import { dumpTree, treeDifference } from "../differential/tree.ts";
-import { SimulatedHost } from "../simulation/simulated_host.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { dumpTree, treeDifference } from "../support/tree.ts";
+import { SimulatedHost } from "../support/simulation/simulated_host.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
 import { Household } from "./household.ts";
-import { C_XENSTORED, cMissing, startC, update } from "./operator.ts";
+import { C_XENSTORED, cMissing, startC, update } from "../support/operator.ts";
 
 const binary = Deno.env.get("XS_BINARY") ?? "";
 const missing = binary === "" ? "XS_BINARY names no compiled xs: deno task compile" : undefined;

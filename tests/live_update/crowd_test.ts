@@ -2,14 +2,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { SimulatedHost, simulationMissing } from "../support/simulation/simulated_host.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { testUnless } from "../support/skip.ts";
 import { Crowd } from "./crowd.ts";
 import { Guests } from "./guests.ts";
-import { update } from "./operator.ts";
+import { update } from "../support/operator.ts";
 
 const CLIENTS = 20;
 const UPDATES = Number(Deno.env.get("XS_UPDATES") ?? 6);

@@ -3,14 +3,14 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { ERROR, REQ_PROD } from "../../lib/transport/ring_page.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { Bench, dotted } from "../simulation/bench.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { Bench, dotted } from "../support/simulation/bench.ts";
 import {
   EXISTS,
   SHUTDOWN,
   SimulatedHost,
   simulationMissing,
-} from "../simulation/simulated_host.ts";
+} from "../support/simulation/simulated_host.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -23,7 +23,7 @@ import {
   startThatWaits,
   startXs,
   update,
-} from "./operator.ts";
+} from "../support/operator.ts";
 
 const missing = simulationMissing();
 const [XS] = xsCommand();

@@ -2,11 +2,11 @@
 import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fillUp, smallDisk } from "../support/small_disk.ts";
-import { update } from "./operator.ts";
+import { update } from "../support/operator.ts";
 
 const [XS] = xsCommand();
 const VALUE = "v".repeat(2000);

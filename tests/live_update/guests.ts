@@ -2,9 +2,9 @@
 import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RingGuest } from "../crash/guest.ts";
-import type { RawClient } from "../differential/raw_client.ts";
-import type { SimulatedHost } from "../simulation/simulated_host.ts";
+import { RingGuest } from "../support/ring_guest.ts";
+import type { RawClient } from "../support/raw_client.ts";
+import type { SimulatedHost } from "../support/simulation/simulated_host.ts";
 import { deadline, pause, until } from "../support/patience.ts";
 import type { Random } from "../support/random.ts";
 

@@ -2,10 +2,10 @@
 import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { ByteClient } from "../conformance/byte_client.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import type { SimulatedHost } from "../simulation/simulated_host.ts";
-import { letDaemonRun } from "../simulation/simulated_world.ts";
+import { ByteClient } from "../support/byte_client.ts";
+import { RawClient } from "../support/raw_client.ts";
+import type { SimulatedHost } from "../support/simulation/simulated_host.ts";
+import { letDaemonRun } from "../support/worlds/simulated_world.ts";
 import type { ServerProcess } from "../support/process.ts";
 
 const GUESTS = [1, 2, 7];

@@ -2,14 +2,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { SimulatedHost, simulationMissing } from "../support/simulation/simulated_host.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { testUnless } from "../support/skip.ts";
 import { Guests } from "./guests.ts";
-import { update } from "./operator.ts";
+import { update } from "../support/operator.ts";
 
 const [XS] = xsCommand();
 const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? 12);

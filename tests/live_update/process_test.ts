@@ -3,12 +3,12 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { libc } from "../../ffi/libc.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { startThatWaits, update } from "./operator.ts";
+import { startThatWaits, update } from "../support/operator.ts";
 
 const [XS] = xsCommand();
 const UPDATES = Number(Deno.env.get("XS_UPDATES") ?? 20);

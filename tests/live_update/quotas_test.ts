@@ -2,9 +2,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
-import { update } from "./operator.ts";
+import { update } from "../support/operator.ts";
 
 Deno.test("live update: quotas go along, but for those that the command line changes", async () => {
   const args = ["--xen", "no", "--quota", "nodes=50", "--quota", "watches=60"];

@@ -2,12 +2,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
-import { command, type Next, update } from "./operator.ts";
+import { command, type Next, update } from "../support/operator.ts";
 
 /** A script with these lines, which claims to be an xs. */
 async function script(scratch: Scratch, name: string, ...lines: string[]): Promise<string> {

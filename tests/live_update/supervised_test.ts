@@ -2,11 +2,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { childrenOf, heldBy, Supervised } from "../supervise/supervised.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { childrenOf, heldBy, Supervised } from "../support/supervised.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
-import { update } from "./operator.ts";
+import { update } from "../support/operator.ts";
 
 const [XS] = xsCommand();
 

@@ -9,11 +9,11 @@ import { collectAll } from "../../lib/state/collection.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { Bench, dotted } from "../simulation/bench.ts";
-import { type ListLibrary, simulationMissing } from "../simulation/simulated_host.ts";
+import { Bench, dotted } from "../support/simulation/bench.ts";
+import { type ListLibrary, simulationMissing } from "../support/simulation/simulated_host.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { testUnless } from "../support/skip.ts";
-import { update } from "./operator.ts";
+import { update } from "../support/operator.ts";
 
 /** A program that runs `xs` with another library to list the domains. */
 async function xsWith(bench: Bench, list: ListLibrary): Promise<string> {

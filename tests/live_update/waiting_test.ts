@@ -10,7 +10,7 @@ import type { GuestRing } from "../../lib/transport/ring.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { parseMessages } from "../server/support.ts";
+import { parseMessages } from "../support/test_turns.ts";
 
 const NOTHING_DONE: UpdateActions = {
   refuse: () => null,

@@ -3,7 +3,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { EVENT_DROPS_PER_TIMEOUT, EVENT_LOOK_MS, EVENT_TIMEOUT_MS } from "../../lib/limits.ts";
-import { READ, TestTurns, WATCH_EVENT } from "./support.ts";
+import { READ, TestTurns, WATCH_EVENT } from "../support/test_turns.ts";
 import { Daemon } from "../../lib/server/daemon.ts";
 import { DAEMON_POLICY } from "../../lib/server/loop.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";

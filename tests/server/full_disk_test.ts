@@ -4,7 +4,7 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fillUp, smallDisk } from "../support/small_disk.ts";
-import { SocketClient } from "./socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 
 /** How often the daemon said so. */
 function times(output: string, what: string): number {

@@ -7,7 +7,7 @@ import { budgeted } from "../../lib/server/logging/budgeted.ts";
 import { OutstandingRequests } from "../../lib/server/peer/outstanding.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { MemoryTransport } from "../../lib/transport/memory.ts";
-import { TestTurns } from "./support.ts";
+import { TestTurns } from "../support/test_turns.ts";
 
 const SECONDS = 20, A_SECOND = 20;
 

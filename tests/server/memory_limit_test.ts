@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { defaultMemory, heapLookedFrom, hostMemory } from "../../lib/server/process/host_memory.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
-import { SocketClient } from "./socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 
 const MIB = 1_048_576;
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { TURN_UNITS } from "../../lib/limits.ts";
 import { Guest } from "./ring_guest.ts";
-import { TestTurns, WATCH_EVENT } from "./support.ts";
+import { TestTurns, WATCH_EVENT } from "../support/test_turns.ts";
 
 /** Ten answers of 200 bytes: the ring takes four, and a part of the fifth. */
 function inDebt(world: TestTurns): Guest {

@@ -6,7 +6,7 @@ import type { Transport } from "../../lib/transport/transport.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import type { Waiter } from "../../lib/server/peer/outstanding.ts";
 import { withSeed } from "../support/random.ts";
-import { parseMessages, READ } from "./support.ts";
+import { parseMessages, READ } from "../support/test_turns.ts";
 
 /** A message that was queued: its text, when its time is over, and whether it is gone. */
 interface Queued {

@@ -13,7 +13,7 @@ import { READ_UNITS, REQUEST_UNITS, SEND_UNITS } from "../../lib/engine/meter.ts
 import { encodeHeader, encodeMessage } from "../../lib/wire/header.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
-import { ERROR, type Message, READ, TestTurns, WATCH_EVENT } from "./support.ts";
+import { ERROR, type Message, READ, TestTurns, WATCH_EVENT } from "../support/test_turns.ts";
 
 function headerOnly(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);

@@ -6,7 +6,7 @@ import { Peer } from "../../lib/server/peer/peer.ts";
 import { HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { type RingGuest, RingHost } from "./ring_host.ts";
-import type { TestClient } from "./support.ts";
+import type { TestClient } from "../support/test_turns.ts";
 
 /** dom0 has opened a transaction that reserves `/a`, and the guest's write of it waits. */
 class Standoff {

@@ -8,7 +8,7 @@ import { RING_PAGE_SIZE, RING_SIZE, RingPage } from "../../lib/transport/ring_pa
 import { GuestRing, RingTransport } from "../../lib/transport/ring.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { type Message, parseMessages, READ, type TestTurns } from "./support.ts";
+import { type Message, parseMessages, READ, type TestTurns } from "../support/test_turns.ts";
 
 /** A guest of the echo; its ring outlives the daemon's end of it. */
 export class Guest {

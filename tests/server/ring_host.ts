@@ -14,7 +14,7 @@ import { RING_SIZE } from "../../lib/transport/ring_page.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { type Message, parseMessages, TestClient } from "./support.ts";
+import { type Message, parseMessages, TestClient } from "../support/test_turns.ts";
 
 /** A host of which the test is the clock. */
 export class RingHost {

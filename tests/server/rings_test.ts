@@ -23,7 +23,7 @@ import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
-import { type Message, parseMessages, TestClient } from "./support.ts";
+import { type Message, parseMessages, TestClient } from "../support/test_turns.ts";
 
 /** A daemon without a socket: one privileged client and any number of guests. */
 class World {

@@ -8,7 +8,7 @@ import {
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketClient } from "./socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 
 function modeOf(path: string): number {
   return Deno.statSync(path).mode! & 0o777;

@@ -12,7 +12,7 @@ import { Turns } from "../../lib/server/turn.ts";
 import { HEADER_SIZE, PAYLOAD_MAX } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { TestJournal, TestTurns } from "./support.ts";
+import { TestJournal, TestTurns } from "../support/test_turns.ts";
 
 Deno.test("XSA-416: a client that reads no replies makes the daemon keep no more of them", () => {
   const test = new TestTurns();

@@ -11,7 +11,7 @@ import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { pause, until } from "../support/patience.ts";
 import { startServer } from "../support/process.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketClient, within } from "./socket_client.ts";
+import { SocketClient, within } from "../support/socket_client.ts";
 
 Deno.test("xs serve says where it is and what to type; SIGTERM and SIGINT end it orderly", async () => {
   await using scratch = await makeScratch();

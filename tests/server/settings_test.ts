@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { makeScratch } from "../support/scratch.ts";

@@ -12,7 +12,7 @@ import {
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketClient } from "./socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 
 function around(
   env: Record<string, string>,

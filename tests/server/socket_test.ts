@@ -5,7 +5,7 @@ import { encodeHeader, encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { until } from "../support/patience.ts";
-import { SocketClient } from "./socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 
 /** Asks ten things of the server and checks the answers. */
 async function checkServed(client: SocketClient): Promise<void> {

@@ -6,7 +6,7 @@ import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketClient } from "./socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 
 interface Ended {
   readonly status: number;

@@ -3,12 +3,12 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
-import { RawClient } from "../differential/raw_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { Supervised } from "../supervise/supervised.ts";
-import { within } from "./socket_client.ts";
+import { Supervised } from "../support/supervised.ts";
+import { within } from "../support/socket_client.ts";
 
 interface Outcome {
   readonly code: number;

@@ -4,7 +4,7 @@ import { Tidier } from "../../lib/server/process/tidier.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
-import { SocketClient } from "./socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 
 const MIB = 1_048_576;
 

@@ -8,7 +8,7 @@ import {
   PRIVILEGED_WEIGHT,
   TURN_UNITS,
 } from "../../lib/limits.ts";
-import { MKDIR, READ, type TestClient, TestTurns } from "./support.ts";
+import { MKDIR, READ, type TestClient, TestTurns } from "../support/test_turns.ts";
 
 const BUSY = 30;
 /** Requests that a busy client has outstanding: more than fit into a turn, if they are short. */

@@ -12,7 +12,7 @@ import {
 import { PeerOutput } from "../../lib/server/peer/peer_output.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RingGuest, RingHost } from "./ring_host.ts";
-import type { TestClient } from "./support.ts";
+import type { TestClient } from "../support/test_turns.ts";
 
 const NAME = "x".repeat(240);
 /** Directories that make a path of some 1,900 bytes. */

@@ -1,10 +1,14 @@
 /** The conformance tables against `xs serve` in a process of its own, on a simulated Xen host. */
-import { runScenario } from "../conformance/run.ts";
-import { SCENARIOS } from "../conformance/scenarios.ts";
+import { runScenario } from "../support/conformance/run.ts";
+import { SCENARIOS } from "../support/conformance/scenarios.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { testUnless } from "../support/skip.ts";
-import { type ListLibrary, SimulatedHost, simulationMissing } from "./simulated_host.ts";
-import { hasGuests, SimulatedWorld } from "./simulated_world.ts";
+import {
+  type ListLibrary,
+  SimulatedHost,
+  simulationMissing,
+} from "../support/simulation/simulated_host.ts";
+import { hasGuests, SimulatedWorld } from "../support/worlds/simulated_world.ts";
 
 const missing = simulationMissing();
 

@@ -5,8 +5,8 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { until } from "../support/patience.ts";
 import { testUnless } from "../support/skip.ts";
-import { Bench } from "./bench.ts";
-import { DEAD, EXISTS, simulationMissing } from "./simulated_host.ts";
+import { Bench } from "../support/simulation/bench.ts";
+import { DEAD, EXISTS, simulationMissing } from "../support/simulation/simulated_host.ts";
 
 const missing = simulationMissing();
 

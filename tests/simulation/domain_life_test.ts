@@ -9,7 +9,7 @@ import { toBytes } from "../../lib/wire/text.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { testUnless } from "../support/skip.ts";
-import { Bench, dotted } from "./bench.ts";
+import { Bench, dotted } from "../support/simulation/bench.ts";
 import {
   DEAD,
   DYING,
@@ -17,7 +17,7 @@ import {
   SHUTDOWN,
   SimulatedHost,
   simulationMissing,
-} from "./simulated_host.ts";
+} from "../support/simulation/simulated_host.ts";
 
 const missing = simulationMissing();
 const { READ, WATCH, WRITE } = MessageType;

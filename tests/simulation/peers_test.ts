@@ -3,14 +3,18 @@
  * host is like a real one, and that the tables ask for what C does.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { runScenario } from "../conformance/run.ts";
-import { SCENARIOS } from "../conformance/scenarios.ts";
-import type { Scenario } from "../conformance/table.ts";
+import { runScenario } from "../support/conformance/run.ts";
+import { SCENARIOS } from "../support/conformance/scenarios.ts";
+import type { Scenario } from "../support/conformance/table.ts";
 import { testUnless } from "../support/skip.ts";
 import { C_DIFFERENCES, OXENSTORED_AGREES } from "./peer_differences.ts";
-import { type PeerKind, simulatedPeersMissing, startSimulatedPeer } from "./peers.ts";
-import { SimulatedHost } from "./simulated_host.ts";
-import { hasGuests, SimulatedWorld } from "./simulated_world.ts";
+import {
+  type PeerKind,
+  simulatedPeersMissing,
+  startSimulatedPeer,
+} from "../support/reference/simulated.ts";
+import { SimulatedHost } from "../support/simulation/simulated_host.ts";
+import { hasGuests, SimulatedWorld } from "../support/worlds/simulated_world.ts";
 
 const missing = await simulatedPeersMissing();
 

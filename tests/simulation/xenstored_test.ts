@@ -2,12 +2,12 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { libc } from "../../ffi/libc.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../server/socket_client.ts";
-import { isDead } from "../supervise/supervised.ts";
+import { SocketClient } from "../support/socket_client.ts";
+import { isDead } from "../support/supervised.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { testUnless } from "../support/skip.ts";
-import { SimulatedHost, simulationMissing } from "./simulated_host.ts";
+import { SimulatedHost, simulationMissing } from "../support/simulation/simulated_host.ts";
 
 const missing = simulationMissing();
 

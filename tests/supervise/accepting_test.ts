@@ -2,9 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { PASSED_MAX } from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../server/socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 import { pause, until } from "../support/patience.ts";
-import { heldBy, isDead, Supervised } from "./supervised.ts";
+import { heldBy, isDead, Supervised } from "../support/supervised.ts";
 
 /** The listening socket, and the counts. */
 const OTHERS = 2;

@@ -4,7 +4,7 @@ import { openDescriptors } from "../../ffi/exec.ts";
 import { closeFd, listenUnix } from "../../ffi/unix_socket.ts";
 import { PASSED_MAX } from "../../lib/limits.ts";
 import type { PassedConnection, Passing } from "../../lib/server/supervision/passing.ts";
-import { CrashPoints } from "../crash/crash_points.ts";
+import { CrashPoints } from "../support/crash_points.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { SocketEnd } from "../support/socket_end.ts";
 import { AcceptingHolder } from "./life_holders.ts";

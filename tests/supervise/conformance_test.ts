@@ -1,7 +1,7 @@
 /** To its client a held socket is like any other: the tables of behaviour, once more. */
-import { runScenario } from "../conformance/run.ts";
-import { SCENARIOS } from "../conformance/scenarios.ts";
-import { SocketWorld } from "../conformance/socket_world.ts";
+import { runScenario } from "../support/conformance/run.ts";
+import { SCENARIOS } from "../support/conformance/scenarios.ts";
+import { SocketWorld } from "../support/worlds/socket_world.ts";
 import { startHeldServer } from "./held_server.ts";
 
 for (const scenario of SCENARIOS) {

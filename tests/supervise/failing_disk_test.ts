@@ -1,12 +1,12 @@
 /** A supervised daemon that dies while the disk fails: it is started again until it can. */
 import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { ALL_FILES, EIO, faultsMissing, FaultyDisk } from "../crash/disk_faults.ts";
-import { SocketClient } from "../server/socket_client.ts";
+import { ALL_FILES, EIO, faultsMissing, FaultyDisk } from "../support/disk_faults.ts";
+import { SocketClient } from "../support/socket_client.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
-import { Supervised } from "./supervised.ts";
+import { Supervised } from "../support/supervised.ts";
 
 testUnless(
   faultsMissing(),

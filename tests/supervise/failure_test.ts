@@ -10,7 +10,7 @@ import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { ListeningSocket } from "../../lib/server/process/socket_path.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../server/socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { Keeper } from "./held_server.ts";
 

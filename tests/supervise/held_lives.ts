@@ -15,7 +15,7 @@ import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/turn.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { toText } from "../../lib/wire/text.ts";
-import { CrashPoints, MortalJournal } from "../crash/crash_points.ts";
+import { CrashPoints, MortalJournal } from "../support/crash_points.ts";
 import { AcceptingHolder, LifeHolder } from "./life_holders.ts";
 import { mortalSlots } from "./mortal_slot.ts";
 

@@ -9,7 +9,7 @@ import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { ListeningSocket } from "../../lib/server/process/socket_path.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
-import type { ServerHere } from "../conformance/socket_world.ts";
+import type { ServerHere } from "../support/worlds/socket_world.ts";
 import { makeScratch } from "../support/scratch.ts";
 
 /** Keeps descriptors as a supervisor does, for daemons in this process. */

@@ -1,14 +1,14 @@
 /** A supervised daemon on a host with guests: rings and sockets together, killed again and again. */
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { RingGuest } from "../crash/guest.ts";
-import { SocketClient } from "../server/socket_client.ts";
-import { SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
+import { RingGuest } from "../support/ring_guest.ts";
+import { SocketClient } from "../support/socket_client.ts";
+import { SimulatedHost, simulationMissing } from "../support/simulation/simulated_host.ts";
 import { deadline, pause } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { testUnless } from "../support/skip.ts";
 import { SHARED, SocketGuest } from "./socket_guest.ts";
-import { Supervised } from "./supervised.ts";
+import { Supervised } from "../support/supervised.ts";
 
 const GUESTS = [1, 2, 3];
 const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? (Deno.env.get("CI") === "true" ? 40 : 12));

@@ -7,7 +7,7 @@ import { HeldDescriptors, parseNotice } from "../../lib/server/supervision/held_
 import type { DescriptorHolder } from "../../lib/server/supervision/held_sockets.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { NOTICE, type Passer, Passing, PREFIX } from "../../lib/server/supervision/passing.ts";
-import type { CrashPoints } from "../crash/crash_points.ts";
+import type { CrashPoints } from "../support/crash_points.ts";
 
 /** So little that most replies leave in parts. */
 const SEND_BUFFER = 4_608;

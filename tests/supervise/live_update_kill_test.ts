@@ -1,15 +1,15 @@
 /** A supervised daemon that dies while another takes its place: its clients notice nothing. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { update } from "../live_update/operator.ts";
-import { SocketClient, within } from "../server/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { update } from "../support/operator.ts";
+import { SocketClient, within } from "../support/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { pause, until } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { DIED, RUN_XS, successor } from "./successor.ts";
-import { heldBy, Supervised } from "./supervised.ts";
+import { heldBy, Supervised } from "../support/supervised.ts";
 
 const DEATHS = Number(Deno.env.get("XS_DEATHS") ?? 8);
 

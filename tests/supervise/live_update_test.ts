@@ -1,12 +1,12 @@
 /** A supervised daemon that is replaced by another (live update), and dies then. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { command, update } from "../live_update/operator.ts";
-import { SocketClient, within } from "../server/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { command, update } from "../support/operator.ts";
+import { SocketClient, within } from "../support/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
-import { heldBy, Supervised } from "./supervised.ts";
+import { heldBy, Supervised } from "../support/supervised.ts";
 
 Deno.test("supervised: clients go on after a live update, and after a death behind it", async () => {
   await using supervised = await Supervised.start();

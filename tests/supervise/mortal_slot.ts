@@ -1,6 +1,6 @@
 import { HeldSlot, type SendBuffer } from "../../lib/transport/held_slot.ts";
 import type { SlotMaker } from "../../lib/transport/held_slots.ts";
-import type { CrashPoints } from "../crash/crash_points.ts";
+import type { CrashPoints } from "../support/crash_points.ts";
 
 /** A slot in whose every step the process may die, and which says how the kernel's part went. */
 class MortalSlot extends HeldSlot {

@@ -1,11 +1,11 @@
 /** `xs serve --supervise`, whose daemon is killed with SIGKILL at random moments under clients. */
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../server/socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 import { deadline, pause, until } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { SHARED, SocketGuest } from "./socket_guest.ts";
-import { descriptorsOf, heldBy, Supervised } from "./supervised.ts";
+import { descriptorsOf, heldBy, Supervised } from "../support/supervised.ts";
 
 const CLIENTS = 5;
 

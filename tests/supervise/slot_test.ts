@@ -9,7 +9,7 @@ import { acceptUnix, closeFd, listenUnix } from "../../ffi/unix_socket.ts";
 import { HELD_INPUT_BYTES } from "../../lib/limits.ts";
 import type { HeldSlot } from "../../lib/transport/held_slot.ts";
 import { HeldSlots } from "../../lib/transport/held_slots.ts";
-import { CrashPoints } from "../crash/crash_points.ts";
+import { CrashPoints } from "../support/crash_points.ts";
 import { Random, roundsOf } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { SocketEnd } from "../support/socket_end.ts";

@@ -1,4 +1,4 @@
-import { RingGuest } from "../crash/guest.ts";
+import { RingGuest } from "../support/ring_guest.ts";
 import type { Random } from "../support/random.ts";
 import { SocketEnd } from "../support/socket_end.ts";
 

@@ -3,8 +3,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { assertEquals } from "@std/assert";
 import { supervise } from "../../lib/server/supervision/supervise.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { missingFile } from "../interop/servers.ts";
-import { testUnless } from "../support/skip.ts";
+import { missingFile, testUnless } from "../support/skip.ts";
 
 const PYTHON = "/usr/bin/python3";
 const noPython = await missingFile(PYTHON, "python3");

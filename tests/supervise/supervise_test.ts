@@ -4,11 +4,11 @@ import { HEADER_SIZE } from "../../lib/wire/header.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { SocketClient, within } from "../server/socket_client.ts";
+import { SocketClient, within } from "../support/socket_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { childrenOf, heldBy, isDead, Supervised } from "./supervised.ts";
+import { childrenOf, heldBy, isDead, Supervised } from "../support/supervised.ts";
 
 /** Runs `xs serve` until it ends. */
 async function runServe(...args: string[]): Promise<{ code: number; output: string }> {

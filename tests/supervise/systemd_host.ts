@@ -1,6 +1,6 @@
 import { until } from "../support/patience.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
-import { childrenOf } from "./supervised.ts";
+import { childrenOf } from "../support/supervised.ts";
 
 /** The program of systemd, which a user's manager needs no booted system for. */
 const SYSTEMD = "/lib/systemd/systemd";

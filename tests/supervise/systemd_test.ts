@@ -1,10 +1,10 @@
 /** The daemon under systemd itself, by the settings of the unit that we ship. */
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../server/socket_client.ts";
+import { SocketClient } from "../support/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
-import { isDead } from "./supervised.ts";
+import { isDead } from "../support/supervised.ts";
 import { SystemdHost } from "./systemd_host.ts";
 
 /** What of the shipped unit is about deaths. */

@@ -2,13 +2,13 @@
 import { assertEquals } from "@std/assert";
 import { V8_FLAGS } from "../../lib/limits.ts";
 import { XS_MARK } from "../../lib/server/live_update/candidate.ts";
-import { RawClient } from "../differential/raw_client.ts";
-import { update } from "../live_update/operator.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { update } from "../support/operator.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { readText } from "../tidy/sources.ts";
-import { Supervised } from "./supervised.ts";
+import { Supervised } from "../support/supervised.ts";
 
 /** Has V8 print the value of each of its flags as it starts, one a line. */
 const PRINT = { DENO_V8_FLAGS: "--print-flag-values" };

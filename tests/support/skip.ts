@@ -10,3 +10,17 @@ export function testUnless(
   if (missing !== undefined) console.log(`skipped: ${name}: ${missing}`);
   Deno.test({ name, ignore: missing !== undefined, fn: run });
 }
+
+/** Why what needs a file can't run here, in words that say what to install; undefined where it can. */
+export async function missingFile(
+  path: string,
+  debianPackage: string,
+): Promise<string | undefined> {
+  try {
+    await Deno.stat(path);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return `no ${path}: apt-get install ${debianPackage}`;
+  }
+}

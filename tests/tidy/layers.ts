@@ -61,6 +61,23 @@ export function wrongDirections(sources: readonly Source[]): string[] {
   return wrong;
 }
 
+/**
+ * One line for each import of a test or bench that leads into another suite: what several use is in
+ * tests/support, which uses none of them.
+ */
+export function suiteCrossings(sources: readonly Source[]): string[] {
+  const suiteOf = (path: string): string => path.split("/").slice(0, 2).join("/");
+  return sources.flatMap(({ path, imports }) =>
+    imports.flatMap(({ specifier, line }) => {
+      const target = resolve(path, specifier);
+      if (target === undefined || !target.startsWith("tests/")) return [];
+      const suite = suiteOf(target);
+      if (suite === "tests/support" || suite === suiteOf(path)) return [];
+      return [`${path}:${line}: uses ${target}`];
+    })
+  );
+}
+
 /** The layers that LAYERS lets use each other, if any: there must be none. */
 export function layerCycles(): string[] {
   const cycles: string[] = [];

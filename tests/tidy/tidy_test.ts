@@ -1,6 +1,6 @@
 /** The project looks at itself: directions of imports, sizes, words that must not stay. */
 import { assert, assertEquals } from "@std/assert";
-import { layerCycles, LAYERS, wrongDirections } from "./layers.ts";
+import { layerCycles, LAYERS, suiteCrossings, wrongDirections } from "./layers.ts";
 import { filesUnder, parseSource, readSources, readText, ROOT } from "./sources.ts";
 
 const FILE_LINES_MAX = 400;
@@ -38,6 +38,17 @@ Deno.test("imports point down", () => {
     "up or sideways",
   );
   nothing(layerCycles(), "layers that use each other");
+});
+
+Deno.test("no suite of tests uses another one: what several use is in tests/support", () => {
+  const suites = readSources(["bench", "scripts", "tests"]);
+  assert(suites.length > 250, `only ${suites.length} files were read`);
+  nothing(suiteCrossings(suites), "from one suite into another");
+  const [a, b] = [`import "../b/b.ts";`, `import "../support/c.ts";\nimport "./d.ts";`];
+  assertEquals(suiteCrossings([parseSource("tests/a/a.ts", a)]), [
+    "tests/a/a.ts:1: uses tests/b/b.ts",
+  ]);
+  assertEquals(suiteCrossings([parseSource("tests/a/a.ts", b)]), []);
 });
 
 Deno.test("every source file belongs to a layer", () => {

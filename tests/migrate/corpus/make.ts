@@ -4,12 +4,12 @@
  *
  *     deno run -A tests/migrate/corpus/make.ts [FOLDER]
  */
-import { runScenario } from "../../conformance/run.ts";
-import { guest, scenario } from "../../conformance/table.ts";
-import { RawClient } from "../../differential/raw_client.ts";
-import { startSimulatedPeer } from "../../simulation/peers.ts";
-import { SimulatedHost } from "../../simulation/simulated_host.ts";
-import { letDaemonRun, SimulatedWorld } from "../../simulation/simulated_world.ts";
+import { runScenario } from "../../support/conformance/run.ts";
+import { guest, scenario } from "../../support/conformance/table.ts";
+import { RawClient } from "../../support/raw_client.ts";
+import { startSimulatedPeer } from "../../support/reference/simulated.ts";
+import { SimulatedHost } from "../../support/simulation/simulated_host.ts";
+import { letDaemonRun, SimulatedWorld } from "../../support/worlds/simulated_world.ts";
 import { type ServerProcess, startServer } from "../../support/process.ts";
 import { encodeMessage } from "../../../lib/wire/header.ts";
 import { MessageType } from "../../../lib/wire/message_type.ts";
