@@ -8,7 +8,8 @@ import { toBytes } from "../../lib/wire/text.ts";
 import { peersMissing } from "../support/reference/daemon.ts";
 import { testUnless } from "../support/skip.ts";
 import { CHANGED_THEN_REMOVED } from "./allowed.ts";
-import { numberFrom, StreamRandom } from "../support/stream_random.ts";
+import { numberFrom } from "../support/number_from.ts";
+import { Random } from "../support/random.ts";
 import type { Message, Request } from "../support/raw_client.ts";
 import { type Side, startSide } from "./servers.ts";
 
@@ -24,7 +25,7 @@ interface Step {
   readonly payload: string;
 }
 
-function randomStep(random: StreamRandom): Step {
+function randomStep(random: Random): Step {
   const path = random.pick(PATHS);
   const [type, rest] = random.weighted<readonly [number, string]>([
     [30, [T.WRITE, `v${random.below(3)}`]],
@@ -144,7 +145,7 @@ const missing = await peersMissing();
 
 testUnless(missing, "a commit tells of what C xenstored's tells of", async () => {
   const seed = numberFrom("XS_SEED", 20_261_127), rounds = numberFrom("XS_ROUNDS", ROUNDS);
-  const random = new StreamRandom(seed);
+  const random = new Random(seed);
   const allowed = new Map<string, number>();
   await using reference = await startSide("C xenstored", 2);
   await using ours = await startSide("xs", 2);

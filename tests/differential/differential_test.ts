@@ -1,6 +1,6 @@
 import { peersMissing } from "../support/reference/daemon.ts";
 import { Lockstep, type Summary } from "./lockstep.ts";
-import { numberFrom } from "../support/stream_random.ts";
+import { numberFrom } from "../support/number_from.ts";
 import { testUnless } from "../support/skip.ts";
 import { type Kind, startSide } from "./servers.ts";
 

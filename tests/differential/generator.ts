@@ -1,6 +1,6 @@
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import type { StreamRandom as Random } from "../support/stream_random.ts";
+import type { Random } from "../support/random.ts";
 
 /** What the generator must know of a connection to make requests that hit something. */
 export interface ConnectionView {

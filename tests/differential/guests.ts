@@ -3,7 +3,7 @@ import { guest, type Scenario, scenario } from "../support/conformance/table.ts"
 import { domidOf, type World } from "../support/worlds/world.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import type { StreamRandom } from "../support/stream_random.ts";
+import type { Random } from "../support/random.ts";
 
 /** A request of a guest or of dom0. */
 export interface GuestStep {
@@ -35,7 +35,7 @@ export async function furnish(world: World): Promise<void> {
 
 const NAMES = ["a", "b", "c"] as const;
 
-function pathOf(random: StreamRandom): string {
+function pathOf(random: Random): string {
   let path = random.weighted([
     [30, "data"],
     [25, "/t"],
@@ -53,7 +53,7 @@ function pathOf(random: StreamRandom): string {
 }
 
 /** Permissions naming the four domains there are; sometimes malformed. */
-function permsOf(random: StreamRandom): string {
+function permsOf(random: Random): string {
   let perms = "";
   for (let i = 1 + random.below(3); i > 0; i--) {
     perms += `${random.pick(["n", "r", "w", "b"])}${random.below(4)}\0`;
@@ -65,7 +65,7 @@ function permsOf(random: StreamRandom): string {
 const PRIVILEGED = [T.CONTROL, T.INTRODUCE, T.RELEASE, T.RESUME, T.SET_TARGET] as const;
 
 /** The next request outside transactions' ends. */
-export function nextGuestStep(random: StreamRandom, from: string, txId: number): GuestStep {
+export function nextGuestStep(random: Random, from: string, txId: number): GuestStep {
   const path = pathOf(random);
   const ordinary = path.startsWith("@") ? "/t" : path;
   const [type, text] = random.weighted<() => readonly [number, string]>([

@@ -26,7 +26,8 @@ import {
   perform,
 } from "./guests.ts";
 import { PeerWorld } from "./peer_world.ts";
-import { numberFrom, StreamRandom } from "../support/stream_random.ts";
+import { numberFrom } from "../support/number_from.ts";
+import { Random } from "../support/random.ts";
 
 /** Requests in all; CI runs all of them. */
 const REQUESTS = 15_000;
@@ -71,7 +72,7 @@ class Pair {
   constructor(
     readonly reference: World,
     readonly ours: World,
-    readonly random: StreamRandom,
+    readonly random: Random,
     readonly allowed: Map<string, number>,
   ) {}
 
@@ -144,7 +145,7 @@ const missing = await peersMissing();
 testUnless(missing, "xs treats guests as C xenstored does", async () => {
   const seed = numberFrom("XS_SEED", 20_261_121);
   const requests = numberFrom("XS_DIFF_REQUESTS", REQUESTS);
-  const random = new StreamRandom(seed);
+  const random = new Random(seed);
   const allowed = new Map<string, number>();
   for (let done = 0; done < requests;) {
     await using reference = await PeerWorld.start();

@@ -3,7 +3,7 @@ import { toBytes, toText } from "../../lib/wire/text.ts";
 import { ALLOWED, type AllowedDifference, type Difference, isCommit } from "./allowed.ts";
 import { ChangeLog, parentOf } from "./change_log.ts";
 import { nextStep, NO_SUCH_TRANSACTION, type Step } from "./generator.ts";
-import { StreamRandom } from "../support/stream_random.ts";
+import { Random } from "../support/random.ts";
 import type { Message, Request } from "../support/raw_client.ts";
 import type { Side } from "./servers.ts";
 import { ConnectionState, type OpenTransaction } from "./stream_state.ts";
@@ -64,7 +64,7 @@ export interface Summary {
 
 /** Sends one seeded stream to two servers and compares everything that comes back. */
 export class Lockstep {
-  readonly #random: StreamRandom;
+  readonly #random: Random;
   readonly #states: ConnectionState[];
   readonly #recent: string[] = [];
   readonly #allowed = new Map<string, number>();
@@ -75,7 +75,7 @@ export class Lockstep {
   #nextNumber = 1;
 
   constructor(readonly reference: Side, readonly ours: Side, readonly seed: number) {
-    this.#random = new StreamRandom(seed);
+    this.#random = new Random(seed);
     this.#states = reference.clients.map(() => new ConnectionState());
   }
 

@@ -1,4 +1,4 @@
-import { numberFrom } from "../support/stream_random.ts";
+import { numberFrom } from "../support/number_from.ts";
 import { testSeed } from "../support/random.ts";
 
 /** Seconds that each fuzz test runs: longer in CI, and for minutes when told. */

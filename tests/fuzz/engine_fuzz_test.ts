@@ -1,7 +1,7 @@
 /** Random requests and lives of domains on the engine; after each, everything must add up. */
 import { EngineWorld } from "../support/worlds/engine_world.ts";
 import type { DomainChange } from "../support/worlds/world.ts";
-import { StreamRandom } from "../support/stream_random.ts";
+import { Random } from "../support/random.ts";
 import { recount } from "../../lib/engine/check.ts";
 import { childNames } from "../../lib/store/children.ts";
 import { subtree } from "../../lib/store/lookup.ts";
@@ -18,7 +18,7 @@ const REQUESTS_PER_WORLD = 3000;
 
 const NAMES = ["a", "b", "c", "data", "q"] as const;
 
-function pathOf(random: StreamRandom): string {
+function pathOf(random: Random): string {
   const top = random.weighted([
     [45, "data"],
     [15, "/t"],
@@ -35,7 +35,7 @@ function pathOf(random: StreamRandom): string {
   return path;
 }
 
-function permsOf(random: StreamRandom): string {
+function permsOf(random: Random): string {
   let perms = "";
   for (let i = 1 + random.below(3); i > 0; i--) {
     perms += `${random.pick(["n", "r", "w", "b"])}${random.pick([0, 1, 2, 3, 9, 32757])}\0`;
@@ -44,7 +44,7 @@ function permsOf(random: StreamRandom): string {
 }
 
 /** Type and payload of the next request. */
-function requestOf(random: StreamRandom): [number, string] {
+function requestOf(random: Random): [number, string] {
   const path = pathOf(random);
   const domid = random.pick([0, 1, 2, 3, 9]);
   return random.weighted<() => [number, string]>([
@@ -73,7 +73,7 @@ function requestOf(random: StreamRandom): [number, string] {
 const QUOTAS = ["nodes", "watches", "transactions", "transaction-nodes", "node-size"] as const;
 const CHANGES: readonly DomainChange[] = ["create", "shutdown", "dying", "dead", "gone", "replace"];
 
-async function changeDomain(world: EngineWorld, random: StreamRandom): Promise<void> {
+async function changeDomain(world: EngineWorld, random: Random): Promise<void> {
   const domid = random.pick(DOMIDS);
   const exists = world.knows(domid);
   const change = exists ? random.pick(CHANGES) : "create";
@@ -111,7 +111,7 @@ function checkSums({ engine: { state } }: EngineWorld): void {
   }
 }
 
-async function runWorld(random: StreamRandom, budget: Budget): Promise<void> {
+async function runWorld(random: Random, budget: Budget): Promise<void> {
   const world = new EngineWorld();
   await world.open("s");
   await world.open("s2");
@@ -134,7 +134,7 @@ async function runWorld(random: StreamRandom, budget: Budget): Promise<void> {
 
 Deno.test("the engine's sums hold behind every request", async () => {
   const budget = new Budget();
-  const random = new StreamRandom(budget.seed);
+  const random = new Random(budget.seed);
   await budget.run(async () => {
     do await runWorld(random, budget); while (budget.next());
   });

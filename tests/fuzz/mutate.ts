@@ -1,4 +1,4 @@
-import type { StreamRandom } from "../support/stream_random.ts";
+import type { Random } from "../support/random.ts";
 import { encodeMessage, HEADER_SIZE, PAYLOAD_MAX } from "../../lib/wire/header.ts";
 import { MESSAGE_TYPE_COUNT } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
@@ -18,7 +18,7 @@ const TAILS = [
 const LENGTHS = [4097, 4112, 8192, 65536, 0x7fffffff, 0x80000000, 0xffffffff] as const;
 
 /** A request as a client might send it, on nodes below /f. */
-export function validMessage(random: StreamRandom, reqId: number): Uint8Array {
+export function validMessage(random: Random, reqId: number): Uint8Array {
   // CONTROL, type 0, is left out: its logfile command writes where it is told to.
   const type = 1 + random.below(MESSAGE_TYPE_COUNT - 1);
   const txId = random.percent(20) ? random.below(4) : 0;
@@ -27,7 +27,7 @@ export function validMessage(random: StreamRandom, reqId: number): Uint8Array {
 }
 
 /** A request whose header is sound and whose payload is anything. */
-export function soundMessage(random: StreamRandom, reqId: number): Uint8Array {
+export function soundMessage(random: Random, reqId: number): Uint8Array {
   const message = random.percent(70)
     ? validMessage(random, reqId)
     : encodeMessage(anyType(random), reqId, random.below(3), random.bytes(anyLength(random)));
@@ -41,18 +41,18 @@ export function soundMessage(random: StreamRandom, reqId: number): Uint8Array {
 }
 
 /** A header that announces more than is allowed. */
-export function oversizeMessage(random: StreamRandom): Uint8Array {
+export function oversizeMessage(random: Random): Uint8Array {
   const message = validMessage(random, 1);
   new DataView(message.buffer).setUint32(12, random.pick(LENGTHS), true);
   return message;
 }
 
-function anyType(random: StreamRandom): number {
+function anyType(random: Random): number {
   return random.percent(70)
     ? 1 + random.below(MESSAGE_TYPE_COUNT + 3)
     : random.pick([65535, 0x7fffffff, 0xffffffff, 256]);
 }
 
-function anyLength(random: StreamRandom): number {
+function anyLength(random: Random): number {
   return random.percent(80) ? random.below(64) : random.below(PAYLOAD_MAX + 1);
 }

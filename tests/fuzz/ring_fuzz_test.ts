@@ -1,6 +1,6 @@
 /** A hostile guest on its ring, while another guest and dom0 must notice nothing. */
 import { RingWorld } from "../support/worlds/ring_world.ts";
-import { StreamRandom } from "../support/stream_random.ts";
+import { Random } from "../support/random.ts";
 import { encodeMessage, getU32, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import {
@@ -63,7 +63,7 @@ function pour(world: RingWorld, bytes: Uint8Array): void {
 }
 
 /** One hostile deed on the page of g1, and a kick. */
-async function misbehave(world: RingWorld, random: StreamRandom): Promise<void> {
+async function misbehave(world: RingWorld, random: Random): Promise<void> {
   const page = world.page("g1");
   switch (random.below(8)) {
     case 0:
@@ -118,7 +118,7 @@ async function takeBack(world: RingWorld): Promise<void> {
 
 Deno.test("a hostile guest disturbs nobody", async () => {
   const budget = new Budget();
-  const random = new StreamRandom(budget.seed);
+  const random = new Random(budget.seed);
   await using world = new RingWorld();
   await world.open("s");
   await introduce(world, 1);

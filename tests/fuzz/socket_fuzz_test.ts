@@ -1,5 +1,5 @@
 /** Hostile clients on the daemon's socket, while another reads and writes and must notice nothing. */
-import { StreamRandom } from "../support/stream_random.ts";
+import { Random } from "../support/random.ts";
 import { HangUp, RawClient } from "../support/raw_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { getU32 } from "../../lib/wire/header.ts";
@@ -17,7 +17,7 @@ const GOOD_ROUNDS = 5;
 const BARRIER = { type: T.GET_DOMAIN_PATH, txId: 0, payload: toBytes("0\0") };
 
 /** One whole request with an answer of its own for each: the connection must stay in step. */
-async function sendSound(client: RawClient, random: StreamRandom): Promise<void> {
+async function sendSound(client: RawClient, random: Random): Promise<void> {
   const messages = Array.from({ length: 1 + random.below(20) }, (_, i) => soundMessage(random, i));
   // The types that a server sends are answered too, with an error.
   const ids = messages.map((message) => getU32(message, 4));
@@ -32,7 +32,7 @@ async function sendSound(client: RawClient, random: StreamRandom): Promise<void>
 }
 
 /** Something after which the daemon owes nothing but its survival. */
-async function sendBroken(client: RawClient, random: StreamRandom): Promise<void> {
+async function sendBroken(client: RawClient, random: Random): Promise<void> {
   const message = validMessage(random, 1);
   switch (random.below(5)) {
     case 0:
@@ -51,7 +51,7 @@ async function sendBroken(client: RawClient, random: StreamRandom): Promise<void
 }
 
 /** A length over the limit is answered by hanging up. */
-async function expectHangUp(client: RawClient, random: StreamRandom): Promise<void> {
+async function expectHangUp(client: RawClient, random: Random): Promise<void> {
   await client.send(oversizeMessage(random));
   try {
     await client.receive(1);
@@ -67,7 +67,7 @@ function isHangUp(error: unknown): boolean {
     error instanceof Deno.errors.BrokenPipe;
 }
 
-async function attack(path: string, random: StreamRandom, goesOn: () => boolean): Promise<void> {
+async function attack(path: string, random: Random, goesOn: () => boolean): Promise<void> {
   while (goesOn()) {
     const client = await RawClient.connect(path);
     try {
@@ -120,7 +120,7 @@ Deno.test("hostile socket clients disturb nobody", async () => {
     const goesOn = (): boolean => !over && (budget.next() || gotRound < GOOD_ROUNDS);
     const bad = Array.from(
       { length: ATTACKERS },
-      (_, i) => attack(daemon.socketPath, new StreamRandom(budget.seed + i), goesOn),
+      (_, i) => attack(daemon.socketPath, new Random(budget.seed + i), goesOn),
     );
     try {
       await Promise.race([Promise.all(bad), good]);

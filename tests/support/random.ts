@@ -31,6 +31,28 @@ export class Random {
   chance(probability: number): boolean {
     return this.next() < probability;
   }
+
+  /** True `percent` times in a hundred. */
+  percent(percent: number): boolean {
+    return this.below(100) < percent;
+  }
+
+  /** One of `choices`, as often as its weight says: pairs of weight and choice. */
+  weighted<T>(choices: readonly (readonly [number, T])[]): T {
+    let rest = this.below(choices.reduce((sum, [weight]) => sum + weight, 0));
+    for (const [weight, choice] of choices) {
+      if (rest < weight) return choice;
+      rest -= weight;
+    }
+    throw new RangeError("weighted: the weights must be positive");
+  }
+
+  /** `length` random bytes. */
+  bytes(length: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(length);
+    for (let i = 0; i < length; i++) bytes[i] = this.below(256);
+    return bytes;
+  }
 }
 
 /** The seed of this run. */
