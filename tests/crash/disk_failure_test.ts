@@ -1,7 +1,7 @@
 /** `xs serve --persist disk` on a disk that fails and forgets: what it has answered is there. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { pause, until } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
@@ -29,7 +29,7 @@ const NOBODY = "nobody is answered until it can";
 /** One daemon on such a disk and one client, who knows what was answered. */
 class Trial {
   daemon!: ServerProcess;
-  client!: SocketClient;
+  client!: RawClient;
   #written = 0;
   /** What each node has for sure, and what it may have instead. */
   readonly #sure = new Map<string, string>();
@@ -53,7 +53,7 @@ class Trial {
       args: ["--persist", persist, "--store", this.disk.store],
       env: this.disk.env(),
     });
-    this.client = await SocketClient.connect(this.daemon.socketPath);
+    this.client = await RawClient.connect(this.daemon.socketPath);
   }
 
   async kill(): Promise<void> {
@@ -132,7 +132,7 @@ testUnless(missing, "disk: no sync succeeds: nobody is answered until one does",
     void trial.write().then((text) => answer = text, () => {});
     await until("a line of the log", () => trial.daemon.output().includes(NOBODY));
     // Whoever only reads might be told of what is not kept.
-    await using reader = await SocketClient.connect(trial.daemon.socketPath);
+    await using reader = await RawClient.connect(trial.daemon.socketPath);
     let read: string | null = null;
     void reader.ask(T.READ, "/n1\0").then((text) => read = text, () => {});
     const { failed } = disk;

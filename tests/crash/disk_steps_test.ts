@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { Random, testSeed } from "../support/random.ts";
@@ -53,7 +53,7 @@ class Steps {
       return;
     }
     try {
-      await using client = await SocketClient.connect(daemon.socketPath);
+      await using client = await RawClient.connect(daemon.socketPath);
       for (let i = 0; i < 30; i++) await this.#write(client);
     } catch {
       // It is dead.
@@ -61,7 +61,7 @@ class Steps {
     await daemon.stop();
   }
 
-  async #write(client: SocketClient): Promise<void> {
+  async #write(client: RawClient): Promise<void> {
     const node = this.#count % NODES, value = `${++this.#count}`.padEnd(3000);
     this.#asked = [node, value];
     assertEquals(await client.ask(T.WRITE, `/n${node}\0${value}`), "OK\0");
@@ -74,7 +74,7 @@ class Steps {
     this.disk.stayAlive();
     const daemon = await this.start();
     try {
-      await using client = await SocketClient.connect(daemon.socketPath);
+      await using client = await RawClient.connect(daemon.socketPath);
       for (let node = 0; node < NODES; node++) {
         const found = await client.ask(T.READ, `/n${node}\0`);
         const known = this.#values.get(node) ?? "ENOENT\0";

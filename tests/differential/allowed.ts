@@ -2,7 +2,7 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { absolute } from "./change_log.ts";
 import type { Step } from "./generator.ts";
-import type { Message } from "../support/raw_client.ts";
+import type { Message } from "../support/message.ts";
 import type { OpenTransaction } from "./stream_state.ts";
 
 /** What is known about a step whose outcomes differ. */

@@ -10,7 +10,8 @@ import { testUnless } from "../support/skip.ts";
 import { CHANGED_THEN_REMOVED } from "./allowed.ts";
 import { numberFrom } from "../support/number_from.ts";
 import { Random } from "../support/random.ts";
-import type { Message, Request } from "../support/raw_client.ts";
+import type { Message } from "../support/message.ts";
+import type { Request } from "../support/raw_client.ts";
 import { type Side, startSide } from "./servers.ts";
 
 /** Transactions in all; CI runs all of them. */

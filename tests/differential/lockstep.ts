@@ -4,7 +4,8 @@ import { ALLOWED, type AllowedDifference, type Difference, isCommit } from "./al
 import { ChangeLog, parentOf } from "./change_log.ts";
 import { nextStep, NO_SUCH_TRANSACTION, type Step } from "./generator.ts";
 import { Random } from "../support/random.ts";
-import type { Message, Request } from "../support/raw_client.ts";
+import type { Message } from "../support/message.ts";
+import type { Request } from "../support/raw_client.ts";
 import type { Side } from "./servers.ts";
 import { ConnectionState, type OpenTransaction } from "./stream_state.ts";
 import { dumpTree, treeDifference } from "../support/tree.ts";

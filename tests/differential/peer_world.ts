@@ -4,7 +4,8 @@ import { GuestRing } from "../../lib/transport/ring.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { ByteClient } from "../support/byte_client.ts";
-import { type DomainChange, domidOf, type Message, type World } from "../support/worlds/world.ts";
+import type { Message } from "../support/message.ts";
+import { type DomainChange, domidOf, type World } from "../support/worlds/world.ts";
 import { type Peer, startPeer } from "../support/reference/daemon.ts";
 import { RawClient } from "../support/raw_client.ts";
 

@@ -24,7 +24,7 @@ async function sendSound(client: RawClient, random: Random): Promise<void> {
   const [replies] = await Promise.all([
     client.receive(messages.length),
     (async () => {
-      for (const message of messages) await client.send(message);
+      for (const message of messages) await client.sendBytes(message);
     })(),
   ]);
   const got = replies.filter(({ type }) => type !== T.WATCH_EVENT).map(({ reqId }) => reqId);
@@ -36,14 +36,14 @@ async function sendBroken(client: RawClient, random: Random): Promise<void> {
   const message = validMessage(random, 1);
   switch (random.below(5)) {
     case 0:
-      return await client.send(message.subarray(0, random.below(message.length)));
+      return await client.sendBytes(message.subarray(0, random.below(message.length)));
     case 1:
-      return await client.send(random.bytes(random.below(5000)));
+      return await client.sendBytes(random.bytes(random.below(5000)));
     case 2:
-      for (const byte of message.subarray(0, 20)) await client.send(new Uint8Array([byte]));
+      for (const byte of message.subarray(0, 20)) await client.sendBytes(new Uint8Array([byte]));
       return;
     case 3:
-      for (let i = 0; i < 50; i++) await client.send(validMessage(random, i));
+      for (let i = 0; i < 50; i++) await client.sendBytes(validMessage(random, i));
       return;
     default:
       return await expectHangUp(client, random);
@@ -52,7 +52,7 @@ async function sendBroken(client: RawClient, random: Random): Promise<void> {
 
 /** A length over the limit is answered by hanging up. */
 async function expectHangUp(client: RawClient, random: Random): Promise<void> {
-  await client.send(oversizeMessage(random));
+  await client.sendBytes(oversizeMessage(random));
   try {
     await client.receive(1);
   } catch (error) {

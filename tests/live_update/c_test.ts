@@ -31,11 +31,11 @@ async function replaced(
   // Half a request, whose other half goes to the next daemon.
   const request = encodeMessage(T.WRITE, 77, 0, toBytes("/tool/half\0whole"));
   const halves = await RawClient.connect(host.socketPath);
-  await halves.send(request.subarray(0, 21));
+  await halves.sendBytes(request.subarray(0, 21));
   const { end } = house.guests[0]!;
   end.write(request.slice(0, 9), 0, 9);
   assertEquals(await update(house.client, next, "-t", "5"), "OK", daemon.output());
-  await halves.send(request.subarray(21));
+  await halves.sendBytes(request.subarray(21));
   assertEquals((await halves.receive(1)).map(({ reqId, text }) => [reqId, text]), [[77, "OK\0"]]);
   await house.client.exchange({ type: T.RM, txId: 0, payload: toBytes("/tool/half\0") });
   assertEquals(treeDifference(before, await dumpTree(house.client)), []);

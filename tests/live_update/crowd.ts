@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { type Message, RawClient } from "../support/raw_client.ts";
+import type { Message } from "../support/message.ts";
+import { RawClient } from "../support/raw_client.ts";
 import type { Random } from "../support/random.ts";
 
 /** Each event's node lies below this. */

@@ -10,7 +10,7 @@ import type { GuestRing } from "../../lib/transport/ring.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { parseMessages } from "../support/test_turns.ts";
+import { MessageReader } from "../support/message.ts";
 
 const NOTHING_DONE: UpdateActions = {
   refuse: () => null,
@@ -84,14 +84,14 @@ class Rig {
       count = ring.read(buffer, end, buffer.length);
       this.turn();
     }
-    return parseMessages(buffer.subarray(0, end)).messages
-      .map(({ payload, reqId }) => `${reqId}:${payload.replaceAll("\0", ".")}`);
+    return new MessageReader().push(buffer.subarray(0, end))
+      .map(({ reqId, text }) => `${reqId}:${text.replaceAll("\0", ".")}`);
   }
 
   /** What a restart would go on with. */
   unhandled(domid: number): string[] {
     const ring = [...this.domains.rings()].find((state) => state.key === domid)!;
-    return parseMessages(ring.partial).messages
+    return new MessageReader().push(ring.partial)
       .map(({ reqId, type }) => `${reqId}:${messageTypeName(type)}`);
   }
 }

@@ -27,7 +27,7 @@ function behind(world: TestTurns): Guest {
 /** The numbers of the events that the guest takes. */
 function numbers(guest: Guest): number[] {
   return guest.take().filter(({ type }) => type === WATCH_EVENT)
-    .map(({ payload }) => Number(payload.split("/")[1]));
+    .map(({ text }) => Number(text.split("/")[1]));
 }
 
 Deno.test("Events not read for 20 s are dropped, but one of which the guest has a part", () => {
@@ -59,8 +59,8 @@ Deno.test("Dropped events leave answers and younger events as they are, and may 
   guest.connection.outbox.event(path(8), "t");
   guest.connection.outbox.event(path(8), "t");
   world.turns.turn(EVENT_TIMEOUT_MS + EVENT_LOOK_MS + 1);
-  const seen = guest.take().map(({ payload, type }) =>
-    type === READ ? payload : Number(payload.split("/")[1])
+  const seen = guest.take().map(({ text, type }) =>
+    type === READ ? text : Number(text.split("/")[1])
   );
   assertEquals(seen, [0, 1, 2, 3, 4, 5, "answer", "another answer", 10, 8]);
   assertEquals(guest.outstanding, 0);

@@ -4,7 +4,7 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fillUp, smallDisk } from "../support/small_disk.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 /** How often the daemon said so. */
 function times(output: string, what: string): number {
@@ -14,7 +14,7 @@ function times(output: string, what: string): number {
 Deno.test("Without space for log and trace it goes on, and says so once on stderr", async () => {
   const files = ["--log-file", "/dev/full", "--trace-file", "/dev/full"];
   const daemon = await startDaemon({ args: files });
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   for (let i = 0; i < 10; i++) assertEquals(await client.ask(T.WRITE, "/x\0y"), "OK\0");
   Deno.kill(daemon.pid, "SIGTERM");
   assertEquals((await daemon.status).code, 0);
@@ -43,7 +43,7 @@ Deno.test("Without space for the store changes get ENOSPC, until there is some a
   const options = { args: ["--store", `${scratch.path}/store`] };
   let daemon = await startDaemon(options);
   try {
-    const client = await SocketClient.connect(daemon.socketPath);
+    const client = await RawClient.connect(daemon.socketPath);
     const write = (i: number): Promise<string> =>
       client.ask(T.WRITE, `/full/${i % 40}\0${`${i}`.padEnd(2000)}`);
     for (let i = 0; i < 50; i++) assertEquals(await write(i), "OK\0");
@@ -61,7 +61,7 @@ Deno.test("Without space for the store changes get ENOSPC, until there is some a
     Deno.kill(daemon.pid, "SIGKILL");
     await daemon.status;
     daemon = await startDaemon({ ...options, socket: socketPath });
-    await using next = await SocketClient.connect(socketPath);
+    await using next = await RawClient.connect(socketPath);
     assertEquals(await next.ask(T.READ, `/full/${(last - 1) % 40}\0`), `${last - 1}`.padEnd(2000));
     Deno.removeSync(filler);
     while (await next.ask(T.WRITE, "/room\0") === "ENOSPC\0") await new Promise(setImmediate);

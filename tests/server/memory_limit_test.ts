@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { defaultMemory, heapLookedFrom, hostMemory } from "../../lib/server/process/host_memory.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 const MIB = 1_048_576;
 
@@ -16,7 +16,7 @@ Deno.test("--memory is an eighth of the host's unless told, within bounds", () =
 
 Deno.test("--memory bounds what a daemon keeps, ENOSPC and a line say so, and it serves on", async () => {
   await using daemon = await startDaemon({ args: ["--memory", "16M"] });
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   const value = "v".repeat(4_000);
   let written = 0, reply = "";
   while (written < 10_000) {

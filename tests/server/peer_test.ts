@@ -13,7 +13,8 @@ import { READ_UNITS, REQUEST_UNITS, SEND_UNITS } from "../../lib/engine/meter.ts
 import { encodeHeader, encodeMessage } from "../../lib/wire/header.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
-import { ERROR, type Message, READ, TestTurns, WATCH_EVENT } from "../support/test_turns.ts";
+import type { Message } from "../support/message.ts";
+import { ERROR, READ, TestTurns, WATCH_EVENT } from "../support/test_turns.ts";
 
 function headerOnly(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
@@ -41,7 +42,7 @@ Deno.test("A peer answers every request once, in order, however the stream is cu
       for (let reqId = 1; reqId <= 100; reqId++) {
         const length = random.chance(0.1) ? random.below(4097) : random.below(60);
         const payload = Array.from({ length }, () => String.fromCharCode(random.below(256)));
-        expected.push({ type: READ, reqId, txId: reqId * 7, payload: payload.join("") });
+        expected.push({ type: READ, reqId, txId: reqId * 7, text: payload.join("") });
         parts.push(encodeMessage(READ, reqId, reqId * 7, toBytes(payload.join(""))));
       }
       const stream = concat(parts);
@@ -82,11 +83,11 @@ Deno.test("A payload of exactly 4096 bytes passes both ways; a longer reply beco
   const client = world.connect();
   client.send(READ, 1, "x".repeat(4096));
   world.settle();
-  assertEquals(client.receive()[0]!.payload.length, 4096);
+  assertEquals(client.receive()[0]!.text.length, 4096);
   world.onRequest = ({ outbox }) => outbox.reply(READ, 2, 5, new Uint8Array(4097));
   client.send(READ, 2, "", 5);
   world.settle();
-  assertEquals(client.receive(), [{ type: ERROR, reqId: 2, txId: 5, payload: "E2BIG\0" }]);
+  assertEquals(client.receive(), [{ type: ERROR, reqId: 2, txId: 5, text: "E2BIG\0" }]);
 });
 
 Deno.test("A thousand waiting requests do not delay another client's", () => {
@@ -124,7 +125,7 @@ Deno.test("Half a request is kept and costs no turn", () => {
   }
   slow.sendBytes(request.slice(20));
   world.settle();
-  assertEquals(slow.receive().map(({ payload }) => payload), ["/some/path\0"]);
+  assertEquals(slow.receive().map(({ text }) => text), ["/some/path\0"]);
 });
 
 Deno.test("Nothing leaves before the commit, and nothing is read while it fails", () => {
@@ -185,14 +186,14 @@ Deno.test("A repeated event is dropped while the first is not wholly sent, excep
       world.turn();
     }
     received.push(...client.receive());
-    assertEquals(received.map(({ payload }) => payload), expected, `${others} others`);
+    assertEquals(received.map(({ text }) => text), expected, `${others} others`);
     assert(received.every(({ type, reqId, txId }) => type === WATCH_EVENT && reqId + txId === 0));
     // Sent: the same event is news again.
     peer.event("/a", "t");
     world.turn();
     client.receive();
     world.turn();
-    assertEquals(client.receive().map(({ payload }) => payload), ["/a\0t\0"]);
+    assertEquals(client.receive().map(({ text }) => text), ["/a\0t\0"]);
   }
 });
 
@@ -202,7 +203,7 @@ Deno.test("An event longer than a message can be is left out", () => {
   client.peer.event("/a", "t".repeat(4096 - 4));
   client.peer.event("/b", "t".repeat(4096 - 3));
   world.settle();
-  assertEquals(client.receive().map(({ payload }) => payload.length), [4096]);
+  assertEquals(client.receive().map(({ text }) => text.length), [4096]);
 });
 
 Deno.test("A client that doesn't read its replies is not read from, and goes on when it does", () => {
@@ -297,5 +298,5 @@ Deno.test("Input up to the buffer's very end is framed", () => {
   const parts = lengths.map((length, i) => encodeMessage(READ, i, 0, new Uint8Array(length)));
   client.sendBytes(concat(parts));
   world.settle();
-  assertEquals(client.receive().map(({ payload }) => payload.length), lengths);
+  assertEquals(client.receive().map(({ text }) => text.length), lengths);
 });

@@ -55,14 +55,14 @@ class Standoff {
 
   /** What the guest's ring has brought, as payloads. */
   answers(): string[] {
-    return this.guest.take().map(({ payload }) => payload);
+    return this.guest.take().map(({ text }) => text);
   }
 }
 
 Deno.test("A guest's write waits, all behind it in its ring too, and is done once after the commit", () => {
   const standoff = new Standoff();
   const { guest, host } = standoff;
-  guest.send(T.READ, "/a\0");
+  guest.offer(T.READ, "/a\0");
   assertEquals(standoff.answers(), []);
   assertEquals(host.turns.pending, false);
   assertEquals(host.turns.lookAt, host.now + RESERVATION_MS_MAX);
@@ -137,9 +137,9 @@ Deno.test("Another guest's commit that waits does not keep a live update from ha
   host.settle();
   assertEquals([host.engine.state.liveUpdate.parking, standoff.handedOver], [true, []]);
   // New transactions wait for the update, these two for the reservation.
-  assertEquals(standoff.guest.send(T.TRANSACTION_START, "\0"), true);
+  assertEquals(standoff.guest.offer(T.TRANSACTION_START, "\0"), true);
   assertEquals(standoff.commit(), "OK\0");
-  assertEquals(other.take().map(({ payload }) => payload), ["OK\0"]);
+  assertEquals(other.take().map(({ text }) => text), ["OK\0"]);
   assertEquals(standoff.answers(), ["OK\0"]);
   host.turns.tick();
   host.settle();

@@ -1,14 +1,14 @@
 /** A guest of the echo on a ring of its own. */
-import { assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import { Account } from "../../lib/engine/accounts.ts";
 import { Connection } from "../../lib/engine/connection.ts";
 import { Quotas } from "../../lib/engine/quota.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
-import { RING_PAGE_SIZE, RING_SIZE, RingPage } from "../../lib/transport/ring_page.ts";
+import { RING_PAGE_SIZE, RingPage } from "../../lib/transport/ring_page.ts";
 import { GuestRing, RingTransport } from "../../lib/transport/ring.ts";
-import { encodeMessage } from "../../lib/wire/header.ts";
-import { toBytes } from "../../lib/wire/text.ts";
-import { type Message, parseMessages, READ, type TestTurns } from "../support/test_turns.ts";
+import type { Message } from "../support/message.ts";
+import { StreamClient } from "../support/stream_client.ts";
+import { READ, type TestTurns } from "../support/test_turns.ts";
 
 /** A guest of the echo; its ring outlives the daemon's end of it. */
 export class Guest {
@@ -16,8 +16,7 @@ export class Guest {
   readonly connection: Connection;
   peer: Peer;
   transport: RingTransport;
-  readonly #ring: GuestRing;
-  #bytes = new Uint8Array(0);
+  readonly #client: StreamClient;
 
   constructor(readonly world: TestTurns, readonly domid: number) {
     const outbox = { reply: () => {}, event: () => {} };
@@ -25,7 +24,8 @@ export class Guest {
     this.connection = new Connection(domid, false, `/local/domain/${domid}`, spec);
     this.connection.quotas = new Quotas();
     [this.transport, this.peer] = this.#connect();
-    this.#ring = new GuestRing(this.page, () => world.turns.ready(this.peer));
+    const ring = new GuestRing(this.page, () => world.turns.ready(this.peer));
+    this.#client = new StreamClient(ring, () => world.settle());
     this.transport.introduce(14);
   }
 
@@ -75,28 +75,15 @@ export class Guest {
 
   /** Puts a request into the ring; the daemon does not turn yet. */
   put(reqId: number, payload: string): void {
-    const message = encodeMessage(READ, reqId, 0, toBytes(payload)).slice();
-    assertEquals(this.#ring.write(message, 0, message.length), message.length);
+    assert(this.#client.send(READ, reqId, payload));
   }
 
   take(): Message[] {
-    const messages: Message[] = [];
-    for (;;) {
-      const some = this.takeOnce();
-      if (some === null) return messages;
-      messages.push(...some);
-      this.world.settle();
-    }
+    return this.#client.take();
   }
 
-  /** Takes what is in the ring; the daemon does not turn. Null when there is nothing. */
-  takeOnce(): Message[] | null {
-    const chunk = new Uint8Array(RING_SIZE);
-    const count = this.#ring.read(chunk, 0, chunk.length);
-    if (count <= 0) return null;
-    const bytes = new Uint8Array([...this.#bytes, ...chunk.subarray(0, count)]);
-    const parsed = parseMessages(bytes);
-    this.#bytes = bytes.slice(parsed.used);
-    return parsed.messages;
+  /** Takes what is in the ring; the daemon does not turn. */
+  takeOnce(): Message[] {
+    return this.#client.receive();
   }
 }

@@ -10,11 +10,11 @@ import type { GoneReason } from "../../lib/server/peer/peer_host.ts";
 import { Turns } from "../../lib/server/turn.ts";
 import { MemoryTransport } from "../../lib/transport/memory.ts";
 import type { GuestRing } from "../../lib/transport/ring.ts";
-import { RING_SIZE } from "../../lib/transport/ring_page.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { type Message, parseMessages, TestClient } from "../support/test_turns.ts";
+import { StreamClient } from "../support/stream_client.ts";
+import { TestClient } from "../support/test_turns.ts";
 
 /** A host of which the test is the clock. */
 export class RingHost {
@@ -64,7 +64,7 @@ export class RingHost {
   ask(type: number, payload: string, txId = 0, client: TestClient = this.#dom0): string {
     client.send(type, 1, payload, txId);
     this.settle();
-    return client.receive().find((message) => message.type !== T.WATCH_EVENT)!.payload;
+    return client.receive().find((message) => message.type !== T.WATCH_EVENT)!.text;
   }
 
   settle(): void {
@@ -83,15 +83,16 @@ export class RingHost {
 }
 
 /** A guest's end of its ring. */
-export class RingGuest {
-  #bytes = new Uint8Array(0);
+export class RingGuest extends StreamClient<GuestRing> {
   #rest = new Uint8Array(0);
   #reqId = 0;
 
-  constructor(readonly host: RingHost, readonly domid: number, readonly ring: GuestRing) {}
+  constructor(readonly host: RingHost, readonly domid: number, readonly ring: GuestRing) {
+    super(ring, () => host.settle());
+  }
 
   /** Sends a request, as far as the ring takes it now; false, and nothing is sent, if others go first. */
-  send(type: number, payload: string, txId = 0): boolean {
+  offer(type: number, payload: string, txId = 0): boolean {
     this.#push();
     if (this.#rest.length > 0) return false;
     this.#rest = encodeMessage(type, ++this.#reqId, txId, toBytes(payload)).slice();
@@ -107,38 +108,23 @@ export class RingGuest {
     }
   }
 
-  /** Sends a request and reads all; the payload of its reply, or null when there is none yet. */
+  /** Sends a request and reads all; the reply, or null when there is none yet. */
   ask(type: number, payload: string, txId = 0): string | null {
-    return this.send(type, payload, txId) ? this.#reply() : null;
+    return this.offer(type, payload, txId) ? this.#reply() : null;
   }
 
   #reply(): string | null {
-    return this.take().find(({ reqId }) => reqId === this.#reqId)?.payload ?? null;
+    return this.take().find(({ reqId }) => reqId === this.#reqId)?.text ?? null;
   }
 
-  /** Sends a request and returns the payload of its reply; yields while it has to wait. */
+  /** Sends a request and returns the reply; yields while it has to wait. */
   *request(type: number, payload: string, txId = 0): Generator<void, string> {
-    while (!this.send(type, payload, txId)) yield;
+    while (!this.offer(type, payload, txId)) yield;
     for (;;) {
       const reply = this.#reply();
       if (reply !== null) return reply;
       yield;
       this.#push();
-    }
-  }
-
-  /** Empties the ring until nothing more comes. */
-  take(): Message[] {
-    const messages: Message[] = [];
-    const chunk = new Uint8Array(RING_SIZE);
-    for (;;) {
-      const count = this.ring.read(chunk, 0, chunk.length);
-      if (count <= 0) return messages;
-      const bytes = new Uint8Array([...this.#bytes, ...chunk.subarray(0, count)]);
-      const parsed = parseMessages(bytes);
-      messages.push(...parsed.messages);
-      this.#bytes = bytes.slice(parsed.used);
-      this.host.settle();
     }
   }
 }

@@ -14,7 +14,6 @@ import {
   ERROR as ERROR_WORD,
   REQ_CONS,
   REQ_PROD,
-  RING_SIZE,
   SERVER_FEATURES,
 } from "../../lib/transport/ring_page.ts";
 import type { GuestRing } from "../../lib/transport/ring.ts";
@@ -23,7 +22,9 @@ import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
-import { type Message, parseMessages, TestClient } from "../support/test_turns.ts";
+import type { Message } from "../support/message.ts";
+import { StreamClient } from "../support/stream_client.ts";
+import { TestClient } from "../support/test_turns.ts";
 
 /** A daemon without a socket: one privileged client and any number of guests. */
 class World {
@@ -69,7 +70,7 @@ class World {
   answer(type: number, payload: string): string {
     const replies = this.ask(type, payload).filter((message) => message.type !== T.WATCH_EVENT);
     assertEquals(replies.length, 1);
-    return replies[0]!.payload;
+    return replies[0]!.text;
   }
 
   /** Makes a domain as libxl does: its home, owned by it below, then INTRODUCE. */
@@ -86,49 +87,27 @@ class World {
 }
 
 /** A guest that uses its ring as a driver does: in pieces, whenever there is room. */
-class Guest {
-  readonly ring: GuestRing;
-  readonly #world: World;
-  #bytes = new Uint8Array(0);
-
-  constructor(world: World, ring: GuestRing) {
-    this.#world = world;
-    this.ring = ring;
+class Guest extends StreamClient<GuestRing> {
+  constructor(world: World, readonly ring: GuestRing) {
+    super(ring, () => world.settle());
   }
 
   /** Sends bytes, letting the daemon turn whenever the ring is full, and reads all the while. */
-  sendBytes(bytes: Uint8Array<ArrayBuffer>): Message[] {
+  push(bytes: Uint8Array<ArrayBuffer>): Message[] {
     const received: Message[] = [];
     let sent = 0;
     for (let steps = 0; sent < bytes.length; steps++) {
       if (steps > bytes.length + 1000) throw new Error(`stuck after ${sent} bytes`);
       sent += this.ring.write(bytes, sent, bytes.length);
-      this.#world.settle();
-      received.push(...this.receive());
+      this.work();
+      received.push(...this.take());
     }
-    received.push(...this.receive());
+    received.push(...this.take());
     return received;
   }
 
   ask(type: number, payload: string, reqId = 1): Message[] {
-    return this.sendBytes(encodeMessage(type, reqId, 0, toBytes(payload)).slice());
-  }
-
-  /** Empties the ring until nothing more comes. */
-  receive(): Message[] {
-    const messages: Message[] = [];
-    const chunk = new Uint8Array(RING_SIZE);
-    for (;;) {
-      const count = this.ring.read(chunk, 0, chunk.length);
-      if (count <= 0) return messages;
-      const bytes = new Uint8Array(this.#bytes.length + count);
-      bytes.set(this.#bytes);
-      bytes.set(chunk.subarray(0, count), this.#bytes.length);
-      const parsed = parseMessages(bytes);
-      messages.push(...parsed.messages);
-      this.#bytes = bytes.slice(parsed.used);
-      this.#world.settle();
-    }
+    return this.push(encodeMessage(type, reqId, 0, toBytes(payload)).slice());
   }
 }
 
@@ -137,15 +116,15 @@ Deno.test("A guest reads and writes its own nodes through its ring", () => {
   const guest = world.introduce(3);
   assertEquals(guest.ring.page.load(SERVER_FEATURES), 14);
   assertEquals(guest.ask(T.WRITE, "data/x\0hello", 7), [
-    { type: T.WRITE, reqId: 7, txId: 0, payload: "OK\0" },
+    { type: T.WRITE, reqId: 7, txId: 0, text: "OK\0" },
   ]);
-  assertEquals(guest.ask(T.READ, "data/x\0")[0]!.payload, "hello");
+  assertEquals(guest.ask(T.READ, "data/x\0")[0]!.text, "hello");
   assertEquals(world.answer(T.READ, "/local/domain/3/data/x\0"), "hello");
   assertEquals(guest.ask(T.CONTROL, "help\0")[0], {
     type: T.ERROR,
     reqId: 1,
     txId: 0,
-    payload: "EACCES\0",
+    text: "EACCES\0",
   });
 });
 
@@ -153,8 +132,8 @@ Deno.test("Messages larger than the ring pass both ways", () => {
   const world = new World();
   const guest = world.introduce(3);
   const value = Array.from({ length: 1900 }, (_, i) => String.fromCharCode(i % 256)).join("");
-  assertEquals(guest.ask(T.WRITE, `data/big\0${value}`)[0]!.payload, "OK\0");
-  assertEquals(guest.ask(T.READ, "data/big\0")[0]!.payload, value);
+  assertEquals(guest.ask(T.WRITE, `data/big\0${value}`)[0]!.text, "OK\0");
+  assertEquals(guest.ask(T.READ, "data/big\0")[0]!.text, value);
 });
 
 Deno.test("Pipelined requests in random pieces are all answered in order", () => {
@@ -173,7 +152,7 @@ Deno.test("Pipelined requests in random pieces are all answered in order", () =>
     for (const part of parts) {
       for (let at = 0; at < part.length;) {
         const end = Math.min(part.length, at + 1 + random.below(700));
-        received.push(...guest.sendBytes(part.slice(at, end)));
+        received.push(...guest.push(part.slice(at, end)));
         at = end;
       }
     }
@@ -195,7 +174,7 @@ Deno.test("A guest that never reads stalls its own ring only", () => {
     sent++;
   }
   assert(sent < 10_000, "its ring is never full");
-  assertEquals(busy.ask(T.WRITE, "data/x\x001")[0]!.payload, "OK\0");
+  assertEquals(busy.ask(T.WRITE, "data/x\x001")[0]!.text, "OK\0");
   assertEquals(world.answer(T.READ, "/local/domain/4/data/x\0"), "1");
 });
 
@@ -206,21 +185,21 @@ Deno.test("A length over 4096 ends the ring until the domain is introduced again
   guest.ask(T.WATCH, "data\0token\0");
   const bad = encodeMessage(T.READ, 1, 0, new Uint8Array(0)).slice();
   new DataView(bad.buffer).setUint32(12, 4097, true);
-  assertEquals(guest.sendBytes(bad), []);
+  assertEquals(guest.push(bad), []);
   assertEquals(guest.ring.page.load(ERROR_WORD), 3);
   // Neither answers nor events reach it any more, and its watches are gone.
   guest.ring.write(encodeMessage(T.READ, 1, 0, toBytes("data\0")).slice(), 0, 21);
   world.settle();
   world.answer(T.WRITE, "/local/domain/3/data/x\x001");
-  assertEquals(guest.receive(), []);
+  assertEquals(guest.take(), []);
   assertEquals(world.answer(T.IS_DOMAIN_INTRODUCED, "3\0"), "T\0");
   assertEquals(other.ask(T.GET_DOMAIN_PATH, "4\0").length, 1);
   assertEquals(world.answer(T.INTRODUCE, "3\x001\x006\0"), "OK\0");
   assertEquals(guest.ring.page.load(ERROR_WORD), 0);
   assertEquals(world.domains.portOf(3), 6);
-  assertEquals(guest.ask(T.READ, "data/x\0")[0]!.payload, "1");
+  assertEquals(guest.ask(T.READ, "data/x\0")[0]!.text, "1");
   world.answer(T.WRITE, "/local/domain/3/data/x\x002");
-  assertEquals(guest.receive(), []);
+  assertEquals(guest.take(), []);
 });
 
 Deno.test("Bad indices end the ring; its domain's death is still announced", () => {
@@ -234,7 +213,7 @@ Deno.test("Bad indices end the ring; its domain's death is still announced", () 
   assertEquals(world.answer(T.IS_DOMAIN_INTRODUCED, "3\0"), "T\0");
   world.domains.die(3);
   world.settle();
-  assertEquals(world.dom0.receive().map(({ payload }) => payload), ["@releaseDomain\0token\0"]);
+  assertEquals(world.dom0.receive().map(({ text }) => text), ["@releaseDomain\0token\0"]);
   assertEquals(world.answer(T.IS_DOMAIN_INTRODUCED, "3\0"), "F\0");
 });
 
@@ -245,7 +224,7 @@ Deno.test("Introducing a domain again drops half a request and what was queued",
   guest.ring.write(request, 0, 18);
   world.settle();
   assertEquals(world.answer(T.INTRODUCE, "3\x001\x005\0"), "OK\0");
-  assertEquals(guest.ask(T.GET_DOMAIN_PATH, "3\0")[0]!.payload, "/local/domain/3\0");
+  assertEquals(guest.ask(T.GET_DOMAIN_PATH, "3\0")[0]!.text, "/local/domain/3\0");
 });
 
 Deno.test("A page that can't be mapped leaves no domain behind", () => {
@@ -274,7 +253,7 @@ Deno.test("Shutdown, death and removal are announced, and a released ring is dea
   assertEquals(world.answer(T.RELEASE, "3\0"), "OK\0");
   guest.ring.write(encodeMessage(T.READ, 1, 0, toBytes("data\0")).slice(), 0, 21);
   world.settle();
-  assertEquals(guest.receive(), []);
+  assertEquals(guest.take(), []);
   assertEquals(world.answer(T.READ, "/local/domain/3/data\0"), "ENOENT\0");
 });
 
@@ -288,7 +267,7 @@ Deno.test("A guest under a flood of unread events loses some aloud, and keeps it
   const dropped = world.log.filter((line) => line.includes("watch events dropped"));
   assertEquals(dropped.length, 1);
   assertStringIncludes(dropped[0]!, "domain 3");
-  assert(guest.receive().length > 300);
+  assert(guest.take().length > 300);
   assertEquals(guest.ask(T.GET_DOMAIN_PATH, "3\0").length, 1);
 });
 
@@ -313,5 +292,5 @@ Deno.test("A request that comes while another is committed is found, though not 
     assertEquals(guest.ring.write(second, 0, second.length), second.length);
   };
   const replies = guest.ask(T.WRITE, "data/x\0first", 1);
-  assertEquals(replies.map(({ reqId, payload }) => [reqId, payload]), [[1, "OK\0"], [2, "OK\0"]]);
+  assertEquals(replies.map(({ reqId, text }) => [reqId, text]), [[1, "OK\0"], [2, "OK\0"]]);
 });

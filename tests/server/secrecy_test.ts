@@ -8,7 +8,7 @@ import {
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 function modeOf(path: string): number {
   return Deno.statSync(path).mode! & 0o777;
@@ -19,7 +19,7 @@ Deno.test("secrecy: the store file, its log and its tail", async () => {
   const path = `${scratch.path}/store`, before = Deno.umask(0);
   const starting = startDaemon({ args: ["--store", path] });
   await using daemon = await starting.finally(() => Deno.umask(before));
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   assertEquals(await client.ask(T.WRITE, "/secret\0x"), "OK\0");
   const names = [...Deno.readDirSync(scratch.path)].map(({ name }) => name).sort();
   assertEquals(names, ["store", "store-wal", "store.tail"]);

@@ -45,8 +45,8 @@ Deno.test("XSA-416: a request is not kept by its reply: others' requests take it
   first.send(T.READ, 1, "of the first");
   second.send(T.READ, 2, "of the other");
   test.turn();
-  assertEquals(first.receive().map(({ payload }) => payload), ["of the first"]);
-  assertEquals(second.receive().map(({ payload }) => payload), ["of the other"]);
+  assertEquals(first.receive().map(({ text }) => text), ["of the first"]);
+  assertEquals(second.receive().map(({ text }) => text), ["of the other"]);
 });
 
 Deno.test("a storm of connections is accepted a turn's share at a time", async () => {

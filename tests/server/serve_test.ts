@@ -8,17 +8,17 @@ import {
 } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
-import { pause, until } from "../support/patience.ts";
+import { pause, until, within } from "../support/patience.ts";
 import { startServer } from "../support/process.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketClient, within } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 Deno.test("xs serve says where it is and what to type; SIGTERM and SIGINT end it orderly", async () => {
   await using scratch = await makeScratch();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const socket = `${scratch.path}/${signal}`;
     const daemon = await startDaemon({ socket });
-    await using client = await SocketClient.connect(socket);
+    await using client = await RawClient.connect(socket);
     assertEquals(await client.ask(T.READ, "/tool\0"), "");
     await until("greeting", () => daemon.output().includes("export"));
     assertStringIncludes(daemon.output(), `xs serves Xenstore on ${socket}\n`);
@@ -34,7 +34,7 @@ Deno.test("xs serve says where it is and what to type; SIGTERM and SIGINT end it
 
 Deno.test("SIGTERM ends it also under load", async () => {
   const daemon = await startDaemon();
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   let answers = 0;
   const load = (async () => {
     try {
@@ -63,24 +63,24 @@ Deno.test("A second daemon on the same socket fails with one clear line", async 
   const text = new TextDecoder().decode(second.stderr);
   assertEquals(second.code, 1);
   assertMatch(text, /^[^\n]*another daemon answers there[^\n]*\n$/);
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   assertEquals(await client.ask(T.READ, "/tool\0"), "");
 });
 
 Deno.test("A client that hangs up before its answer (SIGPIPE) harms nobody", async () => {
   await using daemon = await startDaemon();
   for (let i = 0; i < 20; i++) {
-    const rude = await SocketClient.connect(daemon.socketPath);
+    const rude = await RawClient.connect(daemon.socketPath);
     for (let reqId = 0; reqId < 50; reqId++) await rude.send(T.DIRECTORY, reqId, "/\0");
     rude.close();
   }
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   assertEquals(await client.ask(T.READ, "/tool\0"), "");
 });
 
 Deno.test("INTRODUCE without Xen is EIO, with a line in the log", async () => {
   await using daemon = await startDaemon();
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   assertEquals(await client.ask(T.INTRODUCE, "1\x001\x005\0"), "EIO\0");
   await until("log line", () => daemon.output().includes("cannot introduce domain 1"));
 });
@@ -92,7 +92,7 @@ Deno.test("The trace shows each message; CONTROL switches it; SIGHUP reopens the
   await using daemon = await startDaemon({
     args: ["--trace-file", trace, "--log-file", log, "--trace-control=+wrl"],
   });
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   assertEquals(
     await client.ask(T.CONTROL, "log\0"),
     "Log switch settings:\nobj     : on\nio      : on\nwrl     : on\nacc     : off\ntdb     : off\n\0",
@@ -145,7 +145,7 @@ Deno.test("Log and trace that can't be reopened go on in the old files", async (
   const log = (): string => Deno.readTextFileSync(`${folder}.1/log`);
   await until("complaint", () => log().includes("cannot reopen the trace"));
   assertStringIncludes(log(), "cannot reopen the log");
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   assertEquals(await client.ask(T.READ, "/tool\0"), "");
   assertStringIncludes(Deno.readTextFileSync(`${folder}.1/trace`), "READ (/tool )");
 });
@@ -161,7 +161,7 @@ function exists(path: string): boolean {
 
 Deno.test("An idle daemon uses no processor time and little memory", async () => {
   await using daemon = await startDaemon();
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   for (let i = 0; i < 200; i++) await client.ask(T.WRITE, `/n/${i}\0x`);
   // The runtime may still tidy up behind the requests.
   await idlePause("an idle second of at most 2 ticks", daemon.pid, 1000, 2);
@@ -182,8 +182,8 @@ Deno.test("Without descriptors left the daemon serves those it has, and others w
     args: ["-c", script, "sh", ...xsCommand(), "serve", "--socket", socketPath],
     socketPath,
   });
-  const clients: SocketClient[] = [];
-  for (let i = 0; i < 100; i++) clients.push(await SocketClient.connect(socketPath));
+  const clients: RawClient[] = [];
+  for (let i = 0; i < 100; i++) clients.push(await RawClient.connect(socketPath));
   await until("the limit", () => daemon.output().includes("Too many open files"));
   assertEquals(await clients[0]!.ask(T.READ, "/tool\0"), "");
   await idlePause("half a second without spinning", daemon.pid, 500, 5);

@@ -12,7 +12,7 @@ import {
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 function around(
   env: Record<string, string>,
@@ -72,7 +72,7 @@ Deno.test("A socket that nobody answers behind is replaced", async () => {
   closeFd(dead.fd);
   assert(Deno.lstatSync(path).isSocket);
   await using server = await EmbeddedServer.start({ socket: path });
-  await using client = await SocketClient.connect(server.socketPath);
+  await using client = await RawClient.connect(server.socketPath);
   assertEquals(await client.ask(MessageType.READ, "/tool\0"), "");
 });
 
@@ -83,7 +83,7 @@ Deno.test("A daemon that ends late leaves the socket of its successor alone", as
   Deno.removeSync(path);
   await using server = await EmbeddedServer.start({ socket: path });
   old.close();
-  await using client = await SocketClient.connect(server.socketPath);
+  await using client = await RawClient.connect(server.socketPath);
   assertEquals(await client.ask(MessageType.READ, "/tool\0"), "");
 });
 
@@ -141,7 +141,7 @@ Deno.test("What is not a socket, too long, or not ours is refused in clear words
 
 Deno.test("A stopped server removes its socket and hangs up its clients", async () => {
   const server = await EmbeddedServer.start();
-  await using client = await SocketClient.connect(server.socketPath);
+  await using client = await RawClient.connect(server.socketPath);
   assertEquals(await client.ask(MessageType.READ, "/tool\0"), "");
   await server.stop();
   await server.stop();

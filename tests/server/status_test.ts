@@ -6,7 +6,7 @@ import { EmbeddedServer } from "../../lib/server/embedded.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 interface Ended {
   readonly status: number;
@@ -33,7 +33,7 @@ Deno.test("xs status counts what is there", async () => {
   await using daemon = await startDaemon();
   const { socketPath, pid } = daemon;
   const before = await statusRecord(socketPath);
-  await using client = await SocketClient.connect(socketPath);
+  await using client = await RawClient.connect(socketPath);
   for (let i = 0; i < 10; i++) await client.ask(T.WRITE, `/status/${i}\0${"v".repeat(1000)}`);
   await client.ask(T.WATCH, "/status\0t\0");
   await client.ask(T.TRANSACTION_START, "\0");
@@ -78,7 +78,7 @@ Deno.test("xs status prints a line for each figure", async () => {
 
 Deno.test("CONTROL status fits one message and takes no argument", async () => {
   await using server = await EmbeddedServer.start();
-  await using client = await SocketClient.connect(server.socketPath);
+  await using client = await RawClient.connect(server.socketPath);
   const reply = await client.ask(T.CONTROL, "status\0");
   const status: Status = JSON.parse(reply.slice(0, -1));
   assertEquals([status.version, status.store.path, status.store.files], ["embedded", null, []]);

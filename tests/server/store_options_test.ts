@@ -8,7 +8,7 @@ import { startDaemon, xsCommand } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { Supervised } from "../support/supervised.ts";
-import { within } from "../support/socket_client.ts";
+import { within } from "../support/patience.ts";
 
 interface Outcome {
   readonly code: number;

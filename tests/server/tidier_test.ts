@@ -4,7 +4,7 @@ import { Tidier } from "../../lib/server/process/tidier.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 const MIB = 1_048_576;
 
@@ -55,7 +55,7 @@ function residentOf(pid: number): number {
 
 Deno.test("a daemon at rest gives back the memory of what was removed", async () => {
   await using daemon = await startDaemon({ args: ["--persist", "none"] });
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   const before = residentOf(daemon.pid);
   const value = "v".repeat(4_000);
   for (let i = 0; i < 12_000; i++) await client.ask(T.WRITE, `/big/n${i}\0${value}`);

@@ -68,8 +68,8 @@ function drain(host: RingHost, client: TestClient): Map<number, number> {
     const messages = client.receive(1_000_000);
     host.settle();
     if (messages.length === 0 && client.peer.unsent === 0) return counts;
-    for (const { payload } of messages) {
-      const domid = Number(payload.split("/")[3]?.split("\0")[0]);
+    for (const { text } of messages) {
+      const domid = Number(text.split("/")[3]?.split("\0")[0]);
       counts.set(domid, (counts.get(domid) ?? 0) + 1);
     }
   }
@@ -265,7 +265,7 @@ Deno.test("A guest that is introduced again is charged on for what it has caused
   assertEquals(host.ask(T.INTRODUCE, "1\x001\x005\0"), "OK\0");
   assertEquals(guest.ask(T.READ, "name\0"), null);
   drain(host, client);
-  assertEquals(guest.take().map(({ payload }) => payload), ["ENOENT\0"]);
+  assertEquals(guest.take().map(({ text }) => text), ["ENOENT\0"]);
 });
 
 Deno.test("What another daemon handed over is nobody's, and does not hang the client up", () => {

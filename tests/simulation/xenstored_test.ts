@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { libc } from "../../ffi/libc.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { isDead } from "../support/supervised.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
@@ -177,7 +177,7 @@ testUnless(missing, "xenstored --supervise: a daemon that was killed comes again
     const { code, stderr } = await xenstored(host, ["--supervise", "-F", "pid"]);
     assertEquals([code, stderr], [0, ""]);
     const pid = daemonPid(host)!;
-    await using client = await SocketClient.connect(host.socketPath);
+    await using client = await RawClient.connect(host.socketPath);
     const children = `/proc/${pid}/task/${pid}/children`;
     const daemon = Number(Deno.readTextFileSync(children));
     // A client is held once it has been answered: who is just being accepted is hung up.

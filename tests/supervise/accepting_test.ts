@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { PASSED_MAX } from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { pause, until } from "../support/patience.ts";
 import { heldBy, isDead, Supervised } from "../support/supervised.ts";
 
@@ -12,7 +12,7 @@ const OTHERS = 2;
 /** A daemon that stands still, so that it takes nothing. */
 async function stoppedDaemon(supervised: Supervised): Promise<number> {
   // It has begun to serve when it has answered.
-  await using client = await SocketClient.connect(supervised.path);
+  await using client = await RawClient.connect(supervised.path);
   assertEquals(await client.ask(T.WRITE, "/a\0x"), "OK\0");
   client.close();
   await until("nobody held", () => heldBy(supervised.server.pid) === OTHERS);
@@ -21,20 +21,20 @@ async function stoppedDaemon(supervised: Supervised): Promise<number> {
   return daemon;
 }
 
-async function connectMany(path: string, count: number): Promise<SocketClient[]> {
-  const clients: SocketClient[] = [];
+async function connectMany(path: string, count: number): Promise<RawClient[]> {
+  const clients: RawClient[] = [];
   for (let i = 0; i < count; i++) {
-    const client = await SocketClient.connect(path);
+    const client = await RawClient.connect(path);
     await client.send(T.READ, i, "/a\0");
     clients.push(client);
   }
   return clients;
 }
 
-async function assertServed(clients: readonly SocketClient[]): Promise<void> {
+async function assertServed(clients: readonly RawClient[]): Promise<void> {
   for (const [i, client] of clients.entries()) {
     const reply = await client.next();
-    assertEquals([reply?.reqId, reply?.payload], [i, "x"]);
+    assertEquals([reply?.reqId, reply?.text], [i, "x"]);
     client.close();
   }
 }
@@ -108,13 +108,13 @@ Deno.test("accepting: who finds a daemon without descriptors waits until somebod
   Deno.kill(daemon, "SIGCONT");
   const clients = await connectMany(supervised.path, 60);
   const first = await clients[0]!.next();
-  assertEquals(first?.payload, "x");
+  assertEquals(first?.text, "x");
   await until("a full daemon", () => supervised.server.output().includes("cannot accept"));
   clients[0]!.close();
   // Each that leaves lets others in.
   for (const [i, client] of clients.slice(1).entries()) {
     const reply = await client.next();
-    assertEquals([reply?.reqId, reply?.payload], [i + 1, "x"]);
+    assertEquals([reply?.reqId, reply?.text], [i + 1, "x"]);
     client.close();
   }
   await until("nobody held", () => heldBy(supervised.server.pid) === OTHERS);

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { ALL_FILES, EIO, faultsMissing, FaultyDisk } from "../support/disk_faults.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
@@ -17,7 +17,7 @@ testUnless(
     // Without a limit, since a slow machine may take long to mend it.
     const args = ["--persist", "disk", "--store", disk.store, "--restarts", "0"];
     await using supervised = await Supervised.start(args, `${scratch.path}/socket`, disk.env());
-    await using client = await SocketClient.connect(supervised.path);
+    await using client = await RawClient.connect(supervised.path);
     assertEquals(await client.ask(T.WRITE, "/a\0one"), "OK\0");
     for (
       const fail of [() => disk.failSyncs(EIO, ALL_FILES), () => disk.failWrites(EIO, ALL_FILES)]

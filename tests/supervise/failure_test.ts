@@ -10,7 +10,7 @@ import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { ListeningSocket } from "../../lib/server/process/socket_path.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { Keeper } from "./held_server.ts";
 
@@ -39,7 +39,7 @@ Deno.test("an internal error hangs nobody up who is held", async () => {
     return { daemon, fail };
   };
   const first = start();
-  const client = await SocketClient.connect(path);
+  const client = await RawClient.connect(path);
   assertEquals(await client.ask(T.WRITE, "/a\0x"), "OK\0");
   first.fail();
   await client.send(T.READ, 7, "/a\0");
@@ -48,7 +48,7 @@ Deno.test("an internal error hangs nobody up who is held", async () => {
   keeper.nextLife();
   const second = start();
   const reply = await client.next();
-  assertEquals([reply?.reqId, reply?.payload], [7, "x"]);
+  assertEquals([reply?.reqId, reply?.text], [7, "x"]);
   client.close();
   await second.daemon.stop();
   assertEquals(keeper.kept.size, 0);

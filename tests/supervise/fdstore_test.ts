@@ -10,9 +10,8 @@ import { closeFd } from "../../ffi/unix_socket.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { update } from "../support/operator.ts";
-import { SocketClient, within } from "../support/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
-import { until } from "../support/patience.ts";
+import { until, within } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { DIED, successor } from "./successor.ts";
 
@@ -107,8 +106,8 @@ class Manager implements Disposable {
 }
 
 /** A client that watches `/a`, and has had the event that comes with that. */
-async function watcher(socket: string): Promise<SocketClient> {
-  const client = await SocketClient.connect(socket);
+async function watcher(socket: string): Promise<RawClient> {
+  const client = await RawClient.connect(socket);
   assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
   await client.next();
   return client;
@@ -124,10 +123,10 @@ Deno.test("under systemd's descriptor store clients keep their connection", asyn
     await manager.end("SIGKILL");
     assertEquals(manager.stored.length, 3, "the client's, the listening socket's, the counts'");
     await client.send(T.WRITE, life, `/a\0${life}`);
-    await using other = await SocketClient.connect(socket);
+    await using other = await RawClient.connect(socket);
     await manager.start();
-    assertEquals((await client.next())?.payload, "/a\0token\0");
-    assertEquals((await client.next())?.payload, "OK\0");
+    assertEquals((await client.next())?.text, "/a\0token\0");
+    assertEquals((await client.next())?.text, "OK\0");
     assertEquals(await other.ask(T.READ, "/a\0"), `${life}`);
     other.close();
     // It is forgotten everywhere when the daemon has heard of it.
@@ -151,9 +150,9 @@ Deno.test("beyond what is kept for it a client is served, but hung up with the d
   const args = ["--socket", socket, "--log-file", log];
   using manager = new Manager(scratch.path, args, { FDSTORE: "4" });
   await manager.start();
-  const clients: SocketClient[] = [];
+  const clients: RawClient[] = [];
   for (let i = 0; i < 4; i++) {
-    const client = await SocketClient.connect(socket);
+    const client = await RawClient.connect(socket);
     assertEquals(await client.ask(T.WRITE, `/${i}\0x`), "OK\0");
     clients.push(client);
   }
@@ -180,12 +179,12 @@ Deno.test("of a store that is not kept only the listening socket is", async () =
   const args = ["--socket", socket, "--persist", "none"];
   using manager = new Manager(scratch.path, args, { FDSTORE: "100" });
   await manager.start();
-  await using client = await SocketClient.connect(socket);
+  await using client = await RawClient.connect(socket);
   assertEquals(await client.ask(T.WRITE, "/a\0x"), "OK\0");
   await manager.end("SIGKILL");
   assertEquals(namesOf(manager), ["xs-listen"]);
   assertEquals(await client.next(), null);
-  await using waiting = await SocketClient.connect(socket);
+  await using waiting = await RawClient.connect(socket);
   await manager.start();
   assertEquals(await waiting.ask(T.READ, "/a\0"), "ENOENT\0");
   await manager.end("SIGTERM");
@@ -196,7 +195,7 @@ Deno.test("a store that was begun anew hangs up the clients of the one before", 
   const socket = `${scratch.path}/socket`;
   using manager = new Manager(scratch.path, ["--socket", socket], { FDSTORE: "100" });
   await manager.start();
-  await using client = await SocketClient.connect(socket);
+  await using client = await RawClient.connect(socket);
   assertEquals(await client.ask(T.WRITE, "/a\0x"), "OK\0");
   await manager.end("SIGKILL");
   for await (const { name } of Deno.readDir(scratch.path)) {
@@ -230,7 +229,7 @@ Deno.test("under systemd's descriptor store a death in a live update hangs nobod
     await client.send(T.WRITE, 7, "/a\0x");
     await manager.start();
     assertEquals(await within(answer, "answer"), DIED);
-    assertEquals((await client.next())?.payload, "/a\0token\0");
+    assertEquals((await client.next())?.text, "/a\0token\0");
     assertEquals((await client.next())?.reqId, 7);
   } finally {
     clearInterval(listening);

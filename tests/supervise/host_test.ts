@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RingGuest } from "../support/ring_guest.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { SimulatedHost, simulationMissing } from "../support/simulation/simulated_host.ts";
 import { deadline, pause } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
@@ -21,7 +21,7 @@ class Crowd {
 
   constructor(readonly host: SimulatedHost, readonly random: Random) {}
 
-  async introduce(operator: SocketClient, domid: number): Promise<void> {
+  async introduce(operator: RawClient, domid: number): Promise<void> {
     this.host.create(domid);
     await operator.ask(T.MKDIR, `/local/domain/${domid}\0`);
     await operator.ask(T.SET_PERMS, `/local/domain/${domid}\0n${domid}\0`);
@@ -85,7 +85,7 @@ testUnless(simulationMissing(), "supervised: guests and clients of the socket go
   const args = ["--restarts=0", "--restart-delay=0"];
   await using supervised = await Supervised.start(args, host.socketPath, host.env());
   try {
-    await using operator = await SocketClient.connect(host.socketPath);
+    await using operator = await RawClient.connect(host.socketPath);
     assertEquals(await operator.ask(T.WRITE, `${SHARED}\0`), "OK\0");
     assertEquals(await operator.ask(T.SET_PERMS, `${SHARED}\0r0\0`), "OK\0");
     const crowd = new Crowd(host, random);

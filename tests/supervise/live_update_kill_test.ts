@@ -3,9 +3,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { update } from "../support/operator.ts";
-import { SocketClient, within } from "../support/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
-import { pause, until } from "../support/patience.ts";
+import { pause, until, within } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { DIED, RUN_XS, successor } from "./successor.ts";
@@ -20,12 +19,12 @@ const MOMENTS_MS = 600;
 class Witness {
   #written = 0;
 
-  private constructor(readonly client: SocketClient, readonly top: string) {}
+  private constructor(readonly client: RawClient, readonly top: string) {}
 
   static async connect(path: string, top: string): Promise<Witness> {
-    const client = await SocketClient.connect(path);
+    const client = await RawClient.connect(path);
     assertEquals(await client.ask(T.WATCH, `${top}\0token\0`), "OK\0");
-    assertEquals((await client.next())?.payload, `${top}\0token\0`);
+    assertEquals((await client.next())?.text, `${top}\0token\0`);
     return new Witness(client, top);
   }
 
@@ -40,11 +39,11 @@ class Witness {
       const message = await this.client.next();
       assert(message !== null, `${this.top}: hung up`);
       if (message.type === T.WATCH_EVENT) {
-        assertEquals(message.payload, `${this.top}\0token\0`);
+        assertEquals(message.text, `${this.top}\0token\0`);
         events++;
         continue;
       }
-      assertEquals([message.reqId, message.payload], [this.#written, "OK\0"]);
+      assertEquals([message.reqId, message.text], [this.#written, "OK\0"]);
       break;
     }
     assert(events > 0, `${this.top}: the watch did not fire`);
@@ -52,7 +51,7 @@ class Witness {
     for (;;) {
       const message = await this.client.next();
       if (message?.type === T.WATCH_EVENT) continue;
-      assertEquals(message?.payload, `${this.#written}`);
+      assertEquals(message?.text, `${this.#written}`);
       return;
     }
   }
@@ -117,7 +116,7 @@ Deno.test("supervised: a program that can't go on with what is held, and one tha
     assertEquals(await late.client.next(), null);
     operator.close();
     operator = await RawClient.connect(supervised.path);
-    const next = await SocketClient.connect(supervised.path);
+    const next = await RawClient.connect(supervised.path);
     for (const [top, value] of [["/a", "2"], ["/late", "1"]]) {
       assertEquals(await next.ask(T.READ, `${top}\0`), value);
     }

@@ -3,16 +3,15 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { command, update } from "../support/operator.ts";
-import { SocketClient, within } from "../support/socket_client.ts";
 import { xsCommand } from "../support/daemon.ts";
-import { until } from "../support/patience.ts";
+import { until, within } from "../support/patience.ts";
 import { heldBy, Supervised } from "../support/supervised.ts";
 
 Deno.test("supervised: clients go on after a live update, and after a death behind it", async () => {
   await using supervised = await Supervised.start();
   const { server } = supervised;
   try {
-    await using client = await SocketClient.connect(supervised.path);
+    await using client = await RawClient.connect(supervised.path);
     assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
     await client.next();
     const operator = await RawClient.connect(supervised.path);
@@ -29,8 +28,8 @@ Deno.test("supervised: clients go on after a live update, and after a death behi
     for (let death = 1; death <= 2; death++) {
       await supervised.kill();
       await client.send(T.WRITE, 1, `/a\0${death}`);
-      assertEquals((await client.next())?.payload, "/a\0token\0");
-      assertEquals((await client.next())?.payload, "OK\0");
+      assertEquals((await client.next())?.text, "/a\0token\0");
+      assertEquals((await client.next())?.text, "OK\0");
     }
     await supervised.kill();
     operator.close();
@@ -44,7 +43,7 @@ Deno.test("supervised: clients go on after a live update, and after a death behi
 async function comeAndGo(path: string, ended: () => boolean): Promise<number> {
   for (let times = 0;; times++) {
     if (ended()) return times;
-    await using client = await SocketClient.connect(path);
+    await using client = await RawClient.connect(path);
     assertEquals(await client.ask(T.READ, "/tool\0"), "");
   }
 }
@@ -74,7 +73,7 @@ Deno.test("supervised: who waits for a live update when the daemon dies gets an 
   await using supervised = await Supervised.start();
   const { server } = supervised;
   try {
-    await using other = await SocketClient.connect(supervised.path);
+    await using other = await RawClient.connect(supervised.path);
     const operator = await RawClient.connect(supervised.path);
     const [file] = xsCommand();
     // It ends before the update, which waits for that.

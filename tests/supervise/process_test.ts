@@ -1,7 +1,7 @@
 /** `xs serve --supervise`, whose daemon is killed with SIGKILL at random moments under clients. */
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { deadline, pause, until } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { SHARED, SocketGuest } from "./socket_guest.ts";
@@ -88,7 +88,7 @@ class Clients {
 async function torture(
   supervised: Supervised,
   clients: Clients,
-  operator: SocketClient,
+  operator: RawClient,
 ): Promise<void> {
   const { random } = clients;
   for (let death = 1; death <= DEATHS; death++) {
@@ -117,7 +117,7 @@ Deno.test("SIGKILL at random moments: the socket's clients see nothing of it", a
   const random = new Random(seed);
   await using supervised = await Supervised.start(["--restarts=0", "--restart-delay=0"]);
   try {
-    await using operator = await SocketClient.connect(supervised.path);
+    await using operator = await RawClient.connect(supervised.path);
     assertEquals(await operator.ask(T.WRITE, "/log\0"), "OK\0");
     const clients = new Clients(supervised.path, random);
     await clients.rest();

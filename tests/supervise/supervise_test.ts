@@ -4,9 +4,9 @@ import { HEADER_SIZE } from "../../lib/wire/header.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { SocketClient, within } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
-import { until } from "../support/patience.ts";
+import { until, within } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { childrenOf, heldBy, isDead, Supervised } from "../support/supervised.ts";
 
@@ -24,7 +24,7 @@ async function runServe(...args: string[]): Promise<{ code: number; output: stri
 
 Deno.test("supervised: a request sent in halves around a death is answered once", async () => {
   await using supervised = await Supervised.start();
-  await using client = await SocketClient.connect(supervised.path);
+  await using client = await RawClient.connect(supervised.path);
   assertEquals(await client.ask(T.WRITE, "/a\0one"), "OK\0");
   const request = encodeMessage(T.READ, 7, 0, toBytes("/a\0")).slice();
   for (const cut of [1, HEADER_SIZE, HEADER_SIZE + 1]) {
@@ -33,14 +33,14 @@ Deno.test("supervised: a request sent in halves around a death is answered once"
     if (cut === 1) await new Promise((resolve) => setTimeout(resolve, 100));
     await supervised.kill();
     await client.sendBytes(request.subarray(cut));
-    assertEquals((await client.next())?.payload, "one");
+    assertEquals((await client.next())?.text, "one");
     assertEquals(await client.ask(T.WRITE, "/b\0two"), "OK\0");
   }
 });
 
 Deno.test("supervised: replies that fill all buffers at a death arrive in order, once", async () => {
   await using supervised = await Supervised.start();
-  await using client = await SocketClient.connect(supervised.path);
+  await using client = await RawClient.connect(supervised.path);
   const count = 300;
   for (const path of ["/a", "/b"]) {
     assertEquals(await client.ask(T.WRITE, `${path}\0${path.repeat(1000)}`), "OK\0");
@@ -51,15 +51,15 @@ Deno.test("supervised: replies that fill all buffers at a death arrive in order,
   for (let i = 0; i < count; i++) {
     if (i === count / 2) await supervised.kill();
     const reply = await client.next();
-    assertEquals([reply?.reqId, reply?.payload], [i, pathOf(i).repeat(1000)]);
+    assertEquals([reply?.reqId, reply?.text], [i, pathOf(i).repeat(1000)]);
   }
   assertEquals(await client.ask(T.READ, "/tool\0"), "");
 });
 
 Deno.test("supervised: who hangs up while the daemon is dead is forgotten", async () => {
   await using supervised = await Supervised.start();
-  await using operator = await SocketClient.connect(supervised.path);
-  const client = await SocketClient.connect(supervised.path);
+  await using operator = await RawClient.connect(supervised.path);
+  const client = await RawClient.connect(supervised.path);
   assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
   await client.next();
   const held = (): number => heldBy(supervised.server.pid);
@@ -80,7 +80,7 @@ Deno.test("supervised: who connects while there is no daemon only waits", async 
   const answers: Promise<string>[] = [];
   await supervised.whileDead(async () => {
     for (let i = 0; i < 20; i++) {
-      const client = await SocketClient.connect(supervised.path);
+      const client = await RawClient.connect(supervised.path);
       answers.push(client.ask(T.READ, "/tool\0").finally(() => client.close()));
     }
   });
@@ -89,11 +89,11 @@ Deno.test("supervised: who connects while there is no daemon only waits", async 
 
 Deno.test("supervised: an open transaction ends in EAGAIN, and its id is not given again", async () => {
   await using supervised = await Supervised.start();
-  await using client = await SocketClient.connect(supervised.path);
+  await using client = await RawClient.connect(supervised.path);
   const first = Number.parseInt(await client.ask(T.TRANSACTION_START, "\0"));
   const inside = async (type: number, txId: number, payload: string): Promise<string> => {
     await client.sendBytes(encodeMessage(type, 1, txId, toBytes(payload)));
-    return (await client.next())!.payload;
+    return (await client.next())!.text;
   };
   assertEquals(await inside(T.WRITE, first, "/in\0x"), "OK\0");
   await supervised.kill();
@@ -106,9 +106,9 @@ Deno.test("supervised: an open transaction ends in EAGAIN, and its id is not giv
 
 Deno.test("supervised: a thousand clients go on, with their watches", async () => {
   await using supervised = await Supervised.start();
-  const clients: SocketClient[] = [];
+  const clients: RawClient[] = [];
   for (let i = 0; i < 1000; i++) {
-    const client = await SocketClient.connect(supervised.path);
+    const client = await RawClient.connect(supervised.path);
     clients.push(client);
     assertEquals(await client.ask(T.WATCH, `/all\0${i}\0`), "OK\0");
     await client.next();
@@ -117,18 +117,18 @@ Deno.test("supervised: a thousand clients go on, with their watches", async () =
   assertEquals(await clients[0]!.ask(T.MKDIR, "/tool\0"), "OK\0");
   await clients[0]!.send(T.WRITE, 1, "/all\0x");
   for (const [i, client] of clients.entries()) {
-    assertEquals((await client.next())?.payload, `/all\0${i}\0`);
+    assertEquals((await client.next())?.text, `/all\0${i}\0`);
   }
-  assertEquals((await clients[0]!.next())?.payload, "OK\0");
+  assertEquals((await clients[0]!.next())?.text, "OK\0");
   for (const client of clients) client.close();
-  await using late = await SocketClient.connect(supervised.path);
+  await using late = await RawClient.connect(supervised.path);
   assert(!(await late.ask(T.CONTROL, "check\0")).includes("Correct accounting"));
   await until("one client held", () => heldBy(supervised.server.pid) === 3);
 });
 
 Deno.test("supervised: it gives up after many deaths, aloud, and hangs up", async () => {
   await using supervised = await Supervised.start(["--restarts=3", "--restart-delay=1ms"]);
-  await using client = await SocketClient.connect(supervised.path);
+  await using client = await RawClient.connect(supervised.path);
   for (let death = 1; death <= 3; death++) {
     assertEquals(await client.ask(T.READ, "/tool\0"), "");
     await supervised.kill(death === 2 ? "SIGABRT" : "SIGKILL");
@@ -152,7 +152,7 @@ Deno.test("supervised: it gives up after many deaths, aloud, and hangs up", asyn
 Deno.test("supervised: SIGTERM and SIGINT end both, in a pause between two lives too", async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await using supervised = await Supervised.start();
-    await using client = await SocketClient.connect(supervised.path);
+    await using client = await RawClient.connect(supervised.path);
     assertEquals(await client.ask(T.READ, "/tool\0"), "");
     const daemon = await until("a daemon", () => supervised.daemon);
     Deno.kill(supervised.server.pid, signal);
@@ -184,7 +184,7 @@ Deno.test("supervised: a daemon whose supervisor is killed serves on, and holds 
   await using scratch = await makeScratch();
   const log = `${scratch.path}/log`;
   await using supervised = await Supervised.start([`--log-file=${log}`]);
-  await using client = await SocketClient.connect(supervised.path);
+  await using client = await RawClient.connect(supervised.path);
   assertEquals(await client.ask(T.WRITE, "/a\0x"), "OK\0");
   const daemon = await until("a daemon", () => supervised.daemon);
   const notify = /NOTIFY_SOCKET=([^\0]+)\/notify\0/.exec(
@@ -194,7 +194,7 @@ Deno.test("supervised: a daemon whose supervisor is killed serves on, and holds 
     Deno.kill(supervised.server.pid, "SIGKILL");
     await until("the supervisor's death", () => isDead(supervised.server.pid));
     assertEquals(await client.ask(T.READ, "/a\0"), "x");
-    await using other = await SocketClient.connect(supervised.path);
+    await using other = await RawClient.connect(supervised.path);
     assertEquals(await other.ask(T.READ, "/a\0"), "x");
     const lines = Deno.readTextFileSync(log).match(/can't be reached/g);
     assertEquals(lines?.length, 1);
@@ -239,7 +239,7 @@ Deno.test("supervised: SIGHUP reopens the log of both; the pid file names the su
   await until("the supervisor's line", () => textOf(log).includes("killed by SIGKILL"));
   await until("the daemon's line", () => textOf(log).includes("recovered"));
   assertEquals(textOf(pidFile), `${pid}\n`);
-  await using client = await SocketClient.connect(supervised.path);
+  await using client = await RawClient.connect(supervised.path);
   assertEquals(await within(client.ask(T.READ, "/tool\0"), "answer"), "");
   Deno.kill(pid, "SIGTERM");
   await supervised.server.status;
@@ -257,7 +257,7 @@ function exists(path: string): boolean {
 
 Deno.test("not supervised, a client sees a hang-up", async () => {
   await using daemon = await startDaemon();
-  await using client = await SocketClient.connect(daemon.socketPath);
+  await using client = await RawClient.connect(daemon.socketPath);
   assertEquals(await client.ask(T.READ, "/tool\0"), "");
   Deno.kill(daemon.pid, "SIGKILL");
   assertEquals(await client.next(), null);

@@ -1,7 +1,7 @@
 /** The daemon under systemd itself, by the settings of the unit that we ship. */
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { SocketClient } from "../support/socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { isDead } from "../support/supervised.ts";
@@ -41,7 +41,7 @@ async function killUnderSystemd(): Promise<void> {
       return false;
     }
   });
-  await using client = await SocketClient.connect(path);
+  await using client = await RawClient.connect(path);
   assertEquals(await client.ask(T.WATCH, "/a\0token\0"), "OK\0");
   await client.next();
   const killed = new Set<number>();
@@ -53,9 +53,9 @@ async function killUnderSystemd(): Promise<void> {
     killed.add(pid);
     Deno.kill(pid, "SIGKILL");
     await until("its death", () => isDead(pid));
-    await using waiting = await SocketClient.connect(path);
+    await using waiting = await RawClient.connect(path);
     assertEquals(await waiting.ask(T.WRITE, `/a\0${death}`), "OK\0");
-    assertEquals((await client.next())?.payload, "/a\0token\0");
+    assertEquals((await client.next())?.text, "/a\0token\0");
     assertEquals(await client.ask(T.READ, "/a\0"), String(death));
   }
   assertEquals(output().match(/recovered \d+ nodes, 0 rings, [12] sockets/g)?.length, 4);

@@ -1,17 +1,15 @@
-import { PAYLOAD_MAX } from "../../lib/wire/header.ts";
-import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
+import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { toText } from "../../lib/wire/text.ts";
 import type { Transport } from "../../lib/transport/transport.ts";
 import { PATIENCE_MS } from "./patience.ts";
-import type { Message } from "./worlds/world.ts";
+import { type Message, MessageReader } from "./message.ts";
 
 /** Bytes taken from a stream at once. */
 const READ_SIZE = 65536;
 
 /** A client that speaks bytes over the far end of a transport in memory, such as a ring. */
 export class ByteClient {
-  #bytes = new Uint8Array(0);
+  readonly #reader = new MessageReader();
   readonly #messages: Message[] = [];
   #reqId = 0;
 
@@ -79,25 +77,8 @@ export class ByteClient {
     const buffer = new Uint8Array(READ_SIZE);
     const count = this.end.read(buffer, 0, READ_SIZE);
     if (count <= 0) return count;
-    const bytes = new Uint8Array(this.#bytes.length + count);
-    bytes.set(this.#bytes);
-    bytes.set(buffer.subarray(0, count), this.#bytes.length);
-    this.#bytes = bytes.slice(this.#parse(bytes));
+    this.#messages.push(...this.#reader.push(buffer.subarray(0, count)));
     return count;
-  }
-
-  /** Takes whole messages out of `bytes`; returns how many bytes they were. */
-  #parse(bytes: Uint8Array): number {
-    let at = 0;
-    while (bytes.length - at >= HEADER_SIZE) {
-      const { type, reqId, txId, len } = decodeHeader(bytes, at, emptyHeader());
-      if (len > PAYLOAD_MAX) throw new Error(`a message of ${len} bytes from the daemon`);
-      if (bytes.length - at - HEADER_SIZE < len) break;
-      const text = toText(bytes, at + HEADER_SIZE, at + HEADER_SIZE + len);
-      this.#messages.push({ type, reqId, txId, text });
-      at += HEADER_SIZE + len;
-    }
-    return at;
   }
 }
 

@@ -1,7 +1,8 @@
 /** The operator of a host whose daemon is to be replaced, and the daemons there are. */
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import type { Message, RawClient } from "./raw_client.ts";
+import type { Message } from "./message.ts";
+import type { RawClient } from "./raw_client.ts";
 import { simulatedPeersMissing } from "./reference/simulated.ts";
 import type { SimulatedHost } from "./simulation/simulated_host.ts";
 import { xsCommand } from "./daemon.ts";

@@ -1,15 +1,8 @@
-import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
+import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { toText } from "../../lib/wire/text.ts";
-import { deadline, PATIENCE_MS, pause } from "./patience.ts";
-
-/** A message as it came off the wire; `text` has one character a byte. */
-export interface Message {
-  readonly type: number;
-  readonly reqId: number;
-  readonly txId: number;
-  readonly text: string;
-}
+import { joinBytes, toBytes } from "../../lib/wire/text.ts";
+import { type Message, MessageReader } from "./message.ts";
+import { deadline, pause, within } from "./patience.ts";
 
 /** A request before it is encoded. */
 export interface Request {
@@ -25,16 +18,18 @@ const READ_SIZE = 65536;
 const CONNECT_PAUSE_MS = 5;
 
 /**
- * A client that keeps nothing back: it returns every message in the order of arrival, replies
- * and events alike, so that a test can compare the whole stream.
+ * A client on a Unix socket that keeps nothing back: it returns every message in the order of
+ * arrival, replies and events alike, so that a test can compare the whole stream. It can also
+ * misbehave.
  */
-export class RawClient {
-  readonly #conn: Deno.Conn;
-  #pending: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
+export class RawClient implements AsyncDisposable {
+  readonly #conn: Deno.UnixConn;
+  readonly #reader = new MessageReader();
+  readonly #messages: Message[] = [];
   readonly #buffer = new Uint8Array(READ_SIZE);
   #reqId = 0;
 
-  private constructor(conn: Deno.Conn) {
+  private constructor(conn: Deno.UnixConn) {
     this.#conn = conn;
   }
 
@@ -51,6 +46,7 @@ export class RawClient {
     }
   }
 
+  /** A second time it does nothing. */
   close(): void {
     try {
       this.#conn.close();
@@ -59,66 +55,63 @@ export class RawClient {
     }
   }
 
+  // deno-lint-ignore require-await -- the interface is asynchronous
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
   /** Writes all of `bytes` as they are. */
-  async send(bytes: Uint8Array): Promise<void> {
+  async sendBytes(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
+  }
+
+  async send(type: number, reqId: number, payload: string): Promise<void> {
+    await this.sendBytes(encodeMessage(type, reqId, 0, toBytes(payload)));
+  }
+
+  /** No more will be sent; what is answered can still be read. */
+  async endSending(): Promise<void> {
+    await this.#conn.closeWrite();
   }
 
   /** Sends `requests` in one piece and returns all messages up to the last one's reply. */
   async exchange(...requests: Request[]): Promise<Message[]> {
     const parts = requests.map((r) => encodeMessage(r.type, ++this.#reqId, r.txId, r.payload));
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    const [messages] = await Promise.all([this.receive(requests.length), this.send(bytes)]);
+    const [messages] = await Promise.all([
+      this.receive(requests.length),
+      this.sendBytes(joinBytes(...parts)),
+    ]);
     return messages;
   }
 
-  /** All messages up to and including the `replies`-th reply. */
+  /** All messages up to and including the `replies`-th reply. @throws {HangUp} */
   async receive(replies: number): Promise<Message[]> {
     const messages: Message[] = [];
     for (let seen = 0; seen < replies;) {
-      const message = this.#take() ?? await this.#more();
-      if (message === null) continue;
+      const message = await this.next();
+      if (message === null) throw new HangUp();
       messages.push(message);
       if (message.type !== MessageType.WATCH_EVENT) seen++;
     }
     return messages;
   }
 
-  /** The next whole message of what has been read, or null. */
-  #take(): Message | null {
-    if (this.#pending.length < HEADER_SIZE) return null;
-    const header = decodeHeader(this.#pending, 0, emptyHeader());
-    const end = HEADER_SIZE + header.len;
-    if (this.#pending.length < end) return null;
-    const text = toText(this.#pending, HEADER_SIZE, end);
-    this.#pending = this.#pending.subarray(end);
-    return { type: header.type, reqId: header.reqId, txId: header.txId, text };
+  /** The next message; null when the server has hung up. Fails when none comes. */
+  async next(): Promise<Message | null> {
+    while (this.#messages.length === 0) {
+      const count = await within(this.#conn.read(this.#buffer), "an answer");
+      if (count === null) return null;
+      this.#messages.push(...this.#reader.push(this.#buffer.subarray(0, count)));
+    }
+    return this.#messages.shift()!;
   }
 
-  async #more(): Promise<null> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`no answer within ${PATIENCE_MS} ms`)),
-        PATIENCE_MS,
-      );
-    });
-    try {
-      const count = await Promise.race([this.#conn.read(this.#buffer), late]);
-      if (count === null) throw new HangUp();
-      const joined = new Uint8Array(this.#pending.length + count);
-      joined.set(this.#pending);
-      joined.set(this.#buffer.subarray(0, count), this.#pending.length);
-      this.#pending = joined;
-      return null;
-    } finally {
-      clearTimeout(timer);
-    }
+  /** What the next message says, which is to be the reply to this request. */
+  async ask(type: number, payload: string): Promise<string> {
+    await this.send(type, 1, payload);
+    const reply = await this.next();
+    if (reply === null) throw new HangUp();
+    return reply.text;
   }
 }
 

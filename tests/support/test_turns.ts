@@ -13,74 +13,24 @@ import type { GoneReason } from "../../lib/server/peer/peer_host.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { type TurnHandler, Turns } from "../../lib/server/turn.ts";
 import { MemoryTransport } from "../../lib/transport/memory.ts";
-import { decodeHeader, emptyHeader, encodeMessage, type Header } from "../../lib/wire/header.ts";
-import { HEADER_SIZE } from "../../lib/wire/header.ts";
+import type { Header } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { toBytes, toText } from "../../lib/wire/text.ts";
-
-/** A message as tests compare it. */
-export interface Message {
-  readonly type: number;
-  readonly reqId: number;
-  readonly txId: number;
-  readonly payload: string;
-}
-
-/** Takes whole messages out of `bytes`; returns them and how many bytes they were. */
-export function parseMessages(bytes: Uint8Array): { messages: Message[]; used: number } {
-  const messages: Message[] = [];
-  const header = emptyHeader();
-  let at = 0;
-  while (bytes.length - at >= HEADER_SIZE) {
-    const { type, reqId, txId, len } = decodeHeader(bytes, at, header);
-    if (bytes.length - at - HEADER_SIZE < len) break;
-    const payload = toText(bytes, at + HEADER_SIZE, at + HEADER_SIZE + len);
-    messages.push({ type, reqId, txId, payload });
-    at += HEADER_SIZE + len;
-  }
-  return { messages, used: at };
-}
+import { StreamClient } from "./stream_client.ts";
 
 /** The far end of a client's stream. */
-export class TestClient {
-  readonly peer: Peer;
-  readonly #end: MemoryTransport;
-  #bytes = new Uint8Array(0);
-
-  constructor(peer: Peer, end: MemoryTransport) {
-    this.peer = peer;
-    this.#end = end;
-  }
-
-  /** Sends one message; false if it does not fit into the stream now. */
-  send(type: number, reqId: number, payload: string, txId = 0): boolean {
-    return this.sendBytes(encodeMessage(type, reqId, txId, toBytes(payload)).slice());
-  }
-
-  sendBytes(bytes: Uint8Array<ArrayBuffer>): boolean {
-    return this.#end.write(bytes, 0, bytes.length) === bytes.length;
-  }
-
-  /** The whole messages that have come; at most `most` bytes are taken out of the stream. */
-  receive(most = MEMORY_PIPE_BYTES): Message[] {
-    const buffer = new Uint8Array(most);
-    const count = Math.max(0, this.#end.read(buffer, 0, most));
-    const bytes = new Uint8Array(this.#bytes.length + count);
-    bytes.set(this.#bytes);
-    bytes.set(buffer.subarray(0, count), this.#bytes.length);
-    const { messages, used } = parseMessages(bytes);
-    this.#bytes = bytes.slice(used);
-    return messages;
+export class TestClient extends StreamClient<MemoryTransport> {
+  constructor(readonly peer: Peer, end: MemoryTransport) {
+    super(end);
   }
 
   /** Whether the server has hung up and everything it sent has been received. */
   get hungUp(): boolean {
     const one = new Uint8Array(1);
-    return this.#end.read(one, 0, 1) < 0;
+    return this.end.read(one, 0, 1) < 0;
   }
 
   close(): void {
-    this.#end.close();
+    this.end.close();
   }
 }
 

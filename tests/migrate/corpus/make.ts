@@ -122,7 +122,7 @@ async function liveUpdate({ kind, host }: Setting, into: string): Promise<void> 
   };
   await control("live-update", "-f", script);
   const start = toBytes("live-update\0-s\0-t\x000\0-F\0");
-  await client.send(encodeMessage(MessageType.CONTROL, 99, 0, start));
+  await client.sendBytes(encodeMessage(MessageType.CONTROL, 99, 0, start));
   const deadline = Date.now() + DUMP_LIMIT_MS;
   for (;;) {
     const kept = await Deno.readFile(`${host.path}/kept`).catch(() => null);
@@ -134,7 +134,7 @@ async function liveUpdate({ kind, host }: Setting, into: string): Promise<void> 
     if (Date.now() > deadline) throw new Error("no state was written");
     await new Promise((resolve) => setTimeout(resolve, 20));
     // oxenstored looks whether it may begin only when something comes.
-    if (kind === "o") await client.send(encodeMessage(MessageType.CONTROL, 99, 0, start));
+    if (kind === "o") await client.sendBytes(encodeMessage(MessageType.CONTROL, 99, 0, start));
   }
   client.close();
 }

@@ -10,7 +10,8 @@ import {
   typeNumber,
   type Want,
 } from "./table.ts";
-import type { Message, World } from "../worlds/world.ts";
+import type { Message } from "../message.ts";
+import type { World } from "../worlds/world.ts";
 
 type Events = Readonly<Record<string, readonly string[]>>;
 

@@ -1,7 +1,8 @@
 import { MessageType } from "../../../lib/wire/message_type.ts";
 import { toBytes } from "../../../lib/wire/text.ts";
 import { ByteClient } from "../byte_client.ts";
-import { type Message, RawClient } from "../raw_client.ts";
+import type { Message } from "../message.ts";
+import { RawClient } from "../raw_client.ts";
 import { startDaemon } from "../daemon.ts";
 import { until } from "../patience.ts";
 import type { ServerProcess } from "../process.ts";

@@ -12,7 +12,8 @@ import { RESERVATIONS_MAX } from "../../../lib/limits.ts";
 import { EINVAL, type ErrorCode, OK } from "../../../lib/wire/errors.ts";
 import { MessageType } from "../../../lib/wire/message_type.ts";
 import { toText } from "../../../lib/wire/text.ts";
-import { type DomainChange, domidOf, type Message, type World } from "./world.ts";
+import type { Message } from "../message.ts";
+import { type DomainChange, domidOf, type World } from "./world.ts";
 
 /** Keeps what the engine sends, in order. */
 class Recorder implements Outbox {

@@ -11,7 +11,8 @@ import { MessageType } from "../../../lib/wire/message_type.ts";
 import { toBytes } from "../../../lib/wire/text.ts";
 import { ByteClient } from "../byte_client.ts";
 import { changeDomain } from "./change_domain.ts";
-import { type DomainChange, domidOf, type Message, type World } from "./world.ts";
+import type { Message } from "../message.ts";
+import { type DomainChange, domidOf, type World } from "./world.ts";
 
 /** Turns in a row before the daemon is taken to be busy for ever. */
 const TURNS_MAX = 100_000;

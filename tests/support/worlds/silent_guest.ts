@@ -10,7 +10,8 @@ import {
 import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../../lib/wire/header.ts";
 import { toText } from "../../../lib/wire/text.ts";
 import { PATIENCE_MS } from "../patience.ts";
-import type { Message, World } from "./world.ts";
+import type { Message } from "../message.ts";
+import type { World } from "./world.ts";
 
 const WORD_BYTES = 4;
 

@@ -3,7 +3,8 @@ import { MessageType } from "../../../lib/wire/message_type.ts";
 import { toBytes } from "../../../lib/wire/text.ts";
 import { ByteClient } from "../byte_client.ts";
 import type { Scenario } from "../conformance/table.ts";
-import { type DomainChange, domidOf, type Message, type World } from "./world.ts";
+import type { Message } from "../message.ts";
+import { type DomainChange, domidOf, type World } from "./world.ts";
 import { HangUp, RawClient } from "../raw_client.ts";
 import { deadline, PATIENCE_MS } from "../patience.ts";
 import type { ServerProcess } from "../process.ts";
@@ -123,7 +124,7 @@ export class SimulatedWorld implements World {
   async raw(name: string, bytes: Uint8Array): Promise<void> {
     this.#unframed.add(name);
     const guest = this.#guests.get(name);
-    if (guest === undefined) await this.#socket(name).send(bytes);
+    if (guest === undefined) await this.#socket(name).sendBytes(bytes);
     else await guest.send(bytes);
     await this.#settle();
   }

@@ -6,7 +6,8 @@ import { toBytes } from "../../../lib/wire/text.ts";
 import { HangUp, RawClient } from "../raw_client.ts";
 import { ByteClient } from "../byte_client.ts";
 import { changeDomain } from "./change_domain.ts";
-import { type DomainChange, domidOf, type Message, type World } from "./world.ts";
+import type { Message } from "../message.ts";
+import { type DomainChange, domidOf, type World } from "./world.ts";
 
 /** Changes nothing; everything queued before its reply has come with it. */
 const BARRIER = { type: MessageType.GET_DOMAIN_PATH, txId: 0, payload: toBytes("0\0") };
@@ -92,7 +93,7 @@ export class SocketWorld implements World {
   async raw(name: string, bytes: Uint8Array): Promise<void> {
     this.#unframed.add(name);
     const guest = this.#guests.get(name);
-    if (guest === undefined) await this.#socket(name).send(bytes);
+    if (guest === undefined) await this.#socket(name).sendBytes(bytes);
     else await guest.send(bytes);
     await this.#sockets.get("s")?.exchange(BARRIER);
   }

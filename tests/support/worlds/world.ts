@@ -2,14 +2,7 @@
  * What the tables run over: a store with clients and domains around it. One world talks to the
  * engine itself, one through a Unix socket, one through rings in memory; the tables do not know.
  */
-
-/** A message to or from a client; `text` has one character a byte. */
-export interface Message {
-  readonly type: number;
-  readonly reqId: number;
-  readonly txId: number;
-  readonly text: string;
-}
+import type { Message } from "../message.ts";
 
 /** State bits a domain can be given, in the words of the tables. */
 export type DomainChange = "create" | "shutdown" | "dying" | "dead" | "gone" | "replace";
