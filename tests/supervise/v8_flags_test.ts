@@ -7,7 +7,7 @@ import { update } from "../support/operator.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { readText } from "../tidy/sources.ts";
+import { readText } from "../support/sources.ts";
 import { Supervised } from "../support/supervised.ts";
 
 /** Has V8 print the value of each of its flags as it starts, one a line. */

@@ -1,6 +1,6 @@
 /** Files that import each other, directly or through others. */
 import { resolve } from "./layers.ts";
-import type { Source } from "./sources.ts";
+import type { Source } from "../support/sources.ts";
 
 /** An import, as `from -> to`, by paths from the project's root. */
 export function arrow(from: string, to: string): string {

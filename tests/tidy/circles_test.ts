@@ -1,7 +1,7 @@
 /** No file imports another that imports it, directly or through others. */
 import { assert, assertEquals } from "@std/assert";
 import { circles } from "./circles.ts";
-import { parseSource, readSources } from "./sources.ts";
+import { parseSource, readSources } from "../support/sources.ts";
 
 /** Those that are still there: one arrow of each circle. This list only shrinks. */
 const KNOWN: ReadonlySet<string> = new Set([

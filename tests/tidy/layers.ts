@@ -1,4 +1,4 @@
-import type { Source } from "./sources.ts";
+import type { Source } from "../support/sources.ts";
 
 /**
  * What each layer may use directly; it may also use whatever these may use. docs/architecture.md

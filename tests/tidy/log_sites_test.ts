@@ -3,7 +3,7 @@
  * of the turns), so that no client can fill a disk, or is here, with why no client can repeat it.
  */
 import { assertEquals } from "@std/assert";
-import { readSources } from "./sources.ts";
+import { readSources } from "../support/sources.ts";
 
 const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/engine/memory_budget.ts": "has a budget of its own",

@@ -1,6 +1,6 @@
 /** docs/security.md names tests and limits that there are. */
 import { assert, assertEquals } from "@std/assert";
-import { filesUnder, readText } from "./sources.ts";
+import { filesUnder, readText } from "../support/sources.ts";
 
 const text = readText("docs/security.md");
 const tests = filesUnder("tests", /\.ts$/);

@@ -1,7 +1,7 @@
 /** The project looks at itself: directions of imports, sizes, words that must not stay. */
 import { assert, assertEquals } from "@std/assert";
 import { layerCycles, LAYERS, suiteCrossings, wrongDirections } from "./layers.ts";
-import { filesUnder, parseSource, readSources, readText, ROOT } from "./sources.ts";
+import { filesUnder, parseSource, readSources, readText, ROOT } from "../support/sources.ts";
 
 const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 70;
