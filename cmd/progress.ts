@@ -1,11 +1,7 @@
+import { PROGRESS_AFTER_MS, PROGRESS_INTERVAL_MS } from "../lib/limits.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ProgressSink } from "../lib/archive/archive.ts";
 import { flush, type Output } from "./shell.ts";
-
-/** What takes less time is not worth a line. */
-const PATIENCE_MS = 1_000;
-/** Between two lines. */
-const INTERVAL_MS = 100;
 
 /** Progress of what takes over a second, on one line of a terminal that is written again and again. */
 export class Progress implements ProgressSink {
@@ -19,14 +15,14 @@ export class Progress implements ProgressSink {
     this.#output = output;
     this.#enabled = enabled;
     this.#clock = clock;
-    this.#dueAt = clock.now() + PATIENCE_MS;
+    this.#dueAt = clock.now() + PROGRESS_AFTER_MS;
   }
 
   update(what: string, done: number, expected: number): void {
     if (!this.#enabled) return;
     const now = this.#clock.now();
     if (now < this.#dueAt) return;
-    this.#dueAt = now + INTERVAL_MS;
+    this.#dueAt = now + PROGRESS_INTERVAL_MS;
     this.#shown = true;
     const share = expected > 0 ? `${Math.floor(100 * Math.min(1, done / expected))} %` : `${done}`;
     this.#output.write(`\r\x1b[K${what}: ${share}`);

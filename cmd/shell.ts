@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { toByteText } from "../lib/client/operations.ts";
-import { CLIENT_TIMEOUT_MS } from "../lib/limits.ts";
+import { CLIENT_TIMEOUT_MS, SHELL_OUTPUT_BYTES } from "../lib/limits.ts";
 import { escapeByteLines } from "../lib/wire/escape.ts";
 import { systemReason } from "../lib/wire/system_error.ts";
 import { toBytes, toText } from "../lib/wire/text.ts";
@@ -39,9 +39,6 @@ export interface Shell {
 /** A pipe's reader is gone: the status that a shell gives for SIGPIPE. */
 const STATUS_PIPE = 141;
 
-/** Bytes collected before they are written. */
-const BUFFER_SIZE = 64 * 1024;
-
 /** A buffered output; {@link flush} before the process ends. */
 export class BufferedOutput implements Output {
   #text = "";
@@ -50,7 +47,7 @@ export class BufferedOutput implements Output {
 
   write(text: string): void {
     this.#text += text;
-    if (this.#text.length >= BUFFER_SIZE) this.flush();
+    if (this.#text.length >= SHELL_OUTPUT_BYTES) this.flush();
   }
 
   flush(): void {

@@ -522,9 +522,6 @@ export const STREAM_TEXT_BYTES_MAX = 65_534;
 /** Bytes of a stream written at a time: small beside a large store, large beside a record. */
 export const STREAM_CHUNK_BYTES = 65_536;
 
-/** Problems of one stream that are told: who has more has the wrong file. */
-export const STREAM_PROBLEMS_MAX = 100;
-
 /** Kinds of things that are noted as left out of one stream, one by one. */
 export const STREAM_NOTES_MAX = 10;
 
@@ -551,3 +548,163 @@ export const COMPLETION_TIMEOUT_MS = 2_000;
  * 250 us, or 1,700 nodes looked at. A store of 100,000 nodes is looked through in sixty turns.
  */
 export const ERASE_UNITS_PER_TURN = 25_000;
+
+/** Requests of a dump in flight: enough that neither side waits for the other, few beside a client's buffers. */
+export const DUMP_REQUESTS_AHEAD = 16;
+
+/** Times that a dump is begun again because another daemon has taken over. */
+export const DUMP_TRIES_MAX = 3;
+
+/** Between two looks at a job of the daemon, in ms, at first: most jobs are short. */
+export const JOB_LOOK_FIRST_MS = 4;
+
+/** The same at most: a user does not see how late the end of a long one is told. */
+export const JOB_LOOK_MAX_MS = 50;
+
+/** Lines of a dump that are put together before they are written. */
+export const LINES_PER_CHUNK = 512;
+
+/** Records of a dump that are put together before they are written. */
+export const RECORDS_PER_CHUNK = 1_024;
+
+/** Nodes asked about at once: enough to keep the daemon busy, little enough to be fair. */
+export const WALK_REQUESTS_AHEAD = 64;
+
+/** Nodes asked about at once: enough to hide the round trip, little enough to be fair. */
+export const LS_REQUESTS_AHEAD = 32;
+
+/** Most parentheses and `not` within one another in a condition: the parser is recursive. */
+export const NESTING_MAX = 200;
+
+/** Most bytes of a reply that is taken. The protocol's limit is 4096, but oxenstored sends longer
+listings over sockets, and they can be read; a length beyond this is noise. */
+export const REPLY_BYTES_MAX = 1 << 20;
+
+/** Longest pause between two attempts of a client's transaction, in ms. */
+export const TRANSACTION_PAUSE_MS_MAX = 50;
+
+/** Bytes of a file of an unknown format that are looked at and shown. */
+export const UNKNOWN_BYTES_SHOWN = 32;
+
+/** Nodes that one note about a dump names; the rest is counted. */
+export const HAZARD_NODES_SHOWN_MAX = 3;
+
+/** Characters of an unknown kind of line that an error shows. */
+export const KIND_CHARACTERS_SHOWN_MAX = 20;
+
+/** A signal so soon behind another, in ms, is the same: `timeout` sends it to the process and to its group. */
+export const SAME_SIGNAL_MS = 500;
+
+/** What takes less time, in ms, is not worth a line of progress. */
+export const PROGRESS_AFTER_MS = 1_000;
+
+/** Between two such lines, in ms. */
+export const PROGRESS_INTERVAL_MS = 100;
+
+/** Paths that the engine remembers by their bytes, a power of two. */
+export const KNOWN_PATHS_MAX = 1_024;
+
+/** Bytes of such a path at most: longer ones are rare, and would take the memory of many. */
+export const KNOWN_PATH_BYTES_MAX = 128;
+
+/** What the structures of a domain may cost whatever its quota: those of a guest that has just started. */
+export const DOMAIN_ALLOWANCE_BYTES = 65_536;
+
+/** Entries of changed nodes kept for reuse from turn to turn: more than most turns change. */
+export const DIRTY_ENTRIES_KEPT = 1_024;
+
+/** Such entries up to which to look through them costs less than to walk what was removed. */
+export const DIRTY_ENTRIES_SCANNED_MAX = 32;
+
+/** Growth of what snapshots keep, in bytes, after which it is looked at again. */
+export const PINNED_LOOK_BYTES = 65_536;
+
+/** Snapshots up to which each holder is told of each node at once: that takes less than to defer it. */
+export const SNAPSHOTS_TOLD_AT_ONCE_MAX = 4;
+
+/** Names that recovery has at hand for further nodes: a power of two. */
+export const LOADED_NAMES_KEPT = 1_024;
+
+/** Bytes up to which a copy shares its memory with others, as it would else take 600 ns to get some. */
+export const SHARED_COPY_BYTES_MAX = 128;
+
+/** Bytes of such memory, of which a copy that is kept keeps all: little more than what a hostile one could keep anyway. */
+export const SHARED_BLOCK_BYTES = 1_024;
+
+/** Bytes of one piece of an image: some hundred nodes, well under a millisecond of work. */
+export const IMAGE_PIECE_BYTES = 32_768;
+
+/** Bytes up to which a value may well be that of other nodes, too: a state, a number, a path's end. */
+export const SHORT_VALUE_BYTES = 16;
+
+/** Such values that recovery has at hand for further nodes: a power of two. */
+export const SHORT_VALUES_KEPT = 1_024;
+
+/** Bytes of a file read or written at once. */
+export const BLOCK_BYTES = 262_144;
+
+/** Space that there must be beside the reserve before it counts as found again. */
+export const RESERVE_SPARE_BYTES = 524_288;
+
+/** Copies of a store that is written meanwhile may not fit together: then they are made again, so many times. */
+export const READ_TRIES_MAX = 5;
+
+/** What a slice that deletes or moves counts as, in bytes: it takes as long as a piece of an image. */
+export const UPKEEP_SLICE_BYTES = 32_768;
+
+/** Pieces of former images deleted at once: some tenths of a millisecond. */
+export const PIECES_DELETED_MAX = 16;
+
+/** Pages of the store file moved or cut off at once. */
+export const PAGES_PER_SLICE = 32;
+
+/** Records between two pauses of {@link collect}: some hundred microseconds of work. */
+export const RECORDS_PER_PAUSE = 256;
+
+/** Steps of a restore into a living store between two pauses: some hundred microseconds of work. */
+export const STEPS_PER_PAUSE = 128;
+
+/** Nodes that two trees are compared at between two pauses. */
+export const NODES_PER_PAUSE = 128;
+
+/** Records of a dump that are encoded between two looks at how many bytes there are. */
+export const RECORDS_PER_LOOK = 16;
+
+/** Records of a live update that are encoded in one slice, between two turns. */
+export const RECORDS_PER_SLICE = 1_000;
+
+/** Lines of what a restore left out, of some hundred bytes each, that fit a reply to CONTROL. */
+export const LEFT_OUT_LINES_MAX = 16;
+
+/** How long after the end of a trial what it has printed may take to come, in ms. */
+export const TRIAL_OUTPUT_MS = 1_000;
+
+/** Bytes up to which a loop copies faster than `set` gets going. */
+export const LOOP_COPY_BYTES_MAX = 32;
+
+/** Bytes up to which payloads of a lone request in the shared buffer have a view to be used again. */
+export const VIEWED_BYTES_MAX = 512;
+
+/** Between two tries to get the lock of the start, in ms. */
+export const START_LOCK_RETRY_MS = 50;
+
+/** Lost spins in a row before the loop rests; each won one makes up for a lost one. */
+export const LOST_SPINS_MAX = 4;
+
+/** Bytes of an image that are expected however small the store is. */
+export const IMAGE_BYTES_LEAST = 131_072;
+
+/** Places that the queue of ready clients begins with: it doubles when there are more. */
+export const READY_ROOM_FIRST = 64;
+
+/** Bytes of a command's output that are collected before they are written. */
+export const SHELL_OUTPUT_BYTES = 64 * 1024;
+
+/** Bytes of each half of the journal's tail: thousands of turns, and memory on most hosts. */
+export const TAIL_HALF_BYTES = 2_097_152;
+
+/** Bytes read of /proc/PID/stat: more than any line there. */
+export const STAT_BYTES_MAX = 2_048;
+
+/** Bytes of a payload up to which what it names is not estimated: it costs little. */
+export const CHEAP_PAYLOAD_BYTES = 256;

@@ -1,3 +1,4 @@
+import { SAME_SIGNAL_MS } from "../../lib/limits.ts";
 import { type Archive, ArchiveError } from "../../lib/archive/archive.ts";
 import { Interrupt, InterruptedError } from "../../lib/archive/interrupt.ts";
 import { parseSource, readSource, type Source } from "../../lib/archive/source.ts";
@@ -81,9 +82,6 @@ class Sources {
 
 /** What a shell gives for SIGINT. */
 const STATUS_INTERRUPTED = 130;
-
-/** A signal so soon behind another, in ms, is the same: `timeout` sends it to the process and to its group. */
-const SAME_SIGNAL_MS = 500;
 
 /** The first signal interrupts the command, a second one ends it at once: the daemon may be stopped. */
 function onInterrupt(shell: Shell, interrupt: Interrupt): () => void {

@@ -1,3 +1,4 @@
+import { LINES_PER_CHUNK, RECORDS_PER_CHUNK } from "../limits.ts";
 import type { StateRecord } from "../state/records.ts";
 import {
   detectFormat,
@@ -24,11 +25,6 @@ export interface Format {
 export function isReadable({ format }: Format): boolean {
   return format === "json" || format === "text";
 }
-
-/** Lines put together before they are handed out. */
-const LINES_PER_CHUNK = 512;
-/** Records encoded before their bytes are. */
-const RECORDS_PER_CHUNK = 1_024;
 
 /**
  * The bytes of an archive, piece by piece. `note` is told of what the format has no place for.

@@ -1,14 +1,9 @@
+import { DUMP_REQUESTS_AHEAD, DUMP_TRIES_MAX } from "../limits.ts";
 import { XenstoreError } from "../client/error.ts";
 import { type Operations, toByteText } from "../client/operations.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 import { type JobStatus, RemoteJob, TakenOverError } from "./remote_job.ts";
-
-/** Requests in flight: enough that neither side waits for the other, few beside a client's buffers. */
-const AHEAD = 16;
-
-/** Times that a dump is begun again because another daemon has taken over. */
-const TRIES_MAX = 3;
 
 /**
  * The stream that an `xs` daemon writes of itself, or of one domain; null when it is another kind. It
@@ -28,7 +23,7 @@ export async function dumpLive(
         const job = await RemoteJob.begin(nodes, ["dump", domid === null ? "all" : `${domid}`]);
         return job === null ? null : await readDump(job, progress, interrupt);
       } catch (error) {
-        if (!(error instanceof TakenOverError) || tries === TRIES_MAX) throw error;
+        if (!(error instanceof TakenOverError) || tries === DUMP_TRIES_MAX) throw error;
       }
     }
   });
@@ -44,7 +39,7 @@ async function readDump(
   const chunks: Uint8Array[] = [], flying: Promise<Uint8Array>[] = [];
   let length = 0;
   for (let isOver = begun.kind !== "running"; !isOver;) {
-    while (flying.length < AHEAD) flying.push(tracked(job.read()));
+    while (flying.length < DUMP_REQUESTS_AHEAD) flying.push(tracked(job.read()));
     const bytes = await flying.shift()!;
     isOver = bytes.length === 0 || interrupt.requested;
     chunks.push(bytes);
@@ -130,7 +125,7 @@ async function putAll(
     flying.push(tracked(job.put(piece)));
     sent += piece.length;
     progress.update("sending", sent, length);
-    if (flying.length < AHEAD) continue;
+    if (flying.length < DUMP_REQUESTS_AHEAD) continue;
     const { kind } = await flying.shift()!;
     isOver = kind !== "running" || interrupt.requested;
   }

@@ -1,3 +1,4 @@
+import { JOB_LOOK_FIRST_MS, JOB_LOOK_MAX_MS } from "../limits.ts";
 import { sleep } from "../clock.ts";
 import { XenstoreError } from "../client/error.ts";
 import { fromByteText, type Operations, toByteText } from "../client/operations.ts";
@@ -7,10 +8,6 @@ import { joinStrings } from "../wire/payload.ts";
 import { toText } from "../wire/text.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";
 import type { Interrupt } from "./interrupt.ts";
-
-/** Between two looks at a job of the daemon, in ms: at first, and at most. */
-const LOOK_FIRST_MS = 4;
-const LOOK_MAX_MS = 50;
 
 /** What a daemon answers that does not know such commands. */
 const UNKNOWN = new Set(["EINVAL", "ENOSYS", "ENOENT", "EPERM"]);
@@ -108,7 +105,7 @@ export class RemoteJob {
     progress: ProgressSink,
     interrupt: Interrupt,
   ): Promise<JobStatus> {
-    for (let wait = LOOK_FIRST_MS;; wait = Math.min(2 * wait, LOOK_MAX_MS)) {
+    for (let wait = JOB_LOOK_FIRST_MS;; wait = Math.min(2 * wait, JOB_LOOK_MAX_MS)) {
       const status = await this.status();
       if (until(status) || interrupt.requested) return status;
       if (status.kind === "waiting") {

@@ -1,6 +1,7 @@
 import type { Operations } from "../client/operations.ts";
 import type { DomainMapping } from "../state/domain_part.ts";
-import { collect, type Collection, RecordError, RECORDS_PER_PAUSE } from "../state/collection.ts";
+import { collect, type Collection, RecordError } from "../state/collection.ts";
+import { RECORDS_PER_PAUSE } from "../limits.ts";
 import { isReadAtOnce, StreamError } from "../codec/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { formatArchive } from "./format.ts";

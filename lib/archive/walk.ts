@@ -1,3 +1,4 @@
+import { WALK_REQUESTS_AHEAD } from "../limits.ts";
 import { XenstoreError } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
 import { nodeOf } from "../codec/bare_records.ts";
@@ -5,9 +6,6 @@ import type * as records from "../state/records.ts";
 import { childPath, ROOT_PATH } from "../store/path.ts";
 import { parsePerm } from "../store/perms.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";
-
-/** Nodes asked about at once: enough to keep the daemon busy, little enough to be fair. */
-const AHEAD = 64;
 
 type NodeRecord = records.Node | records.Special;
 
@@ -47,7 +45,7 @@ async function walkFrom(
   const pending = [top];
   const running = new Map<string, Promise<void>>();
   while (pending.length > 0 || running.size > 0) {
-    while (pending.length > 0 && running.size < AHEAD) {
+    while (pending.length > 0 && running.size < WALK_REQUESTS_AHEAD) {
       const path = pending.pop()!;
       const visiting = visit(nodes, path).then((visited) => {
         running.delete(path);

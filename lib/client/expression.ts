@@ -1,3 +1,4 @@
+import { NESTING_MAX } from "../limits.ts";
 import { splitWords, type Word, WordError } from "./words.ts";
 
 /** A condition on the store. Paths and values have one character a byte. */
@@ -8,9 +9,6 @@ export type Expression =
   | { readonly kind: "and" | "or"; readonly left: Expression; readonly right: Expression };
 
 const OPERATORS = ["!=", "=", "(", ")"] as const;
-
-/** Most parentheses and `not` within one another: the parser is recursive. */
-const NESTING_MAX = 200;
 
 /**
  * Reads an expression:

@@ -1,3 +1,4 @@
+import { REPLY_BYTES_MAX } from "../limits.ts";
 import { type Clock, systemClock, type Timer } from "../clock.ts";
 import {
   decodeHeader,
@@ -13,12 +14,6 @@ import { toText } from "../wire/text.ts";
 import { formatDuration } from "../wire/duration.ts";
 import { decodeErrorName, XenstoreError } from "./error.ts";
 import type { ByteStream } from "./stream.ts";
-
-/**
- * Most bytes of a reply that is taken. The protocol's limit is 4096, but oxenstored sends longer
- * listings over sockets, and they can be read; a length beyond this is noise.
- */
-const REPLY_MAX = 1 << 20;
 
 /** What a request is about, for its error's text. */
 export interface Subject {
@@ -231,7 +226,7 @@ export class Session {
     while (filled - at >= HEADER_SIZE) {
       decodeHeader(buffer, at, header);
       const { type, reqId, len } = header;
-      if (len > REPLY_MAX) throw new Error(`the daemon announced a reply of ${len} bytes`);
+      if (len > REPLY_BYTES_MAX) throw new Error(`the daemon announced a reply of ${len} bytes`);
       const end = at + HEADER_SIZE + len;
       if (end > filled) break;
       const payload = buffer.slice(at + HEADER_SIZE, end);

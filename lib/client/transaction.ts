@@ -1,3 +1,4 @@
+import { TRANSACTION_PAUSE_MS_MAX } from "../limits.ts";
 import { sleep } from "../clock.ts";
 import { XenstoreError } from "./error.ts";
 import { Nodes } from "./nodes.ts";
@@ -8,9 +9,6 @@ export interface TransactionOptions {
   /** How often to try again after EAGAIN; without it, until it succeeds. */
   readonly retries?: number;
 }
-
-/** Longest pause between two attempts, in milliseconds. */
-const PAUSE_MAX = 50;
 
 /** The operations inside one attempt of a transaction. */
 export class Transaction extends Nodes {
@@ -28,7 +26,7 @@ export class Transaction extends Nodes {
 /** The pause before attempt `attempt` (1 is the first repetition), in milliseconds. */
 export function pauseBefore(attempt: number, random: number): number {
   // The first repetition comes at once: one conflict is normal, a second means a crowd.
-  return attempt <= 1 ? 0 : Math.min(PAUSE_MAX, 2 ** (attempt - 2)) * random;
+  return attempt <= 1 ? 0 : Math.min(TRANSACTION_PAUSE_MS_MAX, 2 ** (attempt - 2)) * random;
 }
 
 /** Runs `body` in transactions until one commits. See {@link Client.transaction}. */

@@ -1,3 +1,4 @@
+import { UNKNOWN_BYTES_SHOWN } from "../limits.ts";
 import { readPreamble, StreamReader } from "./decode.ts";
 import { draftEndian } from "./draft_2020.ts";
 import { StreamError } from "./errors.ts";
@@ -80,13 +81,11 @@ const OTHERS: readonly (readonly [string, string])[] = [
   ["/{", "oxenstored's persistent database, which is not read"],
 ];
 
-const SHOWN_BYTES = 32;
-
 function describe(bytes: Uint8Array): string {
   for (const [start, what] of OTHERS) {
     if (bytes.length >= start.length && begins(bytes, start)) return what;
   }
-  const first = bytes.subarray(0, SHOWN_BYTES);
+  const first = bytes.subarray(0, UNKNOWN_BYTES_SHOWN);
   if (first.every((byte) => byte >= 32 && byte < 127 || byte >= 9 && byte <= 13)) {
     const text = String.fromCharCode(...first);
     const what = /^\s*[[{]/.test(text) ? "text, perhaps JSON" : "text";

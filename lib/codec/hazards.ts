@@ -1,8 +1,6 @@
+import { HAZARD_NODES_SHOWN_MAX } from "../limits.ts";
 import type { StateRecord } from "../state/records.ts";
 import { ownerOf } from "../store/perms.ts";
-
-/** Nodes named in one line at most; the rest is counted. */
-const NODES_SHOWN_MAX = 3;
 
 /**
  * What C xenstored would die of, or take wrongly, when it reads these records (reference section
@@ -67,7 +65,7 @@ export function* forC(
 }
 
 function show(paths: readonly string[]): string {
-  const more = paths.length - NODES_SHOWN_MAX;
-  const shown = paths.slice(0, NODES_SHOWN_MAX).join(", ");
+  const more = paths.length - HAZARD_NODES_SHOWN_MAX;
+  const shown = paths.slice(0, HAZARD_NODES_SHOWN_MAX).join(", ");
   return more > 0 ? `${shown} and ${more} more nodes` : shown;
 }

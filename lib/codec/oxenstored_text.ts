@@ -1,4 +1,4 @@
-import { STREAM_NOTES_MAX, STREAM_TEXT_BYTES_MAX } from "../limits.ts";
+import { KIND_CHARACTERS_SHOWN_MAX, STREAM_NOTES_MAX, STREAM_TEXT_BYTES_MAX } from "../limits.ts";
 import { parsePerm } from "../store/perms.ts";
 import { toText } from "../wire/text.ts";
 import { NO_VALUE } from "../store/node.ts";
@@ -21,7 +21,6 @@ export interface OlderStream {
 }
 
 const NEWLINE = 10;
-const KIND_SHOWN_MAX = 20;
 /** Of any line. */
 const FIELDS_MAX = 5;
 
@@ -75,7 +74,7 @@ class TextReader {
     }
     const fields = line.split(",", FIELDS_MAX + 1);
     const kind = fields[0]!;
-    this.#what = kind.slice(0, KIND_SHOWN_MAX);
+    this.#what = kind.slice(0, KIND_CHARACTERS_SHOWN_MAX);
     switch (kind) {
       case "global":
         this.#global ??= { offset: this.#offset };
@@ -100,7 +99,9 @@ class TextReader {
         if (line === "") this.#fail("the line is empty");
         this.#notes.add(
           this.#notes.size < STREAM_NOTES_MAX
-            ? `lines of an unknown kind, ${JSON.stringify(kind.slice(0, KIND_SHOWN_MAX))}`
+            ? `lines of an unknown kind, ${
+              JSON.stringify(kind.slice(0, KIND_CHARACTERS_SHOWN_MAX))
+            }`
             : "lines of more kinds",
         );
     }

@@ -1,3 +1,4 @@
+import { CHEAP_PAYLOAD_BYTES } from "../limits.ts";
 import { type Header, HEADER_SIZE } from "../wire/header.ts";
 import { MessageType as T } from "../wire/message_type.ts";
 import type { Connection } from "./connection.ts";
@@ -10,8 +11,6 @@ import {
   SEEN_UNITS,
 } from "./meter.ts";
 
-/** Bytes of a payload up to which what it names costs little. */
-const SHORT_BYTES = 256;
 /** A unit for so many bytes of a node's path (a shift), where a path is written down for each of its nodes. */
 const NODE_PATH_SHIFT = 6;
 /** Bytes of an entry of permissions, at least. */
@@ -36,7 +35,7 @@ export function estimate(
     return MERGED_UNITS * transaction.written.length + SEEN_UNITS * transaction.touched.size;
   }
   if (type === T.RESET_WATCHES) return FORGET_UNITS * watches.size;
-  if (len <= SHORT_BYTES) return 0;
+  if (len <= CHEAP_PAYLOAD_BYTES) return 0;
   switch (type) {
     case T.MKDIR:
     case T.WRITE: {

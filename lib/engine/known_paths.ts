@@ -1,11 +1,8 @@
+import { KNOWN_PATH_BYTES_MAX, KNOWN_PATHS_MAX } from "../limits.ts";
 import { keepNames, type Names, takeNames } from "../store/names.ts";
 import { FNV_PRIME, FNV_START } from "../store/node.ts";
 import { canonicalPath } from "../store/path.ts";
 import { toText } from "../wire/text.ts";
-
-/** How many paths are known at most, a power of two, and how long they are at most as text. */
-const PATHS_MAX = 1_024;
-const TEXT_BYTES_MAX = 128;
 
 const SLASH = 0x2f;
 
@@ -26,14 +23,16 @@ interface Known {
  * texts share a place for, the later one takes.
  */
 export class KnownPaths {
-  readonly #known: (Known | undefined)[] = new Array<Known | undefined>(PATHS_MAX).fill(undefined);
+  readonly #known: (Known | undefined)[] = new Array<Known | undefined>(KNOWN_PATHS_MAX).fill(
+    undefined,
+  );
 
   /**
    * The canonical path that `bytes` name up to `to`, or null when it is malformed; see
    * {@link canonicalPath}.
    */
   find(bytes: Uint8Array, to: number, home: string, specials: boolean): string | null {
-    const isKept = to > 0 && to <= TEXT_BYTES_MAX;
+    const isKept = to > 0 && to <= KNOWN_PATH_BYTES_MAX;
     if (!isKept) return canonicalPath(toText(bytes, 0, to), home, specials);
     const isAbsolute = bytes[0] === SLASH;
     const place = placeOf(bytes, to, isAbsolute ? "" : home);
@@ -68,7 +67,7 @@ function placeOf(bytes: Uint8Array, to: number, home: string): number {
     hash = Math.imul(hash ^ home.charCodeAt(i), FNV_PRIME);
   }
   hash = Math.imul(hash ^ hash >>> 15, FNV_PRIME);
-  return (hash ^ hash >>> 15) & PATHS_MAX - 1;
+  return (hash ^ hash >>> 15) & KNOWN_PATHS_MAX - 1;
 }
 
 function isText(text: string, bytes: Uint8Array, to: number): boolean {

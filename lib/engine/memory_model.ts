@@ -1,3 +1,4 @@
+import { DOMAIN_ALLOWANCE_BYTES } from "../limits.ts";
 import { NODE_BYTES } from "../store/node.ts";
 import type { Quotas } from "./quota.ts";
 
@@ -26,9 +27,6 @@ export function watchOverhead(path: string): number {
   return WATCH_BYTES + path.length;
 }
 
-/** What the structures of a domain may cost whatever its quota: those of a guest that has just started. */
-const ALLOWANCE_BYTES = 65_536;
-
 /**
  * How much a domain may cost in bytes of this model; Infinity where its quota is off. A quarter more
  * than the quota, and 64 KiB: room for what C xenstored's formula leaves out of 1,000 nodes and 128
@@ -36,5 +34,5 @@ const ALLOWANCE_BYTES = 65_536;
  */
 export function costMax(quotas: Quotas): number {
   const quota = quotas.get("memory");
-  return quota === 0 ? Infinity : quota + quota / 4 + ALLOWANCE_BYTES;
+  return quota === 0 ? Infinity : quota + quota / 4 + DOMAIN_ALLOWANCE_BYTES;
 }

@@ -1,3 +1,4 @@
+import { IMAGE_PIECE_BYTES } from "../limits.ts";
 import type { State } from "../engine/state.ts";
 import { domainRecord, quotaRecord } from "../persist/snapshot.ts";
 import type { RingState } from "../state/ring_state.ts";
@@ -7,16 +8,13 @@ import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import * as put from "../codec/journal/changes.ts";
 import { NodeWriter } from "../codec/journal/node_writer.ts";
 
-/** Bytes of one piece of an image: some hundred nodes, well under a millisecond of work. */
-const PIECE_BYTES = 32_768;
-
 /**
  * Everything at one moment, handed out piece by piece while the store goes on changing: the nodes from
  * a snapshot, watches from a list, since neither changes, and all else as it was written down at the beginning.
  */
 export class Image {
   readonly #walk: TreeWalk;
-  readonly #others = new ByteWriter(PIECE_BYTES);
+  readonly #others = new ByteWriter(IMAGE_PIECE_BYTES);
   /** Where in the others their pieces end. */
   readonly #ends: number[] = [];
   #piecesTaken = 0;
@@ -28,7 +26,7 @@ export class Image {
     this.#walk = new TreeWalk(state.tree.snapshot());
     let start = 0;
     for (const _ of putOthers(this.#others, state, rings)) {
-      if (this.#others.length - start < PIECE_BYTES) continue;
+      if (this.#others.length - start < IMAGE_PIECE_BYTES) continue;
       start = this.#others.length;
       this.#ends.push(start);
     }
@@ -47,7 +45,7 @@ export class Image {
     }
     const before = to.length;
     const watches = this.#watches;
-    while (this.#watchesPut < watches.length && to.length - before < PIECE_BYTES) {
+    while (this.#watchesPut < watches.length && to.length - before < IMAGE_PIECE_BYTES) {
       const watch = watches[this.#watchesPut++]!;
       put.putWatch(to, watch.connection.key, watch);
     }
@@ -59,7 +57,7 @@ export class Image {
     const before = to.length;
     const nodes = new NodeWriter(to);
     const walk = this.#walk;
-    while (to.length - before < PIECE_BYTES && walk.next()) {
+    while (to.length - before < IMAGE_PIECE_BYTES && walk.next()) {
       nodes.walked(walk, to.length === before);
     }
   }

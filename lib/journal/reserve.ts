@@ -1,9 +1,5 @@
+import { BLOCK_BYTES, RESERVE_SPARE_BYTES } from "../limits.ts";
 import { isTrouble, messageOf, removeIfThere } from "./database.ts";
-
-/** Bytes written at once. */
-const BLOCK_BYTES = 262_144;
-/** Space that there must be besides before it counts as found again. */
-const SPARE_BYTES = 524_288;
 
 /**
  * Space that is held to be given back when there is no other: a file without a name, which is gone
@@ -55,7 +51,7 @@ export class Reserve {
 
   /** Bytes that {@link restore} looks for. */
   wanted(more: number): number {
-    return this.#released + SPARE_BYTES + more;
+    return this.#released + RESERVE_SPARE_BYTES + more;
   }
 
   #growTo(size: number): void {

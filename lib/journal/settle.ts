@@ -1,5 +1,4 @@
-/** Bytes read and written at once. */
-const BLOCK_BYTES = 262_144;
+import { BLOCK_BYTES } from "../limits.ts";
 
 /**
  * Makes sure that the disk has all of a file that a life which was killed has written, where there

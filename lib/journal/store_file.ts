@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
-import { RESERVE_BYTES_MAX } from "../limits.ts";
+import { READ_TRIES_MAX, RESERVE_BYTES_MAX } from "../limits.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import type { ChangeSink } from "../codec/journal/changes.ts";
 import {
@@ -227,9 +227,6 @@ function idOf(about: About, tail: string): string {
   about.set("id", id);
   return id;
 }
-
-/** Copies of a file that is written meanwhile may not fit together: then they are made again. */
-const READ_TRIES_MAX = 5;
 
 /**
  * Tells `sink` what the store file at `path` holds, up to the turn that `upto` refuses. The file

@@ -1,3 +1,4 @@
+import { TAIL_HALF_BYTES } from "../limits.ts";
 import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
@@ -31,8 +32,8 @@ const ID_AT = 16;
 const ID_BYTES = 36;
 const MOVED_AT = 56;
 const HEADER_BYTES = 64;
-/** Of the usual tail: half of it takes thousands of turns, and it is memory on most hosts. */
-export const TAIL_BYTES = HEADER_BYTES + 2 * 2_097_152;
+/** Of the usual tail. */
+export const TAIL_BYTES = HEADER_BYTES + 2 * TAIL_HALF_BYTES;
 
 /**
  * The records of a tail file's bytes, which must be those of store `id`. With `mayTear` (the

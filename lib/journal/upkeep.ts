@@ -3,11 +3,15 @@ import type { DatabaseSync } from "node:sqlite";
 import {
   FREE_BYTES_KEPT,
   FREE_BYTES_MAX,
+  IMAGE_BYTES_LEAST,
   IMAGE_RETRY_MS,
   IMAGES_APART_MS,
+  PAGES_PER_SLICE,
+  PIECES_DELETED_MAX,
   UPKEEP_BYTES_LEAST,
   UPKEEP_OWED_MAX,
   UPKEEP_SHARE,
+  UPKEEP_SLICE_BYTES,
   UPKEEP_STEPS_PER_TURN_MAX,
 } from "../limits.ts";
 import { PAGE_BYTES, pragma } from "./database.ts";
@@ -16,12 +20,6 @@ import type { ImageSource } from "./journal.ts";
 import type { Upkeep } from "./journal_parts.ts";
 import type { TurnLog } from "./turn_log.ts";
 
-/** What a slice that deletes or moves counts as, in bytes: it takes as long as a piece of an image. */
-const SLICE_BYTES = 32_768;
-/** Pieces of former images deleted at once: some tenths of a millisecond. */
-const PIECES_DELETED_MAX = 16;
-/** Pages moved or cut off at once. */
-const PAGES_PER_SLICE = 32;
 /** Turns behind the last image, as a part of its bytes, at which the next can't wait. */
 const URGENT_PART = 1.25;
 /** The same, at which one is worth making when the last was made a while ago: at any time, or when idle. */
@@ -36,7 +34,6 @@ const FREE_PART_MAX = 2.5;
 
 /** Of an image, by what is charged: more than any takes, for where it has to fit. */
 const IMAGE_BYTES_PER_CHARGED = 1.5;
-const IMAGE_BYTES_LEAST = 131_072;
 
 /**
  * The upkeep of the store file. What is in it is the last whole image, the turns behind it, an image
@@ -217,7 +214,7 @@ export class StoreUpkeep {
     if (this.#images.isMaking) return this.#continueImage();
     if (this.#staleTurns || this.#stalePieces) {
       this.#deleteStale();
-      return SLICE_BYTES;
+      return UPKEEP_SLICE_BYTES;
     }
     if (this.imageIsDue(idle)) return this.#beginImage();
     return this.#mayShrink && (idle || !this.#shrinksWhenIdle) ? this.#shrink(idle) : 0;
@@ -311,7 +308,7 @@ export class StoreUpkeep {
     this.#vacuum(pages);
     // A file that can't be made smaller has as many afterwards.
     if (this.freeBytes >= free) this.#mayShrink = false;
-    return SLICE_BYTES;
+    return UPKEEP_SLICE_BYTES;
   }
 
   /** Moves the turns in the tail to the file; see TurnLog.drain. */

@@ -1,3 +1,4 @@
+import { STEPS_PER_PAUSE } from "../limits.ts";
 import { Accounts } from "../engine/accounts.ts";
 import { deliver, type DueEvent } from "../engine/events.ts";
 import { SPECIAL } from "../engine/dirty.ts";
@@ -14,9 +15,6 @@ import { type Collection, RecordError, RESTORED } from "../state/collection.ts";
 import type { Special } from "../state/records.ts";
 import { replaceTree } from "./adopt.ts";
 import { buildSpecial, setQuotas } from "./build.ts";
-
-/** Steps between two pauses: some hundred microseconds of work. */
-const STEPS_PER_PAUSE = 128;
 
 /** Where a tree that is to replace the store's own is written down beforehand. */
 export type Stage = (path: string, node: Node) => void;

@@ -1,5 +1,10 @@
 import type { Share } from "../engine/meter.ts";
-import { CREDIT_UNITS, PRIVILEGED_LEAD_UNITS, PRIVILEGED_WEIGHT } from "../limits.ts";
+import {
+  CREDIT_UNITS,
+  PRIVILEGED_LEAD_UNITS,
+  PRIVILEGED_WEIGHT,
+  READY_ROOM_FIRST,
+} from "../limits.ts";
 
 /** What takes part in turns: a client, or work of the daemon's own. */
 export interface Contender {
@@ -8,8 +13,6 @@ export interface Contender {
   /** Units that were charged ahead for its next request. Kept by {@link ReadyQueue}. */
   prepaid: number;
 }
-
-const ROOM_FIRST = 64;
 
 /**
  * Contenders that have something to do; the one that has used least comes first (start-time fair
@@ -25,10 +28,10 @@ export class ReadyQueue<T extends Contender> {
    * comes to the end, and a quiet one to the front: to move the few that are nearer to either takes less
    * than a heap does.
    */
-  #queue: (T | null)[] = new Array<T | null>(ROOM_FIRST).fill(null);
-  #places = new Float64Array(ROOM_FIRST);
-  #head = ROOM_FIRST >> 1;
-  #end = ROOM_FIRST >> 1;
+  #queue: (T | null)[] = new Array<T | null>(READY_ROOM_FIRST).fill(null);
+  #places = new Float64Array(READY_ROOM_FIRST);
+  #head = READY_ROOM_FIRST >> 1;
+  #end = READY_ROOM_FIRST >> 1;
   /** The furthest start of service so far. */
   #virtualTime = 0;
   /** Where the one that was taken last stood in virtual time. */
@@ -88,7 +91,7 @@ export class ReadyQueue<T extends Contender> {
   /** Moves all to the middle, where there is as much room before as behind them. */
   #makeRoom(): void {
     const { size } = this;
-    const length = Math.max(ROOM_FIRST, 2 ** Math.ceil(Math.log2(4 * size + 1)));
+    const length = Math.max(READY_ROOM_FIRST, 2 ** Math.ceil(Math.log2(4 * size + 1)));
     const queue = new Array<T | null>(length).fill(null);
     const places = new Float64Array(length);
     const head = length - size >> 1;

@@ -1,13 +1,10 @@
-import { SPIN_REST_FIRST, SPIN_REST_MAX } from "../limits.ts";
+import { LOST_SPINS_MAX, SPIN_REST_FIRST, SPIN_REST_MAX } from "../limits.ts";
 
 /** What the spin polls. */
 export interface Pollable {
   /** Waits up to `timeoutMs` and returns how many events there are. */
   wait(timeoutMs: number): number;
 }
-
-/** Lost spins in a row, at most, before it rests; each won one makes up for a lost one. */
-const SCORE_MAX = 4;
 
 /**
  * Polls for a few dozen microseconds before the loop waits in the kernel. Where client and daemon
@@ -18,7 +15,7 @@ const SCORE_MAX = 4;
  */
 export class Spin {
   readonly #polls: number;
-  #score = SCORE_MAX;
+  #score = LOST_SPINS_MAX;
   #restNext = SPIN_REST_FIRST;
   #resting = 0;
   /** The only descriptor ready at the last wait, or -1. */
@@ -47,7 +44,7 @@ export class Spin {
     for (let i = 0; i < this.#polls; i++) {
       const count = source.wait(0);
       if (count === 0) continue;
-      if (this.#score < SCORE_MAX) this.#score++;
+      if (this.#score < LOST_SPINS_MAX) this.#score++;
       else this.#restNext = SPIN_REST_FIRST;
       return count;
     }

@@ -1,4 +1,4 @@
-import { RESTORE_TEXT_BYTES_MAX } from "../limits.ts";
+import { RECORDS_PER_PAUSE, RESTORE_TEXT_BYTES_MAX } from "../limits.ts";
 import { Draft } from "../store/draft.ts";
 import type { Ledger } from "../store/ledger.ts";
 import { newNode, NO_VALUE, type Origin } from "../store/node.ts";
@@ -42,9 +42,6 @@ export interface Owned {
   biggest: number;
   perms: number;
 }
-
-/** Records between two pauses of {@link collect}: some hundred microseconds of work. */
-export const RECORDS_PER_PAUSE = 256;
 
 /**
  * Takes records in and checks them against each other, as far as it can be without a store: paths, parents,

@@ -1,11 +1,9 @@
+import { NODES_PER_PAUSE } from "../limits.ts";
 import { equalBytes } from "../wire/text.ts";
 import { differingChildren } from "./children.ts";
 import type { Node } from "./node.ts";
 import { childPath, ROOT_PATH } from "./path.ts";
 import { equalPerms } from "./perms.ts";
-
-/** Nodes looked at between two pauses. */
-const NODES_PER_PAUSE = 128;
 
 /** A node that is not the same in two trees: null where it is not there. */
 export interface NodeDifference {

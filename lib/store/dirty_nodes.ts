@@ -1,3 +1,4 @@
+import { DIRTY_ENTRIES_KEPT, DIRTY_ENTRIES_SCANNED_MAX } from "../limits.ts";
 import { visitAll } from "./lookup.ts";
 import { parentOf } from "./names.ts";
 import type { Node } from "./node.ts";
@@ -37,10 +38,6 @@ interface Metered {
 const UNITS_PER_RECORD = 20;
 /** Of a path one unit for 32 bytes, since only its end is written in full; of a value one for each. */
 const PATH_SHIFT = 5;
-/** Entries kept for reuse from turn to turn: more than most turns change. */
-const ENTRIES_KEPT = 1_024;
-/** Entries up to which to look through them costs less than to walk what was removed. */
-const ENTRIES_SCANNED_MAX = 32;
 const SLASH = 0x2f;
 
 /**
@@ -90,7 +87,7 @@ export class DirtyNodes implements NodeMarks {
       this.#charge(path.length >> PATH_SHIFT);
     }
     if (node.children === null || this.#count === 0) return;
-    if (this.#count <= ENTRIES_SCANNED_MAX) {
+    if (this.#count <= DIRTY_ENTRIES_SCANNED_MAX) {
       for (let i = 0; i < this.#count; i++) this.#forgetBelow(path, this.#entries[i]!);
       return;
     }
@@ -132,13 +129,13 @@ export class DirtyNodes implements NodeMarks {
 
   /** Nothing has changed from now on. */
   clear(): void {
-    const kept = Math.min(this.#count, ENTRIES_KEPT);
+    const kept = Math.min(this.#count, DIRTY_ENTRIES_KEPT);
     for (let i = 0; i < kept; i++) {
       const entry = this.#entries[i]!;
       entry.path = "";
       entry.node = null;
     }
-    if (this.#entries.length > ENTRIES_KEPT) this.#entries.length = ENTRIES_KEPT;
+    if (this.#entries.length > DIRTY_ENTRIES_KEPT) this.#entries.length = DIRTY_ENTRIES_KEPT;
     this.#count = 0;
     // Most have a few at most, and to set the length would give their memory back.
     while (this.gone.length > 0) this.gone.pop();

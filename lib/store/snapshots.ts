@@ -1,3 +1,4 @@
+import { PINNED_LOOK_BYTES, SNAPSHOTS_TOLD_AT_ONCE_MAX } from "../limits.ts";
 import type { Node } from "./node.ts";
 
 /** Who has a snapshot open: told what that keeps in memory. */
@@ -13,12 +14,6 @@ export interface Snapshot {
   readonly root: Node;
   readonly holder: SnapshotHolder;
 }
-
-/** Growth of what is pinned, in bytes, behind which it is looked at again. */
-const LOOK_BYTES = 65_536;
-
-/** Snapshots up to which each holder is told of each node at once: that takes less than to put it off. */
-const TOLD_AT_ONCE_MAX = 4;
 
 /**
  * The open snapshots of one store. What the store replaces stays in memory while a snapshot has it:
@@ -55,7 +50,7 @@ export class Snapshots {
     const open = this.#open;
     const newest = open.length - 1;
     if (newest < 0 || open[newest]!.epoch < epoch) return;
-    if (newest < TOLD_AT_ONCE_MAX) {
+    if (newest < SNAPSHOTS_TOLD_AT_ONCE_MAX) {
       for (let i = newest; i >= 0 && open[i]!.epoch >= epoch; i--) this.#tell(open[i]!, bytes);
     } else {
       this.#untold.set(epoch, (this.#untold.get(epoch) ?? 0) + bytes);
@@ -85,7 +80,7 @@ export class Snapshots {
   /** Whether so much was pinned since the last time that somebody should look at it. */
   takeGrown(): boolean {
     this.#settle();
-    if (this.#grown < LOOK_BYTES) return false;
+    if (this.#grown < PINNED_LOOK_BYTES) return false;
     this.#grown = 0;
     return true;
   }

@@ -1,3 +1,4 @@
+import { LOADED_NAMES_KEPT } from "../limits.ts";
 import {
   addChild,
   type Children,
@@ -29,8 +30,6 @@ const NOBODYS: Perms = [];
 const UNKNOWN = -1;
 /** Room for most paths. */
 const PATH_BYTES_FIRST = 256;
-/** Names that are at hand for further nodes: a power of two. */
-const NAMES_KEPT = 1_024;
 
 /** What of a node is loaded: all, or of one that is there its permissions, or nothing but the generation. */
 export type LoadedPart = 0 | 1 | 2;
@@ -61,7 +60,7 @@ export class TreeLoader {
   /** Where in that path their names end. */
   readonly #ends: number[] = [0];
   #depth = 0;
-  readonly #names: string[] = new Array(NAMES_KEPT).fill("");
+  readonly #names: string[] = new Array(LOADED_NAMES_KEPT).fill("");
   #bytes: Uint8Array = NO_VALUE;
   #from = 0;
   #to = 0;
@@ -210,7 +209,7 @@ export class TreeLoader {
 
   /** Domains have nodes of the same names: those share them. */
   #name(bytes: Uint8Array, from: number, to: number, hash: number): string {
-    const at = hash & NAMES_KEPT - 1;
+    const at = hash & LOADED_NAMES_KEPT - 1;
     const kept = this.#names[at]!;
     return isText(kept, bytes, from, to) ? kept : this.#names[at] = toText(bytes, from, to);
   }

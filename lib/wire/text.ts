@@ -1,3 +1,5 @@
+import { SHARED_BLOCK_BYTES, SHARED_COPY_BYTES_MAX } from "../limits.ts";
+
 /**
  * Bytes as strings and back, one character a byte (0 to 255), so that paths, tokens and values
  * that are not text survive unchanged. This is not UTF-8: turn user-facing text into bytes with
@@ -102,20 +104,15 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** Bytes up to which a copy shares its memory with others, as it would else take 600 ns to get some. */
-const SHORT_BYTES = 128;
-/** Of which a copy that is kept keeps all: little more than what a hostile one could keep anyway. */
-const SHARED_BYTES = 1_024;
-
-let shared = new Uint8Array(SHARED_BYTES);
+let shared = new Uint8Array(SHARED_BLOCK_BYTES);
 let sharedEnd = 0;
 
 /** A copy of the bytes `from` to `to` (exclusive). */
 export function copyBytes(bytes: Uint8Array, from: number, to = bytes.length): Uint8Array {
   const length = to - from;
-  if (length > SHORT_BYTES) return bytes.slice(from, to);
-  if (sharedEnd + length > SHARED_BYTES) {
-    shared = new Uint8Array(SHARED_BYTES);
+  if (length > SHARED_COPY_BYTES_MAX) return bytes.slice(from, to);
+  if (sharedEnd + length > SHARED_BLOCK_BYTES) {
+    shared = new Uint8Array(SHARED_BLOCK_BYTES);
     sharedEnd = 0;
   }
   const copy = new Uint8Array(shared.buffer, sharedEnd, length);

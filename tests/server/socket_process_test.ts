@@ -14,7 +14,7 @@ import { SocketProcess, startTimeIn } from "../../lib/server/process/socket_proc
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { SimulatedClock } from "../support/simulated_clock.ts";
-import { SocketClient } from "./socket_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 const UID = Deno.uid()!;
 
@@ -40,7 +40,7 @@ Deno.test("socket process: a change is told with the process, its start, user an
     },
   });
   try {
-    await using client = await SocketClient.connect(path);
+    await using client = await RawClient.connect(path);
     await client.ask(T.READ, "/tool\0");
     await client.ask(T.WRITE, "/a\0value");
     assertEquals(told.map(({ type }) => type), [null, T.WRITE]);

@@ -1,3 +1,4 @@
+import { LS_REQUESTS_AHEAD } from "../../limits.ts";
 import { toText } from "../../wire/text.ts";
 import { systemText, XenstoreError } from "../error.ts";
 import { escapeBytes } from "../../wire/escape.ts";
@@ -28,9 +29,6 @@ export interface WalkedNode {
   /** Null when they cannot be read, or were not asked for. */
   readonly perms: readonly string[] | null;
 }
-
-/** Nodes asked about at once: enough to hide the round trip, little enough to be fair. */
-const AHEAD = 32;
 
 /** Width without a terminal; the stock tool's. */
 const WIDTH = 80;
@@ -85,8 +83,8 @@ function newLevel(path: string, names: readonly string[]): Level {
 }
 
 function askAhead(nodes: Operations, level: Level, depth: number, withPerms: boolean): void {
-  if (level.visits.length > AHEAD / 2) return;
-  while (level.visits.length < AHEAD && level.asked < level.names.length) {
+  if (level.visits.length > LS_REQUESTS_AHEAD / 2) return;
+  while (level.visits.length < LS_REQUESTS_AHEAD && level.asked < level.names.length) {
     const name = level.names[level.asked++]!;
     const path = `${level.path}${level.path.endsWith("/") ? "" : "/"}${name}`;
     const node = lookAt(nodes, { path, name, depth }, withPerms);

@@ -1,3 +1,4 @@
+import { SHORT_VALUE_BYTES, SHORT_VALUES_KEPT } from "../../limits.ts";
 import { FNV_PRIME, FNV_START, mixedHash, NO_VALUE } from "../../store/node.ts";
 import { GENERATION_ONLY, type LoadedPart, PERMS_ONLY, WHOLE } from "../../store/tree_loader.ts";
 import { canonicalPath } from "../../store/path.ts";
@@ -118,11 +119,7 @@ export class NodeRecord implements NodeState {
 
 /** Room for most paths. */
 const PATH_BYTES_FIRST = 256;
-/** Bytes up to which a value may well be that of other nodes, too: a state, a number, a path's end. */
-const SHORT_BYTES = 16;
-/** Such values that are at hand for further nodes: a power of two. */
-const VALUES_KEPT = 1_024;
-const values: Uint8Array[] = new Array(VALUES_KEPT).fill(NO_VALUE);
+const values: Uint8Array[] = new Array(SHORT_VALUES_KEPT).fill(NO_VALUE);
 
 /** Nodes with the same short value share it: nobody ever writes into one. */
 function readValue(from: ByteReader): Uint8Array {
@@ -130,10 +127,10 @@ function readValue(from: ByteReader): Uint8Array {
   const length = from.u32();
   const start = from.skip(length);
   if (length === 0) return NO_VALUE;
-  if (length > SHORT_BYTES) return copyBytes(all, start, start + length);
+  if (length > SHORT_VALUE_BYTES) return copyBytes(all, start, start + length);
   let hash = FNV_START;
   for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ all[i]!, FNV_PRIME);
-  const at = mixedHash(hash) & VALUES_KEPT - 1;
+  const at = mixedHash(hash) & SHORT_VALUES_KEPT - 1;
   const kept = values[at]!;
   return isSame(kept, all, start, length)
     ? kept

@@ -2,7 +2,7 @@ import type { RestoreOrder } from "../../engine/admin.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
-import { RESTORE_TRIES_MAX } from "../../limits.ts";
+import { LEFT_OUT_LINES_MAX, RESTORE_TRIES_MAX } from "../../limits.ts";
 import { checkQuotas } from "../../persist/quota_check.ts";
 import { type Inherit, restorePart } from "../../persist/part.ts";
 import { collect, type Collection, RecordError } from "../../state/collection.ts";
@@ -29,9 +29,6 @@ export interface RestoreProgress extends Progress {
   /** The store has been replaced: it cannot be given up any more. */
   hasTakenEffect: boolean;
 }
-
-/** Lines of what was left out, of some hundred bytes each, that fit a reply to CONTROL. */
-const LINES_MAX = 16;
 
 /**
  * Restores a dump into a living store: read, checked and prepared in slices, then done in one
@@ -102,8 +99,11 @@ function* prepare(
 
 /** As many lines as a reply has room for. */
 function shorten(lines: readonly string[]): readonly string[] {
-  if (lines.length <= LINES_MAX) return lines;
-  return [...lines.slice(0, LINES_MAX), `and ${lines.length - LINES_MAX} things more`];
+  if (lines.length <= LEFT_OUT_LINES_MAX) return lines;
+  return [
+    ...lines.slice(0, LEFT_OUT_LINES_MAX),
+    `and ${lines.length - LEFT_OUT_LINES_MAX} things more`,
+  ];
 }
 
 function* adopt(

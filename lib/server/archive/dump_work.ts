@@ -1,5 +1,5 @@
 import type { State } from "../../engine/state.ts";
-import { DUMP_PINNED_BYTES_MAX, DUMP_RECORD_UNITS } from "../../limits.ts";
+import { DUMP_PINNED_BYTES_MAX, DUMP_RECORD_UNITS, RECORDS_PER_LOOK } from "../../limits.ts";
 import {
   type ConnectionIo,
   type Snapshot as StateSnapshot,
@@ -11,9 +11,6 @@ import type { Snapshot } from "../../store/snapshots.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
 import type { Progress, Work, WorkEnd } from "./job.ts";
 import { failure, OverrunError } from "./failure.ts";
-
-/** Records encoded between two looks at how many bytes there are. */
-const RECORDS_PER_LOOK = 16;
 
 const NOTHING = new Uint8Array(0);
 

@@ -1,3 +1,4 @@
+import { RECORDS_PER_SLICE } from "../../limits.ts";
 import { type Clock, wallDate } from "../../clock.ts";
 import { descriptorTarget, keepOnExec, openDescriptors } from "../../../ffi/exec.ts";
 import { replaceProcess, setNonblocking } from "../../../ffi/exec.ts";
@@ -109,8 +110,6 @@ export function* encodeEstate(
     subject: { bytes: encoder.length, records: encoder.count },
   };
 }
-
-const RECORDS_PER_SLICE = 1_000;
 
 /**
  * Reads a state back from where the next daemon will find it, as that would.

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../../clock.ts";
-import { TRIAL_MS_MAX, TRIAL_OUTPUT_BYTES_MAX } from "../../limits.ts";
+import { TRIAL_MS_MAX, TRIAL_OUTPUT_BYTES_MAX, TRIAL_OUTPUT_MS } from "../../limits.ts";
 import { LAYOUT_NUMBER } from "../../transport/held_slots.ts";
 import { XS_MARK } from "./candidate.ts";
 
@@ -87,9 +87,6 @@ export async function tryOut(
   return refused(`Its trial ended ${how}.`);
 }
 
-/** How long after a child's end what it has printed may take to come, in ms. */
-const OUTPUT_MS = 1_000;
-
 /** The beginning of what a child prints; the rest is thrown away. */
 class Collector {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -114,7 +111,7 @@ class Collector {
   /** What has come when the child has ended: its own children may hold the pipe open. */
   async finish(clock: Clock): Promise<string> {
     let timer: Timer | undefined;
-    const late = new Promise<void>((resolve) => timer = clock.after(OUTPUT_MS, resolve));
+    const late = new Promise<void>((resolve) => timer = clock.after(TRIAL_OUTPUT_MS, resolve));
     await Promise.race([this.#ended, late]);
     timer?.cancel();
     await this.#reader.cancel();

@@ -1,4 +1,4 @@
-import { OUTPUT_CHUNK_BYTES } from "../../limits.ts";
+import { LOOP_COPY_BYTES_MAX, OUTPUT_CHUNK_BYTES } from "../../limits.ts";
 import { encodeHeader, getU32, HEADER_SIZE } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { putText } from "../../wire/text.ts";
@@ -10,9 +10,6 @@ import type { EventBytes } from "./pending_events.ts";
 const LENGTH_AT = 12;
 
 const NOTHING = new Uint8Array(0);
-
-/** Up to here a loop copies faster than `set` gets going. */
-const LOOP_COPY_MAX = 32;
 
 /** Whole messages one behind the other, the first byte of which is the `from`th of all ever added. */
 interface Chunk {
@@ -69,7 +66,7 @@ export class OutputBuffer implements EventBytes {
     const bytes = this.#room(HEADER_SIZE + length);
     const at = this.#end;
     encodeHeader(bytes, at, type, reqId, txId, length);
-    if (length <= LOOP_COPY_MAX) {
+    if (length <= LOOP_COPY_BYTES_MAX) {
       for (let i = 0; i < length; i++) bytes[at + HEADER_SIZE + i] = payload[i]!;
     } else {
       bytes.set(payload, at + HEADER_SIZE);

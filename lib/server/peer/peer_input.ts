@@ -1,3 +1,4 @@
+import { VIEWED_BYTES_MAX } from "../../limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { wholeMessage } from "../../wire/framing.ts";
 import { HEADER_SIZE } from "../../wire/header.ts";
@@ -7,9 +8,6 @@ const NOTHING = new Uint8Array(0);
 
 /** All peers read into this one: whatever is left over is copied to a buffer of their own. */
 export const sharedInput: Uint8Array<ArrayBuffer> = takeBuffer();
-
-/** Up to this length, payloads of a lone request in the shared buffer have a view to be used again. */
-const VIEWED_BYTES_MAX = 512;
 
 const views: Uint8Array[] = [];
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { ClientProcess, ProcessAuthor } from "../../engine/author.ts";
-import { AUTHOR_TEXT_MAX } from "../../limits.ts";
+import { AUTHOR_TEXT_MAX, STAT_BYTES_MAX } from "../../limits.ts";
 import { toText } from "../../wire/text.ts";
 
 /** What the kernel says of who connected (SO_PEERCRED, unix(7)): the process of that moment. */
@@ -13,8 +13,6 @@ export interface Credentials {
 const TICKS_PER_MS = 0.1;
 /** The host's uptime is told in ticks, and cut. */
 const TICKS_UNSURE = 2;
-/** More than any line of /proc/PID/stat. */
-const STAT_BYTES_MAX = 2_048;
 
 /**
  * The process behind a socket. The accept path asks for its credentials and its short name only; the

@@ -1,10 +1,7 @@
 import { type Clock, sleep } from "../../clock.ts";
 import { EAGAIN, errorText } from "../../../ffi/libc.ts";
 import { closeFd, lockDirectory, lockPlainFile } from "../../../ffi/unix_socket.ts";
-import { START_LOCK_TRIES_MAX } from "../../limits.ts";
-
-/** Between two tries, in ms. */
-const RETRY_MS = 50;
+import { START_LOCK_RETRY_MS, START_LOCK_TRIES_MAX } from "../../limits.ts";
 
 /**
  * The right to replace a dead socket and to listen in its place: one of several daemons that
@@ -77,7 +74,7 @@ async function retry(clock: Clock, lock: () => number): Promise<number> {
   for (let tries = 1;; tries++) {
     const fd = lock();
     if (fd !== -EAGAIN || tries >= START_LOCK_TRIES_MAX) return fd;
-    await sleep(clock, RETRY_MS);
+    await sleep(clock, START_LOCK_RETRY_MS);
   }
 }
 
