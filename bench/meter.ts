@@ -15,7 +15,7 @@ import { openStore } from "../lib/journal/store_file.ts";
 import { Trace } from "../lib/server/logging/trace.ts";
 import { Peer } from "../lib/server/peer/peer.ts";
 import { Turns } from "../lib/server/turn.ts";
-import { MemoryTransport } from "../lib/transport/memory.ts";
+import { MemoryTransport } from "../tests/support/memory_transport.ts";
 import { encodeMessage, getU32, HEADER_SIZE } from "../lib/wire/header.ts";
 import { MessageType } from "../lib/wire/message_type.ts";
 import { toBytes, toText } from "../lib/wire/text.ts";

@@ -5,14 +5,12 @@ const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
-const SO_SNDBUF = 7;
 const SO_PEERCRED = 17;
-const F_SETFL = 4;
 const SO_ACCEPTCONN = 30;
 const EINVAL = 22;
 
 /** `struct sockaddr_un` for a path: the family in host order, the path, a NUL. */
-function socketAddress(path: string): Uint8Array<ArrayBuffer> {
+export function socketAddress(path: string): Uint8Array<ArrayBuffer> {
   const bytes = new TextEncoder().encode(path);
   const address = new Uint8Array(2 + bytes.length + 1);
   new Uint16Array(address.buffer, 0, 1)[0] = AF_UNIX;
@@ -62,24 +60,6 @@ export function probeUnix(path: string): number {
   );
   closeFd(fd);
   return code;
-}
-
-/**
- * Connects to `path`, nonblocking from then on; waits while the listener's queue is full.
- *
- * @throws {SystemCallError} naming the path.
- */
-export function connectUnix(path: string): number {
-  const fd = libc.sockets().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw new SystemCallError("socket", errno());
-  const address = socketAddress(path);
-  let code: number;
-  do code = libc.sockets().connect(fd, address, address.length) < 0 ? errno() : 0; while (
-    code === EINTR
-  );
-  if (code === 0 && libc.files().fcntl(fd, F_SETFL, SOCK_NONBLOCK) === 0) return fd;
-  closeFd(fd);
-  throw new SystemCallError(`connect to '${path}'`, code);
 }
 
 /** Accepts one connection, nonblocking and not inherited. Negative: minus the error number. */
@@ -162,12 +142,6 @@ const SHUT_RDWR = 2;
  */
 export function shutDown(fd: number): void {
   libc.sockets().shutdown(fd, SHUT_RDWR);
-}
-
-/** Limits how much the kernel takes of what is not read at the other end: for tests. */
-export function setSendBuffer(fd: number, bytes: number): void {
-  const value = new Uint8Array(new Int32Array([bytes]).buffer);
-  libc.sockets().setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length);
 }
 
 /** Bytes of `struct sockaddr_un`. */

@@ -239,9 +239,6 @@ export const RING_RESCAN_MS = 20_000;
 /** Pages of domains mapped at a time: one for each possible domid. */
 export const GRANTS_MAX = 32_752;
 
-/** Bytes of an in-process stream (tests) before its writer has to wait. */
-export const MEMORY_PIPE_BYTES = 65_536;
-
 /**
  * Lines in the log that one domain's doings may cause at once, and a second: enough to see what
  * goes wrong, and that it goes on; too few to fill a disk. What was left out is counted in the next.

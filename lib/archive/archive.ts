@@ -34,5 +34,3 @@ export interface ProgressSink {
   /** So many of so many (0: not known) of what is being done. */
   update(what: string, done: number, expected: number): void;
 }
-
-export const NO_PROGRESS: ProgressSink = { update: () => {} };

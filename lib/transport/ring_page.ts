@@ -22,7 +22,6 @@ export const ERROR = 518;
 export const EVTCHN_PORT = 519;
 
 /** Server features (word {@link SERVER_FEATURES}). */
-export const FEATURE_RECONNECTION = 1;
 export const FEATURE_ERROR = 2;
 export const FEATURE_WATCH_DEPTH = 4;
 export const FEATURE_DOMID_ANY = 8;

@@ -44,11 +44,6 @@ export const EPERM: ErrorCode = 16;
 
 const payloads: readonly Uint8Array[] = ERROR_NAMES.map((name) => toBytes(`${name}\0`));
 
-/** The name of an error code; EINVAL for one outside the table, as libxenstore reads it. */
-export function errorName(code: ErrorCode): ErrorName {
-  return ERROR_NAMES[code - 1] ?? "EINVAL";
-}
-
 /** The payload of an ERROR reply: the name and its NUL. Shared: never write into it. */
 export function errorPayload(code: ErrorCode): Uint8Array {
   return payloads[code - 1] ?? payloads[0]!;

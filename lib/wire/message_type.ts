@@ -34,9 +34,6 @@ export const MessageType = {
 
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
-/** One more than the highest message type. */
-export const MESSAGE_TYPE_COUNT = 27;
-
 const names: string[] = [];
 for (const [name, type] of Object.entries(MessageType)) names[type] = name;
 

@@ -1,6 +1,6 @@
 /** A daemon is not given what it could only read while its clients wait. */
 import { assert, assertEquals } from "@std/assert";
-import { NO_PROGRESS } from "../../lib/archive/archive.ts";
+import { NO_PROGRESS } from "../support/no_progress.ts";
 import { Interrupt } from "../../lib/archive/interrupt.ts";
 import { restoreArchive } from "../../lib/archive/restore.ts";
 import { parseSource, readSource } from "../../lib/archive/source.ts";

@@ -1,7 +1,7 @@
 /** A dump is one moment, although the daemon serves writers while it makes it. */
 import { assert, assertEquals } from "@std/assert";
 import { readSource } from "../../lib/archive/source.ts";
-import { NO_PROGRESS } from "../../lib/archive/archive.ts";
+import { NO_PROGRESS } from "../support/no_progress.ts";
 import { Interrupt } from "../../lib/archive/interrupt.ts";
 import { Client } from "../../lib/client/client.ts";
 import { Operations } from "../../lib/client/operations.ts";

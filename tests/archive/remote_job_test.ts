@@ -1,6 +1,7 @@
 /** Dumps and restores with daemons of another version, and with one that is replaced meanwhile. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { ArchiveError, NO_PROGRESS } from "../../lib/archive/archive.ts";
+import { ArchiveError } from "../../lib/archive/archive.ts";
+import { NO_PROGRESS } from "../support/no_progress.ts";
 import { Interrupt } from "../../lib/archive/interrupt.ts";
 import { dumpLive, restoreIntoLive } from "../../lib/archive/live.ts";
 import { XenstoreError } from "../../lib/client/error.ts";

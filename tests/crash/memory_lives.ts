@@ -12,7 +12,7 @@ import { takeUp } from "../../lib/server/take_up.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/turn.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
-import { MemoryTransport } from "../../lib/transport/memory.ts";
+import { MemoryTransport } from "../support/memory_transport.ts";
 import { decodeHeader, emptyHeader, encodeMessage } from "../../lib/wire/header.ts";
 import { HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";

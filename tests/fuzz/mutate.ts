@@ -1,6 +1,6 @@
 import type { Random } from "../support/random.ts";
 import { encodeMessage, HEADER_SIZE, PAYLOAD_MAX } from "../../lib/wire/header.ts";
-import { MESSAGE_TYPE_COUNT } from "../../lib/wire/message_type.ts";
+import { MESSAGE_TYPE_COUNT } from "./message_types.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 
 const PATHS = ["/f", "/f/a", "/f/a/b", "f", "@releaseDomain", "@x", "/", "//", "/f/", ""] as const;

@@ -1,7 +1,8 @@
 /** A thread that changes a guest's page as fast as it can, while the daemon reads it. */
 import { mapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { encodeHeader, HEADER_SIZE } from "../../lib/wire/header.ts";
-import { MESSAGE_TYPE_COUNT, MessageType as T } from "../../lib/wire/message_type.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { MESSAGE_TYPE_COUNT } from "./message_types.ts";
 import {
   CONNECTION,
   ERROR,

@@ -18,7 +18,7 @@ import { Trace } from "../../lib/server/logging/trace.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { takeUp } from "../../lib/server/take_up.ts";
 import { Turns } from "../../lib/server/turn.ts";
-import { MemoryTransport } from "../../lib/transport/memory.ts";
+import { MemoryTransport } from "../support/memory_transport.ts";
 import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
 import { joinBytes, toBytes, toText } from "../../lib/wire/text.ts";

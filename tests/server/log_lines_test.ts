@@ -6,7 +6,7 @@ import { LOG_LINES_BURST, LOG_LINES_PER_SECOND, RING_OUTPUT_BYTES_MAX } from "..
 import { budgeted } from "../../lib/server/logging/budgeted.ts";
 import { OutstandingRequests } from "../../lib/server/peer/outstanding.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
-import { MemoryTransport } from "../../lib/transport/memory.ts";
+import { MemoryTransport } from "../support/memory_transport.ts";
 import { TestTurns } from "../support/test_turns.ts";
 
 const SECONDS = 20, A_SECOND = 20;

@@ -8,7 +8,7 @@ import { Trace } from "../../lib/server/logging/trace.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import type { GoneReason } from "../../lib/server/peer/peer_host.ts";
 import { Turns } from "../../lib/server/turn.ts";
-import { MemoryTransport } from "../../lib/transport/memory.ts";
+import { MemoryTransport } from "../support/memory_transport.ts";
 import type { GuestRing } from "../../lib/transport/ring.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";

@@ -9,7 +9,7 @@ import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/turn.ts";
-import { MemoryTransport } from "../../lib/transport/memory.ts";
+import { MemoryTransport } from "../support/memory_transport.ts";
 import {
   ERROR as ERROR_WORD,
   REQ_CONS,

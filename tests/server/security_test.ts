@@ -2,7 +2,8 @@
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { Epoll, EPOLLIN } from "../../ffi/epoll.ts";
-import { closeFd, connectUnix, listenUnix } from "../../ffi/unix_socket.ts";
+import { closeFd, listenUnix } from "../../ffi/unix_socket.ts";
+import { connectUnix } from "../support/unix_socket.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { ACCEPTS_PER_TURN_MAX, OUTPUT_STALL_BYTES } from "../../lib/limits.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";

@@ -1,7 +1,8 @@
 import { systemClock } from "../../lib/clock.ts";
 import { Epoll } from "../../ffi/epoll.ts";
 import { duplicateFrom } from "../../ffi/spawn.ts";
-import { closeFd, setSendBuffer } from "../../ffi/unix_socket.ts";
+import { closeFd } from "../../ffi/unix_socket.ts";
+import { setSendBuffer } from "../support/unix_socket.ts";
 import { Acceptor } from "../../lib/server/supervision/acceptor.ts";
 import { HeldDescriptors, parseNotice } from "../../lib/server/supervision/held_descriptors.ts";
 import type { DescriptorHolder } from "../../lib/server/supervision/held_sockets.ts";

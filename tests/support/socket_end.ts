@@ -1,5 +1,6 @@
 import { EAGAIN, errno, libc } from "../../ffi/libc.ts";
-import { closeFd, connectUnix } from "../../ffi/unix_socket.ts";
+import { closeFd } from "../../ffi/unix_socket.ts";
+import { connectUnix } from "./unix_socket.ts";
 
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;

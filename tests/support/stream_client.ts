@@ -1,4 +1,4 @@
-import { MEMORY_PIPE_BYTES } from "../../lib/limits.ts";
+import { MEMORY_PIPE_BYTES } from "./memory_transport.ts";
 import type { Transport } from "../../lib/transport/transport.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { toBytes } from "../../lib/wire/text.ts";

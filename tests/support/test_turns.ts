@@ -4,7 +4,6 @@
  */
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Connection as EngineConnection } from "../../lib/engine/connection.ts";
-import { MEMORY_PIPE_BYTES } from "../../lib/limits.ts";
 import { Meter } from "../../lib/engine/meter.ts";
 import type { Handled } from "../../lib/engine/engine.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
@@ -12,7 +11,7 @@ import { Peer } from "../../lib/server/peer/peer.ts";
 import type { GoneReason } from "../../lib/server/peer/peer_host.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { type TurnHandler, Turns } from "../../lib/server/turn.ts";
-import { MemoryTransport } from "../../lib/transport/memory.ts";
+import { MEMORY_PIPE_BYTES, MemoryTransport } from "./memory_transport.ts";
 import type { Header } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { StreamClient } from "./stream_client.ts";

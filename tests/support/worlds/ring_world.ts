@@ -5,7 +5,7 @@ import { Peer } from "../../../lib/server/peer/peer.ts";
 import { Trace } from "../../../lib/server/logging/trace.ts";
 import { Turns } from "../../../lib/server/turn.ts";
 import { ERROR, type RingPage } from "../../../lib/transport/ring_page.ts";
-import { MemoryTransport } from "../../../lib/transport/memory.ts";
+import { MemoryTransport } from "../memory_transport.ts";
 import type { GuestRing } from "../../../lib/transport/ring.ts";
 import { MessageType } from "../../../lib/wire/message_type.ts";
 import { toBytes } from "../../../lib/wire/text.ts";

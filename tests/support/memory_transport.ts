@@ -1,5 +1,7 @@
-import { MEMORY_PIPE_BYTES } from "../limits.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport } from "../../lib/transport/transport.ts";
+
+/** Bytes of an in-process stream before its writer has to wait. */
+export const MEMORY_PIPE_BYTES = 65_536;
 
 /** One direction of an in-process stream: a bounded queue of bytes. */
 class Pipe {
