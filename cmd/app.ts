@@ -87,18 +87,23 @@ function commandOf(input: string): Command<XsContext> | undefined {
 }
 
 /** The commands of `xs`; whatever goes wrong in one is told to `fail`, and nothing printed of it. */
-function application(command: string, fail: (error: unknown) => void): Application<XsContext> {
+function application(
+  inputs: readonly string[],
+  fail: (error: unknown) => void,
+): Application<XsContext> {
+  const [command = ""] = inputs;
   const told = (error: unknown): string => {
     fail(error);
     return "";
   };
   const misused = (error: unknown): string => {
-    const { flags = {}, positional } = commandOf(command)?.parameters ?? {};
+    const { aliases = {}, flags = {}, positional } = commandOf(command)?.parameters ?? {};
     const operands = positional?.kind === "array"
       ? [positional.parameter]
       : positional?.parameters ?? [];
     const options = Object.keys(flags).map(kebab);
-    return told(usageError(error, operands.map(({ placeholder = "" }) => placeholder), options));
+    const names = operands.map(({ placeholder = "" }) => placeholder);
+    return told(usageError(error, names, options, (flag) => typedForm(inputs, flag, aliases)));
   };
   return buildApplication(routes, {
     name: "xs",
@@ -120,6 +125,18 @@ function application(command: string, fail: (error: unknown) => void): Applicati
 
 function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** An option as the user wrote it: by its letter, if it stands nowhere by its name. */
+function typedForm(
+  inputs: readonly string[],
+  flag: string,
+  aliases: Readonly<Partial<Record<string, string>>>,
+): string {
+  const isNamed = inputs.some((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
+  const letter = Object.keys(aliases).find((letter) => kebab(aliases[letter]!) === flag);
+  const isLettered = inputs.some((word) => /^-[A-Za-z]/.test(word) && word.includes(letter ?? "-"));
+  return isNamed || letter === undefined || !isLettered ? `--${flag}` : `-${letter}`;
 }
 
 /** The options before the command, and all from the command on. */
@@ -192,7 +209,7 @@ function keepControlWords(inputs: readonly string[]): string[] {
 export async function runApp(shell: Shell): Promise<number> {
   if (shell.args[0] === "__complete") {
     const words = splitGlobals(shell.args.slice(1)).rest;
-    return await printProposals(application("", () => {}), words, shell);
+    return await printProposals(application([], () => {}), words, shell);
   }
   const inputs = keepControlWords(splitValues(asOptions(reorderGlobals(shell.args))));
   const [command = ""] = inputs;
@@ -203,7 +220,7 @@ export async function runApp(shell: Shell): Promise<number> {
     // What the library writes there are line breaks behind what `application` has told.
     stderr: { write: () => {} },
   };
-  const app = application(command, (error) => failures.push(error));
+  const app = application(inputs, (error) => failures.push(error));
   const words = isDaemon ? inputs.map(fromByteText) : inputs;
   await run(app, words, { process, shell });
   if (failures.length === 0) return Number(process.exitCode ?? 0);

@@ -1,4 +1,4 @@
-import { systemReason } from "../lib/wire/system_error.ts";
+import { systemAdvice } from "../lib/wire/system_error.ts";
 import { CommandError } from "./report.ts";
 import type { Shell } from "./shell.ts";
 
@@ -7,7 +7,7 @@ export async function readStdin(shell: Shell): Promise<Uint8Array> {
   try {
     return await shell.stdin();
   } catch (error) {
-    throw new CommandError(`cannot read standard input: ${systemReason(error)}`);
+    throw new CommandError(`cannot read standard input: ${systemAdvice(error, "read")}`);
   }
 }
 
@@ -21,6 +21,6 @@ export async function readInput(shell: Shell, option: string, file: string): Pro
   try {
     return await shell.readFile(file);
   } catch (error) {
-    throw new CommandError(systemReason(error), `${option} ${file}`);
+    throw new CommandError(systemAdvice(error, "read"), `${option} ${file}`);
   }
 }

@@ -155,7 +155,7 @@ function textOf({ code, detail, operation }: XenstoreError, path: string | null)
   }
   // There are no nodes among what CONTROL speaks of.
   if (code === "ENOENT" && operation === "control") {
-    return path === "quota" ? `no such domain (${code})` : `not found (${code})`;
+    return /^quota\b/.test(path ?? "") ? `no such domain (${code})` : `not found (${code})`;
   }
   if (code === "EINVAL" && path !== null && !wellFormed.test(path)) {
     return `invalid path (${PATH_RULE})`;

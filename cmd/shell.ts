@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../lib/clock.ts";
 import { toByteText } from "../lib/client/operations.ts";
 import { CLIENT_TIMEOUT_MS, SHELL_OUTPUT_BYTES } from "../lib/limits.ts";
 import { escapeByteLines } from "../lib/wire/escape.ts";
-import { systemReason } from "../lib/wire/system_error.ts";
+import { systemAdvice } from "../lib/wire/system_error.ts";
 import { toBytes, toText } from "../lib/wire/text.ts";
 import { type Surroundings, surroundings } from "../lib/client/socket_path.ts";
 
@@ -57,7 +57,7 @@ export class BufferedOutput implements Output {
       for (let at = 0; at < bytes.length;) at += this.file.writeSync(bytes.subarray(at));
     } catch (error) {
       if (error instanceof Deno.errors.BrokenPipe) Deno.exit(STATUS_PIPE);
-      complain(`xs: cannot write the output: ${systemReason(error)}\n`);
+      complain(`xs: cannot write the output: ${systemAdvice(error, "write")}\n`);
       Deno.exit(1);
     }
   }

@@ -22,23 +22,27 @@ export function unknownCommand(input: string, names: readonly string[]): UsageEr
 
 /**
  * What an error of the library says. `operands` are the placeholders of what is no option, `flags`
- * the names of the options.
+ * the names of the options, of which `typed` gives the form that the user wrote.
  */
 export function usageError(
   error: unknown,
   operands: readonly string[],
   flags: readonly string[],
+  typed: (flag: string) => string,
 ): unknown {
   if (error instanceof ArgumentParseError) {
     const { exception, externalFlagNameOrPlaceholder: name, input } = error;
     const text = exception instanceof UsageError ? exception.text : "invalid value";
-    return new UsageError(text, operands.includes(name) ? input : `--${name} ${input}`.trimEnd());
+    return new UsageError(
+      text,
+      operands.includes(name) ? input : `${typed(name)} ${input}`.trimEnd(),
+    );
   }
   if (error instanceof EnumValidationError) {
     const { externalFlagName, input, values } = error;
     return new UsageError(
       `invalid value (it is one of ${values.join(", ")})`,
-      `--${externalFlagName} ${input}`.trimEnd(),
+      `${typed(externalFlagName)} ${input}`.trimEnd(),
     );
   }
   if (error instanceof FlagNotFoundError) {
@@ -50,13 +54,13 @@ export function usageError(
     return new UsageError("unknown option", `-${error.input}`);
   }
   if (error instanceof UnsatisfiedFlagError) {
-    return new UsageError("its value is missing", `--${error.externalFlagName}`);
+    return new UsageError("its value is missing", typed(error.externalFlagName));
   }
   if (error instanceof UnexpectedFlagError) {
-    return new UsageError("it may be given only once", `--${error.externalFlagName}`);
+    return new UsageError("it may be given only once", typed(error.externalFlagName));
   }
   if (error instanceof InvalidNegatedFlagSyntaxError) {
-    return new UsageError("it takes no value", `--${error.externalFlagName}`);
+    return new UsageError("it takes no value", typed(error.externalFlagName));
   }
   if (error instanceof UnexpectedPositionalError) {
     return new UsageError("too many arguments", error.input);

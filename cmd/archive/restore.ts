@@ -21,6 +21,11 @@ export interface RestoreFlags extends CommonFlags {
   readonly domain?: DomainChoice;
 }
 
+/** A count with its word: `1 watch`, `2 nodes`. */
+function counted([words, count]: readonly [string, number]): string {
+  return `${count} ${count === 1 ? words.replace(/(?<=ch)es$|s$/, "") : words}`;
+}
+
 /** `xs restore`; returns the exit status. */
 export function runRestore(
   { shell }: XsContext,
@@ -63,7 +68,7 @@ function printResult(
     const target = into === undefined ? null : textJson(into);
     return printJson(stdout, { from: textJson(name), into: target, dryRun, ...counts, leftOut });
   }
-  const what = Object.entries(counts).map(([word, count]) => `${count} ${word}`).join(", ");
+  const what = Object.entries(counts).map(counted).join(", ");
   const done = dryRun ? "can be restored" : `restored into ${into}`;
   stdout.write(`${name}: ${done}: ${what}\n`);
   for (const line of leftOut) stdout.write(`left out: ${readable(toByteText(line))}\n`);

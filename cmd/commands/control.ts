@@ -1,5 +1,6 @@
 import { buildCommand, type Command } from "@stricli/core";
 import type { Operations } from "../../lib/client/operations.ts";
+import { XenstoreError } from "../../lib/client/error.ts";
 import { ControlFailure, xsControlTool } from "../../lib/client/tools/control.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { printJson, textJson } from "../json.ts";
@@ -18,13 +19,20 @@ async function control(
   try {
     await xsControlTool(nodes, (text) => reply += text, command, args);
   } catch (error) {
-    if (!(error instanceof ControlFailure) || error.cause !== undefined) throw error;
+    if (!(error instanceof ControlFailure)) throw error;
+    if (error.cause !== undefined) throw withWords(error.cause, [command, ...args]);
     const text = (error.reply ?? error.text).trim().replace(/\.$/, "");
     const what = text.charAt(0).toLowerCase() + text.slice(1);
     throw error.status === 2 ? new UsageError(what, command) : new CommandError(what, command);
   }
   if (!flags.json) return stdout.write(readable(reply));
   printJson(stdout, { command: textJson(command), reply: textJson(reply.replace(/\n$/, "")) });
+}
+
+/** An error of the daemon with all the words that it answers. */
+function withWords(cause: unknown, words: readonly string[]): unknown {
+  if (!(cause instanceof XenstoreError) || cause.operation !== "control") return cause;
+  return new XenstoreError(cause.code, cause.operation, words.join(" "), cause.detail);
 }
 
 /** `xs control`. */

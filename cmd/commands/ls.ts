@@ -34,13 +34,19 @@ async function ls(
   const tops = paths.length === 0 ? ["/"] : paths;
   const hasHeadings = tops.length > 1 && !options.flat && !flags.json;
   for (const [i, top] of tops.entries()) {
-    if (hasHeadings) shell.stdout.write(`${i > 0 ? "\n" : ""}${top}:\n`);
+    // Only of a tree that can be read.
+    let heading = hasHeadings ? `${i > 0 ? "\n" : ""}${top}:\n` : "";
+    const showBelow = (node: WalkedNode): void => {
+      if (heading !== "") shell.stdout.write(heading);
+      heading = "";
+      show(node);
+    };
     let isLeaf = true;
     for await (const node of walk(nodes, top, perms)) {
       isLeaf = false;
-      show(node);
+      showBelow(node);
     }
-    if (isLeaf) show(await lookAt(nodes, { path: top, name: top, depth: 0 }, perms));
+    if (isLeaf) showBelow(await lookAt(nodes, { path: top, name: top, depth: 0 }, perms));
   }
 }
 

@@ -105,7 +105,7 @@ export class ControlledDomains implements DomainList {
     if (list.#read(0, 1) === 1 && list.#record(0).domid === 0) return list;
     const reason = errorText(errno());
     list.close();
-    throw new XenError(`${soname} can't tell of domain 0: ${reason}`);
+    throw new XenError(`${soname} cannot tell of domain 0: ${reason}`);
   }
 
   /** Reads records of domains from `first` up. Returns how many, or -1. */

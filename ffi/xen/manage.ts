@@ -51,7 +51,7 @@ export class ManagedDomains implements DomainList {
     if (this.#look(0) !== 0) {
       const reason = errorText(errno());
       this.close();
-      throw new XenError(`libxenmanage can't tell of domain 0: ${reason}`);
+      throw new XenError(`libxenmanage cannot tell of domain 0: ${reason}`);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { StateRecord } from "../state/records.ts";
+import { type FileAction, systemAdvice } from "../wire/system_error.ts";
 
 /** A store at one moment, wherever it was read from. */
 export interface Archive {
@@ -27,6 +28,12 @@ export class ArchiveError extends Error {
   ) {
     super(object === "" ? text : `${object}: ${text}`);
   }
+}
+
+/** A file that cannot be read or written: why, as the operating system says, and what to do. */
+export function fileError(error: unknown, path: string, action: FileAction): ArchiveError {
+  const what = action === "write" ? "cannot write it: " : "";
+  return new ArchiveError(what + systemAdvice(error, action), path);
 }
 
 /** What is told of work that takes its time. */

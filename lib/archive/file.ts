@@ -1,5 +1,4 @@
-import { systemReason } from "../wire/system_error.ts";
-import { ArchiveError } from "./archive.ts";
+import { ArchiveError, fileError } from "./archive.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 
 /** Only its owner may read it: a store holds secrets. */
@@ -49,7 +48,7 @@ export async function writeFile(
     } catch (error) {
       if (part !== null) removeQuietly(part);
       if (error instanceof ArchiveError) throw error;
-      throw new ArchiveError(`cannot write it: ${systemReason(error)}`, path);
+      throw fileError(error, path, "write");
     }
   });
 }
@@ -76,12 +75,14 @@ function placeOf(path: string): Place {
     throw new ArchiveError("it is a link of another user (name the file itself)", path);
   }
   const target = statOrNull(() => Deno.statSync(path));
-  if (target === null) throw new ArchiveError("it is a link to nothing", path);
+  if (target === null) {
+    throw new ArchiveError("it is a link to nothing (remove it, or name the file itself)", path);
+  }
   return placeAt(path, target.isFile ? Deno.realPathSync(path) : path, target);
 }
 
 function placeAt(named: string, path: string, info: Deno.FileInfo): Place {
-  if (info.isDirectory) throw new ArchiveError("it is a directory", named);
+  if (info.isDirectory) throw new ArchiveError("it is a directory (name a file)", named);
   return info.isFile
     ? { path, direct: false, replaced: info }
     : { path, direct: true, replaced: null };

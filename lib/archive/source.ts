@@ -5,9 +5,8 @@ import { LOCAL_ZONE, parsePoint, type Point, type Zone } from "../history/points
 import { mapPath } from "../state/domain_part.ts";
 import type { Node, StateRecord } from "../state/records.ts";
 import { decodeStream, StreamError } from "../codec/stream.ts";
-import { systemReason } from "../wire/system_error.ts";
 import { toText } from "../wire/text.ts";
-import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
+import { type Archive, ArchiveError, fileError, type ProgressSink } from "./archive.ts";
 import { fromJson, looksLikeJson } from "../codec/json.ts";
 import { JsonError } from "../codec/json_fields.ts";
 import type { Interrupt } from "./interrupt.ts";
@@ -165,11 +164,13 @@ function archiveOf(name: string, bytes: Uint8Array): Archive {
 function isPipeOrDevice(path: string): boolean {
   try {
     const { isDirectory, isFile } = Deno.statSync(path);
-    if (isDirectory) throw new ArchiveError("it is a directory", path);
+    if (isDirectory) {
+      throw new ArchiveError("it is a directory (name a dump or a store file)", path);
+    }
     return !isFile;
   } catch (error) {
     if (error instanceof ArchiveError) throw error;
-    throw new ArchiveError(systemReason(error), path);
+    throw fileError(error, path, "read");
   }
 }
 
@@ -180,7 +181,7 @@ async function readPipe(path: string): Promise<Uint8Array> {
     return await readToEnd(file.readable.values({ preventCancel: true }), path);
   } catch (error) {
     if (error instanceof ArchiveError) throw error;
-    throw new ArchiveError(systemReason(error), path);
+    throw fileError(error, path, "read");
   }
 }
 
@@ -214,7 +215,7 @@ function readBytes(path: string, most: number): Uint8Array {
     return bytes.subarray(0, at);
   } catch (error) {
     if (error instanceof ArchiveError) throw error;
-    throw new ArchiveError(systemReason(error), path);
+    throw fileError(error, path, "read");
   }
 }
 

@@ -14,6 +14,8 @@ const DEVICES = ["/dev/xen/xenbus", "/proc/xen/xenbus"] as const;
 export interface Surroundings {
   env(name: string): string | undefined;
   exists(path: string): boolean;
+  /** Whether the folder that a file may be in cannot be searched: then the file cannot be used, if it is there. */
+  hidden(path: string): boolean;
   /** The user that a file belongs to; null when there is no such file. */
   owner(path: string): number | null;
   uid(): number | null;
@@ -29,7 +31,15 @@ export const surroundings: Surroundings = {
       Deno.statSync(path);
       return true;
     } catch (error) {
-      // A folder that may not be searched hides whether the socket is there: better to try it.
+      // A folder that may not be searched hides whether the socket is there: it may well be.
+      return error instanceof Deno.errors.PermissionDenied;
+    }
+  },
+  hidden: (path) => {
+    try {
+      Deno.statSync(path);
+      return false;
+    } catch (error) {
       return error instanceof Deno.errors.PermissionDenied;
     }
   },
@@ -83,12 +93,14 @@ export function findSocket(explicit: string | undefined, around: Surroundings): 
   if (explicit !== undefined) return explicit;
   const standard = standardSocketPath(around.env);
   const told = around.env("XENSTORED_PATH") ?? around.env("XENSTORED_RUNDIR");
-  if (told !== undefined || around.exists(standard)) return standard;
+  // A daemon that may not use the standard folder is at its user's own place (serve, chooseSocketPath).
+  const isThere = around.exists(standard);
+  if (told !== undefined || isThere && !around.hidden(standard)) return standard;
   const own = userSocketPath(around);
   const uid = around.uid();
   // Anyone may make a folder in /tmp: only a socket of this user's own is this user's daemon.
   if (uid !== 0 && uid !== null && around.owner(own) === uid) return own;
-  return usableDevice(around) ?? standard;
+  return isThere ? standard : usableDevice(around) ?? standard;
 }
 
 /**

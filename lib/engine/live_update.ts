@@ -80,7 +80,7 @@ export class LiveUpdate {
   /** `-f`: begins a session. Returns the reply. */
   begin(connection: Connection, file: string): string {
     const actions = this.#actions();
-    if (actions === null) return "This daemon can't be replaced: it is part of another program.";
+    if (actions === null) return "This daemon cannot be replaced: it is part of another program.";
     const refusal = actions.refuse(file);
     if (refusal !== null) return refusal;
     if (this.#session !== null) return "live-update session already active.";

@@ -4,7 +4,7 @@ import { toText } from "../wire/text.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { LAYOUT_VERSION, layoutOf } from "./layout.ts";
 import schema from "./schema.sql" with { type: "text" };
-import { systemReason } from "../wire/system_error.ts";
+import { systemAdvice, systemReason } from "../wire/system_error.ts";
 
 // The compiled binary runs us as a script, which has no other imports (docs/binary.md).
 const sqlite = await import("node:sqlite");
@@ -75,29 +75,29 @@ function checkHeader(path: string): void {
   let header: Uint8Array<ArrayBuffer>;
   try {
     const { isDirectory, isFile } = Deno.statSync(path);
-    if (isDirectory) throw new JournalError(`${path} is a directory: name a file with --store`);
+    if (isDirectory) throw new JournalError(`${path} is a directory (name a file with --store)`);
     // To read a pipe could take for ever.
     if (!isFile) {
-      throw new JournalError(`${path} is no ordinary file: name another file with --store`);
+      throw new JournalError(`${path} is no ordinary file (name another file with --store)`);
     }
     header = readHeader(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return checkAlone(path);
     if (error instanceof JournalError) throw error;
-    throw new JournalError(`the store file ${path} can't be read: ${messageOf(error)}`);
+    throw new JournalError(`the store file ${path} cannot be read: ${systemAdvice(error, "read")}`);
   }
   if (header.length === 0 && !hasBytes(`${path}-wal`)) return;
   const start = toText(header, 0, Math.min(header.length, MAGIC.length));
   const isDatabase = MAGIC.startsWith(start);
   if (header.length < HEADER_BYTES) {
     if (isDatabase) throw new DamagedError(`the file ends after ${header.length} bytes`);
-    throw new JournalError(`${path} is no store file: name another file with --store`);
+    throw new JournalError(`${path} is no store file (name another file with --store)`);
   }
   const id = new DataView(header.buffer).getUint32(APPLICATION_ID_AT);
   if (isDatabase && id === APPLICATION_ID) return;
   if (id === APPLICATION_ID) throw new DamagedError("the file's first bytes are not SQLite's");
   const what = isDatabase ? "another program's database" : "no store file";
-  throw new JournalError(`${path} is ${what}: name another file with --store`);
+  throw new JournalError(`${path} is ${what} (name another file with --store)`);
 }
 
 /** A file that is missing is begun anew, unless there are others that are nothing without it. */
@@ -139,7 +139,7 @@ function createPrivately(path: string): void {
     Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
   } catch (error) {
     const hint = "another place can be named with --store";
-    throw new JournalError(`the store file ${path} can't be made: ${messageOf(error)}; ${hint}`);
+    throw new JournalError(`the store file ${path} cannot be made: ${messageOf(error)} (${hint})`);
   }
 }
 
@@ -168,12 +168,14 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
 
 function checkKind(database: DatabaseSync, path: string): void {
   if (pragma(database, "application_id") !== APPLICATION_ID) {
-    throw new JournalError(`${path} is another program's database: name another file with --store`);
+    throw new JournalError(
+      `${path} is another program's database (name another file with --store)`,
+    );
   }
   const version = layoutOf(database);
   if (version > LAYOUT_VERSION) {
     throw new JournalError(
-      `${path} has layout ${version}, made by a newer xs: this one reads up to ${LAYOUT_VERSION}`,
+      `${path} has layout ${version}, made by a newer xs (this one reads up to ${LAYOUT_VERSION})`,
     );
   }
   if (version < 1) throw new DamagedError(`it has layout ${version}: there is none`);
@@ -202,12 +204,14 @@ export function asOurs(error: unknown, path: string): Error {
   const text = messageOf(error);
   if (/malformed|not a database|corrupt/.test(text)) return new DamagedError(text);
   if (/locked|busy/.test(text)) {
-    return new JournalError(`${path} is in use by another daemon: stop that one first`);
+    return new JournalError(`${path} is in use by another daemon (stop that one first)`);
   }
   const hint = /readonly|unable to open/.test(text)
-    ? "; it and its directory must be writable for this daemon"
+    ? " (it and its directory must be writable for this daemon)"
+    : /full/.test(text)
+    ? " (make room)"
     : "";
-  return new JournalError(`the store file ${path} can't be opened: ${text}${hint}`);
+  return new JournalError(`the store file ${path} cannot be opened: ${text}${hint}`);
 }
 
 export function messageOf(error: unknown): string {

@@ -39,7 +39,7 @@ export function recoverState(
     asideBytes,
     openRing: (connection, record, { domid, port }) => {
       if (state.control.reopen?.(connection, port, ringStateOf(record)) === OK) return true;
-      state.log("warning", `domain ${domid}: its ring could not be taken up again`);
+      state.log("warning", `domain ${domid}: its ring cannot be taken up again`);
       return false;
     },
     openSocket: (record) => held?.reopen(heldOf(record), ringStateOf(record)) ?? null,

@@ -86,7 +86,7 @@ function makeNext(next: string, { bootId, clock, durability, log, state }: NextS
   } catch (error) {
     removeStore(next);
     const text = error instanceof JournalError ? error.message : messageOf(error);
-    throw new JournalError(`the store of this boot, ${next}, can't be made: ${text}`);
+    throw new JournalError(`the store of this boot, ${next}, cannot be made: ${text}`);
   }
 }
 

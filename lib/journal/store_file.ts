@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import { READ_TRIES_MAX, RESERVE_BYTES_MAX } from "../limits.ts";
+import { systemAdvice } from "../wire/system_error.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import type { ChangeSink } from "../codec/journal/changes.ts";
 import {
@@ -18,6 +19,7 @@ import { migrate } from "./layout.ts";
 import { Reserve } from "./reserve.ts";
 import { StoreJournal } from "./store_journal.ts";
 import { settleFile, settleNames } from "./settle.ts";
+import { ReadPlace } from "./read_place.ts";
 import { Tail, TAIL_BYTES } from "./tail.ts";
 import type { UpTo } from "./turn_log.ts";
 
@@ -150,7 +152,7 @@ function settle(path: string): void {
     for (const companion of ["-wal", ".tail"]) settleFile(path + companion);
     settleNames(path);
   } catch (error) {
-    throw new JournalError(`the store file ${path} can't be made durable: ${messageOf(error)}`);
+    throw new JournalError(`the store file ${path} cannot be made durable: ${messageOf(error)}`);
   }
 }
 
@@ -162,7 +164,7 @@ function commitOpening(database: DatabaseSync, path: string, isSynced: boolean):
     database.exec("PRAGMA wal_checkpoint(PASSIVE)");
     new About(database).set("durability", "disk");
   } catch (error) {
-    throw new JournalError(`the store file ${path} can't be written: ${messageOf(error)}`);
+    throw new JournalError(`the store file ${path} cannot be written: ${messageOf(error)}`);
   }
 }
 
@@ -189,7 +191,7 @@ function openTail(
     return { tail, isNew: true };
   } catch (error) {
     throw new JournalError(
-      `the file of the last turns, ${path}, can't be made: ${messageOf(error)}`,
+      `the file of the last turns, ${path}, cannot be made: ${systemAdvice(error, "write")}`,
     );
   }
 }
@@ -236,13 +238,13 @@ function idOf(about: About, tail: string): string {
  */
 export function readStore(path: string, makeSink: () => ChangeSink, upto?: UpTo): void {
   for (let tries = 1;; tries++) {
-    const directory = Deno.makeTempDirSync({ prefix: "xs-read-" });
+    const place = ReadPlace.make();
     try {
-      return readCopy(copyStore(path, `${directory}/store`), makeSink(), upto);
+      return readCopy(copyStore(path, `${place.path}/store`), makeSink(), upto);
     } catch (error) {
       if (!(error instanceof DamagedError) || tries === READ_TRIES_MAX) throw error;
     } finally {
-      Deno.removeSync(directory, { recursive: true });
+      place.remove();
     }
   }
 }
@@ -251,7 +253,7 @@ function copyStore(path: string, to: string): string {
   try {
     Deno.copyFileSync(path, to);
   } catch (error) {
-    throw new JournalError(`the store file ${path} can't be read: ${messageOf(error)}`);
+    throw new JournalError(`the store file ${path} cannot be read: ${systemAdvice(error, "read")}`);
   }
   for (const companion of ["-wal", ".tail"]) {
     try {

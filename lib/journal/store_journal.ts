@@ -153,7 +153,7 @@ export class StoreJournal implements Journal {
       database.exec("PRAGMA temp_store = MEMORY; PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
     } catch (error) {
       this.#giveUp();
-      log("warning", `the store file can't be made one that shrinks yet: ${messageOf(error)}`);
+      log("warning", `the store file cannot be made one that shrinks yet: ${messageOf(error)}`);
     }
   }
 
@@ -213,7 +213,7 @@ export class StoreJournal implements Journal {
     this.#held = why !== null;
     const { log, tail } = this.#parts;
     if (why === null) return log("warning", "what has changed is kept again: answers go out");
-    const text = `what has changed can't be kept in ${tail.path} either, nobody is answered`;
+    const text = `what has changed cannot be kept in ${tail.path} either, nobody is answered`;
     log("error", `${text} until it can: ${why}`);
   }
 
@@ -231,7 +231,7 @@ export class StoreJournal implements Journal {
   #failed(error: unknown): void {
     if (!this.#full) {
       const reason = messageOf(error);
-      const text = `the store file can't be written, changes are refused until it can: ${reason}`;
+      const text = `the store file cannot be written, changes are refused until it can: ${reason}`;
       this.#parts.log("warning", text);
     }
     this.#setFull(true);

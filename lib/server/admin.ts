@@ -98,7 +98,7 @@ export class DaemonAdmin implements Admin {
     } catch (error) {
       const why = message(error);
       const hint = "name another one with CONTROL logfile, or try again with CONTROL log on";
-      this.#log("warning", `the trace is off, its file can't be opened again: ${why}; ${hint}`);
+      this.#log("warning", `the trace is off, its file cannot be opened again: ${why}; ${hint}`);
     }
   }
 

@@ -40,6 +40,26 @@ export function systemReason(error: unknown): string {
   return words[systemErrorCode(error) ?? ""] ?? text.charAt(0).toLowerCase() + text.slice(1);
 }
 
+/** What a file was to be used for. */
+export type FileAction = "read" | "write";
+
+/** What a user can do about a file that cannot be used, by the error's name. */
+const ADVICE: Readonly<Record<string, Readonly<Record<FileAction, string>>>> = {
+  EACCES: { read: "a user who may read it is needed", write: "a user who may write it is needed" },
+  EISDIR: { read: "name a file", write: "name a file" },
+  ENOENT: { read: "name another file", write: "make its directory, or name another file" },
+  ENOSPC: { read: "make room", write: "make room, or name a file elsewhere" },
+  ENOTDIR: { read: "name another file", write: "name another file" },
+  EROFS: { read: "name another file", write: "name a file elsewhere" },
+};
+
+/** Why a file cannot be used, with what to do about it or, where that is not known, the error's name. */
+export function systemAdvice(error: unknown, action: FileAction): string {
+  const code = systemErrorCode(error);
+  if (code === null) return systemReason(error);
+  return `${systemReason(error)} (${ADVICE[code]?.[action] ?? code})`;
+}
+
 /** The same with the file, where the runtime names one: `no such file or directory: /x`. */
 export function systemMessage(error: unknown): string {
   const reason = systemReason(error);
@@ -66,6 +86,6 @@ export function forOption<T>(option: string, value: string, action: () => T): T 
     return action();
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    throw new OptionError(`${option} ${value}`, systemReason(error));
+    throw new OptionError(`${option} ${value}`, systemAdvice(error, "write"));
   }
 }

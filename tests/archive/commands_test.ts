@@ -149,7 +149,7 @@ Deno.test("dump --domain, restore --domain", async () => {
     "--domain",
     "1:2",
   );
-  assertMatch(report, /restored into live: 1 nodes, 1 same, 0 watches, 0 transactions\n/);
+  assertMatch(report, /restored into live: 1 node, 1 same, 0 watches, 0 transactions\n/);
   assertEquals(await client.readText("/local/domain/2/name"), "guest-1");
   const gone = await xs(socket, ["restore", `${folder}/one`, "--into", "live", "--domain", "1:7"]);
   assertEquals(gone.status, 1);
@@ -398,7 +398,7 @@ Deno.test("a store restored into a file is served, and its history can be looked
   assertEquals(before.out, '- /a/b = "one"   (n0)\n+ /a/b = "two"   (n0)\n');
   assertMatch(
     await done("unused", "restore", `${folder}/dump`, "--into", store),
-    /: 5 nodes, 2 specials, 1 domains, 0 watches, 0 transactions\n$/,
+    /: 5 nodes, 2 specials, 1 domain, 0 watches, 0 transactions\n$/,
   );
   assertEquals(await done("unused", "diff", `${folder}/dump`, store), "");
   await using second = await startDaemon({ args: ["--store", store] });

@@ -52,7 +52,10 @@ Deno.test("dump -o: a link's file is replaced, not the link; others' links are n
   assertEquals(await xs(socket, "dump", "-o", `${path}/link`), [0, `xs: ${path}/link: replaced\n`]);
   assert(Deno.lstatSync(`${path}/link`).isSymlink);
   assert(Deno.readFileSync(`${path}/elsewhere/file`).length > 100);
-  const refused = [["dangling", "it is a link to nothing"], ["folder", "it is a directory"]];
+  const refused = [["dangling", "it is a link to nothing (remove it, or name the file itself)"], [
+    "folder",
+    "it is a directory (name a file)",
+  ]];
   if (Deno.uid() === 0) {
     Deno.symlinkSync(`${path}/elsewhere/file`, `${path}/theirs`);
     await new Deno.Command("chown", { args: ["-h", "65534", `${path}/theirs`] }).output();
@@ -113,7 +116,10 @@ Deno.test("dump and restore need no room where the socket is; a full disk for FI
   assertEquals(await client.readText("/bulk/7"), "x".repeat(100));
   const [status, text] = await xs(socket, "dump", "-o", `${scratch.path}/dump`);
   assertEquals(status, 1);
-  assertMatch(text, /^xs: dump \S+\/dump: cannot write it: no space left on the file system\n$/);
+  assertMatch(
+    text,
+    /^xs: dump \S+\/dump: cannot write it: no space left on the file system \(make room, or name a file elsewhere\)\n$/,
+  );
   assertEquals(namesIn(scratch.path), ["full", "socket"]);
   await server.stop();
 });

@@ -9,6 +9,8 @@ interface Case {
   readonly files?: Record<string, number>;
   readonly texts?: Record<string, string>;
   readonly uid?: number;
+  /** The standard folder cannot be searched. */
+  readonly hidden?: boolean;
   readonly found: string;
 }
 
@@ -46,6 +48,20 @@ const cases: Case[] = [
     why: "another user's socket in our place is not ours",
     uid: 1000,
     files: { "/tmp/xs-1000/xenstored/socket": 1001 },
+    found: STANDARD,
+  },
+  {
+    why: "the user's own, where serve went because the standard folder is another user's",
+    uid: 1000,
+    hidden: true,
+    files: { "/tmp/xs-1000/xenstored/socket": 1000 },
+    found: "/tmp/xs-1000/xenstored/socket",
+  },
+  { why: "the hidden one, for the error's sake", uid: 1000, hidden: true, found: STANDARD },
+  {
+    why: "the hidden one goes before a device",
+    hidden: true,
+    files: { "/dev/xen/xenbus": 0 },
     found: STANDARD,
   },
   {
@@ -91,7 +107,8 @@ function around(test: Case): Surroundings {
   const files = test.files ?? {};
   return {
     env: (name) => test.env?.[name],
-    exists: (path) => path in files,
+    exists: (path) => path in files || test.hidden === true && path === STANDARD,
+    hidden: (path) => test.hidden === true && path === STANDARD,
     owner: (path) => files[path] ?? null,
     uid: () => test.uid ?? 0,
     text: (path) => test.texts?.[path] ?? null,

@@ -176,7 +176,7 @@ testCases("a mistake is one line: the command, its object, what is wrong, what t
   {
     args: ["write", "--from", "/gone", "/a"],
     status: 1,
-    err: "xs: write --from /gone: no such file or directory",
+    err: "xs: write --from /gone: no such file or directory (name another file)",
   },
   {
     args: ["control", "bogus"],
@@ -217,7 +217,7 @@ testCases("a mistake is one line: the command, its object, what is wrong, what t
   {
     args: ["watch", "-n", "x", "/a"],
     status: 2,
-    err: "xs: watch --number x: invalid number (a whole number from 0 up)",
+    err: "xs: watch -n x: invalid number (a whole number from 0 up)",
   },
   {
     args: ["watch", "--number"],
@@ -332,7 +332,7 @@ testCases("control takes no word behind the daemon's command for its own", [
   {
     args: ["control", "log", "--", "+io"],
     status: 1,
-    err: "xs: control log: unknown command, or " +
+    err: "xs: control log -- +io: unknown command, or " +
       "wrong arguments (`xs control help` lists the daemon's commands)",
   },
   { args: ["control", "log", "--", "-io"], out: "OK\n" },
@@ -350,7 +350,23 @@ testCases("control takes no word behind the daemon's command for its own", [
   {
     args: ["control", "quota", "set", "5", "watches", "300"],
     status: 1,
-    err: "xs: control quota: no such domain (ENOENT)",
+    err: "xs: control quota set 5 watches 300: no such domain (ENOENT)",
+  },
+  {
+    args: ["dump", "-o"],
+    status: 2,
+    err: "xs: dump -o: its value is missing (see: xs dump --help)",
+  },
+  {
+    args: ["dump", "--output"],
+    status: 2,
+    err: "xs: dump --output: its value is missing (see: xs dump --help)",
+  },
+  { args: ["ls", "/none", "/"], status: 1, err: "xs: ls /none: no such node (ENOENT)" },
+  {
+    args: ["control", "quota", "77"],
+    status: 1,
+    err: "xs: control quota 77: no such domain (ENOENT)",
   },
   { args: ["control", "quota", "set", "0", "watches", "300"], out: "OK\n" },
   { args: ["control"], status: 2, err: "xs: control: <word> is missing (see: xs control --help)" },

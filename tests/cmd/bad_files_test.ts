@@ -36,6 +36,8 @@ function assertLine({ code, err }: Outcome, line: RegExp, words: readonly string
   assertEquals(RUNTIME.exec(err), null, about);
   assertMatch(err, /^xs: [^\n]+\n$/, about);
   assertMatch(err, line, about);
+  // What to do, or the error's name.
+  assertMatch(err, /\)\n$/, about);
 }
 
 Deno.test("every option of serve that names a file says which one it was", async () => {
@@ -84,8 +86,11 @@ Deno.test("every file that a client command reads or writes is named when it can
   const none = `${path}/none/x`;
   const live = ["--into", "live"];
   const cases: [words: string[], line: RegExp, redirect?: string][] = [
-    [["write", "--from", none, "/a"], /^xs: write --from \S+none\/x: no such file or directory$/m],
-    [["write", "--from", path, "/a"], /^xs: write --from \S+: it is a directory$/m],
+    [
+      ["write", "--from", none, "/a"],
+      /^xs: write --from \S+none\/x: no such file or directory \(name another file\)$/m,
+    ],
+    [["write", "--from", path, "/a"], /^xs: write --from \S+: it is a directory \(name a file\)$/m],
     [
       ["write", "--from", "-", "/a"],
       /^xs: write: cannot read standard input: it is a dir/,
@@ -135,7 +140,11 @@ Deno.test("an output that cannot be written is told, whatever the command", asyn
   for (const words of commands) {
     const outcome = await run(words, { socket, redirect: ">/dev/full" });
     assertEquals(outcome.code, 1, words.join(" "));
-    assertLine(outcome, /^xs: cannot write the output: no space left on the file system$/m, words);
+    assertLine(
+      outcome,
+      /^xs: cannot write the output: no space left on the file system \(make room, or name a file elsewhere\)$/m,
+      words,
+    );
   }
   const both = await run(["ls"], { socket, redirect: ">/dev/full 2>/dev/full" });
   assertEquals(both.code, 1);
@@ -151,7 +160,7 @@ Deno.test("on a full disk dump and restore say so in one line, and leave nothing
   const cases: [words: string[], line: RegExp][] = [
     [
       ["dump", "-o", file],
-      /^xs: dump \S+file: cannot write it: no space left on the file system$/m,
+      /^xs: dump \S+file: cannot write it: no space left on the file system \(make room, or name a file elsewhere\)$/m,
     ],
     [["dump", "--format", "json", "-o", file], /^xs: dump \S+file: cannot write it: no space left/],
     [["restore", "live", "--into", file], /^xs: restore \S+file: cannot write /],

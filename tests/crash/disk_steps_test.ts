@@ -49,7 +49,7 @@ class Steps {
     } catch (error) {
       if (!`${error}`.includes("ended before it listened")) throw error;
       // It died: it was not refused anything.
-      assert(!/damaged|can't be/.test(`${error}`), `${error}`);
+      assert(!/damaged|cannot be/.test(`${error}`), `${error}`);
       return;
     }
     try {

@@ -105,7 +105,7 @@ const CASES: readonly Case[] = [
       );
       return { file: `${scratch.path}/lost` };
     },
-    reply: /^It can't be run: /,
+    reply: /^It cannot be run: /,
   },
   {
     name: "options that it does not have",

@@ -116,18 +116,18 @@ Deno.test("store options: places where no store file can be", async () => {
       /--store \/proc\/nowhere\/store: there is no directory \/proc\/nowhere \(make it/,
     ],
     [`${path}/file/store`, /--store \S+: there is no directory \S+\/file /],
-    [`${path}/folder`, /\/folder is a directory: .*--store/],
-    [`${path}/fifo`, /\/fifo is no ordinary file: .*--store/],
-    ["/dev/null", /\/dev\/null is no ordinary file: .*--store/],
-    [`${path}/dangling`, /\/dangling can't be made: .*--store/],
-    [`${path}/file`, /\/file is no store file: .*--store/],
-    ["/proc/version", /\/proc\/version is no store file: .*--store/],
-    [`${path}/other`, /\/other is another program's database: .*--store/],
+    [`${path}/folder`, /\/folder is a directory \(.*--store\)/],
+    [`${path}/fifo`, /\/fifo is no ordinary file \(.*--store\)/],
+    ["/dev/null", /\/dev\/null is no ordinary file \(.*--store\)/],
+    [`${path}/dangling`, /\/dangling cannot be made: .*--store/],
+    [`${path}/file`, /\/file is no store file \(.*--store\)/],
+    ["/proc/version", /\/proc\/version is no store file \(.*--store\)/],
+    [`${path}/other`, /\/other is another program's database \(.*--store\)/],
   ];
   for (const [place, line] of cases) await assertRefused(path, store(place), line);
   const before = WITHOUT_RIGHTS;
   const [inside, below] = [`${path}/closed/store`, `${path}/closed/below/store`];
-  await assertRefused(path, store(inside), /\/closed\/store can't be made: .*--store/, {
+  await assertRefused(path, store(inside), /\/closed\/store cannot be made: .*--store/, {
     before,
   });
   await assertRefused(
@@ -157,7 +157,7 @@ Deno.test("a slip in --socket or XENSTORED_PATH makes no directories", async () 
   const run = await serve({ XENSTORED_RUNDIR: `${path}/no/such` });
   assertMatch(
     run,
-    /^xs: serve: cannot make the socket's directory \S+: no such file or directory\n$/,
+    /^xs: serve: cannot make the socket's directory \S+: no such file or directory \(give --socket PATH\)\n$/,
   );
   assertEquals([...Deno.readDirSync(path)], []);
 });
@@ -279,11 +279,11 @@ Deno.test("store options: a whole store that may not be read or written", async 
   await makeStore(folder, "ended");
   const before = WITHOUT_RIGHTS;
   Deno.chmodSync(folder, 0o500);
-  const writable = /store can't be opened: .*; it and its directory must be writable for this/;
+  const writable = /store cannot be opened: .* \(it and its directory must be writable for this/;
   await assertRefused(scratch.path, ["--store", store], writable, { before });
   Deno.chmodSync(folder, 0o700);
   Deno.chmodSync(store, 0);
-  const unreadable = /store can't be read: permission denied/;
+  const unreadable = /store cannot be read: permission denied/;
   await assertRefused(scratch.path, ["--store", store], unreadable, { before });
 });
 
@@ -298,14 +298,14 @@ Deno.test("store options: a store in use, and one of a newer xs, are left alone"
       socket,
       args: ["--xen", "no", "--store", `${folder}/store`],
     });
-    const line = /store is in use by another daemon: stop that one/;
+    const line = /store is in use by another daemon \(stop that one/;
     await assertRefused(folder, ["--store", `${folder}/store`], line);
     await assertRefused(folder, ["--store", `${folder}/store`, "--on-damage", "fresh"], line);
   }
   const database = new DatabaseSync(`${folder}/store`);
   database.exec("PRAGMA user_version = 7");
   database.close();
-  const line = /store has layout 7, made by a newer xs: this one reads up to 2/;
+  const line = /store has layout 7, made by a newer xs \(this one reads up to 2\)/;
   await assertRefused(folder, ["--store", `${folder}/store`], line);
   await assertRefused(folder, ["--store", `${folder}/store`, "--on-damage", "fresh"], line);
 });

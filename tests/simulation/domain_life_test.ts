@@ -119,7 +119,7 @@ testUnless(missing, "what can't be mapped or bound leaves nothing behind", async
   assertEquals([host.counters.mapped, host.counters.bound], [1, PORTS_IDLE + 1]);
   assertStringIncludes(
     bench.daemon.output(),
-    "its page (grant 1) can't be mapped: Cannot allocate",
+    "its page (grant 1) cannot be mapped: Cannot allocate",
   );
 });
 

@@ -29,6 +29,7 @@ export function fakeShell(args: readonly string[], options: FakeShellOptions = {
   const around: Surroundings = {
     env: (name) => options.env?.[name],
     exists: options.exists ?? (() => false),
+    hidden: () => false,
     owner: () => null,
     uid: () => 0,
     text: (path) => options.texts?.[path] ?? null,

@@ -130,6 +130,17 @@ Deno.test("nothing is left to do, and no comment is a banner", () => {
   );
 });
 
+Deno.test("messages say cannot", () => {
+  // The drop-ins say what the stock tools say.
+  const own = sources.filter(({ path }) => !/^(?:cmd\/stock|lib\/client\/tools)\//.test(path));
+  const found = own.flatMap(({ path, text }) =>
+    text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/[^\n]*/g, "").split("\n")
+      .filter((line) => /["`].*\b(?:can't|couldn't|could not)\b/.test(line))
+      .map((line) => `${path}: ${line.trim()}`)
+  );
+  nothing(found, "can't and could not");
+});
+
 Deno.test("any is used for no type", () => {
   const excuse = new RegExp("deno-lint-ignore(-file)?\\b.*no-explicit" + "-any");
   nothing(

@@ -290,7 +290,7 @@ function readPath(from: ByteReader): string {
 
 function readGone(from: ByteReader): string {
   const path = readPath(from);
-  if (path === ROOT_PATH || isSpecial(path)) throw new DamagedError(`${path} can't go`);
+  if (path === ROOT_PATH || isSpecial(path)) throw new DamagedError(`${path} cannot go`);
   return path;
 }
 

@@ -22,8 +22,8 @@ export function answerTrial(file: string, socket: string): string {
   const place = stateFileOf(socket);
   if (file !== `${place}.trial`) {
     throw new HandOverError(
-      `it would look for the state in ${place}, not beside ${file}: --socket and ` +
-        "XENSTORED_RUNDIR must be those of the daemon that runs",
+      `it would look for the state in ${place}, not beside ${file} ` +
+        "(--socket and XENSTORED_RUNDIR must be those of the daemon that runs)",
     );
   }
   const bytes = readStateFile(file);

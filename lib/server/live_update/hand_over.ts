@@ -122,7 +122,7 @@ export function checkState(path: string, { kind }: Pick<Successor, "kind">): Tri
   collectAll(records);
   if (kind === "c") {
     const [hazard] = findHazards(records);
-    if (hazard !== undefined) throw new HandOverError(`C xenstored could not take it: ${hazard}`);
+    if (hazard !== undefined) throw new HandOverError(`C xenstored cannot take it: ${hazard}`);
   }
   return { bytes: bytes.length, records: count };
 }

@@ -19,7 +19,7 @@ export function openJournalAnyway(
     return openJournal(choice, socket, log, clock);
   } catch (error) {
     const path = storePath(choice, socket);
-    log("error", `the store file ${path} can't be used: ${message(error)}`);
+    log("error", `the store file ${path} cannot be used: ${message(error)}`);
     try {
       log("error", `the store file is now ${moveAside(path, `unusable-${wallMs(clock)}`)}`);
       return openJournal(choice, socket, log, clock);

@@ -47,7 +47,7 @@ export function writeStateFile(path: string, pieces: readonly Uint8Array[]): voi
     }
   } catch (error) {
     removeStateFile(path);
-    throw new StateFileError(`The state can't be written to ${path}: ${reason(error)}`);
+    throw new StateFileError(`The state cannot be written to ${path}: ${reason(error)}`);
   }
 }
 
@@ -77,7 +77,7 @@ export function removeStateFile(path: string): void {
     Deno.removeSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
-    throw new StateFileError(`${path} can't be removed: ${reason(error)}`);
+    throw new StateFileError(`${path} cannot be removed: ${reason(error)}`);
   }
 }
 

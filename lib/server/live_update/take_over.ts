@@ -97,7 +97,7 @@ function beginAfresh({ domains, engine: { state }, journal, log, sockets }: Heir
   try {
     journal.begin({ state, rings: () => [...domains.rings(), ...sockets.states()] }, true);
   } catch (error) {
-    log("error", `live update: the store file can't be begun anew: ${message(error)}`);
+    log("error", `live update: the store file cannot be begun anew: ${message(error)}`);
   }
 }
 
@@ -128,7 +128,7 @@ function takeRing(
   const port = end.kind === "ring" ? end.port : 0;
   const error = domains.handover?.inherit(connection, port, inFlight(record)) ?? NO_RINGS;
   if (error === OK) return true;
-  log("warning", `domain ${domid}: its ring could not be taken over; it waits to be introduced`);
+  log("warning", `domain ${domid}: its ring cannot be taken over; it waits to be introduced`);
   return false;
 }
 

@@ -59,7 +59,7 @@ export async function tryOut(
     }).spawn();
   } catch (error) {
     limiter.cancel();
-    return refused(`It can't be run: ${error instanceof Error ? error.message : String(error)}`);
+    return refused(`It cannot be run: ${error instanceof Error ? error.message : String(error)}`);
   }
   const kill = (): void => {
     try {

@@ -21,7 +21,7 @@ export const REFUSED = "X_XS_REFUSED";
 
 /** Tells our supervisor that the store is refused: another attempt would come to the same. */
 export function notifyRefused(log: Log): void {
-  notify(`${REFUSED}=1\n`, "can't use the store", log);
+  notify(`${REFUSED}=1\n`, "cannot use the store", log);
 }
 
 function notify(text: string, what: string, log: Log): void {

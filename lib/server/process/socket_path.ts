@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { EAGAIN, ECONNREFUSED, ENOENT, errorText } from "../../../ffi/libc.ts";
+import { EAGAIN, ECONNREFUSED, ENOENT, errorText, SystemCallError } from "../../../ffi/libc.ts";
 import { keepOnExec, setNonblocking } from "../../../ffi/exec.ts";
 import {
   boundPath,
@@ -15,6 +15,9 @@ import { StartLock } from "./start_lock.ts";
 
 /** Where Xen's tools look for the daemon. */
 const STANDARD_RUN_DIRECTORY = "/var/run/xenstored";
+
+/** What an operator can do where a place cannot be used. */
+const ELSEWHERE = "give --socket PATH";
 
 /** A socket that cannot be served, in words for the operator. */
 export class SocketError extends Error {
@@ -99,7 +102,8 @@ export class ListeningSocket {
     const { path } = choice;
     if (new TextEncoder().encode(path).length > SOCKET_PATH_BYTES_MAX) {
       throw new SocketError(
-        `Cannot listen on '${path}': a socket's path has at most ${SOCKET_PATH_BYTES_MAX} bytes`,
+        `Cannot listen on '${path}': a socket's path has at most ${SOCKET_PATH_BYTES_MAX} bytes ` +
+          "(give a shorter --socket PATH)",
       );
     }
     const directory = directoryOf(path);
@@ -186,7 +190,9 @@ function makeDirectory(directory: string, { isFallback, named, path }: SocketCho
   } catch (error) {
     if (error instanceof SocketError) throw error;
     const why = systemReason(error);
-    throw new SocketError(`Cannot make the socket's directory '${directory}': ${why}`);
+    throw new SocketError(
+      `Cannot make the socket's directory '${directory}': ${why} (${ELSEWHERE})`,
+    );
   }
 }
 
@@ -204,7 +210,7 @@ function makeOwnDirectory(directory: string): void {
   const info = Deno.lstatSync(directory);
   if (info.isDirectory && info.uid === Deno.uid()) return;
   throw new SocketError(
-    `Cannot use '${directory}': it belongs to user ${info.uid}; give --socket PATH instead`,
+    `Cannot use '${directory}': it belongs to user ${info.uid} (${ELSEWHERE})`,
   );
 }
 
@@ -213,7 +219,7 @@ async function lockOf(directory: string, path: string, clock: Clock): Promise<St
     return await StartLock.take(directory, nameOf(path), clock);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new SocketError(`Cannot use directory '${directory}': ${why}`);
+    throw new SocketError(`Cannot use directory '${directory}': ${why} (${ELSEWHERE})`);
   }
 }
 
@@ -222,14 +228,16 @@ function clearStale(path: string): void {
   if (code === ENOENT) return;
   if (code === 0 || code === EAGAIN) {
     throw new SocketError(
-      `Cannot listen on '${path}': another daemon answers there; stop it, or give --socket PATH`,
+      `Cannot listen on '${path}': another daemon answers there (stop it, or ${ELSEWHERE})`,
     );
   }
   if (code !== ECONNREFUSED) {
-    throw new SocketError(`Cannot listen on '${path}': ${errorText(code)}`);
+    throw new SocketError(`Cannot listen on '${path}': ${plain(errorText(code))} (${ELSEWHERE})`);
   }
   if (!Deno.lstatSync(path).isSocket) {
-    throw new SocketError(`Cannot listen on '${path}': there is a file that is not a socket`);
+    throw new SocketError(
+      `Cannot listen on '${path}': there is a file that is not a socket (remove it, or ${ELSEWHERE})`,
+    );
   }
   Deno.removeSync(path);
 }
@@ -239,8 +247,18 @@ function listenPrivately(path: string): number {
   try {
     return listenUnix(path, LISTEN_BACKLOG);
   } catch (error) {
-    throw new SocketError(`Cannot listen on '${path}': ${systemReason(error)}`);
+    throw new SocketError(`Cannot listen on '${path}': ${reasonOf(error)} (${ELSEWHERE})`);
   } finally {
     Deno.umask(umask);
   }
+}
+
+/** The system's words as they stand within a line. */
+function plain(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** Why a call failed, without what it was about: the line names that. */
+function reasonOf(error: unknown): string {
+  return plain(error instanceof SystemCallError ? errorText(error.code) : systemReason(error));
 }

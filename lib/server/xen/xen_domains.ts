@@ -224,7 +224,7 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
     if (domid !== this.#host.storeDomid) {
       const page = this.#host.grants.map(domid, GRANT_XENSTORE);
       if (typeof page === "number") {
-        this.#complain(domid, `its page (grant 1) can't be mapped: ${errorText(page)}`);
+        this.#complain(domid, `its page (grant 1) cannot be mapped: ${errorText(page)}`);
       }
       return page;
     }
@@ -251,7 +251,7 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
     }
     const local = this.#host.events.bindInterdomain(domid, remote);
     if (local < 0) {
-      this.#complain(domid, `its event channel ${remote} can't be bound: ${errorText(-local)}`);
+      this.#complain(domid, `its event channel ${remote} cannot be bound: ${errorText(-local)}`);
     }
     return local;
   }
