@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
-import type { ProcessStatus } from "./status.ts";
+import type { ProcessStatus } from "./process_status.ts";
 
 /** A live update that an operator asks for. */
 export interface UpdateOrder {

@@ -1,5 +1,5 @@
 import type { Admin, ArchiveActions, UpdateActions } from "../engine/admin.ts";
-import type { ProcessStatus } from "../engine/status.ts";
+import type { ProcessStatus } from "../engine/process_status.ts";
 import { switchOf, TRACE, TRACE_FILE } from "../engine/settings.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
 import { escapeBytes } from "../wire/escape.ts";

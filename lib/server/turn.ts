@@ -69,7 +69,7 @@ class JobContender implements Contender {
  * journal commits once, and only then do the replies and events of all peers leave. It knows no
  * clock and no file descriptor, so that tests can turn it by hand; the loop turns it for the daemon.
  */
-export class Turns implements PeerHost {
+export class Turns implements PeerHost<Peer> {
   readonly handler: TurnHandler;
   readonly meter: Meter;
   readonly trace: Trace;

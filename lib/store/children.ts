@@ -1,30 +1,5 @@
 import { putText } from "../wire/text.ts";
-import { hashName, hashRange, type Node } from "./node.ts";
-
-/**
- * The children of one node: a hash trie of 32-way branches, structure shared between versions,
- * so that looking up, adding, replacing and removing cost the same with ten children and with
- * 100,000. What carries the caller's epoch is changed in place, all else copied first.
- */
-export interface Children {
-  epoch: number;
-  size: number;
-  /** Bytes of all names with their NULs: the length of a DIRECTORY reply. */
-  bytes: number;
-  ordinalNext: number;
-  root: Branch;
-  /** The list as DIRECTORY sends it, made when first asked for and kept while names stay. */
-  names: Uint8Array | null;
-}
-
-interface Branch {
-  epoch: number;
-  bitmap: number;
-  slots: Slot[];
-}
-
-/** Nodes whose hashes agree in all 32 bits share an array. */
-type Slot = Branch | Node | Node[];
+import { type Branch, type Children, hashName, hashRange, type Node, type Slot } from "./node.ts";
 
 const BITS = 5;
 const HASH_BITS = 32;

@@ -1,7 +1,6 @@
 import {
   addChild,
   childOfPath,
-  type Children,
   copyChildren,
   getChild,
   getChildIn,
@@ -22,6 +21,7 @@ import { account, accountRemoval, type Ledger, mention } from "./ledger.ts";
 import type { Walk } from "./lookup.ts";
 import { namesOf, parentOf } from "./names.ts";
 import {
+  type Children,
   copyNode,
   hashName,
   newNode,
@@ -35,15 +35,7 @@ import { ownerOf, type Perms } from "./perms.ts";
 import type { Snapshot, SnapshotHolder } from "./snapshots.ts";
 import type { TreeObserver } from "./tree_changes.ts";
 import { ownText } from "../wire/text.ts";
-import { TreeLoader } from "./tree_loader.ts";
-
-/** What recovery knows of a node. */
-export interface LoadedNode {
-  readonly value: Uint8Array;
-  readonly perms: Perms;
-  readonly generation: number;
-  readonly ordinal: number;
-}
+import { type LoadedNode, TreeLoader } from "./tree_loader.ts";
 
 /** What it takes to make a node of one's own, to add one, to take one off, in units of the meter. */
 const COPY_UNITS = 15;

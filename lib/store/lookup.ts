@@ -1,6 +1,6 @@
-import { appendChildren, type Children, getChildIn, listChildren } from "./children.ts";
+import { appendChildren, getChildIn, listChildren } from "./children.ts";
 import { namesOf } from "./names.ts";
-import type { Node } from "./node.ts";
+import type { Children, Node } from "./node.ts";
 import { childPath, ROOT_PATH } from "./path.ts";
 
 /**

@@ -1,4 +1,3 @@
-import type { Children } from "./children.ts";
 import type { Perms } from "./perms.ts";
 
 /** Who last changed a node, for explanations of conflicts. */
@@ -28,6 +27,31 @@ export interface Node {
   /** Where it stands among the nodes that changed (dirty_nodes.ts), if it does; 0 for nowhere. */
   mark: number;
 }
+
+/**
+ * The children of one node: a hash trie of 32-way branches, structure shared between versions,
+ * so that looking up, adding, replacing and removing cost the same with ten children and with
+ * 100,000. What carries the caller's epoch is changed in place, all else copied first.
+ */
+export interface Children {
+  epoch: number;
+  size: number;
+  /** Bytes of all names with their NULs: the length of a DIRECTORY reply. */
+  bytes: number;
+  ordinalNext: number;
+  root: Branch;
+  /** The list as DIRECTORY sends it, made when first asked for and kept while names stay. */
+  names: Uint8Array | null;
+}
+
+export interface Branch {
+  epoch: number;
+  bitmap: number;
+  slots: Slot[];
+}
+
+/** Nodes whose hashes agree in all 32 bits share an array. */
+export type Slot = Branch | Node | Node[];
 
 /** The value of nodes that were never given one. */
 export const NO_VALUE: Uint8Array = new Uint8Array(0);

@@ -1,16 +1,9 @@
 import { LOADED_NAMES_KEPT } from "../limits.ts";
-import {
-  addChild,
-  type Children,
-  childrenOfHash,
-  copyChildren,
-  noChildren,
-  replaceChild,
-} from "./children.ts";
+import { addChild, childrenOfHash, copyChildren, noChildren, replaceChild } from "./children.ts";
 import type { Versions } from "./versions.ts";
-import type { LoadedNode } from "./draft.ts";
 import type { Ledger } from "./ledger.ts";
 import {
+  type Children,
   copyNode,
   FNV_PRIME,
   FNV_START,
@@ -30,6 +23,14 @@ const NOBODYS: Perms = [];
 const UNKNOWN = -1;
 /** Room for most paths. */
 const PATH_BYTES_FIRST = 256;
+
+/** What recovery knows of a node. */
+export interface LoadedNode {
+  readonly value: Uint8Array;
+  readonly perms: Perms;
+  readonly generation: number;
+  readonly ordinal: number;
+}
 
 /** What of a node is loaded: all, or of one that is there its permissions, or nothing but the generation. */
 export type LoadedPart = 0 | 1 | 2;

@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import {
   addChild,
   childNames,
-  type Children,
   copyChildren,
   getChild,
   listChildren,
@@ -10,7 +9,7 @@ import {
   removeChild,
   replaceChild,
 } from "../../lib/store/children.ts";
-import { hashName, NO_VALUE, type Node } from "../../lib/store/node.ts";
+import { type Children, hashName, NO_VALUE, type Node } from "../../lib/store/node.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { type Random, withSeed } from "../support/random.ts";
 

@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { Accounts } from "../../lib/engine/accounts.ts";
 import { Versions } from "../../lib/store/versions.ts";
-import { Draft, type LoadedNode } from "../../lib/store/draft.ts";
+import { Draft } from "../../lib/store/draft.ts";
 import { listChildren } from "../../lib/store/children.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
 import { parentPath, ROOT_PATH } from "../../lib/store/path.ts";
 import { permEntry, type Perms } from "../../lib/store/perms.ts";
-import { type TreeLoader, WHOLE } from "../../lib/store/tree_loader.ts";
+import { type LoadedNode, type TreeLoader, WHOLE } from "../../lib/store/tree_loader.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { type Random, withSeed } from "../support/random.ts";
 

@@ -9,12 +9,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   "lib/engine/connection.ts -> lib/engine/watch.ts",
   "lib/engine/connection.ts -> lib/engine/refusals.ts",
   "lib/engine/erase.ts -> lib/engine/state.ts",
-  "lib/engine/status.ts -> lib/engine/state.ts",
   "lib/engine/watch_place.ts -> lib/engine/watch.ts",
-  "lib/server/peer/peer_host.ts -> lib/server/peer/peer.ts",
-  "lib/server/supervision/kept.ts -> lib/server/supervision/holder.ts",
-  "lib/store/children.ts -> lib/store/node.ts",
-  "lib/store/draft.ts -> lib/store/tree_loader.ts",
 ]);
 
 const sources = readSources(["bench", "cmd", "ffi", "lib", "scripts", "tests"]);

@@ -29,7 +29,7 @@ const header = emptyHeader();
  */
 export class Peer implements Outbox {
   readonly #transport: Transport;
-  readonly #host: PeerHost;
+  readonly #host: PeerHost<Peer>;
   readonly #output = new PeerOutput();
   readonly #outputMax: number;
   #connection: Connection | null = null;
@@ -58,7 +58,7 @@ export class Peer implements Outbox {
     readonly kind: ConnectionKind,
     readonly key: number,
     transport: Transport,
-    host: PeerHost,
+    host: PeerHost<Peer>,
   ) {
     this.#transport = transport;
     this.#journaled = transport.position !== undefined;

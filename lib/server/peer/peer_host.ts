@@ -3,7 +3,6 @@ import type { Handled } from "../../engine/engine.ts";
 import type { Meter } from "../../engine/meter.ts";
 import type { Header } from "../../wire/header.ts";
 import type { OutstandingRequests } from "./outstanding.ts";
-import type { Peer } from "./peer.ts";
 import type { Trace } from "../logging/trace.ts";
 
 /** What handles requests: the engine. */
@@ -15,8 +14,8 @@ export interface RequestHandler {
   handle(connection: Connection, header: Header, payload: Uint8Array, now: number): Handled;
 }
 
-/** What a peer needs of the turn it takes part in. */
-export interface PeerHost {
+/** What a `Peer` needs of the turn it takes part in. */
+export interface PeerHost<Peer> {
   readonly handler: RequestHandler;
   readonly trace: Trace;
   /** What the peer's work is counted by. */

@@ -1,4 +1,4 @@
-import type { ProcessStatus, StoreFile } from "../../engine/status.ts";
+import type { ProcessStatus, StoreFile } from "../../engine/process_status.ts";
 import { STATUS_FILES_MAX } from "../../limits.ts";
 
 /** How the daemon's store is kept. */

@@ -4,7 +4,7 @@ import { EAGAIN, errorText } from "../../../ffi/libc.ts";
 import { keepOnExec } from "../../../ffi/exec.ts";
 import { closeFd } from "../../../ffi/unix_socket.ts";
 import { HOLDER_WAIT_MS } from "../../limits.ts";
-import { takeKept } from "./kept.ts";
+import { takeKept, type Variables } from "./kept.ts";
 import type { Log } from "../logging/log.ts";
 import { NOTICE, type Passer, PREFIX } from "./passing.ts";
 
@@ -16,12 +16,6 @@ const LISTEN_FDS_START = 3;
  * are then meant for it, although their LISTEN_PID could not be known before it was started.
  */
 export const SUPERVISED = "XS_SUPERVISED";
-
-/** The variables of a process, which are taken out once they are read. */
-export interface Variables {
-  get(name: string): string | undefined;
-  delete(name: string): void;
-}
 
 /** Who keeps descriptors for us across our death: systemd, or our own supervisor. */
 export class Holder implements Passer {

@@ -1,4 +1,8 @@
-import type { Variables } from "./holder.ts";
+/** The variables of a process, which are taken out once they are read. */
+export interface Variables {
+  get(name: string): string | undefined;
+  delete(name: string): void;
+}
 
 /**
  * Descriptors that a program in this very process, which has given way to us, has left open for
