@@ -1,3 +1,4 @@
+import type { ConnectionBase } from "./connection_base.ts";
 import { lookup, subtree } from "../store/lookup.ts";
 import type { Draft } from "../store/draft.ts";
 import type { Node } from "../store/node.ts";
@@ -178,7 +179,7 @@ export class Commits {
     this.listener.aborted({ author: this.#authorOf(connection), id, operations, conflict });
   }
 
-  #authorOf(connection: Connection): Author {
+  #authorOf(connection: ConnectionBase): Author {
     const { domid } = connection;
     return authorOf(connection, this.tree.root, this.domains.get(domid)?.uniqueId ?? null);
   }

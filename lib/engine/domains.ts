@@ -1,3 +1,4 @@
+import type { ConnectionBase } from "./connection_base.ts";
 import { permDomid, permMask, type Perms } from "../store/perms.ts";
 import { DOMID_ANY, isStale, OWNER, READ, WRITE } from "../store/perms.ts";
 import type { Connection } from "./connection.ts";
@@ -67,7 +68,7 @@ export class Domains {
   }
 
   /** The quotas that bind an unprivileged connection. */
-  quotasOf({ domid, quotas }: Connection): Quotas {
+  quotasOf({ domid, quotas }: ConnectionBase): Quotas {
     return quotas ?? this.#known.get(domid)?.quotas ?? this.quotas;
   }
 

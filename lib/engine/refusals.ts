@@ -1,5 +1,11 @@
 import { RESERVATION_REST_MS, RESERVATIONS_LATE_MAX, RESERVED_AFTER } from "../limits.ts";
-import type { Transaction } from "./transaction.ts";
+
+/** What is known here of a transaction. */
+interface Attempt {
+  /** Whether it has not ended. */
+  readonly isOpen: boolean;
+  readonly touched: ReadonlyMap<string, unknown>;
+}
 
 /** The commits of one connection that were refused in a row because of what other guests wrote. */
 export class Refusals {
@@ -9,14 +15,14 @@ export class Refusals {
   /** When the connection may reserve again, in ms. */
   #restUntil = 0;
   /** The latest transaction that was open for longer than its reservation, and how many were in a row. */
-  #late: Transaction | null = null;
+  #late: Attempt | null = null;
   #lates = 0;
 
   /** Whether the next transaction reserves what it sees. */
   entitles(now: number): boolean {
     if (this.#count < RESERVED_AFTER || now < this.#restUntil) return false;
     const late = this.#late;
-    if (late === null || late.connection.transactions.get(late.id) !== late) return true;
+    if (late === null || !late.isOpen) return true;
     // That one was left open.
     this.rest(now);
     return false;
@@ -29,20 +35,20 @@ export class Refusals {
   }
 
   /** A transaction is open for longer than its reservation lasts, or sees more than it can reserve. */
-  tookLong(transaction: Transaction, now: number): void {
+  tookLong(transaction: Attempt, now: number): void {
     this.#late = transaction;
     if (++this.#lates > RESERVATIONS_LATE_MAX) this.rest(now);
   }
 
   /** A transaction was committed: if it is the one that was refused, the next need not be protected. */
-  passed(transaction: Transaction, isContested: boolean): void {
+  passed(transaction: Attempt, isContested: boolean): void {
     if (!transaction.touched.has(this.#path)) return;
     if (isContested) this.#lates = 0;
     else this.clear();
   }
 
   /** A transaction was given up. */
-  gaveUp(transaction: Transaction, now: number): void {
+  gaveUp(transaction: Attempt, now: number): void {
     if (transaction === this.#late) this.rest(now);
     else if (transaction.touched.has(this.#path)) this.clear();
   }

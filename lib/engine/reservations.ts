@@ -1,3 +1,4 @@
+import type { ConnectionBase } from "./connection_base.ts";
 import { parentPath } from "../store/path.ts";
 import {
   RESERVATION_MS_MAX,
@@ -150,7 +151,7 @@ export class Reservations {
   }
 
   #hold(
-    writer: Connection,
+    writer: ConnectionBase,
     now: number,
     meets: (reservation: Reservation) => boolean,
   ): boolean {

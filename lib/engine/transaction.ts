@@ -6,7 +6,7 @@ import { ROOT_PATH } from "../store/path.ts";
 import { PathSet } from "../store/path_set.ts";
 import type { Perms } from "../store/perms.ts";
 import type { Snapshot, SnapshotHolder } from "../store/snapshots.ts";
-import type { Connection } from "./connection.ts";
+import type { ConnectionBase } from "./connection_base.ts";
 import { Kind } from "./dirty.ts";
 import { NODE_BYTES, TOUCHED_BYTES, TRANSACTION_BYTES } from "./memory_model.ts";
 import {
@@ -18,16 +18,16 @@ import {
   type Touched,
 } from "./touched.ts";
 
+/** The connection that a transaction is of. */
+export interface TransactionOwner extends ConnectionBase {
+  readonly transactions: Map<number, Transaction>;
+}
+
 /** Transactions of connections that outlive the process: they started, wrote for the first time, or ended. */
 export const TRANSACTION: Kind<Transaction> = new Kind({
-  isNew: (transaction) => isOpen(transaction) && !transaction.wrote,
+  isNew: ({ isOpen, wrote }) => isOpen && !wrote,
   isKept: ({ connection }) => connection.key >= 0,
 });
-
-/** Whether a transaction has not ended. */
-export function isOpen(transaction: Transaction): boolean {
-  return transaction.connection.transactions.get(transaction.id) === transaction;
-}
 
 /**
  * A running transaction: a snapshot taken when it first looks at a node, a draft of its own made
@@ -82,12 +82,17 @@ export class Transaction implements SnapshotHolder {
 
   constructor(
     readonly id: number,
-    readonly connection: Connection,
+    readonly connection: TransactionOwner,
     /** When it started, in ms of the engine's clock. */
     readonly startedAt: number,
     private readonly committed: Draft,
   ) {
     this.generation = committed.versions.generation;
+  }
+
+  /** Whether it has not ended. */
+  get isOpen(): boolean {
+    return this.connection.transactions.get(this.id) === this;
   }
 
   /** The tree as this transaction sees it. */

@@ -2,15 +2,20 @@ import { getChild } from "../store/children.ts";
 import type { Node } from "../store/node.ts";
 import { isSpecial } from "../store/path.ts";
 import { flatText } from "../wire/text.ts";
-import type { Connection } from "./connection.ts";
+import type { ConnectionBase } from "./connection_base.ts";
 import { Kind } from "./dirty.ts";
 import { countNames, Place, sharedLength } from "./watch_place.ts";
+
+/** The connection that a watch is of. */
+export interface WatchOwner extends ConnectionBase {
+  readonly watches: Map<string, Watch>;
+}
 
 /** One registered watch. */
 export interface Watch {
   /** Rises with each registration: the order of events within a connection. */
   readonly id: number;
-  readonly connection: Connection;
+  readonly connection: WatchOwner;
   /** Canonical. */
   readonly path: string;
   /** Whether it was registered relative to the connection's home: then events are, too. */
@@ -26,8 +31,8 @@ export interface Watch {
 
 /** The watches of one connection at one place: who may hear of a change is found once for all of them. */
 export interface WatchGroup {
-  readonly place: Place;
-  readonly connection: Connection;
+  readonly place: Place<WatchGroup>;
+  readonly connection: WatchOwner;
   readonly watches: Watch[];
   /** Its position among the groups of that place. */
   index: number;
@@ -36,7 +41,7 @@ export interface WatchGroup {
 /** Decides which connections hear of a change. */
 export interface Listeners {
   /** Whether `connection`, which has so many watches there, hears of it. */
-  hears(connection: Connection, watches: number): boolean;
+  hears(connection: ConnectionBase, watches: number): boolean;
 }
 
 /** Watches of connections that outlive the process. */
@@ -92,8 +97,8 @@ export function heardIn(groups: readonly WatchGroup[], listeners: Listeners): re
  * path, however many there are; to remove one costs the same among ten at its path and 40,000.
  */
 export class Watches {
-  readonly #root = new Place("", null, 0);
-  readonly #specials = new Map<string, Place>();
+  readonly #root = new Place<WatchGroup>("", null, 0);
+  readonly #specials = new Map<string, Place<WatchGroup>>();
   #idLast = 0;
   /** How many watches have a depth: without any, levels need not be counted. */
   #limited = 0;
@@ -109,14 +114,14 @@ export class Watches {
     addTo(place, watch);
   }
 
-  #special(path: string): Place {
+  #special(path: string): Place<WatchGroup> {
     let place = this.#specials.get(path);
     if (place === undefined) this.#specials.set(path, place = new Place(path, null, 0));
     return place;
   }
 
   /** The place of `path`, made where it is missing. */
-  #make(path: string): Place {
+  #make(path: string): Place<WatchGroup> {
     let place = this.#root;
     for (let from = startOf(path); from < path.length;) {
       const next = place.find(path, from);
@@ -163,7 +168,7 @@ export class Watches {
   /** Whether there is a watch at `path`, which is no special's, or above it. */
   isAnyAt(path: string): boolean {
     let from = startOf(path);
-    for (let place: Place | null = this.#root; place !== null;) {
+    for (let place: Place<WatchGroup> | null = this.#root; place !== null;) {
       if (place.groups !== null) return true;
       if (from >= path.length) return false;
       place = place.next(path, from);
@@ -178,7 +183,7 @@ export class Watches {
     let found: Watch[] | null = null;
     const names = this.#limited === 0 ? 0 : countNames(path, lengthOf(path));
     let from = startOf(path);
-    for (let place: Place | null = this.#root; place !== null;) {
+    for (let place: Place<WatchGroup> | null = this.#root; place !== null;) {
       const { groups } = place;
       if (groups !== null) {
         const levels = names - place.depth;
@@ -239,7 +244,7 @@ export class Watches {
 }
 
 /** Most places have one group of one watch: lists that are made with it take no room for more. */
-function addTo(place: Place, watch: Watch): void {
+function addTo(place: Place<WatchGroup>, watch: Watch): void {
   const { connection } = watch;
   const groups = place.groups;
   const known = groups?.find((group) => group.connection === connection);
@@ -259,7 +264,7 @@ function takeOut<T extends { index: number }>(list: T[], one: T): void {
 
 /** A node that exists at a place. */
 interface Watched {
-  readonly place: Place;
+  readonly place: Place<WatchGroup>;
   readonly path: string;
   readonly node: Node;
   readonly parent: Node;
@@ -267,7 +272,7 @@ interface Watched {
   readonly ordinal: number;
 }
 
-function watchedChildren(place: Place, path: string, parent: Node): Watched[] {
+function watchedChildren(place: Place<WatchGroup>, path: string, parent: Node): Watched[] {
   const watched: Watched[] = [];
   if (parent.children === null) return watched;
   for (const below of place.below()) {
@@ -278,7 +283,7 @@ function watchedChildren(place: Place, path: string, parent: Node): Watched[] {
 }
 
 /** Goes on from `node`, at `path`, with the names of `place` from `from` on; null if one is missing. */
-function follow(place: Place, from: number, path: string, node: Node): Watched | null {
+function follow(place: Place<WatchGroup>, from: number, path: string, node: Node): Watched | null {
   const { text } = place;
   let parent = node;
   let ordinal = -1;

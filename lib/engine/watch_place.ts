@@ -1,25 +1,24 @@
 import { flatText, sharedLength as sharedLengthOf } from "../wire/text.ts";
-import type { WatchGroup } from "./watch.ts";
 
 /**
- * One place in the trie of watches: a path that is watched, or at which the ways to watched paths
- * part. A chain of names without either lies in one place, so a watch on a path of a thousand names
- * costs what its text costs.
+ * One place in the trie of watches: a path that is watched, by a `Group` for each connection, or at which the
+ * ways to watched paths part. A chain of names without either lies in one place, so a watch on a path of a
+ * thousand names costs what its text costs.
  */
-export class Place {
+export class Place<Group> {
   /** How many names are above it and its own: 0 for the root. */
   readonly depth: number;
   /** The names behind those of the place above, each with a slash before it. */
   text: string;
-  above: Place | null;
+  above: Place<Group> | null;
   /** Who watches it; null for nobody. */
-  groups: WatchGroup[] | null = null;
+  groups: Group[] | null = null;
   /** Most places have one below them: that needs no map. Only one of these two is set. */
-  #only: Place | null = null;
+  #only: Place<Group> | null = null;
   /** By the first of their names, with its slash. */
-  #below: Map<string, Place> | null = null;
+  #below: Map<string, Place<Group>> | null = null;
 
-  constructor(text: string, above: Place | null, depth: number) {
+  constructor(text: string, above: Place<Group> | null, depth: number) {
     this.text = text;
     this.above = above;
     this.depth = depth;
@@ -35,20 +34,20 @@ export class Place {
   }
 
   /** The place below whose first name is the one in `path` at `from`, where a slash is. */
-  find(path: string, from: number): Place | null {
+  find(path: string, from: number): Place<Group> | null {
     const only = this.#only;
     if (only !== null) return sharedLength(only.text, path, from) > 0 ? only : null;
     return this.#below?.get(firstName(path, from)) ?? null;
   }
 
   /** The place below if `path` goes on from `from` with all its names, as most lookups ask. */
-  next(path: string, from: number): Place | null {
+  next(path: string, from: number): Place<Group> | null {
     const next = this.#only ?? this.#below?.get(firstName(path, from)) ?? null;
     return next !== null && next.isOn(path, from) ? next : null;
   }
 
   /** Adds a place, or replaces the one of the same first name. */
-  put(place: Place): void {
+  put(place: Place<Group>): void {
     const only = this.#only;
     if (only !== null && !sharesFirst(only, place)) {
       this.#only = null;
@@ -58,7 +57,7 @@ export class Place {
   }
 
   /** Removes a place that is there. */
-  drop(place: Place): void {
+  drop(place: Place<Group>): void {
     const below = this.#below;
     if (below === null) {
       this.#only = null;
@@ -71,7 +70,7 @@ export class Place {
   }
 
   /** All places below, in no particular order. */
-  below(): Iterable<Place> {
+  below(): Iterable<Place<Group>> {
     if (this.#only !== null) return [this.#only];
     return this.#below === null ? [] : this.#below.values();
   }
@@ -81,7 +80,7 @@ export class Place {
   }
 
   /** Puts a place between this one and the one above, which takes the first `length` characters. */
-  split(length: number): Place {
+  split(length: number): Place<Group> {
     const { above, text } = this;
     const upper = new Place(
       flatText(text.slice(0, length)),
@@ -133,11 +132,11 @@ function firstName(path: string, from: number): string {
   return path.slice(from, to < 0 ? path.length : to);
 }
 
-function sharesFirst(a: Place, b: Place): boolean {
+function sharesFirst<Group>(a: Place<Group>, b: Place<Group>): boolean {
   return sharedLength(a.text, b.text, 0) > 0;
 }
 
-function keyed(place: Place): [string, Place] {
+function keyed<Group>(place: Place<Group>): [string, Place<Group>] {
   return [flatText(firstName(place.text, 0)), place];
 }
 

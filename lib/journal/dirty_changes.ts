@@ -1,9 +1,9 @@
-import { CONNECTION, type Connection } from "../engine/connection.ts";
+import { CONNECTION, type ConnectionBase } from "../engine/connection_base.ts";
 import { type Dirty, SPECIAL } from "../engine/dirty.ts";
 import { DEFAULT_QUOTAS, DOMAIN, type Domain } from "../engine/domains.ts";
 import { SETTING } from "../engine/settings.ts";
 import type { State } from "../engine/state.ts";
-import { isOpen, TRANSACTION } from "../engine/transaction.ts";
+import { TRANSACTION } from "../engine/transaction.ts";
 import { isRegistered, WATCH } from "../engine/watch.ts";
 import { domainRecord, quotaRecord } from "../persist/snapshot.ts";
 import { DIRTY_NEW, DIRTY_PERMS, DIRTY_VALUE, type DirtyNodes } from "../store/dirty_nodes.ts";
@@ -62,7 +62,7 @@ function putGone(to: ByteWriter, state: State, dirty: Dirty): Set<number> {
 }
 
 /** Whether all that was known of a connection goes with it in this turn. */
-function isGone(gone: ReadonlySet<number>, { key, open }: Connection): boolean {
+function isGone(gone: ReadonlySet<number>, { key, open }: ConnectionBase): boolean {
   return !open && gone.has(key);
 }
 
@@ -80,20 +80,20 @@ function putWatches(to: ByteWriter, dirty: Dirty, gone: ReadonlySet<number>): vo
 /** Those that have started and ended are told by the highest id that was given. */
 function putTransactions(to: ByteWriter, dirty: Dirty, gone: ReadonlySet<number>): void {
   const marked = dirty.marked(TRANSACTION);
-  const idsGiven = new Set<Connection>();
+  const idsGiven = new Set<ConnectionBase>();
   for (const [transaction, isNew] of marked) {
     const { connection } = transaction;
-    if (isNew && !isOpen(transaction) && connection.open) idsGiven.add(connection);
+    if (isNew && !transaction.isOpen && connection.open) idsGiven.add(connection);
   }
   for (const { key, transactionIdLast } of idsGiven) put.putIdsGiven(to, key, transactionIdLast);
   for (const [transaction, isNew] of marked) {
     const { connection, id } = transaction;
-    if (isNew || isOpen(transaction) || isGone(gone, connection)) continue;
+    if (isNew || transaction.isOpen || isGone(gone, connection)) continue;
     put.putTransaction(to, connection.key, id, null);
   }
   for (const transaction of marked.keys()) {
     const { connection, id } = transaction;
-    if (isOpen(transaction)) put.putTransaction(to, connection.key, id, transaction);
+    if (transaction.isOpen) put.putTransaction(to, connection.key, id, transaction);
   }
 }
 

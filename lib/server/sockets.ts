@@ -3,7 +3,8 @@ import { type Epoll, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../../ffi/epo
 import { EAGAIN, ECONNABORTED, EMFILE, ENFILE, errorText } from "../../ffi/libc.ts";
 import { keepOnExec } from "../../ffi/exec.ts";
 import { acceptUnix, peerCredentials } from "../../ffi/unix_socket.ts";
-import type { Connection, ConnectionSpec } from "../engine/connection.ts";
+import type { Connection } from "../engine/connection.ts";
+import type { ConnectionSpec } from "../engine/connection_base.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { HeldState } from "../codec/journal/changes.ts";
 import { ACCEPTS_PER_TURN_MAX } from "../limits.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { CONNECTION } from "../engine/connection.ts";
+import { CONNECTION } from "../engine/connection_base.ts";
 import { check } from "../engine/check.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { Engine } from "../engine/engine.ts";

@@ -1,5 +1,6 @@
 /** Clients that contend for the same nodes on one engine, and a clock that the test moves. */
-import type { Connection, Outbox } from "../../lib/engine/connection.ts";
+import type { Connection } from "../../lib/engine/connection.ts";
+import type { Outbox } from "../../lib/engine/connection_base.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
-import type { Connection, Outbox } from "../../lib/engine/connection.ts";
+import type { Connection } from "../../lib/engine/connection.ts";
+import type { Outbox } from "../../lib/engine/connection_base.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 

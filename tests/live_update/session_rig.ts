@@ -1,6 +1,7 @@
 /** An engine whose daemon only notes what a live update asks of it. */
 import { NO_ADMIN, type UpdateActions, type UpdateOrder } from "../../lib/engine/admin.ts";
-import type { Connection, Outbox } from "../../lib/engine/connection.ts";
+import type { Connection } from "../../lib/engine/connection.ts";
+import type { Outbox } from "../../lib/engine/connection_base.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";

@@ -1,4 +1,5 @@
-import type { Connection, Outbox } from "../../../lib/engine/connection.ts";
+import type { Connection } from "../../../lib/engine/connection.ts";
+import type { Outbox } from "../../../lib/engine/connection_base.ts";
 import {
   DOMAIN_DEAD,
   DOMAIN_DYING,
