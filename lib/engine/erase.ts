@@ -1,11 +1,34 @@
 import { appendChildren } from "../store/children.ts";
+import type { Draft } from "../store/draft.ts";
 import type { Node } from "../store/node.ts";
 import { childPath, parentPath, ROOT_PATH } from "../store/path.ts";
 import { ownerOf, permDomid, type Perms, withOwner } from "../store/perms.ts";
-import { SPECIAL } from "./dirty.ts";
-import type { Domain } from "./domains.ts";
-import { deliver, type DueEvent } from "./events.ts";
-import type { State } from "./state.ts";
+import type { Versions } from "../store/versions.ts";
+import type { Accounts } from "./accounts.ts";
+import type { Commits } from "./commits.ts";
+import { type Dirty, SPECIAL } from "./dirty.ts";
+import type { Domain, Domains } from "./domains.ts";
+import { deliver, type DueEvent, type Events } from "./events.ts";
+import type { Meter } from "./meter.ts";
+
+/** What is looked through: of the engine's state what bears on dead domains. */
+interface ErasedState {
+  readonly privDomid: number;
+  readonly keepOrphans: boolean;
+  readonly accounts: Accounts;
+  readonly commits: Commits | null;
+  readonly dirty: Dirty | null;
+  readonly domains: Domains;
+  readonly events: Events;
+  readonly meter: Meter;
+  readonly specials: ReadonlyMap<string, Node>;
+  readonly tree: Draft;
+  readonly versions: Versions;
+  find(path: string): Node | null;
+  chargeSpecial(path: string, perms: Perms, sign: 1 | -1): void;
+  announceRelease(domid: number): void;
+  noteDeath(domid: number): void;
+}
 
 /** Who is named where a dead domain's nodes are removed. */
 const ORIGIN = { label: "the death of their domain" };
@@ -32,7 +55,7 @@ export class Erasures {
   #home: Walk | null = null;
   #all: Walk | null = null;
 
-  constructor(private readonly state: State) {}
+  constructor(private readonly state: ErasedState) {}
 
   /** Whether there is something to do. */
   get pending(): boolean {
@@ -130,7 +153,7 @@ class Walk {
   readonly #domids: ReadonlySet<number>;
 
   /** `dying` loses those of which nothing is left. */
-  constructor(private readonly state: State, top: string, readonly dying: Domain[]) {
+  constructor(private readonly state: ErasedState, top: string, readonly dying: Domain[]) {
     this.#domids = new Set(dying.map(({ domid }) => domid));
     const node = state.find(top);
     if (node !== null) this.#siblings.push({ path: parentPath(top), nodes: [node], at: 0 });
@@ -187,7 +210,7 @@ class Walk {
   }
 }
 
-function removeNode(state: State, path: string, node: Node): void {
+function removeNode(state: ErasedState, path: string, node: Node): void {
   const due: DueEvent[] = [];
   state.events.ofRemoval(state.tree.root, path, node, due);
   state.tree.remove(path, ORIGIN);
@@ -204,7 +227,7 @@ function without(perms: Perms, domid: number, privDomid: number): Perms {
   return kept.length === perms.length ? perms : kept;
 }
 
-function eraseFromSpecials(state: State, domid: number): void {
+function eraseFromSpecials(state: ErasedState, domid: number): void {
   for (const [path, node] of state.specials) {
     const perms = without(node.perms, domid, state.privDomid);
     if (perms === node.perms) continue;

@@ -2,20 +2,14 @@
 import { resolve } from "./layers.ts";
 import type { Source } from "../support/sources.ts";
 
-/** An import, as `from -> to`, by paths from the project's root. */
-export function arrow(from: string, to: string): string {
-  return `${from} -> ${to}`;
-}
-
-/** What each file imports, but for the arrows in `without`. */
-function graphOf(sources: readonly Source[], without: ReadonlySet<string>): Map<string, string[]> {
+/** What each file imports. */
+function graphOf(sources: readonly Source[]): Map<string, string[]> {
   const paths = new Set(sources.map(({ path }) => path));
   return new Map(sources.map(({ path, imports }) => {
     const targets = new Set<string>();
     for (const { specifier } of imports) {
       const target = resolve(path, specifier);
-      if (target === undefined || !paths.has(target)) continue;
-      if (!without.has(arrow(path, target))) targets.add(target);
+      if (target !== undefined && paths.has(target)) targets.add(target);
     }
     return [path, [...targets]];
   }));
@@ -28,15 +22,12 @@ function reached(graph: ReadonlyMap<string, readonly string[]>, from: string): S
   return found;
 }
 
-/** The imports that are part of a circle, type imports and late ones included, but for `without`. */
-export function circles(
-  sources: readonly Source[],
-  without: ReadonlySet<string> = new Set(),
-): string[] {
-  const graph = graphOf(sources, without);
+/** The imports that are part of a circle, type imports and late ones included: `from -> to`. */
+export function circles(sources: readonly Source[]): string[] {
+  const graph = graphOf(sources);
   const reach = new Map([...graph.keys()].map((path) => [path, reached(graph, path)]));
   return [...graph].flatMap(([path, targets]) =>
     targets.filter((target) => reach.get(target)!.has(path) || target === path)
-      .map((target) => arrow(path, target))
+      .map((target) => `${path} -> ${target}`)
   );
 }
