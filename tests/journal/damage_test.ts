@@ -174,7 +174,7 @@ Deno.test("store file: another program's, a newer one's and one in use are left 
   const before = Deno.readFileSync(path);
   const refusal = (): string =>
     assertThrows(() => openDatabase(path, "crash"), JournalError).message;
-  assertStringIncludes(refusal(), "another program's database: name another file with --store");
+  assertStringIncludes(refusal(), "another program's database (name another file with --store)");
   assertEquals(Deno.readFileSync(path), before);
   assertEquals(Deno.statSync(path).mode! & 0o777, 0o644);
   Deno.writeTextFileSync(path, "not a database at all");
