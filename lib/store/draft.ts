@@ -35,7 +35,7 @@ import { ownerOf, type Perms } from "./perms.ts";
 import type { Snapshot, SnapshotHolder } from "./snapshots.ts";
 import type { TreeObserver } from "./tree_changes.ts";
 import { ownText } from "../wire/text.ts";
-import { type LoadedNode, TreeLoader } from "./tree_loader.ts";
+import { TreeLoader } from "./tree_loader.ts";
 
 /** What it takes to make a node of one's own, to add one, to take one off, in units of the meter. */
 const COPY_UNITS = 15;
