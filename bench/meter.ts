@@ -14,7 +14,7 @@ import { type Journal, NoJournal } from "../lib/journal/journal.ts";
 import { openStore } from "../lib/journal/store_file.ts";
 import { Trace } from "../lib/server/logging/trace.ts";
 import { Peer } from "../lib/server/peer/peer.ts";
-import { Turns } from "../lib/server/turn.ts";
+import { Turns } from "../lib/server/scheduler.ts";
 import { MemoryTransport } from "../tests/support/memory_transport.ts";
 import { encodeMessage, getU32, HEADER_SIZE } from "../lib/wire/header.ts";
 import { MessageType } from "../lib/wire/message_type.ts";

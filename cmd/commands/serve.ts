@@ -107,7 +107,7 @@ async function run(this: XsContext, flags: ServeFlags): Promise<void> {
   const supervised = isHeir || Deno.env.has(SUPERVISED);
   if (flags.supervise === true && !supervised) return await supervise(this, flags);
   // Loaded here: the clients in the same program need neither the engine nor FFI.
-  const { serve } = await import("../../lib/server/serve.ts");
+  const { serve } = await import("../../lib/server/start/serve.ts");
   const { quota = [], ...others } = flags;
   const commandLine = {
     words: this.shell.args.map(fromByteText),

@@ -11,8 +11,8 @@ import {
   PARK_MS_MAX,
   SPIN_POLLS_MAX,
 } from "../limits.ts";
-import { Spin } from "./spin.ts";
-import type { Turns } from "./turn.ts";
+import { Spin } from "./loop/spin.ts";
+import type { Turns } from "./scheduler.ts";
 
 /** How the loop waits. */
 export interface LoopPolicy {

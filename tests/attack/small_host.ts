@@ -6,7 +6,7 @@ import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
-import { Turns } from "../../lib/server/turn.ts";
+import { Turns } from "../../lib/server/scheduler.ts";
 import { MemoryTransport } from "../support/memory_transport.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Attacker, type End, type Program, request } from "../support/attack/attacker.ts";

@@ -5,7 +5,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
-import { Turns } from "../../lib/server/turn.ts";
+import { Turns } from "../../lib/server/scheduler.ts";
 import type { GuestRing } from "../../lib/transport/ring.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";

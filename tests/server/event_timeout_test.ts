@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { EVENT_DROPS_PER_TIMEOUT, EVENT_LOOK_MS, EVENT_TIMEOUT_MS } from "../../lib/limits.ts";
 import { READ, TestTurns, WATCH_EVENT } from "../support/test_turns.ts";
-import { Daemon } from "../../lib/server/daemon.ts";
+import { Daemon } from "../../lib/server/start/daemon.ts";
 import { DAEMON_POLICY } from "../../lib/server/loop.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { ListeningSocket } from "../../lib/server/process/socket_path.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Share } from "../../lib/engine/meter.ts";
-import { type Contender, ReadyQueue } from "../../lib/server/ready_queue.ts";
+import { type Contender, ReadyQueue } from "../../lib/server/loop/ready_queue.ts";
 import { withSeed } from "../support/random.ts";
 
 class Client implements Contender {

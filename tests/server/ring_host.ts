@@ -7,7 +7,7 @@ import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import type { GoneReason } from "../../lib/server/peer/peer_host.ts";
-import { Turns } from "../../lib/server/turn.ts";
+import { Turns } from "../../lib/server/scheduler.ts";
 import { MemoryTransport } from "../support/memory_transport.ts";
 import type { GuestRing } from "../../lib/transport/ring.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";

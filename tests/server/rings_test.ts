@@ -8,7 +8,7 @@ import { type Journal, NoJournal } from "../../lib/journal/journal.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
-import { Turns } from "../../lib/server/turn.ts";
+import { Turns } from "../../lib/server/scheduler.ts";
 import { MemoryTransport } from "../support/memory_transport.ts";
 import {
   ERROR as ERROR_WORD,

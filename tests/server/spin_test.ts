@@ -1,7 +1,7 @@
 /** The spin before a wait: it goes on while it pays, and costs next to nothing when it doesn't. */
 import { assert, assertEquals } from "@std/assert";
 import { SPIN_REST_MAX } from "../../lib/limits.ts";
-import { Spin } from "../../lib/server/spin.ts";
+import { Spin } from "../../lib/server/loop/spin.ts";
 
 /** Finds an event at every `every`th look, and counts the looks. */
 class Source {

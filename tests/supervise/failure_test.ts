@@ -2,7 +2,7 @@
 import { systemClock } from "../../lib/clock.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import { openStore } from "../../lib/journal/store_file.ts";
-import { Daemon } from "../../lib/server/daemon.ts";
+import { Daemon } from "../../lib/server/start/daemon.ts";
 import { HeldSockets } from "../../lib/server/supervision/held_sockets.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";

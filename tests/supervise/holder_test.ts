@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { bindDatagram } from "../../ffi/datagram.ts";
 import { receiveWithDescriptors } from "../../ffi/fd_passing.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
-import { Holder, SUPERVISED } from "../../lib/server/supervision/holder.ts";
+import { Holder, SUPERVISED } from "../../lib/server/supervision/holder_client.ts";
 
 /** Whether a descriptor is given to who listens at the address, the supervisor being process `pid`. */
 function isGiven(pid: number): { given: boolean; lines: string[] } {

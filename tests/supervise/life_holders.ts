@@ -4,7 +4,7 @@ import { duplicateFrom } from "../../ffi/spawn.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { setSendBuffer } from "../support/unix_socket.ts";
 import { Acceptor } from "../../lib/server/supervision/acceptor.ts";
-import { HeldDescriptors, parseNotice } from "../../lib/server/supervision/held_descriptors.ts";
+import { HeldDescriptors, parseNotice } from "../../lib/server/supervision/descriptor_store.ts";
 import type { DescriptorHolder } from "../../lib/server/supervision/held_sockets.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { NOTICE, type Passer, Passing, PREFIX } from "../../lib/server/supervision/passing.ts";

@@ -10,7 +10,7 @@ import type { Journal } from "../../lib/journal/journal.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import type { GoneReason } from "../../lib/server/peer/peer_host.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
-import { type TurnHandler, Turns } from "../../lib/server/turn.ts";
+import { type TurnHandler, Turns } from "../../lib/server/scheduler.ts";
 import { MEMORY_PIPE_BYTES, MemoryTransport } from "./memory_transport.ts";
 import type { Header } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";

@@ -5,7 +5,7 @@ import type { Domain } from "../../engine/domains.ts";
 import type { ErrorCode } from "../../wire/errors.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { InFlight } from "../peer/peer_host.ts";
-import type { Turns } from "../turn.ts";
+import type { Turns } from "../scheduler.ts";
 
 /** What the rings need of the engine. */
 export interface DomainHost {

@@ -13,7 +13,7 @@ import { GuestRing, RingTransport } from "../../transport/ring.ts";
 import { EINVAL, type ErrorCode, OK } from "../../wire/errors.ts";
 import type { DomainHost, HostedDomains } from "./hosted_domains.ts";
 import { Peer } from "../peer/peer.ts";
-import type { Turns } from "../turn.ts";
+import type { Turns } from "../scheduler.ts";
 
 /** A domain of the simulated hypervisor. */
 interface MemoryDomain {

@@ -4,7 +4,7 @@ import type { Connection } from "../../engine/connection.ts";
 import { EIO, type ErrorCode } from "../../wire/errors.ts";
 import type { HostedDomains } from "./hosted_domains.ts";
 import type { Log } from "../logging/log.ts";
-import type { Turns } from "../turn.ts";
+import type { Turns } from "../scheduler.ts";
 
 const DOMAIN_0: DomainInfo = { domid: 0, state: DOMAIN_EXISTS, uniqueId: 0n };
 

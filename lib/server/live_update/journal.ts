@@ -2,7 +2,7 @@ import { type Clock, wallMs } from "../../clock.ts";
 import { type Journal, NoJournal } from "../../journal/journal.ts";
 import { moveAside } from "../../journal/database.ts";
 import { type Log, message } from "../logging/log.ts";
-import { openJournal, type PersistenceChoice, storePath } from "../persistence.ts";
+import { openJournal, type PersistenceChoice, storePath } from "../persistence/persistence.ts";
 
 /**
  * Opens the store file for a daemon that brings its state with it: what is in the file does not

@@ -16,7 +16,7 @@ import { toText } from "../../wire/text.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { type Log, message } from "../logging/log.ts";
 import type { InFlight } from "../peer/peer_host.ts";
-import type { Sockets } from "../sockets.ts";
+import type { Sockets } from "../peer/sockets.ts";
 import { readStateFile, removeStateFile, StateFileError } from "./state_file.ts";
 
 /** What the daemon that was here before has left to us. */

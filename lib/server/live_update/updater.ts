@@ -2,7 +2,7 @@ import type { Timer } from "../../clock.ts";
 import type { UpdateActions, UpdateOrder } from "../../engine/admin.ts";
 import { UPDATE_LOOK_MS } from "../../limits.ts";
 import { message } from "../logging/log.ts";
-import type { Turns } from "../turn.ts";
+import type { Turns } from "../scheduler.ts";
 import { inspect } from "./candidate.ts";
 import { CodeCache } from "./code_cache.ts";
 import { nextC, nextXs, type OwnCommandLine, type SharedOptions } from "./command_line.ts";

@@ -8,7 +8,7 @@ import type { Transport } from "../../transport/transport.ts";
 import { getU32, HEADER_SIZE } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { toText } from "../../wire/text.ts";
-import { OutputBuffer } from "./output_buffer.ts";
+import { OutputBuffer } from "./message_encoder.ts";
 import { NOBODY, type OutstandingRequests, type Waiter } from "./outstanding.ts";
 import { PendingEvents } from "./pending_events.ts";
 import { type Move, NEVER, type Span, UnsentMessages } from "./unsent_messages.ts";

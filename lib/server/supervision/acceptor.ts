@@ -4,7 +4,7 @@ import { EAGAIN, ECONNABORTED, errorText } from "../../../ffi/libc.ts";
 import { duplicateFrom } from "../../../ffi/spawn.ts";
 import { acceptUnix, closeFd } from "../../../ffi/unix_socket.ts";
 import { PASSED_MAX } from "../../limits.ts";
-import type { HeldDescriptor, HeldDescriptors } from "./held_descriptors.ts";
+import type { HeldDescriptor, HeldDescriptors } from "./descriptor_store.ts";
 import type { Log } from "../logging/log.ts";
 import { CHANNEL, NOTICE, PASSED, PREFIX, STOPPED } from "./passing.ts";
 

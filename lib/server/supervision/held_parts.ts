@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { closeFd } from "../../../ffi/unix_socket.ts";
 import { HeldSockets } from "./held_sockets.ts";
-import { Holder } from "./holder.ts";
+import { Holder } from "./holder_client.ts";
 import type { Log } from "../logging/log.ts";
 import { CHANNEL, Passing } from "./passing.ts";
 import { ListeningSocket, type SocketChoice } from "../process/socket_path.ts";

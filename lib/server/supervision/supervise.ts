@@ -15,8 +15,8 @@ import {
 } from "../../limits.ts";
 import { forOption } from "../../wire/system_error.ts";
 import { Acceptor } from "./acceptor.ts";
-import { type HeldDescriptor, HeldDescriptors, parseNotice } from "./held_descriptors.ts";
-import { SUPERVISED } from "./holder.ts";
+import { type HeldDescriptor, HeldDescriptors, parseNotice } from "./descriptor_store.ts";
+import { SUPERVISED } from "./holder_client.ts";
 import { type Log, type LogLevel, message, openLog } from "../logging/log.ts";
 import { REFUSED } from "../process/notify.ts";
 import { PidFile } from "../process/pid_file.ts";

@@ -19,7 +19,7 @@ import type {
 import type { Log } from "../logging/log.ts";
 import { Peer } from "../peer/peer.ts";
 import type { InFlight } from "../peer/peer_host.ts";
-import type { Turns } from "../turn.ts";
+import type { Turns } from "../scheduler.ts";
 import { wireError } from "./errno.ts";
 import { bindDomainEvents, type XenHost } from "./host.ts";
 import { mapKernelPage, readKernelPort } from "./kernel_ring.ts";

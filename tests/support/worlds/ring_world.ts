@@ -3,7 +3,7 @@ import { NoJournal } from "../../../lib/journal/journal.ts";
 import { MemoryDomains } from "../../../lib/server/domains/memory_domains.ts";
 import { Peer } from "../../../lib/server/peer/peer.ts";
 import { Trace } from "../../../lib/server/logging/trace.ts";
-import { Turns } from "../../../lib/server/turn.ts";
+import { Turns } from "../../../lib/server/scheduler.ts";
 import { ERROR, type RingPage } from "../../../lib/transport/ring_page.ts";
 import { MemoryTransport } from "../memory_transport.ts";
 import type { GuestRing } from "../../../lib/transport/ring.ts";

@@ -1,20 +1,20 @@
-import { type Clock, wallDate } from "../clock.ts";
-import { DamagedError } from "../codec/journal/byte_reader.ts";
+import { type Clock, wallDate } from "../../clock.ts";
+import { DamagedError } from "../../codec/journal/byte_reader.ts";
 import {
   type Durability,
   exists,
   JournalError,
   lastWritten,
   moveAside,
-} from "../journal/database.ts";
-import { type Journal, NoJournal } from "../journal/journal.ts";
-import { type Keep, keepFrom } from "../journal/previous_boot.ts";
-import { finishSettingAside, setAside } from "../journal/set_aside.ts";
-import { openStore } from "../journal/store_file.ts";
-import type { StoreJournal } from "../journal/store_journal.ts";
-import { systemReason } from "../wire/system_error.ts";
-import { budgeted } from "./logging/budgeted.ts";
-import type { Log, LogLevel } from "./logging/log.ts";
+} from "../../journal/database.ts";
+import { type Journal, NoJournal } from "../../journal/journal.ts";
+import { type Keep, keepFrom } from "../../journal/previous_boot.ts";
+import { finishSettingAside, setAside } from "../../journal/set_aside.ts";
+import { openStore } from "../../journal/store_file.ts";
+import type { StoreJournal } from "../../journal/store_journal.ts";
+import { systemReason } from "../../wire/system_error.ts";
+import { budgeted } from "../logging/budgeted.ts";
+import type { Log, LogLevel } from "../logging/log.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
 export type Persistence = "none" | "crash" | "disk";

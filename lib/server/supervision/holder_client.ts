@@ -4,7 +4,7 @@ import { EAGAIN, errorText } from "../../../ffi/libc.ts";
 import { keepOnExec } from "../../../ffi/exec.ts";
 import { closeFd } from "../../../ffi/unix_socket.ts";
 import { HOLDER_WAIT_MS } from "../../limits.ts";
-import { takeKept, type Variables } from "./kept.ts";
+import { takeKept, type Variables } from "./inherited_descriptors.ts";
 import type { Log } from "../logging/log.ts";
 import { NOTICE, type Passer, PREFIX } from "./passing.ts";
 

@@ -1,4 +1,4 @@
-import { LOST_SPINS_MAX, SPIN_REST_FIRST, SPIN_REST_MAX } from "../limits.ts";
+import { LOST_SPINS_MAX, SPIN_REST_FIRST, SPIN_REST_MAX } from "../../limits.ts";
 
 /** What the spin polls. */
 export interface Pollable {

@@ -1,24 +1,24 @@
-import type { Clock } from "../clock.ts";
-import { type Epoll, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../../ffi/epoll.ts";
-import { EAGAIN, ECONNABORTED, EMFILE, ENFILE, errorText } from "../../ffi/libc.ts";
-import { keepOnExec } from "../../ffi/exec.ts";
-import { acceptUnix, peerCredentials } from "../../ffi/unix_socket.ts";
-import type { Connection } from "../engine/connection.ts";
-import type { ConnectionSpec } from "../engine/connection_base.ts";
-import type { RingState } from "../state/ring_state.ts";
-import type { HeldState } from "../codec/journal/changes.ts";
-import { ACCEPTS_PER_TURN_MAX } from "../limits.ts";
-import type { HeldSocketTransport } from "../transport/held_socket.ts";
-import { SocketTransport } from "../transport/socket.ts";
-import type { HeldSockets } from "./supervision/held_sockets.ts";
-import type { Log } from "./logging/log.ts";
-import type { EventSink } from "./loop.ts";
-import { SocketProcess } from "./process/socket_process.ts";
-import type { PassedConnection, Passing } from "./supervision/passing.ts";
-import { Peer } from "./peer/peer.ts";
-import type { GoneReason, InFlight } from "./peer/peer_host.ts";
-import type { HeldClients } from "./take_up.ts";
-import type { Turns } from "./turn.ts";
+import type { Clock } from "../../clock.ts";
+import { type Epoll, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../../../ffi/epoll.ts";
+import { EAGAIN, ECONNABORTED, EMFILE, ENFILE, errorText } from "../../../ffi/libc.ts";
+import { keepOnExec } from "../../../ffi/exec.ts";
+import { acceptUnix, peerCredentials } from "../../../ffi/unix_socket.ts";
+import type { Connection } from "../../engine/connection.ts";
+import type { ConnectionSpec } from "../../engine/connection_base.ts";
+import type { RingState } from "../../state/ring_state.ts";
+import type { HeldState } from "../../codec/journal/changes.ts";
+import { ACCEPTS_PER_TURN_MAX } from "../../limits.ts";
+import type { HeldSocketTransport } from "../../transport/held_socket.ts";
+import { SocketTransport } from "../../transport/socket.ts";
+import type { HeldSockets } from "../supervision/held_sockets.ts";
+import type { Log } from "../logging/log.ts";
+import type { EventSink } from "../loop.ts";
+import { SocketProcess } from "../process/socket_process.ts";
+import type { PassedConnection, Passing } from "../supervision/passing.ts";
+import { Peer } from "./peer.ts";
+import type { GoneReason, InFlight } from "./peer_host.ts";
+import type { HeldClients } from "../persistence/take_up.ts";
+import type { Turns } from "../scheduler.ts";
 
 /** What makes and ends connections: the engine. */
 export interface Connector {

@@ -1,23 +1,23 @@
-import type { Clock } from "../clock.ts";
-import type { QuotaSetting } from "../engine/quota.ts";
-import { forOption } from "../wire/system_error.ts";
-import { DamagedError } from "../codec/journal/byte_reader.ts";
-import { JournalError } from "../journal/database.ts";
+import type { Clock } from "../../clock.ts";
+import type { QuotaSetting } from "../../engine/quota.ts";
+import { forOption } from "../../wire/system_error.ts";
+import { DamagedError } from "../../codec/journal/byte_reader.ts";
+import { JournalError } from "../../journal/database.ts";
 import { Daemon, type Identity } from "./daemon.ts";
-import { openHeldParts } from "./supervision/held_parts.ts";
-import { supervision } from "./supervision/holder.ts";
-import { type Log, type LogLevel, message, openLog, stackOf } from "./logging/log.ts";
-import { answerTrial } from "./live_update/check.ts";
-import { returnCodeCache, warmCodeCache } from "./live_update/code_cache.ts";
-import type { OwnCommandLine } from "./live_update/command_line.ts";
-import { openJournalAnyway } from "./live_update/journal.ts";
-import { stateFileOf, stateFileOfC } from "./live_update/state_file.ts";
-import { findInheritance } from "./live_update/take_over.ts";
-import type { Succession } from "./live_update/updater.ts";
-import { DAEMON_POLICY } from "./loop.ts";
-import { defaultMemory, memoryShare } from "./process/host_memory.ts";
-import { LifeMark } from "./process/life_mark.ts";
-import { notifyReady, notifyRefused } from "./process/notify.ts";
+import { openHeldParts } from "../supervision/held_parts.ts";
+import { supervision } from "../supervision/holder_client.ts";
+import { type Log, type LogLevel, message, openLog, stackOf } from "../logging/log.ts";
+import { answerTrial } from "../live_update/check.ts";
+import { returnCodeCache, warmCodeCache } from "../live_update/code_cache.ts";
+import type { OwnCommandLine } from "../live_update/command_line.ts";
+import { openJournalAnyway } from "../live_update/journal.ts";
+import { stateFileOf, stateFileOfC } from "../live_update/state_file.ts";
+import { findInheritance } from "../live_update/take_over.ts";
+import type { Succession } from "../live_update/updater.ts";
+import { DAEMON_POLICY } from "../loop.ts";
+import { defaultMemory, memoryShare } from "../process/host_memory.ts";
+import { LifeMark } from "../process/life_mark.ts";
+import { notifyReady, notifyRefused } from "../process/notify.ts";
 import {
   handleDamage,
   type OnDamage,
@@ -25,16 +25,16 @@ import {
   type Persistence,
   type PersistenceChoice,
   storePath,
-} from "./persistence.ts";
-import { deleteLeftovers } from "./process/leftovers.ts";
-import { PidFile } from "./process/pid_file.ts";
-import { chooseSocketPath, type SocketChoice, surroundings } from "./process/socket_path.ts";
-import { syslog } from "./logging/syslog.ts";
-import type { Trace } from "./logging/trace.ts";
-import { StoreWatch } from "./store_watch.ts";
+} from "../persistence/persistence.ts";
+import { deleteLeftovers } from "../process/leftovers.ts";
+import { PidFile } from "../process/pid_file.ts";
+import { chooseSocketPath, type SocketChoice, surroundings } from "../process/socket_path.ts";
+import { syslog } from "../logging/syslog.ts";
+import type { Trace } from "../logging/trace.ts";
+import { StoreWatch } from "../persistence/store_watch.ts";
 import { toldSettings } from "./told_settings.ts";
-import { openTrace, type TraceOptions } from "./logging/trace_options.ts";
-import { type DomainWorld, findDomainWorld, type XenChoice } from "./xen/world.ts";
+import { openTrace, type TraceOptions } from "../logging/trace_options.ts";
+import { type DomainWorld, findDomainWorld, type XenChoice } from "../xen/world.ts";
 
 /** What `xs serve` can be told. */
 export interface ServeOptions extends TraceOptions {

@@ -1,19 +1,19 @@
-import type { Clock } from "../clock.ts";
-import { CONNECTION } from "../engine/connection_base.ts";
-import { check } from "../engine/check.ts";
-import type { RingState } from "../state/ring_state.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { State } from "../engine/state.ts";
-import { eventPath } from "../engine/watch.ts";
-import { type Caution, forgetAside } from "../journal/caution.ts";
-import type { Journal } from "../journal/journal.ts";
-import type { HeldConnections } from "../journal/recovery.ts";
-import type { Aside } from "../persist/build.ts";
-import { isSpecial } from "../store/path.ts";
-import type { HostedDomains } from "./domains/hosted_domains.ts";
-import { ASIDE_BYTES, MEMORY_DEATHS } from "../limits.ts";
-import type { Log } from "./logging/log.ts";
-import type { LifeMark } from "./process/life_mark.ts";
+import type { Clock } from "../../clock.ts";
+import { CONNECTION } from "../../engine/connection_base.ts";
+import { check } from "../../engine/check.ts";
+import type { RingState } from "../../state/ring_state.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { State } from "../../engine/state.ts";
+import { eventPath } from "../../engine/watch.ts";
+import { type Caution, forgetAside } from "../../journal/caution.ts";
+import type { Journal } from "../../journal/journal.ts";
+import type { HeldConnections } from "../../journal/recovery.ts";
+import type { Aside } from "../../persist/build.ts";
+import { isSpecial } from "../../store/path.ts";
+import type { HostedDomains } from "../domains/hosted_domains.ts";
+import { ASIDE_BYTES, MEMORY_DEATHS } from "../../limits.ts";
+import type { Log } from "../logging/log.ts";
+import type { LifeMark } from "../process/life_mark.ts";
 
 /** The clients' sockets that outlive this process. */
 export interface HeldClients extends HeldConnections {

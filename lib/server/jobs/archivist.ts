@@ -10,7 +10,7 @@ import {
   RESTORE_BYTES_MAX,
 } from "../../limits.ts";
 import type { Log } from "../logging/log.ts";
-import type { Turns } from "../turn.ts";
+import type { Turns } from "../scheduler.ts";
 import type { RestoreTarget } from "./archive_restore.ts";
 import { DumpWork } from "./dump_work.ts";
 import { inherit, ioOf } from "./in_flight.ts";

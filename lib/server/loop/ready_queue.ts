@@ -1,10 +1,10 @@
-import type { Share } from "../engine/meter.ts";
+import type { Share } from "../../engine/meter.ts";
 import {
   CREDIT_UNITS,
   PRIVILEGED_LEAD_UNITS,
   PRIVILEGED_WEIGHT,
   READY_ROOM_FIRST,
-} from "../limits.ts";
+} from "../../limits.ts";
 
 /** What takes part in turns: a client, or work of the daemon's own. */
 export interface Contender {

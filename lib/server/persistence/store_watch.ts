@@ -1,6 +1,6 @@
-import type { Clock, Timer } from "../clock.ts";
-import { STORE_LOOK_MS } from "../limits.ts";
-import type { Log } from "./logging/log.ts";
+import type { Clock, Timer } from "../../clock.ts";
+import { STORE_LOOK_MS } from "../../limits.ts";
+import type { Log } from "../logging/log.ts";
 
 /** Bytes that a store file has at least: SQLite's first page. */
 const STORE_BYTES_MIN = 4_096;

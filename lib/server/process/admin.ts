@@ -1,12 +1,12 @@
-import type { Admin, ArchiveActions, UpdateActions } from "../engine/admin.ts";
-import type { ProcessStatus } from "../engine/process_status.ts";
-import { switchOf, TRACE, TRACE_FILE } from "../engine/settings.ts";
-import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
-import { escapeBytes } from "../wire/escape.ts";
-import { toBytes } from "../wire/text.ts";
-import { type Log, message } from "./logging/log.ts";
-import { type ProcessFacts, processStatus } from "./process/process_status.ts";
-import type { Trace } from "./logging/trace.ts";
+import type { Admin, ArchiveActions, UpdateActions } from "../../engine/admin.ts";
+import type { ProcessStatus } from "../../engine/process_status.ts";
+import { switchOf, TRACE, TRACE_FILE } from "../../engine/settings.ts";
+import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../../wire/errors.ts";
+import { escapeBytes } from "../../wire/escape.ts";
+import { toBytes } from "../../wire/text.ts";
+import { type Log, message } from "../logging/log.ts";
+import { type ProcessFacts, processStatus } from "./process_status.ts";
+import type { Trace } from "../logging/trace.ts";
 
 /** Where CONTROL logfile and memreport put files that are named without a directory. */
 const REPORT_DIRECTORY = "/var/lib/xen/xenstore";

@@ -1,11 +1,11 @@
-import { type Clock, systemClock } from "../clock.ts";
-import { NoJournal } from "../journal/journal.ts";
+import { type Clock, systemClock } from "../../clock.ts";
+import { NoJournal } from "../../journal/journal.ts";
 import { Daemon } from "./daemon.ts";
-import { type Log, SILENT } from "./logging/log.ts";
-import { EMBEDDED_POLICY } from "./loop.ts";
-import { MemoryDomains } from "./domains/memory_domains.ts";
-import { ListeningSocket } from "./process/socket_path.ts";
-import { Trace } from "./logging/trace.ts";
+import { type Log, SILENT } from "../logging/log.ts";
+import { EMBEDDED_POLICY } from "../loop.ts";
+import { MemoryDomains } from "../domains/memory_domains.ts";
+import { ListeningSocket } from "../process/socket_path.ts";
+import { Trace } from "../logging/trace.ts";
 
 /** How an {@link EmbeddedServer} is set up. */
 export interface EmbeddedOptions {

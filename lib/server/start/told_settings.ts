@@ -1,7 +1,7 @@
-import type { QuotaSetting } from "../engine/quota.ts";
-import { quotaSetting, switchSetting, TRACE, TRACE_FILE } from "../engine/settings.ts";
-import { toText } from "../wire/text.ts";
-import type { TraceOptions } from "./logging/trace_options.ts";
+import type { QuotaSetting } from "../../engine/quota.ts";
+import { quotaSetting, switchSetting, TRACE, TRACE_FILE } from "../../engine/settings.ts";
+import { toText } from "../../wire/text.ts";
+import type { TraceOptions } from "../logging/trace_options.ts";
 
 /** The options that set what CONTROL can set, too. */
 export interface SettingOptions extends TraceOptions {

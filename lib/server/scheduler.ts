@@ -30,7 +30,7 @@ import type { Peer } from "./peer/peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";
 import type { Trace } from "./logging/trace.ts";
 import { NEVER } from "./peer/unsent_messages.ts";
-import { type Contender, ReadyQueue } from "./ready_queue.ts";
+import { type Contender, ReadyQueue } from "./loop/ready_queue.ts";
 
 /** What the turn asks of the engine. */
 export interface TurnHandler extends RequestHandler {
