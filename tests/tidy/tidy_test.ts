@@ -187,3 +187,13 @@ Deno.test("each command of xs has a file of its name, and no other", () => {
   assert(names.length > 15);
   assertEquals(found, names.sort().map((name) => `cmd/commands/${name}.ts: 1`));
 });
+
+Deno.test("each room of the server has its line in docs/architecture.md, and no file lies loose", () => {
+  const files = filesUnder("lib/server", /\.ts$/).map((path) => path.split("/").slice(2));
+  const loose = files.filter(({ length }) => length === 1).map(([name]) => name);
+  assertEquals(loose, ["loop.ts", "scheduler.ts"]);
+  const rooms = new Set(files.filter(({ length }) => length > 1).map(([room]) => `${room}/`));
+  const told = [...readText("docs/architecture.md").matchAll(/^\| `([a-z_]+\/)` +\|/gm)]
+    .map((match) => match[1]!).filter((name) => !["cmd/", "ffi/"].includes(name));
+  assertEquals(told.sort(), [...rooms].sort());
+});
