@@ -5,7 +5,7 @@
  */
 import { Dirty } from "../../lib/engine/dirty.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client, newEngine } from "./clients.ts";
+import { Client, newEngine } from "../support/engine_client.ts";
 
 /** Bytes for each node. */
 export interface Garbage {
