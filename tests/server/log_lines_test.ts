@@ -87,9 +87,9 @@ Deno.test("log lines: a part of the daemon that nobody can be charged for has a 
 
 Deno.test("log lines: the store's files, the trace and held descriptors log through such a budget", () => {
   const sources = [
-    "server/persistence.ts",
+    "server/persistence/persistence.ts",
     "server/logging/trace.ts",
-    "server/supervision/held_descriptors.ts",
+    "server/supervision/descriptor_store.ts",
   ];
   for (const path of sources) {
     const text = Deno.readTextFileSync(new URL(`../../lib/${path}`, import.meta.url));
