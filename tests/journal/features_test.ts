@@ -1,7 +1,7 @@
 /** What zero means: it is told, not missing. */
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { assertSurvives, Hypervisor, Life } from "./lives.ts";
+import { assertSurvives, Hypervisor, Life } from "../support/lives.ts";
 
 Deno.test("a domain that is offered no feature is offered none by the next daemon", async () => {
   await using scratch = await makeScratch();
