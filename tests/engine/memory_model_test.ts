@@ -3,6 +3,9 @@ import type { Sample } from "./heap_and_charge.ts";
 
 const SCRIPT = new URL("./heap_and_charge.ts", import.meta.url).pathname;
 
+/** Bytes of the heap for each node of a chain, which has a list of children of its own. */
+const CHAIN_NODE_BYTES_MAX = 320;
+
 Deno.test("memory model: what is charged is within a factor of two of what the heap takes", async () => {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", SCRIPT],
@@ -15,4 +18,6 @@ Deno.test("memory model: what is charged is within a factor of two of what the h
     const told = `${name}: takes ${taken.toFixed()} bytes, charged ${charged.toFixed()}`;
     assert(taken < 2 * charged && charged < 2 * taken, told);
   }
+  const chain = samples.find(({ name }) => name === "chain of 100 nodes");
+  assert(chain !== undefined && chain.taken < 100 * CHAIN_NODE_BYTES_MAX, `${chain?.taken} bytes`);
 });
