@@ -118,9 +118,15 @@ function setValues(call: Call, transaction: Transaction): boolean {
     node !== null &&
     !(isChecked && call.exceeds("node-size", nodeSize(node) - node.value.length + value.length));
   if (written.length >= SORTED_FROM) return setManyValues(call, touched, takes);
-  for (const { path, value } of written) if (!takes(lookup(tree.root, path), value!)) return false;
+  const found: (Node | null)[] = [];
   for (const { path, value } of written) {
-    tree.setValue(path, value!, connection.origin, lookup(tree.root, path));
+    const node = lookup(tree.root, path);
+    if (!takes(node, value!)) return false;
+    found.push(node);
+  }
+  for (let i = 0; i < written.length; i++) {
+    const { path, value } = written[i]!;
+    tree.setValue(path, value!, connection.origin, found[i]!);
   }
   const due: DueEvent[] = [];
   for (const { path, written } of touched.values()) {
