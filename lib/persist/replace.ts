@@ -6,12 +6,12 @@ import { DEFAULT_QUOTAS } from "../engine/domains.ts";
 import { quotaName } from "../engine/quota.ts";
 import type { State } from "../engine/state.ts";
 import { differences, type NodeDifference } from "../store/difference.ts";
-import { Draft } from "../store/draft.ts";
+import type { Draft } from "../store/draft.ts";
 import { lookup, subtree } from "../store/lookup.ts";
-import { newNode, type Node } from "../store/node.ts";
+import type { Node } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
-import { type Collection, RecordError, RESTORED } from "../state/collection.ts";
+import { type Collection, emptyTree, RecordError, RESTORED } from "../state/collection.ts";
 import type { Special } from "../state/records.ts";
 import { replaceTree } from "./adopt.ts";
 import { buildSpecial, setQuotas } from "./build.ts";
@@ -28,8 +28,10 @@ export class Replacement {
   readonly leftOut: Map<number, number> = new Map();
   readonly #state: State;
   readonly #all: Collection;
-  readonly #accounts = new Accounts();
+  readonly #accounts: Accounts;
   readonly #draft: Draft;
+  /** Whether all domains are there that the records name: then the tree is right as they made it. */
+  readonly #isWhole: boolean;
   /** The domids that the records name, and who held them when it was begun. */
   readonly #holders: ReadonlyMap<number, bigint | null>;
   readonly #base: Node;
@@ -39,12 +41,16 @@ export class Replacement {
   /** The topmost paths at which others changed something before that. */
   #touched: ReadonlySet<string> = new Set();
 
-  constructor(state: State, all: Collection) {
+  /** The records' tree is one of the state's versions; `counted` has what its nodes cost. */
+  constructor(state: State, all: Collection, counted: Accounts) {
     this.#state = state;
     this.#all = all;
     this.#holders = holders(state, all);
-    const root = newNode("", 0, state.versions.nextEpoch(), []);
-    this.#draft = new Draft(root, state.versions, this.#accounts);
+    this.#isWhole = ![...this.#holders.keys()].some((domid) => this.#isGone(domid));
+    this.#accounts = this.#isWhole ? counted : new Accounts();
+    this.#draft = this.#isWhole
+      ? all.tree
+      : emptyTree({ versions: state.versions, ledger: this.#accounts });
     this.#base = this.#before = state.tree.snapshot();
   }
 
@@ -59,9 +65,11 @@ export class Replacement {
    * @throws {RecordError} when the root itself is a domain's that is not there.
    */
   *prepare(stage: Stage): Generator<void, void> {
-    yield* this.#build();
+    if (!this.#isWhole) yield* this.#build();
     let steps = 0;
+    const { versions } = this.#state;
     for (const [path, node] of subtree(this.#draft.root)) {
+      if (this.#isWhole) node.generation = ++versions.generation;
       stage(path, node);
       if (++steps % STEPS_PER_PAUSE === 0) yield;
     }
@@ -71,6 +79,7 @@ export class Replacement {
     }
   }
 
+  /** Makes a tree without what is of domains that are not there. */
   *#build(): Generator<void, void> {
     const loader = this.#draft.loader(RESTORED);
     let ordinal = 0;

@@ -46,15 +46,17 @@ export interface Owned {
 /**
  * Takes records in and checks them against each other, as far as it can be without a store: paths, parents,
  * permissions, domids, ids that are given twice, connections and transactions that are missing. Yields now
- * and then, so that whoever has other work can do it. With a `mapping` only that domain's part is taken.
+ * and then, so that whoever has other work can do it. With a `mapping` only that domain's part is taken; the
+ * tree of a whole store is made for `owner`, or for a store yet to be.
  *
  * @throws {RecordError} that names the first thing that cannot be.
  */
 export function* collect(
   all: Iterable<records.StateRecord>,
   mapping: DomainMapping | null = null,
+  owner?: TreeOwner,
 ): Generator<void, Collection> {
-  const collection = new Collection(mapping);
+  const collection = new Collection(mapping, owner);
   let count = 0;
   for (const record of all) {
     collection.take(record);
@@ -68,8 +70,9 @@ export function* collect(
 export function collectAll(
   all: Iterable<records.StateRecord>,
   mapping: DomainMapping | null = null,
+  owner?: TreeOwner,
 ): Collection {
-  const steps = collect(all, mapping);
+  const steps = collect(all, mapping, owner);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
@@ -82,10 +85,21 @@ const GENERATION_BEFORE = 6;
 /** What the nodes cost is counted where they are taken. */
 const FREE: Ledger = { charge: () => {}, mention: () => {} };
 
-/** A tree to load nodes into: it belongs to no store yet. */
-export function emptyTree(): Draft {
+/** The store that nodes are to be versions of one day, and who counts what they cost. */
+export interface TreeOwner {
+  readonly versions: Versions;
+  readonly ledger: Ledger;
+}
+
+/** A tree to load nodes into, unless told of no store. */
+export function emptyTree({ ledger, versions }: TreeOwner = nobody()): Draft {
+  return new Draft(newNode("", 0, versions.nextEpoch(), []), versions, ledger);
+}
+
+function nobody(): TreeOwner {
   const versions = new Versions();
-  return new Draft(newNode("", 0, versions.nextEpoch(), []), versions, FREE);
+  versions.generation = GENERATION_BEFORE;
+  return { versions, ledger: FREE };
 }
 
 /** Checked records: the nodes of a whole store as a tree, or those of a domain's part as a list. */
@@ -105,17 +119,19 @@ export class Collection extends StoreRecords {
   others = 0;
 
   readonly #mapping: DomainMapping | null;
+  /** Nodes become versions of a living store, which then counts their generations on. */
+  readonly #isOwned: boolean;
   readonly #loader: TreeLoader;
   readonly #partPaths = new Set<string>();
   readonly #ringDomids = new Set<number>();
   /** The permissions of the latest node. */
   #perms: Perms = [];
 
-  constructor(mapping: DomainMapping | null) {
+  constructor(mapping: DomainMapping | null, owner?: TreeOwner) {
     super();
     this.#mapping = mapping;
-    this.tree = emptyTree();
-    this.tree.versions.generation = GENERATION_BEFORE;
+    this.#isOwned = owner !== undefined;
+    this.tree = emptyTree(owner);
     this.#loader = this.tree.loader(RESTORED);
   }
 
@@ -191,7 +207,8 @@ export class Collection extends StoreRecords {
     const loader = this.#loader, { added } = loader;
     const isFirst = this.nodes === 0;
     if (isFirst && path !== ROOT_PATH) throw noWholeStore(checkedPath(path));
-    const generation = record.generation || this.tree.versions.generation + 1;
+    const next = this.#isOwned ? 0 : this.tree.versions.generation + 1;
+    const generation = record.generation || next;
     const ordinal = record.ordinal || this.nodes + 1;
     if (!loader.loadPath(path, { value, perms, generation, ordinal })) {
       throw new RecordError(`${checkedPath(path)} comes before its parent`);

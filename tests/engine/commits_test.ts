@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Abort, Commit, CommitListener } from "../../lib/engine/commits.ts";
 import { Engine } from "../../lib/engine/engine.ts";
+import { Accounts } from "../../lib/engine/accounts.ts";
 import { snapshot } from "../../lib/persist/snapshot.ts";
 import { collectAll } from "../../lib/state/collection.ts";
 import { Replacement } from "../../lib/persist/replace.ts";
@@ -94,8 +95,9 @@ class World {
 function restore(random: Random, { clients, engine: { state } }: World): void {
   const other = new World();
   for (let i = 0; i < 30; i++) other.clients[0]!.ask(...randomRequest(random));
-  const all = collectAll(snapshot(other.engine.state).records);
-  const replacement = new Replacement(state, all);
+  const counted = new Accounts(), owner = { versions: state.versions, ledger: counted };
+  const all = collectAll(snapshot(other.engine.state).records, null, owner);
+  const replacement = new Replacement(state, all, counted);
   for (const _ of replacement.prepare(() => {}));
   replacement.adopt();
   state.commits!.restored(clients[0]!.connection);

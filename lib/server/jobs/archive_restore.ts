@@ -1,5 +1,6 @@
 import type { RestoreOrder } from "../../engine/admin.ts";
 import type { Connection } from "../../engine/connection.ts";
+import { Accounts } from "../../engine/accounts.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { LEFT_OUT_LINES_MAX, RESTORE_TRIES_MAX } from "../../limits.ts";
@@ -41,7 +42,9 @@ export function* restoreSteps(
   progress: RestoreProgress,
 ): JobSteps {
   progress.expected = bytes.length;
-  const all = yield* collect(records(bytes, progress), mapping);
+  const counted = new Accounts();
+  const owner = { versions: state.versions, ledger: counted };
+  const all = yield* collect(records(bytes, progress), mapping, owner);
   checkSpace(state);
   if (mapping !== null) {
     const report = restorePart(state, all, mapping, { check, overQuota, inherit });
@@ -50,7 +53,12 @@ export function* restoreSteps(
   }
   if (!overQuota) checkQuotas(all, state);
   for (let tries = 1;; tries++) {
-    const replacement = yield* prepare(state, journal, all, check);
+    const replacement = yield* prepare(
+      state,
+      journal,
+      () => new Replacement(state, all, counted),
+      check,
+    );
     if (replacement.isCurrent) {
       if (!check) yield* adopt(state, journal, replacement, progress, by);
       return jsonLine(reportOf(all, replacement));
@@ -79,12 +87,12 @@ function checkSpace(state: State): void {
 function* prepare(
   state: State,
   journal: Journal,
-  all: Collection,
+  begin: () => Replacement,
   check: boolean,
 ): Generator<void, Replacement> {
   let ready = false;
   try {
-    const replacement = new Replacement(state, all);
+    const replacement = begin();
     const stage = check ? () => {} : journal.stage.bind(journal);
     for (const _ of replacement.prepare(stage)) {
       checkSpace(state);
