@@ -257,6 +257,9 @@ export const PRIVILEGED_LOG_LINES_PER_SECOND = 20;
 /** Domains whose budget is known at a time: the guests of the largest host. */
 export const LOG_BUDGETS_MAX = 4_096;
 
+/** Things of a kind that a turn marks, up to which they are looked through one by one: hashing takes longer. */
+export const MARKS_SCANNED_MAX = 16;
+
 /** Paths of which it is remembered whether their values are hidden: more than a busy host writes to. */
 export const REDACTED_PATHS_KNOWN_MAX = 4_096;
 

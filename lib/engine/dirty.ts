@@ -1,3 +1,4 @@
+import { MARKS_SCANNED_MAX } from "../limits.ts";
 import { DirtyNodes } from "../store/dirty_nodes.ts";
 import { type Meter, TEXT_SHIFT } from "./meter.ts";
 
@@ -40,9 +41,59 @@ export class Kind<K> {
 export const SPECIAL: Kind<string> = new Kind();
 
 /** The things of one kind that are marked, in the order in which they first were. */
-export type Marked<K> = ReadonlyMap<K, boolean>;
+class Marks<K> {
+  readonly #keys: (K | null)[] = [];
+  readonly #isNew: boolean[] = [];
+  #count = 0;
+  /** All of them, once there are more than can be looked through. */
+  readonly #all = new Set<K>();
 
-const NONE: Marked<never> = new Map<never, boolean>();
+  get size(): number {
+    return this.#count;
+  }
+
+  /** False where it is there already. */
+  has(key: K): boolean {
+    if (this.#count > MARKS_SCANNED_MAX) return this.#all.has(key);
+    for (let i = 0; i < this.#count; i++) if (this.#keys[i] === key) return true;
+    return false;
+  }
+
+  /** Adds one that is not there. */
+  add(key: K, isNew: boolean): void {
+    const at = this.#count++;
+    this.#keys[at] = key;
+    this.#isNew[at] = isNew;
+    if (at < MARKS_SCANNED_MAX) return;
+    if (at > MARKS_SCANNED_MAX) this.#all.add(key);
+    else for (let i = 0; i <= at; i++) this.#all.add(this.#keys[i]!);
+  }
+
+  *keys(): Generator<K, void> {
+    for (let i = 0; i < this.#count; i++) yield this.#keys[i]!;
+  }
+
+  *[Symbol.iterator](): Generator<readonly [key: K, isNew: boolean], void> {
+    for (let i = 0; i < this.#count; i++) yield [this.#keys[i]!, this.#isNew[i]!];
+  }
+
+  clear(): void {
+    if (this.#count > MARKS_SCANNED_MAX) {
+      // A turn that marked very many leaves nothing of that behind.
+      this.#keys.length = this.#isNew.length = 0;
+      this.#all.clear();
+    } else {
+      // To set the length would give the room back that the next turn needs.
+      for (let i = 0; i < this.#count; i++) this.#keys[i] = null;
+    }
+    this.#count = 0;
+  }
+}
+
+/** The things of one kind that are marked; true stands for one that came since the last clear. */
+export type Marked<K> = Pick<Marks<K>, "size" | "keys" | typeof Symbol.iterator>;
+
+const NONE = new Marks<never>();
 
 /**
  * The first of the engine's two hooks: what has to survive the process and changed since the last
@@ -53,7 +104,7 @@ const NONE: Marked<never> = new Map<never, boolean>();
 export class Dirty {
   readonly nodes: DirtyNodes = new DirtyNodes();
   /** By the indices of their kinds. */
-  readonly #marked: (Map<unknown, boolean> | undefined)[] = [];
+  readonly #marked: (Marks<unknown> | undefined)[] = [];
   #meter: Meter | null = null;
   #any = false;
 
@@ -76,8 +127,8 @@ export class Dirty {
   mark<K>(kind: Kind<K>, key: K): void {
     const { isKept, isNew, textLength } = kind;
     if (isKept !== null && !isKept(key)) return;
-    const marked = this.#marked[kind.index] ??= new Map<unknown, boolean>();
-    if (!marked.has(key)) marked.set(key, isNew !== null && isNew(key));
+    const marked = this.#marked[kind.index] ??= new Marks<unknown>();
+    if (!marked.has(key)) marked.add(key, isNew !== null && isNew(key));
     this.#any = true;
     const length = textLength === null ? 0 : textLength(key);
     this.#meter?.add(UNITS_PER_RECORD + (length >> TEXT_SHIFT));

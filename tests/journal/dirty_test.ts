@@ -299,3 +299,30 @@ Deno.test("dirty: what came and went in a turn leaves nothing, what was known be
   engine.disconnect(client.connection);
   assertEquals(written(engine, dirty), ["heldGone"]);
 });
+
+Deno.test("dirty: many things of one kind in a turn are each written once, in the order of their marks", () => {
+  const dirty = new Dirty();
+  const engine = newEngine(dirty);
+  const client = new Client(engine, 0, 70_000);
+  written(engine, dirty);
+  const watch = (type: number, i: number): string => client.ask(type, `/a\0t${i}\0`);
+  for (const count of [15, 16, 17, 18, 60]) {
+    for (let i = 0; i < count; i++) watch(T.WATCH, i);
+    for (let i = 0; i < count; i += 2) {
+      watch(T.UNWATCH, i);
+      watch(T.WATCH, i);
+    }
+    watch(T.UNWATCH, 0);
+    assertEquals(written(engine, dirty), Array.from({ length: count - 1 }, () => "watch"));
+    for (let i = 1; i < count; i++) watch(T.UNWATCH, i);
+    assertEquals(written(engine, dirty), Array.from({ length: count - 1 }, () => "unwatch"));
+    assertEquals(written(engine, dirty), []);
+  }
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 40; i++) {
+      client.ask(T.SET_QUOTA, `nodes\0${i + 1}\0`);
+      client.ask(T.SET_PERMS, "@releaseDomain\0n0\0");
+    }
+    assertEquals(written(engine, dirty), ["quotas", "node"]);
+  }
+});
