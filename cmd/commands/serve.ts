@@ -103,8 +103,8 @@ function checkTogether(flags: ServeFlags): void {
 async function run(this: XsContext, flags: ServeFlags): Promise<void> {
   checkTogether(flags);
   // What is to be taken over is in this very process: a child could not have it.
-  const isHeir = flags.liveUpdate === true || flags.liveUpdateCheck !== undefined;
-  const supervised = isHeir || Deno.env.has(SUPERVISED);
+  const isNextDaemon = flags.liveUpdate === true || flags.liveUpdateCheck !== undefined;
+  const supervised = isNextDaemon || Deno.env.has(SUPERVISED);
   if (flags.supervise === true && !supervised) return await supervise(this, flags);
   // Loaded here: the clients in the same program need neither the engine nor FFI.
   const { serve } = await import("../../lib/server/start/serve.ts");

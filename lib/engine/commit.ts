@@ -50,7 +50,7 @@ export function findChange(transaction: Transaction, current: Node): Conflict | 
   const base = transaction.base;
   if (base === null || base === current) return null;
   return findSeenOtherwise(transaction, base, current) ?? findOtherMaker(transaction, current) ??
-    findOtherHeir(transaction, current);
+    findOtherParent(transaction, current);
 }
 
 function findSeenOtherwise(
@@ -85,7 +85,7 @@ function finder(root: Node, paths: number): (path: string) => Node | null {
  * A node written that somebody else has removed, below one whose permissions this transaction
  * set: made again it would inherit the last permissions set, not those of when it was written.
  */
-function findOtherHeir(
+function findOtherParent(
   { setsPerms, touched, written }: Transaction,
   current: Node,
 ): Conflict | null {

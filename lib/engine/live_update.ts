@@ -237,7 +237,7 @@ export class LiveUpdate {
   }
 
   /** The reply to the operator, as bytes, which the next daemon is to send. */
-  farewellOf(connection: Connection): Uint8Array | null {
+  pendingReplyOf(connection: Connection): Uint8Array | null {
     const session = this.#session;
     if (session?.connection !== connection || session.phase === "prepared") return null;
     return encodeMessage(MessageType.CONTROL, session.reqId, session.txId, toBytes("OK\0"));

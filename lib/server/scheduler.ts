@@ -75,7 +75,7 @@ export class Turns implements PeerHost<Peer> {
   readonly trace: Trace;
   /** See {@link PeerHost.unitsLeft}. */
   unitsLeft = 0;
-  asking: OutstandingRequests | null = null;
+  cause: OutstandingRequests | null = null;
   readonly #journal: Journal;
   readonly #log: Log;
   readonly #logBudgets: LogBudgets;
@@ -97,7 +97,7 @@ export class Turns implements PeerHost<Peer> {
   /** When the events of guests are to be looked at for their age; Infinity for not at all. */
   #expireAt = NEVER;
   /** Peers with events whose time will be over. */
-  readonly #dated = new Set<Peer>();
+  readonly #withExpiring = new Set<Peer>();
   /** Those of them that are yet to be looked at this time. */
   readonly #expiring: Peer[] = [];
   #now = 0;
@@ -203,22 +203,22 @@ export class Turns implements PeerHost<Peer> {
     return this.eventTimeoutMs === 0 ? NEVER : this.#now + this.eventTimeoutMs;
   }
 
-  dated(peer: Peer): void {
-    this.#dated.add(peer);
+  expires(peer: Peer): void {
+    this.#withExpiring.add(peer);
     if (this.#expireAt === NEVER) this.#expireAt = this.eventDue;
   }
 
   #expire(now: number): void {
     const peers = this.#expiring;
-    if (peers.length === 0) peers.push(...[...this.#dated].reverse());
+    if (peers.length === 0) peers.push(...[...this.#withExpiring].reverse());
     this.meter.take();
     while (peers.length > 0 && this.meter.units < TURN_UNITS) {
       const peer = peers.pop()!;
       this.meter.add(READ_UNITS + (peer.unsent >> TEXT_SHIFT));
-      if (!peer.expire(now)) this.#dated.delete(peer);
+      if (!peer.expire(now)) this.#withExpiring.delete(peer);
     }
     if (peers.length > 0) return;
-    this.#expireAt = this.#dated.size === 0 ? NEVER : now + EVENT_LOOK_MS;
+    this.#expireAt = this.#withExpiring.size === 0 ? NEVER : now + EVENT_LOOK_MS;
   }
 
   gone(peer: Peer, reason: GoneReason): void {
@@ -233,7 +233,7 @@ export class Turns implements PeerHost<Peer> {
 
   warn(peer: Peer, text: string): void {
     // The guest pays whose request led to it, as far as one did.
-    const { domid } = this.asking?.connection ?? peer.connection;
+    const { domid } = this.cause?.connection ?? peer.connection;
     this.tell("warning", domid, `${peer.connection.label}: ${text}`);
   }
 

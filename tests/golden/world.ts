@@ -12,7 +12,7 @@ import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { Archivist } from "../../lib/server/jobs/archivist.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
-import { encodeEstate } from "../../lib/server/live_update/hand_over.ts";
+import { encodeHandOver } from "../../lib/server/live_update/hand_over.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
@@ -142,12 +142,12 @@ export class World {
   /** The stream that the next daemon finds at a live update. */
   liveUpdateStream(kind: "xs" | "c", version: 1 | 2): Uint8Array {
     const { state } = this.#engine;
-    const estate = {
+    const parts = {
       ...{ state, domains: this.domains, journal: this.#journal, listener: 5, log: SILENT },
       sockets: { descriptors: () => this.#sockets },
-    } as unknown as Parameters<typeof encodeEstate>[0];
+    } as unknown as Parameters<typeof encodeHandOver>[0];
     const next = { file: "", words: [], stateFile: "", cache: null, takesHeld: true };
-    const steps = encodeEstate(estate, { ...next, kind, version });
+    const steps = encodeHandOver(parts, { ...next, kind, version });
     for (;;) {
       const step = steps.next();
       if (step.done === true) return joinBytes(...step.value.pieces);

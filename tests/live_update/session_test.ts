@@ -75,9 +75,9 @@ Deno.test("live update: without transactions it is time at once", () => {
   rig.waitFor();
   assertEquals(rig.asked, ["tryOut", "handOver"]);
   assertEquals(rig.take("op"), []);
-  const reply = rig.engine.state.liveUpdate.farewellOf(rig.client("op").connection)!;
+  const reply = rig.engine.state.liveUpdate.pendingReplyOf(rig.client("op").connection)!;
   assertEquals([reply[0], reply[4], toText(reply, 16)], [MessageType.CONTROL, 2, "OK\0"]);
-  assertEquals(rig.engine.state.liveUpdate.farewellOf(rig.client("g1").connection), null);
+  assertEquals(rig.engine.state.liveUpdate.pendingReplyOf(rig.client("g1").connection), null);
 });
 
 Deno.test("live update: it waits for transactions to end", () => {

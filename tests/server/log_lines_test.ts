@@ -66,10 +66,10 @@ Deno.test("log lines: what a guest's request does to another client is a line at
   const { peer: attacker } = guestOf(test, 6), { peer: victim } = guestOf(test, 7);
   for (let i = 0; i < LOG_LINES_BURST; i++) test.turns.tell("warning", 6, "it has said much");
   test.log.length = 0;
-  test.turns.asking = new OutstandingRequests(attacker.connection, () => {});
+  test.turns.cause = new OutstandingRequests(attacker.connection, () => {});
   test.turns.warn(victim, "watch events dropped");
   assertEquals(test.log, []);
-  test.turns.asking = null;
+  test.turns.cause = null;
   test.turns.warn(victim, "watch events dropped");
   assertEquals(test.log, ["warning: domain 7: watch events dropped"]);
 });

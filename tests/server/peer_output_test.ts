@@ -66,7 +66,7 @@ Deno.test("Random drops leave all other messages whole and in order", () => {
       room = Infinity;
       output.sendTo(transport, { eventDue: 0 });
       assertEquals(output.length, 0);
-      assertEquals(output.hasDated, false);
+      assertEquals(output.hasExpiring, false);
       const reader = new MessageReader();
       const messages = reader.push(new Uint8Array(sent));
       assert(!reader.isWithin);

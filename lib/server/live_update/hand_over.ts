@@ -38,7 +38,7 @@ export interface Successor {
 }
 
 /** What goes over to another process. */
-export interface Estate {
+export interface HandOverParts {
   readonly state: State;
   readonly domains: HostedDomains;
   readonly journal: Journal;
@@ -56,19 +56,19 @@ export class HandOverError extends Error {
 
 /** Where a connection stands, as the next daemon is told. */
 function whereItStands(
-  { state, domains }: Estate,
+  { state, domains }: HandOverParts,
   connection: Connection,
   fd: number,
 ): ConnectionIo {
   const { outbox, kind } = connection;
   const { liveUpdate } = state;
   const flight = outbox instanceof Peer ? outbox.handOver() : NOTHING_IN_FLIGHT;
-  const farewell = liveUpdate.farewellOf(connection);
+  const pendingReply = liveUpdate.pendingReplyOf(connection);
   return {
     fd,
     port: kind === "ring" ? domains.handover?.portOf(connection) ?? 0 : 0,
     input: flight.input,
-    output: farewell === null ? flight.output : joinBytes(flight.output, farewell),
+    output: pendingReply === null ? flight.output : joinBytes(flight.output, pendingReply),
     partialResponse: flight.partialResponse,
     ignored: flight.ignored,
   };
@@ -78,24 +78,24 @@ const NOTHING = new Uint8Array(0);
 const NOTHING_IN_FLIGHT = { input: NOTHING, output: NOTHING, partialResponse: 0, ignored: true };
 
 /** A state as the next daemon will find it. */
-export interface EncodedEstate {
+export interface EncodedHandOver {
   readonly pieces: readonly Uint8Array[];
   readonly subject: TrialSubject;
 }
 
 /** Encodes the state, slice by slice, so that who is not in a hurry can do something else. */
-export function* encodeEstate(
-  estate: Estate,
+export function* encodeHandOver(
+  parts: HandOverParts,
   { kind, version }: Successor,
-): Generator<void, EncodedEstate> {
-  const descriptors = estate.sockets.descriptors();
-  const { records } = snapshot(estate.state, {
+): Generator<void, EncodedHandOver> {
+  const descriptors = parts.sockets.descriptors();
+  const { records } = snapshot(parts.state, {
     descriptors: {
       kind: "descriptors",
-      socketFd: estate.listener,
-      eventChannelFd: estate.domains.handover?.eventsFd ?? -1,
+      socketFd: parts.listener,
+      eventChannelFd: parts.domains.handover?.eventsFd ?? -1,
     },
-    io: (connection) => whereItStands(estate, connection, descriptors.get(connection) ?? -1),
+    io: (connection) => whereItStands(parts, connection, descriptors.get(connection) ?? -1),
   });
   const ours = kind === "xs";
   const encoder = new StreamEncoder({ version, endian: "little", details: ours, depths: ours });
@@ -136,11 +136,11 @@ export function checkState(path: string, { kind }: Pick<Successor, "kind">): Tri
  * @param kept descriptors that stay open, too
  */
 export function handOver(
-  estate: Estate,
+  parts: HandOverParts,
   successor: Successor,
   kept: readonly number[],
 ): string {
-  const { clock, domains, journal, listener, log, sockets } = estate;
+  const { clock, domains, journal, listener, log, sockets } = parts;
   const { file, kind, stateFile, words } = successor;
   const started = clock.now();
   if (!sockets.shut()) {
@@ -149,7 +149,7 @@ export function handOver(
   }
   const staying = [listener, ...sockets.descriptors().values(), ...kept];
   try {
-    const steps = encodeEstate(estate, successor);
+    const steps = encodeHandOver(parts, successor);
     let step = steps.next();
     while (step.done !== true) step = steps.next();
     writeStateFile(stateFile, step.value.pieces);
@@ -165,7 +165,7 @@ export function handOver(
   if (kind === "xs") notifyReloading(log);
   // Should it die, nobody is to take for new what is old by then.
   if (kind === "c") journal.handOver(`${file} took over at ${wallDate(clock).toISOString()}`);
-  const code = leave(estate, successor, staying, [file, ...words]);
+  const code = leave(parts, successor, staying, [file, ...words]);
   if (kind === "c") journal.handOver(null);
   sockets.open();
   tidyUp(stateFile, log);
@@ -173,7 +173,7 @@ export function handOver(
 }
 
 function leave(
-  { domains: { handover }, sockets }: Estate,
+  { domains: { handover }, sockets }: HandOverParts,
   { cache, file, kind, takesHeld }: Successor,
   others: readonly number[],
   argv: readonly string[],

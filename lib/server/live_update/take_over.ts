@@ -45,7 +45,7 @@ export function findInheritance(places: readonly string[]): Inheritance {
 }
 
 /** Who takes over, and with what. */
-export interface Heir {
+export interface NextDaemon {
   readonly engine: Engine;
   readonly domains: HostedDomains;
   readonly journal: Journal;
@@ -59,22 +59,22 @@ export interface Heir {
  * nothing is answered and what was inherited stays where it is: whoever is killed meanwhile leaves
  * the last daemon's store behind, and afterwards this one's.
  */
-export function takeOver(heir: Heir, { file, records }: Inheritance): void {
-  const { clock, domains, engine, log } = heir;
+export function takeOver(next: NextDaemon, { file, records }: Inheritance): void {
+  const { clock, domains, engine, log } = next;
   const { state } = engine;
   const started = clock.now();
   adoptTree(state, records.tree);
   const { rings, sockets } = build(state, records, {
     asksDomains: false,
-    openRing: (connection, record, domain) => takeRing(heir, connection, record, domain),
-    openSocket: (record) => takeSocket(heir, record),
+    openRing: (connection, record, domain) => takeRing(next, connection, record, domain),
+    openSocket: (record) => takeSocket(next, record),
   });
   state.liveUpdate.resume(true);
   // C xenstored hands its own command line on, and does not tell what CONTROL has changed since.
   state.settings.resumeQuotas(state.domains.quotas, false);
-  beginAfresh(heir);
+  beginJournal(next);
   state.commits?.started("live update");
-  heir.sockets.forgetRest();
+  next.sockets.forgetRest();
   state.settings.resume();
   removeInheritance(file, log);
   connectOthers(domains, log);
@@ -93,7 +93,7 @@ export function takeOver(heir: Heir, { file, records }: Inheritance): void {
  * Where there is no space for the first image, what the last daemon has left in the file is what is
  * here now, unless that was C xenstored, and what is to come goes behind it.
  */
-function beginAfresh({ domains, engine: { state }, journal, log, sockets }: Heir): void {
+function beginJournal({ domains, engine: { state }, journal, log, sockets }: NextDaemon): void {
   try {
     journal.begin({ state, rings: () => [...domains.rings(), ...sockets.states()] }, true);
   } catch (error) {
@@ -105,7 +105,7 @@ function inFlight({ ignored, input, output, partialResponse }: ConnectionRecord)
   return { input, output, partialResponse, ignored };
 }
 
-function takeSocket({ log, sockets }: Heir, record: ConnectionRecord): Connection | null {
+function takeSocket({ log, sockets }: NextDaemon, record: ConnectionRecord): Connection | null {
   const { end } = record;
   if (end.kind !== "socket") return null;
   try {
@@ -118,7 +118,7 @@ function takeSocket({ log, sockets }: Heir, record: ConnectionRecord): Connectio
 
 /** A ring that can't be had stays known, so that its domain's death will be told. */
 function takeRing(
-  { domains, engine: { state }, log }: Heir,
+  { domains, engine: { state }, log }: NextDaemon,
   connection: Connection,
   record: ConnectionRecord,
   domain: Domain,

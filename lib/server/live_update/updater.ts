@@ -6,7 +6,13 @@ import type { Turns } from "../scheduler.ts";
 import { inspect } from "./candidate.ts";
 import { CodeCache } from "./code_cache.ts";
 import { nextC, nextXs, type OwnCommandLine, type SharedOptions } from "./command_line.ts";
-import { checkState, encodeEstate, type Estate, handOver, type Successor } from "./hand_over.ts";
+import {
+  checkState,
+  encodeHandOver,
+  handOver,
+  type HandOverParts,
+  type Successor,
+} from "./hand_over.ts";
 import { removeStateFile, stateFileOf, stateFileOfC, writeStateFile } from "./state_file.ts";
 import { tryOut } from "./trial.ts";
 
@@ -20,7 +26,7 @@ export interface Succession {
 
 /** The daemon's side of a live update: looks at files, tries daemons out, gives way to them. */
 export class LiveUpdater implements UpdateActions {
-  readonly #estate: Estate;
+  readonly #parts: HandOverParts;
   readonly #succession: Succession;
   readonly #turns: Turns;
   readonly #socket: string;
@@ -29,8 +35,8 @@ export class LiveUpdater implements UpdateActions {
   #successor: Successor | null = null;
 
   /** `socket` is where the daemon listens. */
-  constructor(estate: Estate, succession: Succession, turns: Turns, socket: string) {
-    this.#estate = estate;
+  constructor(parts: HandOverParts, succession: Succession, turns: Turns, socket: string) {
+    this.#parts = parts;
     this.#succession = succession;
     this.#turns = turns;
     this.#socket = socket;
@@ -49,7 +55,7 @@ export class LiveUpdater implements UpdateActions {
   tryOut(order: UpdateOrder): void {
     this.drop();
     this.#abort = new AbortController();
-    this.#look = this.#estate.clock.every(UPDATE_LOOK_MS, () => this.#turns.tick());
+    this.#look = this.#parts.clock.every(UPDATE_LOOK_MS, () => this.#turns.tick());
     this.#log(`${order.file} is tried out`);
     void this.#try(order, this.#abort.signal);
   }
@@ -63,7 +69,7 @@ export class LiveUpdater implements UpdateActions {
     }
     if (signal.aborted) return;
     if (why !== null) this.#log(`${order.file} is refused: ${why}`);
-    this.#estate.state.liveUpdate.tried(why);
+    this.#parts.state.liveUpdate.tried(why);
     this.#turns.tick();
   }
 
@@ -72,7 +78,7 @@ export class LiveUpdater implements UpdateActions {
     if (typeof successor === "string") return successor;
     this.#successor = successor;
     const trialFile = `${successor.stateFile}.trial`;
-    const steps = encodeEstate(this.#estate, successor);
+    const steps = encodeHandOver(this.#parts, successor);
     let step = steps.next();
     while (step.done !== true) {
       await new Promise((resolve) => void setImmediate(resolve));
@@ -88,7 +94,7 @@ export class LiveUpdater implements UpdateActions {
       }
       const { cache, file, words } = successor;
       const env = cache?.open() ?? {};
-      const result = await tryOut(file, words, trialFile, subject, env, signal, this.#estate.clock);
+      const result = await tryOut(file, words, trialFile, subject, env, signal, this.#parts.clock);
       if (!signal.aborted) this.#successor = { ...successor, takesHeld: result.takesHeld };
       return result.refusal;
     } finally {
@@ -111,11 +117,11 @@ export class LiveUpdater implements UpdateActions {
       const stateFile = stateFileOf(this.#socket);
       // Run from source it needs more of the runtime's folder than compiled code.
       const isCompiled = candidate.isBinary && (own.runtime.length === 0 || !isOurProgram(file));
-      const cache = isCompiled ? new CodeCache(stateFile, this.#estate.log) : null;
+      const cache = isCompiled ? new CodeCache(stateFile, this.#parts.log) : null;
       const others = { stateFile, cache, takesHeld: false };
       return { kind: "xs", file, words, version: version === 1 ? 1 : 2, ...others };
     }
-    if (this.#estate.domains.handover === undefined) {
+    if (this.#parts.domains.handover === undefined) {
       return "C xenstored serves Xen's domains only, and this daemon runs without Xen.";
     }
     if (version !== null && version > candidate.version) {
@@ -129,7 +135,7 @@ export class LiveUpdater implements UpdateActions {
 
   handOver(): void {
     const successor = this.#successor!;
-    const { archive } = this.#estate.state.admin;
+    const { archive } = this.#parts.state.admin;
     const settled = (): void => {
       // A dump is to be whole, and a restore to be heard of by all who watch.
       archive?.hold(true);
@@ -139,7 +145,7 @@ export class LiveUpdater implements UpdateActions {
       }
       const why = this.#leave(successor);
       this.#log(`not done: ${why}`);
-      this.#estate.state.liveUpdate.fail(why);
+      this.#parts.state.liveUpdate.fail(why);
       this.#turns.tick();
     };
     this.#turns.onSettled = settled;
@@ -150,7 +156,7 @@ export class LiveUpdater implements UpdateActions {
     try {
       // C xenstored opens its own pid file anew, and would never close ours.
       const kept = successor.kind === "xs" ? this.#succession.kept() : [];
-      return handOver(this.#estate, successor, kept);
+      return handOver(this.#parts, successor, kept);
     } catch (error) {
       return message(error);
     }
@@ -164,11 +170,11 @@ export class LiveUpdater implements UpdateActions {
     this.#successor?.cache?.remove();
     this.#successor = null;
     this.#turns.onSettled = null;
-    this.#estate.state.admin.archive?.hold(false);
+    this.#parts.state.admin.archive?.hold(false);
   }
 
   #log(text: string): void {
-    this.#estate.log("info", `live update: ${text}`);
+    this.#parts.log("info", `live update: ${text}`);
   }
 }
 

@@ -166,7 +166,7 @@ export class Peer implements Outbox {
   }
 
   #postpone(message: Uint8Array, how: Handled): boolean {
-    this.#host.asking = null;
+    this.#host.cause = null;
     if (!this.#waiting.any) this.#host.postponed(this);
     this.#waiting.add(message, how);
     this.#host.unflushed(this);
@@ -187,12 +187,12 @@ export class Peer implements Outbox {
     const payload = payloadIn(bytes, from, size);
     const connection = this.#connection!;
     if (this.#host.trace.io) this.#host.trace.request(connection, header, payload);
-    const asking = this.#host.asking = this.#outstanding;
-    asking?.begin();
+    const cause = this.#host.cause = this.#outstanding;
+    cause?.begin();
     try {
       return this.#host.handler.handle(connection, header, payload, now);
     } catch (error) {
-      this.#host.asking = null;
+      this.#host.cause = null;
       this.#host.failed(this, error);
       this.#doomFor("failed");
       return "done";
@@ -202,7 +202,7 @@ export class Peer implements Outbox {
   reply(type: number, reqId: number, txId: number, payload: Uint8Array): void {
     const outstanding = this.#outstanding;
     // What comes behind the reply to a guest it has not caused: the first event of its watch.
-    if (outstanding !== null) this.#host.asking = null;
+    if (outstanding !== null) this.#host.cause = null;
     if (!this.#open) return;
     if (payload.length > PAYLOAD_MAX) {
       return this.reply(MessageType.ERROR, reqId, txId, errorPayload(E2BIG));
@@ -221,11 +221,11 @@ export class Peer implements Outbox {
     this.#host.meter.add(EVENT_UNITS + (length >> TEXT_SHIFT));
     const output = this.#output;
     if (output.repeats(path, token)) return;
-    const { asking } = this.#host;
-    const bound = output.crosses(this.#outputMax, HEADER_SIZE + length, asking, this.#outstanding);
+    const { cause } = this.#host;
+    const bound = output.crosses(this.#outputMax, HEADER_SIZE + length, cause, this.#outstanding);
     if (bound > 0) return this.#overflow(bound);
-    const isDated = asking !== null || this.#outstanding !== null;
-    output.addEvent(path, token, asking, isDated ? this.#host.eventDue : NEVER);
+    const expires = cause !== null || this.#outstanding !== null;
+    output.addEvent(path, token, cause, expires ? this.#host.eventDue : NEVER);
     if (this.#host.trace.io) this.#host.trace.event(this.#connection!, path, token);
     if (!this.isUnflushed) this.#host.unflushed(this);
   }
@@ -264,7 +264,7 @@ export class Peer implements Outbox {
       this.#stalled = false;
       this.#host.ready(this);
     }
-    if (unsent > 0 && this.#output.hasDated) this.#host.dated(this);
+    if (unsent > 0 && this.#output.hasExpiring) this.#host.expires(this);
     const reads = !this.#stalled && !this.#ended && !this.#waiting.held;
     this.#transport.want(reads, unsent > 0);
   }
@@ -282,7 +282,7 @@ export class Peer implements Outbox {
       this.#news.noteAfresh();
       this.#host.unflushed(this);
     }
-    return this.#output.hasDated;
+    return this.#output.hasExpiring;
   }
 
   #finish(reason: GoneReason): void {

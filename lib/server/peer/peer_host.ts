@@ -25,11 +25,11 @@ export interface PeerHost<Peer> {
   /** Unsent bytes beyond which a client of which the journal keeps them is not listened to. */
   readonly stallBytes: number;
   /** The requests of the guest of which one is being handled and not answered yet. */
-  asking: OutstandingRequests | null;
+  cause: OutstandingRequests | null;
   /** When the time is over of an event that is queued now; Infinity for never. */
   readonly eventDue: number;
   /** The peer has events unsent whose time will be over: it is to be asked to {@link Peer.expire}. */
-  dated(peer: Peer): void;
+  expires(peer: Peer): void;
   /** Whether the request at `from`, which costs much, comes later: the peer is to be stepped again. */
   defers(peer: Peer, header: Header, bytes: Uint8Array, from: number): boolean;
   /** Lets the peer be stepped in the next turn. */

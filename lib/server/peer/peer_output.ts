@@ -63,10 +63,11 @@ export class PeerOutput {
     return !path.startsWith("@") && this.#events.has(path, token);
   }
 
-  /** Bytes not sent yet that are charged to nobody; of dated events with their records. */
+  /** Bytes not sent yet that are charged to nobody; of events that expire with their records. */
   get own(): number {
-    const { charged, chargedCount, datedCount } = this.#unsent;
-    return this.#bytes.length - charged + EVENT_RECORD_BYTES * Math.max(chargedCount, datedCount);
+    const { charged, chargedCount, expiringCount } = this.#unsent;
+    return this.#bytes.length - charged +
+      EVENT_RECORD_BYTES * Math.max(chargedCount, expiringCount);
   }
 
   /**
@@ -123,8 +124,8 @@ export class PeerOutput {
   }
 
   /** Whether there are events whose time will be over. */
-  get hasDated(): boolean {
-    return this.#unsent.hasDated;
+  get hasExpiring(): boolean {
+    return this.#unsent.hasExpiring;
   }
 
   /**
@@ -166,7 +167,7 @@ export class PeerOutput {
     const count = this.#bytes.sendTo(transport);
     if (count <= 0) return count;
     // Of events that are yet to come, none is due before that time is over.
-    if (this.#unsent.hasDated) this.#deafAt = clock.eventDue;
+    if (this.#unsent.hasExpiring) this.#deafAt = clock.eventDue;
     this.#events.sentUpTo(this.#bytes.sent);
     this.#unsent.sentUpTo(this.#bytes.sent);
     return count;

@@ -24,7 +24,7 @@ export class UnsentMessages {
   /** What is charged for each to who waits for it; 0 for replies. */
   #charges: number[] = [];
   #head = 0;
-  #dated = 0;
+  #expiring = 0;
   #charged = 0;
   #chargedCount = 0;
 
@@ -39,13 +39,13 @@ export class UnsentMessages {
   }
 
   /** How many have a time that will be over. */
-  get datedCount(): number {
-    return this.#dated;
+  get expiringCount(): number {
+    return this.#expiring;
   }
 
   /** Whether there are any whose time will be over. */
-  get hasDated(): boolean {
-    return this.#dated > 0;
+  get hasExpiring(): boolean {
+    return this.#expiring > 0;
   }
 
   /**
@@ -61,7 +61,7 @@ export class UnsentMessages {
     }
     this.#waiters.push(waiter);
     this.#dues.push(due);
-    if (due !== NEVER) this.#dated++;
+    if (due !== NEVER) this.#expiring++;
   }
 
   /** Those lying wholly within the first `sent` bytes are gone. */
@@ -79,7 +79,7 @@ export class UnsentMessages {
     this.#waiters[index] = null;
     if (this.#dues[index] !== NEVER) {
       this.#dues[index] = NEVER;
-      this.#dated--;
+      this.#expiring--;
     }
     const charge = this.#charges[index]!;
     if (charge > 0) {
@@ -137,7 +137,7 @@ export class UnsentMessages {
     const [ends, waiters, dues, charges] = [this.#ends, this.#waiters, this.#dues, this.#charges];
     const from = this.#head;
     [this.#ends, this.#waiters, this.#dues, this.#charges] = [[], [], [], []];
-    [this.#head, this.#dated, this.#charged, this.#chargedCount] = [0, 0, 0, 0];
+    [this.#head, this.#expiring, this.#charged, this.#chargedCount] = [0, 0, 0, 0];
     for (let i = from; i < ends.length; i++) {
       const end = move(ends[i]!);
       if (end >= 0) this.add(end, waiters[i]!, dues[i]!, charges[i]!);

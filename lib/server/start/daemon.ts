@@ -139,8 +139,8 @@ export class Daemon {
     );
     if (succession !== undefined) {
       const { state } = engine;
-      const estate = { state, domains, journal, sockets, listener: listening.fd, clock, log: told };
-      admin.liveUpdate = new LiveUpdater(estate, succession, turns, listening.path);
+      const given = { state, domains, journal, sockets, listener: listening.fd, clock, log: told };
+      admin.liveUpdate = new LiveUpdater(given, succession, turns, listening.path);
     }
     const { keeping, version } = parts.identity ?? EMBEDDED;
     const since = clock.now();
