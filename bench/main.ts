@@ -9,11 +9,11 @@
  *
  * Many short rounds say more than few long ones: what a shared machine gives changes within
  * seconds, and the shorter a round, the more its contenders have in common. Daemon and load have a
- * core each. Needs what the tests against peers need, and `taskset`.
+ * core each. Needs what the tests against reference daemons need, and `taskset`.
  */
 import { startDaemon } from "../tests/support/daemon.ts";
 import type { ServerProcess } from "../tests/support/process.ts";
-import { peersMissing, startPeer } from "../tests/support/reference/daemon.ts";
+import { referenceMissing, startReference } from "../tests/support/reference/daemon.ts";
 import {
   buildLoad,
   type Figures,
@@ -175,13 +175,13 @@ function startXs(binary: string, ...args: string[]): Promise<ServerProcess> {
 
 /** `binary` beside Debian's daemons. */
 async function contestWithPeers(binary: string): Promise<Contest> {
-  const missing = await peersMissing();
+  const missing = await referenceMissing();
   if (missing !== undefined) throw new Error(`nothing to measure beside: ${missing}`);
   return contest([
     { name: "xs none", server: await startXs(binary, "--persist", "none") },
     { name: "xs crash", server: await startXs(binary) },
-    { name: "C xenstored", server: await startPeer("c") },
-    { name: "oxenstored", server: await startPeer("o") },
+    { name: "C xenstored", server: await startReference("c") },
+    { name: "oxenstored", server: await startReference("o") },
   ], [
     { name: "none/C", ours: 0, theirs: 2 },
     { name: "crash/C", ours: 1, theirs: 2 },

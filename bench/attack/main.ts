@@ -8,7 +8,7 @@
  * docs/attack.md tells what the attacks are and what the columns mean.
  */
 import { ATTACKS } from "../../tests/support/attack/attacks.ts";
-import { simulatedPeersMissing } from "../../tests/support/reference/simulated.ts";
+import { simulatedReferenceMissing } from "../../tests/support/reference/simulated.ts";
 import { simulationMissing } from "../../tests/support/simulation/simulated_host.ts";
 import { NOBODY } from "./control.ts";
 import { machine } from "../machine.ts";
@@ -25,7 +25,7 @@ async function contendersOf({ against, binaries }: Options): Promise<Contender[]
     }
   }
   if (against !== "xs") {
-    const missing = await simulatedPeersMissing();
+    const missing = await simulatedReferenceMissing();
     if (missing === undefined) contenders.push({ name: "C xenstored", binary: null });
     else if (against === "c") throw new Error(missing);
     else console.error(`without C xenstored: ${missing}`);

@@ -7,7 +7,7 @@ import { Attacker, request } from "../../tests/support/attack/attacker.ts";
 import { type Attack, type Place, SHARED } from "../../tests/support/attack/attacks.ts";
 import { Crew } from "../../tests/support/attack/crew.ts";
 import { RawClient } from "../../tests/support/raw_client.ts";
-import { startSimulatedPeer } from "../../tests/support/reference/simulated.ts";
+import { startSimulatedReference } from "../../tests/support/reference/simulated.ts";
 import { DEAD, EXISTS, SimulatedHost } from "../../tests/support/simulation/simulated_host.ts";
 import { startDaemon } from "../../tests/support/daemon.ts";
 import { deadline, until } from "../../tests/support/patience.ts";
@@ -213,7 +213,7 @@ export class Stage implements AsyncDisposable {
 }
 
 async function start({ binary }: Contender, host: SimulatedHost): Promise<ServerProcess> {
-  if (binary === null) return await startSimulatedPeer("c", host);
+  if (binary === null) return await startSimulatedReference("c", host);
   Deno.env.set("XS_BINARY", binary);
   return await startDaemon({
     socket: host.socketPath,

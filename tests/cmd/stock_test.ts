@@ -4,7 +4,7 @@ import { runStock } from "../../cmd/stock/tools.ts";
 import { runStockControl } from "../../cmd/stock/control.ts";
 import { surroundings } from "../../lib/client/socket_path.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
-import { peersMissing, startPeer } from "../support/reference/daemon.ts";
+import { referenceMissing, startReference } from "../support/reference/daemon.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { testUnless } from "../support/skip.ts";
@@ -90,7 +90,7 @@ async function missingFile(path: string, debianPackage: string): Promise<string 
 const noTool = await missingFile(DEBIAN_TOOL, "xenstore-utils");
 const noControl = await missingFile(DEBIAN_CONTROL, "xen-utils-4.17");
 const noScript = await missingFile("/usr/bin/script", "bsdutils");
-const noPeers = await peersMissing();
+const noPeers = await referenceMissing();
 
 /** Two daemons with equal stores: one for Debian's tools, one for ours. */
 interface Pair extends AsyncDisposable {
@@ -139,9 +139,9 @@ interface DaemonKind {
 
 const daemons: readonly DaemonKind[] = [
   { name: "xs serve", missing: undefined, start: startDaemon },
-  { name: "C xenstored", missing: noPeers, start: () => startPeer("c") },
+  { name: "C xenstored", missing: noPeers, start: () => startReference("c") },
   // It sends listings of more than 4096 bytes over sockets: ours reads them, libxenstore does not.
-  { name: "oxenstored", missing: noPeers, width: 200, start: () => startPeer("o") },
+  { name: "oxenstored", missing: noPeers, width: 200, start: () => startReference("o") },
 ];
 
 for (const { name, missing, width, start } of daemons) {

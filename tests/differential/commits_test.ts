@@ -5,7 +5,7 @@
  */
 import { MessageType as T, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { peersMissing } from "../support/reference/daemon.ts";
+import { referenceMissing } from "../support/reference/daemon.ts";
 import { testUnless } from "../support/skip.ts";
 import { CHANGED_THEN_REMOVED } from "./allowed.ts";
 import { numberFrom } from "../support/number_from.ts";
@@ -142,7 +142,7 @@ function compare(
   }
 }
 
-const missing = await peersMissing();
+const missing = await referenceMissing();
 
 testUnless(missing, "a commit tells of what C xenstored's tells of", async () => {
   const seed = numberFrom("XS_SEED", 20_261_127), rounds = numberFrom("XS_ROUNDS", ROUNDS);

@@ -1,4 +1,4 @@
-import { peersMissing } from "../support/reference/daemon.ts";
+import { referenceMissing } from "../support/reference/daemon.ts";
 import { Lockstep, type Summary } from "./lockstep.ts";
 import { numberFrom } from "../support/number_from.ts";
 import { testUnless } from "../support/skip.ts";
@@ -26,7 +26,7 @@ async function compare(ours: Kind, requests: number): Promise<Summary> {
   return summary;
 }
 
-const missing = await peersMissing();
+const missing = await referenceMissing();
 
 testUnless(missing, "C xenstored against itself: the harness makes no difference", async () => {
   const summary = await compare("C xenstored", numberFrom("XS_DIFF_REQUESTS", SELF_CHECK_REQUESTS));

@@ -6,7 +6,7 @@
 import { RingWorld } from "../support/worlds/ring_world.ts";
 import type { World } from "../support/worlds/world.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { peersMissing } from "../support/reference/daemon.ts";
+import { referenceMissing } from "../support/reference/daemon.ts";
 import { testUnless } from "../support/skip.ts";
 import {
   CHANGED_THEN_REMOVED,
@@ -25,7 +25,7 @@ import {
   pathOfStep,
   perform,
 } from "./guests.ts";
-import { PeerWorld } from "./peer_world.ts";
+import { ReferenceWorld } from "./reference_world.ts";
 import { numberFrom } from "../support/number_from.ts";
 import { Random } from "../support/random.ts";
 
@@ -140,7 +140,7 @@ class Pair {
   }
 }
 
-const missing = await peersMissing();
+const missing = await referenceMissing();
 
 testUnless(missing, "xs treats guests as C xenstored does", async () => {
   const seed = numberFrom("XS_SEED", 20_261_121);
@@ -148,7 +148,7 @@ testUnless(missing, "xs treats guests as C xenstored does", async () => {
   const random = new Random(seed);
   const allowed = new Map<string, number>();
   for (let done = 0; done < requests;) {
-    await using reference = await PeerWorld.start();
+    await using reference = await ReferenceWorld.start();
     await using ours = new RingWorld();
     await furnish(reference);
     await furnish(ours);

@@ -5,10 +5,10 @@ import { SilentGuest } from "../support/worlds/silent_guest.ts";
 import type { World } from "../support/worlds/world.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { peersMissing } from "../support/reference/daemon.ts";
+import { referenceMissing } from "../support/reference/daemon.ts";
 import { testUnless } from "../support/skip.ts";
 import { furnish } from "./guests.ts";
-import { PeerWorld } from "./peer_world.ts";
+import { ReferenceWorld } from "./reference_world.ts";
 
 const BIG = "x".repeat(1500);
 
@@ -30,10 +30,10 @@ async function handled(world: World, sent: number): Promise<number> {
 }
 
 testUnless(
-  await peersMissing(),
+  await referenceMissing(),
   "a guest that takes nothing has as many requests handled as by C xenstored",
   async () => {
-    await using reference = await PeerWorld.start();
+    await using reference = await ReferenceWorld.start();
     await using ours = new RingWorld();
     const wanted = await handled(reference, 28);
     assertEquals(await handled(ours, 28), wanted);

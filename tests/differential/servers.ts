@@ -1,7 +1,7 @@
 import { RawClient } from "../support/raw_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
-import { startPeer } from "../support/reference/daemon.ts";
+import { startReference } from "../support/reference/daemon.ts";
 
 /** A running server and the connections of the stream to it, by number. */
 export interface Side extends AsyncDisposable {
@@ -16,7 +16,7 @@ export type Kind = "xs" | "C xenstored";
 
 /** Starts a server of its own, with `connections` clients connected one after the other. */
 export async function startSide(kind: Kind, connections: number): Promise<Side> {
-  const server: ServerProcess = kind === "xs" ? await startDaemon() : await startPeer("c");
+  const server: ServerProcess = kind === "xs" ? await startDaemon() : await startReference("c");
   const clients: RawClient[] = [];
   for (let i = 0; i < connections; i++) clients.push(await RawClient.connect(server.socketPath));
   return {

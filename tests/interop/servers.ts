@@ -1,5 +1,5 @@
 /** The servers that other people's clients are pointed at: ours, then the two that they know. */
-import { peersMissing, startPeer } from "../support/reference/daemon.ts";
+import { referenceMissing, startReference } from "../support/reference/daemon.ts";
 import { startDaemon } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
 
@@ -10,13 +10,13 @@ export interface ServerUnderTest {
   start(): Promise<ServerProcess>;
 }
 
-/** The peers are there to show that the client's script itself is right. */
+/** The reference daemons are there to show that the client's script itself is right. */
 export async function serversUnderTest(): Promise<readonly ServerUnderTest[]> {
-  const missing = await peersMissing();
+  const missing = await referenceMissing();
   return [
     { name: "xs", missing: undefined, start: () => startDaemon() },
-    { name: "C xenstored", missing, start: () => startPeer("c") },
-    { name: "oxenstored", missing, start: () => startPeer("o") },
+    { name: "C xenstored", missing, start: () => startReference("c") },
+    { name: "oxenstored", missing, start: () => startReference("o") },
   ];
 }
 

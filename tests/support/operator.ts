@@ -3,7 +3,7 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import type { Message } from "./message.ts";
 import type { RawClient } from "./raw_client.ts";
-import { simulatedPeersMissing } from "./reference/simulated.ts";
+import { simulatedReferenceMissing } from "./reference/simulated.ts";
 import type { SimulatedHost } from "./simulation/simulated_host.ts";
 import { xsCommand } from "./daemon.ts";
 import { deadline } from "./patience.ts";
@@ -13,7 +13,7 @@ import { type ServerProcess, startServer } from "./process.ts";
 export const C_XENSTORED = "/usr/lib/xen-4.17/bin/xenstored";
 
 /** Why Debian's daemons can't be had here; undefined where they can. */
-export const cMissing: string | undefined = await simulatedPeersMissing();
+export const cMissing: string | undefined = await simulatedReferenceMissing();
 
 /** What is to be run next, in the operator's words. */
 export interface Next {

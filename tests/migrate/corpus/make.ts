@@ -7,7 +7,7 @@
 import { runScenario } from "../../support/conformance/run.ts";
 import { guest, scenario } from "../../support/conformance/table.ts";
 import { RawClient } from "../../support/raw_client.ts";
-import { startSimulatedPeer } from "../../support/reference/simulated.ts";
+import { startSimulatedReference } from "../../support/reference/simulated.ts";
 import { SimulatedHost } from "../../support/simulation/simulated_host.ts";
 import { letDaemonRun, SimulatedWorld } from "../../support/worlds/simulated_world.ts";
 import { type ServerProcess, startServer } from "../../support/process.ts";
@@ -67,7 +67,9 @@ async function withDaemon(
   use: (setting: Setting) => Promise<void>,
 ): Promise<void> {
   const host = await SimulatedHost.make();
-  const daemon = kind === "c" ? await startSimulatedPeer("c", host) : await startOxenstored(host);
+  const daemon = kind === "c"
+    ? await startSimulatedReference("c", host)
+    : await startOxenstored(host);
   await using world = new SimulatedWorld(kind, host, daemon);
   await world.open("s");
   const ask: Setting["ask"] = async (from, type, text, txId = 0) => {

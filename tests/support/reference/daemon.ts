@@ -7,25 +7,25 @@ import { type ServerProcess, startServer } from "../process.ts";
 import { makeScratch } from "../scratch.ts";
 
 /** "c" is C xenstored, "o" is oxenstored. */
-export type PeerKind = "c" | "o";
+export type ReferenceKind = "c" | "o";
 
-export interface Peer extends ServerProcess {
-  readonly kind: PeerKind;
+export interface ReferenceDaemon extends ServerProcess {
+  readonly kind: ReferenceKind;
   /** The simulated host's folder; xensim.c says what is in it. */
   readonly dir: string;
 }
 
 const LIBEXEC = "/usr/lib/xen-4.17/bin";
-const BINARY: Readonly<Record<PeerKind, string>> = {
+const BINARY: Readonly<Record<ReferenceKind, string>> = {
   c: `${LIBEXEC}/xenstored`,
   o: `${LIBEXEC}/oxenstored`,
 };
-const NAME: Readonly<Record<PeerKind, string>> = { c: "C xenstored", o: "oxenstored" };
+const NAME: Readonly<Record<ReferenceKind, string>> = { c: "C xenstored", o: "oxenstored" };
 const PAGE_BYTES = 4096;
 const DOMAINS_BYTES = 32_768;
 
-/** Why peers can't run here, in words that say what to install; undefined where they can. */
-export async function peersMissing(): Promise<string | undefined> {
+/** Why reference daemons can't run here, in words that say what to install; undefined where they can. */
+export async function referenceMissing(): Promise<string | undefined> {
   const needs: readonly (readonly [string, string])[] = [
     [BINARY.c, "xen-utils-4.17"],
     [BINARY.o, "xen-utils-4.17"],
@@ -39,17 +39,17 @@ export async function peersMissing(): Promise<string | undefined> {
 }
 
 /**
- * Runs a peer on a simulated host, and waits until it listens on `socket` in the host's folder.
+ * Runs a reference daemon on a simulated host, and waits until it listens on `socket` in the host's folder.
  * @param dir the host's folder, which stays; unless given, a temporary one that `stop` removes
  * @param args more options of the daemon
  * @throws {Error} when it does not come up; the message holds what it printed
  */
-export async function startPeer(
-  kind: PeerKind,
+export async function startReference(
+  kind: ReferenceKind,
   dir?: string,
   args: readonly string[] = [],
-): Promise<Peer> {
-  const scratch = dir === undefined ? await makeScratch(`xs-peer-${kind}-`) : undefined;
+): Promise<ReferenceDaemon> {
+  const scratch = dir === undefined ? await makeScratch(`xs-reference-${kind}-`) : undefined;
   const host = dir ?? scratch?.path ?? "";
   try {
     const simulation = await buildSimulation();
@@ -85,7 +85,7 @@ async function furnish(host: string): Promise<void> {
   await writeIfAbsent(`${host}/domains`, domains);
 }
 
-async function fixedArguments(kind: PeerKind, host: string): Promise<string[]> {
+async function fixedArguments(kind: ReferenceKind, host: string): Promise<string[]> {
   if (kind === "c") return ["-N", "-F", `${host}/pid`];
   const settings = await Deno.readTextFile("/etc/xen/oxenstored.conf");
   const kept = settings.split("\n").filter((line) => !/^pid-file\b/.test(line));

@@ -1,22 +1,22 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type PeerKind, peersMissing, startPeer } from "./daemon.ts";
+import { type ReferenceKind, referenceMissing, startReference } from "./daemon.ts";
 import { testUnless } from "../skip.ts";
 import { startServer } from "../process.ts";
 
-const missing = await peersMissing();
+const missing = await referenceMissing();
 
-for (const kind of ["c", "o"] satisfies PeerKind[]) {
-  testUnless(missing, `peer ${kind} starts, answers and stops`, async () => {
-    const peer = await startPeer(kind);
+for (const kind of ["c", "o"] satisfies ReferenceKind[]) {
+  testUnless(missing, `daemon ${kind} starts, answers and stops`, async () => {
+    const daemon = await startReference(kind);
     const { stdout, stderr, success } = await new Deno.Command("xenstore-ls", {
-      env: { XENSTORED_PATH: peer.socketPath },
+      env: { XENSTORED_PATH: daemon.socketPath },
     }).output();
-    const status = await peer.stop();
+    const status = await daemon.stop();
     assertEquals(new TextDecoder().decode(stderr), "");
     assertEquals(success, true);
     assertStringIncludes(new TextDecoder().decode(stdout), "tool");
     assertEquals(status.signal !== null || status.code === 0, true);
-    await assertGone(peer.dir);
+    await assertGone(daemon.dir);
   });
 }
 

@@ -1,20 +1,20 @@
-import { peersMissing } from "./daemon.ts";
+import { referenceMissing } from "./daemon.ts";
 import { type ServerProcess, startServer } from "../process.ts";
 import { type SimulatedHost, simulationMissing } from "../simulation/simulated_host.ts";
 
 /** "c" is C xenstored, "o" is oxenstored: Debian's, of Xen 4.17. */
-export type PeerKind = "c" | "o";
+export type ReferenceKind = "c" | "o";
 
 const LIBEXEC = "/usr/lib/xen-4.17/bin";
 
-/** Why the peers can't run on a simulated host here; undefined where they can. */
-export async function simulatedPeersMissing(): Promise<string | undefined> {
-  return simulationMissing() ?? await peersMissing();
+/** Why the reference daemons can't run on a simulated host here; undefined where they can. */
+export async function simulatedReferenceMissing(): Promise<string | undefined> {
+  return simulationMissing() ?? await referenceMissing();
 }
 
-/** Runs a peer on the host, with the stand-in preloaded, and waits until it listens. */
-export async function startSimulatedPeer(
-  kind: PeerKind,
+/** Runs a reference daemon on the host, with the stand-in preloaded, and waits until it listens. */
+export async function startSimulatedReference(
+  kind: ReferenceKind,
   host: SimulatedHost,
 ): Promise<ServerProcess> {
   const isC = kind === "c";

@@ -6,16 +6,16 @@ import { toBytes } from "../../lib/wire/text.ts";
 import { ByteClient } from "../support/byte_client.ts";
 import type { Message } from "../support/message.ts";
 import { type DomainChange, domidOf, type World } from "../support/worlds/world.ts";
-import { type Peer, startPeer } from "../support/reference/daemon.ts";
+import { type ReferenceDaemon, startReference } from "../support/reference/daemon.ts";
 import { RawClient } from "../support/raw_client.ts";
 
 /** Changes nothing; everything queued before its reply has come with it. */
 const BARRIER = { type: MessageType.GET_DOMAIN_PATH, txId: 0, payload: toBytes("0\0") };
 
 /** Debian's C xenstored with sockets and with guests on its simulated host. */
-export class PeerWorld implements World {
+export class ReferenceWorld implements World {
   readonly name = "C xenstored";
-  readonly #peer: Peer;
+  readonly #daemon: ReferenceDaemon;
   /** A client of its own: C looks at all rings whenever anything comes, so it serves for kicks. */
   readonly #kicker: RawClient;
   readonly #sockets = new Map<string, RawClient>();
@@ -25,26 +25,26 @@ export class PeerWorld implements World {
   readonly #unframed = new Set<string>();
   readonly #pages: Deno.PointerObject[] = [];
 
-  private constructor(peer: Peer, kicker: RawClient) {
-    this.#peer = peer;
+  private constructor(daemon: ReferenceDaemon, kicker: RawClient) {
+    this.#daemon = daemon;
     this.#kicker = kicker;
   }
 
-  static async start(): Promise<PeerWorld> {
-    const peer = await startPeer("c");
-    return new PeerWorld(peer, await RawClient.connect(peer.socketPath));
+  static async start(): Promise<ReferenceWorld> {
+    const daemon = await startReference("c");
+    return new ReferenceWorld(daemon, await RawClient.connect(daemon.socketPath));
   }
 
   /** What the daemon has printed. */
   output(): string {
-    return this.#peer.output();
+    return this.#daemon.output();
   }
 
   async open(name: string): Promise<void> {
     if (this.#sockets.has(name) || this.#guests.has(name)) return;
     const domid = domidOf(name);
     if (domid === null) {
-      this.#sockets.set(name, await RawClient.connect(this.#peer.socketPath));
+      this.#sockets.set(name, await RawClient.connect(this.#daemon.socketPath));
       return;
     }
     const address = mapFile(this.#ringFile(domid), RING_PAGE_SIZE);
@@ -60,7 +60,7 @@ export class PeerWorld implements World {
   }
 
   #ringFile(domid: number): string {
-    return `${this.#peer.dir}/ring-${domid}`;
+    return `${this.#daemon.dir}/ring-${domid}`;
   }
 
   async request(
@@ -89,7 +89,7 @@ export class PeerWorld implements World {
   async domain(domid: number, change: DomainChange): Promise<void> {
     if (change !== "create") throw new Error(`${change} is not simulated for C xenstored`);
     await Deno.writeFile(this.#ringFile(domid), new Uint8Array(RING_PAGE_SIZE));
-    using domains = await Deno.open(`${this.#peer.dir}/domains`, { write: true });
+    using domains = await Deno.open(`${this.#daemon.dir}/domains`, { write: true });
     await domains.seek(domid, Deno.SeekMode.Start);
     await domains.write(new Uint8Array([1]));
   }
@@ -124,6 +124,6 @@ export class PeerWorld implements World {
     for (const client of this.#sockets.values()) client.close();
     this.#kicker.close();
     for (const address of this.#pages) unmapFile(address, RING_PAGE_SIZE);
-    await this.#peer.stop();
+    await this.#daemon.stop();
   }
 }

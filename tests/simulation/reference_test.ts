@@ -7,21 +7,21 @@ import { runScenario } from "../support/conformance/run.ts";
 import { SCENARIOS } from "../support/conformance/scenarios.ts";
 import type { Scenario } from "../support/conformance/table.ts";
 import { testUnless } from "../support/skip.ts";
-import { C_DIFFERENCES, OXENSTORED_AGREES } from "./peer_differences.ts";
+import { C_DIFFERENCES, OXENSTORED_AGREES } from "./reference_differences.ts";
 import {
-  type PeerKind,
-  simulatedPeersMissing,
-  startSimulatedPeer,
+  type ReferenceKind,
+  simulatedReferenceMissing,
+  startSimulatedReference,
 } from "../support/reference/simulated.ts";
 import { SimulatedHost } from "../support/simulation/simulated_host.ts";
 import { hasGuests, SimulatedWorld } from "../support/worlds/simulated_world.ts";
 
-const missing = await simulatedPeersMissing();
+const missing = await simulatedReferenceMissing();
 
-async function makeWorld(kind: PeerKind, patienceMs?: number): Promise<SimulatedWorld> {
+async function makeWorld(kind: ReferenceKind, patienceMs?: number): Promise<SimulatedWorld> {
   const host = await SimulatedHost.make();
   try {
-    return new SimulatedWorld(kind, host, await startSimulatedPeer(kind, host), patienceMs);
+    return new SimulatedWorld(kind, host, await startSimulatedReference(kind, host), patienceMs);
   } catch (error) {
     await host[Symbol.asyncDispose]();
     throw error;
@@ -29,7 +29,7 @@ async function makeWorld(kind: PeerKind, patienceMs?: number): Promise<Simulated
 }
 
 async function outcome(
-  kind: PeerKind,
+  kind: ReferenceKind,
   scenario: Scenario,
   patienceMs?: number,
 ): Promise<string | null> {

@@ -3,12 +3,16 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
 import { fakeShell } from "../support/fake_shell.ts";
-import { type PeerKind, peersMissing, startPeer } from "../support/reference/daemon.ts";
+import {
+  type ReferenceKind,
+  referenceMissing,
+  startReference,
+} from "../support/reference/daemon.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
 
-const missing = await peersMissing();
+const missing = await referenceMissing();
 const CORPUS = new URL("../migrate/corpus/", import.meta.url).pathname;
 
 async function xs(
@@ -52,7 +56,7 @@ function nodeLines(text: string): string[] {
 }
 
 testUnless(missing, "dump as text has the lines of xenstore-ls -f -p on C xenstored", async () => {
-  await using peer = await startPeer("c");
+  await using peer = await startReference("c");
   await using daemon = await startDaemon();
   await furnish(peer.socketPath);
   await furnish(daemon.socketPath);
@@ -61,11 +65,11 @@ testUnless(missing, "dump as text has the lines of xenstore-ls -f -p on C xensto
   assertEquals(nodeLines(out), await stockLines(peer.socketPath));
 });
 
-for (const kind of ["c", "o"] as const satisfies PeerKind[]) {
+for (const kind of ["c", "o"] as const satisfies ReferenceKind[]) {
   const name = kind === "c" ? "C xenstored" : "oxenstored";
   testUnless(missing, `${name} is dumped node by node, and compared`, async () => {
     await using scratch = await makeScratch();
-    await using peer = await startPeer(kind);
+    await using peer = await startReference(kind);
     await furnish(peer.socketPath);
     const dump = `${scratch.path}/dump`;
     const { err, status } = await xs(peer.socketPath, "dump", "-o", dump);
