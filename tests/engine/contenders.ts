@@ -1,32 +1,21 @@
 /** Clients that contend for the same nodes on one engine, and a clock that the test moves. */
 import type { Connection } from "../../lib/engine/connection.ts";
-import type { Outbox } from "../../lib/engine/connection_base.ts";
+import { Client } from "../support/engine_client.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { toBytes, toText } from "../../lib/wire/text.ts";
 
 /** One client, whose next request waits while the engine holds the one before. */
-export class Contender implements Outbox {
+export class Contender {
   readonly connection: Connection;
   /** How long each request that was held has waited, in ms. */
   readonly waits: number[] = [];
-  #reply = "";
+  readonly #client: Client;
   #held: { type: number; payload: string; txId: number; since: number } | null = null;
 
   constructor(readonly arena: Arena, domid: number, kind: "socket" | "ring") {
-    this.connection = arena.engine.connect({
-      kind,
-      domid,
-      label: `client ${domid}`,
-      outbox: this,
-    });
+    this.#client = new Client(arena.engine, domid, { kind, label: `client ${domid}` });
+    this.connection = this.#client.connection;
   }
-
-  reply(type: number, _reqId: number, _txId: number, payload: Uint8Array): void {
-    this.#reply = `${type === MessageType.ERROR ? "!" : ""}${toText(payload).replace(/\0$/, "")}`;
-  }
-
-  event(): void {}
 
   get held(): boolean {
     return this.#held !== null;
@@ -39,14 +28,12 @@ export class Contender implements Outbox {
   }
 
   #offer(type: number, payload: string, txId: number, since: number): string | null {
-    const bytes = toBytes(payload);
-    const header = { type, reqId: 1, txId, len: bytes.length };
-    const { engine, now } = this.arena;
-    const handled = engine.handle(this.connection, header, bytes, now);
+    const client = this.#client, { now } = this.arena;
+    const handled = client.handle(type, payload, txId, now);
     this.#held = handled === "done" ? null : { type, payload, txId, since };
     if (handled !== "done") return null;
     if (now > since) this.waits.push(now - since);
-    return this.#reply;
+    return `${client.isError ? "!" : ""}${client.text.replace(/\0$/, "")}`;
   }
 
   /** Offers what was held again, as the turn does. */

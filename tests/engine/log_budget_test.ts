@@ -1,6 +1,6 @@
 /** What clients can do to the log: so many lines, none of them long, none with a value. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Connection } from "../../lib/engine/connection.ts";
+import { Client } from "../support/engine_client.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { cutForLog, LogBudget, LogBudgets } from "../../lib/engine/log_budget.ts";
 import {
@@ -14,7 +14,6 @@ import {
   UNPRIVILEGED_LOG_LINES_PER_SECOND,
 } from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { toBytes, toText } from "../../lib/wire/text.ts";
 
 /** The most that a line about a commit can have: a path or permissions, cut, in four places. */
 const LINE_BYTES_MAX = 4 * (LOG_TEXT_MAX + 30) + 200;
@@ -23,9 +22,8 @@ const LINE_BYTES_MAX = 4 * (LOG_TEXT_MAX + 30) + 200;
 class Rig {
   readonly log: string[] = [];
   now = 1_000;
-  reply = "";
   #writes = 1_000;
-  readonly #clients = new Map<number, Connection>();
+  readonly #clients = new Map<number, Client>();
   readonly engine = new Engine({
     domains: {
       info: (domid) => ({ domid, state: 1, uniqueId: BigInt(domid) }),
@@ -37,24 +35,16 @@ class Rig {
   });
 
   ask(domid: number, type: number, payload: string, txId = 0): string {
-    const bytes = toBytes(payload);
-    const header = { type, reqId: 0, txId, len: bytes.length };
-    this.engine.handle(this.#client(domid), header, bytes, this.now);
-    return this.reply;
+    const client = this.#client(domid);
+    client.handle(type, payload, txId, this.now);
+    return client.text;
   }
 
-  #client(domid: number): Connection {
+  #client(domid: number): Client {
     let client = this.#clients.get(domid);
     if (client === undefined) {
-      const outbox = {
-        reply: (_type: number, _reqId: number, _txId: number, payload: Uint8Array): void => {
-          this.reply = toText(payload);
-        },
-        event: (): void => {},
-      };
-      const kind = domid === 0 ? "socket" as const : "ring" as const;
       const label = domid === 0 ? "socket 7 (pid 9 xl)" : `domain ${domid}`;
-      client = this.engine.connect({ kind, domid, label, outbox });
+      client = new Client(this.engine, domid, { label });
       this.#clients.set(domid, client);
       if (domid !== 0) this.engine.state.domains.know(domid);
     }
@@ -63,7 +53,7 @@ class Rig {
 
   #leave(domid: number): void {
     const client = this.#clients.get(domid);
-    if (client !== undefined) this.engine.disconnect(client);
+    if (client !== undefined) this.engine.disconnect(client.connection);
     this.#clients.delete(domid);
   }
 

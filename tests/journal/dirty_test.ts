@@ -269,7 +269,7 @@ function written({ state }: Engine, dirty: Dirty): string[] {
 Deno.test("dirty: what came and went in a turn leaves nothing, what was known before is told to be gone", () => {
   const dirty = new Dirty();
   const engine = newEngine(dirty);
-  const client = new Client(engine, 0, 70_000);
+  const client = new Client(engine, 0, { key: 70_000 });
   assertEquals(written(engine, dirty).includes("held"), true);
   client.ask(T.WATCH, "/a\0t\0");
   client.ask(T.UNWATCH, "/a\0t\0");

@@ -1,5 +1,6 @@
 import type { Connection } from "../../lib/engine/connection.ts";
-import { Engine } from "../../lib/engine/engine.ts";
+import type { ConnectionKind } from "../../lib/engine/connection_base.ts";
+import { Engine, type Handled } from "../../lib/engine/engine.ts";
 import type { Dirty } from "../../lib/engine/dirty.ts";
 import type { Log } from "../../lib/engine/state.ts";
 import { subtree } from "../../lib/store/lookup.ts";
@@ -8,32 +9,52 @@ import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import type { Random } from "./random.ts";
 
+/** How a client of an engine is connected, where it is not the usual way. */
+export interface ClientOptions {
+  readonly kind?: ConnectionKind;
+  readonly label?: string;
+  readonly key?: number;
+}
+
 /** A client that keeps its latest reply as text. */
 export class Client {
+  /** The type's name and the payload. */
   reply = "";
+  /** The payload alone, and whether it is an error. */
+  text = "";
+  isError = false;
   /** Paths and tokens of the events that came, each as text, until somebody takes them out. */
   readonly events: string[] = [];
   readonly connection: Connection;
-  constructor(readonly engine: Engine, domid: number, key = -1) {
+
+  constructor(readonly engine: Engine, domid: number, options: ClientOptions = {}) {
+    const { key = -1, kind = domid === 0 ? "socket" : "ring" } = options;
     this.connection = engine.connect({
-      kind: domid === 0 ? "socket" : "ring",
+      kind,
       domid,
-      label: `client of ${domid}`,
+      label: options.label ?? `client of ${domid}`,
       key,
       outbox: {
         reply: (type, _reqId, _txId, payload) => {
-          this.reply = `${messageTypeName(type)} ${toText(payload)}`;
+          this.text = toText(payload);
+          this.reply = `${messageTypeName(type)} ${this.text}`;
+          this.isError = type === MessageType.ERROR;
         },
         event: (path, token) => this.events.push(`${path} ${token}`),
       },
     });
   }
 
+  /** What becomes of a request at `now`, in ms. */
+  handle(type: number, payload: string, txId = 0, now = 0): Handled {
+    const bytes = toBytes(payload);
+    const header = { type, reqId: 1, txId, len: bytes.length };
+    return this.engine.handle(this.connection, header, bytes, now);
+  }
+
   /** The reply as text; `held` when the request has to wait: then nothing has happened. */
   ask(type: number, payload: string, txId = 0): string {
-    const bytes = toBytes(payload);
-    const header = { type, reqId: 0, txId, len: bytes.length };
-    const handled = this.engine.handle(this.connection, header, bytes, 0);
+    const handled = this.handle(type, payload, txId);
     return handled === "done" ? this.reply : handled;
   }
 }
