@@ -303,7 +303,7 @@ Deno.test("dirty: what came and went in a turn leaves nothing, what was known be
 Deno.test("dirty: many things of one kind in a turn are each written once, in the order of their marks", () => {
   const dirty = new Dirty();
   const engine = newEngine(dirty);
-  const client = new Client(engine, 0, 70_000);
+  const client = new Client(engine, 0, { key: 70_000 });
   written(engine, dirty);
   const watch = (type: number, i: number): string => client.ask(type, `/a\0t${i}\0`);
   for (const count of [15, 16, 17, 18, 60]) {
