@@ -1,6 +1,10 @@
+import { EAGAIN, ENOENT, errorText } from "../../ffi/libc.ts";
 import { closeFd, lockDirectory } from "../../ffi/unix_socket.ts";
+import { systemReason } from "../wire/system_error.ts";
+import { JournalError } from "./database.ts";
 
-const PREFIX = "xs-read-";
+/** Not that of versions which did not lock theirs: those would look like a dead process's. */
+const PREFIX = "xs-copy-";
 
 /**
  * A directory for the copy of a store that is read. It is locked as long as its process lives, so
@@ -15,18 +19,26 @@ export class ReadPlace {
     this.#lock = lock;
   }
 
-  /** Makes one, after removing those of this user's dead processes. */
+  /**
+   * Makes one, after removing those of this user's dead processes.
+   *
+   * @throws {JournalError} when it cannot be made.
+   */
   static make(): ReadPlace {
     for (;;) {
-      const path = Deno.makeTempDirSync({ prefix: PREFIX });
+      const path = makeDirectory();
       const lock = lockDirectory(path);
-      // Another process may have taken it for a dead one's before it was locked.
-      if (lock >= 0 && isOwn(path)) {
+      if (lock >= 0 && isThere(path)) {
         const place = new ReadPlace(path, lock);
         removeDead(path);
         return place;
       }
       if (lock >= 0) closeFd(lock);
+      // Another process may have taken it for a dead one's before it was locked.
+      else if (lock !== -EAGAIN && lock !== -ENOENT) {
+        Deno.removeSync(path);
+        throw noPlace(errorText(-lock).toLowerCase());
+      }
     }
   }
 
@@ -36,10 +48,32 @@ export class ReadPlace {
   }
 }
 
+function makeDirectory(): string {
+  try {
+    return Deno.makeTempDirSync({ prefix: PREFIX });
+  } catch (error) {
+    throw noPlace(systemReason(error));
+  }
+}
+
+function noPlace(reason: string): JournalError {
+  return new JournalError(
+    `no directory for a copy of the store can be made: ${reason} (TMPDIR names where)`,
+  );
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
 /** Removes what killed processes have left beside `own`. */
 function removeDead(own: string): void {
   const parent = own.slice(0, own.lastIndexOf("/"));
-  for (const { name } of Deno.readDirSync(parent)) {
+  for (const name of namesIn(parent)) {
     const path = `${parent}/${name}`;
     if (!name.startsWith(PREFIX) || path === own || !isOwn(path)) continue;
     const lock = lockDirectory(path);
@@ -51,6 +85,15 @@ function removeDead(own: string): void {
     } finally {
       closeFd(lock);
     }
+  }
+}
+
+/** None of a directory that others may only use, not list. */
+function namesIn(directory: string): string[] {
+  try {
+    return [...Deno.readDirSync(directory)].map(({ name }) => name);
+  } catch {
+    return [];
   }
 }
 

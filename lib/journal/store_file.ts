@@ -250,16 +250,14 @@ export function readStore(path: string, makeSink: () => ChangeSink, upto?: UpTo)
 }
 
 function copyStore(path: string, to: string): string {
-  try {
-    Deno.copyFileSync(path, to);
-  } catch (error) {
-    throw new JournalError(`the store file ${path} cannot be read: ${systemAdvice(error, "read")}`);
-  }
-  for (const companion of ["-wal", ".tail"]) {
+  for (const companion of ["", "-wal", ".tail"]) {
+    const file = path + companion;
     try {
-      Deno.copyFileSync(path + companion, to + companion);
+      Deno.copyFileSync(file, to + companion);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (companion !== "" && error instanceof Deno.errors.NotFound) continue;
+      const why = systemAdvice(error, "read");
+      throw new JournalError(`the store file ${file} cannot be read: ${why}`);
     }
   }
   return to;

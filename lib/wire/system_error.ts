@@ -18,7 +18,7 @@ const words: Readonly<Record<string, string>> = {
 };
 
 /** The runtime's form; behind other words it is part of a text of ours. */
-const SYSTEM = /^([A-Z][^:]*?) \(os error \d+\)(?:: \w+ '(.*?)'(?: -> '.*')?)?$/s;
+const SYSTEM = /^([A-Z][^:]*?) \(os error \d+\)(?:: \w+(?: '(.*?)'(?: -> '.*')?)?)?$/s;
 
 /** Whether an error comes from the operating system. */
 export function isSystemError(error: unknown): boolean {

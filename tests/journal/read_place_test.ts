@@ -1,9 +1,38 @@
 /** The copies of stores that are read: what a killed process leaves, the next one removes. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { JournalError } from "../../lib/journal/database.ts";
 import { ReadPlace } from "../../lib/journal/read_place.ts";
 import { makeScratch } from "../support/scratch.ts";
 
 const MODULE = new URL("../../lib/journal/read_place.ts", import.meta.url).href;
+
+/** Takes every descriptor but those of the open file itself, and tries to make a place. */
+const POOR_PROGRAM = `
+  const { ReadPlace } = await import(${JSON.stringify(MODULE)});
+  ReadPlace.make().remove();
+  const files = [];
+  try {
+    for (;;) files.push(Deno.openSync("/dev/null"));
+  } catch {}
+  try {
+    ReadPlace.make();
+  } catch (error) {
+    files[0].close();
+    console.log(error.name + ": " + error.message);
+  }
+`;
+
+/** Does something while temporary files are made in `folder`. */
+function withTemporary<T>(folder: string, action: () => T): T {
+  const before = Deno.env.get("TMPDIR");
+  Deno.env.set("TMPDIR", folder);
+  try {
+    return action();
+  } finally {
+    if (before === undefined) Deno.env.delete("TMPDIR");
+    else Deno.env.set("TMPDIR", before);
+  }
+}
 
 /** Makes a place and lives on until it is killed. */
 const PROGRAM = `
@@ -36,24 +65,56 @@ Deno.test("the copy of a killed process is removed by the next one, that of a li
   };
   await Deno.mkdir(`${path}/tmp`);
   await Deno.mkdir(`${path}/elsewhere`);
-  await Deno.symlink(`${path}/elsewhere`, `${path}/tmp/xs-read-link`);
+  await Deno.symlink(`${path}/elsewhere`, `${path}/tmp/xs-copy-link`);
   const [killed, left] = await start();
   killed.kill("SIGKILL");
   await killed.status;
   await killed.stdout.cancel();
-  assertEquals(names(`${path}/tmp`), [left.split("/").at(-1)!, "xs-read-link"].sort());
+  assertEquals(names(`${path}/tmp`), [left.split("/").at(-1)!, "xs-copy-link"].sort());
   const [living, place] = await start();
-  assertEquals(names(`${path}/tmp`), [place.split("/").at(-1)!, "xs-read-link"].sort());
+  assertEquals(names(`${path}/tmp`), [place.split("/").at(-1)!, "xs-copy-link"].sort());
   const [third, another] = await start();
   assertEquals(
     names(`${path}/tmp`),
-    [place, another].map((path) => path.split("/").at(-1)!).concat("xs-read-link").sort(),
+    [place, another].map((path) => path.split("/").at(-1)!).concat("xs-copy-link").sort(),
   );
   for (const child of [living, third]) {
     child.kill("SIGKILL");
     await child.status;
     await child.stdout.cancel();
   }
+});
+
+Deno.test("the copy that an earlier version reads, which locks nothing, stays", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch;
+  await Deno.mkdir(`${path}/xs-read-1234`);
+  withTemporary(path, () => ReadPlace.make().remove());
+  assertEquals(names(path), ["xs-read-1234"]);
+});
+
+Deno.test("where no copy can be made, the reason is told and nothing is left", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch;
+  withTemporary(`${path}/none`, () =>
+    assertThrows(
+      () => ReadPlace.make(),
+      JournalError,
+      "no directory for a copy of the store can be made: no such file or directory (TMPDIR names where)",
+    ));
+  await Deno.mkdir(`${path}/tmp`);
+  await Deno.writeTextFile(`${path}/program.ts`, POOR_PROGRAM);
+  const run = 'ulimit -n 256; exec "$@"';
+  const { stdout } = await new Deno.Command("/bin/bash", {
+    args: ["-c", run, "bash", Deno.execPath(), "run", "-A", "--no-check", `${path}/program.ts`],
+    env: { TMPDIR: `${path}/tmp` },
+    stderr: "null",
+  }).output();
+  assertMatch(
+    new TextDecoder().decode(stdout),
+    /^JournalError: no .*: too many open files \(TMPDIR/,
+  );
+  assertEquals(names(`${path}/tmp`), []);
 });
 
 Deno.test("a copy is removed when it has been read", () => {
