@@ -200,6 +200,9 @@ export class StreamReader {
         const connection = fields.u32(), port = fields.u32(), gfn = fields.u64();
         const domid = this.#rings.get(connection);
         if (domid === undefined) fields.fail(`no ring of connection ${connection} came before`);
+        if (this.#domains.get(domid).port !== null) {
+          fields.fail(`the ring of domain ${domid} is there twice`);
+        }
         this.#domains.tell(domid, { port, gfn });
         return null;
       }
@@ -208,6 +211,9 @@ export class StreamReader {
         const isIts = latest?.kind === "transaction" && latest.connection === connection &&
           latest.id === id;
         if (!isIts) fields.fail(`transaction ${id} of connection ${connection} is not before it`);
+        if (latest.operations !== null) {
+          fields.fail(`transaction ${id} of connection ${connection} is there twice`);
+        }
         return this.#more({ ...latest, operations });
       }
       case types.CONNECTION_DETAIL: {
@@ -215,6 +221,9 @@ export class StreamReader {
         const ignored = (fields.u32() & types.CONNECTION_IGNORED) !== 0;
         const isIts = latest?.kind === "connection" && latest.id === connection;
         if (!isIts) fields.fail(`connection ${connection} is not before it`);
+        if (latest.transactionIdLast !== null) {
+          fields.fail(`connection ${connection} is there twice`);
+        }
         return this.#more({ ...latest, transactionIdLast, ignored });
       }
       case types.DOMAIN_DETAIL: {

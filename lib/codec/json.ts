@@ -204,6 +204,9 @@ class JsonReader {
         const gfn = fields.big("gfn"), port = fields.count("remotePort");
         const { end } = this.#connectionOf(fields).record;
         if (end.kind !== "ring") throw fields.error("its connection is no ring");
+        if (this.#domains.get(end.domid).port !== null) {
+          throw fields.error(`the ring of domain ${end.domid} again`);
+        }
         return this.#domains.tell(end.domid, { gfn, port });
       }
       case "transaction-detail": {
@@ -211,6 +214,9 @@ class JsonReader {
         const operations = fields.count("operations");
         const at = this.#transactions.get(`${connection} ${id}`);
         if (at === undefined) throw fields.error(`there is no transaction ${id} before it`);
+        if ((this.#all[at] as records.Transaction).operations !== null) {
+          throw fields.error(`transaction ${id} of connection ${connection} again`);
+        }
         this.#all[at] = { ...transactionOf(connection, id), operations };
         return;
       }
@@ -218,6 +224,7 @@ class JsonReader {
         const transactionIdLast = fields.count("transactionIdLast");
         const ignored = fields.flag("ignored");
         const { at, record } = this.#connectionOf(fields);
+        if (record.transactionIdLast !== null) throw fields.error(`connection ${record.id} again`);
         this.#all[at] = { ...record, transactionIdLast, ignored };
         return;
       }

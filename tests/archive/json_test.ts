@@ -97,6 +97,27 @@ Deno.test("JSON: a field that is not as it must be is named, with its line", () 
   assertThrows(() => fromJson(new Uint8Array([0xff, 0x0a])), JsonError, "it is not UTF-8");
 });
 
+Deno.test("JSON: what is told of one thing twice is refused", () => {
+  const lines = toJsonLines([
+    domain(3, { uniqueId: 7n, introduced: true, hasRing: true, port: 6, gfn: 2n }),
+    { ...ring(1, 3), transactionIdLast: 7 },
+    { ...transaction(1, 2), operations: 4 },
+  ]);
+  const all = [...lines];
+  for (
+    const [kind, problem] of [
+      ["connection-detail", "connection 1 again"],
+      ["ring-detail", "the ring of domain 3 again"],
+      ["transaction-detail", "transaction 2 of connection 1 again"],
+      ["domain-detail", "domain 3 again"],
+    ] as const
+  ) {
+    const told = all.find((line) => line.includes(`"${kind}"`));
+    assert(told !== undefined, kind);
+    assertThrows(() => fromJson(bytesOf([...all, told])), JsonError, problem);
+  }
+});
+
 function isRefusal(error: unknown): boolean {
   return error instanceof ArchiveError || error instanceof JsonError ||
     error instanceof RecordError;

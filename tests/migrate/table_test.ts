@@ -264,6 +264,24 @@ const MISPLACED: readonly (readonly [wrong: string, ...laid: Case["stream"][numb
     [4, u32(4), u32(5)],
     [0x78730002, u32(4), u32(6), u32(17), u32(0)],
   ],
+  [
+    "the ring of domain 3 is there twice",
+    RING_3,
+    [0x78730001, u32(7), u32(6), u64(0n)],
+    [0x78730001, u32(7), u32(6), u64(0n)],
+  ],
+  [
+    "connection 7 is there twice",
+    RING_3,
+    [0x78730003, u32(7), u32(9), u32(0), u32(0)],
+    [0x78730003, u32(7), u32(8), u32(0), u32(0)],
+  ],
+  [
+    "transaction 5 of connection 4 is there twice",
+    [4, u32(4), u32(5)],
+    [0x78730002, u32(4), u32(5), u32(17), u32(0)],
+    [0x78730002, u32(4), u32(5), u32(18), u32(0)],
+  ],
 ];
 
 Deno.test("records of ours that tell more of another one stand behind it, once", () => {
