@@ -238,21 +238,24 @@ function idOf(about: About, tail: string): string {
  */
 export function readStore(path: string, makeSink: () => ChangeSink, upto?: UpTo): void {
   for (let tries = 1;; tries++) {
-    const place = ReadPlace.make();
+    const place = ReadPlace.make(), copy = `${place.path}/store`;
     try {
-      return readCopy(copyStore(path, `${place.path}/store`), makeSink(), upto);
+      copyStore(path, copy);
+      return readCopy(copy, makeSink(), upto);
     } catch (error) {
-      if (!(error instanceof DamagedError) || tries === READ_TRIES_MAX) throw error;
+      if (!(error instanceof DamagedError)) throw error;
+      if (tries === READ_TRIES_MAX) throw new DamagedError(error.message.replaceAll(copy, path));
     } finally {
       place.remove();
     }
   }
 }
 
-function copyStore(path: string, to: string): string {
+function copyStore(path: string, to: string): void {
   for (const companion of ["", "-wal", ".tail"]) {
     const file = path + companion;
     try {
+      if (!Deno.statSync(file).isFile) throw new JournalError("it is no file (move it away)");
       Deno.copyFileSync(file, to + companion);
     } catch (error) {
       if (companion !== "" && error instanceof Deno.errors.NotFound) continue;
@@ -260,7 +263,6 @@ function copyStore(path: string, to: string): string {
       throw new JournalError(`the store file ${file} cannot be read: ${why}`);
     }
   }
-  return to;
 }
 
 function readCopy(path: string, sink: ChangeSink, upto?: UpTo): void {

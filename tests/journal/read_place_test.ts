@@ -1,6 +1,11 @@
 /** The copies of stores that are read: what a killed process leaves, the next one removes. */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { JournalError } from "../../lib/journal/database.ts";
+import { Replay } from "../../lib/journal/replay.ts";
+import { readStore } from "../../lib/journal/store_file.ts";
+import { emptyTree } from "../../lib/state/collection.ts";
+import { Hypervisor, Life } from "../support/lives.ts";
 import { ReadPlace } from "../../lib/journal/read_place.ts";
 import { makeScratch } from "../support/scratch.ts";
 
@@ -115,6 +120,22 @@ Deno.test("where no copy can be made, the reason is told and nothing is left", a
     /^JournalError: no .*: too many open files \(TMPDIR/,
   );
   assertEquals(names(`${path}/tmp`), []);
+});
+
+Deno.test("what is wrong with a store is told of its own files, not of their copies", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`, tail = `${path}.tail`;
+  const life = new Life(new Hypervisor(), path);
+  const read = (): void => readStore(path, () => new Replay(emptyTree()));
+  read();
+  await Deno.rename(tail, `${path}.away`);
+  assertThrows(read, DamagedError, `the file with the last turns, ${tail}, is missing`);
+  await Deno.mkdir(tail);
+  assertThrows(read, JournalError, `the store file ${tail} cannot be read: it is no file (move`);
+  await Deno.remove(tail);
+  await Deno.rename(`${path}.away`, tail);
+  read();
+  life.close();
 });
 
 Deno.test("a copy is removed when it has been read", () => {
