@@ -8,8 +8,8 @@
  */
 import { DOMAIN_EXISTS } from "../lib/engine/domain_control.ts";
 import { Engine } from "../lib/engine/engine.ts";
-import { READ_UNITS, SEND_UNITS, UNITS_PER_MS } from "../lib/engine/meter.ts";
-import { QUOTAS } from "../lib/engine/quota.ts";
+import { READ_UNITS, SEND_UNITS, UNITS_PER_MS } from "../lib/engine/work_meter.ts";
+import { QUOTAS } from "../lib/engine/quotas.ts";
 import { type Journal, NoJournal } from "../lib/journal/journal.ts";
 import { openStore } from "../lib/journal/store_file.ts";
 import { Trace } from "../lib/server/logging/trace.ts";

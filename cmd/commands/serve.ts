@@ -2,7 +2,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import { version } from "../version.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
 import type { LogLevel } from "../../lib/server/logging/log.ts";
-import { quotaName, QUOTAS, type QuotaSetting } from "../../lib/engine/quota.ts";
+import { quotaName, QUOTAS, type QuotaSetting } from "../../lib/engine/quotas.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import { RESTART_DELAY_LIMIT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../../lib/limits.ts";
 import { OptionError, systemMessage } from "../../lib/wire/system_error.ts";

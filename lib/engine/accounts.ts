@@ -1,7 +1,7 @@
 import type { Ledger } from "../store/ledger.ts";
 import { NODE_BYTES } from "./memory_model.ts";
-import { Share } from "./meter.ts";
-import type { QuotaName } from "./quota.ts";
+import { Share } from "./work_meter.ts";
+import type { QuotaName } from "./quotas.ts";
 
 /** What is counted for each domain, now and at its highest, in the units of its quotas. */
 export const COUNTED = ["nodes", "watches", "outstanding", "memory", "transactions"] as const;

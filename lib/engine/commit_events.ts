@@ -1,4 +1,4 @@
-import type { DueEvent, Events } from "./events.ts";
+import type { DueEvent, Events } from "./event_readers.ts";
 import type { Merged } from "./merge.ts";
 
 /**

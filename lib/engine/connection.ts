@@ -1,6 +1,6 @@
 import { ConnectionBase } from "./connection_base.ts";
 import type { Transaction } from "./transaction.ts";
-import type { Watch } from "./watch.ts";
+import type { Watch } from "./watches.ts";
 
 /** One client: a socket or a domain's ring. Made by {@link Engine.connect}. */
 export class Connection extends ConnectionBase {

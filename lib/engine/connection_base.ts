@@ -1,9 +1,9 @@
 import type { Account } from "./accounts.ts";
 import type { ClientProcess } from "./author.ts";
 import { Kind } from "./dirty.ts";
-import { Share } from "./meter.ts";
-import type { Quotas } from "./quota.ts";
-import type { Refusals } from "./refusals.ts";
+import { Share } from "./work_meter.ts";
+import type { Quotas } from "./quotas.ts";
+import type { Refusals } from "./refused_commits.ts";
 import type { WriterWait } from "./writer_wait.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { MARKS_SCANNED_MAX } from "../limits.ts";
 import { DirtyNodes } from "../store/dirty_nodes.ts";
-import { type Meter, TEXT_SHIFT } from "./meter.ts";
+import { type Meter, TEXT_SHIFT } from "./work_meter.ts";
 
 /** About what a record of anything but a node takes, without its texts; in units of the meter. */
 const UNITS_PER_RECORD = 10;

@@ -3,7 +3,7 @@ import { permDomid, permMask, type Perms } from "../store/perms.ts";
 import { DOMID_ANY, isStale, OWNER, READ, WRITE } from "../store/perms.ts";
 import type { Connection } from "./connection.ts";
 import { type DomainControl, isAlive } from "./domain_control.ts";
-import { Quotas } from "./quota.ts";
+import { Quotas } from "./quotas.ts";
 import { type Dirty, Kind } from "./dirty.ts";
 
 /** Server features offered to domains: error word 2, watch depth 4, DOMID_ANY 8. */

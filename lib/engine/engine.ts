@@ -1,21 +1,21 @@
 import type { Header } from "../wire/header.ts";
 import { EACCES, ENOENT, ENOSPC, ENOSYS, errorPayload } from "../wire/errors.ts";
 import { MessageType } from "../wire/message_type.ts";
-import { Call } from "./call.ts";
+import { Call } from "./request.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionSpec } from "./connection_base.ts";
 import { DOMAIN_SHUTDOWN, isAlive } from "./domain_control.ts";
 import type { Domain } from "./domains.ts";
-import type { LogBudgets } from "./log_budget.ts";
-import { estimate } from "./estimate.ts";
-import type { Meter } from "./meter.ts";
-import { limitPinned } from "./pinned.ts";
-import { OPERATIONS } from "./operations.ts";
-import { inLostTransaction } from "./operations/lost.ts";
+import type { LogBudgets } from "./domain_log_budget.ts";
+import { estimate } from "./request_estimate.ts";
+import type { Meter } from "./work_meter.ts";
+import { limitPinned } from "./old_versions_limit.ts";
+import { OPERATIONS } from "./operation_table.ts";
+import { inLostTransaction } from "./operations/lost_transaction.ts";
 import { DONE, HELD, LATER, type Outcome, Registered } from "./operations/outcome.ts";
 import { ERASE_UNITS_PER_TURN, EVENTS_PER_REQUEST_MAX } from "../limits.ts";
 import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
-import { eventPath } from "./watch.ts";
+import { eventPath } from "./watches.ts";
 
 /**
  * What became of a request: it was handled; it is to be set aside until it can be, while others

@@ -5,11 +5,11 @@ import { childPath, parentPath, ROOT_PATH } from "../store/path.ts";
 import { ownerOf, permDomid, type Perms, withOwner } from "../store/perms.ts";
 import type { Versions } from "../store/versions.ts";
 import type { Accounts } from "./accounts.ts";
-import type { Commits } from "./commits.ts";
+import type { Commits } from "./commit_listener.ts";
 import { type Dirty, SPECIAL } from "./dirty.ts";
 import type { Domain, Domains } from "./domains.ts";
-import { deliver, type DueEvent, type Events } from "./events.ts";
-import type { Meter } from "./meter.ts";
+import { deliver, type DueEvent, type Events } from "./event_readers.ts";
+import type { Meter } from "./work_meter.ts";
 
 /** What is looked through: of the engine's state what bears on dead domains. */
 interface ErasedState {

@@ -1,7 +1,7 @@
 import { MEMORY_LINES_PER_SECOND, MEMORY_RESERVE_PART } from "../limits.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Connection } from "./connection.ts";
-import { LogBudget } from "./log_budget.ts";
+import { LogBudget } from "./domain_log_budget.ts";
 
 /** How much all that clients have the daemon keep may cost, in bytes of the memory model. */
 export class MemoryBudget {

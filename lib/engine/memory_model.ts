@@ -1,6 +1,6 @@
 import { DOMAIN_ALLOWANCE_BYTES } from "../limits.ts";
 import { NODE_BYTES } from "../store/node.ts";
-import type { Quotas } from "./quota.ts";
+import type { Quotas } from "./quotas.ts";
 
 /**
  * What the daemon's structures cost in memory, in bytes of V8's heap and, for values, outside of it:

@@ -2,7 +2,7 @@ import { MEMORY_REPORT_MS } from "../limits.ts";
 import type { Account, MemoryTold } from "./accounts.ts";
 import type { Connection } from "./connection.ts";
 import { costMax } from "./memory_model.ts";
-import type { Quotas } from "./quota.ts";
+import type { Quotas } from "./quotas.ts";
 
 /** Takes the lines for the operator, each at a domain's expense. */
 interface Teller {

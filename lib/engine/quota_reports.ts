@@ -1,7 +1,7 @@
 import { QUOTA_REPORT_MS } from "../limits.ts";
 import type { Account } from "./accounts.ts";
-import { cutForLog } from "./log_budget.ts";
-import type { QuotaName } from "./quota.ts";
+import { cutForLog } from "./domain_log_budget.ts";
+import type { QuotaName } from "./quotas.ts";
 
 /** Takes the lines for the operator, each at a domain's expense. */
 interface Teller {

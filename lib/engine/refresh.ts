@@ -1,6 +1,6 @@
 import type { Draft } from "../store/draft.ts";
 import { emptyWalk, walk } from "../store/lookup.ts";
-import { findChange } from "./commit.ts";
+import { findChange } from "./conflict.ts";
 import { merge } from "./merge.ts";
 import type { Transaction } from "./transaction.ts";
 

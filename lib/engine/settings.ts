@@ -1,6 +1,6 @@
 import { DEFAULT_QUOTAS } from "./domains.ts";
-import type { Admin } from "./admin.ts";
-import { QUOTAS, type Quotas } from "./quota.ts";
+import type { Admin } from "./daemon_actions.ts";
+import { QUOTAS, type Quotas } from "./quotas.ts";
 import { type Dirty, Kind } from "./dirty.ts";
 
 /** Whether the trace is written: `on` or `off`. */

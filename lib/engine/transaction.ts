@@ -33,7 +33,7 @@ export const TRANSACTION: Kind<Transaction> = new Kind({
  * A running transaction: a snapshot taken when it first looks at a node, a draft of its own made
  * when that has to show what it wrote, and the record of what it saw and did. One that only gives
  * values to nodes that are there never needs a draft, and if it reads nothing, no snapshot either.
- * See commit.ts for its end.
+ * See conflict.ts for its end.
  */
 export class Transaction implements SnapshotHolder {
   /** The tree it started from; null until it looks at a node. */
@@ -63,7 +63,7 @@ export class Transaction implements SnapshotHolder {
   gaveUp = false;
   /** It ran into a quota; it can't be committed any more (XSA-415). */
   failed = false;
-  /** Whether others have to wait before they change what it sees; see reservations.ts. */
+  /** Whether others have to wait before they change what it sees; see commit_reservations.ts. */
   reserves = false;
   /** Whether its snapshot is younger than its first look; see refresh.ts. */
   hasMovedOn = false;

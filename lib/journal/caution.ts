@@ -1,5 +1,5 @@
 import type { State } from "../engine/state.ts";
-import { WATCH, type Watch } from "../engine/watch.ts";
+import { WATCH, type Watch } from "../engine/watches.ts";
 import type { Aside } from "../persist/build.ts";
 import { canonicalPath } from "../store/path.ts";
 

@@ -2,7 +2,7 @@ import { IMAGE_PIECE_BYTES } from "../limits.ts";
 import type { State } from "../engine/state.ts";
 import { domainRecord, quotaRecord } from "../persist/snapshot.ts";
 import type { RingState } from "../state/ring_state.ts";
-import type { Watch } from "../engine/watch.ts";
+import type { Watch } from "../engine/watches.ts";
 import { TreeWalk } from "../store/tree_walk.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import * as put from "../codec/journal/changes.ts";

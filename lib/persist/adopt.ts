@@ -1,5 +1,5 @@
 import type { Accounts } from "../engine/accounts.ts";
-import { recount, recountOthers } from "../engine/check.ts";
+import { recount, recountOthers } from "../engine/recount.ts";
 import type { State } from "../engine/state.ts";
 import type { Draft } from "../store/draft.ts";
 

@@ -3,7 +3,7 @@ import { isAlive } from "../engine/domain_control.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { Domain } from "../engine/domains.ts";
 import { watchOverhead } from "../engine/memory_model.ts";
-import { quotaName, type Quotas } from "../engine/quota.ts";
+import { quotaName, type Quotas } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
 import { Transaction } from "../engine/transaction.ts";
 import { RESTORED } from "../state/collection.ts";

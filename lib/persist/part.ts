@@ -1,7 +1,7 @@
 import type { Connection } from "../engine/connection.ts";
 import type { Domain } from "../engine/domains.ts";
-import { deliver, type DueEvent } from "../engine/events.ts";
-import type { QuotaName } from "../engine/quota.ts";
+import { deliver, type DueEvent } from "../engine/event_readers.ts";
+import type { QuotaName } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
 import { RESTORE_PART_NODES_MAX } from "../limits.ts";
 import { nodeSize } from "../store/node.ts";

@@ -1,4 +1,4 @@
-import { QUOTAS, Quotas } from "../engine/quota.ts";
+import { QUOTAS, Quotas } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
 import { type Collection, RecordError } from "../state/collection.ts";
 import { DOMID_ANY } from "../store/perms.ts";

@@ -1,9 +1,9 @@
 import { STEPS_PER_PAUSE } from "../limits.ts";
 import { Accounts } from "../engine/accounts.ts";
-import { deliver, type DueEvent } from "../engine/events.ts";
+import { deliver, type DueEvent } from "../engine/event_readers.ts";
 import { SPECIAL } from "../engine/dirty.ts";
 import { DEFAULT_QUOTAS } from "../engine/domains.ts";
-import { quotaName } from "../engine/quota.ts";
+import { quotaName } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
 import { differences, type NodeDifference } from "../store/difference.ts";
 import type { Draft } from "../store/draft.ts";

@@ -1,10 +1,10 @@
 import type { Connection } from "../engine/connection.ts";
 import type { Domain } from "../engine/domains.ts";
-import { QUOTAS, type Quotas } from "../engine/quota.ts";
+import { QUOTAS, type Quotas } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
 import type { Touched } from "../engine/touched.ts";
 import type { Transaction } from "../engine/transaction.ts";
-import { eventPath, type Watch } from "../engine/watch.ts";
+import { eventPath, type Watch } from "../engine/watches.ts";
 import { domainTops } from "../state/domain_part.ts";
 import { nodeRecords } from "../state/node_records.ts";
 import type * as records from "../state/records.ts";

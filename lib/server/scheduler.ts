@@ -1,4 +1,4 @@
-import { LogBudgets } from "../engine/log_budget.ts";
+import { LogBudgets } from "../engine/domain_log_budget.ts";
 import {
   type Meter,
   READ_UNITS,
@@ -8,7 +8,7 @@ import {
   SOCKET_SEND_UNITS,
   TEXT_SHIFT,
   UNITS_PER_MS,
-} from "../engine/meter.ts";
+} from "../engine/work_meter.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { Header } from "../wire/header.ts";
 import type { Journal } from "../journal/journal.ts";

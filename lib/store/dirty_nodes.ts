@@ -26,7 +26,7 @@ export interface DirtyNode {
   what: number;
 }
 
-/** Where work is charged, in the units of lib/engine/meter.ts. */
+/** Where work is charged, in the units of lib/engine/work_meter.ts. */
 interface Metered {
   add(units: number): void;
 }

@@ -1,7 +1,7 @@
 /** The daemon's dumps and restores: one at a time, over a connection, given up without a trace. */
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { NO_ADMIN } from "../../lib/engine/admin.ts";
+import { NO_ADMIN } from "../../lib/engine/daemon_actions.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";

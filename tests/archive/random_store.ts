@@ -1,5 +1,5 @@
 /** Stores with something of everything, made by random requests. */
-import { QUOTAS } from "../../lib/engine/quota.ts";
+import { QUOTAS } from "../../lib/engine/quotas.ts";
 import { snapshot } from "../../lib/persist/snapshot.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";

@@ -1,7 +1,7 @@
 /** Restoring into a store that lives: all or nothing, watchers hear of it, and it survives. */
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { check } from "../../lib/engine/check.ts";
+import { check } from "../../lib/engine/recount.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { openStore } from "../../lib/journal/store_file.ts";

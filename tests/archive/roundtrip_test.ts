@@ -7,7 +7,7 @@ import { type Format, formatArchive } from "../../lib/archive/format.ts";
 import { fromJson } from "../../lib/codec/json.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
 import { loadState, writeStore } from "../../lib/archive/store_target.ts";
-import { check } from "../../lib/engine/check.ts";
+import { check } from "../../lib/engine/recount.ts";
 import { collectAll } from "../../lib/state/collection.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { decodeStream } from "../../lib/codec/stream.ts";

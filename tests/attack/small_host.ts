@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { Engine } from "../../lib/engine/engine.ts";
-import { UNITS_PER_MS } from "../../lib/engine/meter.ts";
+import { UNITS_PER_MS } from "../../lib/engine/work_meter.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";

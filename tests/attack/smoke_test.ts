@@ -1,8 +1,8 @@
 /** All attacks, small, in this process: what counts is turns, units and bytes, not seconds. */
 import { assert, assertEquals } from "@std/assert";
-import { check } from "../../lib/engine/check.ts";
+import { check } from "../../lib/engine/recount.ts";
 import { costMax } from "../../lib/engine/memory_model.ts";
-import { Quotas } from "../../lib/engine/quota.ts";
+import { Quotas } from "../../lib/engine/quotas.ts";
 import {
   LOG_LINES_BURST,
   LOG_LINES_PER_SECOND,

@@ -31,7 +31,7 @@ async function loadedWith(path: string): Promise<string[]> {
 
 /** The daemon's parts; its table of quotas is plain data, which `xs serve --help` shows. */
 const HEAVY =
-  /^node:|\/ffi\/|\/lib\/(server|store|archive|persist|codec|state|transport|journal|engine\/(?!quota\.ts))/;
+  /^node:|\/ffi\/|\/lib\/(server|store|archive|persist|codec|state|transport|journal|engine\/(?!quotas\.ts))/;
 
 Deno.test("a client command loads neither the server nor node: modules", async () => {
   for (const entry of ["cmd/main.ts", "cmd/app.ts", "cmd/stock/control.ts"]) {

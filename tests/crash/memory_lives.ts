@@ -1,6 +1,6 @@
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
-import { check } from "../../lib/engine/check.ts";
+import { check } from "../../lib/engine/recount.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { openStore, type StoreOptions } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";

@@ -1,6 +1,6 @@
 /** Advisories of the past whose lesson shows only inside of the engine, each with its number. */
 import { assertEquals } from "@std/assert";
-import { check } from "../../lib/engine/check.ts";
+import { check } from "../../lib/engine/recount.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Client, newEngine } from "../support/engine_client.ts";
 

@@ -1,6 +1,6 @@
 /** What the engine tells of each commit: replayed over nothing it is the tree, and nothing is told twice. */
 import { assert, assertEquals } from "@std/assert";
-import type { Abort, Commit, CommitListener } from "../../lib/engine/commits.ts";
+import type { Abort, Commit, CommitListener } from "../../lib/engine/commit_listener.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { Accounts } from "../../lib/engine/accounts.ts";
 import { snapshot } from "../../lib/persist/snapshot.ts";

@@ -1,6 +1,6 @@
 /** What dead domains leave goes in slices, and never passes to the next holder of a domid. */
 import { assert, assertEquals } from "@std/assert";
-import { recount } from "../../lib/engine/check.ts";
+import { recount } from "../../lib/engine/recount.ts";
 import { DOMAIN_DEAD, DOMAIN_EXISTS } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { ERASE_UNITS_PER_TURN } from "../../lib/limits.ts";

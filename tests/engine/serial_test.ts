@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Engine } from "../../lib/engine/engine.ts";
-import { Refusals } from "../../lib/engine/refusals.ts";
+import { Refusals } from "../../lib/engine/refused_commits.ts";
 import { RESERVED_AFTER } from "../../lib/limits.ts";
-import { recount } from "../../lib/engine/check.ts";
+import { recount } from "../../lib/engine/recount.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
 import { Client, newEngine, randomRequest, treeOf } from "../support/engine_client.ts";
 import { Random, roundsOf } from "../support/random.ts";

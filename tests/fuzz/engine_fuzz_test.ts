@@ -2,7 +2,7 @@
 import { EngineWorld } from "../support/worlds/engine_world.ts";
 import type { DomainChange } from "../support/worlds/world.ts";
 import { Random } from "../support/random.ts";
-import { recount } from "../../lib/engine/check.ts";
+import { recount } from "../../lib/engine/recount.ts";
 import { childNames } from "../../lib/store/children.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";

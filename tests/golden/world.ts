@@ -4,8 +4,8 @@
  */
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
-import { NO_ADMIN } from "../../lib/engine/admin.ts";
-import { check } from "../../lib/engine/check.ts";
+import { NO_ADMIN } from "../../lib/engine/daemon_actions.ts";
+import { check } from "../../lib/engine/recount.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { openStore } from "../../lib/journal/store_file.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { RingState } from "../../lib/state/ring_state.ts";
-import { QUOTAS } from "../../lib/engine/quota.ts";
+import { QUOTAS } from "../../lib/engine/quotas.ts";
 import { ByteReader, DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
 import * as changes from "../../lib/codec/journal/changes.ts";

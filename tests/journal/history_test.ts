@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { QUOTAS } from "../../lib/engine/quota.ts";
+import { QUOTAS } from "../../lib/engine/quotas.ts";
 import type { Upkeep } from "../../lib/journal/journal_parts.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { randomRequest } from "../support/engine_client.ts";

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { check } from "../../lib/engine/check.ts";
+import { check } from "../../lib/engine/recount.ts";
 import { AUTO_VACUUM_INCREMENTAL, pragma } from "../../lib/journal/database.ts";
 import { LAYOUT_VERSION } from "../../lib/journal/layout.ts";
 import { openStore } from "../../lib/journal/store_file.ts";

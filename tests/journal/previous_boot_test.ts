@@ -1,7 +1,7 @@
 /** What of a store outlives a boot of the host. */
 import { assertEquals } from "@std/assert";
 import { keepFrom } from "../../lib/journal/previous_boot.ts";
-import { check } from "../../lib/engine/check.ts";
+import { check } from "../../lib/engine/recount.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { formatPerms } from "../../lib/store/perms.ts";

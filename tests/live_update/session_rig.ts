@@ -1,5 +1,5 @@
 /** An engine whose daemon only notes what a live update asks of it. */
-import { NO_ADMIN, type UpdateActions, type UpdateOrder } from "../../lib/engine/admin.ts";
+import { NO_ADMIN, type UpdateActions, type UpdateOrder } from "../../lib/engine/daemon_actions.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import type { Outbox } from "../../lib/engine/connection_base.ts";
 import { Engine } from "../../lib/engine/engine.ts";

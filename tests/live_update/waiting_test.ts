@@ -1,6 +1,6 @@
 /** Requests that wait for the end of a live update, as bytes on rings. */
 import { assertEquals } from "@std/assert";
-import { NO_ADMIN, type UpdateActions } from "../../lib/engine/admin.ts";
+import { NO_ADMIN, type UpdateActions } from "../../lib/engine/daemon_actions.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";

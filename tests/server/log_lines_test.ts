@@ -3,7 +3,7 @@ import { SimulatedClock } from "../support/simulated_clock.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Connection } from "../../lib/engine/connection.ts";
 import { LOG_LINES_BURST, LOG_LINES_PER_SECOND, RING_OUTPUT_BYTES_MAX } from "../../lib/limits.ts";
-import { budgeted } from "../../lib/server/logging/budgeted.ts";
+import { budgeted } from "../../lib/server/logging/daemon_log_budget.ts";
 import { OutstandingRequests } from "../../lib/server/peer/outstanding.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { MemoryTransport } from "../support/memory_transport.ts";

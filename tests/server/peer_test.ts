@@ -9,7 +9,7 @@ import {
   SOCKET_OUTPUT_BYTES_MAX,
   TURN_UNITS,
 } from "../../lib/limits.ts";
-import { READ_UNITS, REQUEST_UNITS, SEND_UNITS } from "../../lib/engine/meter.ts";
+import { READ_UNITS, REQUEST_UNITS, SEND_UNITS } from "../../lib/engine/work_meter.ts";
 import { encodeHeader, encodeMessage } from "../../lib/wire/header.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Share } from "../../lib/engine/meter.ts";
+import { Share } from "../../lib/engine/work_meter.ts";
 import { type Contender, ReadyQueue } from "../../lib/server/loop/ready_queue.ts";
 import { withSeed } from "../support/random.ts";
 

@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { Account } from "../../lib/engine/accounts.ts";
 import { Connection } from "../../lib/engine/connection.ts";
-import { Quotas } from "../../lib/engine/quota.ts";
+import { Quotas } from "../../lib/engine/quotas.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { RING_PAGE_SIZE, RingPage } from "../../lib/transport/ring_page.ts";
 import { GuestRing, RingTransport } from "../../lib/transport/ring.ts";

@@ -1,6 +1,6 @@
 /** The real engine and its turns, clients of dom0 and guests on rings in memory, and a clock. */
 import { assertEquals } from "@std/assert";
-import { type Admin, NO_ADMIN } from "../../lib/engine/admin.ts";
+import { type Admin, NO_ADMIN } from "../../lib/engine/daemon_actions.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";

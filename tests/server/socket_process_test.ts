@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
 import { authorText } from "../../lib/engine/author.ts";
-import type { Commit } from "../../lib/engine/commits.ts";
+import type { Commit } from "../../lib/engine/commit_listener.ts";
 import { Daemon } from "../../lib/server/start/daemon.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";

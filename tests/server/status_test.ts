@@ -1,6 +1,6 @@
 /** `xs status`, against a daemon of its own process, an embedded one, a stopped one and none. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { REQUEST_UNITS } from "../../lib/engine/meter.ts";
+import { REQUEST_UNITS } from "../../lib/engine/work_meter.ts";
 import type { Status } from "../../lib/engine/status.ts";
 import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";

@@ -1,8 +1,8 @@
 /** What a daemon looks at when it takes up the store of the one before. */
 import { assertEquals } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
-import { check } from "../../lib/engine/check.ts";
-import type { Commit } from "../../lib/engine/commits.ts";
+import { check } from "../../lib/engine/recount.ts";
+import type { Commit } from "../../lib/engine/commit_listener.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import type { State } from "../../lib/engine/state.ts";
 import { type Journal, NoJournal } from "../../lib/journal/journal.ts";

@@ -1,7 +1,7 @@
 /** Who is served first, and how much a turn does: counted in units and requests, never timed. */
 import { assert, assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
-import { REQUEST_UNITS, type Share } from "../../lib/engine/meter.ts";
+import { REQUEST_UNITS, type Share } from "../../lib/engine/work_meter.ts";
 import {
   CREDIT_UNITS,
   IDLE_UNITS_PER_MS,

@@ -2,7 +2,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { assertEquals } from "@std/assert";
 import { Epoll } from "../../ffi/epoll.ts";
 import { closeFd, listenUnix } from "../../ffi/unix_socket.ts";
-import { check } from "../../lib/engine/check.ts";
+import { check } from "../../lib/engine/recount.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { openStore, type StoreOptions } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";

@@ -1,11 +1,11 @@
 /** Lives of an engine, one after the other on one store file, each killed at its end. */
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { assertEquals } from "@std/assert";
-import { check } from "../../lib/engine/check.ts";
+import { check } from "../../lib/engine/recount.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import type { DomainControl, DomainInfo } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { QUOTAS, type Quotas } from "../../lib/engine/quota.ts";
+import { QUOTAS, type Quotas } from "../../lib/engine/quotas.ts";
 import type { State } from "../../lib/engine/state.ts";
 import type { Durability } from "../../lib/journal/database.ts";
 import { openStore } from "../../lib/journal/store_file.ts";

@@ -4,7 +4,7 @@
  */
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Connection as EngineConnection } from "../../lib/engine/connection.ts";
-import { Meter } from "../../lib/engine/meter.ts";
+import { Meter } from "../../lib/engine/work_meter.ts";
 import type { Handled } from "../../lib/engine/engine.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";

@@ -21,7 +21,7 @@ const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/server/live_update/updater.ts": "its log is that of the privileged domain's budget",
   "lib/server/logging/log.ts": "what it says of itself",
   "lib/server/logging/trace.ts": "has a budget of its own",
-  "lib/server/logging/budgeted.ts": "is a budget",
+  "lib/server/logging/daemon_log_budget.ts": "is a budget",
   "lib/server/persistence/persistence.ts": "at the start",
   "lib/server/process/leftovers.ts": "at the start",
   "lib/server/process/notify.ts": "at the start and the end",

@@ -1,7 +1,7 @@
 import { EINVAL, ENOENT } from "../../wire/errors.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
 import { toText } from "../../wire/text.ts";
-import type { Call } from "../call.ts";
+import type { Call } from "../request.ts";
 import { type Outcome, textReply } from "./outcome.ts";
 
 const DOMID = /^[0-9]{1,5}$/;

@@ -1,7 +1,7 @@
 import { DOMID_SELF } from "../../store/perms.ts";
 import { EINVAL, ENOENT } from "../../wire/errors.ts";
 import { oneArgument, splitStrings } from "../../wire/payload.ts";
-import type { Call } from "../call.ts";
+import type { Call } from "../request.ts";
 import type { Domain } from "../domains.ts";
 import { CONNECTION_BYTES } from "../memory_model.ts";
 import { INTRODUCE_DOMAIN } from "../state.ts";

@@ -1,8 +1,8 @@
 import { EACCES, EBUSY, EINVAL, ENOENT } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
-import type { Call } from "../call.ts";
+import type { Call } from "../request.ts";
 import { DEFAULT_QUOTAS, type Domain, FEATURES } from "../domains.ts";
-import { quotaName, QUOTAS, type Quotas } from "../quota.ts";
+import { quotaName, QUOTAS, type Quotas } from "../quotas.ts";
 import { DONE, type Outcome, parseDomid, parseLoose, textReply } from "./outcome.ts";
 
 /** The domain a `domid` argument means, or why there is none. */

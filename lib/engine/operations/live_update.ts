@@ -1,6 +1,6 @@
 import { EINVAL } from "../../wire/errors.ts";
-import type { Call } from "../call.ts";
-import type { UpdateStart } from "../live_update.ts";
+import type { Call } from "../request.ts";
+import type { UpdateStart } from "../live_update_session.ts";
 import { LATER, type Outcome, parseLoose, textReply } from "./outcome.ts";
 
 /**

@@ -7,8 +7,8 @@ import { formatPerm, type Perms, READ, withOwner, WRITE } from "../../store/perm
 import { PAYLOAD_MAX } from "../../wire/header.ts";
 import { E2BIG, EINVAL, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../../wire/errors.ts";
 import { copyBytes, toBytes, toText } from "../../wire/text.ts";
-import type { Call } from "../call.ts";
-import { deliver, type DueEvent } from "../events.ts";
+import type { Call } from "../request.ts";
+import { deliver, type DueEvent } from "../event_readers.ts";
 import { TOUCHED_BYTES } from "../memory_model.ts";
 import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "../touched.ts";
 import { DONE, HELD, type Outcome, parseLoose } from "./outcome.ts";

@@ -1,5 +1,5 @@
-import type { Call } from "../call.ts";
-import type { Watch } from "../watch.ts";
+import type { Call } from "../request.ts";
+import type { Watch } from "../watches.ts";
 import type { ErrorCode } from "../../wire/errors.ts";
 import { putText, toBytes } from "../../wire/text.ts";
 

@@ -12,11 +12,11 @@ import {
 } from "../../store/perms.ts";
 import { EINVAL, ENOENT, ENOSPC, EPERM, OK } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
-import type { Call } from "../call.ts";
+import type { Call } from "../request.ts";
 import { SPECIAL } from "../dirty.ts";
 import { FEATURE_DOMID_ANY } from "../domains.ts";
-import { deliver, type DueEvent } from "../events.ts";
-import { PERM_UNITS } from "../meter.ts";
+import { deliver, type DueEvent } from "../event_readers.ts";
+import { PERM_UNITS } from "../work_meter.ts";
 import { SEEN_EXISTENCE, SEEN_PERMS } from "../touched.ts";
 import { DONE, HELD, type Outcome } from "./outcome.ts";
 

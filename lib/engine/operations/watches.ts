@@ -1,9 +1,9 @@
 import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
-import type { Call } from "../call.ts";
+import type { Call } from "../request.ts";
 import { FEATURE_WATCH_DEPTH } from "../domains.ts";
 import { watchOverhead } from "../memory_model.ts";
-import { watchKey } from "../watch.ts";
+import { watchKey } from "../watches.ts";
 import { DONE, type Outcome, parseLoose, Registered } from "./outcome.ts";
 
 /** WATCH: registers a watch; its first event follows the reply unconditionally. */

@@ -1,4 +1,4 @@
-import type { RestoreOrder } from "../../engine/admin.ts";
+import type { RestoreOrder } from "../../engine/daemon_actions.ts";
 import type { Connection } from "../../engine/connection.ts";
 import { Accounts } from "../../engine/accounts.ts";
 import type { State } from "../../engine/state.ts";

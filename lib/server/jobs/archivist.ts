@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { ArchiveActions, RestoreOrder } from "../../engine/admin.ts";
+import type { ArchiveActions, RestoreOrder } from "../../engine/daemon_actions.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";

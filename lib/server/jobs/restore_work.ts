@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { RestoreOrder } from "../../engine/admin.ts";
+import type { RestoreOrder } from "../../engine/daemon_actions.ts";
 import { ARCHIVE_SLICE_MS } from "../../limits.ts";
 import type { TurnJob } from "../scheduler.ts";
 import { type RestoreJob, type RestoreProgress, restoreSteps } from "./archive_restore.ts";

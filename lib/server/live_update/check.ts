@@ -1,5 +1,5 @@
-import { check } from "../../engine/check.ts";
-import { NO_ADMIN } from "../../engine/admin.ts";
+import { check } from "../../engine/recount.ts";
+import { NO_ADMIN } from "../../engine/daemon_actions.ts";
 import { State } from "../../engine/state.ts";
 import { DOMAIN_EXISTS } from "../../engine/domain_control.ts";
 import { OK } from "../../wire/errors.ts";

@@ -1,4 +1,4 @@
-import { QUOTAS, type QuotaSetting } from "../../engine/quota.ts";
+import { QUOTAS, type QuotaSetting } from "../../engine/quotas.ts";
 
 /** What of our own command line the next daemon is to be told, too. */
 export interface OwnCommandLine {

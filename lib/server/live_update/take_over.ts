@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { check } from "../../engine/check.ts";
+import { check } from "../../engine/recount.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { State } from "../../engine/state.ts";

@@ -1,5 +1,5 @@
 import type { Timer } from "../../clock.ts";
-import type { UpdateActions, UpdateOrder } from "../../engine/admin.ts";
+import type { UpdateActions, UpdateOrder } from "../../engine/daemon_actions.ts";
 import { UPDATE_LOOK_MS } from "../../limits.ts";
 import { message } from "../logging/log.ts";
 import type { Turns } from "../scheduler.ts";

@@ -4,7 +4,7 @@ import type { Header } from "../../wire/header.ts";
 import { MessageType, messageTypeName } from "../../wire/message_type.ts";
 import { escapeBytes, escapeText } from "../../wire/escape.ts";
 import { toText } from "../../wire/text.ts";
-import { budgeted } from "./budgeted.ts";
+import { budgeted } from "./daemon_log_budget.ts";
 import { type Log, message, SILENT, writeAll } from "./log.ts";
 
 /** The trace switches, in the order in which CONTROL log lists them. */

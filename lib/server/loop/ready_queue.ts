@@ -1,4 +1,4 @@
-import type { Share } from "../../engine/meter.ts";
+import type { Share } from "../../engine/work_meter.ts";
 import {
   CREDIT_UNITS,
   PRIVILEGED_LEAD_UNITS,

@@ -2,7 +2,7 @@ import type { Handled } from "../../engine/engine.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { ConnectionKind, Outbox } from "../../engine/connection_base.ts";
 import type { RingState } from "../../state/ring_state.ts";
-import { EVENT_UNITS, REQUEST_UNITS, TEXT_SHIFT } from "../../engine/meter.ts";
+import { EVENT_UNITS, REQUEST_UNITS, TEXT_SHIFT } from "../../engine/work_meter.ts";
 import {
   OUTPUT_STALL_BYTES,
   RING_OUTPUT_BYTES_MAX,

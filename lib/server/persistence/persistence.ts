@@ -13,7 +13,7 @@ import { finishSettingAside, setAside } from "../../journal/set_aside.ts";
 import { openStore } from "../../journal/store_file.ts";
 import type { StoreJournal } from "../../journal/store_journal.ts";
 import { systemReason } from "../../wire/system_error.ts";
-import { budgeted } from "../logging/budgeted.ts";
+import { budgeted } from "../logging/daemon_log_budget.ts";
 import type { Log, LogLevel } from "../logging/log.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */

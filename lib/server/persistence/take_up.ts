@@ -1,10 +1,10 @@
 import type { Clock } from "../../clock.ts";
 import { CONNECTION } from "../../engine/connection_base.ts";
-import { check } from "../../engine/check.ts";
+import { check } from "../../engine/recount.ts";
 import type { RingState } from "../../state/ring_state.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { State } from "../../engine/state.ts";
-import { eventPath } from "../../engine/watch.ts";
+import { eventPath } from "../../engine/watches.ts";
 import { type Caution, forgetAside } from "../../journal/caution.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { HeldConnections } from "../../journal/recovery.ts";

@@ -1,4 +1,4 @@
-import type { Admin, ArchiveActions, UpdateActions } from "../../engine/admin.ts";
+import type { Admin, ArchiveActions, UpdateActions } from "../../engine/daemon_actions.ts";
 import type { ProcessStatus } from "../../engine/process_status.ts";
 import { switchOf, TRACE, TRACE_FILE } from "../../engine/settings.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../../wire/errors.ts";

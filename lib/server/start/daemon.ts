@@ -1,9 +1,9 @@
 import type { Clock, Timer } from "../../clock.ts";
 import { EPOLLIN } from "../../../ffi/epoll.ts";
-import type { CommitListener } from "../../engine/commits.ts";
+import type { CommitListener } from "../../engine/commit_listener.ts";
 import { Engine } from "../../engine/engine.ts";
 import type { Journal } from "../../journal/journal.ts";
-import type { QuotaSetting } from "../../engine/quota.ts";
+import type { QuotaSetting } from "../../engine/quotas.ts";
 import { EVENT_TIMEOUT_MS, MEMORY_LOOK_MS } from "../../limits.ts";
 import { DaemonAdmin } from "../process/admin.ts";
 import { Archivist } from "../jobs/archivist.ts";

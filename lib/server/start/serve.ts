@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { QuotaSetting } from "../../engine/quota.ts";
+import type { QuotaSetting } from "../../engine/quotas.ts";
 import { forOption } from "../../wire/system_error.ts";
 import { DamagedError } from "../../codec/journal/byte_reader.ts";
 import { JournalError } from "../../journal/database.ts";

@@ -1,4 +1,4 @@
-import type { QuotaSetting } from "../../engine/quota.ts";
+import type { QuotaSetting } from "../../engine/quotas.ts";
 import { quotaSetting, switchSetting, TRACE, TRACE_FILE } from "../../engine/settings.ts";
 import { toText } from "../../wire/text.ts";
 import type { TraceOptions } from "../logging/trace_options.ts";

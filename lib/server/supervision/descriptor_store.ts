@@ -3,7 +3,7 @@ import type { PassedMessage } from "../../../ffi/fd_passing.ts";
 import { errorText } from "../../../ffi/libc.ts";
 import { duplicateFrom } from "../../../ffi/spawn.ts";
 import { closeFd } from "../../../ffi/unix_socket.ts";
-import { budgeted } from "../logging/budgeted.ts";
+import { budgeted } from "../logging/daemon_log_budget.ts";
 import type { Log } from "../logging/log.ts";
 
 /** What a service tells its manager, line by line: `READY=1` and such (sd_notify(3)). */

@@ -6,9 +6,9 @@ import {
   RESERVATION_SHORT_MS,
   RESERVATIONS_MAX,
 } from "../limits.ts";
-import type { Conflict } from "./commit.ts";
+import type { Conflict } from "./conflict.ts";
 import type { Connection } from "./connection.ts";
-import { Refusals } from "./refusals.ts";
+import { Refusals } from "./refused_commits.ts";
 import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "./touched.ts";
 import type { Touched } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";

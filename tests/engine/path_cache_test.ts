@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { KnownPaths } from "../../lib/engine/known_paths.ts";
+import { KnownPaths } from "../../lib/engine/path_cache.ts";
 import { namesOf } from "../../lib/store/names.ts";
 import { hashName } from "../../lib/store/node.ts";
 import { canonicalPath } from "../../lib/store/path.ts";

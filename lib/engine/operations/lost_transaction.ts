@@ -3,7 +3,7 @@ import { isSpecial } from "../../store/path.ts";
 import { EAGAIN, EINVAL } from "../../wire/errors.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { splitStrings } from "../../wire/payload.ts";
-import type { Call } from "../call.ts";
+import type { Call } from "../request.ts";
 import type { Transaction } from "../transaction.ts";
 import type { Outcome } from "./outcome.ts";
 

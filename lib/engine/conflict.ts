@@ -6,7 +6,7 @@ import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { PathSet } from "../store/path_set.ts";
 import { equalPerms, formatPerms, isStale, permDomid } from "../store/perms.ts";
 import { equalBytes } from "../wire/text.ts";
-import { cutForLog } from "./log_budget.ts";
+import { cutForLog } from "./domain_log_budget.ts";
 import type { Merged } from "./merge.ts";
 import {
   inPathOrder,

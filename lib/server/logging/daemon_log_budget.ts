@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { LogBudget } from "../../engine/log_budget.ts";
+import { LogBudget } from "../../engine/domain_log_budget.ts";
 import { LOG_LINES_BURST, LOG_LINES_PER_SECOND } from "../../limits.ts";
 import type { Log } from "./log.ts";
 

@@ -1,6 +1,6 @@
 /** Requests of guests that wait for what another client's transaction reserves, in true turns. */
 import { assert, assertEquals } from "@std/assert";
-import type { UpdateActions } from "../../lib/engine/admin.ts";
+import type { UpdateActions } from "../../lib/engine/daemon_actions.ts";
 import { OUTPUT_STALL_BYTES, RESERVATION_MS_MAX, RESERVED_AFTER } from "../../lib/limits.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { HEADER_SIZE } from "../../lib/wire/header.ts";

@@ -3,10 +3,10 @@ import type { Node } from "../store/node.ts";
 import { isSpecial, parentPath } from "../store/path.ts";
 import { type Perms, READ } from "../store/perms.ts";
 import { type Domains, rightsOf } from "./domains.ts";
-import { type Meter, WATCH_UNITS } from "./meter.ts";
+import { type Meter, WATCH_UNITS } from "./work_meter.ts";
 import { EVENTS_PER_REQUEST_MAX } from "../limits.ts";
 import type { Connection } from "./connection.ts";
-import { eventPath, heardIn, type Listeners, type Watch, type Watches } from "./watch.ts";
+import { eventPath, heardIn, type Listeners, type Watch, type Watches } from "./watches.ts";
 
 /** An event that is due, kept until its commit is sure. */
 export interface DueEvent {

@@ -9,7 +9,7 @@ import {
   PERM_UNITS,
   REGISTRATION_UNITS,
   SEEN_UNITS,
-} from "./meter.ts";
+} from "./work_meter.ts";
 
 /** A unit for so many bytes of a node's path (a shift), where a path is written down for each of its nodes. */
 const NODE_PATH_SHIFT = 6;

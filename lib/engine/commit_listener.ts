@@ -5,7 +5,7 @@ import type { Node } from "../store/node.ts";
 import { isSpecial } from "../store/path.ts";
 import { type Change, TreeChanges } from "../store/tree_changes.ts";
 import { type Author, authorOf, DAEMON, nameIn } from "./author.ts";
-import type { Conflict } from "./commit.ts";
+import type { Conflict } from "./conflict.ts";
 import type { Connection } from "./connection.ts";
 import type { Domain, Domains } from "./domains.ts";
 import type { Transaction } from "./transaction.ts";

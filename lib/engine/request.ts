@@ -5,10 +5,10 @@ import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.
 import { EACCES, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
 import { rightsOf } from "./domains.ts";
-import { NAME_UNITS } from "./meter.ts";
-import { KnownPaths } from "./known_paths.ts";
+import { NAME_UNITS } from "./work_meter.ts";
+import { KnownPaths } from "./path_cache.ts";
 import { costMax, TOUCHED_BYTES } from "./memory_model.ts";
-import type { QuotaName } from "./quota.ts";
+import type { QuotaName } from "./quotas.ts";
 import { refresh } from "./refresh.ts";
 import type { State } from "./state.ts";
 import { SEEN_EXISTENCE, SEEN_PERMS } from "./touched.ts";

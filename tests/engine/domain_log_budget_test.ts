@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../support/engine_client.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { cutForLog, LogBudget, LogBudgets } from "../../lib/engine/log_budget.ts";
+import { cutForLog, LogBudget, LogBudgets } from "../../lib/engine/domain_log_budget.ts";
 import {
   LOG_BUDGETS_MAX,
   LOG_LINES_BURST,

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { costMax } from "../../lib/engine/memory_model.ts";
-import { recount } from "../../lib/engine/check.ts";
+import { recount } from "../../lib/engine/recount.ts";
 import type { Transaction } from "../../lib/engine/transaction.ts";
 import { visitAll } from "../../lib/store/lookup.ts";
 import { type Node, versionBytes } from "../../lib/store/node.ts";

@@ -7,7 +7,7 @@ import {
   type Removed,
   type Watch,
   Watches,
-} from "../../lib/engine/watch.ts";
+} from "../../lib/engine/watches.ts";
 import { Versions } from "../../lib/store/versions.ts";
 import { Draft } from "../../lib/store/draft.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";

@@ -4,7 +4,7 @@ import { isSpecial } from "../store/path.ts";
 import { flatText } from "../wire/text.ts";
 import type { ConnectionBase } from "./connection_base.ts";
 import { Kind } from "./dirty.ts";
-import { countNames, Place, sharedLength } from "./watch_place.ts";
+import { countNames, Place, sharedLength } from "./watch_trie_node.ts";
 
 /** The connection that a watch is of. */
 export interface WatchOwner extends ConnectionBase {

@@ -1,7 +1,7 @@
 import { encodeMessage, type Header } from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { toBytes } from "../wire/text.ts";
-import type { UpdateActions, UpdateOrder } from "./admin.ts";
+import type { UpdateActions, UpdateOrder } from "./daemon_actions.ts";
 import type { Connection } from "./connection.ts";
 import type { Settings } from "./settings.ts";
 
