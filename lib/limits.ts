@@ -310,7 +310,7 @@ export const MEMORY_WELL_SHARE = 0.6;
  * What is alive of the young is copied in one pause, during which nobody is served: 0.3 ms with 2 MiB under
  * such an attack, 1 to 2 ms with 4, 3 to 14 with V8's own bound.
  * The heap's limit is V8's own, which goes by the host's memory: see docs/operations.md. An idle daemon
- * collects garbage itself (lib/server/process/tidier.ts), for which it needs the last flag.
+ * collects garbage itself (lib/server/process/give_back_memory.ts), for which it needs the last flag.
  */
 export const V8_FLAGS: readonly string[] = [
   "--max-semi-space-size=2",

@@ -25,11 +25,11 @@ import {
   TURN_UNITS,
 } from "../limits.ts";
 import { type Log, type LogLevel, stackOf } from "./logging/log.ts";
-import type { OutstandingRequests } from "./peer/outstanding.ts";
+import type { OutstandingRequests } from "./peer/outstanding_requests.ts";
 import type { Peer } from "./peer/peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";
 import type { Trace } from "./logging/trace.ts";
-import { NEVER } from "./peer/unsent_messages.ts";
+import { NEVER } from "./peer/message_bounds.ts";
 import { type Contender, ReadyQueue } from "./loop/ready_queue.ts";
 
 /** What the turn asks of the engine. */

@@ -6,7 +6,7 @@ import type { Connection } from "../../lib/engine/connection.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { HostedDomains } from "../../lib/server/domains/hosted_domains.ts";
-import { takeUp } from "../../lib/server/persistence/take_up.ts";
+import { takeUp } from "../../lib/server/persistence/resume_store.ts";
 import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceLines } from "../../lib/archive/diff_text.ts";
 import { RecordError } from "../../lib/state/collection.ts";
@@ -16,7 +16,7 @@ import {
   type RestoreJob,
   type RestoreProgress,
   restoreSteps,
-} from "../../lib/server/jobs/archive_restore.ts";
+} from "../../lib/server/jobs/restore_steps.ts";
 import { RestoreWork } from "../../lib/server/jobs/restore_work.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";

@@ -11,7 +11,7 @@ import { toTextLines } from "../../lib/archive/text.ts";
 import { Client } from "../../lib/client/client.ts";
 import { escapeValue } from "../../lib/client/escape.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
-import { DaemonAdmin } from "../../lib/server/process/admin.ts";
+import { DaemonAdmin } from "../../lib/server/process/log_and_memory_control.ts";
 import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
 import { FileLog } from "../../lib/server/logging/log.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";

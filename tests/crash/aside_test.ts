@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { LifeMark } from "../../lib/server/process/life_mark.ts";
+import { LifeMark } from "../../lib/server/process/out_of_memory_deaths.ts";
 import { CONNECTION, ERROR, ERROR_COMM, ERROR_NONE } from "../../lib/transport/ring_page.ts";
 import type { GuestRing } from "../../lib/transport/ring.ts";
 import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";

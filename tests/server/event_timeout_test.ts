@@ -7,7 +7,7 @@ import { READ, TestTurns, WATCH_EVENT } from "../support/test_turns.ts";
 import { Daemon } from "../../lib/server/start/daemon.ts";
 import { DAEMON_POLICY } from "../../lib/server/loop.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
-import { ListeningSocket } from "../../lib/server/process/socket_path.ts";
+import { ListeningSocket } from "../../lib/server/process/listening_socket.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Connection } from "../../lib/engine/connection.ts";
 import { LOG_LINES_BURST, LOG_LINES_PER_SECOND, RING_OUTPUT_BYTES_MAX } from "../../lib/limits.ts";
 import { budgeted } from "../../lib/server/logging/daemon_log_budget.ts";
-import { OutstandingRequests } from "../../lib/server/peer/outstanding.ts";
+import { OutstandingRequests } from "../../lib/server/peer/outstanding_requests.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { MemoryTransport } from "../support/memory_transport.ts";
 import { TestTurns } from "../support/test_turns.ts";

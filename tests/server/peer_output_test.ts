@@ -4,7 +4,7 @@ import { OUTPUT_CHUNK_BYTES } from "../../lib/limits.ts";
 import { PeerOutput } from "../../lib/server/peer/peer_output.ts";
 import type { Transport } from "../../lib/transport/transport.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import type { Waiter } from "../../lib/server/peer/outstanding.ts";
+import type { Waiter } from "../../lib/server/peer/outstanding_requests.ts";
 import { withSeed } from "../support/random.ts";
 import { MessageReader } from "../support/message.ts";
 import { READ } from "../support/test_turns.ts";

@@ -9,7 +9,7 @@ import { NoJournal } from "../../lib/journal/journal.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
-import { ListeningSocket } from "../../lib/server/process/socket_path.ts";
+import { ListeningSocket } from "../../lib/server/process/listening_socket.ts";
 import { SocketProcess, startTimeIn } from "../../lib/server/process/socket_process.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";

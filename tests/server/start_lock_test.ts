@@ -10,7 +10,7 @@ import {
 import { EAGAIN } from "../../ffi/libc.ts";
 import { closeFd, listenUnix, lockDirectory, lockPlainFile } from "../../ffi/unix_socket.ts";
 import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
-import { ListeningSocket, SocketError } from "../../lib/server/process/socket_path.ts";
+import { ListeningSocket, SocketError } from "../../lib/server/process/listening_socket.ts";
 import { lockName, StartLock } from "../../lib/server/process/start_lock.ts";
 import { makeScratch } from "../support/scratch.ts";
 

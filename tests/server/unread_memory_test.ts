@@ -4,7 +4,7 @@ import v8 from "node:v8";
 import vm from "node:vm";
 import { Connection } from "../../lib/engine/connection.ts";
 import { EVENT_RECORD_BYTES } from "../../lib/limits.ts";
-import { OutstandingRequests } from "../../lib/server/peer/outstanding.ts";
+import { OutstandingRequests } from "../../lib/server/peer/outstanding_requests.ts";
 import { PeerOutput } from "../../lib/server/peer/peer_output.ts";
 
 v8.setFlagsFromString("--expose-gc");

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { openDescriptors } from "../../ffi/exec.ts";
 import { closeFd, listenUnix } from "../../ffi/unix_socket.ts";
 import { PASSED_MAX } from "../../lib/limits.ts";
-import type { PassedConnection, Passing } from "../../lib/server/supervision/passing.ts";
+import type { PassedConnection, Passing } from "../../lib/server/supervision/passed_connections.ts";
 import { CrashPoints } from "../support/crash_points.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { SocketEnd } from "../support/socket_end.ts";

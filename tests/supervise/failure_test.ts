@@ -7,7 +7,7 @@ import { HeldSockets } from "../../lib/server/supervision/held_sockets.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
-import { ListeningSocket } from "../../lib/server/process/socket_path.ts";
+import { ListeningSocket } from "../../lib/server/process/listening_socket.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RawClient } from "../support/raw_client.ts";

@@ -10,7 +10,7 @@ import { HeldSockets } from "../../lib/server/supervision/held_sockets.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { Sockets } from "../../lib/server/peer/sockets.ts";
-import { takeUp } from "../../lib/server/persistence/take_up.ts";
+import { takeUp } from "../../lib/server/persistence/resume_store.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/scheduler.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";

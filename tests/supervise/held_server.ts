@@ -7,7 +7,7 @@ import { type DescriptorHolder, HeldSockets } from "../../lib/server/supervision
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
-import { ListeningSocket } from "../../lib/server/process/socket_path.ts";
+import { ListeningSocket } from "../../lib/server/process/listening_socket.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import type { ServerHere } from "../support/worlds/socket_world.ts";
 import { makeScratch } from "../support/scratch.ts";

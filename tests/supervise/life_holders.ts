@@ -7,7 +7,12 @@ import { Acceptor } from "../../lib/server/supervision/acceptor.ts";
 import { HeldDescriptors, parseNotice } from "../../lib/server/supervision/descriptor_store.ts";
 import type { DescriptorHolder } from "../../lib/server/supervision/held_sockets.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
-import { NOTICE, type Passer, Passing, PREFIX } from "../../lib/server/supervision/passing.ts";
+import {
+  NOTICE,
+  type Passer,
+  Passing,
+  PREFIX,
+} from "../../lib/server/supervision/passed_connections.ts";
 import type { CrashPoints } from "../support/crash_points.ts";
 
 /** So little that most replies leave in parts. */

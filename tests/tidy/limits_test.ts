@@ -23,7 +23,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
     "lib/journal/tail.ts ID_BYTES",
     "lib/journal/turn_bridge.ts BRIDGE_BYTES",
     "lib/journal/turn_record.ts HEADER_BYTES",
-    "lib/server/persistence/store_watch.ts STORE_BYTES_MIN",
+    "lib/server/persistence/store_file_guard.ts STORE_BYTES_MIN",
     "lib/store/path.ts NAME_BYTES",
     "lib/store/perms.ts DOMID_MAX",
     "lib/transport/held_slot.ts HEADER_BYTES",

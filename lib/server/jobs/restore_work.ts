@@ -2,7 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { RestoreOrder } from "../../engine/daemon_actions.ts";
 import { ARCHIVE_SLICE_MS } from "../../limits.ts";
 import type { TurnJob } from "../scheduler.ts";
-import { type RestoreJob, type RestoreProgress, restoreSteps } from "./archive_restore.ts";
+import { type RestoreJob, type RestoreProgress, restoreSteps } from "./restore_steps.ts";
 import { failure } from "./failure.ts";
 import type { JobSteps, Work, WorkEnd } from "./job.ts";
 

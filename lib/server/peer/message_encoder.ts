@@ -4,7 +4,7 @@ import { MessageType } from "../../wire/message_type.ts";
 import { putText } from "../../wire/text.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { giveBuffer, takeBuffer } from "./buffer_pool.ts";
-import type { EventBytes } from "./pending_events.ts";
+import type { EventBytes } from "./repeated_events.ts";
 
 /** Where a header has the length of what follows it. */
 const LENGTH_AT = 12;

@@ -14,12 +14,12 @@ import { wholeMessage } from "../../wire/framing.ts";
 import { decodeHeader, emptyHeader, HEADER_SIZE, PAYLOAD_MAX } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { joinBytes, toText } from "../../wire/text.ts";
-import { OutstandingRequests, tellOutstanding } from "./outstanding.ts";
+import { OutstandingRequests, tellOutstanding } from "./outstanding_requests.ts";
 import type { GoneReason, InFlight, PeerHost } from "./peer_host.ts";
 import { payloadIn, PeerInput, sharedInput } from "./peer_input.ts";
 import { PeerOutput } from "./peer_output.ts";
 import { type News, owedOf, RingNews, ringState } from "./ring_news.ts";
-import { NEVER } from "./unsent_messages.ts";
+import { NEVER } from "./message_bounds.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
 const header = emptyHeader();

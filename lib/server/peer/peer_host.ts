@@ -2,7 +2,7 @@ import type { Connection } from "../../engine/connection.ts";
 import type { Handled } from "../../engine/engine.ts";
 import type { Meter } from "../../engine/work_meter.ts";
 import type { Header } from "../../wire/header.ts";
-import type { OutstandingRequests } from "./outstanding.ts";
+import type { OutstandingRequests } from "./outstanding_requests.ts";
 import type { Trace } from "../logging/trace.ts";
 
 /** What handles requests: the engine. */

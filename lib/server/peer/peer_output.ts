@@ -9,9 +9,9 @@ import { getU32, HEADER_SIZE } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { toText } from "../../wire/text.ts";
 import { OutputBuffer } from "./message_encoder.ts";
-import { NOBODY, type OutstandingRequests, type Waiter } from "./outstanding.ts";
-import { PendingEvents } from "./pending_events.ts";
-import { type Move, NEVER, type Span, UnsentMessages } from "./unsent_messages.ts";
+import { NOBODY, type OutstandingRequests, type Waiter } from "./outstanding_requests.ts";
+import { PendingEvents } from "./repeated_events.ts";
+import { type Move, NEVER, type Span, UnsentMessages } from "./message_bounds.ts";
 
 /** Where a header has the length of what follows it. */
 const LENGTH_AT = 12;

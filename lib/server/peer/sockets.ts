@@ -14,10 +14,10 @@ import type { HeldSockets } from "../supervision/held_sockets.ts";
 import type { Log } from "../logging/log.ts";
 import type { EventSink } from "../loop.ts";
 import { SocketProcess } from "../process/socket_process.ts";
-import type { PassedConnection, Passing } from "../supervision/passing.ts";
+import type { PassedConnection, Passing } from "../supervision/passed_connections.ts";
 import { Peer } from "./peer.ts";
 import type { GoneReason, InFlight } from "./peer_host.ts";
-import type { HeldClients } from "../persistence/take_up.ts";
+import type { HeldClients } from "../persistence/resume_store.ts";
 import type { Turns } from "../scheduler.ts";
 
 /** What makes and ends connections: the engine. */

@@ -4,7 +4,7 @@ import { Daemon } from "./daemon.ts";
 import { type Log, SILENT } from "../logging/log.ts";
 import { EMBEDDED_POLICY } from "../loop.ts";
 import { MemoryDomains } from "../domains/memory_domains.ts";
-import { ListeningSocket } from "../process/socket_path.ts";
+import { ListeningSocket } from "../process/listening_socket.ts";
 import { Trace } from "../logging/trace.ts";
 
 /** How an {@link EmbeddedServer} is set up. */

@@ -7,16 +7,16 @@ import { Daemon, type Identity } from "./daemon.ts";
 import { openHeldParts } from "../supervision/held_parts.ts";
 import { supervision } from "../supervision/holder_client.ts";
 import { type Log, type LogLevel, message, openLog, stackOf } from "../logging/log.ts";
-import { answerTrial } from "../live_update/check.ts";
+import { answerTrial } from "../live_update/answer_trial.ts";
 import { returnCodeCache, warmCodeCache } from "../live_update/code_cache.ts";
 import type { OwnCommandLine } from "../live_update/command_line.ts";
-import { openJournalAnyway } from "../live_update/journal.ts";
+import { openJournalAnyway } from "../live_update/open_journal_anyway.ts";
 import { stateFileOf, stateFileOfC } from "../live_update/state_file.ts";
 import { findInheritance } from "../live_update/take_over.ts";
-import type { Succession } from "../live_update/updater.ts";
+import type { Succession } from "../live_update/update_actions.ts";
 import { DAEMON_POLICY } from "../loop.ts";
 import { defaultMemory, memoryShare } from "../process/host_memory.ts";
-import { LifeMark } from "../process/life_mark.ts";
+import { LifeMark } from "../process/out_of_memory_deaths.ts";
 import { notifyReady, notifyRefused } from "../process/notify.ts";
 import {
   handleDamage,
@@ -28,10 +28,10 @@ import {
 } from "../persistence/persistence.ts";
 import { deleteLeftovers } from "../process/leftovers.ts";
 import { PidFile } from "../process/pid_file.ts";
-import { chooseSocketPath, type SocketChoice, surroundings } from "../process/socket_path.ts";
+import { chooseSocketPath, type SocketChoice, surroundings } from "../process/listening_socket.ts";
 import { syslog } from "../logging/syslog.ts";
 import type { Trace } from "../logging/trace.ts";
-import { StoreWatch } from "../persistence/store_watch.ts";
+import { StoreWatch } from "../persistence/store_file_guard.ts";
 import { toldSettings } from "./told_settings.ts";
 import { openTrace, type TraceOptions } from "../logging/trace_options.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "../xen/world.ts";

@@ -6,7 +6,7 @@ import { acceptUnix, closeFd } from "../../../ffi/unix_socket.ts";
 import { PASSED_MAX } from "../../limits.ts";
 import type { HeldDescriptor, HeldDescriptors } from "./descriptor_store.ts";
 import type { Log } from "../logging/log.ts";
-import { CHANNEL, NOTICE, PASSED, PREFIX, STOPPED } from "./passing.ts";
+import { CHANNEL, NOTICE, PASSED, PREFIX, STOPPED } from "./passed_connections.ts";
 
 const EINVAL = 22;
 const EPIPE = 32;

@@ -3,8 +3,8 @@ import { closeFd } from "../../../ffi/unix_socket.ts";
 import { HeldSockets } from "./held_sockets.ts";
 import { Holder } from "./holder_client.ts";
 import type { Log } from "../logging/log.ts";
-import { CHANNEL, Passing } from "./passing.ts";
-import { ListeningSocket, type SocketChoice } from "../process/socket_path.ts";
+import { CHANNEL, Passing } from "./passed_connections.ts";
+import { ListeningSocket, type SocketChoice } from "../process/listening_socket.ts";
 
 /** What the listening socket's name begins with, among what is held; its file's number follows. */
 const LISTENER = "listen-";

@@ -7,7 +7,7 @@ import type { HeldSlot } from "../../transport/held_slot.ts";
 import { HELD_KEY_FIRST, HeldSlots, type SlotMaker } from "../../transport/held_slots.ts";
 import { type HeldBy, HeldSocketTransport } from "../../transport/held_socket.ts";
 import type { Log } from "../logging/log.ts";
-import { CHANNEL, PASSED, type Passing } from "./passing.ts";
+import { CHANNEL, PASSED, type Passing } from "./passed_connections.ts";
 
 /** What keeps descriptors under names while we are dead. */
 export interface DescriptorHolder {

@@ -6,7 +6,7 @@ import { closeFd } from "../../../ffi/unix_socket.ts";
 import { HOLDER_WAIT_MS } from "../../limits.ts";
 import { takeKept, type Variables } from "./inherited_descriptors.ts";
 import type { Log } from "../logging/log.ts";
-import { NOTICE, type Passer, PREFIX } from "./passing.ts";
+import { NOTICE, type Passer, PREFIX } from "./passed_connections.ts";
 
 /** The first descriptor that a holder gives back (sd_listen_fds(3)). */
 const LISTEN_FDS_START = 3;

@@ -1,4 +1,4 @@
-import type { Waiter } from "./outstanding.ts";
+import type { Waiter } from "./outstanding_requests.ts";
 
 /** When what is never dropped is due. */
 export const NEVER = Infinity;

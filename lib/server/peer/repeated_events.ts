@@ -1,5 +1,5 @@
 import { EVENTS_COMPARED_MAX } from "../../limits.ts";
-import type { Move } from "./unsent_messages.ts";
+import type { Move } from "./message_bounds.ts";
 
 /** Where the bytes of queued events are. */
 export interface EventBytes {

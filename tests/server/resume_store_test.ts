@@ -10,7 +10,7 @@ import type { Recovered } from "../../lib/journal/recovery.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { NoDomains } from "../../lib/server/domains/no_domains.ts";
-import { takeUp } from "../../lib/server/persistence/take_up.ts";
+import { takeUp } from "../../lib/server/persistence/resume_store.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";

@@ -5,7 +5,7 @@ import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../../wire/erro
 import { escapeBytes } from "../../wire/escape.ts";
 import { toBytes } from "../../wire/text.ts";
 import { type Log, message } from "../logging/log.ts";
-import { type ProcessFacts, processStatus } from "./process_status.ts";
+import { type ProcessFacts, processStatus } from "./read_process_status.ts";
 import type { Trace } from "../logging/trace.ts";
 
 /** Where CONTROL logfile and memreport put files that are named without a directory. */

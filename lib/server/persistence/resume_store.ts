@@ -13,7 +13,7 @@ import { isSpecial } from "../../store/path.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { ASIDE_BYTES, MEMORY_DEATHS } from "../../limits.ts";
 import type { Log } from "../logging/log.ts";
-import type { LifeMark } from "../process/life_mark.ts";
+import type { LifeMark } from "../process/out_of_memory_deaths.ts";
 
 /** The clients' sockets that outlive this process. */
 export interface HeldClients extends HeldConnections {

@@ -8,7 +8,7 @@ import {
   type SocketChoice,
   SocketError,
   type Surroundings,
-} from "../../lib/server/process/socket_path.ts";
+} from "../../lib/server/process/listening_socket.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";

@@ -11,7 +11,7 @@ import {
 } from "../../limits.ts";
 import type { Log } from "../logging/log.ts";
 import type { Turns } from "../scheduler.ts";
-import type { RestoreTarget } from "./archive_restore.ts";
+import type { RestoreTarget } from "./restore_steps.ts";
 import { DumpWork } from "./dump_work.ts";
 import { inherit, ioOf } from "./in_flight.ts";
 import { failure } from "./failure.ts";

@@ -1,6 +1,6 @@
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
-import { Tidier } from "../../lib/server/process/tidier.ts";
+import { Tidier } from "../../lib/server/process/give_back_memory.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";

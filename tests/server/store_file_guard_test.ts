@@ -1,7 +1,7 @@
 /** A store file that is taken away under a running daemon is told once, and can be written anew. */
 import { systemClock } from "../../lib/clock.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { StoreWatch } from "../../lib/server/persistence/store_watch.ts";
+import { StoreWatch } from "../../lib/server/persistence/store_file_guard.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { RawClient } from "../support/raw_client.ts";

@@ -7,7 +7,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { ARCHIVE_IDLE_MS, ARCHIVE_QUEUE_MAX, RESTORE_BYTES_MAX } from "../../lib/limits.ts";
 import { decodeStream } from "../../lib/codec/stream.ts";
-import { Archivist } from "../../lib/server/jobs/archivist.ts";
+import { Archivist } from "../../lib/server/jobs/job_queue.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/scheduler.ts";
 import { PAYLOAD_MAX } from "../../lib/wire/header.ts";
