@@ -1,12 +1,12 @@
 import type { Operations } from "../client/operations.ts";
 import type { DomainMapping } from "../state/domain_part.ts";
-import { collect, type Collection, RecordError } from "../state/collection.ts";
+import { collect, type Collection, RecordError } from "../state/checked_records.ts";
 import { RECORDS_PER_PAUSE } from "../limits.ts";
 import { isReadAtOnce, StreamError } from "../codec/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { formatArchive } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
-import { restoreIntoLive } from "./live.ts";
+import { restoreIntoLive } from "./daemon_archive.ts";
 import { checkFree, loadState, writeStore } from "./store_target.ts";
 
 /** What a restore is to do. */

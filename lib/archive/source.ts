@@ -10,11 +10,11 @@ import { type Archive, ArchiveError, fileError, type ProgressSink } from "./arch
 import { fromJson, looksLikeJson } from "../codec/json.ts";
 import { JsonError } from "../codec/json_fields.ts";
 import type { Interrupt } from "./interrupt.ts";
-import { dumpLive } from "./live.ts";
-import { findLiveStore } from "./live_store.ts";
+import { dumpLive } from "./daemon_archive.ts";
+import { findLiveStore } from "./find_store_file.ts";
 import { type StorePoint, storePoint } from "./store_point.ts";
 import { readStoreArchive } from "./store_source.ts";
-import { walkNodes } from "./walk.ts";
+import { walkNodes } from "./read_any_daemon.ts";
 
 /** Where an archive comes from. */
 export type Source =

@@ -5,7 +5,7 @@ import { readStore } from "../journal/store_file.ts";
 import { nodeRecords } from "../state/node_records.ts";
 import type { StateRecord } from "../state/records.ts";
 import type { Holding, StoreRecords } from "../state/store_records.ts";
-import { emptyTree } from "../state/collection.ts";
+import { emptyTree } from "../state/checked_records.ts";
 import type { Draft } from "../store/draft.ts";
 import { ROOT_PATH } from "../store/path.ts";
 import { type Archive, ArchiveError } from "./archive.ts";

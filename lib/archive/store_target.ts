@@ -1,9 +1,9 @@
 import { State } from "../engine/state.ts";
 import { openStore } from "../journal/store_file.ts";
 import { adoptTree } from "../persist/adopt.ts";
-import { build } from "../persist/build.ts";
+import { build } from "../persist/build_state.ts";
 import { checkQuotas } from "../persist/quota_check.ts";
-import type { Collection } from "../state/collection.ts";
+import type { Collection } from "../state/checked_records.ts";
 import { DOMID_ANY } from "../store/perms.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { ArchiveError } from "./archive.ts";

@@ -6,7 +6,7 @@
  * - `decodeStream(bytes): DecodedStream` gives all records, domains first;
  * - `readRecords(bytes): Generator<PlacedRecord>` gives them one by one, domains last;
  * - both read what the bytes say and no more; whether the records make sense together is what
- *   lib/state/collection.ts finds out.
+ *   lib/state/checked_records.ts finds out.
  *
  * Writing, of records with domains before their rings:
  * - `encodeStream(records, { version, endian, details? }): Uint8Array`, or slice by slice

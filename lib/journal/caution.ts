@@ -1,6 +1,6 @@
 import type { State } from "../engine/state.ts";
 import { WATCH, type Watch } from "../engine/watches.ts";
-import type { Aside } from "../persist/build.ts";
+import type { Aside } from "../persist/build_state.ts";
 import { canonicalPath } from "../store/path.ts";
 
 /** How a recovery goes where the lives before it may have died for want of memory. */

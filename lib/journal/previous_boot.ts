@@ -1,6 +1,6 @@
 import type { DomainControl } from "../engine/domain_control.ts";
 import { State } from "../engine/state.ts";
-import { emptyTree } from "../state/collection.ts";
+import { emptyTree } from "../state/checked_records.ts";
 import { Glob } from "../store/glob.ts";
 import { lookup, subtree } from "../store/lookup.ts";
 import type { Node, Origin } from "../store/node.ts";

@@ -1,7 +1,7 @@
 import type { Connection } from "../engine/connection.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { State } from "../engine/state.ts";
-import { build, type Built, ringStateOf } from "../persist/build.ts";
+import { build, type Built, ringStateOf } from "../persist/build_state.ts";
 import type { Connection as ConnectionRecord } from "../state/records.ts";
 import type { StoreRecords } from "../state/store_records.ts";
 import { OK } from "../wire/errors.ts";

@@ -3,7 +3,7 @@ import { EAGAIN, EINTR } from "../../ffi/libc.ts";
 import { closeFd, shutDown } from "../../ffi/unix_socket.ts";
 import { HELD_INPUT_BYTES } from "../limits.ts";
 import type { HeldSlot } from "./held_slot.ts";
-import { Interest } from "./interest.ts";
+import { Interest } from "./epoll_interest.ts";
 import type { RingPosition, Transport } from "./transport.ts";
 
 const ECONNRESET = 104;

@@ -1,7 +1,7 @@
 import type { Epoll } from "../../ffi/epoll.ts";
 import { EAGAIN, EINTR, errno, libc } from "../../ffi/libc.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
-import { Interest } from "./interest.ts";
+import { Interest } from "./epoll_interest.ts";
 import type { Transport } from "./transport.ts";
 
 const MSG_DONTWAIT = 0x40;

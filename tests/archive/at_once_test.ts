@@ -7,7 +7,7 @@ import { parseSource, readSource } from "../../lib/archive/source.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
 import { node, socket, watch } from "../support/records.ts";
-import { collect } from "../../lib/state/collection.ts";
+import { collect } from "../../lib/state/checked_records.ts";
 import { RECORDS_PER_PAUSE } from "../../lib/limits.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { toText } from "../../lib/wire/text.ts";

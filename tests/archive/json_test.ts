@@ -5,7 +5,7 @@ import { fromJson, toJsonLines } from "../../lib/codec/json.ts";
 import { JsonError } from "../../lib/codec/json_fields.ts";
 import { loadState, writeStore } from "../../lib/archive/store_target.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
-import { collectAll, RecordError } from "../../lib/state/collection.ts";
+import { collectAll, RecordError } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
 import { Hypervisor, Life } from "../support/lives.ts";

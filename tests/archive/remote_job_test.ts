@@ -3,7 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ArchiveError } from "../../lib/archive/archive.ts";
 import { NO_PROGRESS } from "../support/no_progress.ts";
 import { Interrupt } from "../../lib/archive/interrupt.ts";
-import { dumpLive, restoreIntoLive } from "../../lib/archive/live.ts";
+import { dumpLive, restoreIntoLive } from "../../lib/archive/daemon_archive.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";

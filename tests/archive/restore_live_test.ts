@@ -9,7 +9,7 @@ import type { HostedDomains } from "../../lib/server/domains/hosted_domains.ts";
 import { takeUp } from "../../lib/server/persistence/resume_store.ts";
 import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceLines } from "../../lib/archive/diff_text.ts";
-import { RecordError } from "../../lib/state/collection.ts";
+import { RecordError } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { encodeStream, StreamError } from "../../lib/codec/stream.ts";
 import {

@@ -8,7 +8,7 @@ import { fromJson } from "../../lib/codec/json.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";
 import { loadState, writeStore } from "../../lib/archive/store_target.ts";
 import { check } from "../../lib/engine/recount.ts";
-import { collectAll } from "../../lib/state/collection.ts";
+import { collectAll } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { decodeStream } from "../../lib/codec/stream.ts";
 import { Hypervisor, Life } from "../support/lives.ts";

@@ -4,7 +4,7 @@ import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { JournalError } from "../../lib/journal/database.ts";
 import { Replay } from "../../lib/journal/replay.ts";
 import { readStore } from "../../lib/journal/store_file.ts";
-import { emptyTree } from "../../lib/state/collection.ts";
+import { emptyTree } from "../../lib/state/checked_records.ts";
 import { Hypervisor, Life } from "../support/lives.ts";
 import { ReadPlace } from "../../lib/journal/read_place.ts";
 import { makeScratch } from "../support/scratch.ts";

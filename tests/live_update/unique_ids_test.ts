@@ -4,8 +4,8 @@ import { DOMAIN_EXISTS, type DomainInfo } from "../../lib/engine/domain_control.
 import { Engine } from "../../lib/engine/engine.ts";
 import { snapshot } from "../../lib/persist/snapshot.ts";
 import { adoptTree } from "../../lib/persist/adopt.ts";
-import { build } from "../../lib/persist/build.ts";
-import { collectAll } from "../../lib/state/collection.ts";
+import { build } from "../../lib/persist/build_state.ts";
+import { collectAll } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";

@@ -1,7 +1,7 @@
 /** What is wrong is said in one line, with the place: the wrong bytes, the wrong records. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { decodeStream, encodeStream, StreamEncoder, StreamError } from "../../lib/codec/stream.ts";
-import { collectAll, RecordError } from "../../lib/state/collection.ts";
+import { collectAll, RecordError } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";

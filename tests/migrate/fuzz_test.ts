@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { decodeStream, encodeStream, StreamError } from "../../lib/codec/stream.ts";
-import { collectAll, RecordError } from "../../lib/state/collection.ts";
+import { collectAll, RecordError } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { type Random, withSeed, withSeeds } from "../support/random.ts";
 import { corpus, corpusNames, join, lay, preamble, u16, u32 } from "./bytes.ts";

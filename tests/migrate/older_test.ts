@@ -7,7 +7,7 @@ import {
   encodeStream,
 } from "../../lib/codec/stream.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
-import { collectAll } from "../../lib/state/collection.ts";
+import { collectAll } from "../../lib/state/checked_records.ts";
 import { domain, ring, watch } from "../support/records.ts";
 import { lay, preamble, record, stream, u16, u32, u8 } from "./bytes.ts";
 import {

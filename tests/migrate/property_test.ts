@@ -7,7 +7,7 @@ import {
   readRecords,
   StreamEncoder,
 } from "../../lib/codec/stream.ts";
-import { collectAll } from "../../lib/state/collection.ts";
+import { collectAll } from "../../lib/state/checked_records.ts";
 import type { Domain, StateRecord } from "../../lib/state/records.ts";
 import { isStale, permEntry, type Perms } from "../../lib/store/perms.ts";
 import { domain } from "../support/records.ts";

@@ -6,7 +6,7 @@ import {
   encodeStream,
   StreamEncoder,
 } from "../../lib/codec/stream.ts";
-import { collectAll } from "../../lib/state/collection.ts";
+import { collectAll } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { node } from "../support/records.ts";

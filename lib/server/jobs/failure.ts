@@ -1,4 +1,4 @@
-import { RecordError } from "../../state/collection.ts";
+import { RecordError } from "../../state/checked_records.ts";
 import { StreamError } from "../../codec/stream.ts";
 import { message, stackOf } from "../logging/log.ts";
 import type { WorkEnd } from "./job.ts";

@@ -8,7 +8,7 @@ import { eventPath } from "../../engine/watches.ts";
 import { type Caution, forgetAside } from "../../journal/caution.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { HeldConnections } from "../../journal/recovery.ts";
-import type { Aside } from "../../persist/build.ts";
+import type { Aside } from "../../persist/build_state.ts";
 import { isSpecial } from "../../store/path.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { ASIDE_BYTES, MEMORY_DEATHS } from "../../limits.ts";

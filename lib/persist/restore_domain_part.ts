@@ -9,10 +9,10 @@ import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { equalBytes, toText } from "../wire/text.ts";
 import type { DomainMapping } from "../state/domain_part.ts";
-import { type Collection, type PartNode, RecordError, RESTORED } from "../state/collection.ts";
+import { type Collection, type PartNode, RecordError, RESTORED } from "../state/checked_records.ts";
 import type { Connection as ConnectionRecord } from "../state/records.ts";
 import type { Holding } from "../state/store_records.ts";
-import { attach } from "./build.ts";
+import { attach } from "./build_state.ts";
 
 /** Gives a ring what was in flight on it in the stream; false where that can't be done. */
 export type Inherit = (connection: Connection, record: ConnectionRecord) => boolean;

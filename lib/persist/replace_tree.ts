@@ -11,10 +11,10 @@ import { lookup, subtree } from "../store/lookup.ts";
 import type { Node } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
-import { type Collection, emptyTree, RecordError, RESTORED } from "../state/collection.ts";
+import { type Collection, emptyTree, RecordError, RESTORED } from "../state/checked_records.ts";
 import type { Special } from "../state/records.ts";
 import { replaceTree } from "./adopt.ts";
-import { buildSpecial, setQuotas } from "./build.ts";
+import { buildSpecial, setQuotas } from "./build_state.ts";
 
 /** Where a tree that is to replace the store's own is written down beforehand. */
 export type Stage = (path: string, node: Node) => void;

@@ -1,7 +1,7 @@
 /** What C xenstored would stumble over is found before it is given to it. */
 import { assertEquals } from "@std/assert";
 import { snapshot } from "../../lib/persist/snapshot.ts";
-import { findHazards, forC } from "../../lib/codec/hazards.ts";
+import { findHazards, forC } from "../../lib/codec/c_xenstored_hazards.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { Hypervisor, Life } from "../support/lives.ts";

@@ -6,7 +6,7 @@ import { watchOverhead } from "../engine/memory_model.ts";
 import { quotaName, type Quotas } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
 import { Transaction } from "../engine/transaction.ts";
-import { RESTORED } from "../state/collection.ts";
+import { RESTORED } from "../state/checked_records.ts";
 import type * as records from "../state/records.ts";
 import type { Holding, StoreRecords } from "../state/store_records.ts";
 import { newNode, NO_VALUE } from "../store/node.ts";
