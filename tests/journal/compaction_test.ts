@@ -72,7 +72,7 @@ class Maker {
     }
     const gone = random.pick([...this.#keys, -1]);
     if (gone < 0) return;
-    for (const  of of[this.#watches, this.#open, this.#ids, this.#sent]) of.delete(gone);
+    for (const known of [this.#watches, this.#open, this.#ids, this.#sent]) known.delete(gone);
     this.#keys.delete(gone);
     if (gone < HELD_FIRST) changes.putDomainGone(to, gone);
     else changes.putHeldGone(to, gone);
