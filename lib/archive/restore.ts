@@ -1,6 +1,6 @@
 import type { Operations } from "../client/operations.ts";
 import type { DomainMapping } from "../state/domain_part.ts";
-import { collect, type Collection, RecordError } from "../state/checked_records.ts";
+import { type CheckedRecords, collect, RecordError } from "../state/checked_records.ts";
 import { RECORDS_PER_PAUSE } from "../limits.ts";
 import { isReadAtOnce, StreamError } from "../codec/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
@@ -69,7 +69,7 @@ function collectWith(
   progress: ProgressSink,
   { records }: Archive,
   mapping: DomainMapping | null,
-): Collection {
+): CheckedRecords {
   const steps = collect(records, mapping);
   for (let done = 0;; done += RECORDS_PER_PAUSE) {
     const step = steps.next();
@@ -79,7 +79,7 @@ function collectWith(
 }
 
 /** What is known of a domain's part before any daemon has looked at it. */
-function partResult(all: Collection, { from }: DomainMapping): RestoreResult {
+function partResult(all: CheckedRecords, { from }: DomainMapping): RestoreResult {
   const connection = all.rings().get(from);
   return {
     counts: {

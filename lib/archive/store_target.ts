@@ -3,7 +3,7 @@ import { openStore } from "../journal/store_file.ts";
 import { adoptTree } from "../persist/adopt.ts";
 import { build } from "../persist/build_state.ts";
 import { checkQuotas } from "../persist/quota_check.ts";
-import type { Collection } from "../state/checked_records.ts";
+import type { CheckedRecords } from "../state/checked_records.ts";
 import { DOMID_ANY } from "../store/perms.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { ArchiveError } from "./archive.ts";
@@ -29,7 +29,7 @@ const NOBODYS = (1n << 64n) - 1n;
  * the store up.
  */
 export function loadState(
-  all: Collection,
+  all: CheckedRecords,
   overQuota: boolean,
 ): { state: State; report: RestoreReport } {
   if (!overQuota) checkQuotas(all, null);
@@ -68,7 +68,7 @@ export function loadState(
 }
 
 /** Says which connections are left out; a domain without its ring waits to be introduced. */
-function noteConnections(state: State, all: Collection, leftOut: string[]): void {
+function noteConnections(state: State, all: CheckedRecords, leftOut: string[]): void {
   let sockets = 0, watches = 0;
   for (const { record, watches: held } of all.connections.values()) {
     const { end, input, output } = record;
@@ -92,7 +92,7 @@ function noteConnections(state: State, all: Collection, leftOut: string[]): void
   if (watches > 0) leftOut.push(`${watches} watches of ${sockets} sockets: these are gone`);
 }
 
-function noteUnknown(state: State, all: Collection, leftOut: string[]): void {
+function noteUnknown(state: State, all: CheckedRecords, leftOut: string[]): void {
   for (const [domid, { nodes }] of all.owned) {
     if (state.domains.get(domid)?.uniqueId !== NOBODYS) continue;
     leftOut.push(

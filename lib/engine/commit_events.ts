@@ -1,4 +1,4 @@
-import type { DueEvent, Events } from "./event_readers.ts";
+import type { DueEvent, EventReaders } from "./event_readers.ts";
 import type { Merged } from "./merge.ts";
 
 /**
@@ -7,7 +7,7 @@ import type { Merged } from "./merge.ts";
  * alone, and on which paths were named: a watcher whose node came, went or changed hears of it once,
  * whatever else the transaction did with it on the way.
  */
-export function eventsOfCommit(events: Events, nodes: readonly Merged[]): DueEvent[] {
+export function eventsOfCommit(events: EventReaders, nodes: readonly Merged[]): DueEvent[] {
   const due: DueEvent[] = [];
   let isTold: ((path: string) => boolean) | null = null;
   for (const merged of inOrderOfAccess(nodes)) {

@@ -8,7 +8,7 @@ import {
 } from "../limits.ts";
 import type { Conflict } from "./conflict.ts";
 import type { Connection } from "./connection.ts";
-import { Refusals } from "./refused_commits.ts";
+import { RefusedCommits } from "./refused_commits.ts";
 import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "./touched.ts";
 import type { Touched } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
@@ -29,7 +29,7 @@ interface Reservation {
  * for {@link RESERVATION_MS_MAX}. If some have waited, and not for long, so does the transaction behind
  * it. Changes of privileged clients never wait.
  */
-export class Reservations {
+export class CommitReservations {
   #open: Reservation[] = [];
   #ended = false;
   #wakeAt = Infinity;
@@ -103,7 +103,7 @@ export class Reservations {
   /** A commit was refused. */
   refused({ connection }: Transaction, { by, path }: Conflict): void {
     if (by.guest === undefined || by.guest === connection.domid) return;
-    connection.refusals ??= new Refusals();
+    connection.refusals ??= new RefusedCommits();
     connection.refusals.refused(path);
   }
 

@@ -3,7 +3,7 @@ import type { ClientProcess } from "./author.ts";
 import { Kind } from "./dirty.ts";
 import { Share } from "./work_meter.ts";
 import type { Quotas } from "./quotas.ts";
-import type { Refusals } from "./refused_commits.ts";
+import type { RefusedCommits } from "./refused_commits.ts";
 import type { WriterWait } from "./writer_wait.ts";
 
 /**
@@ -74,7 +74,7 @@ export abstract class ConnectionBase {
   /** False from the moment the engine dropped it: such a connection gets no message more. */
   open = true;
   /** Its commits that other guests' changes have refused; null for none. */
-  refusals: Refusals | null = null;
+  refusals: RefusedCommits | null = null;
   /** How its changes have waited for others' transactions; null if none has. */
   wait: WriterWait | null = null;
   /** The id given to the latest transaction; ids count up from 1 for each connection. */

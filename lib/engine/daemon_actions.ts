@@ -69,7 +69,7 @@ export interface ArchiveActions {
 }
 
 /** What CONTROL commands reach in the daemon around the engine: its logs and its memory. */
-export interface Admin {
+export interface DaemonActions {
   /** The trace switches and whether each is on, in the order in which they are listed. */
   switches(): readonly (readonly [name: string, on: boolean])[];
   /** Sets one switch; false when there is none of that name. */
@@ -95,7 +95,7 @@ export interface Admin {
 }
 
 /** For an engine without a daemon around it: nothing to switch, nothing written. */
-export const NO_ADMIN: Admin = {
+export const NO_ACTIONS: DaemonActions = {
   switches: () => [],
   setSwitch: () => false,
   setTrace: () => 0,

@@ -59,7 +59,7 @@ export class LogBudget {
  * and again, fill no disk either. The privileged domain has a larger one, which no guest can use
  * up. Warnings have budgets of their own, so that nobody can hide one behind lines of less weight.
  */
-export class LogBudgets {
+export class DomainLogBudgets {
   readonly #info: Budgets;
   readonly #grave: Budgets;
 

@@ -6,10 +6,10 @@ import type { Connection } from "./connection.ts";
 import type { ConnectionSpec } from "./connection_base.ts";
 import { DOMAIN_SHUTDOWN, isAlive } from "./domain_control.ts";
 import type { Domain } from "./domains.ts";
-import type { LogBudgets } from "./domain_log_budget.ts";
+import type { DomainLogBudgets } from "./domain_log_budget.ts";
 import { estimate } from "./request_estimate.ts";
 import type { Meter } from "./work_meter.ts";
-import { limitPinned } from "./old_versions_limit.ts";
+import { limitOldVersions } from "./old_versions_limit.ts";
 import { OPERATIONS } from "./operation_table.ts";
 import { inLostTransaction } from "./operations/lost_transaction.ts";
 import { DONE, HELD, LATER, type Outcome, Registered } from "./operations/outcome.ts";
@@ -109,7 +109,7 @@ export class Engine {
       outbox.reply(type, reqId, txId, outcome);
     }
     if (!connection.privileged) this.state.memoryReports.look(connection, now);
-    if (this.state.versions.snapshots.takeGrown()) limitPinned(this.state, now);
+    if (this.state.versions.snapshots.takeGrown()) limitOldVersions(this.state, now);
     return "done";
   }
 
@@ -121,7 +121,7 @@ export class Engine {
   }
 
   /** What the log takes of the lines that clients cause, each at its domain's expense. */
-  get logBudgets(): LogBudgets {
+  get logBudgets(): DomainLogBudgets {
     return this.state.logBudgets;
   }
 

@@ -8,7 +8,7 @@ import type { Accounts } from "./accounts.ts";
 import type { Commits } from "./commit_listener.ts";
 import { type Dirty, SPECIAL } from "./dirty.ts";
 import type { Domain, Domains } from "./domains.ts";
-import { deliver, type DueEvent, type Events } from "./event_readers.ts";
+import { deliver, type DueEvent, type EventReaders } from "./event_readers.ts";
 import type { Meter } from "./work_meter.ts";
 
 /** What is looked through: of the engine's state what bears on dead domains. */
@@ -19,7 +19,7 @@ interface ErasedState {
   readonly commits: Commits | null;
   readonly dirty: Dirty | null;
   readonly domains: Domains;
-  readonly events: Events;
+  readonly events: EventReaders;
   readonly meter: Meter;
   readonly specials: ReadonlyMap<string, Node>;
   readonly tree: Draft;

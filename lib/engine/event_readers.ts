@@ -18,7 +18,7 @@ export interface DueEvent {
  * Decides who hears of a change: a watcher that can read the node, could read it before, or can
  * read its parent (XSA-115: a name must not leak to whom it is not readable).
  */
-export class Events implements Listeners {
+export class EventReaders implements Listeners {
   /** How many events for guests the request under way may still cause. */
   #left = Infinity;
   #isCut = false;

@@ -9,7 +9,7 @@ import type { Transaction } from "./transaction.ts";
  * keeps most is given up. Its client sees EAGAIN, as for any other conflict. To be called when what
  * is pinned has grown.
  */
-export function limitPinned(state: State, now: number): void {
+export function limitOldVersions(state: State, now: number): void {
   const open = [...openTransactions(state)].sort((a, b) => b.pinned - a.pinned);
   for (const transaction of open) {
     if (transaction.pinned === 0) return;

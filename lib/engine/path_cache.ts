@@ -22,7 +22,7 @@ interface Known {
  * cheaper than to make it. Their names are kept, too, so that nobody has to look for them. What two
  * texts share a place for, the later one takes.
  */
-export class KnownPaths {
+export class PathCache {
   readonly #known: (Known | undefined)[] = new Array<Known | undefined>(KNOWN_PATHS_MAX).fill(
     undefined,
   );

@@ -8,7 +8,7 @@ interface Attempt {
 }
 
 /** The commits of one connection that were refused in a row because of what other guests wrote. */
-export class Refusals {
+export class RefusedCommits {
   #count = 0;
   /** The path of the latest conflict. */
   #path = "";

@@ -6,7 +6,7 @@ import { EACCES, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/erro
 import type { Connection } from "./connection.ts";
 import { rightsOf } from "./domains.ts";
 import { NAME_UNITS } from "./work_meter.ts";
-import { KnownPaths } from "./path_cache.ts";
+import { PathCache } from "./path_cache.ts";
 import { costMax, TOUCHED_BYTES } from "./memory_model.ts";
 import type { QuotaName } from "./quotas.ts";
 import { refresh } from "./refresh.ts";
@@ -42,7 +42,7 @@ export class Call {
   txId = 0;
   /** The engine's clock, in ms. */
   now = 0;
-  readonly #knownPaths = new KnownPaths();
+  readonly #knownPaths = new PathCache();
   readonly #access: Access;
 
   constructor(readonly state: State) {

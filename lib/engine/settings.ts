@@ -1,5 +1,5 @@
 import { DEFAULT_QUOTAS } from "./domains.ts";
-import type { Admin } from "./daemon_actions.ts";
+import type { DaemonActions } from "./daemon_actions.ts";
 import { QUOTAS, type Quotas } from "./quotas.ts";
 import { type Dirty, Kind } from "./dirty.ts";
 
@@ -41,11 +41,11 @@ export interface Setting {
  * it as CONTROL left it; one that says something else is obeyed.
  */
 export class Settings {
-  readonly #admin: Admin;
+  readonly #admin: DaemonActions;
   readonly #dirty: Dirty | null;
   readonly #all = new Map<string, Setting>();
 
-  constructor(admin: Admin, dirty: Dirty | null) {
+  constructor(admin: DaemonActions, dirty: Dirty | null) {
     this.#admin = admin;
     this.#dirty = dirty;
   }

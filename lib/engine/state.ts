@@ -1,5 +1,5 @@
 import { Accounts } from "./accounts.ts";
-import { type Admin, NO_ADMIN } from "./daemon_actions.ts";
+import { type DaemonActions, NO_ACTIONS } from "./daemon_actions.ts";
 import { Versions } from "../store/versions.ts";
 import { Draft } from "../store/draft.ts";
 import { lookup } from "../store/lookup.ts";
@@ -13,14 +13,14 @@ import type { DomainControl } from "./domain_control.ts";
 import type { Dirty } from "./dirty.ts";
 import { type Domain, Domains } from "./domains.ts";
 import { Erasures } from "./erase.ts";
-import { Events } from "./event_readers.ts";
-import { LogBudgets } from "./domain_log_budget.ts";
+import { EventReaders } from "./event_readers.ts";
+import { DomainLogBudgets } from "./domain_log_budget.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { CONNECTION_BYTES, watchOverhead } from "./memory_model.ts";
 import { MemoryReports } from "./memory_reports.ts";
 import { FORGET_UNITS, Meter, REGISTRATION_UNITS } from "./work_meter.ts";
 import { QuotaReports } from "./quota_reports.ts";
-import { Reservations } from "./commit_reservations.ts";
+import { CommitReservations } from "./commit_reservations.ts";
 import { Settings } from "./settings.ts";
 import { TRANSACTION, type Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update_session.ts";
@@ -42,7 +42,7 @@ export interface EngineOptions {
   /** Nodes of a dead domain fall to the privileged one instead of going: a security risk. */
   readonly keepOrphans?: boolean;
   readonly log?: Log;
-  readonly admin?: Admin;
+  readonly admin?: DaemonActions;
   /** Where everything is marked that must survive, when it changes: the journal's seam. */
   readonly dirty?: Dirty;
   /** Told of each commit. */
@@ -61,8 +61,8 @@ export class State {
   spaceLeft = 0;
   /** For what no client can cause, or not again and again; all else goes through {@link tell}. */
   readonly log: Log;
-  readonly logBudgets: LogBudgets;
-  readonly admin: Admin;
+  readonly logBudgets: DomainLogBudgets;
+  readonly admin: DaemonActions;
   readonly dirty: Dirty | null;
   /** What tells of commits; null where nobody listens. */
   readonly commits: Commits | null;
@@ -73,7 +73,7 @@ export class State {
   readonly memory: MemoryBudget;
   readonly watches: Watches = new Watches();
   readonly domains: Domains;
-  readonly events: Events;
+  readonly events: EventReaders;
   /** Counts the work of requests, for the turn. */
   readonly meter: Meter = new Meter();
   readonly versions: Versions = new Versions(this.meter);
@@ -83,7 +83,7 @@ export class State {
   /** Not part of the tree: they have permissions and watches, but no value and no children. */
   readonly specials: Map<string, Node> = new Map();
   readonly connections: Set<Connection> = new Set();
-  readonly reservations: Reservations = new Reservations();
+  readonly reservations: CommitReservations = new CommitReservations();
   readonly liveUpdate: LiveUpdate = new LiveUpdate(
     () => this.admin.liveUpdate,
     this.connections,
@@ -97,16 +97,16 @@ export class State {
     this.storeDomid = options.storeDomid ?? 0;
     this.keepOrphans = options.keepOrphans ?? false;
     this.log = options.log ?? (() => {});
-    this.logBudgets = new LogBudgets(this.privDomid);
+    this.logBudgets = new DomainLogBudgets(this.privDomid);
     this.memoryReports = new MemoryReports(this);
     this.memory = new MemoryBudget(this.accounts, this.log);
-    this.admin = options.admin ?? NO_ADMIN;
+    this.admin = options.admin ?? NO_ACTIONS;
     this.dirty = options.dirty ?? null;
     this.dirty?.attach(this.meter);
     this.settings = new Settings(this.admin, this.dirty);
     this.domains = new Domains(options.domains, this.dirty);
     this.domains.onReturn = (domid) => this.erasures.finish(domid);
-    this.events = new Events(this.watches, this.domains, this.meter);
+    this.events = new EventReaders(this.watches, this.domains, this.meter);
     const origin = { label: "the start of the daemon" };
     const perms = [permEntry(this.privDomid, 0)];
     const root = newNode("", 0, this.versions.nextEpoch(), perms);

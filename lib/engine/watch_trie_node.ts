@@ -5,20 +5,20 @@ import { flatText, sharedLength as sharedLengthOf } from "../wire/text.ts";
  * ways to watched paths part. A chain of names without either lies in one place, so a watch on a path of a
  * thousand names costs what its text costs.
  */
-export class Place<Group> {
+export class WatchTrieNode<Group> {
   /** How many names are above it and its own: 0 for the root. */
   readonly depth: number;
   /** The names behind those of the place above, each with a slash before it. */
   text: string;
-  above: Place<Group> | null;
+  above: WatchTrieNode<Group> | null;
   /** Who watches it; null for nobody. */
   groups: Group[] | null = null;
   /** Most places have one below them: that needs no map. Only one of these two is set. */
-  #only: Place<Group> | null = null;
+  #only: WatchTrieNode<Group> | null = null;
   /** By the first of their names, with its slash. */
-  #below: Map<string, Place<Group>> | null = null;
+  #below: Map<string, WatchTrieNode<Group>> | null = null;
 
-  constructor(text: string, above: Place<Group> | null, depth: number) {
+  constructor(text: string, above: WatchTrieNode<Group> | null, depth: number) {
     this.text = text;
     this.above = above;
     this.depth = depth;
@@ -34,20 +34,20 @@ export class Place<Group> {
   }
 
   /** The place below whose first name is the one in `path` at `from`, where a slash is. */
-  find(path: string, from: number): Place<Group> | null {
+  find(path: string, from: number): WatchTrieNode<Group> | null {
     const only = this.#only;
     if (only !== null) return sharedLength(only.text, path, from) > 0 ? only : null;
     return this.#below?.get(firstName(path, from)) ?? null;
   }
 
   /** The place below if `path` goes on from `from` with all its names, as most lookups ask. */
-  next(path: string, from: number): Place<Group> | null {
+  next(path: string, from: number): WatchTrieNode<Group> | null {
     const next = this.#only ?? this.#below?.get(firstName(path, from)) ?? null;
     return next !== null && next.isOn(path, from) ? next : null;
   }
 
   /** Adds a place, or replaces the one of the same first name. */
-  put(place: Place<Group>): void {
+  put(place: WatchTrieNode<Group>): void {
     const only = this.#only;
     if (only !== null && !sharesFirst(only, place)) {
       this.#only = null;
@@ -57,7 +57,7 @@ export class Place<Group> {
   }
 
   /** Removes a place that is there. */
-  drop(place: Place<Group>): void {
+  drop(place: WatchTrieNode<Group>): void {
     const below = this.#below;
     if (below === null) {
       this.#only = null;
@@ -70,7 +70,7 @@ export class Place<Group> {
   }
 
   /** All places below, in no particular order. */
-  below(): Iterable<Place<Group>> {
+  below(): Iterable<WatchTrieNode<Group>> {
     if (this.#only !== null) return [this.#only];
     return this.#below === null ? [] : this.#below.values();
   }
@@ -80,9 +80,9 @@ export class Place<Group> {
   }
 
   /** Puts a place between this one and the one above, which takes the first `length` characters. */
-  split(length: number): Place<Group> {
+  split(length: number): WatchTrieNode<Group> {
     const { above, text } = this;
-    const upper = new Place(
+    const upper = new WatchTrieNode(
       flatText(text.slice(0, length)),
       above,
       above!.depth + countNames(text, length),
@@ -132,11 +132,11 @@ function firstName(path: string, from: number): string {
   return path.slice(from, to < 0 ? path.length : to);
 }
 
-function sharesFirst<Group>(a: Place<Group>, b: Place<Group>): boolean {
+function sharesFirst<Group>(a: WatchTrieNode<Group>, b: WatchTrieNode<Group>): boolean {
   return sharedLength(a.text, b.text, 0) > 0;
 }
 
-function keyed<Group>(place: Place<Group>): [string, Place<Group>] {
+function keyed<Group>(place: WatchTrieNode<Group>): [string, WatchTrieNode<Group>] {
   return [flatText(firstName(place.text, 0)), place];
 }
 

@@ -4,7 +4,7 @@ import { isSpecial } from "../store/path.ts";
 import { flatText } from "../wire/text.ts";
 import type { ConnectionBase } from "./connection_base.ts";
 import { Kind } from "./dirty.ts";
-import { countNames, Place, sharedLength } from "./watch_trie_node.ts";
+import { countNames, sharedLength, WatchTrieNode } from "./watch_trie_node.ts";
 
 /** The connection that a watch is of. */
 export interface WatchOwner extends ConnectionBase {
@@ -31,7 +31,7 @@ export interface Watch {
 
 /** The watches of one connection at one place: who may hear of a change is found once for all of them. */
 export interface WatchGroup {
-  readonly place: Place<WatchGroup>;
+  readonly place: WatchTrieNode<WatchGroup>;
   readonly connection: WatchOwner;
   readonly watches: Watch[];
   /** Its position among the groups of that place. */
@@ -97,8 +97,8 @@ export function heardIn(groups: readonly WatchGroup[], listeners: Listeners): re
  * path, however many there are; to remove one costs the same among ten at its path and 40,000.
  */
 export class Watches {
-  readonly #root = new Place<WatchGroup>("", null, 0);
-  readonly #specials = new Map<string, Place<WatchGroup>>();
+  readonly #root = new WatchTrieNode<WatchGroup>("", null, 0);
+  readonly #specials = new Map<string, WatchTrieNode<WatchGroup>>();
   #idLast = 0;
   /** How many watches have a depth: without any, levels need not be counted. */
   #limited = 0;
@@ -114,20 +114,20 @@ export class Watches {
     addTo(place, watch);
   }
 
-  #special(path: string): Place<WatchGroup> {
+  #special(path: string): WatchTrieNode<WatchGroup> {
     let place = this.#specials.get(path);
-    if (place === undefined) this.#specials.set(path, place = new Place(path, null, 0));
+    if (place === undefined) this.#specials.set(path, place = new WatchTrieNode(path, null, 0));
     return place;
   }
 
   /** The place of `path`, made where it is missing. */
-  #make(path: string): Place<WatchGroup> {
+  #make(path: string): WatchTrieNode<WatchGroup> {
     let place = this.#root;
     for (let from = startOf(path); from < path.length;) {
       const next = place.find(path, from);
       if (next === null) {
         const text = flatText(path.slice(from));
-        const made = new Place(text, place, place.depth + countNames(text));
+        const made = new WatchTrieNode(text, place, place.depth + countNames(text));
         place.put(made);
         return made;
       }
@@ -168,7 +168,7 @@ export class Watches {
   /** Whether there is a watch at `path`, which is no special's, or above it. */
   isAnyAt(path: string): boolean {
     let from = startOf(path);
-    for (let place: Place<WatchGroup> | null = this.#root; place !== null;) {
+    for (let place: WatchTrieNode<WatchGroup> | null = this.#root; place !== null;) {
       if (place.groups !== null) return true;
       if (from >= path.length) return false;
       place = place.next(path, from);
@@ -183,7 +183,7 @@ export class Watches {
     let found: Watch[] | null = null;
     const names = this.#limited === 0 ? 0 : countNames(path, lengthOf(path));
     let from = startOf(path);
-    for (let place: Place<WatchGroup> | null = this.#root; place !== null;) {
+    for (let place: WatchTrieNode<WatchGroup> | null = this.#root; place !== null;) {
       const { groups } = place;
       if (groups !== null) {
         const levels = names - place.depth;
@@ -244,7 +244,7 @@ export class Watches {
 }
 
 /** Most places have one group of one watch: lists that are made with it take no room for more. */
-function addTo(place: Place<WatchGroup>, watch: Watch): void {
+function addTo(place: WatchTrieNode<WatchGroup>, watch: Watch): void {
   const { connection } = watch;
   const groups = place.groups;
   const known = groups?.find((group) => group.connection === connection);
@@ -264,7 +264,7 @@ function takeOut<T extends { index: number }>(list: T[], one: T): void {
 
 /** A node that exists at a place. */
 interface Watched {
-  readonly place: Place<WatchGroup>;
+  readonly place: WatchTrieNode<WatchGroup>;
   readonly path: string;
   readonly node: Node;
   readonly parent: Node;
@@ -272,7 +272,7 @@ interface Watched {
   readonly ordinal: number;
 }
 
-function watchedChildren(place: Place<WatchGroup>, path: string, parent: Node): Watched[] {
+function watchedChildren(place: WatchTrieNode<WatchGroup>, path: string, parent: Node): Watched[] {
   const watched: Watched[] = [];
   if (parent.children === null) return watched;
   for (const below of place.below()) {
@@ -283,7 +283,12 @@ function watchedChildren(place: Place<WatchGroup>, path: string, parent: Node): 
 }
 
 /** Goes on from `node`, at `path`, with the names of `place` from `from` on; null if one is missing. */
-function follow(place: Place<WatchGroup>, from: number, path: string, node: Node): Watched | null {
+function follow(
+  place: WatchTrieNode<WatchGroup>,
+  from: number,
+  path: string,
+  node: Node,
+): Watched | null {
   const { text } = place;
   let parent = node;
   let ordinal = -1;

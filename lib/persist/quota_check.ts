@@ -1,6 +1,6 @@
 import { QUOTAS, Quotas } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
-import { type Collection, RecordError } from "../state/checked_records.ts";
+import { type CheckedRecords, RecordError } from "../state/checked_records.ts";
 import { DOMID_ANY } from "../store/perms.ts";
 import { setQuotas } from "./build_state.ts";
 
@@ -10,7 +10,7 @@ import { setQuotas } from "./build_state.ts";
  *
  * @throws {RecordError}
  */
-export function checkQuotas(all: Collection, state: State | null): void {
+export function checkQuotas(all: CheckedRecords, state: State | null): void {
   const [first, ...more] = overQuota(all, state);
   if (first === undefined) return;
   const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
@@ -18,7 +18,7 @@ export function checkQuotas(all: Collection, state: State | null): void {
 }
 
 /** The domains that would own more than their quotas allow, a line each. */
-function overQuota(all: Collection, state: State | null): string[] {
+function overQuota(all: CheckedRecords, state: State | null): string[] {
   const global = new Quotas(state?.domains.quotas);
   if (all.quota !== null) setQuotas(global, all.quota.domain);
   const lines: string[] = [];

@@ -11,7 +11,7 @@ import { lookup, subtree } from "../store/lookup.ts";
 import type { Node } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
-import { type Collection, emptyTree, RecordError, RESTORED } from "../state/checked_records.ts";
+import { type CheckedRecords, emptyTree, RecordError, RESTORED } from "../state/checked_records.ts";
 import type { Special } from "../state/records.ts";
 import { replaceTree } from "./adopt.ts";
 import { buildSpecial, setQuotas } from "./build_state.ts";
@@ -27,7 +27,7 @@ export class Replacement {
   /** Nodes left out with the domain that owned them, by domid. */
   readonly leftOut: Map<number, number> = new Map();
   readonly #state: State;
-  readonly #all: Collection;
+  readonly #all: CheckedRecords;
   readonly #accounts: Accounts;
   readonly #draft: Draft;
   /** Whether all domains are there that the records name: then the tree is right as they made it. */
@@ -42,7 +42,7 @@ export class Replacement {
   #touched: ReadonlySet<string> = new Set();
 
   /** The records' tree is one of the state's versions; `counted` has what its nodes cost. */
-  constructor(state: State, all: Collection, counted: Accounts) {
+  constructor(state: State, all: CheckedRecords, counted: Accounts) {
     this.#state = state;
     this.#all = all;
     this.#holders = holders(state, all);
@@ -207,7 +207,7 @@ function isBelow(paths: ReadonlySet<string>, path: string): boolean {
  * Who holds each domid that records name: the hypervisor's unique id, or null where nobody does or
  * it is another domain than the records' (XSA-322).
  */
-function holders(state: State, all: Collection): Map<number, bigint | null> {
+function holders(state: State, all: CheckedRecords): Map<number, bigint | null> {
   const found = new Map<number, bigint | null>();
   for (const domid of all.named) {
     if (domid !== DOMID_ANY) found.set(domid, holderOf(state, all, domid));
@@ -215,7 +215,7 @@ function holders(state: State, all: Collection): Map<number, bigint | null> {
   return found;
 }
 
-function holderOf(state: State, all: Collection, domid: number): bigint | null {
+function holderOf(state: State, all: CheckedRecords, domid: number): bigint | null {
   const known = state.domains.know(domid);
   if (known === null) return null;
   const wanted = all.domains.get(domid)?.uniqueId ?? null;

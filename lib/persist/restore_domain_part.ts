@@ -9,7 +9,12 @@ import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { equalBytes, toText } from "../wire/text.ts";
 import type { DomainMapping } from "../state/domain_part.ts";
-import { type Collection, type PartNode, RecordError, RESTORED } from "../state/checked_records.ts";
+import {
+  type CheckedRecords,
+  type PartNode,
+  RecordError,
+  RESTORED,
+} from "../state/checked_records.ts";
 import type { Connection as ConnectionRecord } from "../state/records.ts";
 import type { Holding } from "../state/store_records.ts";
 import { attach } from "./build_state.ts";
@@ -37,7 +42,7 @@ export interface PartReport {
  */
 export function restorePart(
   state: State,
-  all: Collection,
+  all: CheckedRecords,
   mapping: DomainMapping,
   options: { check: boolean; overQuota: boolean; inherit: Inherit },
 ): PartReport {
@@ -65,13 +70,13 @@ export function restorePart(
   return report;
 }
 
-function heldBy(all: Collection, { from }: DomainMapping): Holding | null {
+function heldBy(all: CheckedRecords, { from }: DomainMapping): Holding | null {
   return all.rings().get(from) ?? null;
 }
 
 function checkPart(
   state: State,
-  all: Collection,
+  all: CheckedRecords,
   { from, to }: DomainMapping,
   overQuota: boolean,
 ): Domain {
@@ -107,7 +112,7 @@ function checkPart(
 /** What a domain would own more than now. */
 function addedTo(
   state: State,
-  all: Collection,
+  all: CheckedRecords,
   domid: number,
 ): { nodes: number; memory: number; biggest: number; perms: number } {
   const added = { nodes: 0, memory: 0, biggest: 0, perms: 0 };
@@ -125,7 +130,7 @@ function addedTo(
 }
 
 /** The nodes without those of domains that are not there, and without what is below these. */
-function keptNodes(state: State, all: Collection, leftOut: string[]): PartNode[] {
+function keptNodes(state: State, all: CheckedRecords, leftOut: string[]): PartNode[] {
   const kept: PartNode[] = [];
   const gone = new Set<string>();
   const counts = new Map<number, number>();

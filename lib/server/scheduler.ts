@@ -1,4 +1,4 @@
-import { LogBudgets } from "../engine/domain_log_budget.ts";
+import { DomainLogBudgets } from "../engine/domain_log_budget.ts";
 import {
   type Meter,
   READ_UNITS,
@@ -47,7 +47,7 @@ export interface TurnHandler extends RequestHandler {
   /** Goes on with what was waiting; true when requests that have to wait are to be tried again. */
   tick(now: number): boolean;
   /** What the log takes of lines that clients cause: the engine's, shared with it. */
-  readonly logBudgets?: LogBudgets;
+  readonly logBudgets?: DomainLogBudgets;
 }
 
 /** Long work that is done in slices, so that nobody waits for it. */
@@ -78,7 +78,7 @@ export class Turns implements PeerHost<Peer> {
   cause: OutstandingRequests | null = null;
   readonly #journal: Journal;
   readonly #log: Log;
-  readonly #logBudgets: LogBudgets;
+  readonly #logBudgets: DomainLogBudgets;
   /** Those to be stepped since the last turn began, which has its own. */
   readonly #ready: (Peer | JobContender)[] = [];
   readonly #queue = new ReadyQueue<Peer | JobContender>();
@@ -117,7 +117,7 @@ export class Turns implements PeerHost<Peer> {
     this.trace = trace;
     this.#journal = journal;
     this.#log = log;
-    this.#logBudgets = handler.logBudgets ?? new LogBudgets(0);
+    this.#logBudgets = handler.logBudgets ?? new DomainLogBudgets(0);
   }
 
   /** Whether a further turn has work without any news from outside. */

@@ -55,8 +55,8 @@ export function* collect(
   all: Iterable<records.StateRecord>,
   mapping: DomainMapping | null = null,
   owner?: TreeOwner,
-): Generator<void, Collection> {
-  const collection = new Collection(mapping, owner);
+): Generator<void, CheckedRecords> {
+  const collection = new CheckedRecords(mapping, owner);
   let count = 0;
   for (const record of all) {
     collection.take(record);
@@ -71,7 +71,7 @@ export function collectAll(
   all: Iterable<records.StateRecord>,
   mapping: DomainMapping | null = null,
   owner?: TreeOwner,
-): Collection {
+): CheckedRecords {
   const steps = collect(all, mapping, owner);
   for (;;) {
     const step = steps.next();
@@ -103,7 +103,7 @@ function nobody(): TreeOwner {
 }
 
 /** Checked records: the nodes of a whole store as a tree, or those of a domain's part as a list. */
-export class Collection extends StoreRecords {
+export class CheckedRecords extends StoreRecords {
   descriptors: records.Descriptors | null = null;
   /** The nodes of a whole store. */
   readonly tree: Draft;

@@ -1,7 +1,7 @@
 import { type Epoll, EPOLLIN, EPOLLOUT } from "../../ffi/epoll.ts";
 
 /** What an epoll instance reports of a client's descriptor. */
-export class Interest {
+export class EpollInterest {
   readonly #fd: number;
   readonly #epoll: Epoll;
   #events = EPOLLIN;

@@ -3,7 +3,7 @@ import { EAGAIN, EINTR } from "../../ffi/libc.ts";
 import { closeFd, shutDown } from "../../ffi/unix_socket.ts";
 import { HELD_INPUT_BYTES } from "../limits.ts";
 import type { HeldSlot } from "./held_slot.ts";
-import { Interest } from "./epoll_interest.ts";
+import { EpollInterest } from "./epoll_interest.ts";
 import type { RingPosition, Transport } from "./transport.ts";
 
 const ECONNRESET = 104;
@@ -24,7 +24,7 @@ export class HeldSocketTransport implements Transport, RingPosition {
   readonly fd: number;
   readonly slot: HeldSlot;
   readonly ignored = false;
-  readonly #interest: Interest;
+  readonly #interest: EpollInterest;
   readonly #heldBy: HeldBy;
   /** Bytes read that are not settled. */
   #ahead = 0;
@@ -34,7 +34,7 @@ export class HeldSocketTransport implements Transport, RingPosition {
     this.fd = fd;
     this.slot = slot;
     this.#heldBy = heldBy;
-    this.#interest = new Interest(fd, epoll);
+    this.#interest = new EpollInterest(fd, epoll);
   }
 
   /** Goes on, after a restart, behind the bytes that the journal knows to be taken. */

@@ -1,7 +1,7 @@
 import type { Epoll } from "../../ffi/epoll.ts";
 import { EAGAIN, EINTR, errno, libc } from "../../ffi/libc.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
-import { Interest } from "./epoll_interest.ts";
+import { EpollInterest } from "./epoll_interest.ts";
 import type { Transport } from "./transport.ts";
 
 const MSG_DONTWAIT = 0x40;
@@ -10,13 +10,13 @@ const MSG_NOSIGNAL = 0x4000;
 /** A connected Unix socket that an epoll instance watches. */
 export class SocketTransport implements Transport {
   readonly fd: number;
-  readonly #interest: Interest;
+  readonly #interest: EpollInterest;
   readonly #sockets: ReturnType<typeof libc.sockets> = libc.sockets();
 
   /** Takes over `fd`: nonblocking, and in no epoll instance yet. */
   constructor(fd: number, epoll: Epoll) {
     this.fd = fd;
-    this.#interest = new Interest(fd, epoll);
+    this.#interest = new EpollInterest(fd, epoll);
   }
 
   read(into: Uint8Array<ArrayBuffer>, at: number, end: number): number {

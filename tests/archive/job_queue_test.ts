@@ -1,13 +1,13 @@
 /** The daemon's dumps and restores: one at a time, over a connection, given up without a trace. */
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { NO_ADMIN } from "../../lib/engine/daemon_actions.ts";
+import { NO_ACTIONS } from "../../lib/engine/daemon_actions.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { ARCHIVE_IDLE_MS, ARCHIVE_QUEUE_MAX, RESTORE_BYTES_MAX } from "../../lib/limits.ts";
 import { decodeStream } from "../../lib/codec/stream.ts";
-import { Archivist } from "../../lib/server/jobs/job_queue.ts";
+import { JobQueue } from "../../lib/server/jobs/job_queue.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/scheduler.ts";
 import { PAYLOAD_MAX } from "../../lib/wire/header.ts";
@@ -20,18 +20,18 @@ class World {
   readonly log: string[] = [];
   readonly engine: Engine;
   readonly turns: Turns;
-  readonly archivist: Archivist;
+  readonly archivist: JobQueue;
   readonly client: Client;
   now = 0;
 
   constructor(nodes: number) {
     const note = (level: string, text: string): void => void this.log.push(`${level}: ${text}`);
-    const admin = { ...NO_ADMIN, archive: null as Archivist | null };
+    const admin = { ...NO_ACTIONS, archive: null as JobQueue | null };
     const domains = { info: () => null, open: () => 8, reset: () => {}, close: () => {} };
     this.engine = new Engine({ domains, log: note, admin });
     const journal = new NoJournal();
     this.turns = new Turns(this.engine, journal, new Trace(), note);
-    this.archivist = admin.archive = new Archivist(
+    this.archivist = admin.archive = new JobQueue(
       this.engine.state,
       this.turns,
       journal,

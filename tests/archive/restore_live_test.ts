@@ -6,7 +6,7 @@ import type { Connection } from "../../lib/engine/connection.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { HostedDomains } from "../../lib/server/domains/hosted_domains.ts";
-import { takeUp } from "../../lib/server/persistence/resume_store.ts";
+import { resumeStore } from "../../lib/server/persistence/resume_store.ts";
 import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceLines } from "../../lib/archive/diff_text.ts";
 import { RecordError } from "../../lib/state/checked_records.ts";
@@ -462,7 +462,7 @@ function eventsOfTakeUp(hypervisor: HeardHypervisor, path: string): readonly str
   try {
     const engine = new Engine({ domains: hypervisor, dirty: journal.dirty });
     hypervisor.events.length = 0;
-    takeUp(engine, hypervisor, journal, () => {}, systemClock);
+    resumeStore(engine, hypervisor, journal, () => {}, systemClock);
     journal.commit();
     return [...hypervisor.events];
   } finally {

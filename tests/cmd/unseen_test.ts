@@ -11,7 +11,7 @@ import { toTextLines } from "../../lib/archive/text.ts";
 import { Client } from "../../lib/client/client.ts";
 import { escapeValue } from "../../lib/client/escape.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
-import { DaemonAdmin } from "../../lib/server/process/log_and_memory_control.ts";
+import { LogAndMemoryControl } from "../../lib/server/process/log_and_memory_control.ts";
 import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
 import { FileLog } from "../../lib/server/logging/log.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
@@ -222,7 +222,7 @@ Deno.test("unseen: in the trace, whatever brings it there", async () => {
   trace.event(client, `/${HOSTILE_BYTES}`, HOSTILE_BYTES);
   trace.timeout(client, `/${HOSTILE_BYTES}`);
   trace.line("one\nline");
-  const admin = new DaemonAdmin(trace, (_level, text) => void logged.push(text));
+  const admin = new LogAndMemoryControl(trace, (_level, text) => void logged.push(text));
   admin.print(`control: ${HOSTILE_BYTES}\xff`);
   admin.memoryReport(null);
   trace.close();

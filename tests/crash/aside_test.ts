@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { LifeMark } from "../../lib/server/process/out_of_memory_deaths.ts";
+import { OutOfMemoryDeaths } from "../../lib/server/process/out_of_memory_deaths.ts";
 import { CONNECTION, ERROR, ERROR_COMM, ERROR_NONE } from "../../lib/transport/ring_page.ts";
 import type { GuestRing } from "../../lib/transport/ring.ts";
 import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
@@ -75,7 +75,7 @@ class Host {
   die(deaths: number): void {
     const path = `${this.folder}/mark`;
     if (deaths > 0) Deno.writeTextFileSync(path, `${deaths - 1} short`);
-    this.lives.mark = () => new LifeMark(path, () => 0.1, 0);
+    this.lives.mark = () => new OutOfMemoryDeaths(path, () => 0.1, 0);
     this.lives.lines.length = 0;
     this.lives.reincarnate();
     this.toolstack = this.lives.connect();
@@ -137,7 +137,7 @@ Deno.test("a death counts as one for want of memory only if little was left", as
   await using scratch = await makeScratch();
   const path = `${scratch.path}/mark`;
   let share = 0.1, now = 0;
-  const live = (): LifeMark => new LifeMark(path, () => share, now);
+  const live = (): OutOfMemoryDeaths => new OutOfMemoryDeaths(path, () => share, now);
   const exists = (): boolean => [...Deno.readDirSync(scratch.path)].length > 0;
   let mark = live();
   mark.look(now);

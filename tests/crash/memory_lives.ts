@@ -5,10 +5,10 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { openStore, type StoreOptions } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { type Log, SILENT } from "../../lib/server/logging/log.ts";
-import type { LifeMark } from "../../lib/server/process/out_of_memory_deaths.ts";
+import type { OutOfMemoryDeaths } from "../../lib/server/process/out_of_memory_deaths.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
-import { takeUp } from "../../lib/server/persistence/resume_store.ts";
+import { resumeStore } from "../../lib/server/persistence/resume_store.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/scheduler.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
@@ -42,7 +42,7 @@ export class MemoryLives {
   #turns!: Turns;
   #journal!: StoreJournal;
   /** What the next life takes for the mark of those before. */
-  mark: (() => LifeMark) | null = null;
+  mark: (() => OutOfMemoryDeaths) | null = null;
   /** What was said at the starts. */
   readonly lines: string[] = [];
   /** How many lives there have been. */
@@ -74,7 +74,7 @@ export class MemoryLives {
     };
     domains.attach(this.#turns, this.#engine);
     const log: Log = (_, text) => void this.lines.push(text);
-    takeUp(this.#engine, domains, journal, log, systemClock, undefined, this.mark?.());
+    resumeStore(this.#engine, domains, journal, log, systemClock, undefined, this.mark?.());
     assertEquals(check(this.#engine.state), [], "counters differ from a recount");
   }
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../support/engine_client.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import { cutForLog, LogBudget, LogBudgets } from "../../lib/engine/domain_log_budget.ts";
+import { cutForLog, DomainLogBudgets, LogBudget } from "../../lib/engine/domain_log_budget.ts";
 import {
   LOG_BUDGETS_MAX,
   LOG_LINES_BURST,
@@ -151,7 +151,7 @@ Deno.test("log budget: many guests together", () => {
 });
 
 Deno.test("log budget: domids that come anew each time", () => {
-  const budgets = new LogBudgets(0);
+  const budgets = new DomainLogBudgets(0);
   let lines = 0;
   for (let i = 0; i < 60_000; i++) if (budgets.take("info", 1 + i, 0) !== null) lines++;
   assertEquals(lines, UNPRIVILEGED_LOG_LINES_BURST);
@@ -174,7 +174,7 @@ Deno.test("log budget: a guest's memory at its quotas", () => {
 });
 
 Deno.test("log budget: a warning is not hidden by a flood of lesser lines", () => {
-  const budgets = new LogBudgets(0);
+  const budgets = new DomainLogBudgets(0);
   for (let i = 0; i < 10_000; i++) budgets.take("info", 1, 0);
   assertEquals(budgets.take("info", 1, 0), null);
   assertEquals(budgets.take("warning", 1, 0), "");

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { KnownPaths } from "../../lib/engine/path_cache.ts";
+import { PathCache } from "../../lib/engine/path_cache.ts";
 import { namesOf } from "../../lib/store/names.ts";
 import { hashName } from "../../lib/store/node.ts";
 import { canonicalPath } from "../../lib/store/path.ts";
@@ -30,7 +30,7 @@ const TEXTS = [
 
 Deno.test("known paths: what is remembered is what was checked, for everybody", () => {
   withSeed((random) => {
-    const known = new KnownPaths();
+    const known = new PathCache();
     for (let i = 0; i < 100_000; i++) {
       // Many that share few places, between those that must not be taken for each other.
       const text = random.chance(0.5) ? random.pick(TEXTS) : `/x/${random.below(3_000)}`;

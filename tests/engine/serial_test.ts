@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Engine } from "../../lib/engine/engine.ts";
-import { Refusals } from "../../lib/engine/refused_commits.ts";
+import { RefusedCommits } from "../../lib/engine/refused_commits.ts";
 import { RESERVED_AFTER } from "../../lib/limits.ts";
 import { recount } from "../../lib/engine/recount.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
@@ -54,7 +54,7 @@ interface Result {
 
 /** The client's next transaction reserves what it sees, as if others had refused some before. */
 function entitle({ connection }: Client): void {
-  connection.refusals ??= new Refusals();
+  connection.refusals ??= new RefusedCommits();
   for (let i = 0; i < RESERVED_AFTER; i++) connection.refusals.refused("/");
 }
 

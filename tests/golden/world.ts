@@ -4,19 +4,19 @@
  */
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
-import { NO_ADMIN } from "../../lib/engine/daemon_actions.ts";
+import { NO_ACTIONS } from "../../lib/engine/daemon_actions.ts";
 import { check } from "../../lib/engine/recount.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
-import { Archivist } from "../../lib/server/jobs/job_queue.ts";
+import { JobQueue } from "../../lib/server/jobs/job_queue.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { encodeHandOver } from "../../lib/server/live_update/hand_over.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
-import { takeUp } from "../../lib/server/persistence/resume_store.ts";
+import { resumeStore } from "../../lib/server/persistence/resume_store.ts";
 import { Turns } from "../../lib/server/scheduler.ts";
 import { MemoryTransport } from "../support/memory_transport.ts";
 import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
@@ -94,8 +94,8 @@ export class World {
     this.#journal = openStore(path, { durability: "crash", bootId: "golden", log: SILENT }).journal;
     const switches = new Map([["io", false]]);
     const admin = {
-      ...NO_ADMIN,
-      archive: null as Archivist | null,
+      ...NO_ACTIONS,
+      archive: null as JobQueue | null,
       told: (setting: string): string | null => TOLD[setting] ?? null,
       switches: () => [...switches],
       setSwitch: (name: string, on: boolean): boolean =>
@@ -103,7 +103,7 @@ export class World {
     };
     this.#engine = new Engine({ domains: this.domains, dirty: this.#journal.dirty, admin });
     this.#turns = new Turns(this.#engine, this.#journal, new Trace(), SILENT);
-    admin.archive = new Archivist(
+    admin.archive = new JobQueue(
       this.#engine.state,
       this.#turns,
       this.#journal,
@@ -111,7 +111,7 @@ export class World {
       systemClock,
     );
     this.domains.attach(this.#turns, this.#engine);
-    takeUp(this.#engine, this.domains, this.#journal, SILENT, systemClock);
+    resumeStore(this.#engine, this.domains, this.#journal, SILENT, systemClock);
     this.settle();
   }
 

@@ -1,5 +1,9 @@
 /** An engine whose daemon only notes what a live update asks of it. */
-import { NO_ADMIN, type UpdateActions, type UpdateOrder } from "../../lib/engine/daemon_actions.ts";
+import {
+  NO_ACTIONS,
+  type UpdateActions,
+  type UpdateOrder,
+} from "../../lib/engine/daemon_actions.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import type { Outbox } from "../../lib/engine/connection_base.ts";
 import { Engine } from "../../lib/engine/engine.ts";
@@ -33,7 +37,7 @@ export class SessionRig implements UpdateActions {
   constructor() {
     this.engine = new Engine({
       domains: { info: () => null, open: () => 0, reset: () => {}, close: () => {} },
-      admin: { ...NO_ADMIN, liveUpdate: this },
+      admin: { ...NO_ACTIONS, liveUpdate: this },
     });
   }
 

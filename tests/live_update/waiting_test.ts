@@ -1,6 +1,6 @@
 /** Requests that wait for the end of a live update, as bytes on rings. */
 import { assertEquals } from "@std/assert";
-import { NO_ADMIN, type UpdateActions } from "../../lib/engine/daemon_actions.ts";
+import { NO_ACTIONS, type UpdateActions } from "../../lib/engine/daemon_actions.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
@@ -24,7 +24,7 @@ class Rig {
   readonly domains = new MemoryDomains();
   readonly engine = new Engine({
     domains: this.domains,
-    admin: { ...NO_ADMIN, liveUpdate: NOTHING_DONE },
+    admin: { ...NO_ACTIONS, liveUpdate: NOTHING_DONE },
   });
   readonly turns = new Turns(this.engine, new NoJournal(), new Trace(), () => {});
   readonly operator = this.engine.connect({

@@ -10,7 +10,7 @@ import type { Recovered } from "../../lib/journal/recovery.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { NoDomains } from "../../lib/server/domains/no_domains.ts";
-import { takeUp } from "../../lib/server/persistence/resume_store.ts";
+import { resumeStore } from "../../lib/server/persistence/resume_store.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -28,7 +28,7 @@ Deno.test("take-up: counters that differ from a recount are set right, and said"
   const lines: string[] = [];
   const log = (level: string, text: string): void => void lines.push(`${level}: ${text}`);
   const domains = new NoDomains(log), engine = new Engine({ domains });
-  takeUp(engine, domains, miscounted(), log, systemClock);
+  resumeStore(engine, domains, miscounted(), log, systemClock);
   assertEquals(lines[0], "warning: Correct accounting data for domain 0: nodes are 5 off");
   assertEquals(check(engine.state), []);
 });
@@ -48,7 +48,7 @@ function start(path: string): { readonly journal: StoreJournal; readonly told: r
     dirty: journal.dirty,
     listener: { committed, aborted: () => {} },
   });
-  takeUp(engine, domains, journal, () => {}, systemClock);
+  resumeStore(engine, domains, journal, () => {}, systemClock);
   const outbox = { reply: (): void => {}, event: (): void => {} };
   const client = engine.connect({ kind: "socket", domid: 0, label: "client", outbox });
   const payload = toBytes("/a\0v");

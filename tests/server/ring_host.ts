@@ -1,6 +1,6 @@
 /** The real engine and its turns, clients of dom0 and guests on rings in memory, and a clock. */
 import { assertEquals } from "@std/assert";
-import { type Admin, NO_ADMIN } from "../../lib/engine/daemon_actions.ts";
+import { type DaemonActions, NO_ACTIONS } from "../../lib/engine/daemon_actions.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
@@ -27,9 +27,9 @@ export class RingHost {
   readonly #dom0: TestClient;
   #clients = 0;
 
-  constructor(admin: Partial<Admin> = {}) {
+  constructor(admin: Partial<DaemonActions> = {}) {
     const log = (level: string, text: string): void => void this.log.push(`${level}: ${text}`);
-    this.engine = new Engine({ domains: this.domains, log, admin: { ...NO_ADMIN, ...admin } });
+    this.engine = new Engine({ domains: this.domains, log, admin: { ...NO_ACTIONS, ...admin } });
     this.turns = new Turns(this.engine, new NoJournal(), new Trace(), log);
     this.turns.onGone = (peer, reason) => {
       this.gone.push([peer.connection.label, reason]);

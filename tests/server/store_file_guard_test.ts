@@ -1,7 +1,7 @@
 /** A store file that is taken away under a running daemon is told once, and can be written anew. */
 import { systemClock } from "../../lib/clock.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { StoreWatch } from "../../lib/server/persistence/store_file_guard.ts";
+import { StoreFileGuard } from "../../lib/server/persistence/store_file_guard.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -30,7 +30,7 @@ for (const [what, how, said] of TROUBLES) {
     const path = `${scratch.path}/store`;
     for (const suffix of FILES) Deno.writeFileSync(path + suffix, new Uint8Array(8_192));
     const log: string[] = [];
-    const watch = new StoreWatch(
+    const watch = new StoreFileGuard(
       path,
       (level, text) => void log.push(`${level}: ${text}`),
       systemClock,
@@ -50,7 +50,7 @@ for (const [what, how, said] of TROUBLES) {
 
 Deno.test("store watch: a store that cannot be kept is not looked for", () => {
   const log: string[] = [];
-  const watch = new StoreWatch(
+  const watch = new StoreFileGuard(
     "/nowhere/store",
     (level, text) => void log.push(`${level}: ${text}`),
     systemClock,

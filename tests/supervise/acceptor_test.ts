@@ -3,7 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { openDescriptors } from "../../ffi/exec.ts";
 import { closeFd, listenUnix } from "../../ffi/unix_socket.ts";
 import { PASSED_MAX } from "../../lib/limits.ts";
-import type { PassedConnection, Passing } from "../../lib/server/supervision/passed_connections.ts";
+import type {
+  PassedConnection,
+  PassedConnections,
+} from "../../lib/server/supervision/passed_connections.ts";
 import { CrashPoints } from "../support/crash_points.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { SocketEnd } from "../support/socket_end.ts";
@@ -12,7 +15,7 @@ import { AcceptingHolder } from "./life_holders.ts";
 /** A supervisor, the daemon's end of its channel, and clients. */
 class Channel implements AsyncDisposable {
   readonly holder: AcceptingHolder;
-  passing: Passing;
+  passing: PassedConnections;
   readonly #scratch: AsyncDisposable & { readonly path: string };
   readonly #listener: number;
   readonly #clients: SocketEnd[] = [];

@@ -10,7 +10,7 @@ import { HeldSockets } from "../../lib/server/supervision/held_sockets.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
 import { Sockets } from "../../lib/server/peer/sockets.ts";
-import { takeUp } from "../../lib/server/persistence/resume_store.ts";
+import { resumeStore } from "../../lib/server/persistence/resume_store.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/scheduler.ts";
 import { lookup, subtree } from "../../lib/store/lookup.ts";
@@ -93,7 +93,7 @@ export class HeldLives {
       );
       turns.onGone = (peer, reason) => this.#sockets.gone(peer, reason);
       domains.attach(turns, engine);
-      takeUp(engine, domains, journal, SILENT, systemClock, this.#sockets);
+      resumeStore(engine, domains, journal, SILENT, systemClock, this.#sockets);
       this.#sockets.open();
       assertEquals(check(engine.state), [], "counters differ from a recount");
     });

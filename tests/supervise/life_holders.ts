@@ -9,8 +9,8 @@ import type { DescriptorHolder } from "../../lib/server/supervision/held_sockets
 import { SILENT } from "../../lib/server/logging/log.ts";
 import {
   NOTICE,
+  PassedConnections,
   type Passer,
-  Passing,
   PREFIX,
 } from "../../lib/server/supervision/passed_connections.ts";
 import type { CrashPoints } from "../support/crash_points.ts";
@@ -48,7 +48,7 @@ export class LifeHolder implements DescriptorHolder {
   }
 
   /** Where the daemon gets its clients, if not from the listening socket itself. */
-  passing(): Passing | null {
+  passing(): PassedConnections | null {
     return null;
   }
 
@@ -139,10 +139,10 @@ export class AcceptingHolder extends LifeHolder implements Passer {
     this.#acceptor.close();
   }
 
-  override passing(): Passing {
+  override passing(): PassedConnections {
     const { fd } = this.#acceptor.open();
     this.owned.set("channel", fd);
-    const passing = new Passing(fd, LISTENER, this, systemClock);
+    const passing = new PassedConnections(fd, LISTENER, this, systemClock);
     passing.close = () => {
       if (this.owned.delete("channel")) closeFd(fd);
     };

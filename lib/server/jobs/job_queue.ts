@@ -21,7 +21,7 @@ import { RestoreWork } from "./restore_work.ts";
 const NOTHING = new Uint8Array(0);
 
 /** Dumps and restores of a daemon that goes on serving: one at a time, those behind it in a queue. */
-export class Archivist implements ArchiveActions {
+export class JobQueue implements ArchiveActions {
   readonly #state: State;
   readonly #turns: Turns;
   readonly #log: Log;

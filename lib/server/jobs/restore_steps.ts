@@ -6,7 +6,7 @@ import type { Journal } from "../../journal/journal.ts";
 import { LEFT_OUT_LINES_MAX, RESTORE_TRIES_MAX } from "../../limits.ts";
 import { checkQuotas } from "../../persist/quota_check.ts";
 import { type Inherit, restorePart } from "../../persist/restore_domain_part.ts";
-import { collect, type Collection, RecordError } from "../../state/checked_records.ts";
+import { type CheckedRecords, collect, RecordError } from "../../state/checked_records.ts";
 import type { StateRecord } from "../../state/records.ts";
 import { Replacement } from "../../persist/replace_tree.ts";
 import { readRecords } from "../../codec/stream.ts";
@@ -136,13 +136,13 @@ function* adopt(
   }
 }
 
-function reportOf(all: Collection, replacement: Replacement): Record<string, unknown> {
+function reportOf(all: CheckedRecords, replacement: Replacement): Record<string, unknown> {
   const { nodes } = replacement;
   return { nodes, specials: all.specials.size, leftOut: leftOutOf(all, replacement) };
 }
 
 /** What of a whole store belongs to others than its nodes, and can't be given to the living. */
-function leftOutOf(all: Collection, replacement: Replacement): readonly string[] {
+function leftOutOf(all: CheckedRecords, replacement: Replacement): readonly string[] {
   const lines: string[] = [];
   for (const [domid, count] of replacement.leftOut) {
     lines.push(`${count} nodes of domain ${domid} or below such: it is not there, or another one`);

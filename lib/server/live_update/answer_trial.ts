@@ -1,5 +1,5 @@
 import { check } from "../../engine/recount.ts";
-import { NO_ADMIN } from "../../engine/daemon_actions.ts";
+import { NO_ACTIONS } from "../../engine/daemon_actions.ts";
 import { State } from "../../engine/state.ts";
 import { DOMAIN_EXISTS } from "../../engine/domain_control.ts";
 import { OK } from "../../wire/errors.ts";
@@ -35,7 +35,7 @@ export function answerTrial(file: string, socket: string): string {
       reset: () => {},
       close: () => {},
     },
-    admin: NO_ADMIN,
+    admin: NO_ACTIONS,
   });
   const all = collectAll(records);
   adoptTree(state, all.tree);

@@ -6,7 +6,7 @@ import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { adoptTree } from "../../persist/adopt.ts";
 import { build } from "../../persist/build_state.ts";
-import { collectAll, type Collection } from "../../state/checked_records.ts";
+import { type CheckedRecords, collectAll } from "../../state/checked_records.ts";
 import type { Connection as ConnectionRecord } from "../../state/records.ts";
 import type { Domain } from "../../engine/domains.ts";
 import { decodeStream } from "../../codec/stream.ts";
@@ -23,7 +23,7 @@ import { readStateFile, removeStateFile, StateFileError } from "./state_file.ts"
 export interface Inheritance {
   /** Where it was found. */
   readonly file: string;
-  readonly records: Collection;
+  readonly records: CheckedRecords;
 }
 
 /**

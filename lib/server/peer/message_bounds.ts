@@ -17,7 +17,7 @@ export type Move = (end: number) => number;
  * until it is gone, and when its time is over. Of a guest's ring all messages are here, of others
  * those waited for.
  */
-export class UnsentMessages {
+export class MessageBounds {
   #ends: number[] = [];
   #waiters: (Waiter | null)[] = [];
   #dues: number[] = [];

@@ -22,7 +22,7 @@ interface Chunk {
  * Messages waiting to leave, as bytes in sending order. It grows as needed, by chunks, so that nothing
  * is moved: whoever adds to it checks {@link length} against a bound. An empty one holds no memory.
  */
-export class OutputBuffer implements EventBytes {
+export class MessageEncoder implements EventBytes {
   /** Chunks that had no room for the next message, in their order. */
   readonly #full: Chunk[] = [];
   /** The chunk behind those, where messages are added. */

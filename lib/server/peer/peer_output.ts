@@ -8,19 +8,19 @@ import type { Transport } from "../../transport/transport.ts";
 import { getU32, HEADER_SIZE } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { toText } from "../../wire/text.ts";
-import { OutputBuffer } from "./message_encoder.ts";
+import { MessageEncoder } from "./message_encoder.ts";
 import { NOBODY, type OutstandingRequests, type Waiter } from "./outstanding_requests.ts";
-import { PendingEvents } from "./repeated_events.ts";
-import { type Move, NEVER, type Span, UnsentMessages } from "./message_bounds.ts";
+import { RepeatedEvents } from "./repeated_events.ts";
+import { MessageBounds, type Move, NEVER, type Span } from "./message_bounds.ts";
 
 /** Where a header has the length of what follows it. */
 const LENGTH_AT = 12;
 
 /** What waits to be sent to one client, and what is known of it. */
 export class PeerOutput {
-  readonly #bytes = new OutputBuffer();
-  readonly #events = new PendingEvents(this.#bytes);
-  readonly #unsent = new UnsentMessages();
+  readonly #bytes = new MessageEncoder();
+  readonly #events = new RepeatedEvents(this.#bytes);
+  readonly #unsent = new MessageBounds();
   /** When the client will have taken nothing for as long as an event may wait, in ms. */
   #deafAt = 0;
   /** When events may be dropped for their age again, in ms. */

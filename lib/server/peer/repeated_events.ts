@@ -18,7 +18,7 @@ const SEED = crypto.getRandomValues(new Int32Array(1))[0]!;
  * The watch events queued on one connection and not wholly sent, to tell repetitions. Of each only the place of
  * its bytes is kept: a few are compared one by one, many are found by their hashes.
  */
-export class PendingEvents {
+export class RepeatedEvents {
   readonly #bytes: EventBytes;
   /** Where each event ends, counted in all bytes ever queued, and the bytes of its path and token. */
   #ends: number[] = [];

@@ -14,7 +14,7 @@ import type { HeldSockets } from "../supervision/held_sockets.ts";
 import type { Log } from "../logging/log.ts";
 import type { EventSink } from "../loop.ts";
 import { SocketProcess } from "../process/socket_process.ts";
-import type { PassedConnection, Passing } from "../supervision/passed_connections.ts";
+import type { PassedConnection, PassedConnections } from "../supervision/passed_connections.ts";
 import { Peer } from "./peer.ts";
 import type { GoneReason, InFlight } from "./peer_host.ts";
 import type { HeldClients } from "../persistence/resume_store.ts";
@@ -36,7 +36,7 @@ export class Sockets implements EventSink, HeldClients {
   readonly #log: Log;
   readonly #held: HeldSockets | null;
   /** Where somebody accepts for us; null where we do. */
-  #passing: Passing | null;
+  #passing: PassedConnections | null;
   /** By descriptor, a small number. */
   readonly #peers: (Peer | undefined)[] = [];
   #acceptable = false;
@@ -114,7 +114,7 @@ export class Sockets implements EventSink, HeldClients {
   }
 
   /** The same of those that somebody has accepted for us. */
-  #takeOne(passing: Passing): boolean {
+  #takeOne(passing: PassedConnections): boolean {
     if (!passing.hasRoom()) {
       this.#acceptFailed(EMFILE);
       return false;
@@ -130,7 +130,7 @@ export class Sockets implements EventSink, HeldClients {
     else this.#connect(fd, name);
   }
 
-  #acceptOurselves(passing: Passing): void {
+  #acceptOurselves(passing: PassedConnections): void {
     this.#log("warning", "our supervisor is gone: connections are accepted by this process");
     if (!this.#full) this.#epoll.remove(passing.fd);
     passing.close();

@@ -13,7 +13,7 @@ import { isSpecial } from "../../store/path.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { ASIDE_BYTES, MEMORY_DEATHS } from "../../limits.ts";
 import type { Log } from "../logging/log.ts";
-import type { LifeMark } from "../process/out_of_memory_deaths.ts";
+import type { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 
 /** The clients' sockets that outlive this process. */
 export interface HeldClients extends HeldConnections {
@@ -34,14 +34,14 @@ function tellAll(state: State, journal: Journal): void {
 }
 
 /** Behind some deaths for want of memory large guests' watches are set aside; behind more, all. */
-function cautionOf(mark: LifeMark | undefined, clock: Clock): Caution | undefined {
+function cautionOf(mark: OutOfMemoryDeaths | undefined, clock: Clock): Caution | undefined {
   if (mark === undefined) return undefined;
   const { deaths } = mark;
   const asideBytes = deaths < MEMORY_DEATHS ? Infinity : deaths > MEMORY_DEATHS ? 0 : ASIDE_BYTES;
   return { asideBytes, progress: () => mark.look(clock.now()) };
 }
 
-function tellAside(aside: readonly Aside[], { deaths }: LifeMark, log: Log): void {
+function tellAside(aside: readonly Aside[], { deaths }: OutOfMemoryDeaths, log: Log): void {
   const died = `the daemon died ${deaths} times in a row for want of memory`;
   if (aside.length === 0) log("error", `${died}: no guest's watches take much of it`);
   for (const { bytes, connection, transactions, watches } of aside) {
@@ -58,14 +58,14 @@ function tellAside(aside: readonly Aside[], { deaths }: LifeMark, log: Log): voi
  * Goes on where the last life of the daemon ended, if it left anything, and begins to record. What
  * is found wrong by CONTROL check's rules is set right, and said.
  */
-export function takeUp(
+export function resumeStore(
   engine: Engine,
   domains: HostedDomains,
   journal: Journal,
   log: Log,
   clock: Clock,
   held?: HeldClients,
-  mark?: LifeMark,
+  mark?: OutOfMemoryDeaths,
 ): void {
   const { state } = engine;
   const started = clock.now();

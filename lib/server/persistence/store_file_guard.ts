@@ -17,7 +17,7 @@ interface Identity {
  * is deleted or replaced stays usable for this daemon, which notices nothing: it serves on, and a
  * restart loses everything since. A live update writes the store anew.
  */
-export class StoreWatch {
+export class StoreFileGuard {
   readonly #log: Log;
   readonly #path: string;
   readonly #known = new Map<string, Identity>();

@@ -1,4 +1,4 @@
-import type { Admin, ArchiveActions, UpdateActions } from "../../engine/daemon_actions.ts";
+import type { ArchiveActions, DaemonActions, UpdateActions } from "../../engine/daemon_actions.ts";
 import type { ProcessStatus } from "../../engine/process_status.ts";
 import { switchOf, TRACE, TRACE_FILE } from "../../engine/settings.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../../wire/errors.ts";
@@ -12,7 +12,7 @@ import type { Trace } from "../logging/trace.ts";
 const REPORT_DIRECTORY = "/var/lib/xen/xenstore";
 
 /** The daemon's logs and memory, as the CONTROL commands reach them. */
-export class DaemonAdmin implements Admin {
+export class LogAndMemoryControl implements DaemonActions {
   readonly #trace: Trace;
   readonly #log: Log;
   readonly #told: ReadonlyMap<string, string>;

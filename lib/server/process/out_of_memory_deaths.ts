@@ -8,7 +8,7 @@ export type MemoryShare = () => number;
  * next one recovers with care. A life counts that died while little was left of V8's heap, or of the
  * host's memory, whatever killed it; other deaths do not. Usually there is no such file.
  */
-export class LifeMark {
+export class OutOfMemoryDeaths {
   readonly #path: string;
   readonly #share: MemoryShare;
   readonly #began: number;

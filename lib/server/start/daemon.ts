@@ -5,8 +5,8 @@ import { Engine } from "../../engine/engine.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { QuotaSetting } from "../../engine/quotas.ts";
 import { EVENT_TIMEOUT_MS, MEMORY_LOOK_MS } from "../../limits.ts";
-import { DaemonAdmin } from "../process/log_and_memory_control.ts";
-import { Archivist } from "../jobs/job_queue.ts";
+import { LogAndMemoryControl } from "../process/log_and_memory_control.ts";
+import { JobQueue } from "../jobs/job_queue.ts";
 import type { HeldSockets } from "../supervision/held_sockets.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { type Inheritance, takeOver } from "../live_update/take_over.ts";
@@ -17,10 +17,10 @@ import type { Peer } from "../peer/peer.ts";
 import type { GoneReason } from "../peer/peer_host.ts";
 import type { Keeping } from "../process/read_process_status.ts";
 import { Tidier } from "../process/give_back_memory.ts";
-import type { LifeMark } from "../process/out_of_memory_deaths.ts";
+import type { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 import type { ListeningSocket } from "../process/listening_socket.ts";
 import { Sockets } from "../peer/sockets.ts";
-import { takeUp } from "../persistence/resume_store.ts";
+import { resumeStore } from "../persistence/resume_store.ts";
 import type { Trace } from "../logging/trace.ts";
 import { Turns } from "../scheduler.ts";
 
@@ -59,7 +59,7 @@ export interface DaemonParts {
   /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
   readonly eventTimeoutMs?: number;
   /** Says whether the lives before died for want of memory; missing where nothing is kept. */
-  readonly mark?: LifeMark;
+  readonly mark?: OutOfMemoryDeaths;
   /** How much all that clients have us keep may take, in bytes of the memory model. */
   readonly memory?: number;
   /** Where somebody holds the clients' sockets while we are dead. */
@@ -110,7 +110,7 @@ export class Daemon {
     const { inheritance, keepOrphans = false, quotas = [], succession } = parts;
     // What is asked of these is asked by the privileged domain's clients, at its expense.
     const told: Log = (level, text) => turns.tell(level, privDomid, text);
-    const admin = new DaemonAdmin(trace, told, parts.told);
+    const admin = new LogAndMemoryControl(trace, told, parts.told);
     const { dirty } = journal;
     const engine = new Engine({
       domains,
@@ -155,12 +155,12 @@ export class Daemon {
         units: turns.units,
       };
     };
-    admin.archive = new Archivist(engine.state, turns, journal, told, clock);
+    admin.archive = new JobQueue(engine.state, turns, journal, told, clock);
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);
       if (inheritance === undefined) {
-        takeUp(engine, domains, journal, log, clock, sockets, parts.mark);
+        resumeStore(engine, domains, journal, log, clock, sockets, parts.mark);
       } else takeOver({ engine, domains, journal, sockets, clock, log }, inheritance);
       sockets.open();
       return new Daemon(parts, engine, turns, loop, sockets);

@@ -16,7 +16,7 @@ import { findInheritance } from "../live_update/take_over.ts";
 import type { Succession } from "../live_update/update_actions.ts";
 import { DAEMON_POLICY } from "../loop.ts";
 import { defaultMemory, memoryShare } from "../process/host_memory.ts";
-import { LifeMark } from "../process/out_of_memory_deaths.ts";
+import { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 import { notifyReady, notifyRefused } from "../process/notify.ts";
 import {
   handleDamage,
@@ -31,7 +31,7 @@ import { PidFile } from "../process/pid_file.ts";
 import { chooseSocketPath, type SocketChoice, surroundings } from "../process/listening_socket.ts";
 import { syslog } from "../logging/syslog.ts";
 import type { Trace } from "../logging/trace.ts";
-import { StoreWatch } from "../persistence/store_file_guard.ts";
+import { StoreFileGuard } from "../persistence/store_file_guard.ts";
 import { toldSettings } from "./told_settings.ts";
 import { openTrace, type TraceOptions } from "../logging/trace_options.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "../xen/world.ts";
@@ -125,7 +125,7 @@ export async function serve(options: ServeOptions, print: (text: string) => void
       print(greeting(daemon.socketPath, socket.isFallback, keeping(options, socket.path)));
     }
     const { path } = identityOf(options, socket.path).keeping;
-    const watch = path === null ? null : new StoreWatch(path, log, options.clock);
+    const watch = path === null ? null : new StoreFileGuard(path, log, options.clock);
     watch?.start();
     await untilEnd(daemon, log).finally(() => watch?.close());
     log("info", "stopped");
@@ -265,10 +265,10 @@ function markOf(
   choice: PersistenceChoice,
   socket: string,
   clock: Clock,
-): { readonly mark?: LifeMark } {
+): { readonly mark?: OutOfMemoryDeaths } {
   if (choice.persist === "none") return {};
   const path = `${storePath(choice, socket)}.memory`;
-  return { mark: new LifeMark(path, memoryShare, clock.now()) };
+  return { mark: new OutOfMemoryDeaths(path, memoryShare, clock.now()) };
 }
 
 function persistenceOf(options: ServeOptions): PersistenceChoice {

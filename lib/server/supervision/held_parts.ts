@@ -3,7 +3,7 @@ import { closeFd } from "../../../ffi/unix_socket.ts";
 import { HeldSockets } from "./held_sockets.ts";
 import { Holder } from "./holder_client.ts";
 import type { Log } from "../logging/log.ts";
-import { CHANNEL, Passing } from "./passed_connections.ts";
+import { CHANNEL, PassedConnections } from "./passed_connections.ts";
 import { ListeningSocket, type SocketChoice } from "../process/listening_socket.ts";
 
 /** What the listening socket's name begins with, among what is held; its file's number follows. */
@@ -48,8 +48,9 @@ export async function openHeldParts(
   const held = keepsState ? HeldSockets.open(holder, log) : null;
   const channel = holder.take(CHANNEL);
   // Clients that are hung up with us need nobody who accepts them for us.
-  if (held !== null && channel !== null) held.passing = new Passing(channel, name, holder, clock);
-  else if (channel !== null) closeFd(channel);
+  if (held !== null && channel !== null) {
+    held.passing = new PassedConnections(channel, name, holder, clock);
+  } else if (channel !== null) closeFd(channel);
   return { listening, held, inherited: before !== null };
 }
 

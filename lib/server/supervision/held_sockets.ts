@@ -7,7 +7,7 @@ import type { HeldSlot } from "../../transport/held_slot.ts";
 import { HELD_KEY_FIRST, HeldSlots, type SlotMaker } from "../../transport/held_slots.ts";
 import { type HeldBy, HeldSocketTransport } from "../../transport/held_socket.ts";
 import type { Log } from "../logging/log.ts";
-import { CHANNEL, PASSED, type Passing } from "./passed_connections.ts";
+import { CHANNEL, PASSED, type PassedConnections } from "./passed_connections.ts";
 
 /** What keeps descriptors under names while we are dead. */
 export interface DescriptorHolder {
@@ -56,7 +56,7 @@ export class HeldSockets implements HeldBy {
   /** All that can be had ready for a client who is about to be accepted. */
   #ready: ReadySlot | null = null;
   /** Where the holder accepts connections for us; null where we do. */
-  passing: Passing | null = null;
+  passing: PassedConnections | null = null;
 
   private constructor(holder: DescriptorHolder, slots: HeldSlots, log: Log) {
     this.#holder = holder;

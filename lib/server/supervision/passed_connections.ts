@@ -44,7 +44,7 @@ export interface PassedConnection {
 }
 
 /** Connections that our supervisor accepts for us: each is held when it comes here. */
-export class Passing {
+export class PassedConnections {
   /** Readable when there is one, or when the supervisor is gone. */
   readonly fd: number;
   readonly #passer: Passer;
