@@ -7,11 +7,11 @@ import {
 import type { Transport } from "../../transport/transport.ts";
 import { getU32, HEADER_SIZE } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
-import { toText } from "../../wire/text.ts";
+import { dropLate } from "./late_events.ts";
 import { MessageEncoder } from "./message_encoder.ts";
 import { NOBODY, type OutstandingRequests, type Waiter } from "./outstanding_requests.ts";
 import { RepeatedEvents } from "./repeated_events.ts";
-import { MessageBounds, type Move, NEVER, type Span } from "./message_bounds.ts";
+import { MessageBounds, NEVER } from "./message_bounds.ts";
 
 /** Where a header has the length of what follows it. */
 const LENGTH_AT = 12;
@@ -144,19 +144,9 @@ export class PeerOutput {
    */
   dropDue(now: number, due: number, tell: (path: string) => void): number {
     if (now < this.#dropsFrom) return 0;
-    const { begun, partial, sent } = this.#bytes;
-    const gone = this.#unsent.takeDue(now, sent, partial > 0);
-    if (gone.length === 0) return 0;
-    this.#dropsFrom = now + (due - now) / EVENT_DROPS_PER_TIMEOUT;
-    const before = this.#bytes.last(begun + this.#bytes.length);
-    const first = sent - begun;
-    for (const { from } of gone) tell(pathAt(before, from - first + HEADER_SIZE));
-    this.#bytes.clear();
-    const offset = this.#bytes.sent - sent;
-    this.#bytes.addBytes(without(before, gone, first), partial, begun);
-    this.#unsent.move(mover(gone, offset));
-    this.#events.move(mover(gone, offset));
-    return gone.length;
+    const count = dropLate(this.#bytes, this.#events, this.#unsent, now, tell);
+    if (count > 0) this.#dropsFrom = now + (due - now) / EVENT_DROPS_PER_TIMEOUT;
+    return count;
   }
 
   /**
@@ -185,33 +175,4 @@ export class PeerOutput {
   waiters(): Iterable<Waiter> {
     return this.#unsent.waiters();
   }
-}
-
-/** The path of an event whose payload begins at `from`. */
-function pathAt(bytes: Uint8Array, from: number): string {
-  return toText(bytes, from, bytes.indexOf(0, from));
-}
-
-/** What is left of `bytes`, the first of which is the `first`th, without those gone. */
-function without(bytes: Uint8Array, gone: readonly Span[], first: number): Uint8Array {
-  const kept = new Uint8Array(bytes.length);
-  let [at, done] = [0, 0];
-  for (const { from, to } of [...gone, { from: first + bytes.length, to: 0 }]) {
-    const piece = bytes.subarray(done, from - first);
-    kept.set(piece, at);
-    at += piece.length;
-    done = to - first;
-  }
-  return kept.subarray(0, at);
-}
-
-/** Ends of messages, asked for as they rise, when some are gone and all others are moved by `offset`. */
-function mover(gone: readonly Span[], offset: number): Move {
-  let [next, cut] = [0, 0];
-  return (end) => {
-    for (; next < gone.length && gone[next]!.to < end; next++) {
-      cut += gone[next]!.to - gone[next]!.from;
-    }
-    return gone[next]?.to === end ? -1 : end - cut + offset;
-  };
 }
