@@ -20,7 +20,7 @@ class World {
   readonly log: string[] = [];
   readonly engine: Engine;
   readonly turns: Turns;
-  readonly archivist: JobQueue;
+  readonly queue: JobQueue;
   readonly client: Client;
   now = 0;
 
@@ -31,7 +31,7 @@ class World {
     this.engine = new Engine({ domains, log: note, admin });
     const journal = new NoJournal();
     this.turns = new Turns(this.engine, journal, new Trace(), note);
-    this.archivist = admin.archive = new JobQueue(
+    this.queue = admin.archive = new JobQueue(
       this.engine.state,
       this.turns,
       journal,
@@ -55,28 +55,28 @@ class World {
   }
 
   dump(by = this.by): string {
-    return number(this.archivist.dump(by, null, this.now));
+    return number(this.queue.dump(by, null, this.now));
   }
 
   restore(bytes: Uint8Array, check = false, by = this.by): string {
     const order = { bytes: bytes.length, mapping: null, check, overQuota: true };
-    return number(this.archivist.restore(by, order, this.now));
+    return number(this.queue.restore(by, order, this.now));
   }
 
   read(job: string, by = this.by): Uint8Array {
-    return this.archivist.read(by, job, this.now)!.slice();
+    return this.queue.read(by, job, this.now)!.slice();
   }
 
   put(job: string, bytes: Uint8Array): string {
     let status = "";
     for (let at = 0; at < bytes.length; at += 4_000) {
-      status = this.archivist.put(this.by, job, bytes.subarray(at, at + 4_000), this.now)!;
+      status = this.queue.put(this.by, job, bytes.subarray(at, at + 4_000), this.now)!;
     }
     return status;
   }
 
   status(job: string, by = this.by): string {
-    return this.archivist.status(by, job, this.now)!;
+    return this.queue.status(by, job, this.now)!;
   }
 
   /** All that is left of a dump. */
@@ -99,7 +99,7 @@ class World {
   /** Nothing of a job may be left. */
   assertClean(): void {
     this.turnOut();
-    assertEquals(this.archivist.busy, false);
+    assertEquals(this.queue.busy, false);
     assertEquals(this.engine.state.versions.snapshots.open.length, 0, "a snapshot is still held");
   }
 }
@@ -109,7 +109,7 @@ function number(reply: string): string {
   return reply.slice("job ".length);
 }
 
-Deno.test("archivist: a dump is one moment, and made only as far as it is read", () => {
+Deno.test("jobs: a dump is one moment, and made only as far as it is read", () => {
   const world = new World(5_000);
   const job = world.dump();
   const first = world.read(job);
@@ -130,7 +130,7 @@ Deno.test("archivist: a dump is one moment, and made only as far as it is read",
   world.assertClean();
 });
 
-Deno.test("archivist: reading costs its client, as any other work", () => {
+Deno.test("jobs: reading costs its client, as any other work", () => {
   const world = new World(5_000);
   const job = world.dump();
   world.engine.meter.take();
@@ -139,18 +139,18 @@ Deno.test("archivist: reading costs its client, as any other work", () => {
   assert(units > 2_000, `${units} units`);
 });
 
-Deno.test("archivist: one job at a time, the others in a bounded queue", () => {
+Deno.test("jobs: one job at a time, the others in a bounded queue", () => {
   const world = new World(1_000);
-  const { archivist } = world;
+  const { queue } = world;
   const jobs = [world.dump()];
   world.read(jobs[0]!);
   for (let i = 0; i < ARCHIVE_QUEUE_MAX; i++) jobs.push(world.dump());
-  assertMatch(archivist.dump(world.by, null, 0), /^16 dumps and restores wait already \(/);
+  assertMatch(queue.dump(world.by, null, 0), /^16 dumps and restores wait already \(/);
   jobs.slice(1).forEach((job, i) => assertEquals(world.status(job), `waiting ${i + 1}`));
   // What waits is given nothing, and has no moment yet.
   assertEquals(world.read(jobs[1]!).length, 0);
   assertEquals(world.engine.state.versions.snapshots.open.length, 1);
-  assertEquals(archivist.cancel(world.by, jobs[2]!, 0), "cancelled");
+  assertEquals(queue.cancel(world.by, jobs[2]!, 0), "cancelled");
   world.write("/bulk/0", "later");
   world.readAll(jobs[0]!);
   world.turnOut();
@@ -166,23 +166,23 @@ Deno.test("archivist: one job at a time, the others in a bounded queue", () => {
   world.assertClean();
 });
 
-Deno.test("archivist: a job is known to its own connection alone", () => {
+Deno.test("jobs: a job is known to its own connection alone", () => {
   const world = new World(100);
-  const { archivist, engine } = world;
+  const { queue, engine } = world;
   const other = new Client(engine, 0).connection;
   const job = world.dump();
   for (const by of [other]) {
-    assertEquals(archivist.status(by, job, 0), null);
-    assertEquals(archivist.read(by, job, 0), null);
-    assertEquals(archivist.put(by, job, new Uint8Array(1), 0), null);
-    assertEquals(archivist.cancel(by, job, 0), null);
+    assertEquals(queue.status(by, job, 0), null);
+    assertEquals(queue.read(by, job, 0), null);
+    assertEquals(queue.put(by, job, new Uint8Array(1), 0), null);
+    assertEquals(queue.cancel(by, job, 0), null);
   }
-  for (const none of ["", "2", "01", "x"]) assertEquals(archivist.status(world.by, none, 0), null);
+  for (const none of ["", "2", "01", "x"]) assertEquals(queue.status(world.by, none, 0), null);
   world.readAll(job);
   world.assertClean();
 });
 
-Deno.test("archivist: who disconnects has no jobs any more, running or waiting", () => {
+Deno.test("jobs: who disconnects has no jobs any more, running or waiting", () => {
   const world = new World(1_000);
   const { engine, log } = world;
   const other = new Client(engine, 0).connection;
@@ -202,9 +202,9 @@ Deno.test("archivist: who disconnects has no jobs any more, running or waiting",
   world.assertClean();
 });
 
-Deno.test("archivist: a client that asks no more is given up in time, and the next one begins", () => {
+Deno.test("jobs: a client that asks no more is given up in time, and the next one begins", () => {
   const world = new World(1_000);
-  const { archivist, turns } = world;
+  const { queue, turns } = world;
   const silent = world.dump();
   world.read(silent);
   world.now = 1_000;
@@ -214,7 +214,7 @@ Deno.test("archivist: a client that asks no more is given up in time, and the ne
   world.now = ARCHIVE_IDLE_MS - 1;
   assertEquals(world.status(mine), "waiting 1");
   world.turnOut();
-  assertEquals(archivist.busy, true);
+  assertEquals(queue.busy, true);
   world.now = ARCHIVE_IDLE_MS;
   assert(turns.lookAt <= world.now, "nobody would look");
   world.turnOut();
@@ -225,7 +225,7 @@ Deno.test("archivist: a client that asks no more is given up in time, and the ne
   assertEquals(turns.lookAt, Infinity);
 });
 
-Deno.test("archivist: a dump does not keep more in memory than it may", () => {
+Deno.test("jobs: a dump does not keep more in memory than it may", () => {
   const world = new World(2_000);
   const { engine: { state } } = world;
   const job = world.dump();
@@ -239,7 +239,7 @@ Deno.test("archivist: a dump does not keep more in memory than it may", () => {
   world.assertClean();
 });
 
-Deno.test("archivist: a restore takes the bytes over the connection, and a dry run says it is one", () => {
+Deno.test("jobs: a restore takes the bytes over the connection, and a dry run says it is one", () => {
   const world = new World(2_000);
   const bytes = world.readAll(world.dump());
   world.turnOut();
@@ -265,7 +265,7 @@ Deno.test("archivist: a restore takes the bytes over the connection, and a dry r
   world.assertClean();
 });
 
-Deno.test("archivist: a restore cancelled at any moment is given up, or has taken effect and says so", () => {
+Deno.test("jobs: a restore cancelled at any moment is given up, or has taken effect and says so", () => {
   const world = new World(2_000);
   const bytes = world.readAll(world.dump());
   world.turnOut();
@@ -278,7 +278,7 @@ Deno.test("archivist: a restore cancelled at any moment is given up, or has take
     else world.put(job, bytes);
     for (let i = 0; i < turns; i++) world.turns.turn(0);
     const root = world.engine.state.tree.root;
-    const status = world.archivist.cancel(world.by, job, 0)!;
+    const status = world.queue.cancel(world.by, job, 0)!;
     if (status === "cancelled") {
       assertEquals(world.engine.state.tree.root, root);
       world.turnOut();
@@ -296,7 +296,7 @@ Deno.test("archivist: a restore cancelled at any moment is given up, or has take
   assert(cancelled > 2, `${cancelled} were cancelled`);
 });
 
-Deno.test("archivist: a restore whose client is gone changes nothing", () => {
+Deno.test("jobs: a restore whose client is gone changes nothing", () => {
   const world = new World(2_000);
   const bytes = world.readAll(world.dump());
   world.turnOut();
@@ -312,14 +312,14 @@ Deno.test("archivist: a restore whose client is gone changes nothing", () => {
   world.assertClean();
 });
 
-Deno.test("archivist: what cannot be restored says why", () => {
+Deno.test("jobs: what cannot be restored says why", () => {
   const world = new World(10);
-  const { archivist, engine } = world;
+  const { queue, engine } = world;
   const order = { mapping: null, check: false, overQuota: true };
-  const tooLong = archivist.restore(world.by, { ...order, bytes: RESTORE_BYTES_MAX + 1 }, 0);
+  const tooLong = queue.restore(world.by, { ...order, bytes: RESTORE_BYTES_MAX + 1 }, 0);
   assertMatch(tooLong, /^1073741825 bytes are too many: /);
   engine.state.memory.max = engine.state.accounts.cost + 1_000;
-  const noMemory = archivist.restore(world.by, { ...order, bytes: 2_000 }, 0);
+  const noMemory = queue.restore(world.by, { ...order, bytes: 2_000 }, 0);
   assertMatch(noMemory, /^there is no memory for 2000 bytes more/);
   engine.state.memory.max = Infinity;
   for (const bytes of [new Uint8Array(0), new TextEncoder().encode("hello")]) {
@@ -333,7 +333,7 @@ Deno.test("archivist: what cannot be restored says why", () => {
   world.assertClean();
 });
 
-Deno.test("archivist: a value that no stream can hold fails the dump, not the daemon", () => {
+Deno.test("jobs: a value that no stream can hold fails the dump, not the daemon", () => {
   const world = new World(10);
   world.engine.state.find("/bulk/3")!.value = new Uint8Array(70_000);
   const job = world.dump();
@@ -342,36 +342,36 @@ Deno.test("archivist: a value that no stream can hold fails the dump, not the da
   world.assertClean();
 });
 
-Deno.test("archivist: it is busy until a job's client knows of its end, or does not ask in time", () => {
+Deno.test("jobs: it is busy until a job's client knows of its end, or does not ask in time", () => {
   for (const asks of [true, false]) {
     const world = new World(10);
     const job = world.dump();
     assert(world.read(job).length > 0);
     world.turnOut();
-    assertEquals(world.archivist.busy, true);
+    assertEquals(world.queue.busy, true);
     if (asks) world.status(job);
     else {
       world.now = ARCHIVE_IDLE_MS;
       world.turnOut();
     }
-    assertEquals(world.archivist.busy, false);
+    assertEquals(world.queue.busy, false);
     assertMatch(world.status(job), /^done /);
     world.assertClean();
   }
 });
 
-Deno.test("archivist: while it is held no job of the queue begins", () => {
+Deno.test("jobs: while it is held no job of the queue begins", () => {
   const world = new World(10);
   const job = world.dump();
-  world.archivist.hold(true);
+  world.queue.hold(true);
   world.readAll(job);
   const next = world.dump();
   world.turnOut();
-  assertEquals([world.archivist.busy, world.status(next)], [false, "waiting 0"]);
-  world.archivist.hold(false);
+  assertEquals([world.queue.busy, world.status(next)], [false, "waiting 0"]);
+  world.queue.hold(false);
   world.turnOut();
   assert(world.readAll(next).length > 0);
   world.dump();
-  world.archivist.close();
+  world.queue.close();
   world.assertClean();
 });
