@@ -305,7 +305,7 @@ export const MEMORY_WELL_SHARE = 0.6;
 /**
  * What V8 is told when `xs` starts, since its own bounds suit a browser: young objects may take 96 MB,
  * and the heap may grow to four times what is alive in it. With a semi-space of 2 MiB (young objects
- * take three at most) and 30 % of garbage beside what is alive, 50 guests that commit chains of 990
+ * take three at most) and 45 % of garbage beside what is alive, 50 guests that commit chains of 990
  * nodes take half as much memory, and the daemon answers as many requests (docs/attack.md).
  * What is alive of the young is copied in one pause, during which nobody is served: 0.3 ms with 2 MiB under
  * such an attack, 1 to 2 ms with 4, 3 to 14 with V8's own bound.
@@ -314,7 +314,7 @@ export const MEMORY_WELL_SHARE = 0.6;
  */
 export const V8_FLAGS: readonly string[] = [
   "--max-semi-space-size=2",
-  "--heap-growing-percent=30",
+  "--heap-growing-percent=45",
   "--expose-gc",
 ];
 
