@@ -215,7 +215,7 @@ export const WATCH_BYTES_WHILE_FULL_MAX = 524_288;
 /** {@link OUTPUT_STALL_BYTES} of a ring or held socket meanwhile: pending answers have to be kept, too. */
 export const OUTPUT_STALL_BYTES_WHILE_FULL = 1_024;
 
-/** Bytes held for when there is no space: see lib/journal/reserve.ts. */
+/** Bytes held for when there is no space: see lib/journal/reserved_space.ts. */
 export const RESERVE_BYTES_MAX = 2_097_152;
 
 /** Bytes that SQLite's log keeps when it begins anew: two checkpoints' worth. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import type { Durability } from "./database.ts";
-import type { Reserve } from "./reserve.ts";
+import type { ReservedSpace } from "./reserved_space.ts";
 import type { Tail } from "./tail.ts";
 
 /** When the work is done that nobody waits for. */
@@ -43,7 +43,7 @@ export interface JournalParts {
   readonly log: JournalLog;
   readonly upkeep?: Upkeep;
   /** Held for when there is no other space. */
-  readonly reserve?: Reserve;
+  readonly reserve?: ReservedSpace;
   /** Called before anything is written, once all that was there has been read. */
   readonly onBegin?: () => void;
   /** Called instead when it can't be read: the files are to stay as they are. */

@@ -16,7 +16,7 @@ import {
 } from "./database.ts";
 import { type JournalParts, UPKEEP, type Upkeep } from "./journal_parts.ts";
 import { migrate } from "./layout.ts";
-import { Reserve } from "./reserve.ts";
+import { ReservedSpace } from "./reserved_space.ts";
 import { StoreJournal } from "./store_journal.ts";
 import { settleFile, settleNames } from "./settle.ts";
 import { ReadPlace } from "./read_place.ts";
@@ -126,7 +126,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       },
       onRefused,
       onComplete,
-      reserve: new Reserve(`${path}.reserve`, reserveBytes(upkeep)),
+      reserve: new ReservedSpace(`${path}.reserve`, reserveBytes(upkeep)),
       onHandOver: (to) => to === null ? about.remove(HANDED_TO) : about.set(HANDED_TO, to),
       handedTo,
       // An orderly end leaves no tail.

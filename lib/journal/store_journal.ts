@@ -14,7 +14,7 @@ import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal } from "./journal.ts";
 import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
 import { NodeWriter } from "../codec/journal/node_writer.ts";
-import type { Reserve } from "./reserve.ts";
+import type { ReservedSpace } from "./reserved_space.ts";
 import { Replay } from "./replay.ts";
 import type { Caution } from "./caution.ts";
 import { type HeldConnections, type Recovered, recoverState } from "./recovery.ts";
@@ -303,7 +303,7 @@ export class StoreJournal implements Journal {
   }
 
   /** Whether there is space again: if not around the store file, then free pages of its own. */
-  #findRoom(reserve: Reserve): boolean {
+  #findRoom(reserve: ReservedSpace): boolean {
     const upkeep = this.#upkeep;
     upkeep.checkpoint();
     const { waiting } = this.#turns;
@@ -318,7 +318,7 @@ export class StoreJournal implements Journal {
    * Whether an image can be tried. One that does not fit leaves pages in the log for which the file has
    * to grow before they can be deleted: the reserve has to be whole then, or it has to fit for sure.
    */
-  #mayMakeImage(found: boolean, reserve: Reserve | undefined): boolean {
+  #mayMakeImage(found: boolean, reserve: ReservedSpace | undefined): boolean {
     if (found || reserve === undefined) return true;
     if (this.#upkeep.imageBytesMost > this.#upkeep.freeBytes + reserve.held) return false;
     reserve.release();

@@ -7,7 +7,7 @@ import { isTrouble, messageOf, removeIfThere } from "./database.ts";
  * would have to grow, and the log can't begin anew before it has: so what makes room, the deletion
  * of what is needless, might itself find none. To cut a file off gives space back on any file system.
  */
-export class Reserve {
+export class ReservedSpace {
   readonly #path: string;
   readonly #size: number;
   #file: Deno.FsFile | null = null;
