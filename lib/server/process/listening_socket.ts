@@ -11,7 +11,7 @@ import {
 } from "../../../ffi/unix_socket.ts";
 import { OptionError, systemReason } from "../../wire/system_error.ts";
 import { LISTEN_BACKLOG, SOCKET_PATH_BYTES_MAX } from "../../limits.ts";
-import { StartLock } from "./start_lock.ts";
+import { StartRaceLock } from "./start_race_lock.ts";
 
 /** Where Xen's tools look for the daemon. */
 const STANDARD_RUN_DIRECTORY = "/var/run/xenstored";
@@ -147,7 +147,7 @@ export class ListeningSocket {
     shutDown(this.fd);
     this.onClose();
     closeFd(this.fd);
-    const lock = StartLock.takeNow(directoryOf(this.path), nameOf(this.path));
+    const lock = StartRaceLock.takeNow(directoryOf(this.path), nameOf(this.path));
     // A daemon that starts clears it away itself, and what is there now may be its own.
     if (lock === null) return;
     try {
@@ -214,9 +214,9 @@ function makeOwnDirectory(directory: string): void {
   );
 }
 
-async function lockOf(directory: string, path: string, clock: Clock): Promise<StartLock> {
+async function lockOf(directory: string, path: string, clock: Clock): Promise<StartRaceLock> {
   try {
-    return await StartLock.take(directory, nameOf(path), clock);
+    return await StartRaceLock.take(directory, nameOf(path), clock);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new SocketError(`Cannot use directory '${directory}': ${why} (${ELSEWHERE})`);

@@ -11,7 +11,7 @@ import { EAGAIN } from "../../ffi/libc.ts";
 import { closeFd, listenUnix, lockDirectory, lockPlainFile } from "../../ffi/unix_socket.ts";
 import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
 import { ListeningSocket, SocketError } from "../../lib/server/process/listening_socket.ts";
-import { lockName, StartLock } from "../../lib/server/process/start_lock.ts";
+import { lockName, StartRaceLock } from "../../lib/server/process/start_race_lock.ts";
 import { makeScratch } from "../support/scratch.ts";
 
 /** Lets whoever starts try for its locks a few times. */
@@ -19,11 +19,11 @@ async function aFewTries(): Promise<void> {
   for (let i = 0; i < 4; i++) await new Promise((resolve) => setTimeout(resolve, 25));
 }
 
-Deno.test("start lock: nobody else can open its file, whatever the umask", async () => {
+Deno.test("start race lock: nobody else can open its file, whatever the umask", async () => {
   await using scratch = await makeScratch();
   for (const umask of [0, 0o777]) {
     const before = Deno.umask(umask);
-    const starting = StartLock.take(scratch.path, `socket${umask}`, systemClock);
+    const starting = StartRaceLock.take(scratch.path, `socket${umask}`, systemClock);
     const lock = await starting.finally(() => Deno.umask(before));
     const path = `${scratch.path}/${lockName(`socket${umask}`)}`;
     assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
@@ -33,22 +33,22 @@ Deno.test("start lock: nobody else can open its file, whatever the umask", async
   }
 });
 
-Deno.test("start lock: one that others could open is closed to them", async () => {
+Deno.test("start race lock: one that others could open is closed to them", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/${lockName("socket")}`;
   Deno.writeTextFileSync(path, "");
   Deno.chmodSync(path, 0o666);
-  const lock = await StartLock.take(scratch.path, "socket", systemClock);
+  const lock = await StartRaceLock.take(scratch.path, "socket", systemClock);
   assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
   lock.release();
 });
 
-Deno.test("start lock: of many that take it, each has it alone", async () => {
+Deno.test("start race lock: of many that take it, each has it alone", async () => {
   await using scratch = await makeScratch();
   let holders = 0, most = 0, taken = 0;
   await Promise.all(Array.from({ length: 8 }, async () => {
     for (let i = 0; i < 4; i++) {
-      const lock = await StartLock.take(scratch.path, "socket", systemClock).catch(() => null);
+      const lock = await StartRaceLock.take(scratch.path, "socket", systemClock).catch(() => null);
       if (lock === null) continue;
       most = Math.max(most, ++holders);
       taken++;
@@ -61,7 +61,7 @@ Deno.test("start lock: of many that take it, each has it alone", async () => {
   assert(taken >= 8, `${taken} times`);
 });
 
-Deno.test("start lock: a symbolic link in its place is refused, and nothing made behind it", async () => {
+Deno.test("start race lock: a symbolic link in its place is refused, and nothing made behind it", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/${lockName("socket")}`;
   Deno.symlinkSync(`${scratch.path}/elsewhere`, path);
@@ -73,7 +73,7 @@ Deno.test("start lock: a symbolic link in its place is refused, and nothing made
   assertEquals([...Deno.readDirSync(scratch.path)].map(({ name }) => name), [lockName("socket")]);
 });
 
-Deno.test("start lock: a lock on the directory that stays does not keep a daemon from starting", async () => {
+Deno.test("start race lock: a lock on the directory that stays does not keep a daemon from starting", async () => {
   await using scratch = await makeScratch();
   const foreign = lockDirectory(scratch.path);
   const socket = await ListeningSocket.open(
@@ -91,7 +91,7 @@ Deno.test("start lock: a lock on the directory that stays does not keep a daemon
   await assertRejects(() => Deno.lstat(next.path), Deno.errors.NotFound);
 });
 
-Deno.test("start lock: a daemon from before it that starts is waited for", async () => {
+Deno.test("start race lock: a daemon from before it that starts is waited for", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/socket`;
   // What such a daemon does: lock the directory, look at the socket, listen, unlock.
@@ -107,22 +107,22 @@ Deno.test("start lock: a daemon from before it that starts is waited for", async
   closeFd(fd);
 });
 
-Deno.test("start lock: a daemon from before it that starts waits for us", async () => {
+Deno.test("start race lock: a daemon from before it that starts waits for us", async () => {
   await using scratch = await makeScratch();
-  const lock = await StartLock.take(scratch.path, "socket", systemClock);
+  const lock = await StartRaceLock.take(scratch.path, "socket", systemClock);
   assertEquals(lockDirectory(scratch.path), -EAGAIN);
   lock.release();
   closeFd(lockDirectory(scratch.path));
 });
 
-Deno.test("start lock: a daemon that ends leaves the socket to one that starts", async () => {
+Deno.test("start race lock: a daemon that ends leaves the socket to one that starts", async () => {
   for (const old of [true, false]) {
     await using scratch = await makeScratch();
     const path = `${scratch.path}/socket`;
     const ending = await ListeningSocket.open({ path, isFallback: false }, systemClock);
     const starting = old
       ? lockDirectory(scratch.path)
-      : await StartLock.take(scratch.path, "socket", systemClock);
+      : await StartRaceLock.take(scratch.path, "socket", systemClock);
     ending.close();
     assert(Deno.lstatSync(path).isSocket);
     if (typeof starting === "number") closeFd(starting);
@@ -130,9 +130,9 @@ Deno.test("start lock: a daemon that ends leaves the socket to one that starts",
   }
 });
 
-Deno.test("start lock: while another daemon starts, a second one gives up in words", async () => {
+Deno.test("start race lock: while another daemon starts, a second one gives up in words", async () => {
   await using scratch = await makeScratch();
-  const first = await StartLock.take(scratch.path, "socket", systemClock);
+  const first = await StartRaceLock.take(scratch.path, "socket", systemClock);
   const error = await assertRejects(
     () => ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false }, systemClock),
     SocketError,

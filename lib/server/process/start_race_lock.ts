@@ -16,7 +16,7 @@ import { START_LOCK_RETRY_MS, START_LOCK_TRIES_MAX } from "../../limits.ts";
  * holder's user id cannot decide instead: a user's lock stays with a set-user-ID program that the
  * user executes, and then looks like root's.
  */
-export class StartLock {
+export class StartRaceLock {
   readonly #path: string;
   readonly #descriptors: readonly number[];
 
@@ -28,23 +28,23 @@ export class StartLock {
   /**
    * Waits for the lock of the socket `name` in `directory`.
    *
-   * @throws {StartLockError} when another daemon keeps it, or there can't be one.
+   * @throws {StartRaceLockError} when another daemon keeps it, or there can't be one.
    */
-  static async take(directory: string, name: string, clock: Clock): Promise<StartLock> {
+  static async take(directory: string, name: string, clock: Clock): Promise<StartRaceLock> {
     const path = `${directory}/${lockName(name)}`;
     const file = await retry(clock, () => lockOwnFile(path));
-    if (file < 0) throw new StartLockError(wordsFor(path, -file));
+    if (file < 0) throw new StartRaceLockError(wordsFor(path, -file));
     const inherited = await retry(clock, () => lockDirectory(directory));
-    return new StartLock(path, inherited < 0 ? [file] : [file, inherited]);
+    return new StartRaceLock(path, inherited < 0 ? [file] : [file, inherited]);
   }
 
   /** The lock, if nobody else has it or the directory's; else null. */
-  static takeNow(directory: string, name: string): StartLock | null {
+  static takeNow(directory: string, name: string): StartRaceLock | null {
     const path = `${directory}/${lockName(name)}`;
     const file = lockOwnFile(path);
     if (file < 0) return null;
     const inherited = lockDirectory(directory);
-    const lock = new StartLock(path, inherited < 0 ? [file] : [file, inherited]);
+    const lock = new StartRaceLock(path, inherited < 0 ? [file] : [file, inherited]);
     if (inherited >= 0) return lock;
     lock.release();
     return null;
@@ -58,10 +58,10 @@ export class StartLock {
 }
 
 /** Why there is no lock, in words for the operator. */
-export class StartLockError extends Error {
+export class StartRaceLockError extends Error {
   constructor(text: string) {
     super(text);
-    this.name = "StartLockError";
+    this.name = "StartRaceLockError";
   }
 }
 
