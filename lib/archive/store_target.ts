@@ -1,6 +1,6 @@
 import { State } from "../engine/state.ts";
 import { openStore } from "../journal/store_file.ts";
-import { adoptTree } from "../persist/adopt.ts";
+import { adoptTree } from "../persist/adopt_tree.ts";
 import { build } from "../persist/build_state.ts";
 import { checkQuotas } from "../persist/quota_check.ts";
 import type { CheckedRecords } from "../state/checked_records.ts";

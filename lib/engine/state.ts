@@ -15,7 +15,7 @@ import { type Domain, Domains } from "./domains.ts";
 import { Erasures } from "./erase.ts";
 import { EventReaders } from "./event_readers.ts";
 import { DomainLogBudgets } from "./domain_log_budget.ts";
-import { MemoryBudget } from "./memory_budget.ts";
+import { DaemonMemoryLimit } from "./daemon_memory_limit.ts";
 import { CONNECTION_BYTES, watchOverhead } from "./memory_model.ts";
 import { MemoryReports } from "./memory_reports.ts";
 import { FORGET_UNITS, Meter, REGISTRATION_UNITS } from "./work_meter.ts";
@@ -70,7 +70,7 @@ export class State {
   readonly accounts: Accounts = new Accounts();
   readonly memoryReports: MemoryReports;
   readonly quotaReports: QuotaReports = new QuotaReports(this);
-  readonly memory: MemoryBudget;
+  readonly memory: DaemonMemoryLimit;
   readonly watches: Watches = new Watches();
   readonly domains: Domains;
   readonly events: EventReaders;
@@ -99,7 +99,7 @@ export class State {
     this.log = options.log ?? (() => {});
     this.logBudgets = new DomainLogBudgets(this.privDomid);
     this.memoryReports = new MemoryReports(this);
-    this.memory = new MemoryBudget(this.accounts, this.log);
+    this.memory = new DaemonMemoryLimit(this.accounts, this.log);
     this.admin = options.admin ?? NO_ACTIONS;
     this.dirty = options.dirty ?? null;
     this.dirty?.attach(this.meter);

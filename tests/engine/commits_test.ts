@@ -5,7 +5,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { Accounts } from "../../lib/engine/accounts.ts";
 import { snapshot } from "../../lib/persist/snapshot.ts";
 import { collectAll } from "../../lib/state/checked_records.ts";
-import { Replacement } from "../../lib/persist/replace_tree.ts";
+import { Replacement } from "../../lib/persist/restore_whole_store.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { formatPerms } from "../../lib/store/perms.ts";
 import type { NodeState } from "../../lib/store/tree_changes.ts";

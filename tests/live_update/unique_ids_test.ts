@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { DOMAIN_EXISTS, type DomainInfo } from "../../lib/engine/domain_control.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { snapshot } from "../../lib/persist/snapshot.ts";
-import { adoptTree } from "../../lib/persist/adopt.ts";
+import { adoptTree } from "../../lib/persist/adopt_tree.ts";
 import { build } from "../../lib/persist/build_state.ts";
 import { collectAll } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";

@@ -8,7 +8,7 @@ import { checkQuotas } from "../../persist/quota_check.ts";
 import { type Inherit, restorePart } from "../../persist/restore_domain_part.ts";
 import { type CheckedRecords, collect, RecordError } from "../../state/checked_records.ts";
 import type { StateRecord } from "../../state/records.ts";
-import { Replacement } from "../../persist/replace_tree.ts";
+import { Replacement } from "../../persist/restore_whole_store.ts";
 import { readRecords } from "../../codec/stream.ts";
 import { jsonLine } from "../../wire/json.ts";
 import type { JobSteps, Progress } from "./job.ts";

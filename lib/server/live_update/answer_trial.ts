@@ -3,7 +3,7 @@ import { NO_ACTIONS } from "../../engine/daemon_actions.ts";
 import { State } from "../../engine/state.ts";
 import { DOMAIN_EXISTS } from "../../engine/domain_control.ts";
 import { OK } from "../../wire/errors.ts";
-import { adoptTree } from "../../persist/adopt.ts";
+import { adoptTree } from "../../persist/adopt_tree.ts";
 import { build } from "../../persist/build_state.ts";
 import { collectAll } from "../../state/checked_records.ts";
 import { decodeStream } from "../../codec/stream.ts";

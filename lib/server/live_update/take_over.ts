@@ -4,7 +4,7 @@ import type { Connection } from "../../engine/connection.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
-import { adoptTree } from "../../persist/adopt.ts";
+import { adoptTree } from "../../persist/adopt_tree.ts";
 import { build } from "../../persist/build_state.ts";
 import { type CheckedRecords, collectAll } from "../../state/checked_records.ts";
 import type { Connection as ConnectionRecord } from "../../state/records.ts";

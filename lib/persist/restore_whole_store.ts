@@ -13,7 +13,7 @@ import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "../store/perms.ts";
 import { type CheckedRecords, emptyTree, RecordError, RESTORED } from "../state/checked_records.ts";
 import type { Special } from "../state/records.ts";
-import { replaceTree } from "./adopt.ts";
+import { replaceTree } from "./adopt_tree.ts";
 import { buildSpecial, setQuotas } from "./build_state.ts";
 
 /** Where a tree that is to replace the store's own is written down beforehand. */

@@ -4,7 +4,7 @@ import type { Connection } from "./connection.ts";
 import { LogBudget } from "./domain_log_budget.ts";
 
 /** How much all that clients have the daemon keep may cost, in bytes of the memory model. */
-export class MemoryBudget {
+export class DaemonMemoryLimit {
   #max = Infinity;
   #guestsMax = Infinity;
   readonly #lines = new LogBudget(1, MEMORY_LINES_PER_SECOND);
