@@ -111,18 +111,20 @@ function pathsOfPerms(written: readonly Touched[]): PathSet {
 
 /**
  * A node that both this transaction and somebody else made, with other permissions: what was
- * made below it would have inherited those.
+ * made below it would have inherited those. If a reply has told that, it counts even if all is removed since.
  */
 function findOtherMaker(transaction: Transaction, current: Node): Conflict | null {
-  const { touched } = transaction;
+  const { inherited, touched } = transaction;
   const find = finder(current, touched.size);
   for (const { path, createdWith, removed } of inPathOrder(touched)) {
-    if (createdWith === null || removed) continue;
+    const told = inherited === null ? undefined : inherited.get(path);
+    const made = told ?? (removed ? null : createdWith);
+    if (made === null) continue;
     const now = find(path);
-    if (now === null || equalPerms(now.perms, createdWith)) continue;
-    // What it removed with all below, it made in an empty place.
-    if (transaction.removedAbove(path)) continue;
-    const saw = cutForLog(formatPerms(createdWith));
+    if (now === null || equalPerms(now.perms, made)) continue;
+    // What it removed with all below, it made in an empty place; what a reply told before that stays so.
+    if (told === undefined && transaction.removedAbove(path)) continue;
+    const saw = cutForLog(formatPerms(made));
     const by = now.origin;
     return { path, facet: "permissions", saw, now: cutForLog(formatPerms(now.perms)), by };
   }

@@ -197,7 +197,13 @@ export class Call {
   /** Records in the transaction what a lookup shows; an error as {@link see} has it. */
   #see(path: string, aboveLength: number, exists: boolean, facets: number): ErrorCode {
     const { connection: { privileged } } = this;
-    if (exists) return this.see(path, privileged ? facets : facets | SEEN_PERMS);
+    if (exists) {
+      const error = this.see(path, privileged ? facets : facets | SEEN_PERMS);
+      // When an unprivileged client made the node, it saw already that what is above was missing.
+      const tellsPerms = privileged && (facets & SEEN_PERMS) !== 0;
+      if (tellsPerms && error === OK) this.transaction!.seeInherited(path);
+      return error;
+    }
     const error = this.see(path, facets === 0 ? 0 : SEEN_EXISTENCE);
     if (error !== OK || privileged) return error;
     return this.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS) ||

@@ -2,7 +2,7 @@ import { PendingAccounts } from "./accounts.ts";
 import { Draft } from "../store/draft.ts";
 import { emptyWalk, walk } from "../store/lookup.ts";
 import type { Node, Origin } from "../store/node.ts";
-import { ROOT_PATH } from "../store/path.ts";
+import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { PathSet } from "../store/path_set.ts";
 import type { Perms } from "../store/perms.ts";
 import type { Snapshot, SnapshotHolder } from "../store/snapshots.ts";
@@ -46,6 +46,8 @@ export class Transaction implements SnapshotHolder {
   readonly written: Touched[] = [];
   /** Domids that died while it ran: permissions naming them can't be committed (XSA-322). */
   died: Set<number> | null = null;
+  /** Permissions of nodes it made, by path, of which a reply told that one below has inherited them. */
+  inherited: Map<string, Perms> | null = null;
   /** Requests in it so far. */
   operations = 0;
   /** Whether it set a node's permissions. */
@@ -138,7 +140,7 @@ export class Transaction implements SnapshotHolder {
     this.#accounts = new PendingAccounts();
     this.touched.clear();
     this.written.length = this.bytes = 0;
-    this.#removed = null;
+    this.#removed = this.inherited = null;
     this.setsPerms = false;
   }
 
@@ -193,6 +195,22 @@ export class Transaction implements SnapshotHolder {
   see(path: string, facets: number): void {
     const touched = this.#touch(path);
     if ((touched.facets & facets) !== facets) touched.facets |= facets & ~this.#ownDoing(touched);
+  }
+
+  /**
+   * Records, for a reply that tells the permissions of the node at `path`, those of the parents that the
+   * transaction made: the node has inherited them, and another client may make these parents with other ones.
+   * This stays when the transaction removes them.
+   */
+  seeInherited(path: string): void {
+    const seen = this.touched.get(path)!;
+    if (seen.createdWith === null || (this.#ownDoing(seen) & SEEN_PERMS) !== 0) return;
+    const inherited = this.inherited ??= new Map();
+    for (let above = parentPath(path);; above = parentPath(above)) {
+      const touched = this.touched.get(above);
+      if (touched === undefined || touched.createdWith === null || inherited.has(above)) return;
+      inherited.set(touched.path, touched.createdWith);
+    }
   }
 
   #touch(path: string): Touched {

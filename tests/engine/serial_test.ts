@@ -147,7 +147,7 @@ function checkCounters(engine: Engine): void {
 }
 
 /** Histories that once went wrong. */
-const REMEMBERED = [241100067];
+const REMEMBERED = [241100067, 796897810];
 
 Deno.test("transactions: histories that once went wrong equal a serial order", () => {
   for (const seed of REMEMBERED) runHistory(new Random(seed));
