@@ -2,13 +2,13 @@ import { emptyWalk, type Walk, walk } from "../store/lookup.ts";
 import { namesOf } from "../store/names.ts";
 import { newNode, type Node } from "../store/node.ts";
 import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
-import { EACCES, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
+import { EACCES, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
 import { rightsOf } from "./domains.ts";
 import { NAME_UNITS } from "./work_meter.ts";
 import { PathCache } from "./path_cache.ts";
-import { costMax, TOUCHED_BYTES } from "./memory_model.ts";
-import type { QuotaName } from "./quotas.ts";
+import { TOUCHED_BYTES } from "./memory_model.ts";
+import { exceeds, fitsMemory, fitsTransaction } from "./quota_refusal.ts";
 import { refresh } from "./refresh.ts";
 import type { State } from "./state.ts";
 import { SEEN_EXISTENCE, SEEN_PERMS } from "./touched.ts";
@@ -62,49 +62,6 @@ export class Call {
     return this.transaction === null ? this.state.tree.root : this.transaction.root;
   }
 
-  /**
-   * Whether the caller's domain would exceed one of its quotas with `value`; the log is told. Of a
-   * node's size it says which node: the one at the first `length` characters of `path`.
-   */
-  exceeds(
-    name: QuotaName,
-    value: number,
-    path: string = "",
-    length: number = path.length,
-  ): boolean {
-    const { connection, state } = this;
-    if (connection.privileged) return false;
-    const quotas = state.domains.quotasOf(connection);
-    if (!quotas.exceeded(name, value)) return false;
-    if (name === "memory") state.memoryReports.refused(connection, quotas, this.now);
-    // The quota of a path's length refuses with EINVAL, and is asked about before it does.
-    else if (name !== "path-max") {
-      const { account, domid } = connection;
-      const node = name === "node-size" ? path.slice(0, length) || ROOT_PATH : "";
-      const refusal = { domid, quota: name, limit: quotas.get(name), value, path: node };
-      if (account !== null) state.quotaReports.refused(account, refusal, this.now);
-    }
-    return true;
-  }
-
-  /**
-   * OK when there is memory for `bytes` more, in those of the memory model: ENOSPC when the store as a
-   * whole takes all that it may, ENOMEM when the caller's domain does.
-   */
-  room(bytes: number): ErrorCode {
-    const { connection, state } = this;
-    const { account, privileged } = connection;
-    if (state.memory.exceeded(privileged, bytes)) {
-      state.memory.refused(connection, this.now);
-      return ENOSPC;
-    }
-    if (privileged || account === null) return OK;
-    const quotas = state.domains.quotasOf(connection);
-    if (account.cost + bytes <= costMax(quotas)) return OK;
-    state.memoryReports.refused(connection, quotas, this.now);
-    return ENOMEM;
-  }
-
   /** The canonical path a client means, or null: EINVAL. */
   path(text: string | null, specials = false): string | null {
     const path = text === null ? null : canonicalPath(text, this.connection.home, specials);
@@ -128,8 +85,8 @@ export class Call {
   #allowed(path: string | null): string | null {
     if (path === null || this.connection.privileged) return path;
     // The part that counts is not longer than all of it.
-    if (!this.exceeds("path-max", path.length)) return path;
-    return this.exceeds("path-max", quotaLength(path)) ? null : path;
+    if (!exceeds(this, "path-max", path.length)) return path;
+    return exceeds(this, "path-max", quotaLength(path)) ? null : path;
   }
 
   /**
@@ -217,7 +174,7 @@ export class Call {
   see(path: string, facets: number): ErrorCode {
     const transaction = this.transaction!;
     if (!transaction.touched.has(path)) {
-      const error = this.fitsTransaction(1) || this.#fitsMemory(TOUCHED_BYTES + path.length);
+      const error = fitsTransaction(this, 1) || fitsMemory(this, TOUCHED_BYTES + path.length);
       if (error !== OK) return error;
     }
     transaction.see(path, facets);
@@ -227,22 +184,6 @@ export class Call {
   /** Whether a change outside of transactions may have to wait for others' transactions. */
   get mayWait(): boolean {
     return this.state.reservations.any && this.transaction === null && !this.connection.privileged;
-  }
-
-  /** OK if there is memory for the transaction to remember `bytes` more; if not, it has failed. */
-  #fitsMemory(bytes: number): ErrorCode {
-    const error = this.room(bytes);
-    if (error !== OK) this.transaction!.failed = true;
-    return error;
-  }
-
-  /** OK if the transaction may touch `more` nodes; if not, it has failed (XSA-326). */
-  fitsTransaction(more: number): ErrorCode {
-    const transaction = this.transaction;
-    if (transaction === null) return OK;
-    if (!this.exceeds("transaction-nodes", transaction.touched.size + more)) return OK;
-    transaction.failed = true;
-    return ENOSPC;
   }
 }
 

@@ -2,6 +2,7 @@ import { DOMID_SELF } from "../../store/perms.ts";
 import { EINVAL, ENOENT } from "../../wire/errors.ts";
 import { oneArgument, splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
+import { roomFor } from "../quota_refusal.ts";
 import type { Domain } from "../domains.ts";
 import { CONNECTION_BYTES } from "../memory_model.ts";
 import { INTRODUCE_DOMAIN } from "../state.ts";
@@ -28,7 +29,7 @@ export function introduce(call: Call): Outcome {
     state.commits?.note({ kind: "introduced", domid, port });
     return DONE;
   }
-  const error = call.room(CONNECTION_BYTES) || state.openDomain(domid, port);
+  const error = roomFor(call, CONNECTION_BYTES) || state.openDomain(domid, port);
   if (error !== 0) return error;
   state.commits?.note({ kind: "introduced", domid, port });
   if (domid !== state.privDomid) state.announce(INTRODUCE_DOMAIN, domid);

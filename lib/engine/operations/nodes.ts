@@ -1,15 +1,15 @@
 import { childNames } from "../../store/children.ts";
-import { NO_VALUE, type Node, NODE_BYTES, nodeSize, versionBytes } from "../../store/node.ts";
+import { NO_VALUE, type Node } from "../../store/node.ts";
 import type { Walk } from "../../store/lookup.ts";
 import { parentOf } from "../../store/names.ts";
 import { ROOT_PATH } from "../../store/path.ts";
 import { formatPerm, type Perms, READ, withOwner, WRITE } from "../../store/perms.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
-import { E2BIG, EINVAL, ENOENT, ENOMEM, ENOSPC, type ErrorCode, OK } from "../../wire/errors.ts";
+import { E2BIG, EINVAL, ENOENT, type ErrorCode, OK } from "../../wire/errors.ts";
 import { copyBytes, toBytes, toText } from "../../wire/text.ts";
 import type { Call } from "../request.ts";
 import { deliver, type DueEvent } from "../event_readers.ts";
-import { TOUCHED_BYTES } from "../memory_model.ts";
+import { checkCreation, checkGrowth } from "../quota_refusal.ts";
 import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "../touched.ts";
 import { DONE, HELD, type Outcome, parseLoose } from "./outcome.ts";
 
@@ -143,46 +143,6 @@ function removeMissing(call: Call, path: string, { aboveLength }: Walk): Outcome
 function fail(call: Call, error: ErrorCode): ErrorCode {
   if (call.transaction !== null) call.transaction.failed = true;
   return error;
-}
-
-/** Whether the caller's quotas allow the node and its missing parents, below where `way` ends. */
-function checkCreation(call: Call, path: string, way: Walk, valueLength: number): ErrorCode {
-  const { connection, state, transaction } = call;
-  const { above, aboveLength } = way;
-  if (connection.privileged) return call.room(NODE_BYTES + valueLength);
-  let levels = 0;
-  for (let at = aboveLength; at >= 0 && at < path.length; levels++) at = nextSlash(path, at);
-  if (call.fitsTransaction(levels) !== OK) return ENOSPC;
-  const account = state.accounts.of(connection.domid);
-  const nodes = account.now.nodes + (transaction?.accounts.nodesOf(connection.domid) ?? 0);
-  if (call.exceeds("nodes", nodes + levels)) return ENOSPC;
-  const own = 16 + 8 * above.perms.length;
-  const name = nextSlash(path, aboveLength) - aboveLength;
-  if (call.exceeds("node-size", nodeSize(above) + name, path, aboveLength)) return ENOSPC;
-  if (call.exceeds("node-size", own + valueLength, path)) return ENOSPC;
-  const bytes = levels * (own + path.length) + valueLength;
-  if (call.exceeds("memory", account.now.memory + bytes)) return ENOMEM;
-  return call.room(
-    bytes + levels * (transaction === null ? NODE_BYTES : NODE_BYTES + TOUCHED_BYTES),
-  );
-}
-
-/** Where the name that begins behind the slash at `at` ends. */
-function nextSlash(path: string, at: number): number {
-  const slash = path.indexOf("/", at + 1);
-  return slash < 0 ? path.length : slash;
-}
-
-function checkGrowth(call: Call, path: string, node: Node, bytes: number): ErrorCode {
-  const { connection, state } = call;
-  if (!connection.privileged) {
-    if (call.exceeds("node-size", nodeSize(node) + bytes, path)) return ENOSPC;
-    const { memory } = state.accounts.of(connection.domid).now;
-    if (bytes > 0 && call.exceeds("memory", memory + bytes)) return ENOMEM;
-  }
-  // What a transaction writes is there twice as long as it is open.
-  if (call.transaction !== null) return call.room(Math.max(0, bytes) + versionBytes(node));
-  return bytes > 0 ? call.room(bytes) : OK;
 }
 
 /** Whether others' transactions have reserved the value, or that the node is missing. */

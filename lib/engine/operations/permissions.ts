@@ -13,6 +13,7 @@ import {
 import { EINVAL, ENOENT, ENOSPC, EPERM, OK } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
+import { exceeds, roomFor } from "../quota_refusal.ts";
 import { SPECIAL } from "../dirty.ts";
 import { FEATURE_DOMID_ANY } from "../domains.ts";
 import { deliver, type DueEvent } from "../event_readers.ts";
@@ -24,7 +25,7 @@ import { DONE, HELD, type Outcome } from "./outcome.ts";
 export function setPerms(call: Call): Outcome {
   const strings = splitStrings(call.payload);
   if (strings.length < 2) return EINVAL;
-  if (call.exceeds("node-permissions", strings.length - 1)) return ENOSPC;
+  if (exceeds(call, "node-permissions", strings.length - 1)) return ENOSPC;
   const perms = parsePerms(call, strings.slice(1));
   if (perms === null) return EINVAL;
   call.state.meter.add(PERM_UNITS * perms.length);
@@ -38,14 +39,14 @@ export function setPerms(call: Call): Outcome {
   if (!call.connection.privileged && owner !== ownerOf(node.perms)) return EPERM;
   if (owner === DOMID_ANY) return EINVAL;
   const grown = nodeSize(node) + 8 * (perms.length - node.perms.length);
-  if (call.exceeds("node-size", grown, path)) {
+  if (exceeds(call, "node-size", grown, path)) {
     if (call.transaction !== null) call.transaction.failed = true;
     return ENOSPC;
   }
   const { connection, now, state } = call;
   if (call.mayWait && state.reservations.holdChange(connection, path, SEEN_PERMS, now)) return HELD;
   if (perms.length > node.perms.length || call.transaction !== null) {
-    const error = call.room(versionBytes(node) + 8 * perms.length);
+    const error = roomFor(call, versionBytes(node) + 8 * perms.length);
     if (error !== OK) {
       if (call.transaction !== null) call.transaction.failed = true;
       return error;

@@ -4,6 +4,7 @@ import { type Node, nodeSize } from "../../store/node.ts";
 import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/errors.ts";
 import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
+import { exceeds, roomFor } from "../quota_refusal.ts";
 import { explain, findConflict, findOvergrown } from "../conflict.ts";
 import { eventsOfCommit } from "../commit_events.ts";
 import { deliver, type DueEvent } from "../event_readers.ts";
@@ -21,8 +22,8 @@ export function start(call: Call): Outcome {
   const { connection, state, now } = call;
   if (call.transaction !== null) return EBUSY;
   const account = state.accounts.of(connection.domid);
-  if (call.exceeds("transactions", account.now.transactions + 1)) return ENOSPC;
-  const error = call.room(TRANSACTION_BYTES);
+  if (exceeds(call, "transactions", account.now.transactions + 1)) return ENOSPC;
+  const error = roomFor(call, TRANSACTION_BYTES);
   if (error !== OK) return error;
   let id = connection.transactionIdLast;
   do id = id === UINT32_MAX ? 1 : id + 1; while (connection.transactions.has(id));
@@ -103,7 +104,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
 }
 
 function isTooLarge(call: Call): (size: number) => boolean {
-  return (size) => call.exceeds("node-size", size);
+  return (size) => exceeds(call, "node-size", size);
 }
 
 /**
@@ -116,7 +117,7 @@ function setValues(call: Call, transaction: Transaction): boolean {
   const isChecked = !connection.privileged && base !== tree.root;
   const takes = (node: Node | null, value: Uint8Array): boolean =>
     node !== null &&
-    !(isChecked && call.exceeds("node-size", nodeSize(node) - node.value.length + value.length));
+    !(isChecked && exceeds(call, "node-size", nodeSize(node) - node.value.length + value.length));
   if (written.length >= SORTED_FROM) return setManyValues(call, touched, takes);
   const found: (Node | null)[] = [];
   for (const { path, value } of written) {

@@ -1,6 +1,7 @@
 import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
+import { exceeds, roomFor } from "../quota_refusal.ts";
 import { FEATURE_WATCH_DEPTH } from "../domains.ts";
 import { watchOverhead } from "../memory_model.ts";
 import { watchKey } from "../watches.ts";
@@ -20,9 +21,9 @@ export function watch(call: Call): Outcome {
   if (connection.watches.has(key)) return EEXIST;
   const account = state.accounts.of(connection.domid);
   const bytes = path.length + token.length;
-  if (call.exceeds("watches", account.now.watches + 1)) return ENOSPC;
-  if (call.exceeds("memory", account.now.memory + bytes)) return ENOMEM;
-  const error = call.room(bytes + watchOverhead(path));
+  if (exceeds(call, "watches", account.now.watches + 1)) return ENOSPC;
+  if (exceeds(call, "memory", account.now.memory + bytes)) return ENOMEM;
+  const error = roomFor(call, bytes + watchOverhead(path));
   if (error !== OK) return error;
   if (!fitsDisk(call, bytes)) return ENOSPC;
   const relative = text.length !== path.length;

@@ -1,0 +1,124 @@
+import type { Walk } from "../store/lookup.ts";
+import { type Node, NODE_BYTES, nodeSize, versionBytes } from "../store/node.ts";
+import { ROOT_PATH } from "../store/path.ts";
+import { ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
+import type { Connection } from "./connection.ts";
+import { costMax, TOUCHED_BYTES } from "./memory_model.ts";
+import type { QuotaName } from "./quotas.ts";
+import type { State } from "./state.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** What the quotas have to know of a request. */
+export interface Asking {
+  readonly connection: Connection;
+  readonly state: State;
+  readonly transaction: Transaction | null;
+  /** The engine's clock, in ms. */
+  readonly now: number;
+}
+
+/**
+ * Whether the caller's domain would exceed one of its quotas with `value`; the log is told. Of a
+ * node's size it says which node: the one at the first `length` characters of `path`.
+ */
+export function exceeds(
+  call: Asking,
+  name: QuotaName,
+  value: number,
+  path: string = "",
+  length: number = path.length,
+): boolean {
+  const { connection, state } = call;
+  if (connection.privileged) return false;
+  const quotas = state.domains.quotasOf(connection);
+  if (!quotas.exceeded(name, value)) return false;
+  if (name === "memory") state.memoryReports.refused(connection, quotas, call.now);
+  // The quota of a path's length refuses with EINVAL, and is asked about before it does.
+  else if (name !== "path-max") {
+    const { account, domid } = connection;
+    const node = name === "node-size" ? path.slice(0, length) || ROOT_PATH : "";
+    const refusal = { domid, quota: name, limit: quotas.get(name), value, path: node };
+    if (account !== null) state.quotaReports.refused(account, refusal, call.now);
+  }
+  return true;
+}
+
+/**
+ * OK when there is memory for `bytes` more, in those of the memory model: ENOSPC when the store as a
+ * whole takes all that it may, ENOMEM when the caller's domain does.
+ */
+export function roomFor({ connection, now, state }: Asking, bytes: number): ErrorCode {
+  const { account, privileged } = connection;
+  if (state.memory.exceeded(privileged, bytes)) {
+    state.memory.refused(connection, now);
+    return ENOSPC;
+  }
+  if (privileged || account === null) return OK;
+  const quotas = state.domains.quotasOf(connection);
+  if (account.cost + bytes <= costMax(quotas)) return OK;
+  state.memoryReports.refused(connection, quotas, now);
+  return ENOMEM;
+}
+
+/** OK if there is memory for the transaction to remember `bytes` more; if not, it has failed. */
+export function fitsMemory(call: Asking, bytes: number): ErrorCode {
+  const error = roomFor(call, bytes);
+  if (error !== OK) call.transaction!.failed = true;
+  return error;
+}
+
+/** OK if the transaction may touch `more` nodes; if not, it has failed (XSA-326). */
+export function fitsTransaction(call: Asking, more: number): ErrorCode {
+  const { transaction } = call;
+  if (transaction === null) return OK;
+  if (!exceeds(call, "transaction-nodes", transaction.touched.size + more)) return OK;
+  transaction.failed = true;
+  return ENOSPC;
+}
+
+/** Whether the caller's quotas allow the node and its missing parents, below where `way` ends. */
+export function checkCreation(
+  call: Asking,
+  path: string,
+  way: Walk,
+  valueLength: number,
+): ErrorCode {
+  const { connection, state, transaction } = call;
+  const { above, aboveLength } = way;
+  if (connection.privileged) return roomFor(call, NODE_BYTES + valueLength);
+  let levels = 0;
+  for (let at = aboveLength; at >= 0 && at < path.length; levels++) at = nextSlash(path, at);
+  if (fitsTransaction(call, levels) !== OK) return ENOSPC;
+  const account = state.accounts.of(connection.domid);
+  const nodes = account.now.nodes + (transaction?.accounts.nodesOf(connection.domid) ?? 0);
+  if (exceeds(call, "nodes", nodes + levels)) return ENOSPC;
+  const own = 16 + 8 * above.perms.length;
+  const name = nextSlash(path, aboveLength) - aboveLength;
+  if (exceeds(call, "node-size", nodeSize(above) + name, path, aboveLength)) return ENOSPC;
+  if (exceeds(call, "node-size", own + valueLength, path)) return ENOSPC;
+  const bytes = levels * (own + path.length) + valueLength;
+  if (exceeds(call, "memory", account.now.memory + bytes)) return ENOMEM;
+  return roomFor(
+    call,
+    bytes + levels * (transaction === null ? NODE_BYTES : NODE_BYTES + TOUCHED_BYTES),
+  );
+}
+
+/** Where the name that begins behind the slash at `at` ends. */
+function nextSlash(path: string, at: number): number {
+  const slash = path.indexOf("/", at + 1);
+  return slash < 0 ? path.length : slash;
+}
+
+/** Whether the caller's quotas allow the node's value `bytes` more. */
+export function checkGrowth(call: Asking, path: string, node: Node, bytes: number): ErrorCode {
+  const { connection, state } = call;
+  if (!connection.privileged) {
+    if (exceeds(call, "node-size", nodeSize(node) + bytes, path)) return ENOSPC;
+    const { memory } = state.accounts.of(connection.domid).now;
+    if (bytes > 0 && exceeds(call, "memory", memory + bytes)) return ENOMEM;
+  }
+  // What a transaction writes is there twice as long as it is open.
+  if (call.transaction !== null) return roomFor(call, Math.max(0, bytes) + versionBytes(node));
+  return bytes > 0 ? roomFor(call, bytes) : OK;
+}
