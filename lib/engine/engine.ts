@@ -4,8 +4,7 @@ import { MessageType } from "../wire/message_type.ts";
 import { Call } from "./request.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionSpec } from "./connection_base.ts";
-import { DOMAIN_SHUTDOWN, isAlive } from "./domain_control.ts";
-import type { Domain } from "./domains.ts";
+import { changedDomains, settleDeaths } from "./domain_deaths.ts";
 import type { DomainLogBudgets } from "./domain_log_budget.ts";
 import { estimate } from "./request_estimate.ts";
 import type { Meter } from "./work_meter.ts";
@@ -14,7 +13,7 @@ import { OPERATIONS } from "./operation_table.ts";
 import { inLostTransaction } from "./operations/lost_transaction.ts";
 import { DONE, HELD, LATER, type Outcome, Registered } from "./operations/outcome.ts";
 import { ERASE_UNITS_PER_TURN, EVENTS_PER_REQUEST_MAX } from "../limits.ts";
-import { type EngineOptions, RELEASE_DOMAIN, State } from "./state.ts";
+import { type EngineOptions, State } from "./state.ts";
 import { eventPath } from "./watches.ts";
 
 /**
@@ -176,49 +175,11 @@ export class Engine {
    * they leave goes at once or, where it is much, as {@link tick} goes on.
    */
   domainsChanged(): void {
-    this.#lookAt(this.#domainsToLookAt());
+    settleDeaths(this.state, changedDomains(this.state));
   }
 
   /** The same for all domains: what was said of their changes was said to somebody else. */
   checkDomains(): void {
-    this.#lookAt([...this.state.domains.all()]);
-  }
-
-  #lookAt(domains: readonly Domain[]): void {
-    const { state } = this;
-    const shutdown: number[] = [];
-    for (const domain of domains) {
-      if (domain.domid === state.privDomid || domain.domid === state.storeDomid) continue;
-      if (this.#isGone(domain)) state.letDie(domain);
-      else if (this.#isNewlyShutdown(domain)) shutdown.push(domain.domid);
-    }
-    state.erasures.step(ERASE_UNITS_PER_TURN);
-    for (const domid of shutdown) state.announceOne(RELEASE_DOMAIN, domid);
-    if (shutdown.length > 0) state.announceBatch(RELEASE_DOMAIN);
-  }
-
-  #domainsToLookAt(): Domain[] {
-    const { control, domains } = this.state;
-    if (control.changed === undefined) return [...domains.all()];
-    const changed: Domain[] = [];
-    for (const domid of control.changed()) {
-      const domain = domains.get(domid);
-      if (domain !== undefined) changed.push(domain);
-    }
-    return changed;
-  }
-
-  #isGone(domain: Domain): boolean {
-    const info = this.state.control.info(domain.domid);
-    return !isAlive(info) || info.uniqueId !== domain.uniqueId;
-  }
-
-  #isNewlyShutdown(domain: Domain): boolean {
-    const info = this.state.control.info(domain.domid);
-    const isShutdown = info !== null && (info.state & DOMAIN_SHUTDOWN) !== 0;
-    if (!domain.introduced || domain.shutdownSeen || !isShutdown) return false;
-    domain.shutdownSeen = true;
-    this.state.domains.changed(domain);
-    return true;
+    settleDeaths(this.state, [...this.state.domains.all()]);
   }
 }
