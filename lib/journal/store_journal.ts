@@ -10,11 +10,11 @@ import * as put from "../codec/journal/changes.ts";
 import { Compaction } from "./compaction.ts";
 import { AUTO_VACUUM_INCREMENTAL, messageOf, pragma } from "./database.ts";
 import { putDirty } from "./dirty_changes.ts";
+import { makeRoom } from "./full_disk.ts";
 import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal } from "./journal.ts";
 import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
 import { NodeWriter } from "../codec/journal/node_writer.ts";
-import type { ReservedSpace } from "./reserved_space.ts";
 import { Replay } from "./replay.ts";
 import type { Caution } from "./caution.ts";
 import { type HeldConnections, type Recovered, recoverState } from "./recovery.ts";
@@ -274,55 +274,23 @@ export class StoreJournal implements Journal {
     if (database.isTransaction) database.exec("ROLLBACK");
   }
 
-  /**
-   * The store file could not be written: tries again, with all that is needless gone first. Changes
-   * are taken again when it has the turns, and the next image if that can't wait. True when there is
-   * more to be done.
-   */
+  /** Changes are taken again when there is space for them. True when there is more to be done. */
   #makeRoom(): boolean {
-    const { log, reserve } = this.#parts;
-    const upkeep = this.#upkeep;
-    if (this.#images.isMaking) {
-      upkeep.continueImage();
-      return true;
-    }
-    reserve?.release();
-    upkeep.checkpoint();
-    upkeep.deleteAllStale();
-    const found = reserve === undefined || this.#findRoom(reserve);
-    if (!found || upkeep.imageIsUrgent) {
-      if (this.#mayMakeImage(found, reserve) && upkeep.beginImageForRoom()) return true;
-      this.#retryAt = this.#parts.clock.now() + COMMIT_RETRY_MS;
+    const { clock, log, reserve } = this.#parts;
+    const room = makeRoom({
+      images: this.#images,
+      reserve,
+      turns: this.#turns,
+      upkeep: this.#upkeep,
+    });
+    if (room === "more") return true;
+    if (room === "none") {
+      this.#retryAt = clock.now() + COMMIT_RETRY_MS;
       return false;
     }
-    // Not before: what can't be refused would take the last of it.
-    upkeep.drain(true);
     this.#setFull(false);
     log("warning", "the store file can be written again: changes are taken");
     return false;
-  }
-
-  /** Whether there is space again: if not around the store file, then free pages of its own. */
-  #findRoom(reserve: ReservedSpace): boolean {
-    const upkeep = this.#upkeep;
-    upkeep.checkpoint();
-    const { waiting } = this.#turns;
-    if (reserve.restore(waiting)) return true;
-    reserve.release();
-    upkeep.giveBack(reserve.wanted(waiting));
-    upkeep.checkpoint();
-    return reserve.restore(waiting);
-  }
-
-  /**
-   * Whether an image can be tried. One that does not fit leaves pages in the log for which the file has
-   * to grow before they can be deleted: the reserve has to be whole then, or it has to fit for sure.
-   */
-  #mayMakeImage(found: boolean, reserve: ReservedSpace | undefined): boolean {
-    if (found || reserve === undefined) return true;
-    if (this.#upkeep.imageBytesMost > this.#upkeep.freeBytes + reserve.held) return false;
-    reserve.release();
-    return true;
   }
 
   handOver(to: string | null): void {
