@@ -94,3 +94,20 @@ Deno.test("CONTROL quota set of a domain does what SET_QUOTA does", () => {
     if (args.length === 3) assertEquals(rig.ask(0, T.SET_QUOTA, ...args), `${code}\0`);
   }
 });
+
+Deno.test("CONTROL quota set takes for all domains only what a quota can be, as SET_QUOTA does", () => {
+  for (
+    const [control, name, full] of [["quota", "nodes", "nodes"], [
+      "quota-soft",
+      "memory",
+      "soft-memory",
+    ]] as const
+  ) {
+    const rig = new Rig();
+    for (const value of ["0", "-1", "x", "2147483648", "4294967296", "99999999999999999999"]) {
+      assertEquals(rig.ask(0, T.CONTROL, control, "set", name, value), "EINVAL\0", value);
+    }
+    assertEquals(rig.ask(0, T.CONTROL, control, "set", name, "2147483647"), "OK\0");
+    assertEquals(rig.ask(0, T.GET_QUOTA, full), "2147483647\0");
+  }
+});

@@ -1,4 +1,3 @@
-import { DEFAULT_QUOTAS } from "../domains.ts";
 import { EINVAL, ENOENT, OK } from "../../wire/errors.ts";
 import { jsonLine } from "../../wire/json.ts";
 import { splitStrings } from "../../wire/payload.ts";
@@ -7,7 +6,7 @@ import { COUNTED, type Counted } from "../accounts.ts";
 import type { Call } from "../request.ts";
 import { check } from "../recount.ts";
 import { cutForLog } from "../domain_log_budget.ts";
-import { quotaName, QUOTAS } from "../quotas.ts";
+import { QUOTAS } from "../quotas.ts";
 import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archive, dump, restore } from "./archive.ts";
 import { setQuotaOf } from "./limits.ts";
@@ -162,17 +161,13 @@ function quotaSettings(call: Call, soft: boolean): Outcome {
   return textReply(`Quota settings:\n${lines.join("")}`);
 }
 
+/** Unlike SET_QUOTA it takes no 0, which would switch the check off. */
 function setGlobal(call: Call, args: readonly string[], prefix: string): Outcome {
   const [text, valueText, ...more] = args;
   if (text === undefined || valueText === undefined || more.length > 0) return EINVAL;
-  const name = quotaName(prefix + text);
-  const value = parseLoose(valueText);
-  if (name === null || isSoft(name) !== (prefix !== "") || value < 1) return EINVAL;
-  const { commits, domains: { quotas } } = call.state;
-  commits?.note({ kind: "quota", domid: null, name, old: quotas.get(name), new: value });
-  quotas.set(name, value);
-  call.state.dirty?.mark(DEFAULT_QUOTAS, null);
-  return DONE;
+  const name = prefix + text;
+  if (isSoft(name) !== (prefix !== "") || parseLoose(valueText) < 1) return EINVAL;
+  return setQuotaOf(call, [name, valueText]);
 }
 
 function ofDomain(call: Call, domid: number): Outcome {
