@@ -2,8 +2,8 @@ import { UNKNOWN_BYTES_SHOWN } from "../limits.ts";
 import { readPreamble, StreamReader } from "./decode.ts";
 import { draftEndian } from "./draft_2020.ts";
 import { StreamError } from "./errors.ts";
-import { OxenstoredBinaryReader } from "./oxenstored_binary.ts";
-import { TEXT_HEADER } from "./oxenstored_text.ts";
+import { OxenstoredBinaryReader } from "./oxenstored_2021.ts";
+import { TEXT_HEADER } from "./oxenstored_live_update.ts";
 import { IDENT } from "./record_types.ts";
 
 /** Which format a file is of. */

@@ -3,7 +3,7 @@ import { connectionOf, nodeOf, transactionOf } from "./bare_records.ts";
 import type { PlacedRecord } from "./decode.ts";
 import { readPerms } from "./decode_fields.ts";
 import { FieldReader } from "./field_reader.ts";
-import type { OlderStream } from "./oxenstored_text.ts";
+import type { OlderStream } from "./oxenstored_live_update.ts";
 import { ACCESS_WRITTEN, type StateRecord } from "../state/records.ts";
 import { DomainTable } from "./domain_table.ts";
 import { DOMID_INVALID } from "./record_types.ts";

@@ -1,8 +1,8 @@
 import { type PlacedRecord, StreamReader } from "./decode.ts";
 import { type Detected, detectFormat } from "./detect.ts";
 import { readDraft } from "./draft_2020.ts";
-import { OxenstoredBinaryReader } from "./oxenstored_binary.ts";
-import { type OlderStream, readOxenstoredText, TEXT_HEADER } from "./oxenstored_text.ts";
+import { OxenstoredBinaryReader } from "./oxenstored_2021.ts";
+import { type OlderStream, readOxenstoredText, TEXT_HEADER } from "./oxenstored_live_update.ts";
 import type { StateRecord } from "../state/records.ts";
 import { toText } from "../wire/text.ts";
 

@@ -7,7 +7,7 @@ import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import * as put from "../codec/journal/changes.ts";
-import { Compaction } from "./compaction.ts";
+import { Compaction } from "./net_changes.ts";
 import { AUTO_VACUUM_INCREMENTAL, messageOf, pragma } from "./database.ts";
 import { putDirty } from "./dirty_changes.ts";
 import { makeRoom } from "./full_disk.ts";

@@ -11,7 +11,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
   "formats, of Xen, of others and of ours": [
     "lib/codec/draft_2020.ts TYPE_MAX",
     "lib/codec/oxenstored_encode.ts CONNECTION_BYTES",
-    "lib/codec/oxenstored_text.ts FIELDS_MAX",
+    "lib/codec/oxenstored_live_update.ts FIELDS_MAX",
     "lib/codec/record_types.ts PREAMBLE_BYTES",
     "lib/codec/record_types.ts RECORD_HEADER_BYTES",
     "lib/codec/record_types.ts VERSION_MAX",

@@ -9,7 +9,7 @@ import {
 } from "../../journal/database.ts";
 import { type Journal, NoJournal } from "../../journal/journal.ts";
 import { type Keep, keepFrom } from "../../journal/previous_boot.ts";
-import { finishSettingAside, setAside } from "../../journal/set_aside.ts";
+import { finishSettingAside, setAside } from "../../journal/replace_old_store.ts";
 import { openStore } from "../../journal/store_file.ts";
 import type { StoreJournal } from "../../journal/store_journal.ts";
 import { systemReason } from "../../wire/system_error.ts";

@@ -4,7 +4,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { ByteReader } from "../../lib/codec/journal/byte_reader.ts";
 import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
 import * as changes from "../../lib/codec/journal/changes.ts";
-import { Compaction } from "../../lib/journal/compaction.ts";
+import { Compaction } from "../../lib/journal/net_changes.ts";
 import { NodeWriter } from "../../lib/codec/journal/node_writer.ts";
 import { Replay } from "../../lib/journal/replay.ts";
 import { subtree } from "../../lib/store/lookup.ts";
