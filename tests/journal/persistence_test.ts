@@ -10,11 +10,8 @@ import { formatPerms } from "../../lib/store/perms.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import { StoreJournal } from "../../lib/journal/store_journal.ts";
-import {
-  handleDamage,
-  openJournal,
-  type PersistenceChoice,
-} from "../../lib/server/persistence/persistence.ts";
+import { handleDamage } from "../../lib/server/persistence/damaged_store.ts";
+import { openJournal, type PersistenceChoice } from "../../lib/server/persistence/persistence.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { Hypervisor, Life } from "../support/lives.ts";

@@ -23,6 +23,7 @@ const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/server/logging/log.ts": "what it says of itself",
   "lib/server/logging/trace.ts": "has a budget of its own",
   "lib/server/logging/daemon_log_budget.ts": "is a budget",
+  "lib/server/persistence/damaged_store.ts": "at the start",
   "lib/server/persistence/persistence.ts": "at the start",
   "lib/server/process/leftovers.ts": "at the start",
   "lib/server/process/notify.ts": "at the start and the end",

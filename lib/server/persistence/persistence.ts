@@ -1,4 +1,4 @@
-import { type Clock, wallDate } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import { DamagedError } from "../../codec/journal/byte_reader.ts";
 import {
   type Durability,
@@ -168,31 +168,4 @@ function isDirectory(path: string): boolean {
 
 function bootId(): string {
   return Deno.readTextFileSync(BOOT_ID).trim();
-}
-
-/**
- * What is to be done about a damaged store: an error that says so, or, where the operator has
- * agreed to that, the file moved aside, so that the next attempt begins empty.
- */
-export function handleDamage(
-  choice: PersistenceChoice,
-  socket: string,
-  error: DamagedError,
-  log: Log,
-  clock: Clock,
-): void {
-  const path = storePath(choice, socket);
-  if (choice.onDamage === "refuse") {
-    throw new JournalError(
-      `the store file ${path} is damaged (${error.message}); nothing was changed. ` +
-        "With --on-damage fresh it is moved aside and the daemon begins with an empty store",
-    );
-  }
-  const stamp = wallDate(clock).toISOString().replaceAll(/[-:.]/g, "");
-  const aside = moveAside(path, `damaged-${stamp}`);
-  log(
-    "error",
-    `the store file ${path} is damaged (${error.message}): it is now ${aside}, ` +
-      "and this daemon begins with an EMPTY store",
-  );
 }

@@ -18,8 +18,8 @@ import { DAEMON_POLICY } from "../loop.ts";
 import { defaultMemory, memoryShare } from "../process/host_memory.ts";
 import { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 import { notifyReady, notifyRefused } from "../process/notify.ts";
+import { handleDamage } from "../persistence/damaged_store.ts";
 import {
-  handleDamage,
   type OnDamage,
   openJournal,
   type Persistence,
