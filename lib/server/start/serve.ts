@@ -3,7 +3,7 @@ import type { QuotaSetting } from "../../engine/quotas.ts";
 import { forOption } from "../../wire/system_error.ts";
 import { DamagedError } from "../../codec/journal/byte_reader.ts";
 import { JournalError } from "../../journal/database.ts";
-import { Daemon, type Identity } from "./daemon.ts";
+import { Daemon, type DaemonParts, type Identity } from "./daemon.ts";
 import { openHeldParts } from "../supervision/held_parts.ts";
 import { supervision } from "../supervision/holder_client.ts";
 import { type Log, type LogLevel, message, openLog, stackOf } from "../logging/log.ts";
@@ -163,10 +163,29 @@ function successionOf(
   return commandLine === undefined ? {} : { succession: { own: commandLine, shared, kept } };
 }
 
+/** What a daemon has of its options, however it starts. */
+function partsOf(
+  { log, options, socket, trace }: Start,
+): Omit<DaemonParts, "listening" | "journal" | "domains"> {
+  return {
+    keepOrphans: options.keepOrphans ?? false,
+    quotas: options.quotas ?? [],
+    ...eventTimeout(options),
+    memory: memoryOf(options),
+    identity: identityOf(options, socket.path),
+    policy: DAEMON_POLICY,
+    trace,
+    told: toldSettings(options),
+    log,
+    clock: options.clock,
+  };
+}
+
 const USUAL_UMASK = 0o022;
 
 /** Starts the daemon with what the one before it, in this very process, has left. */
-async function startInPlace({ log, options, socket, succession, trace }: Start): Promise<Daemon> {
+async function startInPlace(these: Start): Promise<Daemon> {
+  const { log, options, socket, succession } = these;
   // C xenstored has none in the background: files that we make are not for everybody to write.
   Deno.umask(USUAL_UMASK);
   const { clock } = options;
@@ -184,23 +203,15 @@ async function startInPlace({ log, options, socket, succession, trace }: Start):
     journal: openJournalAnyway(choice, socket.path, log, clock),
     ...(mark === undefined ? {} : { mark }),
     ...openDomains(options, log, eventChannelFd),
-    keepOrphans: options.keepOrphans ?? false,
-    quotas: options.quotas ?? [],
-    ...eventTimeout(options),
-    memory: memoryOf(options),
-    identity: identityOf(options, socket.path),
-    policy: DAEMON_POLICY,
-    trace,
-    told: toldSettings(options),
-    log,
-    clock,
+    ...partsOf(these),
     inheritance,
     ...succession,
   });
 }
 
 /** Starts the daemon on its store; on an empty one if that is damaged and may be moved aside. */
-async function start({ log, options, socket, succession, trace }: Start): Promise<Daemon> {
+async function start(these: Start): Promise<Daemon> {
+  const { log, options, socket, succession } = these;
   const { clock } = options;
   const choice = persistenceOf(options);
   // Before the store is touched: it may be that of a daemon that answers here.
@@ -215,16 +226,7 @@ async function start({ log, options, socket, succession, trace }: Start): Promis
       // Before the domains: a damaged store is tried again, a Xen host can be had but once.
       journal: openJournal(choice, socket.path, log, clock),
       ...openDomains(options, log),
-      keepOrphans: options.keepOrphans ?? false,
-      quotas: options.quotas ?? [],
-      ...eventTimeout(options),
-      memory: memoryOf(options),
-      identity: identityOf(options, socket.path),
-      policy: DAEMON_POLICY,
-      trace,
-      told: toldSettings(options),
-      log,
-      clock,
+      ...partsOf(these),
       ...succession,
     });
   try {
