@@ -1,3 +1,4 @@
+import { isDirectory } from "../journal/database.ts";
 import { State } from "../engine/state.ts";
 import { openStore } from "../journal/store_file.ts";
 import { adoptTree } from "../persist/adopt_tree.ts";
@@ -160,14 +161,6 @@ export function checkFree(path: string): void {
       "it exists already (move it away, or name another file)",
       `${path}${companion}`,
     );
-  }
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
   }
 }
 

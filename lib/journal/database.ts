@@ -122,6 +122,15 @@ function hasBytes(path: string): boolean {
   }
 }
 
+/** Whether a path leads to a directory. */
+export function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether there is anything of that name, a dangling link included. */
 export function exists(path: string): boolean {
   try {

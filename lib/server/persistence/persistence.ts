@@ -3,6 +3,7 @@ import { DamagedError } from "../../codec/journal/byte_reader.ts";
 import {
   type Durability,
   exists,
+  isDirectory,
   JournalError,
   lastWritten,
   moveAside,
@@ -155,14 +156,6 @@ function provideDirectory(path: string, isNamed: boolean): void {
       `cannot make the directory of the store file, ${directory}: ${systemReason(error)} ` +
         "(--store names another place)",
     );
-  }
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
   }
 }
 

@@ -1,3 +1,4 @@
+import { isDirectory } from "../../journal/database.ts";
 import type { Clock } from "../../clock.ts";
 import { EAGAIN, ECONNREFUSED, ENOENT, errorText, SystemCallError } from "../../../ffi/libc.ts";
 import { keepOnExec, setNonblocking } from "../../../ffi/exec.ts";
@@ -193,14 +194,6 @@ function makeDirectory(directory: string, { isFallback, named, path }: SocketCho
     throw new SocketError(
       `Cannot make the socket's directory '${directory}': ${why} (${ELSEWHERE})`,
     );
-  }
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
   }
 }
 
