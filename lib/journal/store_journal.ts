@@ -7,7 +7,7 @@ import type { Node } from "../store/node.ts";
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import * as put from "../codec/journal/changes.ts";
-import { Compaction } from "./net_changes.ts";
+import { NetChanges } from "./net_changes.ts";
 import { AUTO_VACUUM_INCREMENTAL, messageOf, pragma } from "./database.ts";
 import { putDirty } from "./dirty_changes.ts";
 import { makeRoom } from "./full_disk.ts";
@@ -220,11 +220,11 @@ export class StoreJournal implements Journal {
   /** The store file can't be written: the tail has to do, if need be without its history. */
   #appendInNeed(changes: Uint8Array<ArrayBuffer>): boolean {
     if (this.#turns.appendToTail(changes)) return true;
-    const compaction = new Compaction();
-    this.#turns.replayTail(compaction, this.#images.upto);
-    put.readChanges(new ByteReader(changes), compaction);
-    if (!this.#turns.replaceTail(compaction.finish(), this.#images.upto)) return false;
-    this.#source!.state.spaceLeft = WATCH_BYTES_WHILE_FULL_MAX - compaction.watchBytes;
+    const net = new NetChanges();
+    this.#turns.replayTail(net, this.#images.upto);
+    put.readChanges(new ByteReader(changes), net);
+    if (!this.#turns.replaceTail(net.finish(), this.#images.upto)) return false;
+    this.#source!.state.spaceLeft = WATCH_BYTES_WHILE_FULL_MAX - net.watchBytes;
     return true;
   }
 

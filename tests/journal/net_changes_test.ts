@@ -4,7 +4,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { ByteReader } from "../../lib/codec/journal/byte_reader.ts";
 import { ByteWriter } from "../../lib/codec/journal/byte_writer.ts";
 import * as changes from "../../lib/codec/journal/changes.ts";
-import { Compaction } from "../../lib/journal/net_changes.ts";
+import { NetChanges } from "../../lib/journal/net_changes.ts";
 import { NodeWriter } from "../../lib/codec/journal/node_writer.ts";
 import { Replay } from "../../lib/journal/replay.ts";
 import { subtree } from "../../lib/store/lookup.ts";
@@ -171,7 +171,7 @@ function recovered(strings: readonly Uint8Array[]): string[] {
   return lines.sort();
 }
 
-Deno.test("compaction: what comes of many changes is what they come to, one after the other", () => {
+Deno.test("net changes: what comes of many changes is what they come to, one after the other", () => {
   withSeed((random) => {
     let before = 0, after = 0;
     for (let round = 0; round < 300; round++) {
@@ -184,11 +184,11 @@ Deno.test("compaction: what comes of many changes is what they come to, one afte
       };
       make(random.below(40));
       for (let turns = 0; turns < 5; turns++) make(random.below(40));
-      const compaction = new Compaction();
+      const net = new NetChanges();
       for (const bytes of strings.slice(1)) {
-        changes.readChanges(new ByteReader(bytes), compaction);
+        changes.readChanges(new ByteReader(bytes), net);
       }
-      const compacted = compaction.finish();
+      const compacted = net.finish();
       assertEquals(recovered([strings[0]!, compacted]), recovered(strings));
       before += strings.slice(1).reduce((sum, { length }) => sum + length, 0);
       after += compacted.length;
