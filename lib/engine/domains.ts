@@ -1,6 +1,4 @@
 import type { ConnectionBase } from "./connection_base.ts";
-import { permDomid, permMask, type Perms } from "../store/perms.ts";
-import { DOMID_ANY, isStale, OWNER, READ, WRITE } from "../store/perms.ts";
 import type { Connection } from "./connection.ts";
 import { type DomainControl, isAlive } from "./domain_control.ts";
 import { Quotas } from "./quotas.ts";
@@ -131,24 +129,4 @@ export class Domains {
     this.#dying.delete(domain.domid);
     this.#dirty?.mark(DOMAIN, domain);
   }
-}
-
-/**
- * What a connection may do with a node of these permissions: a sum of READ, WRITE and OWNER.
- * The first rule that fits decides (xenstore.txt, "Permissions"; C's order): privilege, owner,
- * the first fresh entry naming the caller, its target or everybody, else the owner's letter.
- */
-export function rightsOf(connection: Connection, domains: Domains, perms: Perms): number {
-  if (connection.privileged) return READ | WRITE | OWNER;
-  const self = connection.domid;
-  const target = domains.get(self)?.target ?? self;
-  const owner = permDomid(perms[0]!);
-  if (owner === self || owner === target || owner === DOMID_ANY) return READ | WRITE | OWNER;
-  for (let i = 1; i < perms.length; i++) {
-    const entry = perms[i]!;
-    const domid = permDomid(entry);
-    if (domid !== self && domid !== target && domid !== DOMID_ANY) continue;
-    if (!isStale(entry)) return permMask(entry);
-  }
-  return permMask(perms[0]!);
 }

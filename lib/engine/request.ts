@@ -4,7 +4,7 @@ import { newNode, type Node } from "../store/node.ts";
 import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
 import { EACCES, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
-import { rightsOf } from "./domains.ts";
+import { rightsOf } from "./rights.ts";
 import { NAME_UNITS } from "./work_meter.ts";
 import { PathCache } from "./path_cache.ts";
 import { TOUCHED_BYTES } from "./memory_model.ts";

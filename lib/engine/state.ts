@@ -21,6 +21,7 @@ import { MemoryReports } from "./memory_reports.ts";
 import { FORGET_UNITS, Meter, REGISTRATION_UNITS } from "./work_meter.ts";
 import { QuotaReports } from "./quota_reports.ts";
 import { CommitReservations } from "./commit_reservations.ts";
+import { isPrivileged } from "./rights.ts";
 import { Settings } from "./settings.ts";
 import { TRANSACTION, type Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update_session.ts";
@@ -164,7 +165,7 @@ export class State {
 
   connect(spec: ConnectionSpec): Connection {
     const home = `/local/domain/${spec.domid}`;
-    const privileged = spec.domid === this.privDomid;
+    const privileged = isPrivileged(spec.domid, this.privDomid);
     const connection = new Connection(++this.#connectionIdLast, privileged, home, spec);
     const account = this.accounts.of(spec.domid);
     connection.account = account;
