@@ -1,10 +1,11 @@
 import { MessageType } from "../wire/message_type.ts";
 import { control } from "./operations/control.ts";
 import * as domains from "./operations/domains.ts";
-import * as limits from "./operations/limits.ts";
+import * as features from "./operations/features.ts";
 import * as nodes from "./operations/nodes.ts";
 import type { Handler } from "./operations/outcome.ts";
 import { setPerms } from "./operations/permissions.ts";
+import * as quotas from "./operations/quotas.ts";
 import * as transactions from "./operations/transactions.ts";
 import * as watches from "./operations/watches.ts";
 
@@ -56,16 +57,16 @@ function table(): (Operation | undefined)[] {
   add(MessageType.SET_PERMS, setPerms);
   add(MessageType.RESET_WATCHES, watches.resetWatches);
   add(MessageType.DIRECTORY_PART, nodes.directoryPart);
-  add(MessageType.GET_FEATURE, limits.getFeature);
+  add(MessageType.GET_FEATURE, features.getFeature);
   addPrivileged(MessageType.CONTROL, control);
   addPrivileged(MessageType.INTRODUCE, domains.introduce);
   addPrivileged(MessageType.RELEASE, domains.release);
   addPrivileged(MessageType.IS_DOMAIN_INTRODUCED, domains.isIntroduced);
   addPrivileged(MessageType.RESUME, domains.resume);
   addPrivileged(MessageType.SET_TARGET, domains.setTarget);
-  addPrivileged(MessageType.SET_FEATURE, limits.setFeature);
-  addPrivileged(MessageType.GET_QUOTA, limits.getQuota);
-  addPrivileged(MessageType.SET_QUOTA, limits.setQuota);
+  addPrivileged(MessageType.SET_FEATURE, features.setFeature);
+  addPrivileged(MessageType.GET_QUOTA, quotas.getQuota);
+  addPrivileged(MessageType.SET_QUOTA, quotas.setQuota);
   for (
     const [type, handler] of [
       [MessageType.WATCH, watches.watch],

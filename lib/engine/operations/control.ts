@@ -1,18 +1,16 @@
-import { EINVAL, ENOENT, OK } from "../../wire/errors.ts";
+import { EINVAL, OK } from "../../wire/errors.ts";
 import { jsonLine } from "../../wire/json.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import { toText } from "../../wire/text.ts";
-import { COUNTED, type Counted } from "../accounts.ts";
 import type { Call } from "../request.ts";
 import { check } from "../recount.ts";
 import { cutForLog } from "../domain_log_budget.ts";
-import { QUOTAS } from "../quotas.ts";
 import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archive, dump, restore } from "./archive.ts";
-import { setQuotaOf } from "./limits.ts";
 import { liveUpdate } from "./live_update.ts";
 import { statusOf } from "../status.ts";
-import { DONE, type Outcome, parseLoose, textReply } from "./outcome.ts";
+import { DONE, type Outcome, textReply } from "./outcome.ts";
+import { controlQuota, controlQuotaSoft } from "./quotas.ts";
 
 interface Command {
   readonly name: string;
@@ -41,9 +39,9 @@ const COMMANDS: readonly Command[] = [
   {
     name: "quota",
     usage: ["[set <name> <val>|<domid>|max [-r]]", "set <domid> <name> <val>"],
-    run: runQuota,
+    run: controlQuota,
   },
-  { name: "quota-soft", usage: ["[set <name> <val>]"], run: runQuotaSoft },
+  { name: "quota-soft", usage: ["[set <name> <val>]"], run: controlQuotaSoft },
   { name: "dump", usage: ["all|<domid>"], run: dump },
   { name: "restore", usage: ["[-n] [-q] <length> [<domid>[:<domid>]]"], run: restore },
   { name: "archive", usage: ["<job> [cancel|read|put <bytes>]"], run: archive, isBinary: true },
@@ -132,77 +130,4 @@ function runPrint(call: Call, args: readonly string[]): Outcome {
   if (args.length !== 1) return EINVAL;
   call.state.admin.print(`control: ${args[0]}`);
   return DONE;
-}
-
-function runQuota(call: Call, args: readonly string[]): Outcome {
-  const [what, ...more] = args;
-  if (what === undefined) return quotaSettings(call, false);
-  if (what === "set") return more.length === 3 ? setQuotaOf(call, more) : setGlobal(call, more, "");
-  if (what === "max") return maxSeen(call, more);
-  return more.length > 0 ? EINVAL : ofDomain(call, parseLoose(what));
-}
-
-function runQuotaSoft(call: Call, args: readonly string[]): Outcome {
-  const [what, ...more] = args;
-  if (what === undefined) return quotaSettings(call, true);
-  return what === "set" ? setGlobal(call, more, "soft-") : EINVAL;
-}
-
-function isSoft(name: string): boolean {
-  return name.startsWith("soft-");
-}
-
-function quotaSettings(call: Call, soft: boolean): Outcome {
-  const { quotas } = call.state.domains;
-  const lines = QUOTAS.filter(({ name }) => isSoft(name) === soft).map(({ name, text }) => {
-    const shown = name.replace(/^soft-/, "");
-    return `${shown.padEnd(17)}: ${`${quotas.get(name)}`.padStart(8)} ${text}\n`;
-  });
-  return textReply(`Quota settings:\n${lines.join("")}`);
-}
-
-/** Unlike SET_QUOTA it takes no 0, which would switch the check off. */
-function setGlobal(call: Call, args: readonly string[], prefix: string): Outcome {
-  const [text, valueText, ...more] = args;
-  if (text === undefined || valueText === undefined || more.length > 0) return EINVAL;
-  const name = prefix + text;
-  if (isSoft(name) !== (prefix !== "") || parseLoose(valueText) < 1) return EINVAL;
-  return setQuotaOf(call, [name, valueText]);
-}
-
-function ofDomain(call: Call, domid: number): Outcome {
-  const { state } = call;
-  const domain = state.domains.get(domid);
-  if (domain === undefined) return ENOENT;
-  const { now, peak } = state.accounts.of(domid);
-  const isPrivileged = domid === state.privDomid;
-  const quotas = domain.quotas;
-  const lines = QUOTAS.map(({ name }) => {
-    const isCounted = isCountedName(name);
-    const used = isCounted ? `${now[name]}` : "-";
-    const most = isCounted ? `${peak[name]}` : "-";
-    const limit = isPrivileged || quotas.get(name) === 0 ? "none" : `${quotas.get(name)}`;
-    const columns = [
-      `${used.padStart(8)} used`,
-      `${most.padStart(8)} peak`,
-      `${limit.padStart(8)} limit`,
-    ];
-    return `${name.padEnd(17)}: ${columns.join(", ")}\n`;
-  });
-  return textReply(`Domain ${domid}:\n${lines.join("")}`);
-}
-
-function isCountedName(name: string): name is Counted {
-  return COUNTED.some((counted) => counted === name);
-}
-
-function maxSeen(call: Call, args: readonly string[]): Outcome {
-  const { accounts, privDomid } = call.state;
-  if (args.length > 1 || args.length === 1 && args[0] !== "-r") return EINVAL;
-  if (args.length === 1) accounts.resetPeaks();
-  const lines = COUNTED.map((name) => {
-    const peak = accounts.highest(name, privDomid);
-    return `${name.padEnd(17)}: ${`${peak}`.padStart(8)}\n`;
-  });
-  return textReply(`Max. seen accounting values:\n${lines.join("")}`);
 }

@@ -1,6 +1,7 @@
+import type { Domain } from "../domains.ts";
 import type { Call } from "../request.ts";
 import type { Watch } from "../watches.ts";
-import type { ErrorCode } from "../../wire/errors.ts";
+import { EINVAL, ENOENT, type ErrorCode } from "../../wire/errors.ts";
 import { putText, toBytes } from "../../wire/text.ts";
 
 /** What a handler comes to: the reply's payload, or why not, or a watch. There is nothing else. */
@@ -46,6 +47,13 @@ export function parseDomid(text: string): number | null {
   if (!/^[0-9]*$/.test(digits)) return null;
   const domid = Number(digits);
   return domid > 65535 ? null : domid;
+}
+
+/** The domain a `domid` argument means, or why there is none. */
+export function domainOf(call: Call, text: string): Domain | number {
+  const domid = parseDomid(text);
+  if (domid === null) return EINVAL;
+  return call.state.domains.know(domid) ?? ENOENT;
 }
 
 /** A number as C's atoi reads it: as many digits as there are, else 0. */
