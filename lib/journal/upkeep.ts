@@ -1,12 +1,9 @@
 import type { Clock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import {
-  FREE_BYTES_KEPT,
-  FREE_BYTES_MAX,
   IMAGE_BYTES_LEAST,
   IMAGE_RETRY_MS,
   IMAGES_APART_MS,
-  PAGES_PER_SLICE,
   PIECES_DELETED_MAX,
   UPKEEP_BYTES_LEAST,
   UPKEEP_OWED_MAX,
@@ -14,7 +11,8 @@ import {
   UPKEEP_SLICE_BYTES,
   UPKEEP_STEPS_PER_TURN_MAX,
 } from "../limits.ts";
-import { PAGE_BYTES, pragma } from "./database.ts";
+import { PAGE_BYTES } from "./database.ts";
+import { FreePages } from "./free_pages.ts";
 import type { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource } from "./journal.ts";
 import type { Upkeep } from "./journal_parts.ts";
@@ -27,10 +25,6 @@ const DUE_PART = 1;
 const IDLE_PART = 0.25;
 /** An image that is more than so many times what one would be now is not worth keeping. */
 const SHRUNK_PART = 2;
-/** What is kept free in the file, as a part of the last image's bytes: the next one's place. */
-const FREE_PART = 1.5;
-/** The same, beyond which it is made smaller although there is other work. */
-const FREE_PART_MAX = 2.5;
 
 /** Of an image, by what is charged: more than any takes, for where it has to fit. */
 const IMAGE_BYTES_PER_CHARGED = 1.5;
@@ -44,6 +38,7 @@ const IMAGE_BYTES_PER_CHARGED = 1.5;
  */
 export class StoreUpkeep {
   readonly #database: DatabaseSync;
+  readonly #free: FreePages;
   readonly #turns: TurnLog;
   readonly #images: ImageShelf;
   readonly #settings: Upkeep;
@@ -71,10 +66,6 @@ export class StoreUpkeep {
   /** What may be needless: rows behind which there is an image, pieces of former ones. */
   #staleTurns = true;
   #stalePieces = true;
-  /** There may be more free pages than are worth keeping. */
-  #mayShrink = true;
-  /** But not so many that it would be done under load: to look takes longer than most turns. */
-  #shrinksWhenIdle = false;
 
   constructor(
     database: DatabaseSync,
@@ -84,6 +75,7 @@ export class StoreUpkeep {
     private readonly clock: Clock,
   ) {
     this.#database = database;
+    this.#free = new FreePages(database);
     this.#settings = settings;
     this.#turns = turns;
     this.#images = images;
@@ -123,7 +115,7 @@ export class StoreUpkeep {
 
   /** Bytes of free pages in the file. */
   get freeBytes(): number {
-    return pragma(this.#database, "freelist_count") * PAGE_BYTES;
+    return this.#free.bytes;
   }
 
   /** More than an image of everything would take now. */
@@ -143,15 +135,7 @@ export class StoreUpkeep {
 
   /** Gives so many bytes of free pages back, if there are as many. */
   giveBack(bytes: number): void {
-    const pages = Math.ceil(bytes / PAGE_BYTES);
-    if (pragma(this.#database, "freelist_count") < pages) return;
-    for (let given = 0; given < pages; given += PAGES_PER_SLICE) this.#vacuum(PAGES_PER_SLICE);
-  }
-
-  #vacuum(pages: number): void {
-    // Each page is a row of its result: exec would ask for one only.
-    this.#database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
-    this.#logPages += 2 * pages;
+    this.#logPages += 2 * this.#free.giveBack(bytes);
   }
 
   /** Removes all that is needless now. */
@@ -217,7 +201,7 @@ export class StoreUpkeep {
       return UPKEEP_SLICE_BYTES;
     }
     if (this.imageIsDue(idle)) return this.#beginImage();
-    return this.#mayShrink && (idle || !this.#shrinksWhenIdle) ? this.#shrink(idle) : 0;
+    return this.#free.mayShrink(idle) ? this.#shrink(idle) : 0;
   }
 
   /** Turns behind the last image have come to the size at which the next one can't wait. */
@@ -290,25 +274,15 @@ export class StoreUpkeep {
     else if (this.#staleTurns) {
       this.#staleTurns = this.#turns.deleteUpTo(this.#images.upto, this.#settings.rowsDeletedMax);
     }
-    this.#mayShrink = true;
-    this.#shrinksWhenIdle = false;
+    this.#free.freed();
     return this.#stalePieces || this.#staleTurns;
   }
 
-  /** Gives pages back that were free for long; some stay for the next image and the next turns. */
+  /** Gives pages back that were free for long. */
   #shrink(idle: boolean): number {
-    const free = this.freeBytes;
-    const { bytes } = this.#images;
-    const least = FREE_BYTES_KEPT + bytes * FREE_PART;
-    const most = idle ? least : FREE_BYTES_MAX + bytes * FREE_PART_MAX;
-    this.#mayShrink = free > least;
-    this.#shrinksWhenIdle = free <= most;
-    if (free <= most) return 0;
-    const pages = Math.min(PAGES_PER_SLICE, Math.ceil((free - least) / PAGE_BYTES));
-    this.#vacuum(pages);
-    // A file that can't be made smaller has as many afterwards.
-    if (this.freeBytes >= free) this.#mayShrink = false;
-    return UPKEEP_SLICE_BYTES;
+    const pages = this.#free.shrink(idle, this.#images.bytes);
+    this.#logPages += 2 * pages;
+    return pages === 0 ? 0 : UPKEEP_SLICE_BYTES;
   }
 
   /** Moves the turns in the tail to the file; see TurnLog.drain. */

@@ -70,7 +70,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
   ],
   "first sizes of what grows, and shares of what is bounded": [
     "lib/codec/journal/node_record.ts PATH_BYTES_FIRST",
-    "lib/journal/upkeep.ts FREE_PART_MAX",
+    "lib/journal/free_pages.ts FREE_PART_MAX",
     "lib/store/tree_loader.ts PATH_BYTES_FIRST",
   ],
 };

@@ -1,0 +1,63 @@
+import type { DatabaseSync } from "node:sqlite";
+import { FREE_BYTES_KEPT, FREE_BYTES_MAX, PAGES_PER_SLICE } from "../limits.ts";
+import { PAGE_BYTES, pragma } from "./database.ts";
+
+/** What stays free in the file, as a part of the last image's bytes: the next one's place. */
+const FREE_PART = 1.5;
+/** The same, beyond which the file is made smaller although there is other work. */
+const FREE_PART_MAX = 2.5;
+
+/** The free pages of the store file: some stay for the next image and the next turns, the file system gets the rest. */
+export class FreePages {
+  /** There may be more than are worth keeping. */
+  #mayShrink = true;
+  /** But not so many that it would be done under load: to look takes longer than most turns. */
+  #shrinksWhenIdle = false;
+
+  constructor(private readonly database: DatabaseSync) {}
+
+  /** Bytes of free pages in the file. */
+  get bytes(): number {
+    return pragma(this.database, "freelist_count") * PAGE_BYTES;
+  }
+
+  /** To be called when pages may have become free. */
+  freed(): void {
+    this.#mayShrink = true;
+    this.#shrinksWhenIdle = false;
+  }
+
+  /** Whether it is worth a look if some can be given back. */
+  mayShrink(idle: boolean): boolean {
+    return this.#mayShrink && (idle || !this.#shrinksWhenIdle);
+  }
+
+  /** Gives a slice of those back that are too many beside an image of so many bytes; returns the pages moved. */
+  shrink(idle: boolean, imageBytes: number): number {
+    const free = this.bytes;
+    const least = FREE_BYTES_KEPT + imageBytes * FREE_PART;
+    const most = idle ? least : FREE_BYTES_MAX + imageBytes * FREE_PART_MAX;
+    this.#mayShrink = free > least;
+    this.#shrinksWhenIdle = free <= most;
+    if (free <= most) return 0;
+    const pages = Math.min(PAGES_PER_SLICE, Math.ceil((free - least) / PAGE_BYTES));
+    this.#vacuum(pages);
+    // A file that can't be made smaller has as many afterwards.
+    if (this.bytes >= free) this.#mayShrink = false;
+    return pages;
+  }
+
+  /** Gives so many bytes back, if there are as many; returns the pages moved. */
+  giveBack(bytes: number): number {
+    const pages = Math.ceil(bytes / PAGE_BYTES);
+    if (pragma(this.database, "freelist_count") < pages) return 0;
+    let given = 0;
+    for (; given < pages; given += PAGES_PER_SLICE) this.#vacuum(PAGES_PER_SLICE);
+    return given;
+  }
+
+  #vacuum(pages: number): void {
+    // Each page is a row of its result: exec would ask for one only.
+    this.database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
+  }
+}
