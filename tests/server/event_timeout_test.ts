@@ -7,7 +7,7 @@ import { READ, TestTurns, WATCH_EVENT } from "../support/test_turns.ts";
 import { Daemon } from "../../lib/server/start/daemon.ts";
 import { DAEMON_POLICY } from "../../lib/server/loop.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
-import { ListeningSocket } from "../../lib/server/process/listening_socket.ts";
+import { createListeningSocket } from "../../lib/server/process/create_listening_socket.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -173,7 +173,7 @@ Deno.test("A daemon that has nothing else to do wakes up to drop events", async 
   const domains = new MemoryDomains();
   await using scratch = await makeScratch();
   const socket = `${scratch.path}/socket`;
-  const listening = await ListeningSocket.open({ path: socket, isFallback: false }, systemClock);
+  const listening = await createListeningSocket({ path: socket, isFallback: false }, systemClock);
   const daemon = Daemon.start({
     listening,
     domains,

@@ -4,11 +4,13 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
 import {
   chooseSocketPath,
-  ListeningSocket,
   type SocketChoice,
-  SocketError,
   type Surroundings,
-} from "../../lib/server/process/listening_socket.ts";
+} from "../../lib/server/process/choose_socket_path.ts";
+import {
+  createListeningSocket,
+  SocketError,
+} from "../../lib/server/process/create_listening_socket.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -57,7 +59,7 @@ Deno.test("The socket and its directory have the rights of Xen's own", async () 
   await using scratch = await makeScratch();
   const path = `${scratch.path}/run/xenstored/socket`;
   const umask = Deno.umask(0);
-  const socket = await ListeningSocket.open({ path, isFallback: false }, systemClock);
+  const socket = await createListeningSocket({ path, isFallback: false }, systemClock);
   assertEquals(Deno.umask(umask), 0);
   assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
   assertEquals(Deno.statSync(`${scratch.path}/run/xenstored`).mode! & 0o777, 0o755);
@@ -68,7 +70,7 @@ Deno.test("The socket and its directory have the rights of Xen's own", async () 
 Deno.test("A socket that nobody answers behind is replaced", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/socket`;
-  const dead = await ListeningSocket.open({ path, isFallback: false }, systemClock);
+  const dead = await createListeningSocket({ path, isFallback: false }, systemClock);
   closeFd(dead.fd);
   assert(Deno.lstatSync(path).isSocket);
   await using server = await EmbeddedServer.start({ socket: path });
@@ -79,7 +81,7 @@ Deno.test("A socket that nobody answers behind is replaced", async () => {
 Deno.test("A daemon that ends late leaves the socket of its successor alone", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/socket`;
-  const old = await ListeningSocket.open({ path, isFallback: false }, systemClock);
+  const old = await createListeningSocket({ path, isFallback: false }, systemClock);
   Deno.removeSync(path);
   await using server = await EmbeddedServer.start({ socket: path });
   old.close();
@@ -90,7 +92,7 @@ Deno.test("A daemon that ends late leaves the socket of its successor alone", as
 Deno.test("A socket is left to its daemon, also one too busy to accept", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/socket`;
-  const busy = await ListeningSocket.open({ path, isFallback: false }, systemClock);
+  const busy = await createListeningSocket({ path, isFallback: false }, systemClock);
   const waiting: Deno.UnixConn[] = [];
   await assertRejects(async () => {
     for (let i = 0; i < 1000; i++) waiting.push(await Deno.connect({ transport: "unix", path }));
@@ -113,7 +115,7 @@ Deno.test("A socket that a daemon answers behind is left to it", async () => {
 Deno.test("Of daemons that start at once behind a dead socket exactly one gets it", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/socket`;
-  closeFd((await ListeningSocket.open({ path, isFallback: false }, systemClock)).fd);
+  closeFd((await createListeningSocket({ path, isFallback: false }, systemClock)).fd);
   const starts = await Promise.allSettled(
     Array.from({ length: 5 }, () => EmbeddedServer.start({ socket: path })),
   );

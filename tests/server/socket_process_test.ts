@@ -9,7 +9,7 @@ import { NoJournal } from "../../lib/journal/journal.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
-import { ListeningSocket } from "../../lib/server/process/listening_socket.ts";
+import { createListeningSocket } from "../../lib/server/process/create_listening_socket.ts";
 import { SocketProcess, startTimeIn } from "../../lib/server/process/socket_process.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -27,7 +27,7 @@ Deno.test("socket process: a change is told with the process, its start, user an
   const path = `${scratch.path}/socket`;
   const told: Pick<Commit, "author" | "type">[] = [];
   const daemon = Daemon.start({
-    listening: await ListeningSocket.open({ path, isFallback: false }, systemClock),
+    listening: await createListeningSocket({ path, isFallback: false }, systemClock),
     domains: new MemoryDomains(),
     journal: new NoJournal(),
     policy: EMBEDDED_POLICY,

@@ -10,7 +10,10 @@ import {
 import { EAGAIN } from "../../ffi/libc.ts";
 import { closeFd, listenUnix, lockDirectory, lockPlainFile } from "../../ffi/unix_socket.ts";
 import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
-import { ListeningSocket, SocketError } from "../../lib/server/process/listening_socket.ts";
+import {
+  createListeningSocket,
+  SocketError,
+} from "../../lib/server/process/create_listening_socket.ts";
 import { lockName, StartRaceLock } from "../../lib/server/process/start_race_lock.ts";
 import { makeScratch } from "../support/scratch.ts";
 
@@ -66,7 +69,7 @@ Deno.test("start race lock: a symbolic link in its place is refused, and nothing
   const path = `${scratch.path}/${lockName("socket")}`;
   Deno.symlinkSync(`${scratch.path}/elsewhere`, path);
   const error = await assertRejects(
-    () => ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false }, systemClock),
+    () => createListeningSocket({ path: `${scratch.path}/socket`, isFallback: false }, systemClock),
     SocketError,
   );
   assertStringIncludes(error.message, `'${path}' is not a file of this user; remove it`);
@@ -76,13 +79,13 @@ Deno.test("start race lock: a symbolic link in its place is refused, and nothing
 Deno.test("start race lock: a lock on the directory that stays does not keep a daemon from starting", async () => {
   await using scratch = await makeScratch();
   const foreign = lockDirectory(scratch.path);
-  const socket = await ListeningSocket.open(
+  const socket = await createListeningSocket(
     { path: `${scratch.path}/socket`, isFallback: false },
     systemClock,
   );
   // And does not keep its end from being clean: the next one clears the socket away.
   socket.close();
-  const next = await ListeningSocket.open(
+  const next = await createListeningSocket(
     { path: `${scratch.path}/socket`, isFallback: false },
     systemClock,
   );
@@ -119,7 +122,7 @@ Deno.test("start race lock: a daemon that ends leaves the socket to one that sta
   for (const old of [true, false]) {
     await using scratch = await makeScratch();
     const path = `${scratch.path}/socket`;
-    const ending = await ListeningSocket.open({ path, isFallback: false }, systemClock);
+    const ending = await createListeningSocket({ path, isFallback: false }, systemClock);
     const starting = old
       ? lockDirectory(scratch.path)
       : await StartRaceLock.take(scratch.path, "socket", systemClock);
@@ -134,7 +137,7 @@ Deno.test("start race lock: while another daemon starts, a second one gives up i
   await using scratch = await makeScratch();
   const first = await StartRaceLock.take(scratch.path, "socket", systemClock);
   const error = await assertRejects(
-    () => ListeningSocket.open({ path: `${scratch.path}/socket`, isFallback: false }, systemClock),
+    () => createListeningSocket({ path: `${scratch.path}/socket`, isFallback: false }, systemClock),
     SocketError,
   );
   assertStringIncludes(error.message, "another daemon is starting there");

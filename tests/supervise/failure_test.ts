@@ -7,7 +7,7 @@ import { HeldSockets } from "../../lib/server/supervision/held_sockets.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
-import { ListeningSocket } from "../../lib/server/process/listening_socket.ts";
+import { createListeningSocket } from "../../lib/server/process/create_listening_socket.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -18,7 +18,7 @@ Deno.test("an internal error hangs nobody up who is held", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/socket`;
   const keeper = new Keeper();
-  const listening = await ListeningSocket.open({ path, isFallback: false }, systemClock);
+  const listening = await createListeningSocket({ path, isFallback: false }, systemClock);
   const start = (): { daemon: Daemon; fail: () => void } => {
     const { journal } = openStore(`${path}.store`, { durability: "crash", log: SILENT });
     const daemon = Daemon.start({

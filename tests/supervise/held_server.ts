@@ -7,7 +7,7 @@ import { type DescriptorHolder, HeldSockets } from "../../lib/server/supervision
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
-import { ListeningSocket } from "../../lib/server/process/listening_socket.ts";
+import { createListeningSocket } from "../../lib/server/process/create_listening_socket.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import type { ServerHere } from "../support/worlds/socket_world.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -57,7 +57,7 @@ export async function startHeldServer(): Promise<ServerHere> {
   const domains = new MemoryDomains();
   const keeper = new Keeper();
   const daemon = Daemon.start({
-    listening: await ListeningSocket.open({ path, isFallback: false }, systemClock),
+    listening: await createListeningSocket({ path, isFallback: false }, systemClock),
     domains,
     journal: openStore(`${path}.store`, { durability: "crash", log: SILENT }).journal,
     policy: EMBEDDED_POLICY,

@@ -4,7 +4,7 @@ import { Daemon } from "./daemon.ts";
 import { type Log, SILENT } from "../logging/log.ts";
 import { EMBEDDED_POLICY } from "../loop.ts";
 import { MemoryDomains } from "../domains/memory_domains.ts";
-import { ListeningSocket } from "../process/listening_socket.ts";
+import { createListeningSocket } from "../process/create_listening_socket.ts";
 import { Trace } from "../logging/trace.ts";
 
 /** How an {@link EmbeddedServer} is set up. */
@@ -59,7 +59,7 @@ export class EmbeddedServer implements AsyncDisposable {
     try {
       const path = options.socket ?? `${directory}/socket`;
       const daemon = Daemon.start({
-        listening: await ListeningSocket.open({ path, isFallback: false }, clock),
+        listening: await createListeningSocket({ path, isFallback: false }, clock),
         domains,
         journal: new NoJournal(),
         policy: EMBEDDED_POLICY,

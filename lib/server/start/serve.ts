@@ -28,7 +28,11 @@ import {
 } from "../persistence/persistence.ts";
 import { deleteLeftovers } from "../process/leftovers.ts";
 import { PidFile } from "../process/pid_file.ts";
-import { chooseSocketPath, type SocketChoice, surroundings } from "../process/listening_socket.ts";
+import {
+  chooseSocketPath,
+  type SocketChoice,
+  surroundings,
+} from "../process/choose_socket_path.ts";
 import { syslog } from "../logging/syslog.ts";
 import type { Trace } from "../logging/trace.ts";
 import { StoreFileGuard } from "../persistence/store_file_guard.ts";

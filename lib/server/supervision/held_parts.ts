@@ -4,7 +4,10 @@ import { HeldSockets } from "./held_sockets.ts";
 import { Holder } from "./holder_client.ts";
 import type { Log } from "../logging/log.ts";
 import { CHANNEL, PassedConnections } from "./passed_connections.ts";
-import { ListeningSocket, type SocketChoice } from "../process/listening_socket.ts";
+import { adoptListeningSocket, adoptListeningSocketAt } from "../process/adopt_listening_socket.ts";
+import type { SocketChoice } from "../process/choose_socket_path.ts";
+import { createListeningSocket } from "../process/create_listening_socket.ts";
+import type { ListeningSocket } from "../process/listening_socket.ts";
 
 /** What the listening socket's name begins with, among what is held; its file's number follows. */
 const LISTENER = "listen-";
@@ -34,13 +37,13 @@ export async function openHeldParts(
   listener = -1,
 ): Promise<HeldParts> {
   const holder = Holder.find(Deno.env, log);
-  const handedOver = listener < 0 ? null : ListeningSocket.inherit(choice.path, listener);
+  const handedOver = listener < 0 ? null : adoptListeningSocket(choice.path, listener);
   if (holder === null) {
-    const listening = handedOver ?? await ListeningSocket.open(choice, clock);
+    const listening = handedOver ?? await createListeningSocket(choice, clock);
     return { listening, held: null, inherited: handedOver !== null };
   }
   const before = handedOver ?? takeListening(holder, choice);
-  const listening = before ?? await ListeningSocket.open(choice, clock);
+  const listening = before ?? await createListeningSocket(choice, clock);
   const name = LISTENER + listening.inode;
   if (before === null) holder.store(name, listening.fd);
   listening.onClose = () => holder.remove(name);
@@ -60,7 +63,7 @@ function takeListening(holder: Holder, { path }: SocketChoice): ListeningSocket 
   for (const name of holder.names) {
     if (!name.startsWith(LISTENER)) continue;
     const fd = holder.take(name)!;
-    found ??= ListeningSocket.inheritAt(path, fd, Number(name.slice(LISTENER.length)));
+    found ??= adoptListeningSocketAt(path, fd, Number(name.slice(LISTENER.length)));
     if (found?.fd === fd) continue;
     holder.remove(name);
     closeFd(fd);

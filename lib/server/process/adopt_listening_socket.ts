@@ -1,0 +1,25 @@
+import { keepOnExec, setNonblocking } from "../../../ffi/exec.ts";
+import { boundPath, checkListening } from "../../../ffi/unix_socket.ts";
+import { inodeOf, ListeningSocket } from "./listening_socket.ts";
+
+/**
+ * Takes up a socket that listens already, from the process that was here before.
+ *
+ * @throws {SystemCallError} when it is none.
+ */
+export function adoptListeningSocket(path: string, fd: number): ListeningSocket {
+  checkListening(fd);
+  setNonblocking(fd, true);
+  keepOnExec(fd, false);
+  return new ListeningSocket(path, fd);
+}
+
+/** The same, if it listens there, behind the file with that number; else null. */
+export function adoptListeningSocketAt(
+  path: string,
+  fd: number,
+  inode: number,
+): ListeningSocket | null {
+  const isThere = boundPath(fd) === path && inodeOf(path) === inode;
+  return isThere ? adoptListeningSocket(path, fd) : null;
+}
