@@ -326,16 +326,16 @@ export const MEMORY_LOOK_MS = 250;
  * gives memory back to the host: so many bytes, and one part in so many of what it had, so that a daemon
  * with much to keep pauses seldom.
  */
-export const TIDY_BYTES = 8_388_608;
-export const TIDY_PART = 8;
+export const GIVE_BACK_BYTES = 8_388_608;
+export const GIVE_BACK_PART = 8;
 
 /**
  * How long no client may have sent a request before that, and the least time between two of these, in ms;
  * and how long after that the values are free, which another thread frees.
  */
-export const TIDY_IDLE_MS = 2_000;
-export const TIDY_APART_MS = 20_000;
-export const TIDY_TRIM_MS = 500;
+export const GIVE_BACK_IDLE_MS = 2_000;
+export const GIVE_BACK_APART_MS = 20_000;
+export const GIVE_BACK_TRIM_MS = 500;
 
 /** How long a daemon must run without shortage before earlier deaths no longer count, in ms. */
 export const SETTLED_MS = 60_000;

@@ -1,6 +1,6 @@
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
-import { Tidier } from "../../lib/server/process/give_back_memory.ts";
+import { MemoryReturn } from "../../lib/server/process/give_back_memory.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
@@ -10,9 +10,9 @@ const MIB = 1_048_576;
 
 Deno.test("memory is given back only when there is more, nobody asks, and not too often", () => {
   let collected = 0, now = 0;
-  const tidier = new Tidier(systemClock, () => collected++);
+  const memoryReturn = new MemoryReturn(systemClock, () => collected++);
   const look = (mib: number, turns: number, ms = 250): number => {
-    tidier.look(now += ms, mib * MIB, turns);
+    memoryReturn.look(now += ms, mib * MIB, turns);
     return collected;
   };
   look(40, 1);
@@ -36,9 +36,9 @@ Deno.test("memory is given back only when there is more, nobody asks, and not to
 
 Deno.test("a daemon with much to keep collects when an eighth more is there", () => {
   let collected = 0, now = 0;
-  const tidier = new Tidier(systemClock, () => collected++);
+  const memoryReturn = new MemoryReturn(systemClock, () => collected++);
   const look = (mib: number): number => {
-    tidier.look(now += 100_000, mib * MIB, 0);
+    memoryReturn.look(now += 100_000, mib * MIB, 0);
     return collected;
   };
   look(800);

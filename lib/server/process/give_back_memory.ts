@@ -1,6 +1,12 @@
 import type { Clock } from "../../clock.ts";
 import { libc } from "../../../ffi/libc.ts";
-import { TIDY_APART_MS, TIDY_BYTES, TIDY_IDLE_MS, TIDY_PART, TIDY_TRIM_MS } from "../../limits.ts";
+import {
+  GIVE_BACK_APART_MS,
+  GIVE_BACK_BYTES,
+  GIVE_BACK_IDLE_MS,
+  GIVE_BACK_PART,
+  GIVE_BACK_TRIM_MS,
+} from "../../limits.ts";
 import { dropSpareBuffers } from "../peer/buffer_pool.ts";
 
 /**
@@ -8,13 +14,13 @@ import { dropSpareBuffers } from "../peer/buffer_pool.ts";
  * collects only when something is allocated, so a daemon at rest would keep what guests had that are
  * gone, and the garbage of what they did.
  */
-export class Tidier {
+export class MemoryReturn {
   readonly #collect: () => void;
   /** What the process has when nothing is left to give back; null until it is known. */
   #base: number | null = null;
   #turns = -1;
   #idleSince = 0;
-  #tidied = -Infinity;
+  #returnedAt = -Infinity;
 
   constructor(clock: Clock, collect: () => void = () => collectAll(clock)) {
     this.#collect = collect;
@@ -22,18 +28,18 @@ export class Tidier {
 
   /** `resident` is in bytes, `turns` counts the turns so far; `now` is in ms. */
   look(now: number, resident: number, turns: number): void {
-    if (now - this.#tidied > 2 * TIDY_TRIM_MS) this.#base ??= resident;
+    if (now - this.#returnedAt > 2 * GIVE_BACK_TRIM_MS) this.#base ??= resident;
     if (turns !== this.#turns) {
       this.#turns = turns;
       this.#idleSince = now;
       return;
     }
-    if (this.#base === null || now - this.#idleSince < TIDY_IDLE_MS) return;
+    if (this.#base === null || now - this.#idleSince < GIVE_BACK_IDLE_MS) return;
     // The host may have taken memory from us meanwhile.
     this.#base = Math.min(this.#base, resident);
-    const much = Math.max(TIDY_BYTES, this.#base / TIDY_PART);
-    if (resident - this.#base < much || now - this.#tidied < TIDY_APART_MS) return;
-    this.#tidied = now;
+    const much = Math.max(GIVE_BACK_BYTES, this.#base / GIVE_BACK_PART);
+    if (resident - this.#base < much || now - this.#returnedAt < GIVE_BACK_APART_MS) return;
+    this.#returnedAt = now;
     this.#base = null;
     this.#collect();
   }
@@ -49,5 +55,5 @@ function collectAll(clock: Clock): void {
   // Without that flavor V8 keeps free pages, for the garbage to come.
   gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
   // Values are freed on another thread, behind the collection.
-  clock.after(TIDY_TRIM_MS, () => libc.allocator().malloc_trim(0n)).unref();
+  clock.after(GIVE_BACK_TRIM_MS, () => libc.allocator().malloc_trim(0n)).unref();
 }

@@ -16,7 +16,7 @@ import { type EventSink, Loop, type LoopPolicy } from "../loop.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { GoneReason } from "../peer/peer_host.ts";
 import type { Keeping } from "../process/read_process_status.ts";
-import { Tidier } from "../process/give_back_memory.ts";
+import { MemoryReturn } from "../process/give_back_memory.ts";
 import type { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 import type { ListeningSocket } from "../process/listening_socket.ts";
 import { Sockets } from "../peer/sockets.ts";
@@ -187,11 +187,11 @@ export class Daemon {
   #lookAtMemory(): Timer | undefined {
     const { clock, identity, mark } = this.#parts;
     if (identity === undefined) return undefined;
-    const tidier = new Tidier(clock);
+    const memoryReturn = new MemoryReturn(clock);
     return clock.every(MEMORY_LOOK_MS, () => {
       const now = clock.now();
       mark?.look(now);
-      tidier.look(now, Deno.memoryUsage().rss, this.turns.count);
+      memoryReturn.look(now, Deno.memoryUsage().rss, this.turns.count);
     });
   }
 
