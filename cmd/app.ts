@@ -9,70 +9,26 @@ import {
   text_en,
 } from "@stricli/core";
 import { fromByteText, toByteText } from "../lib/client/operations.ts";
-import { chmodCommand } from "./commands/chmod.ts";
-import { completionsCommand, printProposals } from "./commands/completions.ts";
-import { controlCommand } from "./commands/control.ts";
-import { diffCommand } from "./commands/diff.ts";
-import { dumpCommand } from "./commands/dump.ts";
-import { existsCommand } from "./commands/exists.ts";
-import { getPathCommand } from "./commands/getpath.ts";
-import { introducedCommand } from "./commands/introduced.ts";
-import { listCommand } from "./commands/list.ts";
-import { lsCommand } from "./commands/ls.ts";
-import { mkdirCommand } from "./commands/mkdir.ts";
-import { readCommand } from "./commands/read.ts";
-import { restoreCommand } from "./commands/restore.ts";
-import { rmCommand } from "./commands/rm.ts";
-import { serveCommand } from "./commands/serve.ts";
-import { statusCommand } from "./commands/status.ts";
-import { txCommand } from "./commands/tx.ts";
-import { waitCommand } from "./commands/wait.ts";
-import { watchCommand } from "./commands/watch.ts";
-import { writeCommand } from "./commands/write.ts";
+import { commands } from "./command_list.ts";
+import { printProposals } from "./commands/completions.ts";
 import type { XsContext } from "./context.ts";
+import { kebab } from "./help/command_page.ts";
+import { frontPage } from "./help/front_page.ts";
 import { reportFailure, UsageError } from "./report.ts";
 import { flush, type Output, type Shell } from "./shell.ts";
 import { unknownCommand, usageError } from "./usage.ts";
 import { version } from "./version.ts";
 
-const routes: RouteMap<XsContext> = buildRouteMap({
-  routes: {
-    serve: serveCommand,
-    read: readCommand,
-    write: writeCommand,
-    ls: lsCommand,
-    list: listCommand,
-    rm: rmCommand,
-    mkdir: mkdirCommand,
-    exists: existsCommand,
-    chmod: chmodCommand,
-    watch: watchCommand,
-    control: controlCommand,
-    status: statusCommand,
-    dump: dumpCommand,
-    restore: restoreCommand,
-    diff: diffCommand,
-    wait: waitCommand,
-    tx: txCommand,
-    getpath: getPathCommand,
-    introduced: introducedCommand,
-    completions: completionsCommand,
-  },
-  aliases: { get: "read", cat: "read", set: "write", tree: "ls", del: "rm" },
-  docs: {
-    brief: "Xenstore: the daemon and its clients",
-    fullDescription: [
-      "Xenstore: the daemon and its clients.",
-      "",
-      "xs help COMMAND, or xs COMMAND --help, says what a command takes; xs version prints the version.",
-      "get and cat stand for read, set for write, tree for ls, del for rm.",
-      "--socket <path>, --timeout <duration> and --json may stand before or after a client command.",
-      "A duration is written 90s, 1m, 1h30m or 250ms; a number alone is seconds.",
-      "Called as xenstore-read, xenstore-ls and so on, xs does exactly what those do.",
-      "Exit status: 0 done, 1 failed (or: no), 2 wrong usage.",
-    ].join("\n"),
-  },
-});
+const routes: RouteMap<XsContext> = {
+  ...buildRouteMap({
+    routes: Object.fromEntries(commands.map((command) => [command.docs.name, command])),
+    aliases: Object.fromEntries(
+      commands.flatMap(({ docs: { aliases = [], name } }) => aliases.map((alias) => [alias, name])),
+    ),
+    docs: { brief: "Xenstore: the daemon and its clients" },
+  }),
+  formatHelp: () => frontPage(commands.map(({ docs }) => docs)),
+};
 
 /** All words that a command line may begin with. */
 const names: readonly string[] = [
@@ -121,10 +77,6 @@ function application(
       },
     },
   });
-}
-
-function kebab(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** An option as the user wrote it: by its letter, if it stands nowhere by its name. */

@@ -5,7 +5,8 @@ import { Session } from "../lib/client/session.ts";
 import { findSocket } from "../lib/client/socket_path.ts";
 import { openStream } from "../lib/client/stream.ts";
 import { fromByteText } from "../lib/client/operations.ts";
-import { WAITING_TIMEOUT_MS } from "../lib/limits.ts";
+import { CLIENT_TIMEOUT_MS, WAITING_TIMEOUT_MS } from "../lib/limits.ts";
+import { formatDuration } from "../lib/wire/duration.ts";
 import { explainMissing } from "./missing.ts";
 import { parseDurationOption } from "./parameters.ts";
 import type { Shell } from "./shell.ts";
@@ -30,21 +31,24 @@ export const commonFlags = {
     kind: "parsed",
     parse: String,
     optional: true,
-    placeholder: "path",
-    brief: "The daemon's socket [XENSTORED_PATH, else XENSTORED_RUNDIR/socket]",
+    placeholder: "PATH",
+    brief:
+      "Connect to this socket (default XENSTORED_PATH, else XENSTORED_RUNDIR/socket, else /var/run/xenstored/socket)",
   },
   timeout: {
     kind: "parsed",
     parse: parseDurationOption,
     optional: true,
-    placeholder: "duration",
-    brief: "Give up when the daemon does not answer for so long [30s]",
+    placeholder: "DURATION",
+    brief: `Give up when the daemon does not answer within DURATION (default ${
+      formatDuration(CLIENT_TIMEOUT_MS)
+    })`,
   },
   json: {
     kind: "boolean",
     optional: true,
     withNegated: false,
-    brief: "Print one JSON object a line, errors too",
+    brief: "Print one JSON object a line, also for errors",
   },
 } as const;
 
@@ -59,7 +63,7 @@ export const socketOnlyFlag = {
   optional: true,
   hidden: true,
   withNegated: false,
-  brief: "Accepted for the stock tools' sake",
+  brief: "Accepted, without effect, as by the stock tools",
 } as const;
 
 /** What a client command does with its connection; false means exit status 1. */

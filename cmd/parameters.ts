@@ -17,7 +17,7 @@ export function parseDomid(input: string): number {
 /** The one parameter of a command about a domain. */
 export const domidParameter = {
   kind: "tuple",
-  parameters: [{ brief: "Number of a domain", placeholder: "domid", parse: parseDomid }],
+  parameters: [{ brief: "Number of a domain", placeholder: "DOMID", parse: parseDomid }],
 } as const;
 
 const SUFFIXES: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };

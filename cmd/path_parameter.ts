@@ -24,7 +24,7 @@ async function proposePaths(this: XsContext, partial: string): Promise<string[]>
 /** The parameter of a node's path. */
 export const pathParameter = {
   brief: "Path of a node, such as /local/domain/1/name",
-  placeholder: "path",
+  placeholder: "PATH",
   parse: String,
   proposeCompletions: proposePaths,
 } as const;

@@ -32,7 +32,8 @@ export function usageError(
 ): unknown {
   if (error instanceof ArgumentParseError) {
     const { exception, externalFlagNameOrPlaceholder: name, input } = error;
-    const text = exception instanceof UsageError ? exception.text : "invalid value";
+    // Only a switch has a value that none of our own parsers has looked at.
+    const text = exception instanceof UsageError ? exception.text : "it takes no value";
     return new UsageError(
       text,
       operands.includes(name) ? input : `${typed(name)} ${input}`.trimEnd(),
@@ -66,7 +67,7 @@ export function usageError(
     return new UsageError("too many arguments", error.input);
   }
   if (error instanceof UnsatisfiedPositionalError) {
-    return new UsageError(`<${error.placeholder}> is missing`);
+    return new UsageError(`${error.placeholder} is missing`);
   }
   return error;
 }

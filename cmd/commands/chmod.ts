@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { splitPermissions } from "../../lib/client/perms.ts";
 import { chmodTool } from "../../lib/client/tools/chmod.ts";
@@ -44,10 +44,9 @@ async function chmod(
 }
 
 /** `xs chmod`. */
-export const chmodCommand: Command<XsContext> = buildCommand<
+export const chmodCommand: XsCommand = buildCommand<
   ChmodFlags,
-  [string, ...string[]],
-  XsContext
+  [string, ...string[]]
 >({
   func: withDaemon(chmod, { check: checkChmod }),
   parameters: {
@@ -58,26 +57,31 @@ export const chmodCommand: Command<XsContext> = buildCommand<
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Set them on all nodes above, too, except /",
+        brief: "Also set them on all parents except /",
       },
       recurse: {
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Set them on all nodes below, too",
+        brief: "Also set them on all nodes below",
       },
     },
     aliases: { u: "upto", r: "recurse", s: "socketOnly" },
     positional: pathsParameter,
   },
   docs: {
-    brief: "Set the permissions of a node",
-    fullDescription: [
+    name: "chmod",
+    group: "change",
+    brief: "set permissions",
+    description: [
       "Sets the permissions of a node.",
-      "A permission is a letter and a domid: n none, r read, w write, b both.",
-      "The first one names the owner, which may do everything; its letter holds for all other domains.",
-      "n0 r5, n0,r5 and (n0,r5), as ls -p prints it, mean the same.",
-    ].join("\n"),
-    customUsage: ["[--upto] [--recurse] <path> <perm>..."],
+      "A permission is a letter and a domid: n none, r read, w write, b both. The first one names the owner, which may do everything; its letter holds for all domains that have no permission of their own.",
+      "n0 r5, n0,r5 and (n0,r5), as xs ls -p prints it, mean the same.",
+    ],
+    usage: ["PATH PERMISSION..."],
+    examples: [
+      ["xs chmod /vm/7 n0 r7", "domain 0 owns the node, domain 7 may read it"],
+      ["xs chmod -r /vm/7 b7", "give domain 7 the node and all nodes below it"],
+    ],
   },
 });

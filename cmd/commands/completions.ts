@@ -1,4 +1,5 @@
-import { type Application, buildCommand, type Command, proposeCompletions } from "@stricli/core";
+import { type Application, proposeCompletions } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import type { XsContext } from "../context.ts";
 import { UsageError } from "../report.ts";
 import type { Shell } from "../shell.ts";
@@ -48,10 +49,9 @@ function parseShell(input: string): string {
 }
 
 /** `xs completions`. */
-export const completionsCommand: Command<XsContext> = buildCommand<
+export const completionsCommand: XsCommand = buildCommand<
   Record<never, never>,
-  [string],
-  XsContext
+  [string]
 >({
   func: print,
   parameters: {
@@ -59,15 +59,23 @@ export const completionsCommand: Command<XsContext> = buildCommand<
       kind: "tuple",
       parameters: [{
         brief: `The shell: ${SHELLS.join(", ")}`,
-        placeholder: "shell",
+        placeholder: "SHELL",
         parse: parseShell,
         proposeCompletions: (partial) => SHELLS.filter((shell) => shell.startsWith(partial)),
       }],
     },
   },
   docs: {
-    brief: "Print a completion script for a shell",
-    fullDescription: 'For the running bash: eval "$(xs completions bash)"',
+    name: "completions",
+    group: "daemon",
+    brief: "print a completion script",
+    description: [
+      "Prints a script with which a shell completes commands, options and paths.",
+    ],
+    examples: [
+      ['eval "$(xs completions bash)"', "complete in the running bash"],
+      ["xs completions bash > /etc/bash_completion.d/xs", "complete in every new bash"],
+    ],
   },
 });
 

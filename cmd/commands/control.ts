@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { ControlFailure, xsControlTool } from "../../lib/client/tools/control.ts";
@@ -36,10 +36,9 @@ function withWords(cause: unknown, words: readonly string[]): unknown {
 }
 
 /** `xs control`. */
-export const controlCommand: Command<XsContext> = buildCommand<
+export const controlCommand: XsCommand = buildCommand<
   CommonFlags,
-  [string, ...string[]],
-  XsContext
+  [string, ...string[]]
 >({
   // A live update waits for transactions, and for the trial of the next daemon.
   func: withDaemon(control, { waits: (_flags, command) => command === "live-update" }),
@@ -47,15 +46,25 @@ export const controlCommand: Command<XsContext> = buildCommand<
     flags: { ...commonFlags },
     positional: {
       kind: "array",
-      parameter: { brief: "A command and its arguments", placeholder: "word", parse: String },
+      parameter: { brief: "A command and its arguments", placeholder: "COMMAND", parse: String },
       minimum: 1,
     },
   },
   docs: {
-    brief: "Give the daemon a command",
-    fullDescription: "Gives the daemon a command; `xs control help` prints those that it knows.\n" +
-      "All words after the command are the daemon's, as in: xs control log -io\n" +
-      "live-update FILE waits for the new daemon; live-update with -a, -f or -s is sent as it is.",
-    customUsage: ["<command> [<argument>]..."],
+    name: "control",
+    group: "daemon",
+    brief: "send the daemon a command",
+    description: [
+      "Sends the daemon a command; `xs control help` lists the commands that it knows.",
+      "All words behind the command are the daemon's, also those that begin with -.",
+      "live-update FILE waits until the next daemon serves. live-update with -a, -f or -s is sent as it is.",
+    ],
+    usage: ["COMMAND [ARGUMENT]..."],
+    examples: [
+      ["xs control help", "list the daemon's commands"],
+      ["xs control quota 7", "show what domain 7 uses"],
+      ["xs control log -io", "stop tracing"],
+      ["xs control live-update /usr/bin/xs", "replace the running daemon"],
+    ],
   },
 });

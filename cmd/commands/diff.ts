@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
 import type { DiffFlags } from "../archive/diff.ts";
 import { domidFlag, sourceParameter, SOURCES } from "../archive/parameters.ts";
@@ -10,10 +10,9 @@ async function diff(this: XsContext, flags: DiffFlags, a: string, b: string): Pr
 }
 
 /** `xs diff`. */
-export const diffCommand: Command<XsContext> = buildCommand<
+export const diffCommand: XsCommand = buildCommand<
   DiffFlags,
-  [string, string],
-  XsContext
+  [string, string]
 >({
   func: diff,
   parameters: {
@@ -21,9 +20,16 @@ export const diffCommand: Command<XsContext> = buildCommand<
     positional: { kind: "tuple", parameters: [sourceParameter, sourceParameter] },
   },
   docs: {
-    brief: "Show what differs between two sources",
-    fullDescription:
-      `Shows what differs between two sources. Exit status 0 when nothing does, 1 when something does,\n` +
-      `2 for trouble. To see what has changed since a dump: xs diff FILE live\n${SOURCES}`,
+    name: "diff",
+    group: "back up",
+    brief: "compare two sources",
+    description: [
+      "Shows what differs between two sources. Exits with status 0 when nothing differs, 1 when something does, 2 for an error.",
+      ...SOURCES,
+    ],
+    examples: [
+      ["xs diff store.dump live", "show what has changed since a dump"],
+      ["xs diff live@-5m live", "show what has changed in five minutes"],
+    ],
   },
 });

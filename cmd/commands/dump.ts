@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
 import type { DumpFlags } from "../archive/dump.ts";
 import { domidFlag, sourceParameter, SOURCES } from "../archive/parameters.ts";
@@ -10,25 +10,26 @@ async function dump(this: XsContext, flags: DumpFlags, source?: string): Promise
 }
 
 /** `xs dump`. */
-export const dumpCommand: Command<XsContext> = buildCommand<DumpFlags, [string?], XsContext>({
+export const dumpCommand: XsCommand = buildCommand<DumpFlags, [string?]>({
   func: dump,
   parameters: {
     flags: {
       ...commonFlags,
-      json: { ...commonFlags.json, brief: "The same as --format json; errors, too" },
+      json: { ...commonFlags.json, brief: "The same as --format json, and print errors as JSON" },
       output: {
         kind: "parsed",
         parse: String,
         optional: true,
-        placeholder: "file",
-        brief: "Write to this file, all of it or nothing [standard output]",
+        placeholder: "FILE",
+        brief: "Write to FILE, all of it or nothing (default standard output)",
       },
       domain: domidFlag,
       format: {
         kind: "enum",
         values: ["stream", "json", "text", "oxenstored-binary"],
         default: "stream",
-        brief: "Xen's migration stream; JSON lines; for people; oxenstored's binary of 2021",
+        brief:
+          "Xen's migration stream, JSON lines, readable text, or oxenstored's binary format of 2021",
       },
       endian: {
         kind: "enum",
@@ -47,8 +48,17 @@ export const dumpCommand: Command<XsContext> = buildCommand<DumpFlags, [string?]
     aliases: { o: "output" },
   },
   docs: {
-    brief: "Write the whole store to a file, at one moment",
-    fullDescription:
-      `Writes the whole store as it is at one moment. The default source is \`live\`.\n${SOURCES}`,
+    name: "dump",
+    group: "back up",
+    brief: "write the store to a file",
+    description: [
+      "Writes the whole store as it is at one moment. The default source is `live`, the running daemon.",
+      ...SOURCES,
+    ],
+    examples: [
+      ["xs dump -o store.dump", "save the running daemon's store"],
+      ["xs dump --json --domain 7", "print what domain 7 has"],
+      ["xs dump -o before.dump live@-5m", "save the store of five minutes ago"],
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import { existsTool } from "../../lib/client/tools/values.ts";
@@ -51,7 +51,7 @@ async function existsAsJson(
 }
 
 /** `xs exists`. */
-export const existsCommand: Command<XsContext> = buildCommand<ExistsFlags, string[], XsContext>({
+export const existsCommand: XsCommand = buildCommand<ExistsFlags, string[]>({
   func: withDaemon(exists),
   parameters: {
     flags: { ...commonFlags, socketOnly: socketOnlyFlag },
@@ -59,7 +59,14 @@ export const existsCommand: Command<XsContext> = buildCommand<ExistsFlags, strin
     positional: pathsParameter,
   },
   docs: {
-    brief: "Tell whether nodes exist, by exit status",
-    fullDescription: "Exits with 0 when all nodes can be read, with 1 when one is missing.",
+    name: "exists",
+    group: "read",
+    brief: "exit 0 if nodes exist",
+    description: [
+      "Exits with status 0 when all nodes exist and can be read, with status 1 when one is missing.",
+    ],
+    examples: [
+      ["xs exists /vm/7 && echo yes", "test a node in a script"],
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
@@ -18,12 +18,18 @@ async function getPath(
 }
 
 /** `xs getpath`. */
-export const getPathCommand: Command<XsContext> = buildCommand<CommonFlags, [number], XsContext>({
+export const getPathCommand: XsCommand = buildCommand<CommonFlags, [number]>({
   func: withDaemon(getPath),
   parameters: { flags: { ...commonFlags }, positional: domidParameter },
   docs: {
-    brief: "Print the path of a domain's home",
-    fullDescription: "Prints the path of a domain's home.\n" +
-      "Relative paths of that domain are looked up there. It need not exist.",
+    name: "getpath",
+    group: "read",
+    brief: "print a domain's home",
+    description: [
+      "Prints the path of a domain's home, where the domain's relative paths begin. The home need not exist.",
+    ],
+    examples: [
+      ["xs getpath 7", "print /local/domain/7"],
+    ],
   },
 });

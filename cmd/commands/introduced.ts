@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
@@ -18,16 +18,21 @@ async function introduced(
 }
 
 /** `xs introduced`. */
-export const introducedCommand: Command<XsContext> = buildCommand<
+export const introducedCommand: XsCommand = buildCommand<
   CommonFlags,
-  [number],
-  XsContext
+  [number]
 >({
   func: withDaemon(introduced),
   parameters: { flags: { ...commonFlags }, positional: domidParameter },
   docs: {
-    brief: "Tell whether a domain is connected, by exit status",
-    fullDescription: "Tells whether a domain is connected.\n" +
-      "Exits with 0 when the domain has been introduced, with 1 when not.",
+    name: "introduced",
+    group: "read",
+    brief: "exit 0 if connected",
+    description: [
+      "Exits with status 0 when a domain is connected to the daemon (introduced and not released), with status 1 when not.",
+    ],
+    examples: [
+      ["xs introduced 7 && echo connected", "test a domain in a script"],
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import { listTool } from "../../lib/client/tools/values.ts";
@@ -39,7 +39,7 @@ async function list(
 }
 
 /** `xs list`. */
-export const listCommand: Command<XsContext> = buildCommand<ListFlags, string[], XsContext>({
+export const listCommand: XsCommand = buildCommand<ListFlags, string[]>({
   func: withDaemon(list),
   parameters: {
     flags: {
@@ -49,11 +49,22 @@ export const listCommand: Command<XsContext> = buildCommand<ListFlags, string[],
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Print the parent's path and a slash before each name",
+        brief: "Print whole paths instead of names",
       },
     },
     aliases: { p: "prefix", s: "socketOnly" },
     positional: pathsParameter,
   },
-  docs: { brief: "Print the names of nodes' children" },
+  docs: {
+    name: "list",
+    group: "read",
+    brief: "print names of children",
+    description: [
+      "Prints the names of a node's children, one a line.",
+    ],
+    examples: [
+      ["xs list /local/domain", "print the domids that have a home"],
+      ["xs list -p /vm", "print whole paths"],
+    ],
+  },
 });

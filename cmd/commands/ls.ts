@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { type Operations, toByteText } from "../../lib/client/operations.ts";
 import { lookAt, lsLine, walk, type WalkedNode } from "../../lib/client/tools/ls.ts";
 import {
@@ -59,7 +59,7 @@ function printNode(output: Output, { path, perms, value }: WalkedNode, withPerms
 }
 
 /** `xs ls`. */
-export const lsCommand: Command<XsContext> = buildCommand<LsFlags, string[], XsContext>({
+export const lsCommand: XsCommand = buildCommand<LsFlags, string[]>({
   func: withDaemon(ls),
   parameters: {
     flags: {
@@ -69,7 +69,7 @@ export const lsCommand: Command<XsContext> = buildCommand<LsFlags, string[], XsC
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Print whole paths, and values uncut",
+        brief: "Print whole paths and uncut values",
       },
       perms: {
         kind: "boolean",
@@ -82,9 +82,17 @@ export const lsCommand: Command<XsContext> = buildCommand<LsFlags, string[], XsC
     positional: { kind: "array", parameter: pathParameter },
   },
   docs: {
-    brief: "Print the tree below a node, or all of it",
-    fullDescription: "Prints the tree below a node, or all of it.\n" +
-      "Values are cut to the terminal's width (80 without one), unless --flat.\n" +
-      "A node without children is printed itself; several trees have their paths above them.",
+    name: "ls",
+    aliases: ["tree"],
+    group: "read",
+    brief: "print a tree",
+    description: [
+      "Prints the tree below a node, or the whole store.",
+      "Values are cut to the width of the terminal (80 columns without one), unless --flat. For several paths, each tree has its path above it. A node without children is printed itself.",
+    ],
+    examples: [
+      ["xs ls /vm", "print the tree below /vm"],
+      ["xs ls -f -p /vm", "print whole paths, uncut values and permissions"],
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
@@ -22,12 +22,18 @@ async function mkdir(
 }
 
 /** `xs mkdir`. */
-export const mkdirCommand: Command<XsContext> = buildCommand<CommonFlags, string[], XsContext>({
+export const mkdirCommand: XsCommand = buildCommand<CommonFlags, string[]>({
   func: withDaemon(mkdir),
   parameters: { flags: { ...commonFlags }, positional: pathsParameter },
   docs: {
-    brief: "Create nodes with an empty value",
-    fullDescription: "Creates nodes with an empty value.\n" +
-      "Missing parents are created as well; a node that exists is left as it is.",
+    name: "mkdir",
+    group: "change",
+    brief: "create empty nodes",
+    description: [
+      "Creates nodes with an empty value. Missing parents are created, too. A node that exists keeps its value.",
+    ],
+    examples: [
+      ["xs mkdir /vm/7/device", "create a node"],
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { showValue } from "../../lib/client/escape.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
@@ -42,7 +42,7 @@ async function read(
 }
 
 /** `xs read`. */
-export const readCommand: Command<XsContext> = buildCommand<ReadFlags, string[], XsContext>({
+export const readCommand: XsCommand = buildCommand<ReadFlags, string[]>({
   func: withDaemon(read),
   parameters: {
     flags: {
@@ -65,10 +65,19 @@ export const readCommand: Command<XsContext> = buildCommand<ReadFlags, string[],
     positional: pathsParameter,
   },
   docs: {
-    brief: "Print the values of nodes",
-    fullDescription: "Prints the values of nodes.\n" +
-      "UTF-8 is printed as it is; controls, invisible marks and other bytes come escaped (\\n, \\x80),\n" +
-      "unless --raw.\n" +
-      "Several paths are read in one transaction.",
+    name: "read",
+    aliases: ["get", "cat"],
+    group: "read",
+    brief: "print values",
+    description: [
+      "Prints the values of nodes, one a line.",
+      "UTF-8 text is printed as it is. Control characters, invisible characters and other bytes are escaped (\\n, \\x80), unless --raw.",
+      "Several paths are read in one transaction: all values are of the same moment.",
+    ],
+    examples: [
+      ["xs read /vm/7/name", "print one value"],
+      ["xs read -p /vm/7/name /vm/7/state", "print each path before its value"],
+      ["xs read --raw /tool/blob > blob", "save the bytes as they are"],
+    ],
   },
 });

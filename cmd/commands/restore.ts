@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
 import { parseDomid } from "../parameters.ts";
 import { UsageError } from "../report.ts";
@@ -18,10 +18,9 @@ async function restore(this: XsContext, flags: RestoreFlags, source: string): Pr
 }
 
 /** `xs restore`. */
-export const restoreCommand: Command<XsContext> = buildCommand<
+export const restoreCommand: XsCommand = buildCommand<
   RestoreFlags,
-  [string],
-  XsContext
+  [string]
 >({
   func: restore,
   parameters: {
@@ -29,14 +28,14 @@ export const restoreCommand: Command<XsContext> = buildCommand<
       ...commonFlags,
       timeout: {
         ...commonFlags.timeout,
-        brief: "Give up when the daemon does not answer for so long [never]",
+        brief: "Give up when the daemon does not answer within DURATION (default never)",
       },
       into: {
         kind: "parsed",
         parse: String,
         optional: true,
-        placeholder: "live|file",
-        brief: "Where to: the daemon, or a new store file for xs serve --store",
+        placeholder: "live|FILE",
+        brief: "Restore into the running daemon, or into a new store file for xs serve --store",
         proposeCompletions: (partial: string) => "live".startsWith(partial) ? ["live"] : [],
       },
       dryRun: {
@@ -49,26 +48,32 @@ export const restoreCommand: Command<XsContext> = buildCommand<
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Even if a domain then has more than its quotas allow",
+        brief: "Restore also what exceeds the quotas of a domain",
       },
       domain: {
         kind: "parsed",
         parse: parseMapping,
         optional: true,
         placeholder: "N[:M]",
-        brief: "Only what belongs to domain N; as domain M if M is given",
+        brief: "Restore only what belongs to domain N, as domain M if M is given",
       },
     },
     positional: { kind: "tuple", parameters: [sourceParameter] },
   },
   docs: {
-    brief: "Bring a dump back, all of it or nothing",
-    fullDescription: [
-      "Brings a dump back, all of it or nothing. --into or --dry-run is needed.",
-      "Into `live` the nodes of the dump replace the daemon's own, in one moment. Clients stay",
-      "connected, and their watches fire. With --domain nothing else is changed.",
-      "Into a file it makes a new store. The file must not exist.",
-      SOURCES,
-    ].join("\n"),
+    name: "restore",
+    group: "back up",
+    brief: "bring a dump back",
+    description: [
+      "Brings a dump back, all of it or nothing. It needs --into or --dry-run.",
+      "--into live replaces the daemon's nodes at one moment. Clients stay connected, and their watches fire. With --domain, nothing else changes.",
+      "--into FILE makes a new store file. The file must not exist.",
+      ...SOURCES,
+    ],
+    examples: [
+      ["xs restore --dry-run store.dump", "check a dump, change nothing"],
+      ["xs restore --into live store.dump", "replace the running daemon's store"],
+      ["xs restore --into live --domain 7 store.dump", "bring back what belongs to domain 7"],
+    ],
   },
 });

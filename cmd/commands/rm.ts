@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import { rmTool } from "../../lib/client/tools/values.ts";
@@ -32,7 +32,7 @@ async function rm(
 }
 
 /** `xs rm`. */
-export const rmCommand: Command<XsContext> = buildCommand<RmFlags, string[], XsContext>({
+export const rmCommand: XsCommand = buildCommand<RmFlags, string[]>({
   func: withDaemon(rm),
   parameters: {
     flags: {
@@ -42,15 +42,24 @@ export const rmCommand: Command<XsContext> = buildCommand<RmFlags, string[], XsC
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Remove nodes above, too, that are left without value and children",
+        brief: "Also remove parents that are left without value and children",
       },
     },
     aliases: { t: "tidy", s: "socketOnly" },
     positional: pathsParameter,
   },
   docs: {
-    brief: "Remove nodes with all below them",
-    fullDescription: "Removes nodes with all below them.\n" +
-      "All in one transaction: either all paths are removed, or none.",
+    name: "rm",
+    aliases: ["del"],
+    group: "change",
+    brief: "remove nodes, all below",
+    description: [
+      "Removes nodes with all nodes below them.",
+      "Several paths are removed in one transaction: all of them or none.",
+    ],
+    examples: [
+      ["xs rm /vm/7", "remove a node and all below it"],
+      ["xs rm -t /vm/7/device/vif/0", "remove empty parents, too"],
+    ],
   },
 });

@@ -1,10 +1,15 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { version } from "../version.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
 import type { LogLevel } from "../../lib/server/logging/log.ts";
 import { quotaName, QUOTAS, type QuotaSetting } from "../../lib/engine/quotas.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
-import { RESTART_DELAY_LIMIT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../../lib/limits.ts";
+import {
+  EVENT_TIMEOUT_MS,
+  RESTART_DELAY_LIMIT_MS,
+  RESTART_DELAY_MS,
+  RESTARTS_MAX,
+} from "../../lib/limits.ts";
 import { OptionError, systemMessage } from "../../lib/wire/system_error.ts";
 import { MEMORY_MIN } from "../../lib/limits.ts";
 import { parseBytes, parseCount, parseDomid, parseDurationOption } from "../parameters.ts";
@@ -143,7 +148,7 @@ async function supervise(context: XsContext, flags: ServeFlags): Promise<void> {
 }
 
 /** `xs serve`: the daemon. */
-export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsContext>({
+export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
   func: run,
   parameters: {
     flags: {
@@ -151,183 +156,200 @@ export const serveCommand: Command<XsContext> = buildCommand<ServeFlags, [], XsC
         kind: "parsed",
         parse: String,
         optional: true,
-        placeholder: "path",
-        brief: "Where to listen [XENSTORED_PATH, else XENSTORED_RUNDIR/socket]",
+        placeholder: "PATH",
+        brief:
+          "Listen on this socket (default XENSTORED_PATH, else XENSTORED_RUNDIR/socket, else /var/run/xenstored/socket)",
       },
       logLevel: {
         kind: "enum",
         values: ["error", "warning", "info", "debug"],
         default: "info",
-        brief: "Log messages of this level and more severe ones",
+        brief: "Log messages of this level and above",
       },
       logFile: {
         kind: "parsed",
         parse: String,
         optional: true,
-        placeholder: "path",
-        brief: "Log to this file, not to stderr; SIGHUP reopens it",
+        placeholder: "PATH",
+        brief: "Log to this file; SIGHUP reopens it (default stderr)",
       },
       traceFile: {
         kind: "parsed",
         parse: String,
         optional: true,
-        placeholder: "path",
-        brief: "Trace every message to this file; SIGHUP reopens it",
+        placeholder: "PATH",
+        brief: "Write every message to this file; SIGHUP reopens it (default none)",
       },
       traceControl: {
         kind: "parsed",
         parse: String,
         optional: true,
         variadic: true,
-        placeholder: "+switch",
-        brief: "Set a trace switch, such as +acc; -io is given as --trace-control=-io",
+        placeholder: "SWITCH",
+        brief: "Set a trace switch, such as +acc; write --trace-control=-io for -io",
       },
       xen: {
         kind: "enum",
         values: ["auto", "yes", "no"],
         default: "auto",
-        brief: "Serve a Xen host's domains; auto: if this is its control domain",
+        brief: "Serve the domains of this Xen host; auto means yes in its control domain",
       },
       privDomid: {
         kind: "parsed",
         parse: parseDomid,
         optional: true,
-        placeholder: "domid",
-        brief: "Domain with all rights [the host's control domain]",
+        placeholder: "DOMID",
+        brief: "Give domain DOMID all rights (default the control domain)",
       },
       masterDomid: {
         kind: "parsed",
         parse: parseDomid,
         optional: true,
-        placeholder: "domid",
-        brief: "Domain that this daemon runs in [as Xen says, else the one with all rights]",
+        placeholder: "DOMID",
+        brief:
+          "The daemon runs in domain DOMID (default as Xen reports, else that of --priv-domid)",
       },
       eventPort: {
         kind: "parsed",
         parse: parseCount,
         optional: true,
-        placeholder: "port",
-        brief: "Event channel of that domain's own ring [as its kernel says]",
+        placeholder: "PORT",
+        brief:
+          "Event channel of the ring of the daemon's own domain (default as its kernel reports)",
       },
       quota: {
         kind: "parsed",
         parse: parseQuota,
         optional: true,
         variadic: true,
-        placeholder: "name=number",
-        brief: "Set a quota of domains, such as nodes=2000; 0 for none",
+        placeholder: "NAME=NUMBER",
+        brief: "Set a quota of all domains, such as nodes=2000; 0 means unlimited",
       },
       eventTimeout: {
         kind: "parsed",
         parse: parseDurationOption,
         optional: true,
-        placeholder: "duration",
-        brief: "Drop events that a guest has not read for so long [20s]; 0 for never",
+        placeholder: "DURATION",
+        brief: `Drop the events of a guest that reads none for DURATION; 0 means never (default ${
+          formatDuration(EVENT_TIMEOUT_MS)
+        })`,
       },
       memory: {
         kind: "parsed",
         parse: parseMemory,
         optional: true,
-        placeholder: "bytes",
+        placeholder: "BYTES",
         brief:
-          "Memory that the store may take [an eighth of the host's, 64M to 1G]; 0 for no bound",
+          "Limit the memory of the store, such as 512M; 0 means unlimited (default an eighth of the host's memory, 64M to 1G)",
       },
       keepOrphans: {
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Keep the nodes of dead domains: a security risk",
+        brief: "Keep the nodes of dead domains (a security risk)",
       },
       persist: {
         kind: "enum",
         values: ["crash", "none", "disk"],
         default: "crash",
-        brief: "What the store survives: the daemon's death, nothing, or also loss of power",
+        brief:
+          "Keep the store when the daemon dies (crash), never (none), or also when the host loses power (disk)",
       },
       store: {
         kind: "parsed",
         parse: parsePlace,
         optional: true,
-        placeholder: "path",
-        brief: "The store file [beside the socket; for disk /var/lib/xs/store]",
+        placeholder: "PATH",
+        brief:
+          "Keep the store in this file (default beside the socket; with --persist disk /var/lib/xs/store)",
       },
       onDamage: {
         kind: "enum",
         values: ["refuse", "fresh"],
         default: "refuse",
-        brief: "A damaged store file: end, or move it aside and begin empty",
+        brief: "When the store file is damaged: do not start, or move it aside and start empty",
       },
       keep: {
         kind: "parsed",
         parse: parseGlob,
         optional: true,
         variadic: true,
-        placeholder: "glob",
-        brief: "Keep these nodes, with all below them, when the host boots, such as /tool/my*",
+        placeholder: "GLOB",
+        brief: "Keep these nodes and all below them across a boot of the host, such as /tool/my*",
       },
       redact: {
         kind: "parsed",
         parse: parseGlob,
         optional: true,
         variadic: true,
-        placeholder: "glob",
-        brief: "Show the values of these nodes, and below them, in no trace or history",
+        placeholder: "GLOB",
+        brief: "Hide the values of these nodes and of all below them in traces and history",
       },
       syslog: {
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Log to syslog, not to stderr",
+        brief: "Log to syslog instead of stderr",
       },
       pidFile: {
         kind: "parsed",
         parse: String,
         optional: true,
-        placeholder: "path",
-        brief: "Keep the pid in this file, locked, while the daemon runs",
+        placeholder: "PATH",
+        brief: "Write the pid to this file, locked while the daemon runs",
       },
       supervise: {
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Start the daemon again when it dies; clients of the socket stay connected",
+        brief: "Restart the daemon when it dies; clients of the socket stay connected",
       },
       restarts: {
         kind: "parsed",
         parse: parseCount,
         optional: true,
-        placeholder: "number",
-        brief: "With --supervise: give up after that many deaths within a minute [10]; 0 for never",
+        placeholder: "NUMBER",
+        brief:
+          `With --supervise: give up after NUMBER restarts within a minute; 0 means never (default ${RESTARTS_MAX})`,
       },
       restartDelay: {
         kind: "parsed",
         parse: parseRestartDelay,
         optional: true,
-        placeholder: "duration",
+        placeholder: "DURATION",
         brief:
-          "With --supervise: wait before the second restart in a row [50ms]; doubled each time",
+          `With --supervise: wait before the second restart in a row, doubled each time (default ${
+            formatDuration(RESTART_DELAY_MS)
+          })`,
       },
       liveUpdate: {
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Take over from the daemon that ran in this process (live update)",
+        brief: "Take over from the daemon that ran in this process (for live updates)",
       },
       liveUpdateCheck: {
         kind: "parsed",
         parse: String,
         optional: true,
-        placeholder: "file",
-        brief: "Only try whether the state in this file could be taken over",
+        placeholder: "FILE",
+        brief: "Only check whether the state in FILE can be taken over",
       },
     },
     aliases: { U: "liveUpdate" },
   },
   docs: {
-    brief: "Run the Xenstore daemon",
-    fullDescription: [
+    name: "serve",
+    group: "daemon",
+    brief: "run the daemon",
+    description: [
       "Serves Xenstore on a Unix socket until SIGTERM or SIGINT.",
-      "A user without rights on /var/run/xenstored gets a socket of their own, and the path is printed.",
-    ].join("\n"),
+      "A user without rights on /var/run/xenstored gets a socket of their own, and the daemon prints its path.",
+    ],
+    examples: [
+      ["xs serve", "serve this host, or a socket of your own"],
+      ["xs serve --socket /tmp/s --persist none", "serve a test store that is gone at the end"],
+      ["xs serve --supervise --persist disk", "survive crashes and loss of power"],
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { fromByteText, type Operations, toByteText } from "../../lib/client/operations.ts";
@@ -57,20 +57,29 @@ function size(bytes: number): string {
 }
 
 /** `xs status`. */
-export const statusCommand: Command<XsContext> = buildCommand<CommonFlags, [], XsContext>({
+export const statusCommand: XsCommand = buildCommand<CommonFlags, []>({
   func: withDaemon(status, { timeout: STATUS_TIMEOUT_MS }),
   parameters: {
     flags: {
       ...commonFlags,
       timeout: {
         ...commonFlags.timeout,
-        brief: "Give up when the daemon does not answer for so long [2s]",
+        brief: `Give up when the daemon does not answer within DURATION (default ${
+          formatDuration(STATUS_TIMEOUT_MS)
+        })`,
       },
     },
   },
   docs: {
-    brief: "Tell how the daemon is: version, store, memory, what it holds",
-    fullDescription: "Tells how the daemon is: version, store, memory, what it holds.\n" +
-      "Prints one line for each figure, or one JSON object. Exit status 1 when no daemon answers in time.",
+    name: "status",
+    group: "debug",
+    brief: "show the daemon's state",
+    description: [
+      "Shows the state of the daemon: version, store, memory, and how much it holds. Exits with status 1 when no daemon answers in time.",
+    ],
+    examples: [
+      ["xs status", "print one figure a line"],
+      ["xs --json status", "print one JSON object"],
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { showValue } from "../../lib/client/escape.ts";
 import type { Operations } from "../../lib/client/operations.ts";
@@ -67,8 +67,15 @@ function printFinding(output: Output, finding: Finding, json: boolean): void {
   }
 }
 
+const OPERATIONS = [
+  "  read PATH  list PATH  exists PATH    print what they find",
+  "  write PATH VALUE  mkdir PATH  rm PATH  chmod PATH PERMISSION...",
+  "  check CONDITION                      gives up with status 1 unless it holds",
+  "                                       (xs help wait has its grammar)",
+].join("\n");
+
 /** `xs tx`. */
-export const txCommand: Command<XsContext> = buildCommand<TxFlags, [], XsContext>({
+export const txCommand: XsCommand = buildCommand<TxFlags, []>({
   func: withDaemon(tx),
   parameters: {
     flags: {
@@ -77,23 +84,23 @@ export const txCommand: Command<XsContext> = buildCommand<TxFlags, [], XsContext
         kind: "parsed",
         parse: parseCount,
         optional: true,
-        placeholder: "count",
-        brief: "Give up after so many conflicts with other clients [never]",
+        placeholder: "COUNT",
+        brief: "Give up after COUNT conflicts with other clients (default never)",
       },
     },
   },
   docs: {
-    brief: "Do several things in one transaction, read from standard input",
-    fullDescription: [
-      "Does several things in one transaction, read from standard input.",
-      "One operation a line; # begins a comment. All of them take effect, or none. When another client",
-      "changes what they read, all are done again, and only the last attempt prints.",
-      "",
-      "  read PATH    list PATH    exists PATH      print what they find",
-      "  write PATH VALUE    mkdir PATH    rm PATH    chmod PATH PERM...",
-      "  check EXPR   gives up, with exit status 1, unless the condition holds (see xs wait --help)",
-      "",
-      'Words with blanks are quoted: "..." (with \\n, \\x00, \\") or \'...\'.',
-    ].join("\n"),
+    name: "tx",
+    group: "change",
+    brief: "run a transaction",
+    description: [
+      "Runs the operations on standard input, one a line, in one transaction: all of them take effect, or none. # begins a comment.",
+      OPERATIONS,
+      'When another client changes what they read, all operations run again. Only the last attempt prints. Quote words with blanks: "..." (with \\n, \\x00, \\") or \'...\'.',
+    ],
+    examples: [
+      ["xs tx < operations.txt", "run the operations of a file"],
+      ["printf 'check /a = 1\\nwrite /a 2\\n' | xs tx", "write only if the value is still 1"],
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { type Expression, parseExpression } from "../../lib/client/expression.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { waitFor } from "../../lib/client/wait.ts";
@@ -37,7 +37,7 @@ async function wait(
 }
 
 /** `xs wait`. */
-export const waitCommand: Command<XsContext> = buildCommand<CommonFlags, string[], XsContext>({
+export const waitCommand: XsCommand = buildCommand<CommonFlags, string[]>({
   func: withDaemon(wait, {
     check: (_flags, ...words) => void readExpression(words),
     waits: () => true,
@@ -45,25 +45,30 @@ export const waitCommand: Command<XsContext> = buildCommand<CommonFlags, string[
   parameters: {
     flags: {
       ...commonFlags,
-      timeout: { ...commonFlags.timeout, brief: "Give up after so long, with exit status 1" },
+      timeout: {
+        ...commonFlags.timeout,
+        brief: "Give up after DURATION, with exit status 1 (default never)",
+      },
     },
     positional: {
       kind: "array",
-      parameter: { brief: "A condition on nodes", placeholder: "expr", parse: String },
+      parameter: { brief: "A condition on nodes", placeholder: "CONDITION", parse: String },
       minimum: 1,
     },
   },
   docs: {
-    brief: "Wait until a condition on nodes holds",
-    fullDescription: [
-      "Waits until a condition on nodes holds.",
-      "A condition is a path (the node exists), PATH = VALUE or PATH != VALUE, and such parts",
-      "joined with not, and, or and parentheses. A missing node is != any value. Values with",
-      'blanks or such words are quoted: "..." (with \\n, \\x00, \\") or \'...\'.',
-      "Nothing is polled: watches on all paths wake it up. Exit status 0 when it holds.",
-      "",
-      "  xs wait --timeout 10 '/local/domain/1/device/vif/0/state = 4 and not /tool/stop'",
-    ].join("\n"),
-    customUsage: ["[--timeout duration] <expr>"],
+    name: "wait",
+    group: "watch",
+    brief: "wait for a condition",
+    description: [
+      "Waits until a condition on nodes holds. Exits with status 0 then.",
+      'A condition is PATH (the node exists), PATH = VALUE or PATH != VALUE, or such parts joined with not, and, or and parentheses. A missing node is != any value. Quote values with blanks and values that are such words: "..." (with \\n, \\x00, \\") or \'...\'.',
+      "The command does not poll: watches on all paths wake it.",
+    ],
+    usage: ["CONDITION..."],
+    examples: [
+      ["xs wait --timeout 10 '/vm/7/state = running'", "wait up to 10 s"],
+      ["xs wait '/vm/7/device/vif/0/state = 4 and not /vm/7/stop'", "join two conditions"],
+    ],
   },
 });

@@ -1,5 +1,5 @@
 import type { Timer } from "../../lib/clock.ts";
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { watchTool } from "../../lib/client/tools/watch.ts";
@@ -55,35 +55,47 @@ async function watch(
 }
 
 /** `xs watch`. */
-export const watchCommand: Command<XsContext> = buildCommand<WatchFlags, string[], XsContext>({
+export const watchCommand: XsCommand = buildCommand<WatchFlags, string[]>({
   func: withDaemon(watch, { waits: () => true }),
   parameters: {
     flags: {
       ...commonFlags,
-      timeout: { ...commonFlags.timeout, brief: "Stop after so long, with exit status 1" },
+      timeout: {
+        ...commonFlags.timeout,
+        brief: "Stop after DURATION, with exit status 1 (default never)",
+      },
       socketOnly: socketOnlyFlag,
       number: {
         kind: "parsed",
         parse: parseCount,
         optional: true,
-        placeholder: "count",
-        brief: "Stop after so many events, the first of each path included",
+        placeholder: "COUNT",
+        brief: "Stop after COUNT lines, the first line of each path included",
       },
       depth: {
         kind: "parsed",
         parse: parseCount,
         optional: true,
-        placeholder: "levels",
-        brief: "Only so many levels below the node; 0 is the node alone",
+        placeholder: "LEVELS",
+        brief: "Watch only LEVELS levels below the node; 0 is the node alone",
       },
     },
     aliases: { n: "number", d: "depth", s: "socketOnly" },
     positional: pathsParameter,
   },
   docs: {
-    brief: "Print the path of every change at or below nodes",
-    fullDescription: "Prints the path of every change at or below nodes, until Ctrl-C.\n" +
-      "Each path is printed once at the start: its watch is set.\n" +
-      "@introduceDomain and @releaseDomain tell of domains that come and go.",
+    name: "watch",
+    group: "watch",
+    brief: "print every change",
+    description: [
+      "Prints the path of every change at or below nodes, until Ctrl-C.",
+      "Each path is printed once at the start: from then on its watch is set.",
+      "@introduceDomain and @releaseDomain report domains that come and go.",
+    ],
+    examples: [
+      ["xs watch /local/domain/7/device", "print what changes there"],
+      ["xs watch -n 2 --timeout 10 /vm/7/state", "wait up to 10 s for one change"],
+      ["xs watch @releaseDomain", "print a line whenever a domain ends"],
+    ],
   },
 });

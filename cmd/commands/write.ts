@@ -1,4 +1,4 @@
-import { buildCommand, type Command } from "@stricli/core";
+import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import { inPairs, writeTool } from "../../lib/client/tools/values.ts";
@@ -26,8 +26,11 @@ function checkWrite(flags: WriteFlags, ...words: string[]): void {
   }
   if (flags.from !== undefined || (words.length > 0 && words.length % 2 === 0)) return;
   const last = words.at(-1);
-  if (last === undefined) throw new UsageError("<path> and <value> are missing");
-  throw new UsageError("<value> is missing (values follow their paths, or --from FILE)", last);
+  if (last === undefined) throw new UsageError("PATH and VALUE are missing");
+  throw new UsageError(
+    "VALUE is missing (values stand behind their paths; --from FILE reads one)",
+    last,
+  );
 }
 
 async function write(
@@ -52,7 +55,7 @@ async function write(
 }
 
 /** `xs write`. */
-export const writeCommand: Command<XsContext> = buildCommand<WriteFlags, string[], XsContext>({
+export const writeCommand: XsCommand = buildCommand<WriteFlags, string[]>({
   func: withDaemon(write, { check: checkWrite }),
   parameters: {
     flags: {
@@ -62,24 +65,34 @@ export const writeCommand: Command<XsContext> = buildCommand<WriteFlags, string[
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Store the value as it is: a backslash is a backslash",
+        brief: "Store values as they are: a backslash is a backslash",
       },
       from: {
         kind: "parsed",
         parse: String,
         optional: true,
-        placeholder: "file",
-        brief: "Store the bytes of a file; - is standard input",
+        placeholder: "FILE",
+        brief: "Store the bytes of FILE; - is standard input",
       },
     },
     aliases: { R: "raw", s: "socketOnly" },
     positional: { ...pathsParameter, minimum: 0 },
   },
   docs: {
-    brief: "Set the values of nodes, creating them",
-    fullDescription: "Sets the values of nodes, creating them.\n" +
-      "Takes pairs of a path and a value; several are written in one transaction.\n" +
-      "In values, \\t \\n \\r \\\\ \\xHH and \\OOO stand for bytes, unless --raw.",
-    customUsage: ["[--raw] <path> <value> [<path> <value>]...", "--from <file>|- <path>"],
+    name: "write",
+    aliases: ["set"],
+    group: "change",
+    brief: "set values, create nodes",
+    description: [
+      "Sets the values of nodes. Nodes and their parents are created where they are missing.",
+      "Several pairs of a path and a value are written in one transaction.",
+      "In values, \\t \\n \\r \\\\ \\xHH and \\OOO stand for bytes, unless --raw. A value that begins with - stands behind --.",
+    ],
+    usage: ["PATH VALUE [PATH VALUE]...", "--from FILE PATH"],
+    examples: [
+      ["xs write /vm/7/name web /vm/7/state running", "set two values together"],
+      ["xs write --from blob /tool/blob", "store the bytes of a file"],
+      ["xs write /vm/7/level -- -1", "store a value that begins with -"],
+    ],
   },
 });

@@ -58,6 +58,8 @@ Deno.test("V8's flags: the daemon after a live update has them", async () => {
 });
 
 Deno.test("V8's flags: `deno task serve` has them", () => {
-  const { tasks } = JSON.parse(readText("deno.json")) as { tasks: Record<string, string> };
-  assertEquals(/--v8-flags=(\S+)/.exec(tasks.serve ?? "")?.[1]?.split(","), [...V8_FLAGS]);
+  const { tasks } = JSON.parse(readText("deno.json")) as {
+    tasks: Record<string, { command: string }>;
+  };
+  assertEquals(/--v8-flags=(\S+)/.exec(tasks.serve?.command ?? "")?.[1]?.split(","), [...V8_FLAGS]);
 });

@@ -1,0 +1,46 @@
+/** All commands of `xs`: each states its own name, group and help. */
+import type { XsCommand } from "./command.ts";
+import { chmodCommand } from "./commands/chmod.ts";
+import { completionsCommand } from "./commands/completions.ts";
+import { controlCommand } from "./commands/control.ts";
+import { diffCommand } from "./commands/diff.ts";
+import { dumpCommand } from "./commands/dump.ts";
+import { existsCommand } from "./commands/exists.ts";
+import { getPathCommand } from "./commands/getpath.ts";
+import { introducedCommand } from "./commands/introduced.ts";
+import { listCommand } from "./commands/list.ts";
+import { lsCommand } from "./commands/ls.ts";
+import { mkdirCommand } from "./commands/mkdir.ts";
+import { readCommand } from "./commands/read.ts";
+import { restoreCommand } from "./commands/restore.ts";
+import { rmCommand } from "./commands/rm.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { statusCommand } from "./commands/status.ts";
+import { txCommand } from "./commands/tx.ts";
+import { waitCommand } from "./commands/wait.ts";
+import { watchCommand } from "./commands/watch.ts";
+import { writeCommand } from "./commands/write.ts";
+
+/** In the order in which `xs --help` shows them within their groups. */
+export const commands: readonly XsCommand[] = [
+  readCommand,
+  lsCommand,
+  listCommand,
+  existsCommand,
+  getPathCommand,
+  introducedCommand,
+  writeCommand,
+  txCommand,
+  rmCommand,
+  mkdirCommand,
+  chmodCommand,
+  watchCommand,
+  waitCommand,
+  dumpCommand,
+  restoreCommand,
+  diffCommand,
+  statusCommand,
+  serveCommand,
+  controlCommand,
+  completionsCommand,
+];
