@@ -125,7 +125,7 @@ class World {
 
   turn(): void {
     this.turns.turn(performance.now());
-    this.turns.tend(false);
+    this.turns.maintain(false);
   }
 
   settle(client: Client): void {

@@ -42,13 +42,13 @@ function commandOf(input: string): Command<XsContext> | undefined {
   return target !== undefined && "parameters" in target ? target : undefined;
 }
 
-/** The commands of `xs`; whatever goes wrong in one is told to `fail`, and nothing printed of it. */
+/** The commands of `xs`; whatever goes wrong in one is reported to `fail`, and nothing printed of it. */
 function application(
   inputs: readonly string[],
   fail: (error: unknown) => void,
 ): Application<XsContext> {
   const [command = ""] = inputs;
-  const told = (error: unknown): string => {
+  const report = (error: unknown): string => {
     fail(error);
     return "";
   };
@@ -59,7 +59,7 @@ function application(
       : positional?.parameters ?? [];
     const options = Object.keys(flags).map(kebab);
     const names = operands.map(({ placeholder = "" }) => placeholder);
-    return told(usageError(error, names, options, (flag) => typedForm(inputs, flag, aliases)));
+    return report(usageError(error, names, options, (flag) => typedForm(inputs, flag, aliases)));
   };
   return buildApplication(routes, {
     name: "xs",
@@ -69,11 +69,11 @@ function application(
     localization: {
       text: {
         ...text_en,
-        commandErrorResult: told,
-        exceptionWhileLoadingCommandFunction: told,
-        exceptionWhileRunningCommand: told,
+        commandErrorResult: report,
+        exceptionWhileLoadingCommandFunction: report,
+        exceptionWhileRunningCommand: report,
         exceptionWhileParsingArguments: misused,
-        noCommandRegisteredForInput: ({ input }) => told(unknownCommand(input, names)),
+        noCommandRegisteredForInput: ({ input }) => report(unknownCommand(input, names)),
       },
     },
   });
@@ -151,10 +151,10 @@ function keepControlWords(inputs: readonly string[]): string[] {
   while (/^-./.test(words[at] ?? "") && words[at] !== "--") {
     at += /^--(?:socket|timeout)$/.test(words[at]!) ? 2 : 1;
   }
-  const told = words.slice(words[at] === "--" ? at + 1 : at);
-  const dashes = told.indexOf("--");
-  if (dashes > 0 && told[dashes + 1]?.startsWith("-") === true) told.splice(dashes, 1);
-  return [name, ...words.slice(0, at), "--", ...told];
+  const rest = words.slice(words[at] === "--" ? at + 1 : at);
+  const dashes = rest.indexOf("--");
+  if (dashes > 0 && rest[dashes + 1]?.startsWith("-") === true) rest.splice(dashes, 1);
+  return [name, ...words.slice(0, at), "--", ...rest];
 }
 
 /** Runs a command of `xs`; returns the exit status. */

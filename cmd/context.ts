@@ -84,8 +84,8 @@ export async function openSession(
   flags: CommonFlags,
   timeout: number = shell.timeout,
 ): Promise<Session> {
-  const told = flags.socket === undefined ? undefined : fromByteText(flags.socket);
-  const path = findSocket(told, shell.around);
+  const given = flags.socket === undefined ? undefined : fromByteText(flags.socket);
+  const path = findSocket(given, shell.around);
   return new Session(await openStream(path), path, {
     timeout: flags.timeout ?? timeout,
     clock: shell.clock,
@@ -123,8 +123,8 @@ export function withDaemon<F extends CommonFlags, A extends readonly unknown[]>(
     check?.(flags, ...args);
     const usual = Math.min(timeout ?? Infinity, this.shell.timeout);
     const waiting = waits?.(flags, ...args) === true;
-    const told = waiting ? patience(flags, this.shell) : flags;
-    const session = await openSession(this.shell, told, waiting ? Infinity : usual);
+    const given = waiting ? patience(flags, this.shell) : flags;
+    const session = await openSession(this.shell, given, waiting ? Infinity : usual);
     const nodes = new Operations(session);
     try {
       const success = await action(this, nodes, flags, ...args);

@@ -123,7 +123,7 @@ export const EPOLL_EVENTS_MAX = 256;
  * Starts of transactions of one connection that wait for the end of a live update: a kernel speaks
  * for many programs, which all may begin one; what is beyond waits in its ring.
  */
-export const ASIDE_MAX = 64;
+export const DEFERRED_REQUESTS_MAX = 64;
 
 /**
  * Connections accepted in one turn: each takes some 50 us, and a storm of them must not hold up
@@ -203,7 +203,7 @@ export const UPKEEP_OWED_MAX = 4_194_304;
 export const UPKEEP_STEPS_PER_TURN_MAX = 8;
 
 /** Bytes kept free in the store file, besides one and a half images: the next turns' and image's place. */
-export const FREE_BYTES_KEPT = 3_145_728;
+export const FREE_BYTES_LEAST = 3_145_728;
 /** The same, beyond which it is made smaller although there is other work. */
 export const FREE_BYTES_MAX = 6_291_456;
 
@@ -219,7 +219,7 @@ export const OUTPUT_STALL_BYTES_WHILE_FULL = 1_024;
 export const RESERVE_BYTES_MAX = 2_097_152;
 
 /** Bytes that SQLite's log keeps when it begins anew: two checkpoints' worth. */
-export const LOG_BYTES_KEPT = 2_097_152;
+export const LOG_BYTES_LEFT = 2_097_152;
 
 /**
  * Tries, one every 50 ms, for the lock that keeps two starting daemons from one socket path: it is
@@ -347,7 +347,7 @@ export const MEMORY_DEATHS = 2;
  * Bytes of a guest's watches and unsent answers beyond which they are not loaded then: more than 128 usual
  * watches and a full ring take. After one more death, no guest's are loaded.
  */
-export const ASIDE_BYTES = 98_304;
+export const LOADED_GUEST_BYTES_MAX = 98_304;
 
 /** Records that recovery reads between two looks at the memory that is left. */
 export const RECORDS_A_LOOK = 512;
@@ -481,7 +481,7 @@ export const ARCHIVE_SLICE_MS = 1;
 export const ARCHIVE_QUEUE_MAX = 16;
 
 /** Dumps and restores whose end is remembered for clients that have not asked yet. */
-export const ARCHIVE_ENDS_KEPT = 64;
+export const ARCHIVE_ENDS_REMEMBERED = 64;
 
 /**
  * How long a dump or a restore waits for its client to ask again, in ms: `xs` asks some hundred times a
@@ -611,7 +611,7 @@ export const KNOWN_PATH_BYTES_MAX = 128;
 export const DOMAIN_ALLOWANCE_BYTES = 65_536;
 
 /** Entries of changed nodes kept for reuse from turn to turn: more than most turns change. */
-export const DIRTY_ENTRIES_KEPT = 1_024;
+export const DIRTY_ENTRIES_REUSED = 1_024;
 
 /** Such entries up to which to look through them costs less than to walk what was removed. */
 export const DIRTY_ENTRIES_SCANNED_MAX = 32;
@@ -620,10 +620,10 @@ export const DIRTY_ENTRIES_SCANNED_MAX = 32;
 export const PINNED_LOOK_BYTES = 65_536;
 
 /** Snapshots up to which each holder is told of each node at once: that takes less than to defer it. */
-export const SNAPSHOTS_TOLD_AT_ONCE_MAX = 4;
+export const SNAPSHOTS_REPORTED_AT_ONCE_MAX = 4;
 
 /** Names that recovery has at hand for further nodes: a power of two. */
-export const LOADED_NAMES_KEPT = 1_024;
+export const LOADED_NAMES_CACHED = 1_024;
 
 /** Bytes up to which a copy shares its memory with others, as it would else take 600 ns to get some. */
 export const SHARED_COPY_BYTES_MAX = 128;
@@ -638,7 +638,7 @@ export const IMAGE_PIECE_BYTES = 32_768;
 export const SHORT_VALUE_BYTES = 16;
 
 /** Such values that recovery has at hand for further nodes: a power of two. */
-export const SHORT_VALUES_KEPT = 1_024;
+export const SHORT_VALUES_CACHED = 1_024;
 
 /** Bytes of a file read or written at once. */
 export const BLOCK_BYTES = 262_144;

@@ -71,17 +71,17 @@ export class RunningCheck {
 
 /** Keeps output back until it may be shown, so that two checks' lines do not mingle. */
 export class Curtain {
-  readonly #kept: Uint8Array[] = [];
+  readonly #pending: Uint8Array[] = [];
   #open = false;
 
   readonly show: Show = (chunk) => {
     if (this.#open) writeAll(chunk);
-    else this.#kept.push(chunk);
+    else this.#pending.push(chunk);
   };
 
   open(): void {
     this.#open = true;
-    for (const chunk of this.#kept.splice(0)) writeAll(chunk);
+    for (const chunk of this.#pending.splice(0)) writeAll(chunk);
   }
 }
 

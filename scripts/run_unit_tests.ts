@@ -1,5 +1,5 @@
 /**
- * The tests that need no daemon: `deno task test:unit [FILTER]`, in about 15 s on two processors. Of the
+ * The tests that need no daemon: `deno task test:unit [FILTER]`, in about 20 s on two processors. Of the
  * suites below it takes the files that start no process, themselves or by what they import. The other
  * suites drive daemons, or take longer: `deno task test` runs all.
  */

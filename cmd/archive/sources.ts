@@ -40,8 +40,8 @@ class Sources {
   /** Where the daemon is that `live` means. */
   get socketPath(): string {
     const { socket } = this.#flags;
-    const told = socket === undefined ? undefined : fromByteText(socket);
-    return findSocket(told, this.#shell.around);
+    const given = socket === undefined ? undefined : fromByteText(socket);
+    return findSocket(given, this.#shell.around);
   }
 
   parse(text: string): Source {

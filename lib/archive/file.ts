@@ -4,7 +4,7 @@ import { type Interrupt, InterruptedError } from "./interrupt.ts";
 /** Only its owner may read it: a store holds secrets. */
 const MODE_NEW = 0o600;
 /** What of a replaced file's mode stays: the owner's and the group's rights. */
-const MODE_KEPT = 0o770;
+const MODE_ALLOWED = 0o770;
 
 /** What is there under the name that is to be written. */
 interface Place {
@@ -100,7 +100,7 @@ function statOrNull(stat: () => Deno.FileInfo): Deno.FileInfo | null {
 function takeOver(part: string, { gid, mode, uid }: Deno.FileInfo): void {
   // Others than root can't give files away; their own are theirs already.
   if (Deno.uid() === 0) Deno.chownSync(part, uid, gid);
-  Deno.chmodSync(part, (mode ?? MODE_NEW) & MODE_KEPT);
+  Deno.chmodSync(part, (mode ?? MODE_NEW) & MODE_ALLOWED);
 }
 
 function removeQuietly(path: string): void {

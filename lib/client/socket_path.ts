@@ -92,10 +92,10 @@ function usableDevice(around: Surroundings): string | undefined {
 export function findSocket(explicit: string | undefined, around: Surroundings): string {
   if (explicit !== undefined) return explicit;
   const standard = standardSocketPath(around.env);
-  const told = around.env("XENSTORED_PATH") ?? around.env("XENSTORED_RUNDIR");
+  const fromEnvironment = around.env("XENSTORED_PATH") ?? around.env("XENSTORED_RUNDIR");
   // A daemon that may not use the standard folder is at its user's own place (serve, chooseSocketPath).
   const isThere = around.exists(standard);
-  if (told !== undefined || isThere && !around.hidden(standard)) return standard;
+  if (fromEnvironment !== undefined || isThere && !around.hidden(standard)) return standard;
   const own = userSocketPath(around);
   const uid = around.uid();
   // Anyone may make a folder in /tmp: only a socket of this user's own is this user's daemon.
@@ -109,8 +109,8 @@ export function findSocket(explicit: string | undefined, around: Surroundings): 
  */
 export function stockPaths(around: Surroundings): [string, string?] {
   const standard = standardSocketPath(around.env);
-  const told = around.env("XENSTORED_PATH");
-  if (told !== undefined) return [standard, told];
+  const fromEnvironment = around.env("XENSTORED_PATH");
+  if (fromEnvironment !== undefined) return [standard, fromEnvironment];
   const device = usableDevice(around);
   if (device !== undefined) return [standard, device];
   // Neither is there, or neither may be used: the error is that of the last one tried.

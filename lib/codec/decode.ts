@@ -375,12 +375,14 @@ function isOurs(type: number): boolean {
 }
 
 function readSetting(fields: FieldReader): records.Setting {
-  const name = fields.u16(), value = fields.u16(), told = fields.u16();
+  const name = fields.u16(), value = fields.u16(), configured = fields.u16();
   fields.skip(2, "the padding behind the lengths");
   return {
     kind: "setting",
     name: fields.textWithNul(name, "the setting's name"),
     value: fields.textWithNul(value, "the setting's value"),
-    told: told === 0 ? null : fields.textWithNul(told, "what the command line said"),
+    configured: configured === 0
+      ? null
+      : fields.textWithNul(configured, "what the command line said"),
   };
 }

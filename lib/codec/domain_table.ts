@@ -36,8 +36,8 @@ export class DomainTable {
 
   /** What a ring's connection says, which counts only where the domain's own record does not say it. */
   tellRing(domid: number, target: number | null, uniqueId: bigint | null): void {
-    const isToldOtherwise = this.get(domid).introduced !== null;
-    this.tell(domid, isToldOtherwise ? { hasRing: true } : { hasRing: true, target, uniqueId });
+    const hasOwnRecord = this.get(domid).introduced !== null;
+    this.tell(domid, hasOwnRecord ? { hasRing: true } : { hasRing: true, target, uniqueId });
   }
 
   /** All that were told of. */

@@ -325,8 +325,8 @@ export class StreamEncoder {
     to.u64(uniqueId ?? 0n);
   }
 
-  #setting({ kind, name, told, value }: records.Setting): void {
-    const texts = [name, value, ...told === null ? [] : [told]];
+  #setting({ kind, name, configured, value }: records.Setting): void {
+    const texts = [name, value, ...configured === null ? [] : [configured]];
     const lengths = texts.map((text) => this.#out.text(kind, "text", text) + 1);
     if (lengths.some((length) => length > 0xffff)) {
       this.#out.fail(kind, "a text of more than 65534 bytes");

@@ -59,8 +59,8 @@ function toJson(
     case "quota":
       return [{ ...record, domain: mapJson(record.domain), global: mapJson(record.global) }];
     case "setting": {
-      const { name, value, told } = record;
-      const said = told === null ? {} : { told: textJson(told) };
+      const { name, value, configured } = record;
+      const said = configured === null ? {} : { "told": textJson(configured) };
       return [{ kind: "setting-detail", name, value: textJson(value), ...said }];
     }
     case "descriptors":
@@ -188,7 +188,7 @@ class JsonReader {
           kind: "setting",
           name: fields.string("name"),
           value: fields.text("value"),
-          told: fields.has("told") ? fields.text("told") : null,
+          configured: fields.has("told") ? fields.text("told") : null,
         });
       case "domain":
         return this.#domain(fields);

@@ -122,8 +122,8 @@ class TextReader {
     const port = local === "" ? 0 : this.#number32(fields, 4, 5);
     if (remote < 0 || port < 0) this.#fail("a port is below 0");
     this.#connect(domid, { kind: "ring", domid, port });
-    const told = { hasRing: true, port: remote, gfn: BigInt.asUintN(64, BigInt(gfn)) };
-    this.#domains.tell(domid, told);
+    const facts = { hasRing: true, port: remote, gfn: BigInt.asUintN(64, BigInt(gfn)) };
+    this.#domains.tell(domid, facts);
   }
 
   #connect(key: number, end: ConnectionEnd): void {

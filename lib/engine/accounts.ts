@@ -8,7 +8,7 @@ export const COUNTED = ["nodes", "watches", "outstanding", "memory", "transactio
 export type Counted = (typeof COUNTED)[number];
 
 /** What an operator has been told of a domain's memory. */
-export interface MemoryTold {
+export interface MemoryReported {
   /** When that was, in ms. */
   at: number;
   /** Whether it is over its soft quota, as far as was told. */
@@ -27,9 +27,9 @@ export class Account {
   /** Its memory when that was last compared with its quotas, to look only behind a change. */
   memoryLooked = 0;
   /** What the log was told of its memory; null for nothing yet. */
-  memoryTold: MemoryTold | null = null;
+  memoryReported: MemoryReported | null = null;
   /** When the log was told of each quota that refused something, in ms; null for never. */
-  quotasTold: Map<QuotaName, number> | null = null;
+  quotasReported: Map<QuotaName, number> | null = null;
   readonly now: Record<Counted, number> = zeros();
   readonly peak: Record<Counted, number> = zeros();
   /** What the requests of the domain's rings have cost. */

@@ -9,11 +9,11 @@ import type { Merged } from "./merge.ts";
  */
 export function eventsOfCommit(events: EventReaders, nodes: readonly Merged[]): DueEvent[] {
   const due: DueEvent[] = [];
-  let isTold: ((path: string) => boolean) | null = null;
+  let isReported: ((path: string) => boolean) | null = null;
   for (const merged of inOrderOfAccess(nodes)) {
     const { node, touched: { again, named, path, removed } } = merged;
     if (removed && merged.before !== null) {
-      events.ofRemovedBelow(path, merged.before, due, isTold ??= tellsOnce(nodes));
+      events.ofRemovedBelow(path, merged.before, due, isReported ??= tellsOnce(nodes));
     }
     if (!named && !again || !events.isWatched(path)) continue;
     const { before } = merged;
@@ -42,13 +42,13 @@ function inOrderOfAccess(nodes: readonly Merged[]): readonly Merged[] {
  * or was named and is there again, or lay below another that was removed.
  */
 function tellsOnce(nodes: readonly Merged[]): (path: string) => boolean {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const { node, touched: { named, path, removed } } of nodes) {
-    if (removed || named && node !== null) told.add(path);
+    if (removed || named && node !== null) reported.add(path);
   }
   return (path) => {
-    if (told.has(path)) return true;
-    told.add(path);
+    if (reported.has(path)) return true;
+    reported.add(path);
     return false;
   };
 }

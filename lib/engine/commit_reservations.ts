@@ -176,7 +176,7 @@ export class CommitReservations {
       if (end < this.#wakeAt) this.#wakeAt = end;
       return true;
     }
-    if (isBroken) this.#letAllGo(now);
+    if (isBroken) this.#releaseAll(now);
     return false;
   }
 
@@ -184,7 +184,7 @@ export class CommitReservations {
    * A transaction will be refused because of a change that has waited long enough: all that wait go with it, so
    * that they refuse no further one, and the next to do that is one that begins to wait from now on.
    */
-  #letAllGo(now: number): void {
+  #releaseAll(now: number): void {
     this.#brokenAt = now;
     this.#ended = true;
   }

@@ -117,13 +117,13 @@ function findOtherMaker(transaction: Transaction, current: Node): Conflict | nul
   const { inherited, touched } = transaction;
   const find = finder(current, touched.size);
   for (const { path, createdWith, removed } of inPathOrder(touched)) {
-    const told = inherited === null ? undefined : inherited.get(path);
-    const made = told ?? (removed ? null : createdWith);
+    const seen = inherited === null ? undefined : inherited.get(path);
+    const made = seen ?? (removed ? null : createdWith);
     if (made === null) continue;
     const now = find(path);
     if (now === null || equalPerms(now.perms, made)) continue;
     // What it removed with all below, it made in an empty place; what a reply told before that stays so.
-    if (told === undefined && transaction.removedAbove(path)) continue;
+    if (seen === undefined && transaction.removedAbove(path)) continue;
     const saw = cutForLog(formatPerms(made));
     const by = now.origin;
     return { path, facet: "permissions", saw, now: cutForLog(formatPerms(now.perms)), by };

@@ -89,7 +89,7 @@ export interface DaemonActions {
   /** Puts a line into the trace. */
   print(text: string): void;
   /** What the command line said of a setting; null for nothing. */
-  told(setting: string): string | null;
+  configured(setting: string): string | null;
   /** After a restart: these settings are to be again as CONTROL left them. */
   resume(settings: ReadonlyMap<string, string>): void;
 }
@@ -105,6 +105,6 @@ export const NO_ACTIONS: DaemonActions = {
   liveUpdate: null,
   archive: null,
   print: () => {},
-  told: () => null,
+  configured: () => null,
   resume: () => {},
 };

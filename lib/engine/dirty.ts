@@ -13,7 +13,7 @@ interface KindRules<K> {
    */
   readonly isNew?: (key: K) => boolean;
   /** Whether such a thing outlives the process; others are not marked. */
-  readonly isKept?: (key: K) => boolean;
+  readonly isPersistent?: (key: K) => boolean;
   /** How long its texts are. */
   readonly textLength?: (key: K) => number;
 }
@@ -27,12 +27,12 @@ let kinds = 0;
 export class Kind<K> {
   readonly index: number = kinds++;
   readonly isNew: ((key: K) => boolean) | null;
-  readonly isKept: ((key: K) => boolean) | null;
+  readonly isPersistent: ((key: K) => boolean) | null;
   readonly textLength: ((key: K) => number) | null;
 
-  constructor({ isNew, isKept, textLength }: KindRules<K> = {}) {
+  constructor({ isNew, isPersistent, textLength }: KindRules<K> = {}) {
     this.isNew = isNew ?? null;
-    this.isKept = isKept ?? null;
+    this.isPersistent = isPersistent ?? null;
     this.textLength = textLength ?? null;
   }
 }
@@ -125,8 +125,8 @@ export class Dirty {
 
   /** A thing came, changed, or is gone. */
   mark<K>(kind: Kind<K>, key: K): void {
-    const { isKept, isNew, textLength } = kind;
-    if (isKept !== null && !isKept(key)) return;
+    const { isPersistent, isNew, textLength } = kind;
+    if (isPersistent !== null && !isPersistent(key)) return;
     const marked = this.#marked[kind.index] ??= new Marks<unknown>();
     if (!marked.has(key)) marked.add(key, isNew !== null && isNew(key));
     this.#any = true;

@@ -19,7 +19,7 @@ export function settleDeaths(state: State, domains: readonly Domain[]): void {
   const shutdown: number[] = [];
   for (const domain of domains) {
     if (domain.domid === state.privDomid || domain.domid === state.storeDomid) continue;
-    if (isGone(state, domain)) state.letDie(domain);
+    if (isGone(state, domain)) state.beginRelease(domain);
     else if (isNewlyShutdown(state, domain)) shutdown.push(domain.domid);
   }
   state.erasures.step(ERASE_UNITS_PER_TURN);

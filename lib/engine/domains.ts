@@ -115,7 +115,7 @@ export class Domains {
   }
 
   /** A domain that is known, or is dying: what the journal has to keep. */
-  kept(domid: number): Domain | undefined {
+  knownOrDying(domid: number): Domain | undefined {
     return this.#known.get(domid) ?? this.#dying.get(domid);
   }
 

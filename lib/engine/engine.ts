@@ -17,10 +17,10 @@ import { type EngineOptions, State } from "./state.ts";
 import { eventPath } from "./watches.ts";
 
 /**
- * What became of a request: it was handled; it is to be set aside until it can be, while others
+ * What became of a request: it was handled; it is deferred until it can be, while others
  * behind it are; or it has to wait with all behind it.
  */
-export type Handled = "done" | "aside" | "held";
+export type Handled = "done" | "deferred" | "held";
 
 /**
  * The store and its rules, without any I/O or clock of its own: what comes in as requests goes
@@ -91,7 +91,7 @@ export class Engine {
     if (!connection.privileged) events.limit();
     const outcome = this.#run(call, type, txId);
     commits?.request(connection, type);
-    call.letGo();
+    call.forget();
     if (!connection.privileged && events.endLimit()) this.#tellOfCut(connection, now);
     // The outbox as it is now: a domain that releases itself is not answered.
     const { outbox } = connection;

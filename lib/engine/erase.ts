@@ -222,9 +222,9 @@ function removeNode(state: ErasedState, path: string, node: Node): void {
  * removed with their owner, fall to the privileged domain; so do all others, where orphans are kept.
  */
 function without(perms: Perms, domid: number, privDomid: number): Perms {
-  const kept = perms.filter((entry, index) => index === 0 || permDomid(entry) !== domid);
-  if (ownerOf(perms) === domid) return withOwner(kept, privDomid);
-  return kept.length === perms.length ? perms : kept;
+  const remaining = perms.filter((entry, index) => index === 0 || permDomid(entry) !== domid);
+  if (ownerOf(perms) === domid) return withOwner(remaining, privDomid);
+  return remaining.length === perms.length ? perms : remaining;
 }
 
 function eraseFromSpecials(state: ErasedState, domid: number): void {

@@ -141,11 +141,11 @@ export class EventReaders implements Listeners {
     path: string,
     node: Node,
     due: DueEvent[],
-    isTold: ((path: string) => boolean) | null = null,
+    isReported: ((path: string) => boolean) | null = null,
   ): void {
     for (const { groups, node: gone, parent, path: below } of this.watches.below(path, node)) {
       this.meter.add(2 * WATCH_UNITS);
-      if (isTold !== null && isTold(below)) continue;
+      if (isReported !== null && isReported(below)) continue;
       this.#ask(gone.perms, null, parent.perms);
       this.#add(heardIn(groups, this), below, due);
     }

@@ -16,7 +16,7 @@ export interface UpdateStart {
 }
 
 /** What becomes of a request while new transactions wait. */
-export type Verdict = "handle" | "aside" | "held";
+export type Verdict = "handle" | "deferred" | "held";
 
 /**
  * What a session waits for: its start, the trial of the next daemon, the end of all transactions,
@@ -224,7 +224,7 @@ export class LiveUpdate {
   }
 
   /**
-   * What to do with a request while new transactions wait: handle it as ever; set it aside and go on
+   * What to do with a request while new transactions wait: handle it as ever; defer it and go on
    * with the next; or leave it where it is, with all behind it. Only domain 0's kernel, which speaks
    * for many and tells their replies apart by their ids, and the operator, who may give up, go on.
    */
@@ -233,7 +233,7 @@ export class LiveUpdate {
     if (!isStart || connection.transactions.size > 0) return "handle";
     const goesOn = connection === this.#session?.connection ||
       connection.privileged && connection.kind === "ring";
-    return goesOn ? "aside" : "held";
+    return goesOn ? "deferred" : "held";
   }
 
   /** The reply to the operator, as bytes, which the next daemon is to send. */

@@ -1,5 +1,5 @@
 import { MEMORY_REPORT_MS } from "../limits.ts";
-import type { Account, MemoryTold } from "./accounts.ts";
+import type { Account, MemoryReported } from "./accounts.ts";
 import type { Connection } from "./connection.ts";
 import { costMax } from "./memory_model.ts";
 import type { Quotas } from "./quotas.ts";
@@ -29,10 +29,10 @@ export class MemoryReports {
   /** A request of a guest was refused because its memory would have been over its quota. */
   refused({ account, domid }: Connection, quotas: Quotas, now: number): void {
     if (account === null) return;
-    const told = account.memoryTold ??= nothingTold();
-    if (told.hard) return;
-    told.hard = true;
-    told.at = now;
+    const reported = account.memoryReported ??= nothingReported();
+    if (reported.hard) return;
+    reported.hard = true;
+    reported.at = now;
     // That it is so no more must be found out even if nothing of it changes.
     account.memoryLooked = NaN;
     const text = `more than ${quotas.get("memory")} bytes are refused`;
@@ -43,10 +43,10 @@ export class MemoryReports {
   #compare(domid: number, account: Account, quotas: Quotas, now: number): boolean {
     const { memory } = account.now;
     const over = quotas.exceeded("soft-memory", memory);
-    const told = account.memoryTold;
-    if (told === null ? !over : over === told.soft && !told.hard) return true;
-    if (told !== null && now - told.at < MEMORY_REPORT_MS) return false;
-    const tell = account.memoryTold ??= nothingTold();
+    const reported = account.memoryReported;
+    if (reported === null ? !over : over === reported.soft && !reported.hard) return true;
+    if (reported !== null && now - reported.at < MEMORY_REPORT_MS) return false;
+    const tell = account.memoryReported ??= nothingReported();
     tell.at = now;
     if (tell.hard) {
       if (quotas.exceeded("memory", memory) || account.cost > costMax(quotas)) return false;
@@ -66,6 +66,6 @@ export class MemoryReports {
   }
 }
 
-function nothingTold(): MemoryTold {
+function nothingReported(): MemoryReported {
   return { at: 0, soft: false, hard: false };
 }

@@ -32,8 +32,8 @@ export class PathCache {
    * {@link canonicalPath}.
    */
   find(bytes: Uint8Array, to: number, home: string, specials: boolean): string | null {
-    const isKept = to > 0 && to <= KNOWN_PATH_BYTES_MAX;
-    if (!isKept) return canonicalPath(toText(bytes, 0, to), home, specials);
+    const isCached = to > 0 && to <= KNOWN_PATH_BYTES_MAX;
+    if (!isCached) return canonicalPath(toText(bytes, 0, to), home, specials);
     const isAbsolute = bytes[0] === SLASH;
     const place = placeOf(bytes, to, isAbsolute ? "" : home);
     const known = this.#known[place];

@@ -9,7 +9,7 @@ import type { State } from "./state.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** What the quotas have to know of a request. */
-export interface Asking {
+export interface QuotaCaller {
   readonly connection: Connection;
   readonly state: State;
   readonly transaction: Transaction | null;
@@ -22,7 +22,7 @@ export interface Asking {
  * node's size it says which node: the one at the first `length` characters of `path`.
  */
 export function exceeds(
-  call: Asking,
+  call: QuotaCaller,
   name: QuotaName,
   value: number,
   path: string = "",
@@ -47,7 +47,7 @@ export function exceeds(
  * OK when there is memory for `bytes` more, in those of the memory model: ENOSPC when the store as a
  * whole takes all that it may, ENOMEM when the caller's domain does.
  */
-export function roomFor({ connection, now, state }: Asking, bytes: number): ErrorCode {
+export function roomFor({ connection, now, state }: QuotaCaller, bytes: number): ErrorCode {
   const { account, privileged } = connection;
   if (state.memory.exceeded(privileged, bytes)) {
     state.memory.refused(connection, now);
@@ -61,14 +61,14 @@ export function roomFor({ connection, now, state }: Asking, bytes: number): Erro
 }
 
 /** OK if there is memory for the transaction to remember `bytes` more; if not, it has failed. */
-export function fitsMemory(call: Asking, bytes: number): ErrorCode {
+export function fitsMemory(call: QuotaCaller, bytes: number): ErrorCode {
   const error = roomFor(call, bytes);
   if (error !== OK) call.transaction!.failed = true;
   return error;
 }
 
 /** OK if the transaction may touch `more` nodes; if not, it has failed (XSA-326). */
-export function fitsTransaction(call: Asking, more: number): ErrorCode {
+export function fitsTransaction(call: QuotaCaller, more: number): ErrorCode {
   const { transaction } = call;
   if (transaction === null) return OK;
   if (!exceeds(call, "transaction-nodes", transaction.touched.size + more)) return OK;
@@ -78,7 +78,7 @@ export function fitsTransaction(call: Asking, more: number): ErrorCode {
 
 /** Whether the caller's quotas allow the node and its missing parents, below where `way` ends. */
 export function checkCreation(
-  call: Asking,
+  call: QuotaCaller,
   path: string,
   way: Walk,
   valueLength: number,
@@ -111,7 +111,7 @@ function nextSlash(path: string, at: number): number {
 }
 
 /** Whether the caller's quotas allow the node's value `bytes` more. */
-export function checkGrowth(call: Asking, path: string, node: Node, bytes: number): ErrorCode {
+export function checkGrowth(call: QuotaCaller, path: string, node: Node, bytes: number): ErrorCode {
   const { connection, state } = call;
   if (!connection.privileged) {
     if (exceeds(call, "node-size", nodeSize(node) + bytes, path)) return ENOSPC;

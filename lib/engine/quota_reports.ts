@@ -29,10 +29,10 @@ export class QuotaReports {
 
   /** Tells of a refusal, unless one of that domain and quota was told a moment ago. */
   refused(account: Account, refusal: Refusal, now: number): void {
-    const told = account.quotasTold ??= new Map();
-    const at = told.get(refusal.quota);
+    const reported = account.quotasReported ??= new Map();
+    const at = reported.get(refusal.quota);
     if (at !== undefined && now - at < QUOTA_REPORT_MS) return;
-    told.set(refusal.quota, now);
+    reported.set(refusal.quota, now);
     this.teller.tell("warning", refusal.domid, now, () => textOf(refusal));
   }
 }

@@ -50,7 +50,7 @@ export class Call {
   }
 
   /** Lets go of the tree and of the transaction: what is removed must not stay until the next request. */
-  letGo(): void {
+  forget(): void {
     this.transaction = null;
     const { way } = this.#access;
     this.#access.node = way.node = null;

@@ -32,7 +32,7 @@ export const SETTING: Kind<string> = new Kind();
 export interface Setting {
   readonly value: string;
   /** What the daemon's command line said of it then; null for nothing. */
-  readonly told: string | null;
+  readonly configured: string | null;
 }
 
 /**
@@ -52,7 +52,7 @@ export class Settings {
 
   /** CONTROL has set one. */
   set(name: string, value: string): void {
-    const setting = { value, told: this.#admin.told(name) };
+    const setting = { value, configured: this.#admin.configured(name) };
     this.#all.set(name, setting);
     this.#dirty?.mark(SETTING, name);
   }
@@ -96,8 +96,8 @@ export class Settings {
     let changed = false;
     for (const { name } of QUOTAS) {
       const setting = quotaSetting(name);
-      const now = this.#admin.told(setting);
-      const before = this.#all.get(setting)?.told ?? null;
+      const now = this.#admin.configured(setting);
+      const before = this.#all.get(setting)?.configured ?? null;
       if (now === null || now === before) continue;
       if (before !== null || inDoubt) {
         quotas.set(name, Number(now));
@@ -111,9 +111,9 @@ export class Settings {
   /** Gives the daemon back what was loaded, but for that on which its command line is newer. */
   resume(): void {
     const standing = new Map<string, string>();
-    for (const [name, { value, told }] of this.#all) {
-      const now = this.#admin.told(name);
-      if (now === null || now === told) {
+    for (const [name, { value, configured }] of this.#all) {
+      const now = this.#admin.configured(name);
+      if (now === null || now === configured) {
         standing.set(name, value);
       } else {
         this.#all.delete(name);

@@ -342,8 +342,8 @@ export class State {
   }
 
   /** Takes a domain for dead, and does at once all that this entails. */
-  buryDomain(domain: Domain): void {
-    this.letDie(domain);
+  releaseDomain(domain: Domain): void {
+    this.beginRelease(domain);
     this.erasures.finish(domain.domid);
   }
 
@@ -351,7 +351,7 @@ export class State {
    * Takes a domain for dead: its connection goes first, so that it hears nothing of this; then, as
    * {@link erasures} goes on, its nodes and what names it; then the world is told.
    */
-  letDie(domain: Domain): void {
+  beginRelease(domain: Domain): void {
     const { connection, domid } = domain;
     if (connection !== null) {
       this.disconnect(connection);

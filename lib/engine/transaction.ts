@@ -26,7 +26,7 @@ export interface TransactionOwner extends ConnectionBase {
 /** Transactions of connections that outlive the process: they started, wrote for the first time, or ended. */
 export const TRANSACTION: Kind<Transaction> = new Kind({
   isNew: ({ isOpen, wrote }) => isOpen && !wrote,
-  isKept: ({ connection }) => connection.key >= 0,
+  isPersistent: ({ connection }) => connection.key >= 0,
 });
 
 /**

@@ -47,7 +47,7 @@ export interface Listeners {
 /** Watches of connections that outlive the process. */
 export const WATCH: Kind<Watch> = new Kind({
   isNew: isRegistered,
-  isKept: ({ connection }) => connection.key >= 0,
+  isPersistent: ({ connection }) => connection.key >= 0,
   textLength: ({ path, token }) => path.length + token.length,
 });
 

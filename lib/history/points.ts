@@ -52,7 +52,7 @@ export const POINT_FORMS =
 
 const TIME = String.raw`(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?`;
 const TIME_OF_DAY = new RegExp(`^${TIME}$`);
-const DATED = new RegExp(
+const DATE_AND_TIME = new RegExp(
   String.raw`^(?:(\d{4})-(\d\d)-(\d\d)|(today|yesterday))(?:[t ]${TIME}(z|[+-]\d\d:\d\d)?)?$`,
   "i",
 );
@@ -101,7 +101,7 @@ function timeOfDay(text: string, now: number, zone: Zone): number | null {
 }
 
 function timeOfDate(text: string, now: number, zone: Zone): number | null {
-  const match = DATED.exec(text);
+  const match = DATE_AND_TIME.exec(text);
   if (match === null) return null;
   const [, year, month, date, word, ...rest] = match;
   const day = word === undefined

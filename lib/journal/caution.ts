@@ -1,6 +1,6 @@
 import type { State } from "../engine/state.ts";
 import { WATCH, type Watch } from "../engine/watches.ts";
-import type { Aside } from "../persist/build_state.ts";
+import type { LeftOut } from "../persist/build_state.ts";
 import { canonicalPath } from "../store/path.ts";
 
 /** How a recovery goes where the lives before it may have died for want of memory. */
@@ -11,11 +11,11 @@ export interface Caution {
    * Bytes of one guest's watches and unsent answers beyond which they are set aside, by the memory
    * model; Infinity for never.
    */
-  readonly asideBytes: number;
+  readonly guestBytesMax: number;
 }
 
 /** Once the journal records: what was set aside is not to come back with the next life. */
-export function forgetAside(state: State, { connection, watches }: Aside): void {
+export function forgetLeftOut(state: State, { connection, watches }: LeftOut): void {
   state.resetConnection(connection);
   for (const { path, token } of watches.values()) {
     const canonical = canonicalPath(path, connection.home, true)!;

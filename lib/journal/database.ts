@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { LOG_BYTES_KEPT } from "../limits.ts";
+import { LOG_BYTES_LEFT } from "../limits.ts";
 import { toText } from "../wire/text.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { LAYOUT_VERSION, layoutOf } from "./layout.ts";
@@ -172,7 +172,7 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   // A process that is killed leaves what it has written to the kernel; only power loss does not.
   database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "OFF"}`);
   database.exec("PRAGMA wal_autocheckpoint = 0");
-  database.exec(`PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`);
+  database.exec(`PRAGMA journal_size_limit = ${LOG_BYTES_LEFT}`);
 }
 
 function checkKind(database: DatabaseSync, path: string): void {
@@ -234,15 +234,15 @@ export const COMPANIONS: readonly string[] = ["-wal", "-shm", "-journal", ".tail
  * Moves a file and its companions out of the way; returns where it now is. The file goes first: who
  * is killed over it leaves companions that can't be taken for a store, and are moved by the next.
  */
-export function moveAside(path: string, suffix: string): string {
-  const aside = `${path}.${suffix}`;
+export function renameStore(path: string, suffix: string): string {
+  const renamed = `${path}.${suffix}`;
   // The log of an older one there must never be taken for this one's.
   if (exists(path)) {
-    for (const name of [...COMPANIONS, ""]) removeIfThere(aside + name);
+    for (const name of [...COMPANIONS, ""]) removeIfThere(renamed + name);
   }
   for (const name of ["", ...COMPANIONS]) {
     try {
-      Deno.renameSync(path + name, aside + name);
+      Deno.renameSync(path + name, renamed + name);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
@@ -250,7 +250,7 @@ export function moveAside(path: string, suffix: string): string {
   // SQLite leaves a file that was moved as it is.
   for (const database of LEFT_ALONE.get(path) ?? []) database.close();
   LEFT_ALONE.delete(path);
-  return aside;
+  return renamed;
 }
 
 /** Removes a file unless it is gone. */

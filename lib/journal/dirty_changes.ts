@@ -26,7 +26,7 @@ function putOthers(to: ByteWriter, state: State, dirty: Dirty): void {
     if (connection.open === true) put.putHeld(to, connection);
   }
   for (const domain of dirty.marked(DOMAIN).keys()) {
-    if (isKept(state, domain)) put.putDomain(to, domainRecord(domain));
+    if (isStored(state, domain)) put.putDomain(to, domainRecord(domain));
   }
   putWatches(to, dirty, gone);
   putTransactions(to, dirty, gone);
@@ -41,8 +41,8 @@ function putOthers(to: ByteWriter, state: State, dirty: Dirty): void {
   }
 }
 
-function isKept({ domains }: State, domain: Domain): boolean {
-  return domains.kept(domain.domid) === domain;
+function isStored({ domains }: State, domain: Domain): boolean {
+  return domains.knownOrDying(domain.domid) === domain;
 }
 
 /** What takes all with it that was known of a connection, whose keys are returned. */
@@ -54,7 +54,7 @@ function putGone(to: ByteWriter, state: State, dirty: Dirty): Set<number> {
     put.putHeldGone(to, key);
   }
   for (const domain of dirty.marked(DOMAIN).keys()) {
-    if (isKept(state, domain) || gone.has(domain.domid)) continue;
+    if (isStored(state, domain) || gone.has(domain.domid)) continue;
     gone.add(domain.domid);
     put.putDomainGone(to, domain.domid);
   }

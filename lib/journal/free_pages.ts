@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { FREE_BYTES_KEPT, FREE_BYTES_MAX, PAGES_PER_SLICE } from "../limits.ts";
+import { FREE_BYTES_LEAST, FREE_BYTES_MAX, PAGES_PER_SLICE } from "../limits.ts";
 import { PAGE_BYTES, pragma } from "./database.ts";
 
 /** What stays free in the file, as a part of the last image's bytes: the next one's place. */
@@ -35,7 +35,7 @@ export class FreePages {
   /** Gives a slice of those back that are too many beside an image of so many bytes; returns the pages moved. */
   shrink(idle: boolean, imageBytes: number): number {
     const free = this.bytes;
-    const least = FREE_BYTES_KEPT + imageBytes * FREE_PART;
+    const least = FREE_BYTES_LEAST + imageBytes * FREE_PART;
     const most = idle ? least : FREE_BYTES_MAX + imageBytes * FREE_PART_MAX;
     this.#mayShrink = free > least;
     this.#shrinksWhenIdle = free <= most;

@@ -36,10 +36,10 @@ export interface Journal {
    */
   recover(state: State, held?: HeldConnections, caution?: Caution): Recovered | null;
   /**
-   * From now on what is told counts. A store that is empty gets its first image at once; `afresh`,
+   * From now on what is told counts. A store that is empty gets its first image at once; with `makesImage`,
    * so does any, and what was in it before counts no more, from one moment to the next.
    */
-  begin(source: ImageSource, afresh?: boolean): void;
+  begin(source: ImageSource, makesImage?: boolean): void;
   /**
    * A node of a tree that may come to take the place of the present one: parents first, the root
    * first of all. It counts from {@link adoptStaged} on, or never.
@@ -57,11 +57,11 @@ export interface Journal {
    * A slice of the work that nobody waits for. True when there is more; unless `idle`, only what
    * is overdue is done.
    */
-  tend(idle: boolean): boolean;
-  /** There was more to be done than {@link tend} just did: in the turn that follows busy clients wait. */
+  maintain(idle: boolean): boolean;
+  /** There was more to be done than {@link maintain} just did: in the turn that follows busy clients wait. */
   readonly isBehind: boolean;
   /** When to call it again even if nothing happens, by the clock; Infinity for not before. */
-  readonly tendAt: number;
+  readonly maintainAt: number;
   /**
    * A daemon that does not know the file takes this one's place: what comes then is not in it. Null:
    * it did not come to that.
@@ -80,7 +80,7 @@ export class NoJournal implements Journal {
   readonly dirty = null;
   readonly full = false;
   readonly isBehind = false;
-  readonly tendAt = Infinity;
+  readonly maintainAt = Infinity;
   readonly pendingBytes = 0;
   readonly syncs = false;
   readonly keepsRings = false;
@@ -120,7 +120,7 @@ export class NoJournal implements Journal {
     // There is no file.
   }
 
-  tend(): boolean {
+  maintain(): boolean {
     return false;
   }
 

@@ -186,9 +186,9 @@ export class NetChanges implements put.ChangeSink {
   ring(ring: RingState): void {
     const net = this.#of(ring.key);
     const before = net.ring;
-    net.ring = before === null || ring.afresh
+    net.ring = before === null || ring.reset
       ? ring
-      : { ...joined(before, ring), afresh: before.afresh };
+      : { ...joined(before, ring), reset: before.reset };
   }
 
   /** Of a former version's tail. */

@@ -17,7 +17,7 @@ export interface Keep {
 }
 
 /** A store as it begins after a boot, with what is kept of the one before. */
-export interface KeptStore {
+export interface NextStoreState {
   readonly state: State;
   readonly nodes: number;
   /** Entries of permissions left out, as they name domains of before. */
@@ -41,15 +41,15 @@ const NO_DOMAINS: DomainControl = {
  *
  * @throws {DamagedError} when it can't be read; its files are left alone then.
  */
-export function keepFrom(old: StoreJournal, { domid, globs }: Keep): KeptStore {
+export function keepFrom(old: StoreJournal, { domid, globs }: Keep): NextStoreState {
   const before = emptyTree();
   const isEmpty = old.read(before) === null;
   const state = new State({ domains: NO_DOMAINS, privDomid: domid });
-  const kept = globs.map((glob) => new Glob(glob));
+  const wanted = globs.map((glob) => new Glob(glob));
   let nodes = 0, entriesDropped = 0;
   for (const [path, node] of isEmpty ? [] : subtree(before.root)) {
-    if (!kept.some((glob) => glob.matches(path))) continue;
-    const perms = permsKept(node.perms, domid);
+    if (!wanted.some((glob) => glob.matches(path))) continue;
+    const perms = permsFor(node.perms, domid);
     entriesDropped += node.perms.filter((entry) => permDomid(entry) !== domid).length;
     put(state, path, node, perms);
     nodes++;
@@ -57,7 +57,7 @@ export function keepFrom(old: StoreJournal, { domid, globs }: Keep): KeptStore {
   return { state, nodes, entriesDropped };
 }
 
-function permsKept(perms: Perms, domid: number): Perms {
+function permsFor(perms: Perms, domid: number): Perms {
   const owner = ownerOf(perms) === domid ? perms[0]! : permEntry(domid, 0);
   return [owner, ...perms.slice(1).filter((entry) => permDomid(entry) === domid)];
 }

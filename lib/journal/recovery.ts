@@ -32,11 +32,11 @@ export function recoverState(
   state: State,
   all: StoreRecords,
   held: HeldConnections | undefined,
-  asideBytes = Infinity,
+  guestBytesMax = Infinity,
 ): Omit<Recovered, "unheard"> {
   const built = build(state, all, {
     asksDomains: true,
-    asideBytes,
+    guestBytesMax,
     openRing: (connection, record, { domid, port }) => {
       if (state.control.reopen?.(connection, port, ringStateOf(record)) === OK) return true;
       state.log("warning", `domain ${domid}: its ring cannot be taken up again`);

@@ -6,8 +6,8 @@ import {
   exists,
   JournalError,
   messageOf,
-  moveAside,
   removeIfThere,
+  renameStore,
 } from "./database.ts";
 import type { JournalParts } from "./journal_parts.ts";
 import { settleNames } from "./settle.ts";
@@ -34,11 +34,11 @@ export interface NextStore {
 /**
  * Puts the store of an earlier boot aside and another one in its place; returns where it now is. The
  * next store is whole on the disk before the old one is touched, so that a death at any step leaves the
- * old one, or what {@link finishSettingAside} ends.
+ * old one, or what {@link finishReplacing} ends.
  *
  * @throws {JournalError} when there is no room for it: the old one then stays.
  */
-export function setAside(path: string, next: NextStore): string {
+export function replaceOldStore(path: string, next: NextStore): string {
   // There may be room for one of them only. Without the file the older one is this one, half moved.
   if (exists(path)) removeStore(`${path}.${OLD}`);
   makeNext(nextOf(path), next);
@@ -49,7 +49,7 @@ export function setAside(path: string, next: NextStore): string {
  * Ends what a daemon that was killed has begun: returns where the old store is, or null if there was
  * nothing to be ended.
  */
-export function finishSettingAside(path: string): string | null {
+export function finishReplacing(path: string): string | null {
   const next = nextOf(path);
   if (!exists(next)) return null;
   if (!exists(path)) return finish(path);
@@ -60,11 +60,11 @@ export function finishSettingAside(path: string): string | null {
 
 function finish(path: string): string {
   // The file goes first: as long as it is there, the next store counts for nothing.
-  const aside = moveAside(path, OLD);
+  const renamed = renameStore(path, OLD);
   settleNames(path);
   Deno.renameSync(nextOf(path), path);
   settleNames(path);
-  return aside;
+  return renamed;
 }
 
 function makeNext(next: string, { bootId, clock, durability, log, state }: NextStore): void {

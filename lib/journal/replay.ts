@@ -171,8 +171,8 @@ export class Replay implements ChangeSink {
   idsGiven(key: number, idLast: number): void {
     const holding = this.#holding(key), { record } = holding;
     if (record.transactionIdLast! >= idLast) return;
-    const told = { ...holding, record: { ...record, transactionIdLast: idLast } };
-    this.#all.connections.set(key, told);
+    const updated = { ...holding, record: { ...record, transactionIdLast: idLast } };
+    this.#all.connections.set(key, updated);
   }
 
   quotas(values: ReadonlyMap<string, number>): void {
@@ -203,7 +203,7 @@ export class Replay implements ChangeSink {
   ring(ring: RingState): void {
     this.#holding(ring.key);
     const before = this.#rings.get(ring.key);
-    this.#rings.set(ring.key, ring.afresh || before === undefined ? ring : joined(before, ring));
+    this.#rings.set(ring.key, ring.reset || before === undefined ? ring : joined(before, ring));
   }
 }
 

@@ -69,8 +69,8 @@ export class StoreJournal implements Journal {
     return this.#upkeep.behind;
   }
 
-  get tendAt(): number {
-    return this.#full ? this.#retryAt : this.#upkeep.tendAt;
+  get maintainAt(): number {
+    return this.#full ? this.#retryAt : this.#upkeep.maintainAt;
   }
 
   get full(): boolean {
@@ -85,7 +85,7 @@ export class StoreJournal implements Journal {
   recover(state: State, held?: HeldConnections, caution?: Caution): Recovered | null {
     const replay = this.read(state.tree, () => caution?.progress());
     if (replay === null) return null;
-    const recovered = recoverState(state, replay.records(), held, caution?.asideBytes);
+    const recovered = recoverState(state, replay.records(), held, caution?.guestBytesMax);
     return { ...recovered, unheard: replay.unheard };
   }
 
@@ -131,19 +131,19 @@ export class StoreJournal implements Journal {
     throw new DamagedError(why);
   }
 
-  begin(source: ImageSource, afresh = false): void {
+  begin(source: ImageSource, makesImage = false): void {
     this.#beginWriting();
     this.#source = source;
     this.dirty.clear();
     this.#clear();
     this.#upkeep.begin(source, this.#behind);
-    if (this.isEmpty || afresh) this.#upkeep.makeImage();
-    this.#letShrink();
+    if (this.isEmpty || makesImage) this.#upkeep.makeImage();
+    this.#enableShrinking();
     this.#parts.reserve?.fill();
   }
 
   /** A file of before layout 2 never gets smaller unless it is written anew: once, and not all of it. */
-  #letShrink(): void {
+  #enableShrinking(): void {
     const { database, log } = this.#parts;
     if (pragma(database, "auto_vacuum") === AUTO_VACUUM_INCREMENTAL) return;
     try {
@@ -252,11 +252,11 @@ export class StoreJournal implements Journal {
    * images, old turns, checkpoints. True when there is more. `idle` says that nothing else is to
    * be done now; otherwise it only works on what is overdue.
    */
-  tend(idle: boolean): boolean {
+  maintain(idle: boolean): boolean {
     if (this.#full && this.#parts.clock.now() < this.#retryAt) return false;
     try {
       if (this.#full) return this.#makeRoom();
-      const more = this.#upkeep.tend(idle);
+      const more = this.#upkeep.maintain(idle);
       this.isBehind = !idle && this.#upkeep.isOwed;
       if (idle && !more) this.#parts.reserve?.fill();
       return more;

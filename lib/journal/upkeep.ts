@@ -47,7 +47,7 @@ export class StoreUpkeep {
   /** A tree is being staged, or not all have heard of it: an image would leave that out. */
   staging = false;
   /** When to go on even if nothing happens, by the clock; Infinity for not before it does. */
-  tendAt = Infinity;
+  maintainAt = Infinity;
   #source: ImageSource | null = null;
   /** Bytes of turns behind the last whole image, and behind the one under way. */
   #behind = 0;
@@ -161,21 +161,21 @@ export class StoreUpkeep {
    * What is to be done between two turns. True when there is more that nobody has to wait for, and
    * which is done with `idle` only; else one thing that is due, as quiet clients may have asked meanwhile.
    */
-  tend(idle: boolean): boolean {
+  maintain(idle: boolean): boolean {
     if (idle) {
-      while (this.#tendLog());
+      while (this.#flushLog());
       const done = this.#step(true);
       this.#owed = done === 0 ? 0 : Math.max(0, this.#owed - done);
       return done > 0;
     }
     this.#owed += UPKEEP_BYTES_LEAST;
     if (this.#owed > UPKEEP_OWED_MAX) this.#catchUp();
-    else if (!this.#tendLog()) this.#pay();
+    else if (!this.#flushLog()) this.#pay();
     return false;
   }
 
   #catchUp(): void {
-    while (this.#tendLog());
+    while (this.#flushLog());
     for (let n = 0; this.#owed > 0 && n < UPKEEP_STEPS_PER_TURN_MAX; n++) this.#pay();
   }
 
@@ -186,7 +186,7 @@ export class StoreUpkeep {
   }
 
   /** Brings on its way what waits in SQLite's log, or else in the tail; false when it is not much. */
-  #tendLog(): boolean {
+  #flushLog(): boolean {
     if (this.#logPages > this.#settings.pagesPerCheckpoint) this.checkpoint();
     else if (this.#turns.waiting > this.#settings.drainBytes) this.drain();
     else return false;
@@ -213,14 +213,14 @@ export class StoreUpkeep {
   imageIsDue(idle: boolean): boolean {
     if (this.staging || this.#source === null) return false;
     if (this.imageIsUrgent) return true;
-    this.tendAt = Infinity;
+    this.maintainAt = Infinity;
     const isWorthIt = idle ? this.#isBehind(1, IDLE_PART) : this.#isBehind(4, DUE_PART);
     // What is left of a tree costs little, and gives back what there was.
     if (this.#hasShrunk(idle)) return true;
     if (!isWorthIt) return false;
     const dueAt = this.#imagedAt + IMAGES_APART_MS;
     if (this.clock.now() >= dueAt) return true;
-    this.tendAt = dueAt;
+    this.maintainAt = dueAt;
     return false;
   }
 

@@ -34,11 +34,11 @@ export interface BuildOptions {
    * Bytes of one guest's watches and unsent answers, by the memory model, beyond which they are not built
    * [Infinity]: the guest's ring is then ignored.
    */
-  readonly asideBytes?: number;
+  readonly guestBytesMax?: number;
 }
 
 /** What a guest had, where it was not built. */
-export interface Aside {
+export interface LeftOut {
   readonly connection: Connection;
   readonly watches: ReadonlyMap<string, records.Watch>;
   readonly transactions: number;
@@ -54,7 +54,7 @@ export interface Built {
   /** Sockets that are gone: to be forgotten then. */
   readonly lost: readonly records.Connection[];
   /** To be forgotten then. */
-  readonly aside: readonly Aside[];
+  readonly leftOut: readonly LeftOut[];
 }
 
 /**
@@ -64,7 +64,9 @@ export interface Built {
 export function build(state: State, all: StoreRecords, options: BuildOptions): Built {
   for (const special of all.specials.values()) buildSpecial(state, special);
   if (all.quota !== null) setQuotas(state.domains.quotas, all.quota.domain);
-  for (const [name, { told, value }] of all.settings) state.settings.load(name, { told, value });
+  for (const [name, { configured, value }] of all.settings) {
+    state.settings.load(name, { configured, value });
+  }
   return new Builder(state, all, options).build();
 }
 
@@ -128,7 +130,7 @@ export function ringStateOf(record: records.Connection): RingState {
     responsesEnd: position?.responsesEnd ?? 0,
     responses: output,
     unsent: position?.unsent ?? 0,
-    afresh: true,
+    reset: true,
     ignored,
   };
 }
@@ -139,7 +141,7 @@ class Builder {
   readonly #options: BuildOptions;
   readonly #rings: ReadonlyMap<number, Holding>;
   readonly #dead: Domain[] = [];
-  readonly #aside: Aside[] = [];
+  readonly #leftOut: LeftOut[] = [];
 
   constructor(state: State, all: StoreRecords, options: BuildOptions) {
     this.#state = state;
@@ -168,7 +170,7 @@ class Builder {
         sockets++;
       }
     }
-    return { rings, sockets, dead: this.#dead, lost, aside: this.#aside };
+    return { rings, sockets, dead: this.#dead, lost, leftOut: this.#leftOut };
   }
 
   /**
@@ -179,8 +181,8 @@ class Builder {
   #areComparable(): boolean {
     const state = this.#state;
     for (const domid of [state.storeDomid, state.privDomid]) {
-      const told = this.#all.domains.get(domid)?.uniqueId ?? null;
-      if (told !== null) return told === state.control.info(domid)?.uniqueId;
+      const recorded = this.#all.domains.get(domid)?.uniqueId ?? null;
+      if (recorded !== null) return recorded === state.control.info(domid)?.uniqueId;
     }
     return true;
   }
@@ -218,10 +220,10 @@ class Builder {
   }
 
   #ring(domain: Domain, holding: Holding): boolean {
-    const { asideBytes = Infinity } = this.#options;
+    const { guestBytesMax = Infinity } = this.#options;
     const bytes = domain.domid === this.#state.privDomid ? 0 : bytesOf(holding);
-    if (bytes <= asideBytes) return this.#openRing(domain, holding);
-    this.#setAside(domain, holding, bytes);
+    if (bytes <= guestBytesMax) return this.#openRing(domain, holding);
+    this.#leaveOut(domain, holding, bytes);
     return false;
   }
 
@@ -239,14 +241,14 @@ class Builder {
   }
 
   /** Takes a ring up without what its guest had; the guest finds why in its page's error word. */
-  #setAside(domain: Domain, { record, transactions, watches }: Holding, bytes: number): void {
+  #leaveOut(domain: Domain, { record, transactions, watches }: Holding, bytes: number): void {
     const empty = { input: NO_VALUE, output: NO_VALUE, partialResponse: 0 };
     const position = record.position === null ? null : { ...record.position, unsent: 0 };
     const without = { ...record, ...empty, ignored: true, position };
     if (!this.#openRing(domain, { record: without, watches: new Map(), transactions })) return;
     const connection = domain.connection!;
     this.#state.control.refuse?.(connection);
-    this.#aside.push({ connection, watches, transactions: transactions.size, bytes });
+    this.#leftOut.push({ connection, watches, transactions: transactions.size, bytes });
   }
 }
 

@@ -48,7 +48,7 @@ export function restorePart(
 ): PartReport {
   const domain = checkPart(state, all, mapping, options.overQuota);
   const leftOut: string[] = [];
-  const nodes = keptNodes(state, all, leftOut);
+  const nodes = nodesToRestore(state, all, leftOut);
   const held = heldBy(all, mapping);
   const changing = nodes.filter((node) => differs(state, node));
   const report = {
@@ -130,8 +130,8 @@ function addedTo(
 }
 
 /** The nodes without those of domains that are not there, and without what is below these. */
-function keptNodes(state: State, all: CheckedRecords, leftOut: string[]): PartNode[] {
-  const kept: PartNode[] = [];
+function nodesToRestore(state: State, all: CheckedRecords, leftOut: string[]): PartNode[] {
+  const restored: PartNode[] = [];
   const gone = new Set<string>();
   const counts = new Map<number, number>();
   for (const node of all.part) {
@@ -139,13 +139,13 @@ function keptNodes(state: State, all: CheckedRecords, leftOut: string[]): PartNo
     if (!isThere(state, owner) || gone.has(parentPath(node.path))) {
       gone.add(node.path);
       counts.set(owner, (counts.get(owner) ?? 0) + 1);
-    } else kept.push({ ...node, perms: freshPerms(state, node.perms) });
+    } else restored.push({ ...node, perms: freshPerms(state, node.perms) });
   }
   for (const [domid, count] of counts) {
     leftOut.push(`${count} nodes of domain ${domid}, which is not there`);
   }
   if (all.others > 0) leftOut.push(`${all.others} nodes that are not the domain's`);
-  return kept;
+  return restored;
 }
 
 function isThere(state: State, domid: number): boolean {

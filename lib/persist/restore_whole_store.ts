@@ -83,14 +83,14 @@ export class Replacement {
   *#build(): Generator<void, void> {
     const loader = this.#draft.loader(RESTORED);
     let ordinal = 0;
-    for (const [path, { perms: told, value }] of subtree(this.#all.tree.root)) {
-      const owner = ownerOf(told);
+    for (const [path, { perms: recorded, value }] of subtree(this.#all.tree.root)) {
+      const owner = ownerOf(recorded);
       const isGone = this.#isGone(owner);
       if (isGone && path === ROOT_PATH) {
         throw new RecordError(`/ belongs to domain ${owner}, which is not there`);
       }
       const generation = this.#state.versions.generation + 1;
-      const was = { value, perms: this.#perms(told), generation, ordinal: ++ordinal };
+      const was = { value, perms: this.#perms(recorded), generation, ordinal: ++ordinal };
       if (isGone || !loader.loadPath(path, was)) {
         this.leftOut.set(owner, (this.leftOut.get(owner) ?? 0) + 1);
       }

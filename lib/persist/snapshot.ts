@@ -109,7 +109,9 @@ export function quotaRecord(quotas: Quotas): records.Quota {
 }
 
 export function* settingRecords({ settings }: State): Generator<records.Setting, void> {
-  for (const [name, { told, value }] of settings) yield { kind: "setting", name, value, told };
+  for (const [name, { configured, value }] of settings) {
+    yield { kind: "setting", name, value, configured };
+  }
 }
 
 export function* specialRecords({ specials }: State): Generator<records.Special, void> {

@@ -113,9 +113,9 @@ export class Loop {
       if (count > 0) this.#dispatch(count);
       if (count > 0 || this.#turns.pending || now >= this.#turns.lookAt) {
         this.#turns.turn(now);
-        this.#turns.tend(false);
+        this.#turns.maintain(false);
         this.#trafficAt = now;
-      } else if (this.#turns.tend(true)) {
+      } else if (this.#turns.maintain(true)) {
         this.#trafficAt = now;
       } else if (now - this.#trafficAt >= this.#policy.lingerMs) {
         return true;
@@ -132,8 +132,8 @@ export class Loop {
 
   async #park(): Promise<void> {
     this.#parked = true;
-    const { lookAt, tendAt } = this.#turns;
-    const wait = Math.min(PARK_MS_MAX, Math.min(lookAt, tendAt) - this.clock.now());
+    const { lookAt, maintainAt } = this.#turns;
+    const wait = Math.min(PARK_MS_MAX, Math.min(lookAt, maintainAt) - this.clock.now());
     await this.epoll.park(Math.max(0, Math.ceil(wait)));
     this.#parked = false;
   }

@@ -133,8 +133,8 @@ export class Turns implements PeerHost<Peer> {
   }
 
   /** Work that nobody waits for; true when there is more. */
-  tend(idle: boolean): boolean {
-    return this.#journal.tend(idle);
+  maintain(idle: boolean): boolean {
+    return this.#journal.maintain(idle);
   }
 
   /** Whether the last commit failed, so that all output is held back. */
@@ -146,9 +146,9 @@ export class Turns implements PeerHost<Peer> {
     return this.#journal.full ? OUTPUT_STALL_BYTES_WHILE_FULL : OUTPUT_STALL_BYTES;
   }
 
-  /** When the journal has something to do even if nothing happens; see Journal.tendAt. */
-  get tendAt(): number {
-    return this.#journal.tendAt;
+  /** When the journal has something to do even if nothing happens; see Journal.maintainAt. */
+  get maintainAt(): number {
+    return this.#journal.maintainAt;
   }
 
   /** When {@link turn} is to be called even if nothing else is to do; Infinity for not at all. */

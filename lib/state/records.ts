@@ -44,7 +44,7 @@ export interface Setting {
   readonly name: string;
   readonly value: string;
   /** What the command line said of it then; null for nothing. */
-  readonly told: string | null;
+  readonly configured: string | null;
 }
 
 /** A domain that the daemon knows, introduced or not. */

@@ -16,7 +16,7 @@ export interface RingState {
   /** How many bytes up to `responsesEnd` were not in the ring yet. */
   readonly unsent: number;
   /** Whether nothing before counts any more: the ring was introduced, or introduced again. */
-  readonly afresh: boolean;
+  readonly reset: boolean;
   /** The guest broke the protocol and is not listened to. */
   readonly ignored: boolean;
 }

@@ -1,4 +1,4 @@
-import { DIRTY_ENTRIES_KEPT, DIRTY_ENTRIES_SCANNED_MAX } from "../limits.ts";
+import { DIRTY_ENTRIES_REUSED, DIRTY_ENTRIES_SCANNED_MAX } from "../limits.ts";
 import { visitAll } from "./lookup.ts";
 import { parentOf } from "./names.ts";
 import type { Node } from "./node.ts";
@@ -129,13 +129,13 @@ export class DirtyNodes implements NodeMarks {
 
   /** Nothing has changed from now on. */
   clear(): void {
-    const kept = Math.min(this.#count, DIRTY_ENTRIES_KEPT);
-    for (let i = 0; i < kept; i++) {
+    const reused = Math.min(this.#count, DIRTY_ENTRIES_REUSED);
+    for (let i = 0; i < reused; i++) {
       const entry = this.#entries[i]!;
       entry.path = "";
       entry.node = null;
     }
-    if (this.#entries.length > DIRTY_ENTRIES_KEPT) this.#entries.length = DIRTY_ENTRIES_KEPT;
+    if (this.#entries.length > DIRTY_ENTRIES_REUSED) this.#entries.length = DIRTY_ENTRIES_REUSED;
     this.#count = 0;
     // Most have a few at most, and to set the length would give their memory back.
     while (this.gone.length > 0) this.gone.pop();
@@ -173,26 +173,26 @@ function unitsOf(path: string, node: Node, what: number): number {
 
 /** Changes of a tree that may yet be dropped, to be told when it is adopted. */
 export class DeferredMarks implements NodeMarks {
-  readonly #told: { readonly path: string; readonly node: Node; readonly what: number }[] = [];
+  readonly #changes: { readonly path: string; readonly node: Node; readonly what: number }[] = [];
 
   changed(path: string, node: Node, what: number): void {
     // Most often a node that was just made gets its first child.
     if (what === DIRTY_GENERATION && this.#isLast(node)) return;
-    this.#told.push({ path, node, what });
+    this.#changes.push({ path, node, what });
   }
 
   #isLast(node: Node): boolean {
-    const last = this.#told.at(-1);
+    const last = this.#changes.at(-1);
     return last !== undefined && last.node === node && last.what !== REMOVED;
   }
 
   removed(path: string, node: Node): void {
-    this.#told.push({ path, node, what: REMOVED });
+    this.#changes.push({ path, node, what: REMOVED });
   }
 
   /** Tells `marks` all of it, in order. */
   applyTo(marks: NodeMarks): void {
-    for (const { path, node, what } of this.#told) {
+    for (const { path, node, what } of this.#changes) {
       if (what === REMOVED) marks.removed(path, node);
       else marks.changed(path, node, what);
     }

@@ -38,13 +38,13 @@ export function namesOf(path: string): Names {
 /** The same, for the caller to keep, and to hand to {@link takeNames}. */
 export function keepNames(path: string): Names {
   const { count, ends, hashes } = namesOf(path);
-  const kept: Split = {
+  const cached: Split = {
     count,
     ends: ends.slice(0, count),
     hashes: hashes.slice(0, count),
     parent: null,
   };
-  return kept;
+  return cached;
 }
 
 /** What {@link keepNames} gave for `path` need not be found again: {@link namesOf} has it from here. */

@@ -1,4 +1,4 @@
-import { PINNED_LOOK_BYTES, SNAPSHOTS_TOLD_AT_ONCE_MAX } from "../limits.ts";
+import { PINNED_LOOK_BYTES, SNAPSHOTS_REPORTED_AT_ONCE_MAX } from "../limits.ts";
 import type { Node } from "./node.ts";
 
 /** Who has a snapshot open: told what that keeps in memory. */
@@ -25,7 +25,7 @@ export class Snapshots {
   readonly #open: Snapshot[] = [];
   #grown = 0;
   /** Bytes that were replaced and of which no holder has been told, by their nodes' epochs. */
-  readonly #untold = new Map<number, number>();
+  readonly #unreported = new Map<number, number>();
 
   /** All that are open, the oldest first. */
   get open(): readonly Snapshot[] {
@@ -50,10 +50,10 @@ export class Snapshots {
     const open = this.#open;
     const newest = open.length - 1;
     if (newest < 0 || open[newest]!.epoch < epoch) return;
-    if (newest < SNAPSHOTS_TOLD_AT_ONCE_MAX) {
+    if (newest < SNAPSHOTS_REPORTED_AT_ONCE_MAX) {
       for (let i = newest; i >= 0 && open[i]!.epoch >= epoch; i--) this.#tell(open[i]!, bytes);
     } else {
-      this.#untold.set(epoch, (this.#untold.get(epoch) ?? 0) + bytes);
+      this.#unreported.set(epoch, (this.#unreported.get(epoch) ?? 0) + bytes);
     }
   }
 
@@ -64,17 +64,17 @@ export class Snapshots {
 
   /** Tells each holder once what was replaced: a request may replace a thousand nodes of a thousand snapshots. */
   #settle(): void {
-    const untold = this.#untold;
-    if (untold.size === 0) return;
-    const epochs = [...untold.keys()].sort((a, b) => a - b);
+    const unreported = this.#unreported;
+    if (unreported.size === 0) return;
+    const epochs = [...unreported.keys()].sort((a, b) => a - b);
     let at = 0, bytes = 0;
     for (const snapshot of this.#open) {
       for (; at < epochs.length && epochs[at]! <= snapshot.epoch; at++) {
-        bytes += untold.get(epochs[at]!)!;
+        bytes += unreported.get(epochs[at]!)!;
       }
       if (bytes > 0) this.#tell(snapshot, bytes);
     }
-    untold.clear();
+    unreported.clear();
   }
 
   /** Whether so much was pinned since the last time that somebody should look at it. */

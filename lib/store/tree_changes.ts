@@ -32,7 +32,7 @@ interface Entry {
   /** What was removed there with all below; null for another change. */
   readonly removed: Node | null;
   /** It is told by another one. */
-  isTold: boolean;
+  isReported: boolean;
 }
 
 /**
@@ -50,20 +50,20 @@ export class TreeChanges implements TreeObserver {
 
   changing(path: string, { perms, value }: Node): void {
     if (this.#base !== null || this.#entries.at(-1)?.path === path) return;
-    this.#entries.push({ path, old: { perms, value }, removed: null, isTold: false });
+    this.#entries.push({ path, old: { perms, value }, removed: null, isReported: false });
   }
 
   made(path: string, aboveLength: number): void {
     if (this.#base !== null) return;
     for (let to = path.indexOf("/", aboveLength + 1); to >= 0; to = path.indexOf("/", to + 1)) {
-      this.#entries.push({ path: path.slice(0, to), old: null, removed: null, isTold: false });
+      this.#entries.push({ path: path.slice(0, to), old: null, removed: null, isReported: false });
     }
-    this.#entries.push({ path, old: null, removed: null, isTold: false });
+    this.#entries.push({ path, old: null, removed: null, isReported: false });
   }
 
   removed(path: string, node: Node): void {
     if (this.#base !== null) return;
-    this.#entries.push({ path, old: node, removed: node, isTold: false });
+    this.#entries.push({ path, old: node, removed: node, isReported: false });
   }
 
   replaced(before: Node): void {
@@ -84,21 +84,21 @@ export class TreeChanges implements TreeObserver {
     const entries = this.#entries;
     const first = entries.length < 2 && this.#base === null ? null : firstOf(entries);
     // What was removed before another tree came may be in that, too.
-    const told = this.#base === null ? null : new Set<string>();
+    const reported = this.#base === null ? null : new Set<string>();
     for (let i = 0; i < entries.length; i++) {
-      const { isTold, old, path, removed } = entries[i]!;
+      const { isReported, old, path, removed } = entries[i]!;
       const now = find(path);
-      if (!isTold && (old !== null || now !== null)) yield { path, old, new: now };
+      if (!isReported && (old !== null || now !== null)) yield { path, old, new: now };
       if (removed !== null && removed.children !== null) {
         for (const change of readRemoved(path, removed, now, find, entries, i, first)) {
-          told?.add(change.path);
+          reported?.add(change.path);
           yield change;
         }
       }
     }
     if (this.#base === null) return;
-    for (const path of first!.keys()) told!.add(path);
-    yield* readReplaced(this.#base, root, told!);
+    for (const path of first!.keys()) reported!.add(path);
+    yield* readReplaced(this.#base, root, reported!);
   }
 }
 
@@ -106,7 +106,7 @@ export class TreeChanges implements TreeObserver {
 function firstOf(entries: readonly Entry[]): Map<string, number> {
   const first = new Map<string, number>();
   entries.forEach((entry, i) => {
-    if (first.has(entry.path)) entry.isTold = true;
+    if (first.has(entry.path)) entry.isReported = true;
     else first.set(entry.path, i);
   });
   return first;
@@ -128,7 +128,7 @@ function* readRemoved(
     if (known !== undefined) {
       if (known < index) continue;
       // Made again afterwards: what was here is its first state.
-      entries[known]!.isTold = true;
+      entries[known]!.isReported = true;
     }
     yield { path, old, new: now === null ? null : find(path) };
   }

@@ -1,4 +1,4 @@
-import { LOADED_NAMES_KEPT } from "../limits.ts";
+import { LOADED_NAMES_CACHED } from "../limits.ts";
 import { addChild, childrenOfHash, copyChildren, noChildren, replaceChild } from "./children.ts";
 import type { Versions } from "./versions.ts";
 import type { Ledger } from "./ledger.ts";
@@ -61,7 +61,7 @@ export class TreeLoader {
   /** Where in that path their names end. */
   readonly #ends: number[] = [0];
   #depth = 0;
-  readonly #names: string[] = new Array(LOADED_NAMES_KEPT).fill("");
+  readonly #names: string[] = new Array(LOADED_NAMES_CACHED).fill("");
   #bytes: Uint8Array = NO_VALUE;
   #from = 0;
   #to = 0;
@@ -210,9 +210,9 @@ export class TreeLoader {
 
   /** Domains have nodes of the same names: those share them. */
   #name(bytes: Uint8Array, from: number, to: number, hash: number): string {
-    const at = hash & LOADED_NAMES_KEPT - 1;
-    const kept = this.#names[at]!;
-    return isText(kept, bytes, from, to) ? kept : this.#names[at] = toText(bytes, from, to);
+    const at = hash & LOADED_NAMES_CACHED - 1;
+    const cached = this.#names[at]!;
+    return isText(cached, bytes, from, to) ? cached : this.#names[at] = toText(bytes, from, to);
   }
 
   /** A new child that is not charged yet. */

@@ -41,8 +41,8 @@ const ALL: readonly StateRecord[] = [
   domain(7, { uniqueId: 12n, introduced: false, shutdownSeen: true, features: 0 }),
   { kind: "descriptors", socketFd: 4, eventChannelFd: -1 },
   { kind: "quota", domain: new Map([["nodes", 7]]), global: new Map([["x", 0]]) },
-  { kind: "setting", name: "trace", value: "\xff", told: null },
-  { kind: "setting", name: "trace-file", value: "", told: "a" },
+  { kind: "setting", name: "trace", value: "\xff", configured: null },
+  { kind: "setting", name: "trace-file", value: "", configured: "a" },
   ring(3, 5, 9, {
     input: new Uint8Array([0xff, 0]),
     output: new Uint8Array([1, 2, 3]),
@@ -112,9 +112,9 @@ Deno.test("JSON: what is told of one thing twice is refused", () => {
       ["domain-detail", "domain 3 again"],
     ] as const
   ) {
-    const told = all.find((line) => line.includes(`"${kind}"`));
-    assert(told !== undefined, kind);
-    assertThrows(() => fromJson(bytesOf([...all, told])), JsonError, problem);
+    const configured = all.find((line) => line.includes(`"${kind}"`));
+    assert(configured !== undefined, kind);
+    assertThrows(() => fromJson(bytesOf([...all, configured])), JsonError, problem);
   }
 });
 

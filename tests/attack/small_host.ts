@@ -96,7 +96,7 @@ export class SmallHost {
     const units = this.#units;
     this.unitsMax = Math.max(this.unitsMax, units);
     this.now += (units + TURN_OVERHEAD_UNITS) / UNITS_PER_MS;
-    this.turns.tend(false);
+    this.turns.maintain(false);
   }
 
   /** Turns until there is nothing to do. */
@@ -105,7 +105,7 @@ export class SmallHost {
       if (turns > 100_000) throw new Error("the turns never settle");
       this.turn();
     }
-    while (this.turns.tend(true));
+    while (this.turns.maintain(true));
   }
 
   /** The domain is dead, and then gone. */

@@ -158,7 +158,7 @@ const RECORDS: readonly StateRecord[] = [
   domain(5, { hasRing: true }),
   ring(1, 5, 9, { input: encoder.encode(HOSTILE) }),
   watch(1, "/a", HOSTILE_BYTES),
-  { kind: "setting", name: "s", value: HOSTILE_BYTES, told: HOSTILE_BYTES },
+  { kind: "setting", name: "s", value: HOSTILE_BYTES, configured: HOSTILE_BYTES },
   node("/a", encoder.encode(HOSTILE), PERMS),
 ];
 
@@ -169,7 +169,7 @@ Deno.test("unseen: in dumps, of which JSON reads back as it was", () => {
   for (const line of toTextLines(RECORDS)) assertShown(line, "dump --format text");
   // A file from elsewhere may hold names that no store takes.
   const foreign: StateRecord[] = [
-    { kind: "setting", name: HOSTILE, value: "", told: null },
+    { kind: "setting", name: HOSTILE, value: "", configured: null },
     node(`/${HOSTILE}`),
   ];
   for (const line of toTextLines(foreign)) assertShown(line, "names of a file");

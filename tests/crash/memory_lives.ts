@@ -97,7 +97,7 @@ export class MemoryLives {
   turn(idle = true): boolean {
     return this.points.run(() => {
       if (this.#turns.pending) this.#turns.turn(this.#now++);
-      this.#turns.tend(idle);
+      this.#turns.maintain(idle);
     });
   }
 

@@ -56,10 +56,10 @@ class House {
   }
 
   /** One dies, and not a slice is done yet. */
-  letDie(domid: number): void {
+  beginRelease(domid: number): void {
     const { state } = this.engine;
     this.#alive.delete(domid);
-    state.letDie(state.domains.get(domid)!);
+    state.beginRelease(state.domains.get(domid)!);
   }
 
   /** Turns until nothing is left to do, and the most units that one took. */
@@ -199,7 +199,7 @@ Deno.test("erase: who takes the whole state finds no domain dying", () => {
   house.beget(1);
   house.fill(10_000);
   for (let i = 0; i < 100; i++) house.dom0.ask(T.SET_PERMS, `/big/${i}/n${i}\0n0\0r1\0`);
-  house.letDie(1);
+  house.beginRelease(1);
   for (const record of snapshot(house.engine.state).records) {
     if (record.kind !== "node") continue;
     assert(!record.perms.some((entry) => permDomid(entry) === 1), record.path);
@@ -217,7 +217,7 @@ function runHistory(random: Random): void {
     const dice = random.next(), domid = 1 + random.below(3);
     if (dice < 0.04 && !dead.has(domid)) {
       dead.add(domid);
-      house.letDie(domid);
+      house.beginRelease(domid);
     } else if (dice < 0.08 && dead.delete(domid)) house.beget(domid);
     else if (dice < 0.4) house.engine.state.erasures.step(1 + random.below(40));
     else {

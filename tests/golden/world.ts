@@ -96,7 +96,7 @@ export class World {
     const admin = {
       ...NO_ACTIONS,
       archive: null as JobQueue | null,
-      told: (setting: string): string | null => TOLD[setting] ?? null,
+      configured: (setting: string): string | null => TOLD[setting] ?? null,
       switches: () => [...switches],
       setSwitch: (name: string, on: boolean): boolean =>
         switches.has(name) && !!switches.set(name, on),

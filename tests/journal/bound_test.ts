@@ -52,7 +52,7 @@ class Host {
     assert(this.journal.commit());
     // More turns than there are in a second.
     this.#clock.advance(0.2);
-    this.journal.tend(false);
+    this.journal.maintain(false);
     if (this.#turns++ % 64 === 0) this.#image = this.imageBytes();
     this.worst = Math.max(this.worst, this.filesBytes() / (4 * this.#image + 16 * MIB));
   }
@@ -78,7 +78,7 @@ class Host {
   settle(): number {
     this.#clock.advance(2 * IMAGES_APART_MS);
     let slices = 0;
-    while (this.journal.tend(true)) slices++;
+    while (this.journal.maintain(true)) slices++;
     return slices;
   }
 

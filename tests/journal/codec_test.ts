@@ -70,7 +70,7 @@ class Words implements changes.ChangeSink {
     this.#add("quotas", values);
   }
   setting(name: string, setting: changes.SettingValue | null): void {
-    this.#add("setting", name, setting?.value, setting?.told);
+    this.#add("setting", name, setting?.value, setting?.configured);
   }
   othersGone(): void {
     this.#add("others gone");
@@ -90,7 +90,7 @@ class Words implements changes.ChangeSink {
   ring(ring: RingState): void {
     const { key, requestsTaken, partial, responsesEnd, responses, unsent } = ring;
     this.#add("ring", key, requestsTaken, partial, responsesEnd, responses, unsent);
-    this.#add("with", ring.afresh, ring.ignored);
+    this.#add("with", ring.reset, ring.ignored);
   }
 }
 
@@ -225,8 +225,8 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       changes.putHeldGone(to, key);
       return expected.heldGone(key);
     case 11: {
-      const told = random.chance(0.5) ? null : toText(randomBytes(random, 60));
-      const setting = random.chance(0.2) ? null : { value: token, told };
+      const configured = random.chance(0.5) ? null : toText(randomBytes(random, 60));
+      const setting = random.chance(0.2) ? null : { value: token, configured };
       changes.putSetting(to, path, setting);
       return expected.setting(path, setting);
     }
@@ -238,7 +238,7 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
         responsesEnd: u32(random),
         responses: randomBytes(random, 2000),
         unsent: u32(random),
-        afresh: random.chance(0.5),
+        reset: random.chance(0.5),
         ignored: random.chance(0.5),
       };
       changes.putRing(to, ring);

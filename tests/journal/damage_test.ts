@@ -84,7 +84,7 @@ Deno.test("store file: a changed byte in the log is found, too", async () => {
     life.ask(0, MessageType.WRITE, `/n${i % 7}\0${"x".repeat(900)}`);
     assert(life.journal.commit());
     // More than a tail of this size takes: the older ones are in the log.
-    life.journal.tend(false);
+    life.journal.maintain(false);
   }
   life.copyFiles(copy);
   const state = wholeState(life.state);
@@ -133,7 +133,7 @@ Deno.test("store file: a log that was cut or removed is found by a tail that has
     for (let i = 0; i < 40; i++) {
       life.ask(0, MessageType.WRITE, `/n${i % 7}\0${"x".repeat(900)}`);
       assert(life.journal.commit());
-      life.journal.tend(false);
+      life.journal.maintain(false);
     }
     // A turn that the tail has no room for.
     for (let i = 0; i < 8; i++) life.ask(0, MessageType.WRITE, `/long${i}\0${"x".repeat(2000)}`);

@@ -111,7 +111,7 @@ function run(random: Random, often: number): void {
     if (random.chance(0.02)) {
       // Its nodes go, and what names it; the next one of its domid starts anew.
       const domid = random.pick([1, 2]);
-      engine.state.buryDomain(engine.state.domains.know(domid)!);
+      engine.state.releaseDomain(engine.state.domains.know(domid)!);
       engine.state.domains.know(domid);
     }
     if (!random.chance(0.2)) continue;

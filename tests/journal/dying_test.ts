@@ -46,7 +46,7 @@ for (const imaged of [false, true]) {
     for (let i = 0; imaged && i < 400; i++) {
       life.ask(0, MessageType.WRITE, `/other\0${i}`);
       assert(life.journal.commit());
-      life.journal.tend(true);
+      life.journal.maintain(true);
     }
     const left = namedAt(life).length;
     assert(left > 0 && left < 100, `${left} left`);

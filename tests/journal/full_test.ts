@@ -82,7 +82,7 @@ class Host {
       responsesEnd: this.#responses,
       responses,
       unsent: 0,
-      afresh: false,
+      reset: false,
       ignored: false,
     };
   }
@@ -108,7 +108,7 @@ class Host {
 
   turn(): void {
     assert(this.journal.commit(), "the turn is held");
-    this.journal.tend(false);
+    this.journal.maintain(false);
   }
 
   /** A guest that reads: nothing is changed, but how far its ring is must be kept. */
@@ -197,7 +197,7 @@ for (const durability of ["crash", "disk"] as const) {
 async function goesOn(host: Host): Promise<void> {
   host.allowGrowth();
   await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 20));
-  host.journal.tend(true);
+  host.journal.maintain(true);
   assertEquals(host.journal.full, false);
   assertEquals(host.lines.at(-1), "the store file can be written again: changes are taken");
   assertEquals(host.ask(T.WRITE, "/node\0again"), "WRITE OK\0");
@@ -277,12 +277,12 @@ Deno.test("full: the second time, and by a clock that goes back, it is noticed a
     fill(host);
     const before = host.lines.length;
     clock.advance(COMMIT_RETRY_MS);
-    host.journal.tend(true);
+    host.journal.maintain(true);
     assertEquals([host.journal.full, host.lines.length], [true, before]);
     clock.setWall(clock.wall() - 3_600_000_000);
     host.allowGrowth();
     clock.advance(COMMIT_RETRY_MS);
-    host.journal.tend(true);
+    host.journal.maintain(true);
     assertEquals(host.journal.full, false);
     assertEquals(host.ask(T.RM, "/fill\0"), "RM OK\0");
     assertEquals(host.nextLife(), wholeState(host.engine.state));
@@ -305,7 +305,7 @@ Deno.test("full: what an image has from the tail already is not written anew", a
   host.ask(T.RM, "/gone\0");
   while (count("(SELECT upto FROM images)") < 4) {
     host.ask(T.WRITE, `/node\0${"x".repeat(100)}`);
-    host.journal.tend(true);
+    host.journal.maintain(true);
   }
   host.stopGrowth();
   for (let i = 0; i < 200; i++) host.guestReads();

@@ -44,13 +44,13 @@ class History {
     else if (dice < 0.8) this.#watch(domid);
     else if (dice < 0.9) this.#privileged();
     else if (dice < 0.93) this.#live(this.random.pick(GUESTS));
-    this.#tend();
+    this.#maintain();
   }
 
-  #tend(): void {
+  #maintain(): void {
     const { journal } = this.life;
     if (this.random.chance(0.7)) assert(journal.commit());
-    if (this.random.chance(0.5)) journal.tend(this.random.chance(0.8));
+    if (this.random.chance(0.5)) journal.maintain(this.random.chance(0.8));
   }
 
   #nodes(domid: number): void {

@@ -32,7 +32,7 @@ Deno.test("images: due behind a part of the last one's bytes, and less often jus
   const makesImage = (idle: boolean): boolean => {
     const before = upto();
     // Turns that wait in the tail go first, one image is made in many slices.
-    for (let i = 0; i < 2_000; i++) life.journal.tend(idle);
+    for (let i = 0; i < 2_000; i++) life.journal.maintain(idle);
     return upto() > before;
   };
   const upto = (): number => {

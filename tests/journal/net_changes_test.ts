@@ -37,7 +37,7 @@ class Maker {
     else if (dice < 0.7) this.#transaction(to, key);
     else if (dice < 0.85) this.#ring(to, key);
     else if (dice < 0.9) {
-      changes.putSetting(to, "trace", { value: `${random.below(9)}`, told: null });
+      changes.putSetting(to, "trace", { value: `${random.below(9)}`, configured: null });
     } else nodes.whole(`/n${random.below(5)}`, this.#node());
   }
 
@@ -121,7 +121,7 @@ class Maker {
       responsesEnd: this.#end(key, added),
       responses: new Uint8Array(Math.min(added, unsent)).map(() => random.below(256)),
       unsent,
-      afresh: false,
+      reset: false,
       ignored: random.chance(0.1),
     });
   }

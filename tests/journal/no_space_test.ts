@@ -66,10 +66,10 @@ smallTest("no space: upkeep that fails again and again is told once", async (fol
     // What is free in the file goes first.
     for (let i = 0; i < 50_000 && !life.journal.full; i++) {
       turn(i);
-      life.journal.tend(true);
+      life.journal.maintain(true);
     }
     for (let i = 0; i < 8; i++) {
-      life.journal.tend(true);
+      life.journal.maintain(true);
       life.journal.commit();
       if (i % 2 === 1) await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 5));
     }
@@ -77,7 +77,7 @@ smallTest("no space: upkeep that fails again and again is told once", async (fol
     assertEquals(lines.length, 2 * time - 1, lines.join("\n"));
     Deno.removeSync(`${folder}/filler`);
     await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 5));
-    while (life.journal.tend(true));
+    while (life.journal.maintain(true));
     assertEquals(lines.at(-1), "the store file can be written again: changes are taken");
   }
   life.close();
@@ -113,7 +113,7 @@ function fillAndDie(path: string): void {
       engine.ask(T.WRITE, `/local/domain/1/n${count++}\0${"v".repeat(2_000)}`);
     }
     assert(journal.commit());
-    journal.tend(false);
+    journal.maintain(false);
   }
   // Whatever can't be refused meanwhile must not take what is needed to make room.
   for (let i = 1; i < 100; i++) {
@@ -122,7 +122,7 @@ function fillAndDie(path: string): void {
       assert(journal.commit(), "held back");
     }
     later();
-    for (let slices = 0; slices < 1_000 && journal.tend(true); slices++);
+    for (let slices = 0; slices < 1_000 && journal.maintain(true); slices++);
   }
   hypervisor.destroy(1);
   engine.domainsChanged();
@@ -131,7 +131,7 @@ function fillAndDie(path: string): void {
   for (; journal.full; tries++) {
     assert(tries < TRIES_MAX, `still full behind ${tries} tries`);
     later();
-    while (journal.tend(true));
+    while (journal.maintain(true));
   }
   assertEquals(engine.ask(T.WRITE, "/again\0value"), T.WRITE);
   assert(journal.commit());
@@ -173,7 +173,7 @@ function ringOf(turn: number): RingState {
     responsesEnd: turn * 8_000,
     responses: new Uint8Array(8_000),
     unsent: 8_000,
-    afresh: false,
+    reset: false,
     ignored: false,
   };
 }

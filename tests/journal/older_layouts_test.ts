@@ -62,7 +62,7 @@ for (const name of ["stopped", "killed", "guests"]) {
     life.ask(0, MessageType.WRITE, "/vm/2/uuid\0changed");
     life.ask(0, MessageType.SET_PERMS, "/vm/3/uuid\0n0\0r1\0");
     assertSurvives(life, hypervisor, `${scratch.path}/copy`);
-    while (life.journal.tend(true));
+    while (life.journal.maintain(true));
     assertSurvives(life, hypervisor, `${scratch.path}/copy2`);
     life.close();
     assertEquals(numberOf(path, "user_version"), LAYOUT_VERSION);

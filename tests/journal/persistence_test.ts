@@ -158,7 +158,7 @@ function leave(path: string, boot: string, oldOnes: readonly string[]): void {
   for (let i = 0; i < 60; i++) {
     life.ask(0, MessageType.WRITE, `/n${i}\0${"x".repeat(900)}`);
     life.journal.commit();
-    life.journal.tend(false);
+    life.journal.maintain(false);
   }
   life.copyFiles(path);
   life.close();

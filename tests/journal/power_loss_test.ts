@@ -105,7 +105,7 @@ Deno.test("power loss: a store file torn while the log goes into it is whole wit
     for (let i = 0; i < 120; i++) {
       life.ask(0, MessageType.WRITE, `/n${i % 7}\0${"x".repeat(i % 5 === 4 ? 4000 : 20 * i)}`);
       assert(life.journal.commit());
-      for (let step = 0; step < 3; step++) life.journal.tend(true);
+      for (let step = 0; step < 3; step++) life.journal.maintain(true);
     }
   } finally {
     DatabaseSync.prototype.exec = exec;

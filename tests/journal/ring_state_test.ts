@@ -17,7 +17,7 @@ function owedAfter(...news: [added: string, end: number, unsent: number][]): str
       responsesEnd: end >>> 0,
       responses: toBytes(added),
       unsent,
-      afresh: false,
+      reset: false,
       ignored: false,
     });
   }

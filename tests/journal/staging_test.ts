@@ -77,7 +77,7 @@ Deno.test("staging: no image is made while a tree is staged, which would leave i
     // So much that an image is due.
     for (let i = 0; i < 9; i++) life.ask(0, MessageType.WRITE, `/old\0${"x".repeat(2000)}`);
     life.journal.commit();
-    for (let i = 0; i < 20; i++) life.journal.tend(true);
+    for (let i = 0; i < 20; i++) life.journal.maintain(true);
   });
   life.journal.adoptStaged();
   life.journal.commit();

@@ -55,7 +55,7 @@ class Store implements Disposable {
     do {
       assert(calls++ < 10_000, "it comes to an end");
       const before = this.pieces;
-      this.journal.tend(false);
+      this.journal.maintain(false);
       most = Math.max(most, this.pieces - before);
     } while (this.journal.isBehind);
     return { calls, most };
@@ -90,7 +90,7 @@ Deno.test("upkeep: turns that owe too much are followed by several slices, whoev
   for (let i = 0; i < 100; i++) {
     store.turn(UPKEEP_OWED_MAX / UPKEEP_SHARE);
     const before = store.pieces;
-    store.journal.tend(false);
+    store.journal.maintain(false);
     most = Math.max(most, store.pieces - before);
   }
   assertEquals(most, UPKEEP_STEPS_PER_TURN_MAX);
@@ -101,14 +101,14 @@ Deno.test("upkeep: busy clients wait for one turn behind each slice, not until s
   using store = new Store(`${scratch.path}/store`);
   store.turn(UPKEEP_OWED_MAX / UPKEEP_SHARE / 2);
   assertEquals(store.journal.isBehind, false);
-  store.journal.tend(false);
+  store.journal.maintain(false);
   assertEquals(store.journal.isBehind, true);
   assert(store.journal.commit());
   assertEquals(store.journal.isBehind, false);
-  store.journal.tend(false);
+  store.journal.maintain(false);
   assertEquals(store.journal.isBehind, true);
   // Nobody waits when there is nothing else to do.
-  store.journal.tend(true);
+  store.journal.maintain(true);
   assertEquals(store.journal.isBehind, false);
 });
 
@@ -118,7 +118,7 @@ Deno.test("upkeep: small turns leave nothing owed behind", async () => {
   let waits = 0;
   for (let i = 0; i < 3_000; i++) {
     store.turn(2_000);
-    store.journal.tend(false);
+    store.journal.maintain(false);
     if (store.journal.isBehind) waits++;
   }
   // Where a drain or a checkpoint was due instead.

@@ -144,7 +144,7 @@ Deno.test("live update: starts of transactions wait, of domain 0's kernel aside"
   }
   // The kernel speaks for many, and the operator may give up.
   for (const name of ["k", "op"]) {
-    assertEquals(rig.ask(name, "TRANSACTION_START", "."), "aside", name);
+    assertEquals(rig.ask(name, "TRANSACTION_START", "."), "deferred", name);
     assertEquals(rig.ask(name, "READ", "/."), "", name);
   }
   // There is no such transaction within which it could be started.

@@ -282,7 +282,7 @@ const RING = [domain(1, { hasRing: true }), ring(1, 1)];
 const TRANSACTION = transaction(1, 3);
 const GLOBAL: StateRecord = { kind: "descriptors", socketFd: 3, eventChannelFd: 4 };
 const QUOTA: StateRecord = { kind: "quota", domain: new Map(), global: new Map() };
-const SETTING: StateRecord = { kind: "setting", name: "trace", value: "on", told: null };
+const SETTING: StateRecord = { kind: "setting", name: "trace", value: "on", configured: null };
 const WRITTEN = { access: 2, perms: [0] };
 
 /** Records that are put together, and what is said of them. */

@@ -90,8 +90,8 @@ function randomRecord(random: Random): StateRecord {
       return transaction(id, u32(random), random.chance(0.5) ? null : u32(random));
     case 7: {
       const name = randomText(random, 30), value = randomText(random, 30);
-      const told = random.chance(0.5) ? null : randomText(random, 30);
-      return { kind: "setting", name, value, told };
+      const configured = random.chance(0.5) ? null : randomText(random, 30);
+      return { kind: "setting", name, value, configured };
     }
     case 8:
       return special("@releaseDomain", randomPerms(random, 0));

@@ -202,12 +202,12 @@ const CASES: readonly Case[] = [
   },
   {
     name: "ours: SETTING_DETAIL",
-    records: [{ kind: "setting", name: "trace", value: "on", told: "off" }],
+    records: [{ kind: "setting", name: "trace", value: "on", configured: "off" }],
     stream: [[0x78730005, u16(6), u16(3), u16(4), u16(0), "trace\0on\0off\0"]],
   },
   {
     name: "ours: SETTING_DETAIL of which the command line said nothing",
-    records: [{ kind: "setting", name: "trace", value: "on", told: null }],
+    records: [{ kind: "setting", name: "trace", value: "on", configured: null }],
     stream: [[0x78730005, u16(6), u16(3), u16(0), u16(0), "trace\0on\0"]],
   },
 ];

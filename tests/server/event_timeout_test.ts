@@ -75,7 +75,7 @@ Deno.test("Drops of one guest are a part of the timeout apart, since each journa
     guest.connection.outbox.event(path(now), "t");
     guest.peer.takeNews();
     world.turns.turn(now);
-    if (guest.peer.hasNews && guest.peer.takeNews().afresh) drops++;
+    if (guest.peer.hasNews && guest.peer.takeNews().reset) drops++;
   }
   assert(drops > 0);
   assert(drops <= periods * EVENT_DROPS_PER_TIMEOUT, `${drops} drops`);
@@ -144,7 +144,7 @@ Deno.test("A crash behind a drop: the next life owes what was left, and the jour
   guest.peer.expire(EVENT_TIMEOUT_MS + 1);
   assert(guest.peer.hasNews);
   const news = guest.peer.takeNews();
-  assert(news.afresh);
+  assert(news.reset);
   assertEquals(news.responses, guest.peer.wholeState().responses);
   guest.liveOn((peer, transport) => {
     transport.resume(14, news.requestsTaken);

@@ -19,7 +19,7 @@ import { makeScratch } from "../support/scratch.ts";
 function miscounted(): Journal {
   const recover = (state: State): Recovered => {
     state.accounts.of(0).add("nodes", 5);
-    return { rings: 0, dead: [], aside: [], sockets: 0, lost: [], unheard: false };
+    return { rings: 0, dead: [], leftOut: [], sockets: 0, lost: [], unheard: false };
   };
   return Object.assign(new NoJournal(), { recover });
 }

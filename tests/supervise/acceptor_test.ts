@@ -35,7 +35,7 @@ class Channel implements AsyncDisposable {
     for (let i = 0; i < count; i++) {
       this.#clients.push(new SocketEnd(`${this.#scratch.path}/socket`));
     }
-    this.holder.tend();
+    this.holder.maintain();
   }
 
   /** What is there to be taken, by name; the descriptors are let go of. */
@@ -80,7 +80,7 @@ Deno.test("acceptor: what is not taken bounds what is accepted, and goes to the 
     assertEquals(channel.holder.count, PASSED_MAX);
     channel.holder.rename(names[0]!, "70000");
     channel.holder.remove(names[1]!);
-    channel.holder.tend();
+    channel.holder.maintain();
     const further = channel.names();
     assertEquals(further.length, 2);
     channel.holder.nextLife();
@@ -117,7 +117,7 @@ Deno.test("acceptor: once it is told to stop, and has said so, nothing comes any
   assertEquals(channel.names(), []);
   assertEquals(channel.stop(), { stopped: true, names: [] });
   channel.passing.begin();
-  channel.holder.tend();
+  channel.holder.maintain();
   assertEquals(channel.names().length, 2);
 });
 

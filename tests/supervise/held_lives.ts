@@ -132,13 +132,13 @@ export class HeldLives {
 
   /** What is ready, a turn if there is something to do, perhaps upkeep. False when it died. */
   turn(idle = true): boolean {
-    this.holder.tend();
+    this.holder.maintain();
     return this.points.run(() => {
       const count = this.#epoll.wait(0);
       for (let i = 0; i < count; i++) this.#sockets.event(this.#epoll.fd(i), this.#epoll.events(i));
       this.#sockets.eventsDone();
       if (this.#turns.pending) this.#turns.turn(this.#now++);
-      this.#turns.tend(idle);
+      this.#turns.maintain(idle);
     });
   }
 

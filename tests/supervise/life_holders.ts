@@ -53,7 +53,7 @@ export class LifeHolder implements DescriptorHolder {
   }
 
   /** Who holds does what there is to do. */
-  tend(): void {}
+  maintain(): void {}
 
   /** How many descriptors of clients, and of their counts, are held. */
   get count(): number {
@@ -167,7 +167,7 @@ export class AcceptingHolder extends LifeHolder implements Passer {
     super.hear(text);
   }
 
-  override tend(): void {
+  override maintain(): void {
     const count = this.#epoll.wait(0);
     for (let i = 0; i < count; i++) {
       if (this.#acceptor.watches(this.#epoll.fd(i))) this.#acceptor.accept();

@@ -136,8 +136,8 @@ export class MortalJournal implements Journal {
     return this.#journal.pendingBytes;
   }
 
-  get tendAt(): number {
-    return this.#journal.tendAt;
+  get maintainAt(): number {
+    return this.#journal.maintainAt;
   }
 
   get isBehind(): boolean {
@@ -187,9 +187,9 @@ export class MortalJournal implements Journal {
     this.#journal.ring(ring);
   }
 
-  tend(idle: boolean): boolean {
+  maintain(idle: boolean): boolean {
     this.#points.at("before upkeep");
-    return this.#journal.tend(idle);
+    return this.#journal.maintain(idle);
   }
 
   close(): void {

@@ -84,7 +84,7 @@ export class Life {
     const { state } = this.engine;
     const recovered = this.journal.recover(state);
     this.journal.begin({ state, rings: () => [] });
-    for (const domain of recovered?.dead ?? []) state.buryDomain(domain);
+    for (const domain of recovered?.dead ?? []) state.releaseDomain(domain);
     const outbox = {
       reply: (type: number, _reqId: number, _txId: number, payload: Uint8Array): void => {
         this.#reply = `${messageTypeName(type)} ${toText(payload)}`;
@@ -126,8 +126,8 @@ export class Life {
  */
 export function wholeState(state: State): string[] {
   const lines = [`quotas ${show(state.domains.quotas)}`];
-  for (const [name, { value, told }] of [...state.settings].sort()) {
-    lines.push(`setting ${name} = ${value}, not ${told}`);
+  for (const [name, { value, configured }] of [...state.settings].sort()) {
+    lines.push(`setting ${name} = ${value}, not ${configured}`);
   }
   for (const [path, { value, perms, generation }] of subtree(state.tree.root)) {
     lines.push(`${path} = ${JSON.stringify(toText(value))} ${perms} ${generation}`);

@@ -40,7 +40,7 @@ export class TestJournal implements Journal {
   syncs = false;
   readonly full = false;
   isBehind = false;
-  readonly tendAt = Infinity;
+  readonly maintainAt = Infinity;
   readonly pendingBytes = 0;
   readonly handedTo = null;
   readonly wasKilled = false;
@@ -53,7 +53,7 @@ export class TestJournal implements Journal {
   endStaging(): void {}
   handOver(): void {}
   ring(): void {}
-  tend(): boolean {
+  maintain(): boolean {
     return false;
   }
 

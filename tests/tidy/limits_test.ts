@@ -4,7 +4,7 @@ import { filesUnder, readText } from "../support/sources.ts";
 
 /** Names of numbers that say how much, how often, how long or how many at once. */
 const BOUND =
-  /^(?:export )?const ([A-Z][A-Z0-9_]*_(?:MAX|MIN|KEPT|LIMIT|MS|BYTES|SIZE|FIRST|LEAST|AHEAD|TRIES|PER_[A-Z]+)|AHEAD|BATCH|WIDTH)(?:: \w+)? = /;
+  /^(?:export )?const ([A-Z][A-Z0-9_]*_(?:MAX|MIN|CACHED|REUSED|LEFT|REMEMBERED|ALLOWED|LIMIT|MS|BYTES|SIZE|FIRST|LEAST|AHEAD|TRIES|PER_[A-Z]+)|AHEAD|BATCH|WIDTH)(?:: \w+)? = /;
 
 /** Numbers of such names that are no bounds of ours, by what they are instead. */
 const OTHERS: Readonly<Record<string, readonly string[]>> = {
@@ -42,7 +42,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
     "lib/client/tools/ls.ts WIDTH",
   ],
   "numbers of the language, the runtime and the system": [
-    "lib/archive/file.ts MODE_KEPT",
+    "lib/archive/file.ts MODE_ALLOWED",
     "lib/codec/json_fields.ts UINT32_MAX",
     "lib/client/tools/chmod.ts INT64_MAX",
     "lib/clock.ts TIMER_MS_MAX",

@@ -20,7 +20,7 @@ export interface HeldState {
 }
 
 /** What there is of a setting but its name. */
-export type SettingValue = Pick<Setting, "value" | "told">;
+export type SettingValue = Pick<Setting, "value" | "configured">;
 
 /** What is known of a transaction before its end. */
 export interface OpenTransaction {

@@ -196,7 +196,7 @@ export function putSetting(to: ByteWriter, name: string, setting: SettingValue |
   putSettingValue(to, setting);
 }
 
-const AFRESH = 1;
+const RESET = 1;
 const IGNORED = 2;
 
 export function putRing(to: ByteWriter, ring: RingState): void {
@@ -206,7 +206,7 @@ export function putRing(to: ByteWriter, ring: RingState): void {
   to.u32(ring.responsesEnd);
   to.bytes(ring.responses);
   to.u32(ring.unsent);
-  to.u8((ring.afresh ? AFRESH : 0) | (ring.ignored ? IGNORED : 0));
+  to.u8((ring.reset ? RESET : 0) | (ring.ignored ? IGNORED : 0));
 }
 
 /**
@@ -337,7 +337,7 @@ function readRing(from: ByteReader, key: number): RingState {
     responsesEnd,
     responses,
     unsent,
-    afresh: (flags & AFRESH) !== 0,
+    reset: (flags & RESET) !== 0,
     ignored: (flags & IGNORED) !== 0,
   };
 }

@@ -1,4 +1,4 @@
-import { SHORT_VALUE_BYTES, SHORT_VALUES_KEPT } from "../../limits.ts";
+import { SHORT_VALUE_BYTES, SHORT_VALUES_CACHED } from "../../limits.ts";
 import { FNV_PRIME, FNV_START, mixedHash, NO_VALUE } from "../../store/node.ts";
 import { GENERATION_ONLY, type LoadedPart, PERMS_ONLY, WHOLE } from "../../store/tree_loader.ts";
 import { canonicalPath } from "../../store/path.ts";
@@ -119,7 +119,7 @@ export class NodeRecord implements NodeState {
 
 /** Room for most paths. */
 const PATH_BYTES_FIRST = 256;
-const values: Uint8Array[] = new Array(SHORT_VALUES_KEPT).fill(NO_VALUE);
+const values: Uint8Array[] = new Array(SHORT_VALUES_CACHED).fill(NO_VALUE);
 
 /** Nodes with the same short value share it: nobody ever writes into one. */
 function readValue(from: ByteReader): Uint8Array {
@@ -130,10 +130,10 @@ function readValue(from: ByteReader): Uint8Array {
   if (length > SHORT_VALUE_BYTES) return copyBytes(all, start, start + length);
   let hash = FNV_START;
   for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ all[i]!, FNV_PRIME);
-  const at = mixedHash(hash) & SHORT_VALUES_KEPT - 1;
-  const kept = values[at]!;
-  return isSame(kept, all, start, length)
-    ? kept
+  const at = mixedHash(hash) & SHORT_VALUES_CACHED - 1;
+  const cached = values[at]!;
+  return isSame(cached, all, start, length)
+    ? cached
     : values[at] = copyBytes(all, start, start + length);
 }
 

@@ -31,21 +31,23 @@ export function readQuotaValues(from: ByteReader): ReadonlyMap<string, number> {
 /** What there is of a setting. */
 const NOTHING = 0;
 const VALUE_ONLY = 1;
-const VALUE_AND_TOLD = 2;
+const VALUE_AND_CONFIGURED = 2;
 
 /** Null for one that counts no more. */
 export function putSettingValue(to: ByteWriter, setting: SettingValue | null): void {
-  to.u8(setting === null ? NOTHING : setting.told === null ? VALUE_ONLY : VALUE_AND_TOLD);
+  to.u8(
+    setting === null ? NOTHING : setting.configured === null ? VALUE_ONLY : VALUE_AND_CONFIGURED,
+  );
   if (setting === null) return;
   to.text(setting.value);
-  if (setting.told !== null) to.text(setting.told);
+  if (setting.configured !== null) to.text(setting.configured);
 }
 
 /** @throws {DamagedError} when it is none. */
 export function readSettingValue(from: ByteReader): SettingValue | null {
   const parts = from.u8();
-  if (parts > VALUE_AND_TOLD) throw new DamagedError(`no setting has ${parts} parts`);
+  if (parts > VALUE_AND_CONFIGURED) throw new DamagedError(`no setting has ${parts} parts`);
   if (parts === NOTHING) return null;
   const value = from.text();
-  return { value, told: parts === VALUE_AND_TOLD ? from.text() : null };
+  return { value, configured: parts === VALUE_AND_CONFIGURED ? from.text() : null };
 }

@@ -53,7 +53,7 @@ export function release(call: Call): Outcome {
   if (typeof domain === "number") return domain;
   const { domid } = domain, { commits } = call.state;
   commits?.note({ kind: "released", domid });
-  call.state.buryDomain(domain);
+  call.state.releaseDomain(domain);
   return DONE;
 }
 

@@ -36,7 +36,7 @@ export interface RingHandover {
   /** Maps the page of an introduced domain and takes up its ring, whose channel is bound. */
   inherit(connection: Connection, port: number, flight: InFlight): ErrorCode;
   /** Gives up what a process can only have alone; its successor is about to come. */
-  letGo(): void;
+  giveUp(): void;
   /** No successor came: takes it again. */
   takeBack(): void;
 }

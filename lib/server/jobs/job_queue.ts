@@ -4,7 +4,7 @@ import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
 import {
-  ARCHIVE_ENDS_KEPT,
+  ARCHIVE_ENDS_REMEMBERED,
   ARCHIVE_IDLE_MS,
   ARCHIVE_QUEUE_MAX,
   RESTORE_BYTES_MAX,
@@ -30,7 +30,7 @@ export class JobQueue implements ArchiveActions {
   readonly #jobs = new Map<string, Job>();
   #current: Job | null = null;
   /** Those that have ended, and whose client has not been told yet. */
-  readonly #untold = new Set<Job>();
+  readonly #unreported = new Set<Job>();
   #waiting: Job[] = [];
   #held = false;
   #last = 0;
@@ -50,7 +50,7 @@ export class JobQueue implements ArchiveActions {
   }
 
   get busy(): boolean {
-    return this.#current !== null || this.#untold.size > 0;
+    return this.#current !== null || this.#unreported.size > 0;
   }
 
   dump(by: Connection, domid: number | null, now: number): string {
@@ -111,7 +111,7 @@ export class JobQueue implements ArchiveActions {
       // Nobody can ask for it any more.
       if (job.end === null) continue;
       this.#jobs.delete(`${job.number}`);
-      this.#untold.delete(job);
+      this.#unreported.delete(job);
     }
   }
 
@@ -119,10 +119,10 @@ export class JobQueue implements ArchiveActions {
     if (now < this.wakeAt) return;
     this.#next();
     this.wakeAt = Infinity;
-    for (const job of [...this.#pending(), ...this.#untold]) {
+    for (const job of [...this.#pending(), ...this.#unreported]) {
       const until = job.askedAt + ARCHIVE_IDLE_MS;
       if (until > now) this.wakeAt = Math.min(this.wakeAt, until);
-      else if (job.end !== null) this.#untold.delete(job);
+      else if (job.end !== null) this.#unreported.delete(job);
       else {
         const why = `its client has not asked for it for ${ARCHIVE_IDLE_MS / 1_000} s`;
         this.#giveUp(job, `failed ${why}`, why);
@@ -138,7 +138,7 @@ export class JobQueue implements ArchiveActions {
   close(): void {
     this.#held = true;
     for (const job of this.#pending()) this.#giveUp(job, "cancelled", "the daemon ends");
-    this.#untold.clear();
+    this.#unreported.clear();
   }
 
   /** Those that have not ended. */
@@ -170,7 +170,7 @@ export class JobQueue implements ArchiveActions {
   #statusOf(job: Job): string {
     const { end, number, work } = job;
     if (end !== null) {
-      this.#untold.delete(job);
+      this.#unreported.delete(job);
       return end;
     }
     if (work === null) {
@@ -209,7 +209,7 @@ export class JobQueue implements ArchiveActions {
   #ended(job: Job, end: string): void {
     job.end = end;
     job.work = null;
-    this.#untold.add(job);
+    this.#unreported.add(job);
     if (this.#current === job) this.#current = null;
     else this.#waiting = this.#waiting.filter((other) => other !== job);
     this.#forgetOld();
@@ -219,7 +219,7 @@ export class JobQueue implements ArchiveActions {
 
   #forgetOld(): void {
     for (const [key, { end }] of this.#jobs) {
-      if (this.#jobs.size <= ARCHIVE_ENDS_KEPT) return;
+      if (this.#jobs.size <= ARCHIVE_ENDS_REMEMBERED) return;
       if (end !== null) this.#jobs.delete(key);
     }
   }

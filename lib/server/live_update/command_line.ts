@@ -37,17 +37,17 @@ export function splitWords(commandLine: string): string[] {
  * @param sameProgram whether it is the very file that runs us
  */
 export function nextXs(
-  told: string | null,
+  given: string | null,
   { words, runtime }: OwnCommandLine,
   sameProgram: boolean,
 ): string[] {
-  const next = told === null ? [...sameProgram ? runtime : [], ...words] : splitWords(told);
+  const next = given === null ? [...sameProgram ? runtime : [], ...words] : splitWords(given);
   return [...next.filter((word) => !TAKE_OVER_WORDS.has(word)), TAKE_OVER];
 }
 
 /** The command line with which C xenstored takes over, without its name. */
-export function nextC(told: string | null, options: SharedOptions): string[] {
-  const next = told === null ? wordsOfC(options) : splitWords(told);
+export function nextC(given: string | null, options: SharedOptions): string[] {
+  const next = given === null ? wordsOfC(options) : splitWords(given);
   return next.includes(TAKE_OVER) ? next : [...next, TAKE_OVER];
 }
 

@@ -138,7 +138,7 @@ export function checkState(path: string, { kind }: Pick<Successor, "kind">): Tri
 export function handOver(
   parts: HandOverParts,
   successor: Successor,
-  kept: readonly number[],
+  inherited: readonly number[],
 ): string {
   const { clock, domains, journal, listener, log, sockets } = parts;
   const { file, kind, stateFile, words } = successor;
@@ -147,7 +147,7 @@ export function handOver(
     sockets.open();
     return "The supervisor does not answer, which accepts connections for this daemon.";
   }
-  const staying = [listener, ...sockets.descriptors().values(), ...kept];
+  const staying = [listener, ...sockets.descriptors().values(), ...inherited];
   try {
     const steps = encodeHandOver(parts, successor);
     let step = steps.next();
@@ -179,19 +179,19 @@ function leave(
   argv: readonly string[],
 ): number {
   // Should it die before it has the state in its file, the next life has all as it is now.
-  const kept = takesHeld ? sockets.keep() : null;
-  const staying = [...others, ...kept?.values() ?? []];
+  const inherited = takesHeld ? sockets.keep() : null;
+  const staying = [...others, ...inherited?.values() ?? []];
   keepOnly(staying);
   // Its own reads wait for an event that it knows to be there.
   if (handover !== undefined && kind === "c") setNonblocking(handover.eventsFd, false);
-  handover?.letGo();
-  if (kept === null) sockets.letGo();
-  else keepForNext(Deno.env, kept);
+  handover?.giveUp();
+  if (inherited === null) sockets.giveUp();
+  else keepForNext(Deno.env, inherited);
   cache?.lend();
   const code = replaceProcess(file, argv);
   cache?.remove();
   handover?.takeBack();
-  if (kept === null) sockets.takeBack();
+  if (inherited === null) sockets.takeBack();
   else keepForNext(Deno.env, null);
   if (handover !== undefined) setNonblocking(handover.eventsFd, true);
   for (const fd of staying) keepOnExec(fd, false);

@@ -1,6 +1,6 @@
 import { type Clock, wallMs } from "../../clock.ts";
 import { type Journal, NoJournal } from "../../journal/journal.ts";
-import { moveAside } from "../../journal/database.ts";
+import { renameStore } from "../../journal/database.ts";
 import { type Log, message } from "../logging/log.ts";
 import { openJournal, type PersistenceChoice, storePath } from "../persistence/persistence.ts";
 
@@ -21,7 +21,7 @@ export function openJournalAnyway(
     const path = storePath(choice, socket);
     log("error", `the store file ${path} cannot be used: ${message(error)}`);
     try {
-      log("error", `the store file is now ${moveAside(path, `unusable-${wallMs(clock)}`)}`);
+      log("error", `the store file is now ${renameStore(path, `unusable-${wallMs(clock)}`)}`);
       return openJournal(choice, socket, log, clock);
     } catch (again) {
       log("error", `nothing is kept, a restart will lose everything: ${message(again)}`);

@@ -21,8 +21,8 @@ export function runDirectoryOfC(): string {
  * unless its socket is elsewhere and nothing said that all of it should be.
  */
 export function stateFileOf(socket: string): string {
-  const told = Deno.env.get("XENSTORED_RUNDIR");
-  if (told !== undefined) return `${told}/${NAME}`;
+  const runDirectory = Deno.env.get("XENSTORED_RUNDIR");
+  if (runDirectory !== undefined) return `${runDirectory}/${NAME}`;
   const slash = socket.lastIndexOf("/");
   return `${slash < 0 ? "." : socket.slice(0, slash)}/${NAME}`;
 }

@@ -21,7 +21,7 @@ export interface Succession {
   readonly own: OwnCommandLine;
   readonly shared: SharedOptions;
   /** Descriptors that the next process takes up, beside those in the state. */
-  readonly kept: () => readonly number[];
+  readonly inherited: () => readonly number[];
 }
 
 /** The daemon's side of a live update: looks at files, tries daemons out, gives way to them. */
@@ -155,8 +155,8 @@ export class LiveUpdater implements UpdateActions {
   #leave(successor: Successor): string {
     try {
       // C xenstored opens its own pid file anew, and would never close ours.
-      const kept = successor.kind === "xs" ? this.#succession.kept() : [];
-      return handOver(this.#parts, successor, kept);
+      const inherited = successor.kind === "xs" ? this.#succession.inherited() : [];
+      return handOver(this.#parts, successor, inherited);
     } catch (error) {
       return message(error);
     }

@@ -36,15 +36,15 @@ function pathAt(bytes: Uint8Array, from: number): string {
 
 /** What is left of `bytes`, the first of which is the `first`th, without those gone. */
 function without(bytes: Uint8Array, gone: readonly Span[], first: number): Uint8Array {
-  const kept = new Uint8Array(bytes.length);
+  const rest = new Uint8Array(bytes.length);
   let [at, done] = [0, 0];
   for (const { from, to } of [...gone, { from: first + bytes.length, to: 0 }]) {
     const piece = bytes.subarray(done, from - first);
-    kept.set(piece, at);
+    rest.set(piece, at);
     at += piece.length;
     done = to - first;
   }
-  return kept.subarray(0, at);
+  return rest.subarray(0, at);
 }
 
 /** Ends of messages, asked for as they rise, when some are gone and all others are moved by `offset`. */

@@ -68,13 +68,13 @@ export class MessageBounds {
   sentUpTo(sent: number): void {
     const length = this.#ends.length;
     if (length === 0) return;
-    while (this.#head < length && this.#ends[this.#head]! <= sent) this.#letGo(this.#head++);
+    while (this.#head < length && this.#ends[this.#head]! <= sent) this.#release(this.#head++);
     if (this.#head === length) this.#forget();
     else if (this.#head * 2 > length) this.#compact();
   }
 
   /** The message is gone, or as good as gone. */
-  #letGo(index: number): void {
+  #release(index: number): void {
     const waiter = this.#waiters[index]!;
     this.#waiters[index] = null;
     if (this.#dues[index] !== NEVER) {
@@ -101,7 +101,7 @@ export class MessageBounds {
   /** Nobody waits any longer for those whose time is over at `now`; they stay. */
   releaseDue(now: number): void {
     for (let i = this.#head; i < this.#ends.length; i++) {
-      if (this.#dues[i]! <= now) this.#letGo(i);
+      if (this.#dues[i]! <= now) this.#release(i);
     }
   }
 
@@ -125,7 +125,7 @@ export class MessageBounds {
       const to = this.#ends[i]!;
       if (this.#dues[i]! <= now && !(begun && i === this.#head)) {
         gone.push({ from, to });
-        this.#letGo(i);
+        this.#release(i);
       }
       from = to;
     }
@@ -146,7 +146,7 @@ export class MessageBounds {
 
   /** All are gone. */
   clear(): void {
-    while (this.#head < this.#ends.length) this.#letGo(this.#head++);
+    while (this.#head < this.#ends.length) this.#release(this.#head++);
     this.#forget();
   }
 

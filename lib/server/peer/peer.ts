@@ -279,7 +279,7 @@ export class Peer implements Outbox {
     if (this.#outstanding === null) this.#output.releaseDue(now);
     else if (this.#output.dropDue(now, this.#host.eventDue, tell) > 0) {
       this.#warnOfDropping("they were not read in time");
-      this.#news.noteAfresh();
+      this.#news.noteReset();
       this.#host.unflushed(this);
     }
     return this.#output.hasExpiring;
@@ -306,11 +306,11 @@ export class Peer implements Outbox {
     this.#doom = null;
   }
 
-  /** Starts afresh, as a ring does when its domain is introduced again. */
+  /** Starts anew, as a ring does when its domain is introduced again. */
   revive(): void {
     this.drop();
     this.#open = true;
-    this.#news.noteAfresh();
+    this.#news.noteReset();
     this.#host.unflushed(this);
   }
 
@@ -330,7 +330,7 @@ export class Peer implements Outbox {
 
   /** How far a ring has been served, with all that is owed to the guest. */
   wholeState(): RingState {
-    return this.#ringState({ fresh: Infinity, afresh: true });
+    return this.#ringState({ fresh: Infinity, reset: true });
   }
 
   #ringState(news: News): RingState {

@@ -129,19 +129,19 @@ export class RepeatedEvents {
   /** The queue was cut and moved: forgets the events that are not there any more. */
   move(move: Move): void {
     this.#compact();
-    const kept = { ends: [] as number[], lengths: [] as number[], hashes: [] as number[] };
+    const remaining = { ends: [] as number[], lengths: [] as number[], hashes: [] as number[] };
     for (const [i, end] of this.#ends.entries()) {
       const moved = move(end);
       if (moved < 0) continue;
-      kept.ends.push(moved);
-      kept.lengths.push(this.#lengths[i]!);
-      if (this.#places !== null) kept.hashes.push(this.#hashes[i]!);
+      remaining.ends.push(moved);
+      remaining.lengths.push(this.#lengths[i]!);
+      if (this.#places !== null) remaining.hashes.push(this.#hashes[i]!);
     }
     const places = this.#places;
     this.clear();
-    this.#ends = kept.ends;
-    this.#lengths = kept.lengths;
-    this.#hashes = kept.hashes;
+    this.#ends = remaining.ends;
+    this.#lengths = remaining.lengths;
+    this.#hashes = remaining.hashes;
     if (places !== null) this.#place(places.length);
   }
 

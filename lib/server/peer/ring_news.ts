@@ -7,7 +7,7 @@ export interface News {
   /** Bytes of output that were added; more than there are for all. */
   readonly fresh: number;
   /** Whether nothing told before counts. */
-  readonly afresh: boolean;
+  readonly reset: boolean;
 }
 
 /**
@@ -18,16 +18,16 @@ export class RingNews {
   /** It was read, or broke the protocol. */
   #moved = false;
   /** It was introduced, or introduced again, or its output was cut: nothing told before counts. */
-  #afresh = true;
+  #reset = true;
   /** All bytes ever added to the output when the journal was last told. */
-  #told = 0;
+  #addedBefore = 0;
 
   noteMoved(): void {
     this.#moved = true;
   }
 
-  noteAfresh(): void {
-    this.#afresh = true;
+  noteReset(): void {
+    this.#reset = true;
   }
 
   /** The peer has ended by itself, or for good. */
@@ -37,16 +37,16 @@ export class RingNews {
 
   /** Whether there are any; of a ring that is `open` no longer only its end is news. */
   any(open: boolean, added: number): boolean {
-    return this.#moved || open && (this.#afresh || added !== this.#told);
+    return this.#moved || open && (this.#reset || added !== this.#addedBefore);
   }
 
   /** How many bytes of output are new; from now on none of it all is. */
   take(added: number): News {
     // Of a ring told of anew all counts that it owes.
-    const news = { fresh: this.#afresh ? Infinity : added - this.#told, afresh: this.#afresh };
-    this.#told = added;
+    const news = { fresh: this.#reset ? Infinity : added - this.#addedBefore, reset: this.#reset };
+    this.#addedBefore = added;
     this.#moved = false;
-    this.#afresh = false;
+    this.#reset = false;
     return news;
   }
 }
@@ -57,7 +57,7 @@ export function ringState(
   { ignored, requestsTaken, responsesWritten }: RingPosition,
   partial: Uint8Array,
   output: PeerOutput,
-  { afresh, fresh }: News,
+  { reset, fresh }: News,
   open: boolean,
 ): RingState {
   return {
@@ -67,7 +67,7 @@ export function ringState(
     responsesEnd: (responsesWritten + output.length) >>> 0,
     responses: output.last(Math.min(fresh, output.length)),
     unsent: output.length,
-    afresh,
+    reset,
     ignored: ignored || !open,
   };
 }

@@ -233,8 +233,8 @@ export class Sockets implements EventSink, HeldClients {
   }
 
   /** Before another program takes this process's place, and if that was not possible. */
-  letGo(): void {
-    this.#held?.letGo();
+  giveUp(): void {
+    this.#held?.giveUp();
   }
 
   takeBack(): void {

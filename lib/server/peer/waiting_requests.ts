@@ -1,15 +1,15 @@
-import { ASIDE_MAX } from "../../limits.ts";
+import { DEFERRED_REQUESTS_MAX } from "../../limits.ts";
 import { joinBytes } from "../../wire/text.ts";
 import type { Handled } from "../../engine/engine.ts";
 
 const NOTHING = new Uint8Array(0);
 
 /**
- * The requests of one client that can't be handled yet: some set aside while others behind them
+ * The requests of one client that can't be handled yet: some deferred while others behind them
  * are handled, or one that holds up all the rest. To the journal they are input like any other.
  */
 export class WaitingRequests {
-  #aside: Uint8Array[] = [];
+  #deferred: Uint8Array[] = [];
   /** The next request waits where it is, and all others with it. */
   held = false;
   /** The next request has waited, and is tried now, whatever its client has not taken: it is not to choose when. */
@@ -17,13 +17,13 @@ export class WaitingRequests {
 
   /** Whether any request waits. */
   get any(): boolean {
-    return this.held || this.#aside.length > 0;
+    return this.held || this.#deferred.length > 0;
   }
 
   /** Lets a request wait. False when it stays where it is, because all behind it wait, too. */
   add(message: Uint8Array, how: Handled): boolean {
-    if (how === "aside" && this.#aside.length < ASIDE_MAX) {
-      this.#aside.push(message.slice());
+    if (how === "deferred" && this.#deferred.length < DEFERRED_REQUESTS_MAX) {
+      this.#deferred.push(message.slice());
       return true;
     }
     this.held = true;
@@ -32,7 +32,7 @@ export class WaitingRequests {
 
   /** All that was read and not handled, in the order in which it is to be handled. */
   before(rest: Uint8Array): Uint8Array {
-    return this.#aside.length === 0 ? rest : joinBytes(...this.#aside, rest);
+    return this.#deferred.length === 0 ? rest : joinBytes(...this.#deferred, rest);
   }
 
   /** What they wait for has come about: as {@link end}, and the one that was held is tried. */
@@ -43,10 +43,10 @@ export class WaitingRequests {
     return bytes;
   }
 
-  /** Nothing waits any more. Returns {@link before} of `rest`, if something was set aside. */
+  /** Nothing waits any more. Returns {@link before} of `rest`, if something was deferred. */
   end(rest: Uint8Array = NOTHING): Uint8Array | null {
-    const bytes = this.#aside.length === 0 ? null : this.before(rest);
-    this.#aside = [];
+    const bytes = this.#deferred.length === 0 ? null : this.before(rest);
+    this.#deferred = [];
     this.held = this.retries = false;
     return bytes;
   }

@@ -1,6 +1,6 @@
 import { type Clock, wallDate } from "../../clock.ts";
 import type { DamagedError } from "../../codec/journal/byte_reader.ts";
-import { JournalError, moveAside } from "../../journal/database.ts";
+import { JournalError, renameStore } from "../../journal/database.ts";
 import type { Log } from "../logging/log.ts";
 import { type PersistenceChoice, storePath } from "./persistence.ts";
 
@@ -23,10 +23,10 @@ export function handleDamage(
     );
   }
   const stamp = wallDate(clock).toISOString().replaceAll(/[-:.]/g, "");
-  const aside = moveAside(path, `damaged-${stamp}`);
+  const renamed = renameStore(path, `damaged-${stamp}`);
   log(
     "error",
-    `the store file ${path} is damaged (${error.message}): it is now ${aside}, ` +
+    `the store file ${path} is damaged (${error.message}): it is now ${renamed}, ` +
       "and this daemon begins with an EMPTY store",
   );
 }

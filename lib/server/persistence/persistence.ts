@@ -6,11 +6,11 @@ import {
   isDirectory,
   JournalError,
   lastWritten,
-  moveAside,
+  renameStore,
 } from "../../journal/database.ts";
 import { type Journal, NoJournal } from "../../journal/journal.ts";
 import { type Keep, keepFrom } from "../../journal/previous_boot.ts";
-import { finishSettingAside, setAside } from "../../journal/replace_old_store.ts";
+import { finishReplacing, replaceOldStore } from "../../journal/replace_old_store.ts";
 import { openStore } from "../../journal/store_file.ts";
 import type { StoreJournal } from "../../journal/store_journal.ts";
 import { systemReason } from "../../wire/system_error.ts";
@@ -62,7 +62,7 @@ export function openJournal(
     : openChosen(choice, path, persist, log, clock);
   // It would be out of date when it is chosen again.
   if ((persist === "none" || path !== usual) && exists(usual)) {
-    putAside(usual, "is not used by this daemon", log);
+    renameUnused(usual, "is not used by this daemon", log);
   }
   return journal;
 }
@@ -81,7 +81,7 @@ function openChosen(
   if (globs.length > 0) {
     log("info", `the store file ${path}: after a boot of the host it keeps ${globs.join(", ")}`);
   }
-  const found = finishSettingAside(path);
+  const found = finishReplacing(path);
   if (found !== null) log("info", `the store file ${path} ${OLD}: it is now ${found}`);
   let stampIsOld: boolean | null = null;
   const onStamp = (isOld: boolean): void => void (stampIsOld = isOld);
@@ -89,15 +89,15 @@ function openChosen(
   try {
     const { isOld, journal } = openStore(path, options);
     if (!isOld) return journal;
-    beginAfresh(choice, path, journal, options);
+    replaceButKeep(choice, path, journal, options);
   } catch (error) {
     // The loss of power may well have damaged it; but then it can't be told what is to be kept.
     const isNeedless = error instanceof DamagedError && globs.length === 0 &&
       (stampIsOld ?? isOlderThanBoot(path));
     if (!isNeedless) throw error;
-    const aside = setAside(path, { ...options, state: null });
+    const renamed = replaceOldStore(path, { ...options, state: null });
     const why = `is damaged (${error.message}), and ${OLD}`;
-    log("warning", `the store file ${path} ${why}: it is now ${aside}`);
+    log("warning", `the store file ${path} ${why}: it is now ${renamed}`);
   }
   return openStore(path, options).journal;
 }
@@ -105,7 +105,7 @@ function openChosen(
 const KEEP_NOTHING: Keep = { globs: [], domid: 0 };
 
 /** Puts the store of an earlier boot aside; what the operator has named is in the new one. */
-function beginAfresh(
+function replaceButKeep(
   { keep = KEEP_NOTHING }: PersistenceChoice,
   path: string,
   old: StoreJournal,
@@ -117,14 +117,14 @@ function beginAfresh(
   },
 ): void {
   const { log } = options;
-  const kept = keep.globs.length === 0 ? null : keepFrom(old, keep);
+  const next = keep.globs.length === 0 ? null : keepFrom(old, keep);
   old.close();
-  const aside = setAside(path, { ...options, state: kept?.state ?? null });
-  const what = kept === null
+  const renamed = replaceOldStore(path, { ...options, state: next?.state ?? null });
+  const what = next === null
     ? ""
-    : `, but for ${kept.nodes} nodes that are kept, without ${kept.entriesDropped} entries of ` +
+    : `, but for ${next.nodes} nodes that are kept, without ${next.entriesDropped} entries of ` +
       "permissions for domains of before";
-  log("info", `the store file ${path} ${OLD}: it is now ${aside}${what}`);
+  log("info", `the store file ${path} ${OLD}: it is now ${renamed}${what}`);
 }
 
 /** Whether a store that does not tell was last written before this boot of the host. */
@@ -133,9 +133,9 @@ function isOlderThanBoot(path: string): boolean {
   return booted !== undefined && lastWritten(path) < Number(booted) * 1000;
 }
 
-function putAside(path: string, why: string, log: Log, level: LogLevel = "info"): void {
-  const aside = moveAside(path, "old");
-  log(level, `the store file ${path} ${why}: it is now ${aside}`);
+function renameUnused(path: string, why: string, log: Log, level: LogLevel = "info"): void {
+  const renamed = renameStore(path, "old");
+  log(level, `the store file ${path} ${why}: it is now ${renamed}`);
 }
 
 /** Makes the directory of the usual place, but none that the operator named: that may be a slip. */

@@ -5,13 +5,13 @@ import type { RingState } from "../../state/ring_state.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { State } from "../../engine/state.ts";
 import { eventPath } from "../../engine/watches.ts";
-import { type Caution, forgetAside } from "../../journal/caution.ts";
+import { type Caution, forgetLeftOut } from "../../journal/caution.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { HeldConnections } from "../../journal/recovery.ts";
-import type { Aside } from "../../persist/build_state.ts";
+import type { LeftOut } from "../../persist/build_state.ts";
 import { isSpecial } from "../../store/path.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
-import { ASIDE_BYTES, MEMORY_DEATHS } from "../../limits.ts";
+import { LOADED_GUEST_BYTES_MAX, MEMORY_DEATHS } from "../../limits.ts";
 import type { Log } from "../logging/log.ts";
 import type { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 
@@ -37,14 +37,18 @@ function tellAll(state: State, journal: Journal): void {
 function cautionOf(mark: OutOfMemoryDeaths | undefined, clock: Clock): Caution | undefined {
   if (mark === undefined) return undefined;
   const { deaths } = mark;
-  const asideBytes = deaths < MEMORY_DEATHS ? Infinity : deaths > MEMORY_DEATHS ? 0 : ASIDE_BYTES;
-  return { asideBytes, progress: () => mark.look(clock.now()) };
+  const guestBytesMax = deaths < MEMORY_DEATHS
+    ? Infinity
+    : deaths > MEMORY_DEATHS
+    ? 0
+    : LOADED_GUEST_BYTES_MAX;
+  return { guestBytesMax, progress: () => mark.look(clock.now()) };
 }
 
-function tellAside(aside: readonly Aside[], { deaths }: OutOfMemoryDeaths, log: Log): void {
+function reportLeftOut(leftOut: readonly LeftOut[], { deaths }: OutOfMemoryDeaths, log: Log): void {
   const died = `the daemon died ${deaths} times in a row for want of memory`;
-  if (aside.length === 0) log("error", `${died}: no guest's watches take much of it`);
-  for (const { bytes, connection, transactions, watches } of aside) {
+  if (leftOut.length === 0) log("error", `${died}: no guest's watches take much of it`);
+  for (const { bytes, connection, transactions, watches } of leftOut) {
     log(
       "error",
       `${died}: ${watches.size} watches and ${transactions} transactions of ${connection.label} ` +
@@ -74,19 +78,21 @@ export function resumeStore(
   const { wasKilled } = journal;
   state.commits?.started(recovered === null ? "nothing" : wasKilled ? "death" : "end");
   for (const lost of recovered?.lost ?? []) state.dirty?.mark(CONNECTION, lost);
-  for (const aside of recovered?.aside ?? []) forgetAside(state, aside);
+  for (const leftOut of recovered?.leftOut ?? []) forgetLeftOut(state, leftOut);
   held?.takeRest();
   state.liveUpdate.resume(false);
   state.settings.resumeQuotas(state.domains.quotas, true);
   if (recovered !== null) {
     state.settings.resume();
-    if (mark !== undefined && mark.deaths >= MEMORY_DEATHS) tellAside(recovered.aside, mark, log);
+    if (mark !== undefined && mark.deaths >= MEMORY_DEATHS) {
+      reportLeftOut(recovered.leftOut, mark, log);
+    }
     if (recovered.unheard) tellAll(state, journal);
     if (journal.handedTo !== null) {
       const left = `the store is as it was when ${journal.handedTo}`;
       log("error", `${left}: what has changed since is LOST`);
     }
-    for (const domain of recovered.dead) state.buryDomain(domain);
+    for (const domain of recovered.dead) state.releaseDomain(domain);
     for (const finding of check(state)) log("warning", finding);
     const nodes = state.accounts.total("nodes");
     const ms = Math.ceil(clock.now() - started);

@@ -39,8 +39,10 @@ export interface SocketChoice {
  */
 export function chooseSocketPath(asked: string | undefined, around: Surroundings): SocketChoice {
   if (asked !== undefined) return { path: asked, isFallback: false, named: "--socket" };
-  const told = around.env("XENSTORED_PATH");
-  if (told !== undefined) return { path: told, isFallback: false, named: "XENSTORED_PATH" };
+  const fromEnvironment = around.env("XENSTORED_PATH");
+  if (fromEnvironment !== undefined) {
+    return { path: fromEnvironment, isFallback: false, named: "XENSTORED_PATH" };
+  }
   const runDirectory = around.env("XENSTORED_RUNDIR");
   if (runDirectory !== undefined) {
     return { path: `${runDirectory}/socket`, isFallback: false, named: "XENSTORED_RUNDIR" };

@@ -47,7 +47,7 @@ export function heapLookedFrom(options: string, host: number): number {
 export function memoryShare(): number {
   const { heapUsed, rss } = Deno.memoryUsage();
   host ??= hostMemory();
-  lookedFrom ??= heapLookedFrom(toldOptions(), host);
+  lookedFrom ??= heapLookedFrom(givenOptions(), host);
   const heap = heapUsed < lookedFrom ? 0 : heapUsed / (heapLimit ??= askHeapLimit());
   return Math.max(heap, rss / host);
 }
@@ -56,7 +56,7 @@ let heapLimit: number | undefined;
 let host: number | undefined;
 let lookedFrom: number | undefined;
 
-function toldOptions(): string {
+function givenOptions(): string {
   return `${Deno.env.get("DENO_V8_FLAGS") ?? ""} ${textOf("/proc/self/cmdline")}`;
 }
 

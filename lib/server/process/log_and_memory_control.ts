@@ -15,7 +15,7 @@ const REPORT_DIRECTORY = "/var/lib/xen/xenstore";
 export class LogAndMemoryControl implements DaemonActions {
   readonly #trace: Trace;
   readonly #log: Log;
-  readonly #told: ReadonlyMap<string, string>;
+  readonly #configured: ReadonlyMap<string, string>;
   /** Set where the daemon is a process of its own. */
   liveUpdate: UpdateActions | null = null;
   archive: ArchiveActions | null = null;
@@ -23,10 +23,10 @@ export class LogAndMemoryControl implements DaemonActions {
   facts: (() => ProcessFacts) | null = null;
 
   /** `told` is what the command line said of settings, by their names. */
-  constructor(trace: Trace, log: Log, told: ReadonlyMap<string, string> = new Map()) {
+  constructor(trace: Trace, log: Log, configured: ReadonlyMap<string, string> = new Map()) {
     this.#trace = trace;
     this.#log = log;
-    this.#told = told;
+    this.#configured = configured;
   }
 
   switches(): readonly (readonly [name: string, on: boolean])[] {
@@ -76,8 +76,8 @@ export class LogAndMemoryControl implements DaemonActions {
     this.#log("info", text);
   }
 
-  told(setting: string): string | null {
-    return this.#told.get(setting) ?? null;
+  configured(setting: string): string | null {
+    return this.#configured.get(setting) ?? null;
   }
 
   resume(settings: ReadonlyMap<string, string>): void {

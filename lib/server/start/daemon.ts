@@ -41,7 +41,7 @@ export interface DaemonParts {
   readonly policy: LoopPolicy;
   readonly trace: Trace;
   /** What the command line said of what CONTROL can set, too. */
-  readonly told?: ReadonlyMap<string, string>;
+  readonly configured?: ReadonlyMap<string, string>;
   readonly log: Log;
   readonly clock: Clock;
   /** Told of each commit: the history. */
@@ -109,8 +109,8 @@ export class Daemon {
     const { clock, domains, journal, listening, log, trace, storeDomid = 0, privDomid = 0 } = parts;
     const { inheritance, keepOrphans = false, quotas = [], succession } = parts;
     // What is asked of these is asked by the privileged domain's clients, at its expense.
-    const told: Log = (level, text) => turns.tell(level, privDomid, text);
-    const admin = new LogAndMemoryControl(trace, told, parts.told);
+    const adminLog: Log = (level, text) => turns.tell(level, privDomid, text);
+    const admin = new LogAndMemoryControl(trace, adminLog, parts.configured);
     const { dirty } = journal;
     const engine = new Engine({
       domains,
@@ -138,8 +138,8 @@ export class Daemon {
       parts.held,
     );
     if (succession !== undefined) {
-      const { state } = engine;
-      const given = { state, domains, journal, sockets, listener: listening.fd, clock, log: told };
+      const { state } = engine, listener = listening.fd;
+      const given = { state, domains, journal, sockets, listener, clock, log: adminLog };
       admin.liveUpdate = new LiveUpdater(given, succession, turns, listening.path);
     }
     const { keeping, version } = parts.identity ?? EMBEDDED;
@@ -155,7 +155,7 @@ export class Daemon {
         units: turns.units,
       };
     };
-    admin.archive = new JobQueue(engine.state, turns, journal, told, clock);
+    admin.archive = new JobQueue(engine.state, turns, journal, adminLog, clock);
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);

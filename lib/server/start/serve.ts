@@ -36,7 +36,7 @@ import {
 import { syslog } from "../logging/syslog.ts";
 import type { Trace } from "../logging/trace.ts";
 import { StoreFileGuard } from "../persistence/store_file_guard.ts";
-import { toldSettings } from "./told_settings.ts";
+import { configuredSettings } from "./configured_settings.ts";
 import { openTrace, type TraceOptions } from "../logging/trace_options.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "../xen/world.ts";
 
@@ -162,9 +162,9 @@ function openPidFile(options: ServeOptions, path: string, log: Log): PidFile | n
 
 function successionOf(
   { clock: _clock, commandLine, version: _version, ...shared }: ServeOptions,
-  kept: () => readonly number[],
+  inherited: () => readonly number[],
 ): Start["succession"] {
-  return commandLine === undefined ? {} : { succession: { own: commandLine, shared, kept } };
+  return commandLine === undefined ? {} : { succession: { own: commandLine, shared, inherited } };
 }
 
 /** What a daemon has of its options, however it starts. */
@@ -179,7 +179,7 @@ function partsOf(
     identity: identityOf(options, socket.path),
     policy: DAEMON_POLICY,
     trace,
-    told: toldSettings(options),
+    configured: configuredSettings(options),
     log,
     clock: options.clock,
   };
@@ -356,7 +356,7 @@ function keeping(options: ServeOptions, socket: string): string {
 }
 
 /** Where the socket is, and what to type next. */
-function greeting(path: string, isFallback: boolean, kept: string): string {
+function greeting(path: string, isFallback: boolean, storeLine: string): string {
   // It is to be pasted into other terminals.
   const place = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
   const lines = [`xs serves Xenstore on ${path}`];
@@ -364,7 +364,7 @@ function greeting(path: string, isFallback: boolean, kept: string): string {
     lines.push("(not root, and no rights on /var/run/xenstored: this place is for you alone)");
   }
   lines.push(
-    `${kept}. Next, in another terminal:`,
+    `${storeLine}. Next, in another terminal:`,
     `  xs --socket ${place} ls`,
     `  export XENSTORED_PATH=${place}   # for xs, xenstore-ls and all other clients`,
   );

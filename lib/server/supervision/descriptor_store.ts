@@ -65,12 +65,12 @@ export class HeldDescriptors {
    */
   keep(name: string, fd: number): boolean {
     this.remove(name);
-    const kept = this.#held.size < this.#max ? duplicateFrom(fd, this.least) : null;
-    if (kept !== null && kept >= 0) {
-      this.#held.set(name, kept);
+    const duplicate = this.#held.size < this.#max ? duplicateFrom(fd, this.least) : null;
+    if (duplicate !== null && duplicate >= 0) {
+      this.#held.set(name, duplicate);
       return true;
     }
-    const why = kept === null ? `there are ${this.#max}` : errorText(-kept);
+    const why = duplicate === null ? `there are ${this.#max}` : errorText(-duplicate);
     this.#log("warning", `descriptor '${name}' is not held: ${why}`);
     return false;
   }

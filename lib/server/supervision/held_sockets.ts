@@ -186,9 +186,9 @@ export class HeldSockets implements HeldBy {
    */
   keep(): Map<string, number> {
     for (const slot of this.#slots.inUse()) slot.descriptor = this.#open.get(slot) ?? NOBODY;
-    const kept = new Map([[SLOTS, this.#slots.fd]]);
-    if (this.passing !== null) kept.set(CHANNEL, this.passing.fd);
-    return kept;
+    const inheritable = new Map([[SLOTS, this.#slots.fd]]);
+    if (this.passing !== null) inheritable.set(CHANNEL, this.passing.fd);
+    return inheritable;
   }
 
   /** In any such program: a connection that the other has had; null when it can't be held. */
@@ -217,7 +217,7 @@ export class HeldSockets implements HeldBy {
    * Before another program takes this process's place that can't do that: it gets the sockets otherwise, and has
    * them held anew. Clients are hung up should it die before that.
    */
-  letGo(): void {
+  giveUp(): void {
     for (const { key } of this.#open.keys()) this.#holder.remove(String(key));
     this.#holder.remove(SLOTS);
   }

@@ -4,7 +4,7 @@ import { EAGAIN, errorText } from "../../../ffi/libc.ts";
 import { keepOnExec } from "../../../ffi/exec.ts";
 import { closeFd } from "../../../ffi/unix_socket.ts";
 import { HOLDER_WAIT_MS } from "../../limits.ts";
-import { takeKept, type Variables } from "./inherited_descriptors.ts";
+import { takeInherited, type Variables } from "./inherited_descriptors.ts";
 import type { Log } from "../logging/log.ts";
 import { NOTICE, type Passer, PREFIX } from "./passed_connections.ts";
 
@@ -126,7 +126,7 @@ function takeGiven(env: Variables): Map<string, number> {
   // A program that takes our place must not take them for its own, too.
   for (const name of ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"]) env.delete(name);
   const given = new Map<string, number>();
-  for (const [name, fd] of takeKept(env)) {
+  for (const [name, fd] of takeInherited(env)) {
     keepOnExec(fd, false);
     given.set(PREFIX + name, fd);
   }

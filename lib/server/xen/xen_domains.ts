@@ -154,7 +154,7 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
     return OK;
   }
 
-  letGo(): void {
+  giveUp(): void {
     this.#host.events.unbind(this.#virqPort);
     this.#virqPort = NO_PORT;
   }

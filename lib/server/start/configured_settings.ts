@@ -9,15 +9,15 @@ export interface SettingOptions extends TraceOptions {
 }
 
 /** What the command line says of each setting that CONTROL can set, too (see Settings). */
-export function toldSettings(options: SettingOptions): ReadonlyMap<string, string> {
+export function configuredSettings(options: SettingOptions): ReadonlyMap<string, string> {
   const { quotas, traceControl, traceFile } = options;
-  const told = new Map<string, string>();
-  for (const { name, value } of quotas ?? []) told.set(quotaSetting(name), `${value}`);
+  const configured = new Map<string, string>();
+  for (const { name, value } of quotas ?? []) configured.set(quotaSetting(name), `${value}`);
   for (const control of traceControl ?? []) {
-    told.set(switchSetting(control.slice(1)), control[0] === "+" ? "on" : "off");
+    configured.set(switchSetting(control.slice(1)), control[0] === "+" ? "on" : "off");
   }
-  if (traceFile === undefined) return told;
+  if (traceFile === undefined) return configured;
   const path = toText(new TextEncoder().encode(traceFile));
   // Who names a file wants it written.
-  return told.set(TRACE_FILE, path).set(TRACE, path);
+  return configured.set(TRACE_FILE, path).set(TRACE, path);
 }
