@@ -64,7 +64,7 @@ async function commit(): Promise<string | undefined> {
   }
 }
 
-/** Writes the module that is compiled: it tells the program its commit, then runs it. */
+/** Writes the program's first module: it tells the program its commit, then runs it. */
 async function writeEntry(): Promise<string> {
   await Deno.mkdir(`${ROOT}build`, { recursive: true });
   const entry = `${ROOT}build/xs.ts`;
@@ -75,6 +75,24 @@ async function writeEntry(): Promise<string> {
   );
   await Deno.writeTextFile(entry, `import "./commit.ts";\nimport "../cmd/main.ts";\n`);
   return entry;
+}
+
+/**
+ * Writes the whole program as one module. `deno compile --bundle` would do the same, but gives it a
+ * random name. That and its time end up in the binary, of which the same commit gives the same bytes.
+ */
+async function bundle(): Promise<string> {
+  const out = `${ROOT}build/xs.js`;
+  await run(["bundle", "--quiet", "--minify", "-o", out, await writeEntry()]);
+  await Deno.utime(out, 0, 0);
+  return out;
+}
+
+/** @throws {Error} when it fails */
+async function run(args: readonly string[], env: Record<string, string> = {}): Promise<void> {
+  const command = new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT, env });
+  const { success, code } = await command.spawn().status;
+  if (!success) throw new Error(`deno ${args[0]} ended with status ${code}`);
 }
 
 /** What `deno compile` is to build on: undefined for Deno's own denort. */
@@ -91,26 +109,30 @@ async function chooseBase(wanted: Base): Promise<string | undefined> {
   return standIn;
 }
 
-async function main(): Promise<number> {
+async function main(): Promise<void> {
   const { base, out } = parse(Deno.args);
   const denort = await chooseBase(base);
-  const { code } = await new Deno.Command(Deno.execPath(), {
-    args: [
+  const program = await bundle();
+  // The binary has its own name in it: it is always the same one, wherever the file goes.
+  const place = await Deno.makeTempDir({ dir: `${ROOT}build`, prefix: "compile-" });
+  try {
+    const args = [
       "compile",
       "--quiet",
-      "--bundle",
-      "--minify",
+      "--no-config",
+      "--no-lock",
       "--allow-all",
       `--v8-flags=${V8_FLAGS.join(",")}`,
       "-o",
-      out,
-      await writeEntry(),
-    ],
-    cwd: ROOT,
-    ...(denort === undefined ? {} : { env: { DENORT_BIN: denort } }),
-  }).spawn().status;
-  if (code === 0) console.error(`compile: ${out}`);
-  return code;
+      `${place}/xs`,
+      program,
+    ];
+    await run(args, denort === undefined ? {} : { DENORT_BIN: denort });
+    await Deno.rename(`${place}/xs`, out).catch(() => Deno.copyFile(`${place}/xs`, out));
+  } finally {
+    await Deno.remove(place, { recursive: true });
+  }
+  console.error(`compile: ${out}`);
 }
 
-Deno.exit(await main());
+await main();

@@ -6,10 +6,11 @@
  * The stand-in is deno plus one ELF segment: a few instructions that run before deno does, set a
  * variable, slip arguments in after argv[0] (`run <flags> <boot>`) and jump to the real entry point.
  * <boot> is boot.js as a data: URL; it finds what `deno compile` appended to the file and imports
- * it. `deno compile` must be given `--bundle`, as boot.js takes one module.
+ * it. `deno compile` must be given one module, a bundle, as boot.js takes no more.
  */
 import { V8_FLAGS } from "../../lib/limits.ts";
 import { ElfImage } from "./elf.ts";
+import { blankUnusedParts } from "./unused_parts.ts";
 
 /**
  * Writes the stand-in made of the running `deno` to `out`.
@@ -23,7 +24,9 @@ export function makeStandIn(out: string): void {
         "compile where dl.deno.land can be reached",
     );
   }
-  const image = new ElfImage(Deno.readFileSync(Deno.execPath()));
+  const executable = Deno.readFileSync(Deno.execPath());
+  blankUnusedParts(executable);
+  const image = new ElfImage(executable);
   const address = image.freeAddress;
   const before = setVariable(VARIABLE, image.addressOf("setenv") - address);
   const start = assemble(bootArguments(), image.entry - address - before.length);
