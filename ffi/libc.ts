@@ -87,6 +87,12 @@ const allocator = libcGroup("give memory back", {
   malloc_trim: { parameters: ["usize"], result: "i32" },
 });
 
+/** The time. */
+const time = libcGroup("tell the time", {
+  // int clock_gettime(clockid_t clockid, struct timespec *tp)
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+});
+
 /** Sockets, but for messages with more than bytes. */
 const sockets = libcGroup("use sockets", {
   // int socket(int domain, int type, int protocol)
@@ -194,6 +200,7 @@ export const libc = {
   processes,
   replacement,
   sockets,
+  time,
 } as const;
 
 /** What tells of failed calls: opened before everything else. */

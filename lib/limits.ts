@@ -147,6 +147,16 @@ export const STATUS_BUSIEST_MAX = 8;
 /** Characters that the status says of who each of them is: likewise. */
 export const STATUS_AUTHOR_MAX = 120;
 
+/** Pairs of clients, one of which made the other's commits fail, that are told apart: a screen full. */
+export const CONFLICT_PAIRS_MAX = 64;
+
+/** Seconds of which the worst turn is remembered; and over which requests a second are counted, in whole ones. */
+export const WORST_TURN_SECONDS = 60;
+export const RATE_SECONDS = 10;
+
+/** A turn that takes longer is told in the log, in ms: ten times what a turn takes under the worst known attack. */
+export const SLOW_TURN_MS = 200;
+
 /** Connections the kernel queues for us while a turn runs. */
 export const LISTEN_BACKLOG = 128;
 

@@ -1,5 +1,6 @@
 import type { Ledger } from "../store/ledger.ts";
 import { NODE_BYTES } from "./memory_model.ts";
+import { DomainCounts } from "./counters.ts";
 import { Share } from "./work_meter.ts";
 import type { QuotaName } from "./quotas.ts";
 
@@ -32,6 +33,8 @@ export class Account {
   quotasReported: Map<QuotaName, number> | null = null;
   readonly now: Record<Counted, number> = zeros();
   readonly peak: Record<Counted, number> = zeros();
+  /** What the domain's clients have asked for. */
+  readonly counts: DomainCounts = new DomainCounts();
   /** What the requests of the domain's rings have cost. */
   readonly share: Share = new Share();
 
@@ -104,6 +107,11 @@ export class Accounts implements Ledger {
     let account = this.#accounts.get(domid);
     if (account === undefined) this.#accounts.set(domid, account = new Account(this.#sum));
     return account;
+  }
+
+  /** The account of a domain that has one. */
+  known(domid: number): Account | undefined {
+    return this.#accounts.get(domid);
   }
 
   /** What all domains together cost, in bytes of the memory model. */

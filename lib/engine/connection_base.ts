@@ -21,6 +21,8 @@ export interface Outbox {
    * it caused: whose request that is, and, if others may belong to the same, an object for it.
    */
   outstanding?(tell: (connection: ConnectionBase, request: object | null) => void): void;
+  /** Bytes that the client has not taken yet. */
+  readonly unsent?: number;
 }
 
 /** How a connection reached us. */

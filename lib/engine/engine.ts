@@ -1,9 +1,10 @@
 import type { Header } from "../wire/header.ts";
-import { EACCES, ENOENT, ENOSPC, ENOSYS, errorPayload } from "../wire/errors.ts";
+import { EACCES, ENOENT, ENOSPC, ENOSYS, errorPayload, OK } from "../wire/errors.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { Call } from "./request.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionSpec } from "./connection_base.ts";
+import type { Counters } from "./counters.ts";
 import { changedDomains, settleDeaths } from "./domain_deaths.ts";
 import type { DomainLogBudgets } from "./domain_log_budget.ts";
 import { estimate } from "./request_estimate.ts";
@@ -95,8 +96,10 @@ export class Engine {
     if (!connection.privileged && events.endLimit()) this.#tellOfCut(connection, now);
     // The outbox as it is now: a domain that releases itself is not answered.
     const { outbox } = connection;
-    if (outcome === LATER) return "done";
     if (outcome === HELD) return "held";
+    this.state.counters.requests++;
+    connection.account?.counts.request(type, typeof outcome === "number" ? outcome : OK);
+    if (outcome === LATER) return "done";
     if (connection.wait !== null && connection.wait.waits) connection.wait.end(now);
     if (typeof outcome === "number") {
       outbox.reply(MessageType.ERROR, reqId, txId, errorPayload(outcome));
@@ -122,6 +125,11 @@ export class Engine {
   /** What the log takes of the lines that clients cause, each at its domain's expense. */
   get logBudgets(): DomainLogBudgets {
     return this.state.logBudgets;
+  }
+
+  /** What is counted of the daemon as a whole. */
+  get counters(): Counters {
+    return this.state.counters;
   }
 
   /** Whether {@link tick} has something to do without waiting. */

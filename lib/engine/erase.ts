@@ -6,6 +6,7 @@ import { ownerOf, permDomid, type Perms, withOwner } from "../store/perms.ts";
 import type { Versions } from "../store/versions.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Commits } from "./commit_listener.ts";
+import type { Counters } from "./counters.ts";
 import { type Dirty, SPECIAL } from "./dirty.ts";
 import type { Domain, Domains } from "./domains.ts";
 import { deliver, type DueEvent, type EventReaders } from "./event_readers.ts";
@@ -17,6 +18,7 @@ interface ErasedState {
   readonly keepOrphans: boolean;
   readonly accounts: Accounts;
   readonly commits: Commits | null;
+  readonly counters: Counters;
   readonly dirty: Dirty | null;
   readonly domains: Domains;
   readonly events: EventReaders;
@@ -121,6 +123,7 @@ export class Erasures {
       domains.forget(domain);
       this.state.commits?.erased(domain);
       accounts.drop(domid);
+      this.state.counters.conflicts.drop(domid);
       accounts.setMentions(domid, left);
       if (!this.pending) versions.living = null;
       // Those begun since the death have snapshots in which the domid may still be named.

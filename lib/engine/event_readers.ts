@@ -171,6 +171,9 @@ function reads(connection: Connection, domains: Domains, perms: Perms | null): b
 /** Sends events that are due, in their order. */
 export function deliver(due: readonly DueEvent[]): void {
   for (const { watch, path } of due) {
-    if (watch.connection.open) watch.connection.outbox.event(eventPath(watch, path), watch.token);
+    const { connection } = watch;
+    if (!connection.open) continue;
+    if (connection.account !== null) connection.account.counts.events++;
+    connection.outbox.event(eventPath(watch, path), watch.token);
   }
 }

@@ -4,12 +4,41 @@ export interface StoreFile {
   readonly bytes: number;
 }
 
+/** How a daemon came up. */
+export interface Beginning {
+  /** With an empty store, with the one that an earlier life left, or in the place of another daemon. */
+  readonly how: "empty" | "recovered" | "live update";
+  /** Of an earlier life: how it ended. */
+  readonly after: "end" | "death" | null;
+  /** When that committed its last turn, as RFC 3339 has it; null where that is not known. */
+  readonly lastTurn: string | null;
+  /** Nodes that were there at once. */
+  readonly nodes: number;
+  /** All this in words. */
+  readonly text: string;
+}
+
+/** What there is of the history. */
+export interface HistoryStatus {
+  readonly bytes: number;
+  /** Its bounds. */
+  readonly bytesMax: number;
+  readonly ageMaxMs: number;
+  /** From when on there is one, as RFC 3339 has it; null where there is none yet. */
+  readonly since: string | null;
+}
+
 /** What the daemon around the engine tells of itself. */
 export interface ProcessStatus {
   readonly version: string;
   readonly pid: number;
   /** Milliseconds since the daemon began to serve. */
   readonly uptimeMs: number;
+  /** When that was, as RFC 3339 has it. */
+  readonly since: string;
+  readonly beginning: Beginning;
+  /** Null where there is none. */
+  readonly history: HistoryStatus | null;
   readonly store: {
     readonly persist: "none" | "crash" | "disk";
     /** The store file; null where the store is in memory only. */

@@ -12,6 +12,7 @@ import { CONNECTION, type ConnectionSpec, type Outbox } from "./connection_base.
 import type { DomainControl } from "./domain_control.ts";
 import type { Dirty } from "./dirty.ts";
 import { type Domain, Domains } from "./domains.ts";
+import { Counters } from "./counters.ts";
 import { Erasures } from "./erase.ts";
 import { EventReaders } from "./event_readers.ts";
 import { DomainLogBudgets } from "./domain_log_budget.ts";
@@ -75,6 +76,8 @@ export class State {
   readonly watches: Watches = new Watches();
   readonly domains: Domains;
   readonly events: EventReaders;
+  /** What is counted of the daemon as a whole; of a domain in its account. */
+  readonly counters: Counters = new Counters();
   /** Counts the work of requests, for the turn. */
   readonly meter: Meter = new Meter();
   readonly versions: Versions = new Versions(this.meter);

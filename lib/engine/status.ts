@@ -1,5 +1,7 @@
 import { STATUS_AUTHOR_MAX, STATUS_BUSIEST_MAX } from "../limits.ts";
 import { authorOf, authorText } from "./author.ts";
+import { quantile } from "./histogram.ts";
+import type { Phase } from "./last_minute.ts";
 import type { ProcessStatus } from "./process_status.ts";
 import type { State } from "./state.ts";
 
@@ -24,8 +26,28 @@ export interface Status extends ProcessStatus {
     /** How much that may be (`--memory`); 0 for no bound. */
     readonly allowed: number;
   };
+  readonly work: ProcessStatus["work"] & {
+    /** Requests answered so far, and a second, over the last ten. */
+    readonly requests: number;
+    readonly requestsPerSecond: number;
+    /** How long clients waited for the middle one, and all but one in a hundred, of the last minute's answers, in ms. */
+    readonly waitP50Ms: number | null;
+    readonly waitP99Ms: number | null;
+    /** The turn that took longest within the last minute; null for none. */
+    readonly worstTurn: WorstTurnStatus | null;
+  };
   /** The clients that have used most, those first; {@link STATUS_BUSIEST_MAX} at most. */
   readonly busiest: readonly BusyClient[];
+}
+
+/** A turn that took long. */
+export interface WorstTurnStatus {
+  readonly ms: number;
+  /** The part that took longest: `requests`, `commit`, `answers` or `upkeep`. */
+  readonly phase: Phase;
+  /** The client whose requests cost most in it; empty for none. */
+  readonly client: string;
+  readonly agoMs: number;
 }
 
 /** One client on a socket, or a domain, and what its requests have cost. */
@@ -36,8 +58,8 @@ export interface BusyClient {
   readonly units: number;
 }
 
-/** The status now; null for an engine without a daemon around it. */
-export function statusOf(state: State): Status | null {
+/** The status at `now`, in ms of the engine's clock; null for an engine without a daemon around it. */
+export function statusOf(state: State, now: number): Status | null {
   const process = state.admin.processStatus();
   if (process === null) return null;
   const { max } = state.memory;
@@ -45,9 +67,33 @@ export function statusOf(state: State): Status | null {
   return {
     ...process,
     memory: { ...process.memory, ...charged },
+    work: { ...process.work, ...workOf(state, now) },
     counts: countsOf(state),
     busiest: busiestOf(state),
   };
+}
+
+function workOf({ counters }: State, now: number): Omit<Status["work"], "turns" | "units"> {
+  const { lastMinute, requests } = counters;
+  lastMinute.goTo(now);
+  const { requestsPerSecond, waits, worst } = lastMinute;
+  const worstTurn = worst === null ? null : {
+    ms: rounded(worst.ms),
+    phase: worst.phase,
+    client: worst.client.slice(0, STATUS_AUTHOR_MAX),
+    agoMs: Math.round(now - worst.at),
+  };
+  const quantileOf = (share: number): number | null => {
+    const ms = quantile(waits, share);
+    return ms === null ? null : rounded(ms);
+  };
+  const [waitP50Ms, waitP99Ms] = [quantileOf(0.5), quantileOf(0.99)];
+  return { requests, requestsPerSecond, waitP50Ms, waitP99Ms, worstTurn };
+}
+
+/** To the microsecond. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }
 
 function busiestOf({ connections, domains, tree }: State): BusyClient[] {

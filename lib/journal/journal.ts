@@ -71,6 +71,8 @@ export interface Journal {
   readonly handedTo: string | null;
   /** The last life has not ended orderly: it was killed, or died. */
   readonly wasKilled: boolean;
+  /** When the last turn was committed that was recovered, in ms since 1970; null where it is in an image, or there is none. */
+  readonly lastTurnAt: number | null;
   /** Ends orderly, after the last commit. */
   close(): void;
 }
@@ -115,6 +117,7 @@ export class NoJournal implements Journal {
 
   readonly handedTo = null;
   readonly wasKilled = false;
+  readonly lastTurnAt = null;
 
   handOver(): void {
     // There is no file.

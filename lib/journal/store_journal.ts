@@ -101,7 +101,10 @@ export class StoreJournal implements Journal {
     }
     const replay = new Replay(tree, progress);
     try {
-      this.replay(replay);
+      this.replay(replay, (_turn, at) => {
+        this.lastTurnAt = at;
+        return true;
+      });
     } catch (error) {
       this.#refuse(messageOf(error));
     }
@@ -307,6 +310,8 @@ export class StoreJournal implements Journal {
   get handedTo(): string | null {
     return this.#parts.handedTo ?? null;
   }
+
+  lastTurnAt: number | null = null;
 
   get wasKilled(): boolean {
     return this.#parts.wasKilled ?? false;

@@ -1,3 +1,4 @@
+import { Counters } from "../engine/counters.ts";
 import { DomainLogBudgets } from "../engine/domain_log_budget.ts";
 import {
   type Meter,
@@ -31,6 +32,7 @@ import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";
 import type { Trace } from "./logging/trace.ts";
 import { NEVER } from "./peer/message_bounds.ts";
 import { type Contender, ReadyQueue } from "./loop/ready_queue.ts";
+import { TurnTimes } from "./loop/turn_times.ts";
 
 /** What the turn asks of the engine. */
 export interface TurnHandler extends RequestHandler {
@@ -48,6 +50,8 @@ export interface TurnHandler extends RequestHandler {
   tick(now: number): boolean;
   /** What the log takes of lines that clients cause: the engine's, shared with it. */
   readonly logBudgets?: DomainLogBudgets;
+  /** What is counted: the engine's, shared with it. */
+  readonly counters?: Counters;
 }
 
 /** Long work that is done in slices, so that nobody waits for it. */
@@ -58,8 +62,9 @@ export interface TurnJob {
 
 /** A job's place among the peers: it gets its slices like one of them. */
 class JobContender implements Contender {
-  readonly connection = { share: new Share(), privileged: false };
+  readonly connection = { share: new Share(), privileged: false, label: "a restore" };
   prepaid = 0;
+  readyAt = 0;
 
   constructor(readonly job: TurnJob) {}
 }
@@ -76,8 +81,11 @@ export class Turns implements PeerHost<Peer> {
   /** See {@link PeerHost.unitsLeft}. */
   unitsLeft = 0;
   cause: OutstandingRequests | null = null;
+  /** How long turns take, and their parts. */
+  readonly times: TurnTimes;
   readonly #journal: Journal;
   readonly #log: Log;
+  readonly #counters: Counters;
   readonly #logBudgets: DomainLogBudgets;
   /** Those to be stepped since the last turn began, which has its own. */
   readonly #ready: (Peer | JobContender)[] = [];
@@ -118,6 +126,8 @@ export class Turns implements PeerHost<Peer> {
     this.#journal = journal;
     this.#log = log;
     this.#logBudgets = handler.logBudgets ?? new DomainLogBudgets(0);
+    this.#counters = handler.counters ?? new Counters();
+    this.times = new TurnTimes(this.#counters, (domid, text) => this.tell("warning", domid, text));
   }
 
   /** Whether a further turn has work without any news from outside. */
@@ -134,7 +144,9 @@ export class Turns implements PeerHost<Peer> {
 
   /** Work that nobody waits for; true when there is more. */
   maintain(idle: boolean): boolean {
-    return this.#journal.maintain(idle);
+    const isMore = this.#journal.maintain(idle);
+    this.times.maintained(idle);
+    return isMore;
   }
 
   /** Whether the last commit failed, so that all output is held back. */
@@ -247,11 +259,16 @@ export class Turns implements PeerHost<Peer> {
     this.#turning = true;
     this.count++;
     this.#now = now;
+    const { times } = this;
+    times.begin(now);
     try {
       if (!this.#held) this.#step(now);
+      times.served();
       if (this.#journal.keepsRings) this.#recordRings();
       this.#held = !this.#journal.commit();
+      times.committed();
       if (!this.#held) this.#flush();
+      times.answered();
     } finally {
       this.#turning = false;
     }
@@ -274,7 +291,10 @@ export class Turns implements PeerHost<Peer> {
     if (this.#tickDue || handler.due || now >= handler.wakeAt) this.#tick(now);
     const queue = this.#queue;
     if (queue.size === 0) queue.idle((now - this.#servedAt) * IDLE_UNITS_PER_MS);
-    for (const contender of this.#ready) queue.add(contender);
+    for (const contender of this.#ready) {
+      contender.readyAt = now;
+      queue.add(contender);
+    }
     this.#ready.length = 0;
     this.#servedAt = now;
     this.meter.take();
@@ -308,6 +328,7 @@ export class Turns implements PeerHost<Peer> {
       else this.#stepPeer(contender, now);
       const units = this.meter.take();
       queue.charge(contender, units);
+      this.times.cost(contender, units);
       served += units;
     }
     this.units += served;
@@ -316,7 +337,9 @@ export class Turns implements PeerHost<Peer> {
   #stepPeer(peer: Peer, now: number): void {
     peer.isReady = false;
     this.meter.add(peer.kind === "socket" ? SOCKET_READ_UNITS : READ_UNITS);
+    const before = this.#counters.requests;
     if (peer.step(now)) this.ready(peer);
+    if (peer.readyAt < now) this.times.late(now - peer.readyAt, this.#counters.requests - before);
     // A ring tells nothing apart: it may be that the guest has read and made room.
     if (peer.unsent > 0) this.unflushed(peer);
   }

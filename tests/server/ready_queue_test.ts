@@ -7,6 +7,7 @@ import { withSeed } from "../support/random.ts";
 class Client implements Contender {
   readonly connection = { share: new Share(), privileged: false };
   prepaid = 0;
+  readyAt = 0;
 
   constructor(readonly id: number) {}
 }

@@ -73,7 +73,65 @@ Deno.test("xs status prints a line for each figure", async () => {
   assertMatch(out, new RegExp(`^pid +${daemon.pid}$`, "m"));
   assertMatch(out, /^persist +none$/m);
   assertMatch(out, /^clients +1$/m);
+  assertMatch(out, /^since +\d{4}-\d\d-\d\dT[\d:.]+Z \(/m);
+  assertMatch(out, /^started +with an empty store$/m);
+  assertMatch(out, /^history +off$/m);
+  assertMatch(out, /^requests +\d+ \([\d.]+ a second\)$/m);
+  assertMatch(out, /^worst turn +[\d.]+ ms, most of it (requests|commit|answers|upkeep), /m);
+  assertMatch(out, /^domain 0 +no quotas$/m);
   assert(!/^store|^journal/m.test(out), out);
+});
+
+Deno.test("xs status has a line for each domain, whose name cannot forge another", async () => {
+  await using server = await EmbeddedServer.start();
+  await using client = await RawClient.connect(server.socketPath);
+  for (const [domid, name] of [[5, "web1"], [7, "evil\ndomain 0 no quotas\x1b[2J"]] as const) {
+    server.domains.create(domid);
+    await client.ask(T.INTRODUCE, `${domid}\x001\x005\0`);
+    await client.ask(T.WRITE, `/local/domain/${domid}/name\0${name}`);
+  }
+  await client.ask(T.MKDIR, "/local/domain/5/data\0");
+  await client.ask(T.SET_PERMS, "/local/domain/5/data\0n5\0");
+  await client.ask(T.SET_QUOTA, "5\x00nodes\x004\0");
+  const { status, out } = await xsStatus(server.socketPath, "--timeout", "60");
+  assertEquals(status, 0);
+  const lines = out.split("\n").filter((line) => line.startsWith("domain "));
+  assertEquals(
+    lines[1],
+    "domain 5         web1: nodes 25%, watches 0%, outstanding 0%, memory 0%, transactions 0%",
+  );
+  assertEquals(lines.length, 3);
+  assertMatch(lines[2]!, /^domain 7 +evil\\u000adomain 0 no quotas\\u001b\[2J: nodes 0%/);
+  const { domains } = JSON.parse((await xsStatus(server.socketPath, "--json")).out);
+  assertEquals(domains[1].quotas.nodes, { used: 1, peak: 1, limit: 4, refused: 0 });
+});
+
+Deno.test("xs status tells how the daemon came up", async () => {
+  await using scratch = await makeScratch();
+  const socket = `${scratch.path}/socket`;
+  const started = async (): Promise<Status["beginning"]> => (await statusRecord(socket)).beginning;
+  {
+    await using _first = await startDaemon({ socket });
+    assertEquals((await started()).text, "with an empty store");
+    await using client = await RawClient.connect(socket);
+    await client.ask(T.WRITE, "/x\0v");
+  }
+  const died = new Date();
+  {
+    await using second = await startDaemon({ socket });
+    const { after, how, text } = await started();
+    assertEquals([how, after], ["recovered", "end"]);
+    assertMatch(text, /^recovered \d+ nodes after an orderly end/);
+    await using client = await RawClient.connect(socket);
+    await client.ask(T.WRITE, "/y\0v");
+    Deno.kill(second.pid, "SIGKILL");
+    await second.status;
+  }
+  await using _third = await startDaemon({ socket });
+  const { after, lastTurn, text } = await started();
+  assertEquals(after, "death");
+  assertMatch(text, /^recovered \d+ nodes after a kill, last change at /);
+  assert(new Date(lastTurn!) >= died, `${lastTurn}`);
 });
 
 Deno.test("CONTROL status fits one message and takes no argument", async () => {

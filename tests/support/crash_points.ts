@@ -156,6 +156,10 @@ export class MortalJournal implements Journal {
     return this.#journal.wasKilled;
   }
 
+  get lastTurnAt(): number | null {
+    return this.#journal.lastTurnAt;
+  }
+
   handOver(to: string | null): void {
     this.#journal.handOver(to);
   }

@@ -4,6 +4,7 @@
  */
 import type { Connection } from "../../lib/engine/connection.ts";
 import { Connection as EngineConnection } from "../../lib/engine/connection.ts";
+import { Counters } from "../../lib/engine/counters.ts";
 import { Meter } from "../../lib/engine/work_meter.ts";
 import type { Handled } from "../../lib/engine/engine.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
@@ -44,6 +45,7 @@ export class TestJournal implements Journal {
   readonly pendingBytes = 0;
   readonly handedTo = null;
   readonly wasKilled = false;
+  readonly lastTurnAt = null;
   recover(): null {
     return null;
   }
@@ -71,6 +73,7 @@ export class TestJournal implements Journal {
 /** Turns, clients and the echo. */
 export class TestTurns implements TurnHandler {
   readonly meter = new Meter();
+  readonly counters = new Counters();
   readonly journal = new TestJournal();
   readonly log: string[] = [];
   readonly gone: [label: string, reason: GoneReason][] = [];

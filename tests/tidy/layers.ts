@@ -5,10 +5,11 @@ import type { Source } from "../support/sources.ts";
  * says why.
  */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  "cmd": ["lib/server", "lib/client", "lib/archive"],
+  "cmd": ["lib/server", "lib/client", "lib/archive", "lib/metrics"],
   "lib/server": ["lib/transport", "lib/journal", "lib/codec"],
   "lib/archive": ["lib/history", "lib/journal", "lib/codec", "lib/client"],
   "lib/client": ["lib/wire", "lib/transport"],
+  "lib/metrics": ["lib/client", "lib/engine"],
   "lib/history": ["lib/wire"],
   "lib/transport": ["ffi"],
   "lib/journal": ["lib/persist", "lib/codec", "ffi"],

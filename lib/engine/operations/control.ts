@@ -9,6 +9,7 @@ import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archive, dump, restore } from "./archive.ts";
 import { liveUpdate } from "./live_update.ts";
 import { statusOf } from "../status.ts";
+import { pageOf } from "../status_pages.ts";
 import { DONE, type Outcome, textReply } from "./outcome.ts";
 import { controlQuota, controlQuotaSoft } from "./quotas.ts";
 
@@ -45,7 +46,11 @@ const COMMANDS: readonly Command[] = [
   { name: "dump", usage: ["all|<domid>"], run: dump },
   { name: "restore", usage: ["[-n] [-q] <length> [<domid>[:<domid>]]"], run: restore },
   { name: "archive", usage: ["<job> [cancel|read|put <bytes>]"], run: archive, isBinary: true },
-  { name: "status", usage: [""], run: runStatus },
+  {
+    name: "status",
+    usage: ["", "domains|requests|conflicts [<from>]", "histograms"],
+    run: runStatus,
+  },
   { name: "help", usage: [""], run: runHelp },
 ];
 
@@ -69,10 +74,18 @@ function runHelp(_call: Call, args: readonly string[]): Outcome {
 
 const encoder = new TextEncoder();
 
-/** The whole status as one JSON object; what it holds grows, and what is there stays. */
-function runStatus(call: Call, args: readonly string[]): Outcome {
-  if (args.length > 0) return EINVAL;
-  const status = statusOf(call.state);
+/**
+ * The whole status as one JSON object, or a page of one of its lists; what they hold grows, and what is
+ * there stays.
+ */
+function runStatus({ now, state }: Call, args: readonly string[]): Outcome {
+  const [what, from = "", ...more] = args;
+  if (more.length > 0) return EINVAL;
+  if (what !== undefined) {
+    const page = pageOf(state, what, from);
+    return page === null ? EINVAL : encoder.encode(`${page}\0`);
+  }
+  const status = statusOf(state, now);
   return status === null ? EINVAL : encoder.encode(`${jsonLine(status)}\0`);
 }
 

@@ -5,8 +5,9 @@ import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/er
 import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
 import { exceeds, roomFor } from "../quota_refusal.ts";
-import { explain, findConflict, findOvergrown } from "../conflict.ts";
+import { type Conflict, explain, findConflict, findOvergrown } from "../conflict.ts";
 import { eventsOfCommit } from "../commit_events.ts";
+import { cutForLog } from "../domain_log_budget.ts";
 import { deliver, type DueEvent } from "../event_readers.ts";
 import { TRANSACTION_BYTES } from "../memory_model.ts";
 import { type Merge, merge } from "../merge.ts";
@@ -54,6 +55,7 @@ export function end(call: Call): Outcome {
     return DONE;
   }
   const outcome = commit(call, transaction);
+  if (outcome === DONE && transaction.written.length > 0) connection.account!.counts.commits++;
   if (counts && typeof outcome !== "number") refusals?.passed(transaction, isContested);
   return outcome;
 }
@@ -76,6 +78,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
   if (conflict !== null) {
     state.commits?.aborted(transaction, conflict);
     state.reservations.refused(transaction, conflict);
+    countConflict(call, conflict);
     // A guest's own refused commits count against it, those of others against the guest in their way.
     const causing = connection.privileged ? conflict.by.guest : connection.domid;
     logRefusal(call, transaction, causing ?? state.privDomid, () => explain(conflict));
@@ -90,6 +93,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
     const overgrown = merged.isShared ? findOvergrown(merged.nodes, isTooLarge(call)) : null;
     if (overgrown !== null) {
       state.commits?.aborted(transaction, overgrown);
+      countConflict(call, overgrown);
       logRefusal(call, transaction, connection.domid, () => explain(overgrown));
       return EAGAIN;
     }
@@ -158,6 +162,18 @@ function setManyValues(
   }
   deliver(due);
   return true;
+}
+
+/** Counts a refused commit: for whom, and because of whom. */
+function countConflict({ connection, state }: Call, { by, facet, path }: Conflict): void {
+  const { accounts, counters: { conflicts }, privDomid } = state;
+  const byDomid = by.guest ?? privDomid, { domid, label } = connection;
+  accounts.of(domid).counts.conflictsSuffered++;
+  // What a domain has changed may outlive it: then nobody is counted for.
+  const causing = accounts.known(byDomid);
+  if (causing !== undefined) causing.counts.conflictsCaused++;
+  const where = { path: cutForLog(path), facet };
+  conflicts.add({ loser: label, loserDomid: domid, by: by.label, byDomid, ...where });
 }
 
 /** Says why a commit is refused, in a line that domain `causing` pays for. */

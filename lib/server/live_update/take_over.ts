@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { check } from "../../engine/recount.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { Engine } from "../../engine/engine.ts";
+import type { Beginning } from "../../engine/process_status.ts";
 import type { State } from "../../engine/state.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { adoptTree } from "../../persist/adopt_tree.ts";
@@ -15,6 +16,7 @@ import { OK } from "../../wire/errors.ts";
 import { toText } from "../../wire/text.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { type Log, message } from "../logging/log.ts";
+import { takenOverBeginning } from "../process/beginning.ts";
 import type { InFlight } from "../peer/peer_host.ts";
 import type { Sockets } from "../peer/sockets.ts";
 import { readStateFile, removeStateFile, StateFileError } from "./state_file.ts";
@@ -59,7 +61,7 @@ export interface NextDaemon {
  * nothing is answered and what was inherited stays where it is: whoever is killed meanwhile leaves
  * the last daemon's store behind, and afterwards this one's.
  */
-export function takeOver(next: NextDaemon, { file, records }: Inheritance): void {
+export function takeOver(next: NextDaemon, { file, records }: Inheritance): Beginning {
   const { clock, domains, engine, log } = next;
   const { state } = engine;
   const started = clock.now();
@@ -87,6 +89,7 @@ export function takeOver(next: NextDaemon, { file, records }: Inheritance): void
     "info",
     `live update: took over ${nodes} nodes, ${sockets} sockets, ${rings} rings (${ms} ms)`,
   );
+  return takenOverBeginning(nodes);
 }
 
 /**

@@ -14,6 +14,8 @@ export interface Contender {
   readonly connection: { readonly share: Share; readonly privileged: boolean };
   /** Units that were charged ahead for its next request. Kept by {@link ReadyQueue}. */
   prepaid: number;
+  /** When the turn began in which there was first something to do for it, in ms. Kept by the turns. */
+  readyAt: number;
 }
 
 /**

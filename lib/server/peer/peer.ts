@@ -49,10 +49,11 @@ export class Peer implements Outbox {
   readonly #waiting = new WaitingRequests();
   #dropping = false;
   #doom: GoneReason | null = null;
-  /** Kept by the host: whether the peer is on its lists of the ready and the unflushed, and where. */
+  /** Kept by the host: whether the peer is on its lists of the ready and the unflushed, where, since when. */
   isReady = false;
   isUnflushed = false;
   prepaid = 0;
+  readyAt = 0;
 
   /** `key` is what the owner knows the peer by: a socket's descriptor, a ring's domid. */
   constructor(
@@ -274,8 +275,7 @@ export class Peer implements Outbox {
    * False when none is left that can come to that.
    */
   expire(now: number): boolean {
-    const { trace } = this.#host;
-    const tell = (path: string): void => trace.timeout(this.#connection!, path);
+    const tell = (path: string): void => this.#host.trace.timeout(this.#connection!, path);
     if (this.#outstanding === null) this.#output.releaseDue(now);
     else if (this.#output.dropDue(now, this.#host.eventDue, tell) > 0) {
       this.#warnOfDropping("they were not read in time");

@@ -3,6 +3,7 @@ import { CONNECTION } from "../../engine/connection_base.ts";
 import { check } from "../../engine/recount.ts";
 import type { RingState } from "../../state/ring_state.ts";
 import type { Engine } from "../../engine/engine.ts";
+import type { Beginning } from "../../engine/process_status.ts";
 import type { State } from "../../engine/state.ts";
 import { eventPath } from "../../engine/watches.ts";
 import { type Caution, forgetLeftOut } from "../../journal/caution.ts";
@@ -13,6 +14,7 @@ import { isSpecial } from "../../store/path.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { LOADED_GUEST_BYTES_MAX, MEMORY_DEATHS } from "../../limits.ts";
 import type { Log } from "../logging/log.ts";
+import { emptyBeginning, recoveredBeginning } from "../process/beginning.ts";
 import type { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 
 /** The clients' sockets that outlive this process. */
@@ -60,7 +62,7 @@ function reportLeftOut(leftOut: readonly LeftOut[], { deaths }: OutOfMemoryDeath
 
 /**
  * Goes on where the last life of the daemon ended, if it left anything, and begins to record. What
- * is found wrong by CONTROL check's rules is set right, and said.
+ * is found wrong by CONTROL check's rules is set right, and said. Returns how that was.
  */
 export function resumeStore(
   engine: Engine,
@@ -70,7 +72,7 @@ export function resumeStore(
   clock: Clock,
   held?: HeldClients,
   mark?: OutOfMemoryDeaths,
-): void {
+): Beginning {
   const { state } = engine;
   const started = clock.now();
   const recovered = journal.recover(state, held, cautionOf(mark, clock));
@@ -103,4 +105,6 @@ export function resumeStore(
   domains.connectExisting();
   // The list of what has changed since then may have been read by the life that died.
   if (recovered !== null) engine.checkDomains();
+  const nodes = state.accounts.total("nodes");
+  return recovered === null ? emptyBeginning(nodes) : recoveredBeginning(journal, nodes);
 }

@@ -1,4 +1,9 @@
-import type { ProcessStatus, StoreFile } from "../../engine/process_status.ts";
+import type {
+  Beginning,
+  HistoryStatus,
+  ProcessStatus,
+  StoreFile,
+} from "../../engine/process_status.ts";
 import { STATUS_FILES_MAX } from "../../limits.ts";
 
 /** How the daemon's store is kept. */
@@ -14,6 +19,9 @@ export interface ProcessFacts {
   readonly keeping: Keeping;
   /** How long it has served, in ms. */
   readonly uptimeMs: number;
+  readonly since: string;
+  readonly beginning: Beginning;
+  readonly history: HistoryStatus | null;
   readonly journalBytes: number;
   readonly turns: number;
   readonly units: number;
@@ -27,6 +35,9 @@ export function processStatus(facts: ProcessFacts): ProcessStatus {
     version: facts.version,
     pid: Deno.pid,
     uptimeMs: Math.round(facts.uptimeMs),
+    since: facts.since,
+    beginning: facts.beginning,
+    history: facts.history,
     store: { ...keeping, files: storeFiles(keeping.path), journalBytes },
     memory: { resident: rss, heap: heapUsed, external },
     work: { turns: facts.turns, units: facts.units },

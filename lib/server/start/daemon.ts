@@ -1,8 +1,9 @@
-import type { Clock, Timer } from "../../clock.ts";
+import { type Clock, type Timer, wallDate } from "../../clock.ts";
 import { EPOLLIN } from "../../../ffi/epoll.ts";
 import type { CommitListener } from "../../engine/commit_listener.ts";
 import { Engine } from "../../engine/engine.ts";
 import type { Journal } from "../../journal/journal.ts";
+import type { Beginning } from "../../engine/process_status.ts";
 import type { QuotaSetting } from "../../engine/quotas.ts";
 import { EVENT_TIMEOUT_MS, MEMORY_LOOK_MS } from "../../limits.ts";
 import { LogAndMemoryControl } from "../process/log_and_memory_control.ts";
@@ -15,7 +16,7 @@ import type { Log } from "../logging/log.ts";
 import { type EventSink, Loop, type LoopPolicy } from "../loop.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { GoneReason } from "../peer/peer_host.ts";
-import type { Keeping } from "../process/read_process_status.ts";
+import type { Keeping, ProcessFacts } from "../process/read_process_status.ts";
 import { MemoryReturn } from "../process/give_back_memory.ts";
 import type { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 import type { ListeningSocket } from "../process/listening_socket.ts";
@@ -70,6 +71,27 @@ export interface DaemonParts {
   readonly inheritance?: Inheritance;
 }
 
+/** What tells how the process is, from now on. */
+function factsOf(
+  { clock, identity = EMBEDDED, journal }: DaemonParts,
+  turns: Turns,
+  beginning: Beginning,
+): () => ProcessFacts {
+  const { keeping, version } = identity;
+  const since = clock.now(), at = wallDate(clock).toISOString();
+  return () => ({
+    version,
+    keeping,
+    uptimeMs: clock.now() - since,
+    since: at,
+    beginning,
+    history: null,
+    journalBytes: journal.pendingBytes,
+    turns: turns.count,
+    units: turns.units,
+  });
+}
+
 /** A running daemon: engine, turns, socket and loop, wired up. */
 export class Daemon {
   readonly engine: Engine;
@@ -86,6 +108,8 @@ export class Daemon {
     turns: Turns,
     loop: Loop,
     sockets: Sockets,
+    /** How it came up. */
+    readonly beginning: Beginning,
   ) {
     const { domains } = parts;
     const { epoll } = loop;
@@ -124,6 +148,8 @@ export class Daemon {
     });
     for (const { name, value } of quotas) engine.state.domains.quotas.set(name, value);
     const turns = new Turns(engine, journal, trace, log);
+    // An embedded one measures nothing: where it is, that would cost five times as much.
+    if (parts.identity !== undefined) turns.times.stopwatch = clock.now;
     engine.state.memory.max = parts.memory ?? Infinity;
     turns.eventTimeoutMs = parts.eventTimeoutMs ?? EVENT_TIMEOUT_MS;
     const loop = new Loop(turns, parts.policy, clock);
@@ -142,28 +168,16 @@ export class Daemon {
       const given = { state, domains, journal, sockets, listener, clock, log: adminLog };
       admin.liveUpdate = new LiveUpdater(given, succession, turns, listening.path);
     }
-    const { keeping, version } = parts.identity ?? EMBEDDED;
-    const since = clock.now();
-    admin.facts = () => {
-      const { pendingBytes } = journal;
-      return {
-        version,
-        keeping,
-        uptimeMs: clock.now() - since,
-        journalBytes: pendingBytes,
-        turns: turns.count,
-        units: turns.units,
-      };
-    };
     admin.archive = new JobQueue(engine.state, turns, journal, adminLog, clock);
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);
-      if (inheritance === undefined) {
-        resumeStore(engine, domains, journal, log, clock, sockets, parts.mark);
-      } else takeOver({ engine, domains, journal, sockets, clock, log }, inheritance);
+      const beginning = inheritance === undefined
+        ? resumeStore(engine, domains, journal, log, clock, sockets, parts.mark)
+        : takeOver({ engine, domains, journal, sockets, clock, log }, inheritance);
+      admin.facts = factsOf(parts, turns, beginning);
       sockets.open();
-      return new Daemon(parts, engine, turns, loop, sockets);
+      return new Daemon(parts, engine, turns, loop, sockets, beginning);
     } catch (error) {
       loop.discard();
       domains.wakeups?.release();

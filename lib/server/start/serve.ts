@@ -1,3 +1,4 @@
+import { monotonicClock } from "../../../ffi/monotonic_clock.ts";
 import type { Clock } from "../../clock.ts";
 import type { QuotaSetting } from "../../engine/quotas.ts";
 import { forOption } from "../../wire/system_error.ts";
@@ -91,7 +92,8 @@ export interface ServeOptions extends TraceOptions {
  * @throws {Error} when it cannot start: the socket is taken, a file can't be opened, or something
  *   of Xen is missing.
  */
-export async function serve(options: ServeOptions, print: (text: string) => void): Promise<void> {
+export async function serve(given: ServeOptions, print: (text: string) => void): Promise<void> {
+  const options = { ...given, clock: monotonicClock(given.clock) };
   if (options.liveUpdateCheck !== undefined) {
     const { path } = chooseSocketPath(options.socket, surroundings);
     const answer = answerTrial(options.liveUpdateCheck, path);

@@ -1,0 +1,198 @@
+import { PAYLOAD_MAX } from "../wire/header.ts";
+import { type BytesJson, jsonLine, textJson } from "../wire/json.ts";
+import { ERROR_NAMES } from "../wire/errors.ts";
+import { messageTypeName } from "../wire/message_type.ts";
+import { COUNTED, type Counted } from "./accounts.ts";
+import { nameIn } from "./author.ts";
+import { OTHER_TYPE } from "./counters.ts";
+import type { Domain } from "./domains.ts";
+import { BUCKETS_MS, type Histogram } from "./histogram.ts";
+import { type QuotaName, QUOTAS } from "./quotas.ts";
+import type { State } from "./state.ts";
+
+/** What one quota means to a domain. */
+export interface QuotaUse {
+  /** Now, and at most so far; null of a quota that bounds each thing by itself, such as a node's size. */
+  readonly used: number | null;
+  readonly peak: number | null;
+  /** Null for none. */
+  readonly limit: number | null;
+  /** Requests that it has refused. */
+  readonly refused: number;
+}
+
+/** What is counted of a domain. */
+export interface DomainStatus {
+  readonly domid: number;
+  /** What its `name` node says: guests' data. */
+  readonly name: BytesJson | null;
+  readonly introduced: boolean;
+  readonly quotas: Readonly<Record<QuotaName, QuotaUse>>;
+  readonly events: number;
+  /** Transactions that changed something and were committed. */
+  readonly commits: number;
+  readonly conflictsSuffered: number;
+  readonly conflictsCaused: number;
+  /** Bytes of answers and events that its clients have not taken. */
+  readonly queuedBytes: number;
+}
+
+/** Requests of a domain of one type: how many by what came of them, `OK` or the error's name. */
+export interface RequestStatus {
+  readonly domid: number;
+  readonly operation: string;
+  readonly results: Readonly<Record<string, number>>;
+}
+
+/** Two clients of which one made the other's transactions fail, as the log names them, and the latest conflict. */
+export interface ConflictStatus {
+  readonly loser: string;
+  readonly by: string;
+  readonly count: number;
+  readonly path: string;
+  readonly facet: string;
+}
+
+/** How many took at most so many ms (the last one: longer), and all together. */
+export interface HistogramStatus {
+  readonly boundsMs: readonly number[];
+  readonly counts: readonly number[];
+  readonly count: number;
+  readonly sumMs: number;
+}
+
+/** A part of a list: `next` is what to ask for the rest with, null where there is none. */
+export interface Page<T> {
+  readonly rows: readonly T[];
+  readonly next: string | null;
+}
+
+/** A page from the row on that `from` names; null for no such list, or no such place in it. */
+export function pageOf(state: State, what: string, from: string): string | null {
+  if (what === "histograms" && from === "") return jsonLine(histograms(state));
+  const place = /^(\d{1,5})?(?:\.(\d{1,2}))?$/.exec(from);
+  if (place === null) return null;
+  const domid = Number(place[1] ?? 0), index = Number(place[2] ?? 0);
+  if (what === "domains") return fill(domainRows(state, domid));
+  if (what === "requests") return fill(requestRows(state, domid, index));
+  return what === "conflicts" ? fill(conflictRows(state, domid)) : null;
+}
+
+/** A row and how it is asked for. */
+type Row = readonly [place: string, row: unknown];
+
+/** Bytes of a page without its rows. */
+const FRAME = '{"rows":[],"next":"65535.99"}\0'.length;
+
+/** As many rows as one message has room for. */
+function fill(rows: Iterable<Row>): string {
+  const lines: string[] = [];
+  let left = PAYLOAD_MAX - FRAME, next: string | null = null;
+  for (const [place, row] of rows) {
+    const line = jsonLine(row);
+    left -= encoder.encode(line).length + 1;
+    if (left < 0) {
+      next = place;
+      break;
+    }
+    lines.push(line);
+  }
+  return `{"rows":[${lines.join(",")}],"next":${JSON.stringify(next)}}`;
+}
+
+const encoder = new TextEncoder();
+
+/** The known domains from `from` on, in the order of their domids. */
+function domainsFrom({ domains, meter }: State, from: number): Domain[] {
+  const all = [...domains.all()];
+  meter.add(all.length);
+  return all.filter(({ domid }) => domid >= from).sort((a, b) => a.domid - b.domid);
+}
+
+function* domainRows(state: State, from: number): Generator<Row> {
+  const queued = queuedBytes(state);
+  for (const domain of domainsFrom(state, from)) {
+    const { domid, introduced } = domain;
+    const { counts } = state.accounts.of(domid);
+    const name = nameIn(state.tree.root, `/local/domain/${domid}`);
+    const row: DomainStatus = {
+      domid,
+      name: name === null ? null : textJson(name),
+      introduced,
+      quotas: quotasOf(state, domain),
+      events: counts.events,
+      commits: counts.commits,
+      conflictsSuffered: counts.conflictsSuffered,
+      conflictsCaused: counts.conflictsCaused,
+      queuedBytes: queued.get(domid) ?? 0,
+    };
+    yield [`${domid}`, row];
+  }
+}
+
+function queuedBytes({ connections, meter }: State): Map<number, number> {
+  const queued = new Map<number, number>();
+  meter.add(connections.size);
+  for (const { domid, outbox } of connections) {
+    if (outbox.unsent !== undefined) queued.set(domid, (queued.get(domid) ?? 0) + outbox.unsent);
+  }
+  return queued;
+}
+
+function quotasOf(
+  { accounts, privDomid }: State,
+  { domid, quotas }: Domain,
+): DomainStatus["quotas"] {
+  const { counts, now, peak } = accounts.of(domid);
+  const uses = QUOTAS.map(({ name }): [QuotaName, QuotaUse] => {
+    const counted = countedAs(name), limit = quotas.get(name);
+    return [name, {
+      used: counted === null ? null : now[counted],
+      peak: counted === null ? null : peak[counted],
+      limit: domid === privDomid || limit === 0 ? null : limit,
+      refused: counts.refusals?.get(name) ?? 0,
+    }];
+  });
+  return Object.fromEntries(uses) as Record<QuotaName, QuotaUse>;
+}
+
+/** What a quota counts; null of one that bounds each thing by itself. */
+function countedAs(name: QuotaName): Counted | null {
+  if (name === "soft-memory") return "memory";
+  return COUNTED.find((counted) => counted === name) ?? null;
+}
+
+function* requestRows(state: State, from: number, fromType: number): Generator<Row> {
+  for (const { domid } of domainsFrom(state, from)) {
+    const { requests } = state.accounts.of(domid).counts;
+    for (let type = domid === from ? fromType : 0; type <= OTHER_TYPE; type++) {
+      const counts = requests[type];
+      if (counts === undefined) continue;
+      const results: Record<string, number> = {};
+      counts.forEach((count, error) => {
+        if (count > 0) results[error === 0 ? "OK" : ERROR_NAMES[error - 1]!] = count;
+      });
+      const operation = type === OTHER_TYPE ? "OTHER" : messageTypeName(type);
+      const row: RequestStatus = { domid, operation, results };
+      yield [`${domid}.${type}`, row];
+    }
+  }
+}
+
+function* conflictRows({ counters }: State, from: number): Generator<Row> {
+  const pairs = counters.conflicts.all();
+  for (let i = from; i < pairs.length; i++) {
+    const { by, count, facet, loser, path } = pairs[i]!;
+    const row: ConflictStatus = { loser, by, count, path, facet };
+    yield [`${i}`, row];
+  }
+}
+
+/** Of all three; they fit one message. */
+function histograms({ counters }: State): Readonly<Record<string, HistogramStatus>> {
+  const { commits, turns, waits } = counters;
+  const status = ({ count, counts, sumMs }: Histogram): HistogramStatus => {
+    return { boundsMs: BUCKETS_MS, counts, count, sumMs };
+  };
+  return { turns: status(turns), commits: status(commits), waits: status(waits) };
+}

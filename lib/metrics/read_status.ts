@@ -1,0 +1,46 @@
+import { XenstoreError } from "../client/error.ts";
+import { fromByteText, type Operations } from "../client/operations.ts";
+import type { Status } from "../engine/status.ts";
+import type { ConflictStatus, DomainStatus, Page, RequestStatus } from "../engine/status_pages.ts";
+import { MessageType } from "../wire/message_type.ts";
+
+/** The lists that a daemon tells page by page. */
+interface Lists {
+  readonly domains: DomainStatus;
+  readonly requests: RequestStatus;
+  readonly conflicts: ConflictStatus;
+}
+
+/** The daemon does not know what it is asked for: it is another one, or an older `xs`. */
+export class UnknownStatus extends Error {
+  override readonly name = "UnknownStatus";
+}
+
+async function ask(nodes: Operations, ...words: readonly string[]): Promise<string> {
+  try {
+    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", "status", ...words));
+  } catch (error) {
+    if (!(error instanceof XenstoreError) || error.code !== "EINVAL") throw error;
+    throw new UnknownStatus();
+  }
+}
+
+/** What the daemon tells of itself. @throws {UnknownStatus} */
+export async function readStatus(nodes: Operations): Promise<Status> {
+  return JSON.parse(await ask(nodes));
+}
+
+/** One of its lists, whole; what changes meanwhile is there as it was or as it is. @throws {UnknownStatus} */
+export async function readList<K extends keyof Lists>(
+  nodes: Operations,
+  what: K,
+): Promise<Lists[K][]> {
+  const rows: Lists[K][] = [];
+  for (let next: string | null = "0"; next !== null;) {
+    const page: Page<Lists[K]> = JSON.parse(await ask(nodes, what, next));
+    rows.push(...page.rows);
+    if (page.next === next) throw new UnknownStatus();
+    next = page.next;
+  }
+  return rows;
+}

@@ -1,0 +1,26 @@
+/** How a daemon came up, for the log and `xs status`. */
+import type { Beginning } from "../../engine/process_status.ts";
+import type { Journal } from "../../journal/journal.ts";
+
+/** There was no store, or it is kept in no file. */
+export function emptyBeginning(nodes: number): Beginning {
+  return { how: "empty", after: null, lastTurn: null, nodes, text: "with an empty store" };
+}
+
+/** It goes on with the store of an earlier life. */
+export function recoveredBeginning(
+  { lastTurnAt, wasKilled }: Pick<Journal, "lastTurnAt" | "wasKilled">,
+  nodes: number,
+): Beginning {
+  const lastTurn = lastTurnAt === null ? null : new Date(lastTurnAt).toISOString();
+  const end = wasKilled ? "a kill" : "an orderly end";
+  const last = lastTurn === null ? "" : `, last change at ${lastTurn}`;
+  const text = `recovered ${nodes} nodes after ${end}${last}`;
+  return { how: "recovered", after: wasKilled ? "death" : "end", lastTurn, nodes, text };
+}
+
+/** It took the place of another daemon. */
+export function takenOverBeginning(nodes: number): Beginning {
+  const text = `live update, took over ${nodes} nodes`;
+  return { how: "live update", after: null, lastTurn: null, nodes, text };
+}
