@@ -16,7 +16,9 @@ const PORT_BYTES = 16;
 const DOMAINS = 32_768;
 const PORTS = 65_536;
 const PORTS_AT = HEADER_BYTES + DOMAINS * DOMAIN_BYTES;
-const HOST_BYTES = PORTS_AT + PORTS * PORT_BYTES;
+const PRESENT_AT = PORTS_AT + PORTS * PORT_BYTES;
+const CHANGED_AT = PRESENT_AT + DOMAINS / 8;
+const HOST_BYTES = CHANGED_AT + DOMAINS / 8;
 
 /** Words of a domain. */
 const STATE = 0;
@@ -25,10 +27,9 @@ const UNIQUE_ID = 2;
 const HANDLE = 4;
 const MAP_ERRNO = 8;
 const BIND_ERRNO = 9;
-const CHANGED = 10;
-const MAPPED = 11;
-const BOUND = 12;
-const LOCAL = 13;
+const MAPPED = 10;
+const BOUND = 11;
+const LOCAL = 12;
 
 /** Words of a port. */
 const MASKED = 2;
@@ -126,9 +127,11 @@ export class SimulatedHost implements AsyncDisposable {
   }
 
   #change(domid: number, state: number): void {
-    const at = this.#domain(domid);
-    Atomics.store(this.#words, at + STATE, state);
-    Atomics.store(this.#words, at + CHANGED, 1);
+    Atomics.store(this.#words, this.#domain(domid) + STATE, state);
+    const bit = 1 << domid % 32, word = domid >>> 5;
+    if (state === 0) Atomics.and(this.#words, PRESENT_AT / 4 + word, ~bit);
+    else Atomics.or(this.#words, PRESENT_AT / 4 + word, bit);
+    Atomics.or(this.#words, CHANGED_AT / 4 + word, bit);
   }
 
   /** A new domain, with an empty page and another unique id and UUID than any before it. */
@@ -184,7 +187,7 @@ export class SimulatedHost implements AsyncDisposable {
       if (words[at + STATE] !== 0) words.fill(0, at + MAPPED, at + LOCAL + 1);
     }
     words.fill(0, 0, 3);
-    words.fill(0, PORTS_AT / 4);
+    words.fill(0, PORTS_AT / 4, PRESENT_AT / 4);
     const events = new Uint8Array(4096);
     while (libc.files().read(this.#events, events, events.length) > 0);
   }
