@@ -584,6 +584,9 @@ export const JOB_LOOK_MAX_MS = 50;
 /** Lines of a dump that are put together before they are written. */
 export const LINES_PER_CHUNK = 512;
 
+/** Bytes of a dump that are put together before they are written: a write takes as long as some of a daemon's replies. */
+export const WRITE_BUFFER_BYTES = 262_144;
+
 /** Records of a dump that are put together before they are written. */
 export const RECORDS_PER_CHUNK = 1_024;
 

@@ -1,5 +1,5 @@
 /** What `xs dump` does: loaded when it is called. */
-import { writeFile } from "../../lib/archive/file.ts";
+import { fillWith, writeFile } from "../../lib/archive/file.ts";
 import { type Format, formatArchive, isReadable } from "../../lib/archive/format.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
 import { toText } from "../../lib/wire/text.ts";
@@ -36,13 +36,21 @@ export function runDump(
         "a terminal cannot show bytes (name a file with -o, or take --format text)",
       );
     }
-    const archive = await sources.read(sources.parse(name), flags.domain ?? null);
+    const source = sources.parse(name), domid = flags.domain ?? null;
+    const file = output === null ? null : fromByteText(output);
+    const isLive = source.kind === "live" && source.point === null && domid === null;
+    if (file !== null && isLive) {
+      const replaced = await sources.dumpLive(file, how);
+      if (replaced === true) sources.note([`${file}: replaced`]);
+      if (replaced !== null) return 0;
+    }
+    const archive = await sources.read(source, domid);
     const notes: string[] = [];
     const pieces = formatArchive(archive, how, (text) => notes.push(text));
     const chunks = counted(pieces, sources.progress);
-    if (output !== null) {
-      const file = fromByteText(output);
-      if (await writeFile(file, chunks, sources.interrupt)) notes.push(`${file}: replaced`);
+    if (file !== null) {
+      const fill = fillWith(chunks, file, sources.interrupt);
+      if (await writeFile(file, fill, sources.interrupt)) notes.push(`${file}: replaced`);
     } else {
       for (const chunk of chunks) {
         shell.stdout.write(toText(chunk));

@@ -1,5 +1,7 @@
 import { SAME_SIGNAL_MS } from "../../lib/limits.ts";
 import { type Archive, ArchiveError } from "../../lib/archive/archive.ts";
+import { dumpToFile } from "../../lib/archive/dump_to_file.ts";
+import type { Format } from "../../lib/archive/format.ts";
 import { Interrupt, InterruptedError } from "../../lib/archive/interrupt.ts";
 import { parseSource, readSource, type Source } from "../../lib/archive/source.ts";
 import { wallMs } from "../../lib/clock.ts";
@@ -59,6 +61,11 @@ class Sources {
     const now = wallMs(this.#shell.clock), bootAt = now - Deno.osUptime() * 1_000;
     const context = { connect, interrupt, progress, domid, socketPath, stdin, now, bootAt };
     return await readSource(source, context);
+  }
+
+  /** As {@link dumpToFile}, of the daemon that `live` means. */
+  async dumpLive(path: string, how: Format): Promise<boolean | null> {
+    return await dumpToFile(path, how, this);
   }
 
   /** It can be read once. */

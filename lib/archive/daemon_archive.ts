@@ -1,29 +1,34 @@
 import { DUMP_REQUESTS_AHEAD, DUMP_TRIES_MAX } from "../limits.ts";
 import { XenstoreError } from "../client/error.ts";
 import { type Operations, toByteText } from "../client/operations.ts";
+import { joinChunks } from "../codec/chunk_writer.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";
+import type { ByteSink } from "./file.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 import { type JobStatus, RemoteJob, TakenOverError } from "./remote_job.ts";
 
 /**
- * The stream that an `xs` daemon writes of itself, or of one domain; null when it is another kind. It
- * comes over the connection, as fast as it is taken.
+ * Has an `xs` daemon write the stream of itself, or of one domain, into a sink: it comes over the connection, as fast as it
+ * is taken. False when the daemon is another kind.
  *
- * @throws {ArchiveError} when it can't.
+ * @throws {ArchiveError} when it can't; and what the sink throws.
  */
 export async function dumpLive(
   nodes: Operations,
   domid: number | null,
+  sink: ByteSink,
   progress: ProgressSink,
   interrupt: Interrupt,
-): Promise<Uint8Array | null> {
+): Promise<boolean> {
   return await interrupt.defer(async () => {
     for (let tries = 1;; tries++) {
       try {
         const job = await RemoteJob.begin(nodes, ["dump", domid === null ? "all" : `${domid}`]);
-        return job === null ? null : await readDump(job, progress, interrupt);
+        if (job !== null) await readDump(job, sink, progress, interrupt);
+        return job !== null;
       } catch (error) {
-        if (!(error instanceof TakenOverError) || tries === DUMP_TRIES_MAX) throw error;
+        const isLast = tries === DUMP_TRIES_MAX;
+        if (!(error instanceof TakenOverError) || isLast || !sink.restart()) throw error;
       }
     }
   });
@@ -31,42 +36,56 @@ export async function dumpLive(
 
 async function readDump(
   job: RemoteJob,
+  sink: ByteSink,
   progress: ProgressSink,
   interrupt: Interrupt,
-): Promise<Uint8Array> {
+): Promise<void> {
   const isBegun = ({ kind }: JobStatus): boolean => kind !== "waiting";
   const begun = await job.watch(isBegun, "dumping", progress, interrupt);
-  const chunks: Uint8Array[] = [], flying: Promise<Uint8Array>[] = [];
+  const flying: Promise<Uint8Array>[] = [];
   let length = 0;
   for (let isOver = begun.kind !== "running"; !isOver;) {
     while (flying.length < DUMP_REQUESTS_AHEAD) flying.push(tracked(job.read()));
     const bytes = await flying.shift()!;
     isOver = bytes.length === 0 || interrupt.requested;
-    chunks.push(bytes);
+    await sink.put(bytes).catch(async (error) => {
+      // The daemon keeps a snapshot for it, and has others wait.
+      await job.cancel().catch(() => {});
+      throw error;
+    });
     length += bytes.length;
     progress.update("dumping, bytes", length, 0);
   }
   await Promise.all(flying);
   const end = interrupt.requested ? await job.cancel() : await job.status();
   if (interrupt.requested) throw new InterruptedError("interrupted: the dump is given up", "live");
-  if (end.kind === "done") return joined(chunks, length);
+  if (end.kind === "done") return;
   throw new ArchiveError(end.kind === "failed" ? end.why : "the dump was given up", "live");
+}
+
+/** Keeps all bytes in memory. */
+export class Collected implements ByteSink {
+  #chunks: Uint8Array[] = [];
+
+  put(bytes: Uint8Array): Promise<void> {
+    this.#chunks.push(bytes);
+    return Promise.resolve();
+  }
+
+  restart(): true {
+    this.#chunks = [];
+    return true;
+  }
+
+  get bytes(): Uint8Array {
+    return joinChunks(this.#chunks);
+  }
 }
 
 /** What fails while another is waited for is told by that one, or when its turn comes. */
 function tracked<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 /** What a daemon is to restore, and how: see CONTROL `restore`. */

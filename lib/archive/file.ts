@@ -1,3 +1,4 @@
+import { WRITE_BUFFER_BYTES } from "../limits.ts";
 import { ArchiveError, fileError } from "./archive.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 
@@ -16,55 +17,139 @@ interface Place {
   readonly replaced: Deno.FileInfo | null;
 }
 
+/** Takes the bytes of a file. */
+export interface ByteSink {
+  /** Settles when the bytes are taken: they may be changed from then on. */
+  put(bytes: Uint8Array): Promise<void>;
+  /** Drops all that it was given, for bytes that begin anew; false where that cannot be undone. */
+  restart(): boolean;
+}
+
 /**
  * Writes a file as a whole: beside it first, so that nobody ever finds half of it, and a file that was
  * there stays until the new one is on the disk. A pipe or a device is written to as it is. A new file has
  * mode 0600; one that is replaced keeps its owner and mode, but for the rights of others. A link is
  * followed only if this user or root has made it. Returns whether a file was replaced.
  *
+ * @param fill gives the bytes, piece by piece; none of them stay in memory. What it throws ends the work.
  * @throws {ArchiveError} when that is not possible; nothing is left behind then.
  */
 export async function writeFile(
   path: string,
-  chunks: Iterable<Uint8Array>,
+  fill: (sink: ByteSink) => Promise<void>,
   interrupt: Interrupt,
 ): Promise<boolean> {
   return await interrupt.defer(async () => {
-    let part: string | null = null;
+    const writing = <T>(action: () => T): T => attempt(path, action);
+    const { direct, path: target, replaced } = writing(() => placeOf(path));
+    if (direct) {
+      await writeTo(target, path, fill);
+      return false;
+    }
+    const part = `${target}.part-${Deno.pid}`;
+    writing(() => Deno.openSync(part, { write: true, createNew: true, mode: MODE_NEW }).close());
     try {
-      const place = placeOf(path);
-      if (place.direct) {
-        await writeTo(place.path, { write: true }, chunks, interrupt);
-        return false;
-      }
-      const name = `${place.path}.part-${Deno.pid}`;
-      const made = { write: true, createNew: true, mode: MODE_NEW };
-      Deno.openSync(name, made).close();
-      part = name;
-      await writeTo(part, { write: true }, chunks, interrupt);
-      if (place.replaced !== null) takeOver(part, place.replaced);
-      Deno.renameSync(part, place.path);
-      return place.replaced !== null;
+      await writeTo(part, path, fill);
+      writing(() => {
+        if (replaced !== null) takeOver(part, replaced);
+        Deno.renameSync(part, target);
+      });
+      return replaced !== null;
     } catch (error) {
-      if (part !== null) removeQuietly(part);
-      if (error instanceof ArchiveError) throw error;
-      throw fileError(error, path, "write");
+      removeQuietly(part);
+      throw error;
     }
   });
 }
 
+/** Gives a file all chunks, unless the user interrupts that. */
+export function fillWith(
+  chunks: Iterable<Uint8Array>,
+  path: string,
+  interrupt: Interrupt,
+): (sink: ByteSink) => Promise<void> {
+  return async (sink) => {
+    for (const chunk of chunks) {
+      await sink.put(chunk);
+      if (interrupt.requested) throw new InterruptedError("interrupted: nothing is written", path);
+    }
+  };
+}
+
+/** Does what may fail for the file's sake, which the user calls `name`. */
+function attempt<T>(name: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof ArchiveError ? error : fileError(error, name, "write");
+  }
+}
+
 async function writeTo(
   path: string,
-  options: Deno.OpenOptions,
-  chunks: Iterable<Uint8Array>,
-  interrupt: Interrupt,
+  name: string,
+  fill: (sink: ByteSink) => Promise<void>,
 ): Promise<void> {
-  using file = Deno.openSync(path, options);
-  for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
-    if (interrupt.requested) throw new InterruptedError("interrupted: nothing is written", path);
+  using file = attempt(name, () => Deno.openSync(path, { write: true }));
+  const sink = new FileSink(file, name);
+  await fill(sink);
+  await sink.end();
+}
+
+/** Gathers small pieces: each write takes longer than a reply of a daemon. */
+class FileSink implements ByteSink {
+  readonly #file: Deno.FsFile;
+  readonly #name: string;
+  readonly #buffer = new Uint8Array(WRITE_BUFFER_BYTES);
+  #filled = 0;
+  #written = 0;
+
+  constructor(file: Deno.FsFile, name: string) {
+    this.#file = file;
+    this.#name = name;
   }
-  if (file.statSync().isFile) file.syncSync();
+
+  async put(bytes: Uint8Array): Promise<void> {
+    if (this.#filled + bytes.length > this.#buffer.length) await this.#flush();
+    if (bytes.length > this.#buffer.length) return await this.#write(bytes);
+    this.#buffer.set(bytes, this.#filled);
+    this.#filled += bytes.length;
+  }
+
+  restart(): boolean {
+    this.#filled = 0;
+    if (this.#written === 0) return true;
+    const file = this.#file;
+    return attempt(this.#name, () => {
+      if (!file.statSync().isFile) return false;
+      file.truncateSync(0);
+      file.seekSync(0, Deno.SeekMode.Start);
+      this.#written = 0;
+      return true;
+    });
+  }
+
+  /** All is in the file, and that on the disk. */
+  async end(): Promise<void> {
+    await this.#flush();
+    attempt(this.#name, () => {
+      if (this.#file.statSync().isFile) this.#file.syncSync();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    await this.#write(this.#buffer.subarray(0, this.#filled));
+    this.#filled = 0;
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    try {
+      for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    } catch (error) {
+      throw fileError(error, this.#name, "write");
+    }
+    this.#written += bytes.length;
+  }
 }
 
 function placeOf(path: string): Place {

@@ -71,8 +71,8 @@ function* pieces(
   }
 }
 
-/** Whether a stream is wanted as it already is. */
-function isSame(stream: Uint8Array, how: Format): boolean {
+/** Whether a stream, of which the beginning is enough, is wanted as it already is. */
+export function isSame(stream: Uint8Array, how: Format): boolean {
   const { endian, format, version } = detectFormat(stream);
   return how.format === format && how.endian === endian && how.version === version;
 }

@@ -4,13 +4,14 @@ import { RESTORE_BYTES_MAX } from "../limits.ts";
 import { LOCAL_ZONE, parsePoint, type Point, type Zone } from "../history/points.ts";
 import { mapPath } from "../state/domain_part.ts";
 import type { Node, StateRecord } from "../state/records.ts";
+import { joinChunks } from "../codec/chunk_writer.ts";
 import { decodeStream, StreamError } from "../codec/stream.ts";
 import { toText } from "../wire/text.ts";
 import { type Archive, ArchiveError, fileError, type ProgressSink } from "./archive.ts";
 import { fromJson, looksLikeJson } from "../codec/json.ts";
 import { JsonError } from "../codec/json_fields.ts";
 import type { Interrupt } from "./interrupt.ts";
-import { dumpLive } from "./daemon_archive.ts";
+import { Collected, dumpLive } from "./daemon_archive.ts";
 import { findLiveStore } from "./find_store_file.ts";
 import { type StorePoint, storePoint } from "./store_point.ts";
 import { readStoreArchive } from "./store_source.ts";
@@ -130,8 +131,10 @@ class StreamArchive implements Archive {
 async function readLive(context: SourceContext): Promise<Archive> {
   const { domid, interrupt, progress } = context;
   const nodes = await context.connect();
-  const bytes = await dumpLive(nodes, domid, progress, interrupt);
-  if (bytes !== null) return new StreamArchive("live", bytes, true);
+  const sink = new Collected();
+  if (await dumpLive(nodes, domid, sink, progress, interrupt)) {
+    return new StreamArchive("live", sink.bytes, true);
+  }
   const notes = ["live: this daemon has no command for it: only nodes and permissions were read"];
   const all = await walkNodes(nodes, progress);
   const records = domid === null ? all : partOf(all, domid);
@@ -194,13 +197,7 @@ async function readToEnd(chunks: AsyncIterable<Uint8Array>, name: string): Promi
     if (length <= RESTORE_BYTES_MAX) continue;
     throw new ArchiveError(`it has more than ${RESTORE_BYTES_MAX} bytes`, name);
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of read) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return joinChunks(read);
 }
 
 function readBytes(path: string, most: number): Uint8Array {

@@ -92,7 +92,9 @@ export class ChunkWriter {
 }
 
 /** Chunks in one piece. */
-export function joinChunks(chunks: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+export function joinChunks<B extends ArrayBufferLike>(
+  chunks: readonly Uint8Array<B>[],
+): Uint8Array<B | ArrayBuffer> {
   if (chunks.length === 1) return chunks[0]!;
   let length = 0;
   for (const chunk of chunks) length += chunk.length;

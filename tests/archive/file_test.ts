@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Interrupt, InterruptedError } from "../../lib/archive/interrupt.ts";
-import { writeFile } from "../../lib/archive/file.ts";
+import { fillWith, writeFile } from "../../lib/archive/file.ts";
 import { Client } from "../../lib/client/client.ts";
 import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
 import { fakeShell } from "../support/fake_shell.ts";
@@ -92,7 +92,9 @@ Deno.test("dump -o: interrupted between two pieces, nothing is left, nothing is 
       interrupt.request();
       yield new Uint8Array(10);
     };
-    const error = await writeFile(file, pieces(), interrupt).catch((error) => error);
+    const error = await writeFile(file, fillWith(pieces(), file, interrupt), interrupt).catch((
+      error,
+    ) => error);
     assert(error instanceof InterruptedError);
     assertEquals(namesIn(scratch.path), before === null ? [] : ["dump"]);
   }

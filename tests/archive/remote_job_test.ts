@@ -3,7 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ArchiveError } from "../../lib/archive/archive.ts";
 import { NO_PROGRESS } from "../support/no_progress.ts";
 import { Interrupt } from "../../lib/archive/interrupt.ts";
-import { dumpLive, restoreIntoLive } from "../../lib/archive/daemon_archive.ts";
+import { Collected, dumpLive, restoreIntoLive } from "../../lib/archive/daemon_archive.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
@@ -37,8 +37,8 @@ Deno.test("an older xs daemon is told apart from other kinds, which have no such
   const older = daemon([[/^help/, `${help}dump           <file> [<domid>]\n\0`], [/./, unknown]]);
   const text =
     "this daemon is an older xs (use the xs that belongs to it, or start the new daemon)";
-  const dump = (nodes: Operations): Promise<Uint8Array | null> =>
-    dumpLive(nodes, null, NO_PROGRESS, new Interrupt());
+  const dump = (nodes: Operations): Promise<boolean> =>
+    dumpLive(nodes, null, new Collected(), NO_PROGRESS, new Interrupt());
   await assertRejects(() => dump(older), ArchiveError, text);
   await assertRejects(
     () => restoreIntoLive(older, restore, NO_PROGRESS, new Interrupt()),
@@ -46,7 +46,7 @@ Deno.test("an older xs daemon is told apart from other kinds, which have no such
     text,
   );
   for (const other of [daemon([[/^help/, help], [/./, unknown]]), daemon([[/./, "OK\0"]])]) {
-    assertEquals(await dump(other), null);
+    assertEquals(await dump(other), false);
     assertEquals(await restoreIntoLive(other, restore, NO_PROGRESS, new Interrupt()), null);
   }
 });
@@ -69,7 +69,7 @@ Deno.test("an older client's dump and restore get a line that says what to do", 
 Deno.test("a dump begins anew when another daemon takes over, a restore does not", async () => {
   const took = daemon([[/^dump/, "job 1\0"], [/^restore/, "job 1\0"], [/./, missing]]);
   await assertRejects(
-    () => dumpLive(took, null, NO_PROGRESS, new Interrupt()),
+    () => dumpLive(took, null, new Collected(), NO_PROGRESS, new Interrupt()),
     ArchiveError,
     "another daemon has taken over meanwhile (try again)",
   );
@@ -99,6 +99,7 @@ Deno.test("a dump begins anew when another daemon takes over, a restore does not
       return Promise.resolve(toBytes(status));
     },
   } as unknown as Session);
-  const bytes = await dumpLive(again, null, NO_PROGRESS, new Interrupt());
-  assertEquals([toText(bytes!), begun], ["abcdef", 2]);
+  const sink = new Collected();
+  assertEquals(await dumpLive(again, null, sink, NO_PROGRESS, new Interrupt()), true);
+  assertEquals([toText(sink.bytes), begun], ["abcdef", 2]);
 });
