@@ -219,7 +219,7 @@ async function failures(folder: string): Promise<readonly (readonly [string[], n
     [["restore", "live", "--into", `${folder}/text`], 1, /text: it exists already/],
     [["restore", "live", "--into", `${folder}/new`, "--domain", "1"], 2, /--into live/],
     [["restore", "live", ...live, "--domain", "1:2:3"], 2, /invalid domids/],
-    [["restore"], 2, /<source> is missing/],
+    [["restore"], 2, /SOURCE is missing/],
     [
       ["dump", "-o", `${folder}/none/file`],
       1,
@@ -229,7 +229,7 @@ async function failures(folder: string): Promise<readonly (readonly [string[], n
     [["dump", `${folder}/cut`, "-o", `${folder}/copy`], 1, /cut: .*offset/],
     [["dump", "--format", "xml"], 2, /stream.*json.*text/],
     [["diff", "live", `${folder}/none`], 2, /no such file/],
-    [["diff", "live"], 2, /<source> is missing/],
+    [["diff", "live"], 2, /SOURCE is missing/],
     [["diff", "live", "live", "--socket", `${folder}/none`], 2, /there is no such socket/],
   ];
 }
