@@ -41,4 +41,4 @@ export { MessageType, messageTypeName } from "./lib/wire/message_type.ts";
 export { joinStrings, oneArgument, splitStrings } from "./lib/wire/payload.ts";
 export { toBytes, toText } from "./lib/wire/text.ts";
 
-export { type EmbeddedOptions, EmbeddedServer } from "./lib/server/start/embedded.ts";
+export { type EmbeddedOptions, EmbeddedServer } from "./lib/testing/embedded.ts";

@@ -34,7 +34,7 @@ const FEATURE_WATCH_DEPTH = 4;
  *
  * @example Write, read, list
  * ```ts
- * import { EmbeddedServer } from "../server/start/embedded.ts";
+ * import { EmbeddedServer } from "../testing/embedded.ts";
  * import { Client } from "./client.ts";
  *
  * await using server = await EmbeddedServer.start();
@@ -49,7 +49,7 @@ const FEATURE_WATCH_DEPTH = 4;
  *
  * @example Watch a node
  * ```ts
- * import { EmbeddedServer } from "../server/start/embedded.ts";
+ * import { EmbeddedServer } from "../testing/embedded.ts";
  * import { Client } from "./client.ts";
  *
  * await using server = await EmbeddedServer.start();
@@ -123,7 +123,7 @@ export class Client extends Nodes implements AsyncDisposable, Disposable {
    *
    * @example Add one to a counter
    * ```ts
-   * import { EmbeddedServer } from "../server/start/embedded.ts";
+   * import { EmbeddedServer } from "../testing/embedded.ts";
    * import { Client } from "./client.ts";
    *
    * await using server = await EmbeddedServer.start();

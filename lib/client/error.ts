@@ -73,7 +73,7 @@ export function decodeErrorName(text: string): ErrorName {
  *
  * @example Tell a missing node from other trouble
  * ```ts
- * import { EmbeddedServer } from "../server/start/embedded.ts";
+ * import { EmbeddedServer } from "../testing/embedded.ts";
  * import { Client } from "./client.ts";
  * import { XenstoreError } from "./error.ts";
  *

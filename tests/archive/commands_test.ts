@@ -6,7 +6,7 @@ import { Progress } from "../../cmd/progress.ts";
 import { Client } from "../../lib/client/client.ts";
 import { toByteText } from "../../lib/client/operations.ts";
 import { encodeStream } from "../../lib/codec/stream.ts";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { fakeShell, type FakeShellOptions } from "../support/fake_shell.ts";
 import { startDaemon } from "../support/daemon.ts";

@@ -4,7 +4,7 @@ import { runApp } from "../../cmd/app.ts";
 import { Interrupt, InterruptedError } from "../../lib/archive/interrupt.ts";
 import { fillWith, writeFile } from "../../lib/archive/file.ts";
 import { Client } from "../../lib/client/client.ts";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { fakeShell } from "../support/fake_shell.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { fillUp, smallDisk } from "../support/small_disk.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
 import { decodeStream } from "../../lib/codec/stream.ts";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import type { GuestRing } from "../../lib/transport/ring.ts";
 import { joinStrings } from "../../lib/wire/payload.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";

@@ -10,7 +10,7 @@ import { Operations } from "../../lib/client/operations.ts";
 import { Session } from "../../lib/client/session.ts";
 import { openStream } from "../../lib/client/stream.ts";
 import { ARCHIVE_QUEUE_MAX } from "../../lib/limits.ts";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { fakeShell } from "../support/fake_shell.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";

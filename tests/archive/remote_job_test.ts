@@ -7,7 +7,7 @@ import { Collected, dumpLive, restoreIntoLive } from "../../lib/archive/daemon_a
 import { XenstoreError } from "../../lib/client/error.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { RawClient } from "../support/raw_client.ts";

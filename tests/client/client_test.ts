@@ -4,7 +4,7 @@ import { XenstoreError } from "../../lib/client/error.ts";
 import { parsePermission } from "../../lib/client/perms.ts";
 import { pauseBefore } from "../../lib/client/transaction.ts";
 import { makeStaleSocket } from "../support/stale_socket.ts";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 
 /** A test with a server and a client of its own. */
 function testWithClient(

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { reorderGlobals, runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { until } from "../support/patience.ts";
 import { fakeShell, type FakeShellOptions } from "../support/fake_shell.ts";

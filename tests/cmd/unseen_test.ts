@@ -12,7 +12,7 @@ import { Client } from "../../lib/client/client.ts";
 import { escapeValue } from "../../lib/client/escape.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { LogAndMemoryControl } from "../../lib/server/process/log_and_memory_control.ts";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { FileLog } from "../../lib/server/logging/log.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { permEntry } from "../../lib/store/perms.ts";

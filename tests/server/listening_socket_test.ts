@@ -1,7 +1,7 @@
 /** Where the socket is, who may use it, and that no daemon takes another's. */
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import {
   chooseSocketPath,
   type SocketChoice,

@@ -1,6 +1,6 @@
 /** Clients of all manners on one true socket: none of them may delay or harm another. */
 import { assertEquals } from "@std/assert";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { encodeHeader, encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";

@@ -9,7 +9,7 @@ import {
 } from "@std/assert";
 import { EAGAIN } from "../../ffi/libc.ts";
 import { closeFd, listenUnix, lockDirectory, lockPlainFile } from "../../ffi/unix_socket.ts";
-import { EmbeddedServer } from "../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import {
   createListeningSocket,
   SocketError,

@@ -6,6 +6,7 @@ import type { Source } from "../support/sources.ts";
  */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "cmd": ["lib/server", "lib/client", "lib/archive", "lib/metrics"],
+  "lib/testing": ["lib/server", "lib/client"],
   "lib/server": ["lib/transport", "lib/journal", "lib/codec"],
   "lib/archive": ["lib/history", "lib/journal", "lib/codec", "lib/client"],
   "lib/client": ["lib/wire", "lib/transport"],

@@ -74,7 +74,7 @@ const CLOCK_GIVERS = [
   "lib/client/session.ts",
   "lib/clock.ts",
   "lib/journal/store_file.ts",
-  "lib/server/start/embedded.ts",
+  "lib/testing/embedded.ts",
   "lib/server/logging/trace.ts",
 ];
 

@@ -1,4 +1,4 @@
-import { EmbeddedServer } from "../../../lib/server/start/embedded.ts";
+import { EmbeddedServer } from "../../../lib/testing/embedded.ts";
 import { ERROR } from "../../../lib/transport/ring_page.ts";
 import type { GuestRing } from "../../../lib/transport/ring.ts";
 import { MessageType } from "../../../lib/wire/message_type.ts";

@@ -1,11 +1,11 @@
-import { type Clock, systemClock } from "../../clock.ts";
-import { NoJournal } from "../../journal/journal.ts";
-import { Daemon } from "./daemon.ts";
-import { type Log, SILENT } from "../logging/log.ts";
-import { EMBEDDED_POLICY } from "../loop.ts";
-import { MemoryDomains } from "../domains/memory_domains.ts";
-import { createListeningSocket } from "../process/create_listening_socket.ts";
-import { Trace } from "../logging/trace.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { NoJournal } from "../journal/journal.ts";
+import { Daemon } from "../server/start/daemon.ts";
+import { type Log, SILENT } from "../server/logging/log.ts";
+import { EMBEDDED_POLICY } from "../server/loop.ts";
+import { MemoryDomains } from "../server/domains/memory_domains.ts";
+import { createListeningSocket } from "../server/process/create_listening_socket.ts";
+import { Trace } from "../server/logging/trace.ts";
 
 /** How an {@link EmbeddedServer} is set up. */
 export interface EmbeddedOptions {
