@@ -557,6 +557,15 @@ export const CLIENT_TIMEOUT_MS = 30_000;
  */
 export const WAITING_TIMEOUT_MS = 2_000;
 
+/** The pause before a client's second attempt in a row to reconnect, in ms: each next one is twice as long. */
+export const RECONNECT_DELAY_MS = 50;
+
+/** The longest pause between two attempts to reconnect, in ms: a daemon that is back is found within it. */
+export const RECONNECT_DELAY_MS_MAX = 2_000;
+
+/** How often one request is made again after losses of the connection: one that kills the daemon is given up. */
+export const REQUEST_RETRIES_MAX = 3;
+
 /** How long the daemon may take to answer `xs status`, in ms: it takes one or two. */
 export const STATUS_TIMEOUT_MS = 2_000;
 

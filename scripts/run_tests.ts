@@ -24,7 +24,10 @@ const CHECKS: readonly Check[] = [
   { name: "binary", args: ["run", "-A", "scripts/compile.ts", "-o", BINARY] },
   {
     name: "examples",
-    args: ["test", "-A", "--doc", "--ignore=**/*_test.ts", "mod.ts", "lib", "README.md", "docs"],
+    args: [
+      ...["test", "-A", "--doc", "--ignore=**/*_test.ts"],
+      ...["mod.ts", "client.ts", "wire.ts", "testing.ts", "lib", "README.md", "docs"],
+    ],
     tests: true,
   },
 ];

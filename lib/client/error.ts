@@ -68,14 +68,25 @@ export function decodeErrorName(text: string): ErrorName {
   return ERROR_NAMES.find((name) => name === text) ?? "EINVAL";
 }
 
+/** Errors whose stack has the line of a caller: that of a transaction's body is the one to show. */
+const traced = new WeakSet<Error>();
+
+/**
+ * Takes an error's stack again, from the function that is to be left out of it. Called where a method
+ * goes on after its reply, it has the line that called the method: V8 knows who waits for it.
+ */
+export function traceCaller(error: unknown, leftOut: (...args: never[]) => unknown): void {
+  if (!(error instanceof XenstoreError) || traced.has(error)) return;
+  Error.captureStackTrace(error, leftOut);
+  traced.add(error);
+}
+
 /**
  * A request, or the connection itself, failed.
  *
  * @example Tell a missing node from other trouble
  * ```ts
- * import { EmbeddedServer } from "../testing/embedded.ts";
- * import { Client } from "./client.ts";
- * import { XenstoreError } from "./error.ts";
+ * import { Client, EmbeddedServer, XenstoreError } from "@xenstore/xs";
  *
  * await using server = await EmbeddedServer.start();
  * await using client = await Client.connect({ socket: server.socketPath });
@@ -87,8 +98,10 @@ export function decodeErrorName(text: string): ErrorName {
  * ```
  */
 export class XenstoreError extends Error {
+  /** Always `XenstoreError`. */
   override readonly name = "XenstoreError";
 
+  /** An error with the message `OPERATION PATH: DETAIL (CODE)`. */
   constructor(
     /** The error's name on the wire, or of the operating system. */
     readonly code: XenstoreErrorCode,
@@ -98,6 +111,8 @@ export class XenstoreError extends Error {
     readonly path: string,
     /** What is wrong, without the operation and the path. */
     readonly detail: string = meanings[code] ?? systemErrors[code][1],
+    /** Whether a change may have taken effect, or may still: its reply did not come. */
+    readonly uncertain: boolean = false,
   ) {
     const subject = path === "" ? operation : `${operation} ${path}`;
     super(`${subject}: ${detail} (${code})`);

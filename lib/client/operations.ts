@@ -1,8 +1,9 @@
 import { MessageType } from "../wire/message_type.ts";
 import { joinStrings, splitStrings } from "../wire/payload.ts";
-import { toBytes, toText } from "../wire/text.ts";
+import { joinBytes, toBytes, toText } from "../wire/text.ts";
 import { XenstoreError } from "./error.ts";
-import type { Session } from "./session.ts";
+import type { Limits } from "./call.ts";
+import type { Session, Subject } from "./session.ts";
 
 /**
  * The operations on nodes, on paths of one character a byte: what both the tools (whose
@@ -13,10 +14,24 @@ export class Operations {
     readonly session: Session,
     /** The transaction the operations belong to; 0 for none. */
     readonly txId: number = 0,
+    /** Bounds every request. */
+    readonly limits?: Limits,
   ) {}
 
-  #ask(type: number, operation: string, path: string, payload: Uint8Array): Promise<Uint8Array> {
-    return this.session.request(type, this.txId, payload, { operation, path });
+  #ask(
+    type: number,
+    operation: string,
+    path: string,
+    payload: Uint8Array,
+    late?: Subject["late"],
+  ): Promise<Uint8Array> {
+    const subject = late === undefined ? { operation, path } : { operation, path, late };
+    return this.session.request(type, this.txId, payload, subject, this.limits);
+  }
+
+  /** The same operations without limits, for what has to be done after they are over. */
+  get unlimited(): Operations {
+    return new Operations(this.session, this.txId);
   }
 
   #askPath(type: number, operation: string, path: string): Promise<Uint8Array> {
@@ -28,11 +43,7 @@ export class Operations {
   }
 
   async write(path: string, value: Uint8Array): Promise<void> {
-    const head = joinStrings(path);
-    const payload = new Uint8Array(head.length + value.length);
-    payload.set(head);
-    payload.set(value, head.length);
-    await this.#ask(MessageType.WRITE, "write", path, payload);
+    await this.#ask(MessageType.WRITE, "write", path, joinBytes([joinStrings(path), value]));
   }
 
   async mkdir(path: string): Promise<void> {
@@ -96,7 +107,9 @@ export class Operations {
     const payload = depth === undefined
       ? joinStrings(path, token)
       : joinStrings(path, token, String(depth));
-    await this.#ask(MessageType.WATCH, "watch", path, payload);
+    // A watch that was given up meanwhile would go on firing.
+    const late = (): void => void this.unlimited.unwatch(path, token).catch(() => {});
+    await this.#ask(MessageType.WATCH, "watch", path, payload, late);
   }
 
   async unwatch(path: string, token: string): Promise<void> {
@@ -105,8 +118,13 @@ export class Operations {
 
   /** Starts a transaction: the same operations, inside it. */
   async begin(): Promise<Operations> {
-    const reply = await this.#askPath(MessageType.TRANSACTION_START, "transaction_start", "");
-    return new Operations(this.session, Number.parseInt(toText(reply), 10) >>> 0);
+    const inside = (reply: Uint8Array): Operations =>
+      new Operations(this.session, Number.parseInt(toText(reply), 10) >>> 0, this.limits);
+    const late = (reply: Uint8Array): void =>
+      void inside(reply).unlimited.end(false).catch(() => {});
+    const payload = joinStrings("");
+    const operation = "transaction_start";
+    return inside(await this.#ask(MessageType.TRANSACTION_START, operation, "", payload, late));
   }
 
   /** Ends the transaction. @throws {XenstoreError} EAGAIN when it met another's change. */

@@ -8,7 +8,9 @@ export type Access = "n" | "r" | "w" | "b";
  * everything, and `access` what all domains may that have no entry of their own.
  */
 export interface Permission {
+  /** The domain that has the permission; in the first entry, the owner. */
   readonly domid: number;
+  /** What it may do. */
   readonly access: Access;
 }
 

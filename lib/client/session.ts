@@ -10,15 +10,18 @@ import {
 import { MessageType, messageTypeName } from "../wire/message_type.ts";
 import { splitStrings } from "../wire/payload.ts";
 import { isSystemError } from "../wire/system_error.ts";
-import { toText } from "../wire/text.ts";
+import { joinBytes, toText } from "../wire/text.ts";
 import { formatDuration } from "../wire/duration.ts";
-import { decodeErrorName, XenstoreError } from "./error.ts";
+import { decodeErrorName, XenstoreError, type XenstoreErrorCode } from "./error.ts";
+import { type Limits, watchLimits } from "./call.ts";
 import type { ByteStream } from "./stream.ts";
 
 /** What a request is about, for its error's text. */
 export interface Subject {
   readonly operation: string;
   readonly path: string;
+  /** Takes back what the daemon did for a request that was given up: gets the late reply. */
+  readonly late?: (payload: Uint8Array) => void;
 }
 
 /** What a lost connection means, whatever the operating system calls it. */
@@ -46,13 +49,13 @@ const HARMLESS: ReadonlySet<number> = new Set([
   MessageType.GET_QUOTA,
 ]);
 
-interface Pending extends Subject {
+interface Pending extends Pick<Subject, "operation" | "path"> {
   readonly type: number;
   /** Whether the daemon may carry it out although its reply does not come. */
   readonly mayTakeEffect: boolean;
   readonly reqId: number;
   resolve(payload: Uint8Array): void;
-  reject(error: XenstoreError): void;
+  reject(error: unknown): void;
 }
 
 /** How a session behaves. */
@@ -122,17 +125,21 @@ export class Session {
    * Sends a request and waits for its reply's payload.
    *
    * @throws {XenstoreError} with the daemon's code; E2BIG, unsent, for more than 4096 bytes;
-   *   ETIMEDOUT or ECONNRESET, with which the session ends.
+   *   ETIMEDOUT or ECONNRESET, with which the session ends; ETIMEDOUT by `limits`, after which the
+   *   session goes on, or the reason of the signal.
    */
   request(
     type: number,
     txId: number,
     payload: Uint8Array,
     subject: Subject,
+    limits?: Limits,
   ): Promise<Uint8Array> {
     const { operation, path } = subject;
     return new Promise((resolve, reject) => {
-      if (this.#ended !== null) {
+      if (limits?.signal?.aborted === true) {
+        reject(limits.signal.reason);
+      } else if (this.#ended !== null) {
         const { code, detail } = this.#ended;
         reject(new XenstoreError(code, operation, path, detail));
       } else if (payload.length > PAYLOAD_MAX) {
@@ -142,11 +149,36 @@ export class Session {
         const reqId = this.#reqIdLast = (this.#reqIdLast + 1) >>> 0;
         const mayTakeEffect = canTakeEffect(type, txId, payload);
         if (this.#pending.length === 0) this.#startWaiting();
-        this.#pending.push({ type, reqId, mayTakeEffect, operation, path, resolve, reject });
+        const pending = { type, reqId, mayTakeEffect, operation, path, resolve, reject };
+        this.#pending.push(pending);
+        if (limits !== undefined) this.#limit(pending, subject, limits);
         this.#outgoing.push(encodeMessage(type, reqId, txId, payload));
         if (!this.#writing) this.#send().catch((error) => this.#fail(this.#lost(error)));
       }
     });
+  }
+
+  /** A request that is given up keeps its place: its reply comes, and counts for nothing. */
+  #limit(pending: Pending, subject: Subject, limits: Limits): void {
+    const { reject, resolve } = pending;
+    const end = watchLimits(limits, this.clock, (reason) => {
+      pending.resolve = subject.late ?? ((): void => {});
+      pending.reject = (): void => {};
+      reject(reason === null ? this.#expired(pending, limits.timeout!) : reason.abort);
+    });
+    pending.resolve = (payload): void => {
+      end();
+      resolve(payload);
+    };
+    pending.reject = (error): void => {
+      end();
+      reject(error);
+    };
+  }
+
+  #expired({ mayTakeEffect, operation, path }: Pending, timeout: number): XenstoreError {
+    const detail = `the daemon did not answer within ${formatDuration(timeout)}`;
+    return lostError("ETIMEDOUT", operation, path, detail, mayTakeEffect);
   }
 
   /** A first request waits from now on, if there is a limit. */
@@ -172,11 +204,6 @@ export class Session {
     this.#fail(new XenstoreError("ETIMEDOUT", "connection to", this.#name, detail));
   }
 
-  /** Ends all that listen to events, as after RESET_WATCHES; the session goes on. */
-  endSinks(): void {
-    for (const sink of [...this.#sinks]) sink.end(null);
-  }
-
   /** Ends the session: what is pending is rejected, watches end. Idempotent. */
   close(): void {
     if (this.#closed) return;
@@ -188,7 +215,8 @@ export class Session {
     this.#writing = true;
     try {
       while (this.#outgoing.length > 0) {
-        const bytes = joinBytes(this.#outgoing);
+        const chunks = this.#outgoing;
+        const bytes = chunks.length === 1 ? chunks[0]! : joinBytes(chunks);
         this.#outgoing = [];
         for (let at = 0; at < bytes.length;) {
           at += await this.#stream.write(bytes.subarray(at));
@@ -275,11 +303,22 @@ export class Session {
     const pending = this.#pending;
     this.#pending = [];
     for (const { mayTakeEffect, operation, path, reject } of pending) {
-      const detail = mayTakeEffect ? `${error.detail}; ${UNCERTAIN}` : error.detail;
-      reject(new XenstoreError(error.code, operation, path, detail));
+      reject(lostError(error.code, operation, path, error.detail, mayTakeEffect));
     }
     for (const sink of [...this.#sinks]) sink.end(this.#closed ? null : error);
   }
+}
+
+/** The error of a request whose reply does not come. */
+function lostError(
+  code: XenstoreErrorCode,
+  operation: string,
+  path: string,
+  detail: string,
+  uncertain: boolean,
+): XenstoreError {
+  const text = uncertain ? `${detail}; ${UNCERTAIN}` : detail;
+  return new XenstoreError(code, operation, path, text, uncertain);
 }
 
 /** Whether a request changes something that outlives the connection; in a transaction its commit does. */
@@ -291,16 +330,4 @@ function canTakeEffect(type: number, txId: number, payload: Uint8Array): boolean
     return false;
   }
   return txId === 0 && !HARMLESS.has(type);
-}
-
-function joinBytes(chunks: readonly Uint8Array[]): Uint8Array {
-  const first = chunks[0];
-  if (first !== undefined && chunks.length === 1) return first;
-  const joined = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, at);
-    at += chunk.length;
-  }
-  return joined;
 }

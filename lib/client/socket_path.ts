@@ -50,7 +50,14 @@ export const surroundings: Surroundings = {
       return null;
     }
   },
-  uid: () => Deno.uid(),
+  uid: () => {
+    try {
+      return Deno.uid();
+    } catch {
+      // A program without the permission (--allow-sys) has no daemon of its own to look for.
+      return null;
+    }
+  },
   text: (path) => {
     try {
       return Deno.readTextFileSync(path);

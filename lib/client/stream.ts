@@ -1,5 +1,6 @@
 import { decodeHeader, emptyHeader, HEADER_SIZE } from "../wire/header.ts";
 import { systemErrorCode, systemReason } from "../wire/system_error.ts";
+import { permissionError } from "./permission.ts";
 import { XenstoreError, type XenstoreErrorCode } from "./error.ts";
 
 /** Bytes to and from a daemon: a Unix socket, or the kernel's device inside a guest. */
@@ -8,6 +9,7 @@ export interface ByteStream {
   read(into: Uint8Array): Promise<number | null>;
   /** Writes some bytes; the number written. */
   write(bytes: Uint8Array): Promise<number>;
+  /** Closes it; what reads or writes then ends. */
   close(): void;
 }
 
@@ -93,7 +95,8 @@ export async function openStream(
     if (info.isCharDevice) return deviceStream(await files.open(path));
     throw new XenstoreError(info.isDirectory ? "EISDIR" : "EINVAL", "connect", path, NO_SOCKET);
   } catch (error) {
-    if (error instanceof XenstoreError) throw error;
+    const denied = permissionError(error, path);
+    if (denied instanceof XenstoreError) throw denied;
     const code = openErrorCode(error);
     throw new XenstoreError(code, "connect", path, reasons[code] ?? systemReason(error));
   }

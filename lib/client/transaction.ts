@@ -1,25 +1,30 @@
 import { TRANSACTION_PAUSE_MS_MAX } from "../limits.ts";
 import { sleep } from "../clock.ts";
+import type { CallOptions } from "./call.ts";
 import { XenstoreError } from "./error.ts";
 import { Nodes } from "./nodes.ts";
 import type { Operations } from "./operations.ts";
+import type { Route } from "./route.ts";
 
 /** How {@link Client.transaction} deals with conflicts. */
-export interface TransactionOptions {
+export interface TransactionOptions extends CallOptions {
   /** How often to try again after EAGAIN; without it, until it succeeds. */
   readonly retries?: number;
 }
 
 /** The operations inside one attempt of a transaction. */
 export class Transaction extends Nodes {
-  /** Made by {@link Client.transaction}. @internal */
-  constructor(operations: Operations) {
-    super(operations);
-  }
-
   /** The daemon's number for this transaction. */
-  get id(): number {
-    return this.operations.txId;
+  readonly id: number;
+
+  /**
+   * Made by {@link Client.transaction}.
+   *
+   * @internal
+   */
+  constructor(route: Route) {
+    super(route);
+    this.id = route.txId;
   }
 }
 
@@ -40,6 +45,7 @@ export async function inTransaction<T>(
     if (attempt > 0) {
       const pause = pauseBefore(attempt, Math.random());
       if (pause > 0) await sleep(operations.session.clock, pause);
+      operations.limits?.signal?.throwIfAborted();
     }
     const inside = await operations.begin();
     let result: T;
@@ -47,7 +53,7 @@ export async function inTransaction<T>(
       result = await body(inside);
     } catch (error) {
       // The body's error is what the caller must hear, whatever becomes of the abort.
-      await inside.end(false).catch(() => {});
+      await inside.unlimited.end(false).catch(() => {});
       throw error;
     }
     try {

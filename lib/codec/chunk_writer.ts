@@ -1,4 +1,5 @@
 import { STREAM_CHUNK_BYTES } from "../limits.ts";
+import { joinBytes } from "../wire/text.ts";
 
 /**
  * Bytes of a stream on their way out, in chunks, so that a large one is neither copied when it
@@ -95,14 +96,5 @@ export class ChunkWriter {
 export function joinChunks<B extends ArrayBufferLike>(
   chunks: readonly Uint8Array<B>[],
 ): Uint8Array<B | ArrayBuffer> {
-  if (chunks.length === 1) return chunks[0]!;
-  let length = 0;
-  for (const chunk of chunks) length += chunk.length;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return chunks.length === 1 ? chunks[0]! : joinBytes(chunks);
 }

@@ -7,6 +7,7 @@ import type { OlderStream } from "./oxenstored_live_update.ts";
 import { ACCESS_WRITTEN, type StateRecord } from "../state/records.ts";
 import { DomainTable } from "./domain_table.ts";
 import { DOMID_INVALID } from "./record_types.ts";
+import { joinBytes } from "../wire/text.ts";
 
 const NODE_DATA = 1;
 const WATCH_DATA = 2;
@@ -179,19 +180,9 @@ class DraftReader {
 
 /** A connection and what belongs to it: what transactions did comes behind the transactions. */
 function connect({ id, domid, offset, output, records }: Owner): PlacedRecord[] {
-  const sent = output.length === 1 ? output[0]! : join(output);
+  const sent = output.length === 1 ? output[0]! : joinBytes(output);
   const record = connectionOf(id, { kind: "ring", domid, port: 0 }, NO_VALUE, sent);
   const done = records.filter(({ record }) => record.kind === "transaction-node");
   const rest = records.filter(({ record }) => record.kind !== "transaction-node");
   return [{ record, offset }, ...rest, ...done];
-}
-
-function join(pieces: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    joined.set(piece, at);
-    at += piece.length;
-  }
-  return joined;
 }

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../clock.ts";
+import { Client } from "../client/client.ts";
 import { NoJournal } from "../journal/journal.ts";
 import { Daemon } from "../server/start/daemon.ts";
 import { type Log, SILENT } from "../server/logging/log.ts";
@@ -6,41 +7,53 @@ import { EMBEDDED_POLICY } from "../server/loop.ts";
 import { MemoryDomains } from "../server/domains/memory_domains.ts";
 import { createListeningSocket } from "../server/process/create_listening_socket.ts";
 import { Trace } from "../server/logging/trace.ts";
+import type { SimulatedDomains } from "./domains.ts";
+import { RingStream } from "./ring_stream.ts";
+
+/** The event channel of every guest: a function call here, whatever its number. */
+const GUEST_PORT = 1;
 
 /** How an {@link EmbeddedServer} is set up. */
 export interface EmbeddedOptions {
   /** Where to listen; by default in a new directory under the system's temporary one. */
   readonly socket?: string;
-  /** Takes its messages; by default nobody does. */
+  /** Takes the daemon's log; without it, there is none. */
   readonly log?: Log;
-  /** This machine's unless told. */
+  /** What tells the daemon the time: this machine's clock unless a test sets its own. */
   readonly clock?: Clock;
 }
 
 /**
- * A Xenstore inside this process, for the tests of programs that speak to one. It is empty at the
- * start, in memory only, and has its own simulated {@link domains}. Needs `--allow-ffi`.
+ * A Xenstore inside this process, for the tests of programs that use one. It is empty at the
+ * start, in memory only, and has its own simulated {@link domains}. Needs the permissions
+ * `--allow-ffi`, `--allow-read`, `--allow-write`, `--allow-net` and `--allow-env`.
  *
  * @example Start, use, stop
  * ```ts
- * import { EmbeddedServer } from "./embedded.ts";
+ * import { Client, EmbeddedServer } from "@xenstore/xs/testing";
  *
  * await using server = await EmbeddedServer.start();
- * using connection = await Deno.connect({ transport: "unix", path: server.socketPath });
- * // READ "/tool": type 2, request 1, no transaction, 6 bytes of payload.
- * await connection.write(new Uint8Array(
- *   [2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 47, 116, 111, 111, 108, 0],
- * ));
- * const reply = new Uint8Array(16);
- * await connection.read(reply);
- * if (reply[0] !== 2) throw new Error("not a reply to READ");
+ * await using client = await Client.connect({ socket: server.socketPath });
+ * await client.write("/tool/mine", "1");
+ * ```
+ *
+ * @example Play a guest
+ * ```ts
+ * import { Client, EmbeddedServer, wait } from "@xenstore/xs/testing";
+ *
+ * await using server = await EmbeddedServer.start();
+ * await using toolstack = await Client.connect({ socket: server.socketPath });
+ * using guest = await server.guest(7);
+ * await guest.write("state", "4");
+ * await wait(toolstack, "/local/domain/7/state = 4");
  * ```
  */
 export class EmbeddedServer implements AsyncDisposable {
-  /** The simulated hypervisor: make domains here, introduce them through the socket. */
-  readonly domains: MemoryDomains;
+  /** The simulated hypervisor: domains live and die here. */
+  readonly domains: SimulatedDomains;
   readonly #daemon: Daemon;
   readonly #directory: string | null;
+  readonly #guests = new Map<number, Client | "opening" | "closed">();
 
   private constructor(daemon: Daemon, domains: MemoryDomains, directory: string | null) {
     this.#daemon = daemon;
@@ -51,7 +64,7 @@ export class EmbeddedServer implements AsyncDisposable {
   /**
    * Starts a server; it answers from the moment it is returned.
    *
-   * @throws {SocketError} when the socket can't be had.
+   * @throws {SocketError} when the socket cannot be opened.
    */
   static async start(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
     const directory = options.socket === undefined ? await Deno.makeTempDir() : null;
@@ -79,8 +92,49 @@ export class EmbeddedServer implements AsyncDisposable {
     return this.#daemon.socketPath;
   }
 
-  /** Hangs up all clients and removes the socket; a second time does nothing more. */
+  /**
+   * A client inside the domain `domid`: it speaks through a ring page, as a guest's kernel does, and has
+   * the rights of that domain. The domain is created and introduced, and owns its home
+   * `/local/domain/<domid>`. Where a guest of that number was closed before, the domain is a new one, as
+   * after a reboot, with the home of the one before.
+   *
+   * @throws {RangeError} while a guest of that number is open, and for domain 0, which is no guest.
+   */
+  async guest(domid: number): Promise<Client> {
+    if (domid === 0) throw new RangeError("domain 0 is no guest: use the socket");
+    if (![undefined, "closed"].includes(this.#guests.get(domid) as string | undefined)) {
+      throw new RangeError(`a guest of domain ${domid} is open: close it first`);
+    }
+    this.#guests.set(domid, "opening");
+    try {
+      await this.#boot(domid);
+    } catch (error) {
+      this.#guests.set(domid, "closed");
+      throw error;
+    }
+    const stream = new RingStream(
+      (onNotify) => this.domains.guest(domid, onNotify),
+      () => this.#guests.set(domid, "closed"),
+    );
+    const guest = Client.over(stream, `the ring of domain ${domid}`);
+    this.#guests.set(domid, guest);
+    return guest;
+  }
+
+  /** Does what a toolstack does when it starts a domain. */
+  async #boot(domid: number): Promise<void> {
+    using toolstack = await Client.connect({ socket: this.socketPath });
+    if (await toolstack.isDomainIntroduced(domid)) await toolstack.release(domid);
+    this.domains.create(domid);
+    const home = await toolstack.getDomainPath(domid);
+    await toolstack.mkdir(home);
+    await toolstack.setPerms(home, [{ domid, access: "n" }]);
+    await toolstack.introduce(domid, 0, GUEST_PORT);
+  }
+
+  /** Disconnects all clients and guests, and removes the socket. Idempotent. */
   async stop(): Promise<void> {
+    for (const guest of this.#guests.values()) if (typeof guest !== "string") guest.close();
     await this.#daemon.stop();
     if (this.#directory === null) return;
     await Deno.remove(this.#directory, { recursive: true }).catch((error) => {
@@ -88,6 +142,7 @@ export class EmbeddedServer implements AsyncDisposable {
     });
   }
 
+  /** As {@link EmbeddedServer.stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

@@ -23,6 +23,7 @@ export const ERROR_NAMES = [
   "EPERM",
 ] as const;
 
+/** An error's name as it is sent. */
 export type ErrorName = (typeof ERROR_NAMES)[number];
 
 /** An operating error as a value: an index into {@link ERROR_NAMES}, plus one; 0 is success. */

@@ -8,13 +8,17 @@ export const HEADER_SIZE = 16;
 export const PAYLOAD_MAX = 4096;
 
 /** Bytes of the largest message. */
-export const MESSAGE_MAX = HEADER_SIZE + PAYLOAD_MAX;
+export const MESSAGE_MAX: number = HEADER_SIZE + PAYLOAD_MAX;
 
 /** A decoded header. `len` is the number of payload bytes that follow. */
 export interface Header {
+  /** What is asked, or answered: one of {@link MessageType}. */
   type: number;
+  /** The client's number of the request; a reply repeats it. */
   reqId: number;
+  /** The transaction that the request belongs to; 0 for none. */
   txId: number;
+  /** Bytes of the payload. */
   len: number;
 }
 

@@ -32,6 +32,7 @@ export const MessageType = {
   SET_QUOTA: 26,
 } as const;
 
+/** The number of a message type. */
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
 const names: string[] = [];

@@ -121,8 +121,11 @@ export function copyBytes(bytes: Uint8Array, from: number, to = bytes.length): U
   return copy;
 }
 
-/** All bytes, one part behind the other. */
-export function joinBytes(...parts: readonly Uint8Array[]): Uint8Array {
+/**
+ * All bytes, one part behind the other. The library has its own, and not that of `@std/bytes`: a program
+ * that imports its files by their paths knows no names of `@std`.
+ */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {

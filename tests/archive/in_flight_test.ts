@@ -30,7 +30,7 @@ async function introduce(
   using connection = await Deno.connect({ transport: "unix", path: server.socketPath });
   await connection.write(encodeMessage(MessageType.INTRODUCE, 1, 0, payload).slice());
   await connection.read(new Uint8Array(64));
-  return server.domains.guest(domid);
+  return server.domains.guest(domid) as GuestRing;
 }
 
 /** Reads `count` bytes from the ring. */

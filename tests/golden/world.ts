@@ -2,6 +2,7 @@
  * A daemon without its loop, turned by hand, whose every byte is the same in each run. This is the only file of
  * the golden tests that knows how the program is put together.
  */
+import { concat } from "@std/bytes/concat";
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals } from "@std/assert";
 import { NO_ACTIONS } from "../../lib/engine/daemon_actions.ts";
@@ -21,7 +22,7 @@ import { Turns } from "../../lib/server/scheduler.ts";
 import { MemoryTransport } from "../support/memory_transport.ts";
 import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
-import { joinBytes, toBytes, toText } from "../../lib/wire/text.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
 
 /** A client's end: of a ring, or of a socket. */
 interface End {
@@ -150,7 +151,7 @@ export class World {
     const steps = encodeHandOver(parts, { ...next, kind, version });
     for (;;) {
       const step = steps.next();
-      if (step.done === true) return joinBytes(...step.value.pieces);
+      if (step.done === true) return concat(step.value.pieces);
     }
   }
 

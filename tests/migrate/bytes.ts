@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes/concat";
 import { toBytes } from "../../lib/wire/text.ts";
 
 /**
@@ -53,13 +54,7 @@ export function record(
 }
 
 export function join(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concat(parts);
 }
 
 /** A whole stream: its records' types and bodies, and END. */

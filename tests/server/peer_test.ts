@@ -2,6 +2,7 @@
  * One connection in the turn, over streams in memory with an echo as engine: framing, order,
  * fairness, repetition, back-pressure and the end.
  */
+import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   INPUT_BYTES_MAX,
@@ -19,16 +20,6 @@ import { ERROR, READ, TestTurns, WATCH_EVENT } from "../support/test_turns.ts";
 function headerOnly(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   encodeHeader(bytes, 0, READ, 1, 0, length);
-  return bytes;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
   return bytes;
 }
 

@@ -1,6 +1,7 @@
+import { concat } from "@std/bytes/concat";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { joinBytes, toBytes } from "../../lib/wire/text.ts";
+import { toBytes } from "../../lib/wire/text.ts";
 import { type Message, MessageReader } from "./message.ts";
 import { deadline, pause, within } from "./patience.ts";
 
@@ -79,7 +80,7 @@ export class RawClient implements AsyncDisposable {
     const parts = requests.map((r) => encodeMessage(r.type, ++this.#reqId, r.txId, r.payload));
     const [messages] = await Promise.all([
       this.receive(requests.length),
-      this.sendBytes(joinBytes(...parts)),
+      this.sendBytes(concat(parts)),
     ]);
     return messages;
   }

@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes/concat";
 import { assert, assertEquals } from "@std/assert";
 import type { GuestRing } from "../../lib/transport/ring.ts";
 import { decodeHeader, emptyHeader, encodeMessage } from "../../lib/wire/header.ts";
@@ -131,7 +132,7 @@ export class RingGuest {
     const isNode = (type === READ || type === WRITE || type === RM) && !path.startsWith("/");
     const payload = `${isNode ? this.top : ""}${path}\0${value}`;
     const bytes = encodeMessage(type, reqId, txId, toBytes(payload));
-    this.#unsent = joined(this.#unsent, bytes);
+    this.#unsent = concat([this.#unsent, bytes]);
     this.flush();
   }
 
@@ -149,7 +150,7 @@ export class RingGuest {
     const count = this.#ring.read(buffer, 0, most);
     assert(count >= 0, `domain ${this.domid} finds the indices of its responses broken`);
     if (count === 0) return 0;
-    this.#received = joined(this.#received, buffer.subarray(0, count));
+    this.#received = concat([this.#received, buffer.subarray(0, count)]);
     for (let size = this.#wholeSize(); size > 0; size = this.#wholeSize()) {
       const header = decodeHeader(this.#received, 0, emptyHeader());
       const text = toText(this.#received, HEADER_SIZE, size);
@@ -282,11 +283,4 @@ function apply(nodes: Nodes, changes: readonly Change[]): Map<string, string> {
 
 function show(nodes: Nodes): string {
   return JSON.stringify([...nodes].sort());
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

@@ -71,6 +71,7 @@ Deno.test("only ffi opens C libraries: libc in one module, and Xen's in one", ()
 /** What may name this machine's clock: where a program begins, and where a caller need not name one. */
 const CLOCK_GIVERS = [
   "cmd/shell.ts",
+  "lib/client/client.ts",
   "lib/client/session.ts",
   "lib/clock.ts",
   "lib/journal/store_file.ts",

@@ -3,16 +3,19 @@ import { assert, assertEquals } from "@std/assert";
 import { parseSource, readSources, readText, type Source } from "../support/sources.ts";
 import { resolve } from "./layers.ts";
 
+/** What the package exports. */
+const ENTRIES = ["mod.ts", "client.ts", "wire.ts", "testing.ts"];
+
 const sources: readonly Source[] = [
   ...readSources(["lib", "cmd", "ffi", "scripts"]),
-  parseSource("mod.ts", readText("mod.ts")),
+  ...ENTRIES.map((path) => parseSource(path, readText(path))),
 ];
 
 /** The files that the program, the library and the scripts load, sooner or later. */
 function loaded(): Set<string> {
   const importsOf = new Map(sources.map(({ imports, path }) => [path, imports]));
   const roots = sources.map(({ path }) => path).filter((path) => path.startsWith("scripts/"));
-  const reached = new Set(["cmd/main.ts", "mod.ts", ...roots]);
+  const reached = new Set(["cmd/main.ts", ...ENTRIES, ...roots]);
   for (const path of reached) {
     for (const { specifier } of importsOf.get(path) ?? []) {
       const target = resolve(path, specifier);

@@ -68,7 +68,7 @@ function whereItStands(
     fd,
     port: kind === "ring" ? domains.handover?.portOf(connection) ?? 0 : 0,
     input: flight.input,
-    output: pendingReply === null ? flight.output : joinBytes(flight.output, pendingReply),
+    output: pendingReply === null ? flight.output : joinBytes([flight.output, pendingReply]),
     partialResponse: flight.partialResponse,
     ignored: flight.ignored,
   };

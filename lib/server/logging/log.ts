@@ -2,10 +2,11 @@ import { type Clock, wallDate } from "../../clock.ts";
 import { escapeText } from "../../wire/escape.ts";
 import { forOption, systemMessage } from "../../wire/system_error.ts";
 
-/** How grave a line of the log is; each level includes those before it. */
-export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
+/** How severe a line of the log is. */
+export type LogLevel = "error" | "warning" | "info" | "debug";
 
-export type LogLevel = (typeof LOG_LEVELS)[number];
+/** All levels; each includes those before it. */
+export const LOG_LEVELS: readonly LogLevel[] = ["error", "warning", "info", "debug"];
 
 /** Takes the daemon's messages. */
 export interface Log {

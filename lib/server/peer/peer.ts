@@ -373,7 +373,7 @@ export class Peer implements Outbox {
   /** What is buffered either way, for another process to go on with. */
   handOver(): InFlight {
     return {
-      input: joinBytes(this.#unhandled(), this.#transport.unread?.() ?? new Uint8Array(0)),
+      input: joinBytes([this.#unhandled(), this.#transport.unread?.() ?? new Uint8Array(0)]),
       output: this.#output.last(this.#output.length),
       partialResponse: this.#output.partial,
       ignored: !this.#open || this.#transport.position?.ignored === true,

@@ -32,7 +32,7 @@ export class WaitingRequests {
 
   /** All that was read and not handled, in the order in which it is to be handled. */
   before(rest: Uint8Array): Uint8Array {
-    return this.#deferred.length === 0 ? rest : joinBytes(...this.#deferred, rest);
+    return this.#deferred.length === 0 ? rest : joinBytes([...this.#deferred, rest]);
   }
 
   /** What they wait for has come about: as {@link end}, and the one that was held is tried. */

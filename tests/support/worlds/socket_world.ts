@@ -1,3 +1,4 @@
+import type { MemoryDomains } from "../../../lib/server/domains/memory_domains.ts";
 import { EmbeddedServer } from "../../../lib/testing/embedded.ts";
 import { ERROR } from "../../../lib/transport/ring_page.ts";
 import type { GuestRing } from "../../../lib/transport/ring.ts";
@@ -19,6 +20,8 @@ export type ServerHere = Pick<EmbeddedServer, "domains" | "socketPath" | "stop">
 export class SocketWorld implements World {
   readonly name = "socket";
   readonly #server: ServerHere;
+  /** What the server shows of them, and what is behind that. */
+  readonly #domains: MemoryDomains;
   readonly #sockets = new Map<string, RawClient>();
   readonly #guests = new Map<string, ByteClient>();
   readonly #rings = new Map<string, GuestRing>();
@@ -28,6 +31,7 @@ export class SocketWorld implements World {
 
   private constructor(server: ServerHere) {
     this.#server = server;
+    this.#domains = server.domains as MemoryDomains;
   }
 
   static async start(
@@ -45,7 +49,7 @@ export class SocketWorld implements World {
       // Connections count by age from the moment the daemon has accepted them.
       await client.exchange(BARRIER);
     } else {
-      const ring = this.#server.domains.guest(domid);
+      const ring = this.#domains.guest(domid);
       this.#rings.set(name, ring);
       this.#guests.set(name, new ByteClient(ring, letOthersRun));
     }
@@ -69,7 +73,7 @@ export class SocketWorld implements World {
     const domid = domidOf(name);
     if (domid === null) return (await this.#socket(name).exchange(BARRIER)).slice(0, -1);
     // Nobody answers on the ring of a domain that was released or is ignored.
-    if (this.#server.domains.portOf(domid) === null) return [];
+    if (this.#domains.portOf(domid) === null) return [];
     return await this.#guests.get(name)?.drain() ?? [];
   }
 
@@ -79,7 +83,7 @@ export class SocketWorld implements World {
 
   domain(domid: number, change: DomainChange): Promise<void> {
     if (change === "create" || change === "replace") this.#forget(`g${domid}`);
-    changeDomain(this.#server.domains, domid, change);
+    changeDomain(this.#domains, domid, change);
     return Promise.resolve();
   }
 
