@@ -38,6 +38,7 @@ import { syslog } from "../logging/syslog.ts";
 import type { Trace } from "../logging/trace.ts";
 import { StoreFileGuard } from "../persistence/store_file_guard.ts";
 import { configuredSettings } from "./configured_settings.ts";
+import { Signals } from "./signals.ts";
 import { openTrace, type TraceOptions } from "../logging/trace_options.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "../xen/world.ts";
 
@@ -311,36 +312,6 @@ function reopenTrace(trace: Trace, log: Log): void {
     trace.reopen();
   } catch (error) {
     log("error", `cannot reopen the trace, keeping the old one: ${message(error)}`);
-  }
-}
-
-/** SIGTERM and SIGINT end the daemon, SIGHUP reopens its files; until {@link Signals.close}. */
-class Signals {
-  readonly #reopen: () => void;
-  readonly #stop = (): void => {
-    if (this.#onStop === null) this.#stopAsked = true;
-    else this.#onStop();
-  };
-  #onStop: (() => void) | null = null;
-  #stopAsked = false;
-
-  constructor(reopen: () => void) {
-    this.#reopen = reopen;
-    Deno.addSignalListener("SIGTERM", this.#stop);
-    Deno.addSignalListener("SIGINT", this.#stop);
-    Deno.addSignalListener("SIGHUP", reopen);
-  }
-
-  /** What ends the daemon; called at once if that was asked for already. */
-  set onStop(stop: () => void) {
-    this.#onStop = stop;
-    if (this.#stopAsked) stop();
-  }
-
-  close(): void {
-    Deno.removeSignalListener("SIGTERM", this.#stop);
-    Deno.removeSignalListener("SIGINT", this.#stop);
-    Deno.removeSignalListener("SIGHUP", this.#reopen);
   }
 }
 
