@@ -10,12 +10,14 @@ import {
   RESTART_DELAY_MS,
   RESTARTS_MAX,
 } from "../../lib/limits.ts";
-import { OptionError, systemMessage } from "../../lib/wire/system_error.ts";
 import { MEMORY_MIN } from "../../lib/limits.ts";
 import { parseBytes, parseCount, parseDomid, parseDurationOption } from "../parameters.ts";
-import { CommandError, UsageError } from "../report.ts";
+import type { ServeAtFlags } from "../archive/serve_at.ts";
+import { kebab } from "../help/command_page.ts";
+import { UsageError } from "../report.ts";
 import type { XsContext } from "../context.ts";
 import { runtimeArguments } from "../runtime_arguments.ts";
+import { serverFailure } from "../server_failure.ts";
 
 /** The options of `xs serve` as typed on the command line. */
 export interface ServeFlags {
@@ -35,6 +37,7 @@ export interface ServeFlags {
   readonly keepOrphans?: boolean;
   readonly persist: "crash" | "none" | "disk";
   readonly store?: string;
+  readonly at?: string;
   readonly onDamage: "refuse" | "fresh";
   readonly keep?: readonly string[];
   readonly redact?: readonly string[];
@@ -87,6 +90,31 @@ function parseRestartDelay(input: string): number {
   throw new UsageError(`it is too long (at most ${most}; ${input}ms is milliseconds)`);
 }
 
+/** What goes with `--at`: options, or those of their values that are asked for or usual. */
+const WITH_AT: Readonly<Record<string, readonly string[] | true>> = {
+  at: true,
+  socket: true,
+  store: true,
+  logLevel: true,
+  logFile: true,
+  xen: ["auto", "no"],
+  persist: ["crash", "none"],
+  onDamage: ["refuse"],
+};
+
+/** @throws {UsageError} for what `--at` needs or contradicts. */
+function momentFlags(flags: ServeFlags, at: string): ServeAtFlags {
+  for (const [name, value] of Object.entries(flags)) {
+    const may = WITH_AT[name] ?? [];
+    if (value === undefined || may === true || may.includes(value)) continue;
+    throw new UsageError("it contradicts --at (leave one of them out)", `--${kebab(name)}`);
+  }
+  const { socket, store } = flags;
+  if (store === undefined) throw new UsageError("it needs --store (name the store file)", "--at");
+  if (socket !== undefined) return { ...flags, at, socket, store };
+  throw new UsageError("it needs --socket (name a path where nothing is)", "--at");
+}
+
 /** @throws {UsageError} for options that contradict each other. */
 function checkTogether(flags: ServeFlags): void {
   const { keep = [], persist, store, supervise, restartDelay, restarts } = flags;
@@ -106,6 +134,10 @@ function checkTogether(flags: ServeFlags): void {
 }
 
 async function run(this: XsContext, flags: ServeFlags): Promise<void> {
+  if (flags.at !== undefined) {
+    const { runServeAt } = await import("../archive/serve_at.ts");
+    return await runServeAt(this, momentFlags(flags, flags.at));
+  }
   checkTogether(flags);
   // What is to be taken over is in this very process: a child could not have it.
   const isNextDaemon = flags.liveUpdate === true || flags.liveUpdateCheck !== undefined;
@@ -125,17 +157,7 @@ async function run(this: XsContext, flags: ServeFlags): Promise<void> {
     version: version(),
     clock: this.shell.clock,
   };
-  await serve(options, (text) => this.process.stdout.write(text)).catch(fail);
-}
-
-/** What the daemon's parts throw speaks to the operator; only the form is ours. */
-function fail(error: unknown): never {
-  if (error instanceof OptionError) throw new CommandError(error.text, error.option);
-  const isDefect = error instanceof TypeError || error instanceof RangeError ||
-    error instanceof ReferenceError;
-  if (isDefect || !(error instanceof Error)) throw error;
-  const text = systemMessage(error);
-  throw new CommandError(text.charAt(0).toLowerCase() + text.slice(1));
+  await serve(options, (text) => this.process.stdout.write(text)).catch(serverFailure);
 }
 
 /** As our parent, or that of a daemon that took this one's place, has said. */
@@ -144,7 +166,7 @@ const SUPERVISED = "XS_SUPERVISED";
 async function supervise(context: XsContext, flags: ServeFlags): Promise<void> {
   const { runSupervised } = await import("../supervise.ts");
   const { restartDelay = RESTART_DELAY_MS, restarts = RESTARTS_MAX } = flags;
-  await runSupervised(context, { ...flags, restartDelay, restarts }).catch(fail);
+  await runSupervised(context, { ...flags, restartDelay, restarts }).catch(serverFailure);
 }
 
 /** `xs serve`: the daemon. */
@@ -263,6 +285,14 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
         brief:
           "Keep the store in this file (default beside the socket; with --persist disk /var/lib/xs/store)",
       },
+      at: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "POINT",
+        brief:
+          "Serve the store of --store as it was at POINT, for reading only; needs a --socket of its own",
+      },
       onDamage: {
         kind: "enum",
         values: ["refuse", "fresh"],
@@ -350,6 +380,10 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
       ["xs serve", "serve this host, or a socket of your own"],
       ["xs serve --socket /tmp/s --persist none", "serve a test store that is gone at the end"],
       ["xs serve --supervise --persist disk", "survive crashes and loss of power"],
+      [
+        "xs serve --at 14:03 --store /var/run/xenstored/socket.store --socket /tmp/past",
+        "let any client look at the store as it was at 14:03",
+      ],
     ],
   },
 });

@@ -10,7 +10,7 @@ import type { DomainLogBudgets } from "./domain_log_budget.ts";
 import { estimate } from "./request_estimate.ts";
 import type { Meter } from "./work_meter.ts";
 import { limitOldVersions } from "./old_versions_limit.ts";
-import { OPERATIONS } from "./operation_table.ts";
+import { OPERATIONS, type Operations, READ_ONLY_OPERATIONS } from "./operation_table.ts";
 import { inLostTransaction } from "./operations/lost_transaction.ts";
 import { DONE, HELD, LATER, type Outcome, Registered } from "./operations/outcome.ts";
 import { ERASE_UNITS_PER_TURN, EVENTS_PER_REQUEST_MAX } from "../limits.ts";
@@ -49,8 +49,10 @@ export class Engine {
   /** About what a request will cost; see {@link estimate}. */
   readonly estimate = estimate;
   readonly #call: Call;
+  readonly #operations: Operations;
 
   constructor(options: EngineOptions) {
+    this.#operations = options.readOnly === true ? READ_ONLY_OPERATIONS : OPERATIONS;
     this.state = new State(options);
     this.meter = this.state.meter;
     this.#call = new Call(this.state);
@@ -158,7 +160,7 @@ export class Engine {
   }
 
   #run(call: Call, type: number, txId: number): Outcome {
-    const operation = OPERATIONS[type];
+    const operation = this.#operations[type];
     if (operation === undefined) return ENOSYS;
     const { connection } = call;
     if (operation.privileged && !connection.privileged) return EACCES;

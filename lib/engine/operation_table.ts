@@ -1,5 +1,6 @@
+import { EROFS } from "../wire/errors.ts";
 import { MessageType } from "../wire/message_type.ts";
-import { control } from "./operations/control.ts";
+import { control, readOnlyControl } from "./operations/control.ts";
 import * as domains from "./operations/domains.ts";
 import * as features from "./operations/features.ts";
 import * as nodes from "./operations/nodes.ts";
@@ -32,8 +33,27 @@ const NEEDS_SPACE: ReadonlySet<MessageType> = new Set([
   MessageType.SET_QUOTA,
 ]);
 
+/** What changes the store or the domains it knows; a transaction only by these, CONTROL sees to itself. */
+const CHANGES: ReadonlySet<number> = new Set([
+  ...NEEDS_SPACE,
+  MessageType.RELEASE,
+  MessageType.RESUME,
+]);
+
 /** Indexed by message type; what is missing answers ENOSYS. */
-export const OPERATIONS: readonly (Operation | undefined)[] = table();
+export type Operations = readonly (Operation | undefined)[];
+
+export const OPERATIONS: Operations = table();
+
+/**
+ * The same for a store that nobody can change. EROFS is the error of xs_wire.h that says so: EACCES would send the user to
+ * look for rights that are missing.
+ */
+export const READ_ONLY_OPERATIONS: Operations = OPERATIONS.map((operation, type) => {
+  if (operation === undefined) return undefined;
+  if (type === MessageType.CONTROL) return { ...operation, handler: readOnlyControl };
+  return CHANGES.has(type) ? { ...operation, handler: () => EROFS } : operation;
+});
 
 function table(): (Operation | undefined)[] {
   const operations: (Operation | undefined)[] = [];

@@ -49,6 +49,8 @@ export interface EngineOptions {
   readonly dirty?: Dirty;
   /** Told of each commit. */
   readonly listener?: CommitListener;
+  /** No client can change the store: what would answers EROFS. */
+  readonly readOnly?: boolean;
 }
 
 /** Everything the engine knows; its handlers change nothing else. */

@@ -38,6 +38,7 @@ export const ENOMEM: ErrorCode = 6;
 export const ENOSPC: ErrorCode = 7;
 export const EIO: ErrorCode = 8;
 export const ENOSYS: ErrorCode = 10;
+export const EROFS: ErrorCode = 11;
 export const EBUSY: ErrorCode = 12;
 export const EAGAIN: ErrorCode = 13;
 export const E2BIG: ErrorCode = 15;

@@ -1,4 +1,4 @@
-import { EINVAL, OK } from "../../wire/errors.ts";
+import { EINVAL, EROFS, OK } from "../../wire/errors.ts";
 import { jsonLine } from "../../wire/json.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import { toText } from "../../wire/text.ts";
@@ -18,6 +18,8 @@ interface Command {
   /** The arguments as `help` shows them, one line each. */
   readonly usage: readonly string[];
   readonly run: (call: Call, args: readonly string[]) => Outcome;
+  /** Whether it changes the store or the daemon that serves it, with these arguments. */
+  readonly changes?: (args: readonly string[]) => boolean;
   /** Its arguments may hold NULs: it looks at the payload itself, and is given none. */
   readonly isBinary?: true;
 }
@@ -33,6 +35,7 @@ const COMMANDS: readonly Command[] = [
       "-a",
     ],
     run: liveUpdate,
+    changes: () => true,
   },
   { name: "logfile", usage: ["<file>"], run: runLogfile },
   { name: "memreport", usage: ["[<file>]"], run: runMemreport },
@@ -41,10 +44,16 @@ const COMMANDS: readonly Command[] = [
     name: "quota",
     usage: ["[set <name> <val>|<domid>|max [-r]]", "set <domid> <name> <val>"],
     run: controlQuota,
+    changes: sets,
   },
-  { name: "quota-soft", usage: ["[set <name> <val>]"], run: controlQuotaSoft },
+  { name: "quota-soft", usage: ["[set <name> <val>]"], run: controlQuotaSoft, changes: sets },
   { name: "dump", usage: ["all|<domid>"], run: dump },
-  { name: "restore", usage: ["[-n] [-q] <length> [<domid>[:<domid>]]"], run: restore },
+  {
+    name: "restore",
+    usage: ["[-n] [-q] <length> [<domid>[:<domid>]]"],
+    run: restore,
+    changes: (args) => !args.includes("-n"),
+  },
   { name: "archive", usage: ["<job> [cancel|read|put <bytes>]"], run: archive, isBinary: true },
   {
     name: "status",
@@ -54,14 +63,28 @@ const COMMANDS: readonly Command[] = [
   { name: "help", usage: [""], run: runHelp },
 ];
 
+function sets(args: readonly string[]): boolean {
+  return args[0] === "set";
+}
+
 /** CONTROL `command args...`: the operator's commands. */
 export function control(call: Call): Outcome {
+  return runCommand(call, false);
+}
+
+/** The same for a store that nobody can change. */
+export function readOnlyControl(call: Call): Outcome {
+  return runCommand(call, true);
+}
+
+function runCommand(call: Call, isReadOnly: boolean): Outcome {
   if (call.payload.at(-1) !== 0) return EINVAL;
   const { payload } = call;
   const name = toText(payload, 0, payload.indexOf(0));
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) return EINVAL;
-  return command.run(call, command.isBinary ? [] : splitStrings(payload).slice(1));
+  const args = command.isBinary ? [] : splitStrings(payload).slice(1);
+  return isReadOnly && command.changes?.(args) === true ? EROFS : command.run(call, args);
 }
 
 function runHelp(_call: Call, args: readonly string[]): Outcome {

@@ -31,6 +31,8 @@ export interface SocketChoice {
   readonly isFallback: boolean;
   /** What named the place; without it, it is the usual one. */
   readonly named?: "--socket" | "XENSTORED_PATH" | "XENSTORED_RUNDIR";
+  /** Nothing may be there yet, not even what a dead daemon left: that daemon may come again. */
+  readonly isNew?: true;
 }
 
 /**

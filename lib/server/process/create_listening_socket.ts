@@ -22,7 +22,7 @@ export class SocketError extends Error {
 /**
  * Listens at `path`, for this user alone. Makes the directory of the usual place (0755; a
  * fallback's own parents 0700), but none that the user named: that may be a slip. Clears away a
- * socket that nobody answers behind.
+ * socket that nobody answers behind, unless the place is to be new.
  *
  * @throws {SocketError} when another daemon answers there, or the place can't be used.
  */
@@ -42,7 +42,8 @@ export async function createListeningSocket(
   // Held until we listen: of two daemons that start at once, the second finds the first.
   const lock = await lockOf(directory, path, clock);
   try {
-    clearStale(path);
+    if (choice.isNew === true) checkNothingIsAt(path);
+    else clearStale(path);
     return new ListeningSocket(path, listenPrivately(path));
   } finally {
     lock.release();
@@ -86,6 +87,13 @@ async function lockOf(directory: string, path: string, clock: Clock): Promise<St
     const why = error instanceof Error ? error.message : String(error);
     throw new SocketError(`Cannot use directory '${directory}': ${why} (${ELSEWHERE})`);
   }
+}
+
+function checkNothingIsAt(path: string): void {
+  if (probeUnix(path) === ENOENT) return;
+  throw new SocketError(
+    `Cannot listen on '${path}': there is a file already (remove it, or ${ELSEWHERE})`,
+  );
 }
 
 function clearStale(path: string): void {

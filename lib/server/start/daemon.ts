@@ -47,6 +47,8 @@ export interface DaemonParts {
   readonly clock: Clock;
   /** Told of each commit: the history. */
   readonly listener?: CommitListener;
+  /** Clients can only look. */
+  readonly readOnly?: boolean;
   /** The domain that the daemon runs in, for which its sockets' clients speak; 0 unless told. */
   readonly storeDomid?: number;
   /** The domain with all rights; 0 unless told. */
@@ -141,6 +143,7 @@ export class Daemon {
       storeDomid,
       privDomid,
       keepOrphans,
+      readOnly: parts.readOnly ?? false,
       log,
       admin,
       ...(dirty === null ? {} : { dirty }),

@@ -1,0 +1,88 @@
+/** What `xs serve --at` does: loaded when it is called. */
+import type { Archive } from "../../lib/archive/archive.ts";
+import type { Source } from "../../lib/archive/source.ts";
+import { wallMs } from "../../lib/clock.ts";
+import { fromByteText, toByteText } from "../../lib/client/operations.ts";
+import { parsePoint, PointError } from "../../lib/history/points.ts";
+import { type LogLevel, openLog } from "../../lib/server/logging/log.ts";
+import { MomentServer } from "../../lib/server/start/moment_server.ts";
+import { Signals } from "../../lib/server/start/signals.ts";
+import type { Node, StateRecord } from "../../lib/state/records.ts";
+import type { XsContext } from "../context.ts";
+import { UsageError } from "../report.ts";
+import { serverFailure } from "../server_failure.ts";
+import { flush, type Shell } from "../shell.ts";
+import { version } from "../version.ts";
+import { withSources } from "./sources.ts";
+
+/** The options of `xs serve --at`. */
+export interface ServeAtFlags {
+  readonly at: string;
+  readonly store: string;
+  readonly socket: string;
+  readonly logLevel: LogLevel;
+  readonly logFile?: string;
+}
+
+/** Serves a moment of the past until SIGTERM or SIGINT. */
+export async function runServeAt({ shell }: XsContext, flags: ServeAtFlags): Promise<void> {
+  const { clock } = shell;
+  const { records } = await readMoment(shell, flags);
+  const logFile = flags.logFile === undefined ? null : fromByteText(flags.logFile);
+  const log = openLog(flags.logLevel, logFile, clock);
+  // Before there is a socket: whoever finds it may signal us at once.
+  const signals = new Signals(() => log.reopen());
+  try {
+    const server = await MomentServer.start({
+      socket: fromByteText(flags.socket),
+      nodes: records.filter(isNode),
+      version: version(),
+      log: log.log,
+      clock,
+    }).catch(serverFailure);
+    signals.onStop = () => void server.stop().catch(() => {});
+    shell.stdout.write(greeting(flags));
+    flush(shell.stdout);
+    await server.finished;
+  } finally {
+    signals.close();
+    log.close();
+  }
+}
+
+async function readMoment(shell: Shell, { at, store }: ServeAtFlags): Promise<Archive> {
+  const source = sourceOf(at, store, wallMs(shell.clock)), read: Archive[] = [];
+  await withSources(shell, {}, async (sources) => {
+    const archive = await sources.read(source, null);
+    sources.note(archive.notes);
+    read.push(archive);
+    return 0;
+  });
+  return read[0]!;
+}
+
+function sourceOf(at: string, store: string, now: number): Source {
+  const path = fromByteText(store), text = fromByteText(at);
+  try {
+    return { kind: "file", path, point: parsePoint(text, now), text: `${path}@${text}` };
+  } catch (error) {
+    if (!(error instanceof PointError)) throw error;
+    throw new UsageError(toByteText(error.message), "--at");
+  }
+}
+
+function isNode(record: StateRecord): record is Node {
+  return record.kind === "node";
+}
+
+/** What is served, and what to type next. */
+function greeting({ at, socket, store }: ServeAtFlags): string {
+  // It is to be pasted into other terminals.
+  const place = socket.startsWith("/") ? socket : `${toByteText(Deno.cwd())}/${socket}`;
+  return [
+    `xs serves the store of ${store} as it was at ${at}, for reading only`,
+    "Next, in another terminal:",
+    `  xs --socket ${place} ls`,
+    `  export XENSTORED_PATH=${place}   # for xs, xenstore-ls and all other clients`,
+  ].map((line) => `${line}\n`).join("");
+}
