@@ -16,6 +16,7 @@ import { restoreCommand } from "./commands/restore.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
+import { traceCommand } from "./commands/trace.ts";
 import { txCommand } from "./commands/tx.ts";
 import { waitCommand } from "./commands/wait.ts";
 import { watchCommand } from "./commands/watch.ts";
@@ -40,6 +41,7 @@ export const commands: readonly XsCommand[] = [
   restoreCommand,
   diffCommand,
   statusCommand,
+  traceCommand,
   serveCommand,
   controlCommand,
   completionsCommand,

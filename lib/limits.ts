@@ -33,16 +33,6 @@ export const PREPAID_UNITS_MIN = 1_000;
 export const CREDIT_UNITS = 200_000;
 
 /**
- * How much less credit a guest has at most, in units, because it uses much at a time or is not known yet: it still goes before
- * busy clients, but behind quiet ones whose requests are short. Thirty guests that begin at once with requests that each wake
- * many watches kept a quiet one waiting for 25 to 80 ms.
- */
-export const STEP_CREDIT_UNITS = CREDIT_UNITS / 4;
-
-/** By such a part a guest's most expensive step fades with each that costs less: after twelve short ones it counts as quiet. */
-export const STEP_FADE = 4;
-
-/**
  * Credit that all clients get for a millisecond without waiting clients, in units: a twentieth of
  * what could be done in that time. With more, busy clients that pause would soon count as quiet.
  */
@@ -62,7 +52,7 @@ export const PRIVILEGED_WEIGHT = 8;
  * A client that has used so much more than the first of a turn, in units, waits for the next turn:
  * answers to quiet clients leave before the work of busy ones is done.
  */
-export const TURN_SPREAD_UNITS = CREDIT_UNITS - STEP_CREDIT_UNITS - 10_000;
+export const TURN_SPREAD_UNITS = 190_000;
 
 /**
  * Unsent bytes of one client beyond which its next request is not read: whoever doesn't take its
@@ -740,3 +730,30 @@ export const STAT_BYTES_MAX = 2_048;
 
 /** Bytes of a payload up to which what it names is not estimated: it costs little. */
 export const CHEAP_PAYLOAD_BYTES = 256;
+
+/** Readers of streams: each takes {@link STREAM_QUEUE_BYTES} and a part of the work of each message. */
+export const STREAM_READERS_MAX = 8;
+
+/** Bytes that wait for one reader of a stream: a tenth of a second of all that a busy daemon says. */
+export const STREAM_QUEUE_BYTES = 1_048_576;
+
+/** Room that a reader who has lost frames must have made before it gets more: else each frame is a loss of its own. */
+export const STREAM_ROOM_AGAIN_BYTES = 262_144;
+
+/** Bytes for a reader of a stream at which they are sent at once: one system call for some hundred messages. */
+export const STREAM_SEND_BYTES = 32_768;
+
+/** How long fewer bytes for a reader of a stream wait for more, in ms: nobody sees it. */
+export const STREAM_DELAY_MS = 20;
+
+/** How long the difference of the host's clock and the daemon's is believed in a stream, in ms. */
+export const STREAM_WALL_MS = 1_000;
+
+/** Characters of one condition of a stream: the longest path is shorter. */
+export const STREAM_PATTERN_MAX = 3_072;
+
+/** Bytes of a frame of a stream that a client believes: a call has two of the largest messages. */
+export const FRAME_BYTES_MAX = 65_536;
+
+/** Bytes that a client reads of a stream at once. */
+export const STREAM_READ_BYTES = 65_536;

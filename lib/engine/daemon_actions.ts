@@ -68,6 +68,15 @@ export interface ArchiveActions {
   close(): void;
 }
 
+/** What a client can read of the daemon without asking for each piece. */
+export interface StreamActions {
+  /**
+   * Lets the client read what it names, under the conditions that follow: "OK", with which it ends as a
+   * client and its connection goes on as a stream, or why not, as the reply's text.
+   */
+  open(by: Connection, words: readonly string[]): string;
+}
+
 /** What CONTROL commands reach in the daemon around the engine: its logs and its memory. */
 export interface DaemonActions {
   /** The trace switches and whether each is on, in the order in which they are listed. */
@@ -86,6 +95,8 @@ export interface DaemonActions {
   readonly liveUpdate: UpdateActions | null;
   /** Dumps and restores; null where there is no daemon. */
   readonly archive: ArchiveActions | null;
+  /** Streams; null where there is no daemon. */
+  readonly streams: StreamActions | null;
   /** Puts a line into the trace. */
   print(text: string): void;
   /** What the command line said of a setting; null for nothing. */
@@ -104,6 +115,7 @@ export const NO_ACTIONS: DaemonActions = {
   processStatus: () => null,
   liveUpdate: null,
   archive: null,
+  streams: null,
   print: () => {},
   configured: () => null,
   resume: () => {},

@@ -30,6 +30,7 @@ import type { OutstandingRequests } from "./peer/outstanding_requests.ts";
 import type { Peer } from "./peer/peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";
 import type { Trace } from "./logging/trace.ts";
+import { MessageStream } from "./stream/message_stream.ts";
 import { NEVER } from "./peer/message_bounds.ts";
 import { type Contender, ReadyQueue } from "./loop/ready_queue.ts";
 import { TurnTimes } from "./loop/turn_times.ts";
@@ -78,6 +79,7 @@ export class Turns implements PeerHost<Peer> {
   readonly handler: TurnHandler;
   readonly meter: Meter;
   readonly trace: Trace;
+  readonly stream: MessageStream;
   /** See {@link PeerHost.unitsLeft}. */
   unitsLeft = 0;
   cause: OutstandingRequests | null = null;
@@ -123,6 +125,7 @@ export class Turns implements PeerHost<Peer> {
     this.handler = handler;
     this.meter = handler.meter;
     this.trace = trace;
+    this.stream = new MessageStream(trace.clock, trace.redaction);
     this.#journal = journal;
     this.#log = log;
     this.#logBudgets = handler.logBudgets ?? new DomainLogBudgets(0);
@@ -165,7 +168,7 @@ export class Turns implements PeerHost<Peer> {
 
   /** When {@link turn} is to be called even if nothing else is to do; Infinity for not at all. */
   get lookAt(): number {
-    return Math.min(this.#expireAt, this.handler.wakeAt);
+    return Math.min(this.#expireAt, this.handler.wakeAt, this.stream.sendAt);
   }
 
   defers(peer: Peer, header: Header, bytes: Uint8Array, from: number): boolean {
@@ -269,6 +272,8 @@ export class Turns implements PeerHost<Peer> {
       times.committed();
       if (!this.#held) this.#flush();
       times.answered();
+      // Also while a commit fails: what goes on then is to be seen.
+      if (this.stream.on) this.stream.send(now);
     } finally {
       this.#turning = false;
     }

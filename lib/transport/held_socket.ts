@@ -105,6 +105,13 @@ export class HeldSocketTransport implements Transport, RingPosition {
     // As on any socket, the hang-up that follows is the answer.
   }
 
+  /** From now on nobody else has it: with this process it ends. */
+  detach(): number {
+    this.#interest.end();
+    this.#heldBy.release(this.slot);
+    return this.fd;
+  }
+
   /** Somebody else has the descriptor, too: to close ours neither hangs up nor leaves the epoll. */
   close(): void {
     shutDown(this.fd);

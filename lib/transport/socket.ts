@@ -55,6 +55,11 @@ export class SocketTransport implements Transport {
     // Nothing to tell on a socket: the hang-up that follows is the answer.
   }
 
+  detach(): number {
+    this.#interest.end();
+    return this.fd;
+  }
+
   close(): void {
     // A descriptor of it that another process has got would keep it in the epoll instance.
     this.#interest.end();

@@ -45,6 +45,11 @@ export interface Transport {
    * is hung up by its owner; a ring tells the guest in its error word and is then ignored.
    */
   rejectOversize(): void;
+  /**
+   * Gives the descriptor, which stays open, to the caller, and lets go of everything else; missing where
+   * there is none.
+   */
+  detach?(): number;
   /** Lets go of everything. Not to be used afterwards. */
   close(): void;
 }

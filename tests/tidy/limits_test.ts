@@ -32,9 +32,11 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
     "lib/transport/held_slots.ts HELD_KEY_FIRST",
     "lib/transport/ring_page.ts RING_PAGE_SIZE",
     "lib/transport/ring_page.ts RING_SIZE",
+    "lib/client/trace/pcapng.ts PSEUDO_HEADER_BYTES",
     "lib/wire/header.ts HEADER_SIZE",
     "lib/wire/header.ts MESSAGE_MAX",
     "lib/wire/header.ts PAYLOAD_MAX",
+    "lib/wire/stream_frame.ts FRAME_HEADER_BYTES",
   ],
   "the stock tools' and C xenstored's, which they have by their names": [
     "cmd/stock/tools.ts CHMOD_PATH_MAX",

@@ -60,6 +60,13 @@ const COMMANDS: readonly Command[] = [
     usage: ["", "domains|requests|conflicts [<from>]", "histograms"],
     run: runStatus,
   },
+  {
+    name: "stream",
+    usage: [
+      "messages [domain=<domid>] [process=<pid>|<text>] [op=<kind>,...] [path=<pattern>] [errors] [slower=<us>]",
+    ],
+    run: runStream,
+  },
   { name: "help", usage: [""], run: runHelp },
 ];
 
@@ -110,6 +117,13 @@ function runStatus({ now, state }: Call, args: readonly string[]): Outcome {
   }
   const status = statusOf(state, now);
   return status === null ? EINVAL : encoder.encode(`${jsonLine(status)}\0`);
+}
+
+/** With the reply OK the connection ends as one of Xenstore's: what follows are frames (wire/stream_frame.ts). */
+function runStream({ connection, state }: Call, args: readonly string[]): Outcome {
+  const { streams } = state.admin;
+  if (streams === null || args.length === 0) return EINVAL;
+  return textReply(streams.open(connection, args));
 }
 
 function runCheck(call: Call, args: readonly string[]): Outcome {

@@ -4,6 +4,7 @@ import type { Header } from "../../wire/header.ts";
 import { MessageType, messageTypeName } from "../../wire/message_type.ts";
 import { escapeBytes, escapeText } from "../../wire/escape.ts";
 import { toText } from "../../wire/text.ts";
+import { hiddenParts } from "./hidden_parts.ts";
 import { budgeted } from "./daemon_log_budget.ts";
 import { type Log, message, SILENT, writeAll } from "./log.ts";
 
@@ -51,8 +52,8 @@ export class Trace {
   /** `log` takes what goes wrong with the file; values that `redaction` hides are not written. */
   constructor(
     log: Log = SILENT,
-    private readonly clock: Clock = systemClock,
-    private readonly redaction: Redaction = new Redaction(),
+    readonly clock: Clock = systemClock,
+    readonly redaction: Redaction = new Redaction(),
   ) {
     this.#log = budgeted(log, clock);
   }
@@ -161,12 +162,11 @@ export class Trace {
   /** A request's payload, without a value that is hidden; that of its reply is to be, too. */
   #shown(client: Client, type: number, reqId: number, payload: Uint8Array): string {
     const text = toText(payload);
-    if (type !== MessageType.WRITE && type !== MessageType.READ) return text;
-    const to = text.indexOf("\0");
-    if (to < 0 || !this.redaction.hidesFor(text.slice(0, to), client.domid)) return text;
-    if (type === MessageType.WRITE) {
-      return `${text.slice(0, to)}\0${hiddenValue(text.length - to - 1)}`;
+    const { reply, requestFrom } = hiddenParts(this.redaction, client.domid, type, payload);
+    if (requestFrom >= 0) {
+      return `${text.slice(0, requestFrom)}${hiddenValue(text.length - requestFrom)}`;
     }
+    if (!reply) return text;
     const hidden = this.#hidden.get(client);
     if (hidden === undefined) this.#hidden.set(client, new Set([reqId]));
     else hidden.add(reqId);
@@ -175,7 +175,7 @@ export class Trace {
 
   /** A reply. */
   out(client: Client, type: number, reqId: number, payload: string): void {
-    const isHidden = this.#hidden.get(client)?.delete(reqId) === true && type === MessageType.READ;
+    const isHidden = this.#hidden.get(client)?.delete(reqId) === true && type !== MessageType.ERROR;
     const shown = isHidden ? hiddenValue(payload.length) : payload;
     this.message("OUT", client.id, client.domid, type, shown);
   }

@@ -13,14 +13,13 @@ import { E2BIG, errorPayload } from "../../wire/errors.ts";
 import { wholeMessage } from "../../wire/framing.ts";
 import { decodeHeader, emptyHeader, HEADER_SIZE, PAYLOAD_MAX } from "../../wire/header.ts";
 import { MessageType } from "../../wire/message_type.ts";
-import { joinBytes, toText } from "../../wire/text.ts";
+import { toText } from "../../wire/text.ts";
 import { OutstandingRequests, tellOutstanding } from "./outstanding_requests.ts";
 import type { GoneReason, InFlight, PeerHost } from "./peer_host.ts";
-import { payloadIn, PeerInput, sharedInput } from "./peer_input.ts";
-import { PeerOutput } from "./peer_output.ts";
-import { type News, owedOf, RingNews, ringState } from "./ring_news.ts";
+import { PeerBuffers } from "./peer_buffers.ts";
+import { payloadIn, sharedInput } from "./peer_input.ts";
+import type { News } from "./ring_news.ts";
 import { NEVER } from "./message_bounds.ts";
-import { WaitingRequests } from "./waiting_requests.ts";
 
 const header = emptyHeader();
 
@@ -31,13 +30,15 @@ const header = emptyHeader();
 export class Peer implements Outbox {
   readonly #transport: Transport;
   readonly #host: PeerHost<Peer>;
-  readonly #output = new PeerOutput();
+  readonly #buffers = new PeerBuffers();
+  readonly #input = this.#buffers.input;
+  readonly #output = this.#buffers.output;
+  readonly #waiting = this.#buffers.waiting;
+  readonly #news = this.#buffers.news;
   readonly #outputMax: number;
   #connection: Connection | null = null;
   /** What a guest has not taken of what its requests led to; null for all others. */
   #outstanding: OutstandingRequests | null = null;
-  readonly #input = new PeerInput();
-  readonly #news = new RingNews();
   /** Whether the journal is told how far the client has been served. */
   readonly #journaled: boolean;
   /** Rises when what is buffered is dropped, so that a step under way notices. */
@@ -46,7 +47,6 @@ export class Peer implements Outbox {
   /** The client has closed its end: what it has sent is still answered. */
   #ended = false;
   #stalled = false;
-  readonly #waiting = new WaitingRequests();
   #dropping = false;
   #doom: GoneReason | null = null;
   /** Kept by the host: whether the peer is on its lists of the ready and the unflushed, where, since when. */
@@ -107,7 +107,7 @@ export class Peer implements Outbox {
     const unseen = this.#input.more || this.kind === "ring";
     if (own !== null && hasWhole) return this.#handleAll(own, now) || unseen;
     if (this.#ended) return false;
-    const count = this.#input.read(this.#transport);
+    const count = this.#input.read(this.#transport, now);
     if (count <= 0) return this.#readNothing(count);
     this.#noteRead();
     return this.#handleAll(own ?? sharedInput, now) || this.#input.more;
@@ -187,11 +187,15 @@ export class Peer implements Outbox {
   #handleOne(bytes: Uint8Array, from: number, size: number, now: number): Handled {
     const payload = payloadIn(bytes, from, size);
     const connection = this.#connection!;
-    if (this.#host.trace.io) this.#host.trace.request(connection, header, payload);
+    const { stream, trace } = this.#host;
+    if (trace.io) trace.request(connection, header, payload);
+    if (stream.on) stream.request(connection, header, payload, this.#input.readAt);
     const cause = this.#host.cause = this.#outstanding;
     cause?.begin();
     try {
-      return this.#host.handler.handle(connection, header, payload, now);
+      const handled = this.#host.handler.handle(connection, header, payload, now);
+      if (stream.on) stream.handled();
+      return handled;
     } catch (error) {
       this.#host.cause = null;
       this.#host.failed(this, error);
@@ -210,8 +214,10 @@ export class Peer implements Outbox {
     }
     const waiter = outstanding === null ? null : outstanding.replied();
     this.#output.addReply(type, reqId, txId, payload, waiter);
-    if (this.#host.trace.io) this.#host.trace.out(this.#connection!, type, reqId, toText(payload));
-    if (!this.isUnflushed) this.#host.unflushed(this);
+    const host = this.#host, connection = this.#connection!;
+    if (host.trace.io) host.trace.out(connection, type, reqId, toText(payload));
+    if (host.stream.on) host.stream.reply(connection, type, reqId, payload);
+    if (!this.isUnflushed) host.unflushed(this);
   }
 
   event(path: string, token: string): void {
@@ -222,25 +228,31 @@ export class Peer implements Outbox {
     this.#host.meter.add(EVENT_UNITS + (length >> TEXT_SHIFT));
     const output = this.#output;
     if (output.repeats(path, token)) return;
-    const { cause } = this.#host;
+    const host = this.#host, connection = this.#connection!, { cause } = host;
     const bound = output.crosses(this.#outputMax, HEADER_SIZE + length, cause, this.#outstanding);
     if (bound > 0) return this.#overflow(bound);
     const expires = cause !== null || this.#outstanding !== null;
-    output.addEvent(path, token, cause, expires ? this.#host.eventDue : NEVER);
-    if (this.#host.trace.io) this.#host.trace.event(this.#connection!, path, token);
-    if (!this.isUnflushed) this.#host.unflushed(this);
+    output.addEvent(path, token, cause, expires ? host.eventDue : NEVER);
+    if (host.trace.io) host.trace.event(connection, path, token);
+    if (host.stream.on) host.stream.event(connection, path, token);
+    if (!this.isUnflushed) host.unflushed(this);
   }
 
   #overflow(bytes: number): void {
-    const what = `${bytes} bytes`;
-    if (this.kind === "ring") return this.#warnOfDropping(`${what} wait to be read`);
-    this.#host.warn(this, `hung up: ${what} wait to be read and a watch event more was due`);
+    const what = `${bytes} bytes wait to be read`;
+    if (this.kind === "ring") return this.#warnOfDropping(what);
+    this.#host.warn(this, `hung up: ${what} and a watch event more was due`);
     this.#doomFor("overflow");
   }
 
   #warnOfDropping(why: string): void {
     if (!this.#dropping) this.#host.warn(this, `watch events dropped: ${why}`);
     this.#dropping = true;
+  }
+
+  /** Its client goes on as something else at the end of this turn: see {@link detach}. */
+  leave(): void {
+    this.#doomFor("left");
   }
 
   /** Ends the peer at the end of this turn, when its replies so far have been sent. */
@@ -256,6 +268,7 @@ export class Peer implements Outbox {
     const sent = this.#output.sendTo(this.#transport, this.#host);
     if (sent < 0) return this.#finish("closed");
     const unsent = this.#output.length;
+    if (this.#doom === "left") return this.#host.gone(this, "left");
     if (this.#doom !== null) return this.#finish(this.#doom);
     if (unsent === 0) {
       this.#dropping = false;
@@ -296,12 +309,9 @@ export class Peer implements Outbox {
   /** Forgets all that is buffered either way, and what has befallen the client so far. */
   drop(): void {
     this.#epoch++;
-    this.#input.drop();
-    this.#output.clear();
+    this.#buffers.drop();
     this.#ended = false;
-    this.#input.more = false;
     this.#stalled = false;
-    this.#waiting.end();
     this.#dropping = false;
     this.#doom = null;
   }
@@ -319,8 +329,7 @@ export class Peer implements Outbox {
    * before the client.
    */
   get hasNews(): boolean {
-    if (!this.#journaled) return false;
-    return this.#news.any(this.#open, this.#output.added);
+    return this.#journaled && this.#news.any(this.#open, this.#output.added);
   }
 
   /** How far a ring has been served, with what has come since the last time. */
@@ -335,22 +344,14 @@ export class Peer implements Outbox {
 
   #ringState(news: News): RingState {
     const { key } = this.#connection!;
-    const position = this.#transport.position!;
-    return ringState(key, position, this.#unhandled(), this.#output, news, this.#open);
+    return this.#buffers.ringState(key, this.#transport.position!, news, this.#open);
   }
 
   /** After a restart: goes on with what its last life had read and not sent. */
   resume(was: RingState): void {
     if (!this.#goOn(was.ignored)) return;
-    const position = this.#transport.position!;
-    // The guest has begun its page anew meanwhile: nothing is owed any more.
-    if (position.requestsTaken !== was.requestsTaken) return;
-    const rest = owedOf(was, position);
-    this.#output.restore(rest, rest.length, this.#outstanding, this.#host.eventDue);
-    this.#news.take(this.#output.added);
-    // What came behind the last bytes taken was perhaps announced to the last life alone.
-    this.#input.more = true;
-    this.#input.replace(was.partial);
+    const { position } = this.#transport;
+    this.#buffers.resume(was, position!, this.#outstanding, this.#host.eventDue);
   }
 
   /** False when the client is not listened to. */
@@ -365,36 +366,35 @@ export class Peer implements Outbox {
     for (const waiter of this.#output.waiters()) tellOutstanding(waiter, tell);
   }
 
-  /** A copy of what has been read and not handled. */
-  #unhandled(): Uint8Array {
-    return this.#waiting.before(this.#input.copy());
-  }
-
   /** What is buffered either way, for another process to go on with. */
   handOver(): InFlight {
-    return {
-      input: joinBytes([this.#unhandled(), this.#transport.unread?.() ?? new Uint8Array(0)]),
-      output: this.#output.last(this.#output.length),
-      partialResponse: this.#output.partial,
-      ignored: !this.#open || this.#transport.position?.ignored === true,
-    };
+    return this.#buffers.handOver(this.#transport, this.#open);
   }
 
   /** Goes on with what another process had buffered. */
-  takeOver({ ignored, input, output, partialResponse }: InFlight): void {
-    if (!this.#goOn(ignored)) return;
-    this.#output.restore(output, partialResponse, this.#outstanding, this.#host.eventDue);
-    this.#input.replace(input);
-    // What came behind these bytes was perhaps announced to the other process alone.
-    this.#input.more = true;
+  takeOver(flight: InFlight): void {
+    if (!this.#goOn(flight.ignored)) return;
+    this.#buffers.takeOver(flight, this.#outstanding, this.#host.eventDue);
     this.#noteRead();
   }
 
   /** Ends the peer now: nothing more is read, sent or reported. */
   close(): void {
+    this.#end();
+    this.#transport.close();
+  }
+
+  #end(): void {
     this.#open = false;
     this.#news.forget();
     this.drop();
-    this.#transport.close();
+    if (this.#host.stream.on) this.#host.stream.closed(this.#connection!);
+  }
+
+  /** Ends the peer of a client that left; its descriptor goes on, with what was not sent. */
+  detach(): { fd: number; unsent: Uint8Array } {
+    const unsent = this.#output.last(this.#output.length);
+    this.#end();
+    return { fd: this.#transport.detach!(), unsent };
   }
 }

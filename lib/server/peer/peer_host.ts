@@ -4,6 +4,7 @@ import type { Meter } from "../../engine/work_meter.ts";
 import type { Header } from "../../wire/header.ts";
 import type { OutstandingRequests } from "./outstanding_requests.ts";
 import type { Trace } from "../logging/trace.ts";
+import type { MessageStream } from "../stream/message_stream.ts";
 
 /** What handles requests: the engine. */
 export interface RequestHandler {
@@ -18,6 +19,7 @@ export interface RequestHandler {
 export interface PeerHost<Peer> {
   readonly handler: RequestHandler;
   readonly trace: Trace;
+  readonly stream: MessageStream;
   /** What the peer's work is counted by. */
   readonly meter: Meter;
   /** Units that a peer may take up in a step, but for the request that crosses them. */
@@ -59,4 +61,4 @@ export interface InFlight {
 }
 
 /** Why a peer is finished. */
-export type GoneReason = "closed" | "oversize" | "overflow" | "failed";
+export type GoneReason = "closed" | "oversize" | "overflow" | "failed" | "left";

@@ -28,6 +28,8 @@ export class PeerInput {
   end = 0;
   /** The last read got all it had room for: more may be there, and nobody will announce it. */
   more = false;
+  /** When it last read, in ms. */
+  readAt = 0;
 
   /** Whether there is a whole request, or one that is too long. */
   get hasWhole(): boolean {
@@ -35,11 +37,12 @@ export class PeerInput {
   }
 
   /**
-   * Reads once: behind what is left over, else into the shared buffer. Returns the number of bytes;
+   * Reads once at `now`: behind what is left over, else into the shared buffer. Returns the number of bytes;
    * 0 when there is nothing now, negative when nothing will come any more.
    */
-  read(transport: Transport): number {
+  read(transport: Transport, now: number): number {
     const { own } = this;
+    this.readAt = now;
     if (own === null) {
       const count = transport.read(sharedInput, 0, sharedInput.length);
       this.more = count === sharedInput.length;

@@ -26,6 +26,16 @@ export interface Connector {
   disconnect(connection: Connection): void;
 }
 
+/** What clients become that are none of Xenstore's any more. */
+export interface SocketStreams {
+  /** Takes up the descriptor of a client that left, with what was not sent. */
+  take(by: Connection, fd: number, unsent: Uint8Array): void;
+  /** Descriptor `fd`, which may be one of those, has the epoll bits `events`. */
+  event(fd: number, events: number): void;
+  /** Ends them all. */
+  close(): void;
+}
+
 /** The listening socket and the clients that came through it. */
 export class Sockets implements EventSink, HeldClients {
   readonly #listener: number;
@@ -41,6 +51,8 @@ export class Sockets implements EventSink, HeldClients {
   readonly #peers: (Peer | undefined)[] = [];
   #acceptable = false;
   #full = false;
+  /** Set where a client can leave. */
+  streams: SocketStreams | null = null;
 
   /**
    * `listener` stays the caller's to close. Clients speak for domain `domid`; `held` are theirs
@@ -83,7 +95,7 @@ export class Sockets implements EventSink, HeldClients {
       return;
     }
     const peer = this.#peers[fd];
-    if (peer === undefined) return;
+    if (peer === undefined) return this.streams?.event(fd, events);
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) !== 0) this.#turns.ready(peer);
     // A hang-up while the input is not read shows itself only to who writes.
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) !== 0) this.#turns.unflushed(peer);
@@ -256,6 +268,7 @@ export class Sockets implements EventSink, HeldClients {
 
   /** A client's peer has ended: forgets it. */
   gone(peer: Peer, reason: GoneReason): void {
+    if (reason === "left" && this.streams !== null) return this.#letLeave(peer, this.streams);
     if (reason === "oversize") {
       const { domid, label } = peer.connection;
       this.#turns.tell("warning", domid, `${label}: hung up: a message longer than 4096 bytes`);
@@ -268,15 +281,26 @@ export class Sockets implements EventSink, HeldClients {
   }
 
   #end(peer: Peer): void {
+    this.#forget(peer);
+    peer.close();
+  }
+
+  #letLeave(peer: Peer, streams: SocketStreams): void {
+    this.#forget(peer);
+    const { fd, unsent } = peer.detach();
+    streams.take(peer.connection, fd, unsent);
+  }
+
+  #forget(peer: Peer): void {
     this.#peers[peer.key] = undefined;
     if (this.#turns.trace.obj) this.#turns.trace.connection("DESTROY", peer.connection.id);
     this.#engine.disconnect(peer.connection);
-    peer.close();
   }
 
   /** Hangs up all clients. */
   close(): void {
     for (const peer of this.#peers) if (peer !== undefined) this.#end(peer);
+    this.streams?.close();
     this.#held?.close();
   }
 }

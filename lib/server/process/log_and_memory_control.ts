@@ -1,4 +1,9 @@
-import type { ArchiveActions, DaemonActions, UpdateActions } from "../../engine/daemon_actions.ts";
+import type {
+  ArchiveActions,
+  DaemonActions,
+  StreamActions,
+  UpdateActions,
+} from "../../engine/daemon_actions.ts";
 import type { ProcessStatus } from "../../engine/process_status.ts";
 import { switchOf, TRACE, TRACE_FILE } from "../../engine/settings.ts";
 import { EACCES, EINVAL, EIO, ENOENT, type ErrorCode, OK } from "../../wire/errors.ts";
@@ -19,6 +24,7 @@ export class LogAndMemoryControl implements DaemonActions {
   /** Set where the daemon is a process of its own. */
   liveUpdate: UpdateActions | null = null;
   archive: ArchiveActions | null = null;
+  streams: StreamActions | null = null;
   /** Set where there is a daemon to tell of. */
   facts: (() => ProcessFacts) | null = null;
 

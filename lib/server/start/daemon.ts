@@ -22,6 +22,7 @@ import type { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 import type { ListeningSocket } from "../process/listening_socket.ts";
 import { Sockets } from "../peer/sockets.ts";
 import { resumeStore } from "../persistence/resume_store.ts";
+import { Streams } from "../stream/streams.ts";
 import type { Trace } from "../logging/trace.ts";
 import { Turns } from "../scheduler.ts";
 
@@ -153,6 +154,7 @@ export class Daemon {
     const turns = new Turns(engine, journal, trace, log);
     // An embedded one measures nothing: where it is, that would cost five times as much.
     if (parts.identity !== undefined) turns.times.stopwatch = clock.now;
+    turns.stream.root = () => engine.state.tree.root;
     engine.state.memory.max = parts.memory ?? Infinity;
     turns.eventTimeoutMs = parts.eventTimeoutMs ?? EVENT_TIMEOUT_MS;
     const loop = new Loop(turns, parts.policy, clock);
@@ -171,6 +173,9 @@ export class Daemon {
       const given = { state, domains, journal, sockets, listener, clock, log: adminLog };
       admin.liveUpdate = new LiveUpdater(given, succession, turns, listening.path);
     }
+    const { version } = parts.identity ?? EMBEDDED;
+    const streams = new Streams(turns.stream, loop.epoll, { version, pid: Deno.pid });
+    admin.streams = sockets.streams = streams;
     admin.archive = new JobQueue(engine.state, turns, journal, adminLog, clock);
     try {
       // Who is accepted finds all domains there.

@@ -1,0 +1,67 @@
+import {
+  type TracedCall,
+  type TracedClient,
+  TraceDecoder,
+  type TracedEvent,
+} from "../../lib/client/trace/entries.ts";
+import { MessageFilter } from "../../lib/server/stream/message_filter.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { splitStrings } from "../../lib/wire/payload.ts";
+import { type Frame, FrameKind } from "../../lib/wire/stream_frame.ts";
+import { CommandError, UsageError } from "../report.ts";
+import { domidIn, type FilterFlags, filterWords } from "./parameters.ts";
+
+/** The daemon's filter, for the frames of a recording. */
+export class FrameFilter {
+  readonly #filter = new MessageFilter();
+  /** A domain's name, where the flags have that and not its number. */
+  readonly #name: string | null;
+
+  /** @throws {UsageError} */
+  constructor(flags: FilterFlags) {
+    const domid = flags.domain === undefined ? null : domidIn(flags.domain);
+    this.#name = flags.domain === undefined || domid !== null ? null : flags.domain;
+    const problem = this.#filter.parse(filterWords(flags, domid));
+    if (problem !== null) throw new UsageError(problem);
+  }
+
+  /** Those that are wanted, and all that say who is who. */
+  of(frames: readonly Frame[]): Frame[] {
+    const decoder = new TraceDecoder();
+    // As of the daemon, of a client's end only who has seen something of it hears.
+    const shown = new Set<number>();
+    const wanted = frames.filter((frame) => {
+      const entries = [...decoder.add([frame]), ...decoder.rest()];
+      return entries.every((entry) => {
+        if (entry.kind === "lost") return true;
+        const { client } = entry;
+        if (entry.kind === "closed") return shown.delete(client.id);
+        const isWanted = this.#wantsClient(client) && this.#wants(entry);
+        if (isWanted) shown.add(client.id);
+        return isWanted;
+      });
+    });
+    const isSeen = wanted.some(({ kind }) => kind === FrameKind.CALL || kind === FrameKind.EVENT);
+    if (this.#name !== null && !isSeen) {
+      throw new CommandError("no domain has this name in the recording", this.#name);
+    }
+    return wanted;
+  }
+
+  #wants(entry: TracedCall | TracedEvent): boolean {
+    const home = `/local/domain/${entry.client.domid}`;
+    if (entry.kind === "event") {
+      const [path = ""] = splitStrings(entry.message.payload);
+      return this.#filter.wantsEvent(home, path);
+    }
+    const { reply, request, tookUs, waitedUs } = entry;
+    const isError = reply.type === MessageType.ERROR;
+    const us = tookUs + waitedUs;
+    return this.#filter.wantsCall(home, request.type, request.payload, isError, us);
+  }
+
+  #wantsClient({ command, domid, kind, name, pid }: TracedClient): boolean {
+    if (this.#name !== null && (kind !== "ring" || name !== this.#name)) return false;
+    return this.#filter.wantsClient({ kind, domid, process: { author: { pid, command } } });
+  }
+}

@@ -1,0 +1,98 @@
+import { toByteText } from "../../lib/client/operations.ts";
+import { TraceDecoder, type TraceEntry } from "../../lib/client/trace/entries.ts";
+import { entryJson, entryText } from "../../lib/client/trace/entry_text.ts";
+import { pcapng } from "../../lib/client/trace/pcapng.ts";
+import { TraceSummary } from "../../lib/client/trace/summary.ts";
+import type { Frame } from "../../lib/wire/stream_frame.ts";
+import { printJson } from "../json.ts";
+import { CommandError, UsageError } from "../report.ts";
+import { flush, type Shell } from "../shell.ts";
+import { openRecording, RecordingFile } from "./files.ts";
+import { FrameFilter } from "./frame_filter.ts";
+import { openMessages } from "./live.ts";
+import type { TraceFlags } from "./parameters.ts";
+
+/** Shows entries, or counts them, until there are as many as are wanted. */
+class TracePrinter {
+  readonly #shell: Shell;
+  readonly #flags: TraceFlags;
+  readonly #summary = new TraceSummary();
+  #left: number;
+
+  constructor(shell: Shell, flags: TraceFlags) {
+    this.#shell = shell;
+    this.#flags = flags;
+    this.#left = flags.number ?? Infinity;
+  }
+
+  /** Whether no more is wanted. */
+  get full(): boolean {
+    return this.#left <= 0;
+  }
+
+  show(entries: readonly TraceEntry[]): void {
+    const { stdout } = this.#shell;
+    const { count, json, times = false } = this.#flags;
+    for (const entry of entries) {
+      if (this.full) return;
+      if (entry.kind === "call" || entry.kind === "event") this.#left--;
+      if (count === true) this.#summary.add(entry);
+      else if (json === true) printJson(stdout, entryJson(entry));
+      else stdout.write(`${toByteText(entryText(entry, { times }))}\n`);
+    }
+    if (entries.length > 0) flush(stdout);
+  }
+
+  end(): void {
+    const { stdout } = this.#shell;
+    if (this.#flags.count !== true) return;
+    if (this.#flags.json !== true) return stdout.write(toByteText(this.#summary.text()));
+    for (const kind of this.#summary.kinds) printJson(stdout, kind);
+  }
+}
+
+/** Shows what passes, or the recording `file`. */
+export async function trace(shell: Shell, flags: TraceFlags, file?: string): Promise<void> {
+  if (file === undefined) return await traceLive(shell, flags);
+  if (flags.write !== undefined) {
+    throw new UsageError("a recording is shown, not written", "--write");
+  }
+  const { frames, damage } = await openRecording(shell, file);
+  const wanted = new FrameFilter(flags).of(frames);
+  if (flags.pcapng !== undefined) {
+    RecordingFile.write(flags.pcapng, pcapng(wanted));
+  } else {
+    const decoder = new TraceDecoder();
+    const printer = new TracePrinter(shell, flags);
+    printer.show([...decoder.add(wanted), ...decoder.rest()]);
+    printer.end();
+  }
+  if (damage !== null) throw new CommandError(`${damage}; all before that is used`, file);
+}
+
+async function traceLive(shell: Shell, flags: TraceFlags): Promise<void> {
+  if (flags.pcapng !== undefined) {
+    throw new UsageError("a recording is needed (xs trace FILE --pcapng OUTPUT)", "--pcapng");
+  }
+  const stream = await openMessages(shell, flags);
+  const unlisten = shell.onInterrupt(() => stream.close());
+  const timer = flags.for === undefined ? null : shell.clock.after(flags.for, () => stream.close());
+  const printer = new TracePrinter(shell, flags);
+  let recording: RecordingFile | null = null;
+  try {
+    if (flags.write !== undefined) recording = RecordingFile.create(flags.write);
+    const decoder = new TraceDecoder();
+    let frames: Frame[] | null;
+    while (!printer.full && (frames = await stream.next()) !== null) {
+      recording?.add(frames);
+      if (recording === null || flags.count === true) printer.show(decoder.add(frames));
+    }
+    printer.show(decoder.rest());
+  } finally {
+    stream.close();
+    timer?.cancel();
+    unlisten();
+    recording?.close();
+    printer.end();
+  }
+}
