@@ -5,7 +5,7 @@
  * a failure. Ends with one line, `N passed, N failed`.
  */
 import { type Check, Curtain, type Ended, RunningCheck, writeAll } from "./check.ts";
-import { add, closing, failedTests, single, type Tally, tallyOf } from "./tally.ts";
+import { add, closing, failedTests, single, Skips, type Tally, tallyOf } from "./tally.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const BINARY = `${ROOT}build/xs`;
@@ -57,6 +57,7 @@ class Run {
   readonly #begun = performance.now();
   readonly #running = new Set<RunningCheck>();
   readonly #failed: string[] = [];
+  readonly #skips = new Skips();
   #total: Tally = { passed: 0, failed: 0, skipped: 0 };
   #isLate = false;
 
@@ -104,6 +105,7 @@ class Run {
   #count(check: Check, { output, success }: Ended): void {
     const tally = check.tests === true ? tallyOf(output, success) : single(success);
     this.#total = add(this.#total, tally);
+    this.#skips.read(output);
     const seconds = Math.round((performance.now() - this.#begun) / 1000);
     console.log(`== ${check.name}: done ${seconds} s after the start`);
     if (tally.failed > 0) this.#fails([check.name, ...failedTests(output)].join("\n    "));
@@ -116,6 +118,8 @@ class Run {
   /** Says what failed, and the closing line; returns the exit status. */
   close(): number {
     if (this.#failed.length > 0) console.log(`\nfailed:\n  ${this.#failed.join("\n  ")}`);
+    const skipped = this.#skips.line(this.#total.skipped);
+    if (skipped !== null) console.log(`\n${skipped}`);
     const { line, success } = closing(this.#total, IS_CI);
     console.log(`\n${line}`);
     return success ? 0 : 1;

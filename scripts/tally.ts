@@ -56,6 +56,38 @@ export function failedTests(output: string): string[] {
   return [...new Set(names)];
 }
 
+/** A line of a test that is skipped, as tests/support/skip.ts prints it. */
+const SKIPPED_LINE = /^skipped: .*$/gm;
+
+/** The packages that a reason names, such as `no /usr/bin/gcc: apt-get install gcc libc6-dev`. */
+const PACKAGES = /: apt-get install ((?:[a-z0-9][a-z0-9+.-]+ ?)+)$/;
+
+/** Why tests were skipped, by the lines of all checks. */
+export class Skips {
+  readonly #packages = new Set<string>();
+  #others = 0;
+
+  /** Reads a check's output. */
+  read(output: string): void {
+    for (const [line] of output.matchAll(SKIPPED_LINE)) {
+      const packages = PACKAGES.exec(line)?.[1]?.trim().split(" ");
+      if (packages === undefined) this.#others++;
+      for (const name of packages ?? []) this.#packages.add(name);
+    }
+  }
+
+  /** One line that says what would run them; null when none was skipped. */
+  line(count: number): string | null {
+    if (count === 0) return null;
+    const packages = [...this.#packages].sort().join(" ");
+    const advice = packages === "" ? [] : [`to run them: apt-get install ${packages}`];
+    const others = this.#others === 0
+      ? []
+      : [`see the lines "skipped:" for ${this.#others} of them`];
+    return [`${count} skipped`, ...advice, ...others].join("; ");
+  }
+}
+
 /** The closing line; in CI a skip is a failure, as everything is there to be had. */
 export function closing(tally: Tally, ci: boolean): { line: string; success: boolean } {
   const failed = tally.failed + (ci ? tally.skipped : 0);

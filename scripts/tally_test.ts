@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { closing, failedTests, lastBegun, tallyOf } from "./tally.ts";
+import { closing, failedTests, lastBegun, Skips, tallyOf } from "./tally.ts";
 
 Deno.test("the closing line of deno test is read", () => {
   const rows: readonly (readonly [string, boolean, number, number, number])[] = [
@@ -43,4 +43,24 @@ Deno.test("in CI a skipped test is a failed one", () => {
   const tally = { passed: 4, failed: 0, skipped: 1 };
   assertEquals(closing(tally, false), { line: "4 passed, 0 failed, 1 skipped", success: true });
   assertEquals(closing(tally, true), { line: "4 passed, 1 failed", success: false });
+});
+
+Deno.test("all skipped tests are summed up in one line, with the packages that would run them", () => {
+  const skips = new Skips();
+  assertEquals(skips.line(0), null);
+  skips.read([
+    "skipped: one: with a colon: no /usr/bin/gcc: apt-get install gcc libc6-dev",
+    "one: with a colon ... ignored (0ms)",
+    "  skipped: no line of a test: apt-get install nothing",
+    "skipped: two: no /usr/sbin/xenstored-4.17: apt-get install xen-utils-4.17",
+  ].join("\n"));
+  skips.read("skipped: three: no /usr/bin/gcc: apt-get install gcc\n");
+  const packages = "to run them: apt-get install gcc libc6-dev xen-utils-4.17";
+  assertEquals(skips.line(3), `3 skipped; ${packages}`);
+  skips.read("skipped: four: no kernel\n");
+  const others = 'see the lines "skipped:" for 1 of them';
+  assertEquals(skips.line(4), `4 skipped; ${packages}; ${others}`);
+  const alone = new Skips();
+  alone.read("skipped: four: no kernel\n");
+  assertEquals(alone.line(1), `1 skipped; ${others}`);
 });
