@@ -11,6 +11,7 @@ import { introducedCommand } from "./commands/introduced.ts";
 import { listCommand } from "./commands/list.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mkdirCommand } from "./commands/mkdir.ts";
+import { quotaCommand } from "./commands/quota.ts";
 import { readCommand } from "./commands/read.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { rmCommand } from "./commands/rm.ts";
@@ -41,6 +42,7 @@ export const commands: readonly XsCommand[] = [
   restoreCommand,
   diffCommand,
   statusCommand,
+  quotaCommand,
   traceCommand,
   serveCommand,
   controlCommand,

@@ -1,4 +1,6 @@
+import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quotas.ts";
 import { DURATION_FORMS, parseDuration } from "../lib/wire/duration.ts";
+import { QUOTA_VALUE_MAX } from "../lib/limits.ts";
 import { UsageError } from "./report.ts";
 
 /** A whole number from 0 up. */
@@ -35,4 +37,18 @@ export function parseDurationOption(input: string): number {
   const duration = parseDuration(input);
   if (duration === null) throw new UsageError(`invalid duration (${DURATION_FORMS})`);
   return duration;
+}
+
+/** A quota's setting, such as `nodes=2000`, or `memory=4M`. */
+export function parseQuota(input: string): QuotaSetting {
+  const [what, text, ...more] = input.split("=");
+  const name = quotaName(what ?? "");
+  if (name === null || more.length > 0) {
+    const names = QUOTAS.map((quota) => quota.name).join(", ");
+    throw new UsageError(`invalid quota (NAME=NUMBER, with NAME one of ${names})`);
+  }
+  const isSize = /^\d{10}$|[KMG]$/i.test(text ?? "");
+  const value = isSize ? parseBytes(text!) : parseCount(text ?? "");
+  if (value > QUOTA_VALUE_MAX) throw new UsageError(`it is too large (at most ${QUOTA_VALUE_MAX})`);
+  return { name, value };
 }

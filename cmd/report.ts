@@ -42,7 +42,7 @@ const wellFormed = /^(?:\/|@?[\w@-]+(?:\/[\w@-]+)*|(?:\/[\w@-]+)+)$/;
 
 const PATH_RULE = "a path has only A-Z a-z 0-9 - / _ @, no doubled slash and none at its end";
 
-const QUOTA_HINT = "`xs control quota DOMID` shows the quotas, the daemon's log which it was";
+const QUOTA_HINT = "`xs quota DOMID` shows the quotas, the daemon's log which it was";
 
 /** What is reported: {@link describe} makes it of whatever was thrown. */
 interface Report {

@@ -276,6 +276,9 @@ export const REDACTED_PATHS_KNOWN_MAX = 4_096;
 /** Bytes of a process's command line, or of a domain's name, that say who an author is: all of most. */
 export const AUTHOR_TEXT_MAX = 256;
 
+/** Bytes of a domain's name in a line of the log: those of most. */
+export const LOG_NAME_MAX = 64;
+
 /** Characters of a path in a line of the log: what all but hostile ones have. */
 export const LOG_TEXT_MAX = 200;
 
@@ -374,8 +377,17 @@ export const MEMORY_LINES_PER_SECOND = 1;
 /** Shortest time between two lines of the log about one domain's memory, in ms: C xenstored's. */
 export const MEMORY_REPORT_MS = 10_000;
 
-/** The same of what one quota refuses one domain: one line says it all. */
-export const QUOTA_REPORT_MS = 60_000;
+/** The largest value of a quota: what C xenstored holds in an int. */
+export const QUOTA_VALUE_MAX = 0x7fffffff;
+
+/**
+ * Lines about requests that quotas refuse, of one domain at once, and a second; and of all domains together: fewer
+ * than of other warnings, since a guest that is refused often asks again at once, and each line says how often it was.
+ */
+export const QUOTA_LINES_BURST = 5;
+export const QUOTA_LINES_PER_SECOND = 0.1;
+export const ALL_QUOTA_LINES_BURST = 100;
+export const ALL_QUOTA_LINES_PER_SECOND = 5;
 
 /**
  * Commits in a row that guests' changes refuse before the next transaction reserves what it sees: one

@@ -2,7 +2,7 @@ import { buildCommand, type XsCommand } from "../command.ts";
 import { version } from "../version.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
 import type { LogLevel } from "../../lib/server/logging/log.ts";
-import { quotaName, QUOTAS, type QuotaSetting } from "../../lib/engine/quotas.ts";
+import type { QuotaSetting } from "../../lib/engine/quotas.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import {
   EVENT_TIMEOUT_MS,
@@ -11,7 +11,13 @@ import {
   RESTARTS_MAX,
 } from "../../lib/limits.ts";
 import { MEMORY_MIN } from "../../lib/limits.ts";
-import { parseBytes, parseCount, parseDomid, parseDurationOption } from "../parameters.ts";
+import {
+  parseBytes,
+  parseCount,
+  parseDomid,
+  parseDurationOption,
+  parseQuota,
+} from "../parameters.ts";
 import type { ServeAtFlags } from "../archive/serve_at.ts";
 import { kebab } from "../help/command_page.ts";
 import { UsageError } from "../report.ts";
@@ -49,17 +55,6 @@ export interface ServeFlags {
   readonly restartDelay?: number;
   readonly liveUpdate?: boolean;
   readonly liveUpdateCheck?: string;
-}
-
-/** A quota's setting, such as `nodes=2000`. */
-function parseQuota(input: string): QuotaSetting {
-  const [what, text] = input.split("=");
-  const name = quotaName(what ?? "");
-  if (name === null) {
-    const names = QUOTAS.map((quota) => quota.name).join(", ");
-    throw new UsageError(`invalid quota (NAME=NUMBER, with NAME one of ${names})`);
-  }
-  return { name, value: parseCount(text ?? "") };
 }
 
 /** How much memory the store may take. */

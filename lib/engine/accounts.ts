@@ -2,7 +2,6 @@ import type { Ledger } from "../store/ledger.ts";
 import { NODE_BYTES } from "./memory_model.ts";
 import { DomainCounts } from "./counters.ts";
 import { Share } from "./work_meter.ts";
-import type { QuotaName } from "./quotas.ts";
 
 /** What is counted for each domain, now and at its highest, in the units of its quotas. */
 export const COUNTED = ["nodes", "watches", "outstanding", "memory", "transactions"] as const;
@@ -29,8 +28,6 @@ export class Account {
   memoryLooked = 0;
   /** What the log was told of its memory; null for nothing yet. */
   memoryReported: MemoryReported | null = null;
-  /** When the log was told of each quota that refused something, in ms; null for never. */
-  quotasReported: Map<QuotaName, number> | null = null;
   readonly now: Record<Counted, number> = zeros();
   readonly peak: Record<Counted, number> = zeros();
   /** What the domain's clients have asked for. */

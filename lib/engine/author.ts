@@ -1,6 +1,6 @@
 import { lookup } from "../store/lookup.ts";
 import type { Node } from "../store/node.ts";
-import { AUTHOR_TEXT_MAX } from "../limits.ts";
+import { AUTHOR_TEXT_MAX, LOG_NAME_MAX } from "../limits.ts";
 import { escapeBytes } from "../wire/escape.ts";
 import { toText } from "../wire/text.ts";
 
@@ -73,6 +73,12 @@ export function nameIn(root: Node, home: string): string | null {
   const node = lookup(root, `${home}/name`);
   if (node === null || node.value.length === 0) return null;
   return toText(node.value, 0, Math.min(node.value.length, AUTHOR_TEXT_MAX));
+}
+
+/** A domain for a line of the log: with its name, which is cut, where it has one. */
+export function domainText(root: Node, domid: number): string {
+  const name = nameIn(root, `/local/domain/${domid}`)?.slice(0, LOG_NAME_MAX) ?? null;
+  return authorText({ kind: "domain", domid, uniqueId: null, name });
 }
 
 /** An author as people read it, on one line, with nothing in it that a terminal could obey. */

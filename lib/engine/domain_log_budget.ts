@@ -53,6 +53,21 @@ export class LogBudget {
   }
 }
 
+/** Lines that unprivileged domains may cause at once, and a second: each of them, and all together. */
+export interface LogRates {
+  readonly burst: number;
+  readonly perSecond: number;
+  readonly allBurst: number;
+  readonly allPerSecond: number;
+}
+
+const USUAL_RATES: LogRates = {
+  burst: LOG_LINES_BURST,
+  perSecond: LOG_LINES_PER_SECOND,
+  allBurst: UNPRIVILEGED_LOG_LINES_BURST,
+  allPerSecond: UNPRIVILEGED_LOG_LINES_PER_SECOND,
+};
+
 /**
  * The budgets of all lines that clients can cause, by the domain that caused them: each domain has
  * its own, and all guests have one together, so that many of them, or one that is started again
@@ -63,9 +78,9 @@ export class DomainLogBudgets {
   readonly #info: Budgets;
   readonly #grave: Budgets;
 
-  constructor(privDomid: number) {
-    this.#info = new Budgets(privDomid);
-    this.#grave = new Budgets(privDomid);
+  constructor(privDomid: number, rates: LogRates = USUAL_RATES) {
+    this.#info = new Budgets(privDomid, rates);
+    this.#grave = new Budgets(privDomid, rates);
   }
 
   /**
@@ -84,12 +99,11 @@ class Budgets {
     PRIVILEGED_LOG_LINES_BURST,
     PRIVILEGED_LOG_LINES_PER_SECOND,
   );
-  readonly #guests = new LogBudget(
-    UNPRIVILEGED_LOG_LINES_BURST,
-    UNPRIVILEGED_LOG_LINES_PER_SECOND,
-  );
+  readonly #guests: LogBudget;
 
-  constructor(private readonly privDomid: number) {}
+  constructor(private readonly privDomid: number, private readonly rates: LogRates) {
+    this.#guests = new LogBudget(rates.allBurst, rates.allPerSecond);
+  }
 
   take(domid: number, now: number): string | null {
     if (domid === this.privDomid) return this.#privileged.take(now);
@@ -113,7 +127,7 @@ class Budgets {
           break;
         }
       }
-      budget = new LogBudget(LOG_LINES_BURST, LOG_LINES_PER_SECOND);
+      budget = new LogBudget(this.rates.burst, this.rates.perSecond);
       this.#byDomid.set(domid, budget);
     }
     return budget;

@@ -1,6 +1,5 @@
 import type { Walk } from "../store/lookup.ts";
 import { type Node, NODE_BYTES, nodeSize, versionBytes } from "../store/node.ts";
-import { ROOT_PATH } from "../store/path.ts";
 import { ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
 import { costMax, TOUCHED_BYTES } from "./memory_model.ts";
@@ -18,29 +17,34 @@ export interface QuotaCaller {
 }
 
 /**
- * Whether the caller's domain would exceed one of its quotas with `value`; the log is told. Of a
- * node's size it says which node: the one at the first `length` characters of `path`.
+ * Whether the caller's domain would exceed one of its quotas with `value`: then the request is refused, which is
+ * counted and reported. `path` is what the request is about; of a node's size it is that of the node at its
+ * first `length` characters.
  */
 export function exceeds(
   call: QuotaCaller,
-  name: QuotaName,
+  quota: QuotaName,
   value: number,
   path: string = "",
   length: number = path.length,
 ): boolean {
-  const { connection, state } = call;
-  if (connection.privileged) return false;
+  if (!isOver(call, quota, value)) return false;
+  const { connection, now, state } = call;
   const quotas = state.domains.quotasOf(connection);
-  if (!quotas.exceeded(name, value)) return false;
-  if (name === "memory") state.memoryReports.refused(connection, quotas, call.now);
-  // The quota of a path's length refuses with EINVAL, and is asked about before it does.
-  else if (name !== "path-max") {
-    const { account, domid } = connection;
-    const node = name === "node-size" ? path.slice(0, length) || ROOT_PATH : "";
-    const refusal = { domid, quota: name, limit: quotas.get(name), value, path: node };
-    if (account !== null) state.quotaReports.refused(account, refusal, call.now);
-  }
+  if (quota === "memory") state.memoryReports.refused(connection, quotas, now);
+  const { account, domid } = connection;
+  const refusal = { domid, quota, limit: quotas.get(quota), value, path, length };
+  if (account !== null) state.quotaReports.refused(account, refusal, now);
   return true;
+}
+
+/** The same without a refusal: the request is done in another way, or is tried again. */
+export function isOver(
+  { connection, state }: QuotaCaller,
+  quota: QuotaName,
+  value: number,
+): boolean {
+  return !connection.privileged && state.domains.quotasOf(connection).exceeded(quota, value);
 }
 
 /**
@@ -55,8 +59,12 @@ export function roomFor({ connection, now, state }: QuotaCaller, bytes: number):
   }
   if (privileged || account === null) return OK;
   const quotas = state.domains.quotasOf(connection);
-  if (account.cost + bytes <= costMax(quotas)) return OK;
+  const value = account.cost + bytes, most = costMax(quotas);
+  if (value <= most) return OK;
   state.memoryReports.refused(connection, quotas, now);
+  const limit = quotas.get("memory"), { domid } = connection;
+  const refusal = { domid, quota: "memory", limit, value, path: "", length: 0, most } as const;
+  state.quotaReports.refused(account, refusal, now);
   return ENOMEM;
 }
 
@@ -68,10 +76,10 @@ export function fitsMemory(call: QuotaCaller, bytes: number): ErrorCode {
 }
 
 /** OK if the transaction may touch `more` nodes; if not, it has failed (XSA-326). */
-export function fitsTransaction(call: QuotaCaller, more: number): ErrorCode {
+export function fitsTransaction(call: QuotaCaller, more: number, path: string): ErrorCode {
   const { transaction } = call;
   if (transaction === null) return OK;
-  if (!exceeds(call, "transaction-nodes", transaction.touched.size + more)) return OK;
+  if (!exceeds(call, "transaction-nodes", transaction.touched.size + more, path)) return OK;
   transaction.failed = true;
   return ENOSPC;
 }
@@ -88,16 +96,16 @@ export function checkCreation(
   if (connection.privileged) return roomFor(call, NODE_BYTES + valueLength);
   let levels = 0;
   for (let at = aboveLength; at >= 0 && at < path.length; levels++) at = nextSlash(path, at);
-  if (fitsTransaction(call, levels) !== OK) return ENOSPC;
+  if (fitsTransaction(call, levels, path) !== OK) return ENOSPC;
   const account = state.accounts.of(connection.domid);
   const nodes = account.now.nodes + (transaction?.accounts.nodesOf(connection.domid) ?? 0);
-  if (exceeds(call, "nodes", nodes + levels)) return ENOSPC;
+  if (exceeds(call, "nodes", nodes + levels, path)) return ENOSPC;
   const own = 16 + 8 * above.perms.length;
   const name = nextSlash(path, aboveLength) - aboveLength;
   if (exceeds(call, "node-size", nodeSize(above) + name, path, aboveLength)) return ENOSPC;
   if (exceeds(call, "node-size", own + valueLength, path)) return ENOSPC;
   const bytes = levels * (own + path.length) + valueLength;
-  if (exceeds(call, "memory", account.now.memory + bytes)) return ENOMEM;
+  if (exceeds(call, "memory", account.now.memory + bytes, path)) return ENOMEM;
   return roomFor(
     call,
     bytes + levels * (transaction === null ? NODE_BYTES : NODE_BYTES + TOUCHED_BYTES),
@@ -116,7 +124,7 @@ export function checkGrowth(call: QuotaCaller, path: string, node: Node, bytes: 
   if (!connection.privileged) {
     if (exceeds(call, "node-size", nodeSize(node) + bytes, path)) return ENOSPC;
     const { memory } = state.accounts.of(connection.domid).now;
-    if (bytes > 0 && exceeds(call, "memory", memory + bytes)) return ENOMEM;
+    if (bytes > 0 && exceeds(call, "memory", memory + bytes, path)) return ENOMEM;
   }
   // What a transaction writes is there twice as long as it is open.
   if (call.transaction !== null) return roomFor(call, Math.max(0, bytes) + versionBytes(node));

@@ -8,7 +8,7 @@ import { rightsOf } from "./rights.ts";
 import { NAME_UNITS } from "./work_meter.ts";
 import { PathCache } from "./path_cache.ts";
 import { TOUCHED_BYTES } from "./memory_model.ts";
-import { exceeds, fitsMemory, fitsTransaction } from "./quota_refusal.ts";
+import { exceeds, fitsMemory, fitsTransaction, isOver } from "./quota_refusal.ts";
 import { refresh } from "./refresh.ts";
 import type { State } from "./state.ts";
 import { SEEN_EXISTENCE, SEEN_PERMS } from "./touched.ts";
@@ -85,8 +85,8 @@ export class Call {
   #allowed(path: string | null): string | null {
     if (path === null || this.connection.privileged) return path;
     // The part that counts is not longer than all of it.
-    if (!exceeds(this, "path-max", path.length)) return path;
-    return exceeds(this, "path-max", quotaLength(path)) ? null : path;
+    if (!isOver(this, "path-max", path.length)) return path;
+    return exceeds(this, "path-max", quotaLength(path), path) ? null : path;
   }
 
   /**
@@ -174,7 +174,7 @@ export class Call {
   see(path: string, facets: number): ErrorCode {
     const transaction = this.transaction!;
     if (!transaction.touched.has(path)) {
-      const error = fitsTransaction(this, 1) || fitsMemory(this, TOUCHED_BYTES + path.length);
+      const error = fitsTransaction(this, 1, path) || fitsMemory(this, TOUCHED_BYTES + path.length);
       if (error !== OK) return error;
     }
     transaction.see(path, facets);

@@ -6,6 +6,7 @@ import { lookup } from "../store/lookup.ts";
 import { newNode, type Node, type Origin } from "../store/node.ts";
 import { DOMID_ANY, permEntry, type Perms, READ } from "../store/perms.ts";
 import { type ErrorCode, OK } from "../wire/errors.ts";
+import { domainText } from "./author.ts";
 import { type CommitListener, Commits } from "./commit_listener.ts";
 import { Connection } from "./connection.ts";
 import { CONNECTION, type ConnectionSpec, type Outbox } from "./connection_base.ts";
@@ -73,7 +74,7 @@ export class State {
   readonly settings: Settings;
   readonly accounts: Accounts = new Accounts();
   readonly memoryReports: MemoryReports;
-  readonly quotaReports: QuotaReports = new QuotaReports(this);
+  readonly quotaReports: QuotaReports;
   readonly memory: DaemonMemoryLimit;
   readonly watches: Watches = new Watches();
   readonly domains: Domains;
@@ -105,6 +106,8 @@ export class State {
     this.log = options.log ?? (() => {});
     this.logBudgets = new DomainLogBudgets(this.privDomid);
     this.memoryReports = new MemoryReports(this);
+    const nameOf = (domid: number): string => domainText(this.tree.root, domid);
+    this.quotaReports = new QuotaReports(this.log, this.privDomid, nameOf);
     this.memory = new DaemonMemoryLimit(this.accounts, this.log);
     this.admin = options.admin ?? NO_ACTIONS;
     this.dirty = options.dirty ?? null;

@@ -197,7 +197,7 @@ Deno.test("ENOSPC names all its causes, and where to look", () => {
   assertEquals(
     shell.printed.err,
     "xs: set /a: a quota is reached, or the daemon's disk or memory is full " +
-      "(`xs control quota DOMID` shows the quotas, the daemon's log which it was)\n",
+      "(`xs quota DOMID` shows the quotas, the daemon's log which it was)\n",
   );
 });
 

@@ -47,11 +47,16 @@ export class Rig {
 
   /** The reply to a request of a domain. */
   ask(domid: number, type: number, ...args: string[]): string {
+    return this.askIn(domid, 0, type, ...args);
+  }
+
+  /** The same in a transaction. */
+  askIn(domid: number, txId: number, type: number, ...args: string[]): string {
     const last = type === T.WRITE ? "" : "\0";
     const payload = toBytes(args.join("\0") + last);
     const { state } = this.#engine;
     const connection = domid === 0 ? this.#dom0 : state.domains.get(domid)!.connection!;
-    const header = { type, reqId: 1, txId: 0, len: payload.length };
+    const header = { type, reqId: 1, txId, len: payload.length };
     this.#engine.handle(connection, header, payload, this.now);
     return this.reply;
   }

@@ -7,6 +7,7 @@ import { readSources } from "../support/sources.ts";
 
 const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/engine/daemon_memory_limit.ts": "has a budget of its own",
+  "lib/engine/quota_reports.ts": "has a budget of its own",
   "lib/engine/state.ts": "what `tell` itself writes",
   "lib/journal/recovery.ts": "at the start, once a domain",
   "lib/journal/store_journal.ts": "its log has a budget of its own",

@@ -25,7 +25,7 @@ import { DONE, HELD, type Outcome } from "./outcome.ts";
 export function setPerms(call: Call): Outcome {
   const strings = splitStrings(call.payload);
   if (strings.length < 2) return EINVAL;
-  if (exceeds(call, "node-permissions", strings.length - 1)) return ENOSPC;
+  if (exceeds(call, "node-permissions", strings.length - 1, strings[0])) return ENOSPC;
   const perms = parsePerms(call, strings.slice(1));
   if (perms === null) return EINVAL;
   call.state.meter.add(PERM_UNITS * perms.length);

@@ -1,3 +1,4 @@
+import { QUOTA_VALUE_MAX } from "../../limits.ts";
 import { EINVAL, ENOENT } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
@@ -33,7 +34,7 @@ function setQuotaOf(call: Call, strings: readonly string[]): Outcome {
   const name = quotaName(strings.at(-2)!);
   if (name === null) return EINVAL;
   const value = parseLoose(strings.at(-1)!);
-  if (value < 0 || value > 0x7fffffff) return EINVAL;
+  if (value < 0 || value > QUOTA_VALUE_MAX) return EINVAL;
   const old = (domain ?? domains).quotas.get(name), domid = domain?.domid ?? null;
   call.state.commits?.note({ kind: "quota", domid, name, old, new: value });
   if (domain === null) {

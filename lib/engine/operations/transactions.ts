@@ -4,7 +4,7 @@ import { type Node, nodeSize } from "../../store/node.ts";
 import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/errors.ts";
 import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
-import { exceeds, roomFor } from "../quota_refusal.ts";
+import { exceeds, isOver, roomFor } from "../quota_refusal.ts";
 import { type Conflict, explain, findConflict, findOvergrown } from "../conflict.ts";
 import { eventsOfCommit } from "../commit_events.ts";
 import { cutForLog } from "../domain_log_budget.ts";
@@ -108,7 +108,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
 }
 
 function isTooLarge(call: Call): (size: number) => boolean {
-  return (size) => exceeds(call, "node-size", size);
+  return (size) => isOver(call, "node-size", size);
 }
 
 /**
@@ -121,7 +121,7 @@ function setValues(call: Call, transaction: Transaction): boolean {
   const isChecked = !connection.privileged && base !== tree.root;
   const takes = (node: Node | null, value: Uint8Array): boolean =>
     node !== null &&
-    !(isChecked && exceeds(call, "node-size", nodeSize(node) - node.value.length + value.length));
+    !(isChecked && isOver(call, "node-size", nodeSize(node) - node.value.length + value.length));
   if (written.length >= SORTED_FROM) return setManyValues(call, touched, takes);
   const found: (Node | null)[] = [];
   for (const { path, value } of written) {
@@ -196,7 +196,7 @@ function fitsQuotas(call: Call, merged: Merge): boolean {
     const nodes = accounts.of(domid).now.nodes + merged.accounts.nodesOf(domid);
     if (quotas.exceeded("nodes", nodes)) {
       const limit = quotas.get("nodes");
-      const refusal = { domid, quota: "nodes", limit, value: nodes, path: "" } as const;
+      const refusal = { domid, quota: "nodes", limit, value: nodes, path: "", length: 0 } as const;
       call.state.quotaReports.refused(accounts.of(domid), refusal, call.now);
       return false;
     }

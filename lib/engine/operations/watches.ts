@@ -21,8 +21,8 @@ export function watch(call: Call): Outcome {
   if (connection.watches.has(key)) return EEXIST;
   const account = state.accounts.of(connection.domid);
   const bytes = path.length + token.length;
-  if (exceeds(call, "watches", account.now.watches + 1)) return ENOSPC;
-  if (exceeds(call, "memory", account.now.memory + bytes)) return ENOMEM;
+  if (exceeds(call, "watches", account.now.watches + 1, path)) return ENOSPC;
+  if (exceeds(call, "memory", account.now.memory + bytes, path)) return ENOMEM;
   const error = roomFor(call, bytes + watchOverhead(path));
   if (error !== OK) return error;
   if (!fitsDisk(call, bytes)) return ENOSPC;
