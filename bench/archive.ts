@@ -2,6 +2,7 @@
  * How long `xs dump`, `xs restore` and `xs diff` take on a large store, what memory they take, and
  * how long another client waits for its answers meanwhile, `deno task bench:archive [--nodes=N]`.
  */
+import { parseArgs } from "@std/cli/parse-args";
 import { MessageType } from "../lib/wire/message_type.ts";
 import { toBytes } from "../lib/wire/text.ts";
 import { RawClient } from "../tests/support/raw_client.ts";
@@ -19,8 +20,7 @@ const PING_MS = 1;
 const REST_MS = 2_000;
 
 function nodeCount(): number {
-  const given = Deno.args.find((arg) => arg.startsWith("--nodes="));
-  return given === undefined ? 100_000 : Number(given.slice("--nodes=".length));
+  return Number(parseArgs(Deno.args, { string: ["nodes"] }).nodes ?? 100_000);
 }
 
 async function fill(socket: string, count: number): Promise<void> {

@@ -11,6 +11,7 @@
  * seconds, and the shorter a round, the more its contenders have in common. Daemon and load have a
  * core each. Needs what the tests against reference daemons need, and `taskset`.
  */
+import { parseArgs } from "@std/cli/parse-args";
 import { startDaemon } from "../tests/support/daemon.ts";
 import type { ServerProcess } from "../tests/support/process.ts";
 import { referenceMissing, startReference } from "../tests/support/reference/daemon.ts";
@@ -61,8 +62,8 @@ interface Round extends Figures {
 type Results = Map<string, Map<string, Round[]>>;
 
 function textOption(name: string): string | null {
-  const prefix = `--${name}=`;
-  return Deno.args.find((arg) => arg.startsWith(prefix))?.slice(prefix.length) ?? null;
+  const given = parseArgs(Deno.args, { string: [name] })[name];
+  return given === undefined ? null : `${given}`;
 }
 
 function numberOption(name: string, fallback: number): number {

@@ -6,6 +6,7 @@
  *
  * `--time` is for each kind, in ms. The collection of garbage falls into the times as it comes.
  */
+import { parseArgs } from "@std/cli/parse-args";
 import { DOMAIN_EXISTS } from "../lib/engine/domain_control.ts";
 import { Engine } from "../lib/engine/engine.ts";
 import { READ_UNITS, SEND_UNITS, UNITS_PER_MS } from "../lib/engine/work_meter.ts";
@@ -333,15 +334,11 @@ function measure(kind: Kind, journal: Journal, ms: number): Result {
   return { name: kind.name, errors, units: units / count, ns: median(times), mean };
 }
 
-function option(name: string, fallback: string): string {
-  const prefix = `--${name}=`;
-  return Deno.args.find((arg) => arg.startsWith(prefix))?.slice(prefix.length) ?? fallback;
-}
-
 async function main(): Promise<void> {
-  const persist = option("persist", "crash");
-  const ms = Number(option("time", "200"));
-  const wanted = Deno.args.filter((arg) => !arg.startsWith("--"));
+  const given = parseArgs(Deno.args, { string: ["persist", "time"] });
+  const persist = given.persist ?? "crash";
+  const ms = Number(given.time ?? 200);
+  const wanted = given._.map(String);
   const directory = await Deno.makeTempDir();
   try {
     const results = KINDS

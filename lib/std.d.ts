@@ -30,3 +30,11 @@ declare module "@std/assert" {
 declare module "@std/bytes/concat" {
   export function concat(buffers: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
 }
+
+declare module "@std/cli/parse-args" {
+  /** Options with a value by their names, and (`_`) all other words. */
+  export function parseArgs(
+    args: readonly string[],
+    options: { readonly string: readonly string[]; readonly unknown?: (arg: string) => boolean },
+  ): { readonly _: (string | number)[]; readonly [name: string]: unknown };
+}
