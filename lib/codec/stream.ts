@@ -1,5 +1,5 @@
 /**
- * Bytes to records and back, without any I/O. The formats are described in docs/migration.md, the
+ * Bytes to records and back, without any I/O. The formats are described in docs/formats.md, the
  * records in lib/state/records.ts.
  *
  * Reading, of any format that {@link detectFormat} knows:

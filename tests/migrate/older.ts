@@ -1,4 +1,4 @@
-/** Files of the older formats, made by hand from their descriptions in docs/migration.md. */
+/** Files of the older formats, made by hand from their descriptions in docs/formats.md. */
 import type { StateRecord } from "../../lib/state/records.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
