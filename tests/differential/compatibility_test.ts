@@ -8,11 +8,11 @@ const page = Deno.readTextFileSync(new URL("docs/compatibility.md", ROOT));
 
 const DIFFERENCES = [...ALLOWED.map(({ name }) => name), PARENT_SET_TOO, REMOVED_IN_COMMIT];
 
-/** The names between backticks in the last cell of each row of the page's tables. */
-const rows = page.split("\n")
-  .filter((line) => line.startsWith("| ") && !/^\| (what +\||-)/.test(line))
-  .map((line) => line.split(" | ").at(-1) ?? "")
-  .map((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), (match) => match[1] ?? ""));
+/** The names between backticks behind `Test:` of each item of the page's lists. */
+const rows = page.split(/\n\n|\n(?=- \*\*)/)
+  .filter((item) => item.startsWith("- **"))
+  .map((item) => item.split(/\n {2}Test: /)[1] ?? "")
+  .map((names) => Array.from(names.matchAll(/`([^`]+)`/g), (match) => match[1] ?? ""));
 
 function exists(name: string): boolean {
   if (!name.startsWith("tests/")) {
