@@ -9,6 +9,7 @@ import { existsCommand } from "./commands/exists.ts";
 import { getPathCommand } from "./commands/getpath.ts";
 import { introducedCommand } from "./commands/introduced.ts";
 import { listCommand } from "./commands/list.ts";
+import { liveUpdateCommand } from "./commands/live_update.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mkdirCommand } from "./commands/mkdir.ts";
 import { quotaCommand } from "./commands/quota.ts";
@@ -46,5 +47,6 @@ export const commands: readonly XsCommand[] = [
   traceCommand,
   serveCommand,
   controlCommand,
+  liveUpdateCommand,
   completionsCommand,
 ];

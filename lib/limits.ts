@@ -487,6 +487,9 @@ export const TRIAL_MS_MAX = 60_000;
 /** Bytes kept of what it prints in a trial: enough for the line that says what is wrong. */
 export const TRIAL_OUTPUT_BYTES_MAX = 65_536;
 
+/** How long `xs live-update` lets open transactions take to end, in ms: as long as Xen's own tool. */
+export const UPDATE_WAIT_MS = 60_000;
+
 /** How often a live update that waits looks whether transactions have ended, in ms. */
 export const UPDATE_LOOK_MS = 50;
 

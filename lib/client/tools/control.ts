@@ -138,7 +138,12 @@ function needed(value: string | undefined, complaint: string): string {
   return value;
 }
 
-async function liveUpdate(nodes: Operations, request: LiveUpdateRequest): Promise<void> {
+/**
+ * Has the daemon replaced, and waits until the next one serves.
+ *
+ * @throws {ControlFailure} when it is not, with what the daemon said.
+ */
+export async function liveUpdate(nodes: Operations, request: LiveUpdateRequest): Promise<void> {
   const ask = async (failure: string, ...args: string[]): Promise<void> => {
     const reply = await controlOrFail(nodes, ["live-update", ...args]);
     if (reply !== "OK") throw new ControlFailure(3, `${failure}\n${reply}\n`, undefined, reply);

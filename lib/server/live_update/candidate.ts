@@ -28,6 +28,9 @@ export type Candidate =
   }
   | { readonly kind: "unknown" };
 
+/** The program that runs us, also where an upgrade has deleted its file (proc(5)). */
+export const OWN_PROGRAM = "/proc/self/exe";
+
 /**
  * Looks at a file piece by piece; others go on meanwhile. The runtime that runs us counts as `xs`,
  * as it does when we are run from source.
@@ -37,7 +40,7 @@ export type Candidate =
 export async function inspect(path: string): Promise<Candidate> {
   using file = await Deno.open(path);
   const info = await file.stat();
-  const own = await Deno.stat(Deno.execPath());
+  const own = await Deno.stat(OWN_PROGRAM);
   const isBinary = await readText(file, 0, ELF.length) === ELF;
   if (info.ino === own.ino && info.dev === own.dev) return { kind: "xs", isBinary };
   if (info.size > CANDIDATE_BYTES_MAX) return { kind: "unknown" };

@@ -3,7 +3,7 @@ import type { UpdateActions, UpdateOrder } from "../../engine/daemon_actions.ts"
 import { UPDATE_LOOK_MS } from "../../limits.ts";
 import { message } from "../logging/log.ts";
 import type { Turns } from "../scheduler.ts";
-import { inspect } from "./candidate.ts";
+import { inspect, OWN_PROGRAM } from "./candidate.ts";
 import { CodeCache } from "./code_cache.ts";
 import { nextC, nextXs, type OwnCommandLine, type SharedOptions } from "./command_line.ts";
 import {
@@ -181,6 +181,6 @@ export class LiveUpdater implements UpdateActions {
 const ANYBODY_MAY_RUN = 0o111;
 
 function isOurProgram(file: string): boolean {
-  const [info, own] = [Deno.statSync(file), Deno.statSync(Deno.execPath())];
+  const [info, own] = [Deno.statSync(file), Deno.statSync(OWN_PROGRAM)];
   return info.ino === own.ino && info.dev === own.dev;
 }
