@@ -2,13 +2,13 @@ import {
   type Application,
   buildApplication,
   buildRouteMap,
-  type Command,
   type RouteMap,
   run,
   type StricliProcess,
   text_en,
 } from "@stricli/core";
 import { fromByteText, toByteText } from "../lib/client/operations.ts";
+import type { XsCommand } from "./command.ts";
 import { commands } from "./command_list.ts";
 import { printProposals } from "./commands/completions.ts";
 import type { XsContext } from "./context.ts";
@@ -37,9 +37,9 @@ const names: readonly string[] = [
   ...routes.getAllEntries().flatMap(({ aliases, name }) => [name.original, ...aliases]),
 ];
 
-function commandOf(input: string): Command<XsContext> | undefined {
+function commandOf(input: string): XsCommand | undefined {
   const target = routes.getRoutingTargetForInput(input);
-  return target !== undefined && "parameters" in target ? target : undefined;
+  return target !== undefined && "parameters" in target ? target as XsCommand : undefined;
 }
 
 /** The commands of `xs`; whatever goes wrong in one is reported to `fail`, and nothing printed of it. */
@@ -140,6 +140,15 @@ function asOptions(inputs: readonly string[]): string[] {
   return [...topics.slice(0, 1), "--help"];
 }
 
+/** Whether `xs help WORD` was answered by the manual: on a terminal, where its pages are installed. */
+async function showManual([command, word]: readonly string[], shell: Shell): Promise<boolean> {
+  if (command !== "help" || word === undefined || !shell.isTerminal("stdout")) return false;
+  const name = word === "help" ? undefined : commandOf(word)?.docs.name ?? word;
+  // Whatever else is typed must not reach man as an option, or as another program's page.
+  if (name === undefined || !/^[a-z][a-z-]*$/.test(name)) return false;
+  return await shell.showManual(`xs-${name}`);
+}
+
 /**
  * `xs control` takes no word behind the daemon's command for an option of its own. A `--` there,
  * with which options once had to be kept from it, is dropped.
@@ -163,6 +172,7 @@ export async function runApp(shell: Shell): Promise<number> {
     const words = splitGlobals(shell.args.slice(1)).rest;
     return await printProposals(application([], () => {}), words, shell);
   }
+  if (await showManual(shell.args, shell)) return 0;
   const inputs = keepControlWords(splitValues(asOptions(reorderGlobals(shell.args))));
   const [command = ""] = inputs;
   const isDaemon = command === "serve";

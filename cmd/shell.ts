@@ -30,6 +30,8 @@ export interface Shell {
   isTerminal(output: "stdout" | "stderr"): boolean;
   /** Calls `listener` instead of ending when the user interrupts the command; returns what ends that. */
   onInterrupt(listener: () => void): () => void;
+  /** Shows a page of the manual; false where there is none, or no `man`. */
+  showManual(page: string): Promise<boolean>;
   readonly around: Surroundings;
   /** How long a request waits for its answer unless the command line says, in ms. */
   readonly timeout: number;
@@ -112,6 +114,21 @@ function onInterrupt(listener: () => void): () => void {
   };
 }
 
+async function showManual(page: string): Promise<boolean> {
+  try {
+    const man = new Deno.Command("man", {
+      args: [page],
+      stdin: "inherit",
+      stdout: "inherit",
+      stderr: "null",
+    });
+    return (await man.spawn().status).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** The process's own shell; its outputs are to be flushed at the end. */
 export function processShell(): Shell & { stdout: BufferedOutput; stderr: BufferedOutput } {
   return {
@@ -129,6 +146,7 @@ export function processShell(): Shell & { stdout: BufferedOutput; stderr: Buffer
     },
     isTerminal: (output) => Deno[output].isTerminal(),
     onInterrupt,
+    showManual,
     around: surroundings,
     timeout: CLIENT_TIMEOUT_MS,
     clock: systemClock,

@@ -10,7 +10,7 @@ const SHELLS = ["bash", "zsh", "fish"] as const;
  * A function for each shell that asks `xs __complete` for what may come next: one proposal a line,
  * with a tab and a description behind it.
  */
-const scripts: Readonly<Record<typeof SHELLS[number], string>> = {
+export const completionScripts: Readonly<Record<typeof SHELLS[number], string>> = {
   bash: `# xs completions bash > /etc/bash_completion.d/xs
 _xs() {
   local line
@@ -40,7 +40,7 @@ complete -c xs -f -a '(xs __complete (commandline -opc)[2..-1] (commandline -ct)
 };
 
 function print(this: XsContext, _flags: Record<never, never>, shell: string): void {
-  this.shell.stdout.write(scripts[shell as typeof SHELLS[number]]);
+  this.shell.stdout.write(completionScripts[shell as typeof SHELLS[number]]);
 }
 
 function parseShell(input: string): string {

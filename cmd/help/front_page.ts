@@ -13,7 +13,8 @@ const COLUMNS: readonly (readonly Group[])[] = [
 const NAME_COLUMNS = 12;
 const COLUMN_WIDTH = 2 + NAME_COLUMNS + BRIEF_COLUMNS + 1;
 
-const HEADINGS: Readonly<Record<Group, string>> = {
+/** What stands above a group. */
+export const HEADINGS: Readonly<Record<Group, string>> = {
   "read": "Read",
   "change": "Change",
   "watch": "Watch",

@@ -5,6 +5,8 @@ import type { Shell } from "../../cmd/shell.ts";
 export interface FakeShell extends Shell {
   /** What was printed, one character a byte. */
   readonly printed: { out: string; err: string };
+  /** The pages of the manual that were shown. */
+  readonly pagesShown: readonly string[];
   /** What Ctrl-C does. */
   interrupt(): void;
 }
@@ -18,6 +20,8 @@ export interface FakeShellOptions {
   readonly timeout?: number;
   readonly columns?: number;
   readonly terminals?: readonly ("stdout" | "stderr")[];
+  /** The pages of the manual that are installed. */
+  readonly pages?: readonly string[];
   readonly stdin?: Uint8Array;
   readonly files?: Readonly<Record<string, Uint8Array>>;
 }
@@ -26,6 +30,7 @@ export interface FakeShellOptions {
 export function fakeShell(args: readonly string[], options: FakeShellOptions = {}): FakeShell {
   const printed = { out: "", err: "" };
   const listeners = new Set<() => void>();
+  const pagesShown: string[] = [];
   const around: Surroundings = {
     env: (name) => options.env?.[name],
     exists: options.exists ?? (() => false),
@@ -48,6 +53,12 @@ export function fakeShell(args: readonly string[], options: FakeShellOptions = {
     },
     columns: () => options.columns ?? null,
     isTerminal: (output) => options.terminals?.includes(output) ?? false,
+    showManual: (page) => {
+      const isThere = options.pages?.includes(page) ?? false;
+      if (isThere) pagesShown.push(page);
+      return Promise.resolve(isThere);
+    },
+    pagesShown,
     onInterrupt: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
