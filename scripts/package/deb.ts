@@ -10,8 +10,8 @@ export interface DebOptions {
   readonly binary: string;
   /** The folder for the packages. */
   readonly out: string;
-  /** How hard xz tries, 0 to 9. */
-  readonly level: number;
+  /** How hard xz tries, 0 to 9; null for no compression. */
+  readonly level: number | null;
   /** The layouts of the store, and the first version that reads each: `2:0.1.0 3:0.2.0`. */
   readonly layouts: string;
 }
@@ -85,7 +85,8 @@ async function makeDeb(each: Package, options: DebOptions): Promise<string> {
     await files.text("/DEBIAN/md5sums", await md5sums(folder));
     await setTimes(folder, release.epoch);
     const deb = `${out}/${each.name}_${version}_${each.architecture}.deb`;
-    const args = ["--root-owner-group", "-Zxz", `-z${level}`, "--build", folder, deb];
+    const compression = level === null ? ["-Znone"] : ["-Zxz", `-z${level}`];
+    const args = ["--root-owner-group", ...compression, "--build", folder, deb];
     await run("dpkg-deb", args, { SOURCE_DATE_EPOCH: String(release.epoch) });
     return deb;
   } finally {

@@ -4,7 +4,8 @@ import { readLayouts } from "../../scripts/package/deb.ts";
 import { LAYOUT_VERSION } from "../../lib/journal/layout.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { missingFile, testUnless } from "../support/skip.ts";
-import { makeTestDebs, outcome, packagesMissing } from "./packages.ts";
+import { outcome } from "../support/debian_root.ts";
+import { makeTestDebs, packagesMissing } from "./packages.ts";
 
 const missing = await packagesMissing();
 

@@ -1,7 +1,7 @@
 /** What decides whether the unit starts the daemon: packaging/debian/host-ready, on made-up hosts. */
 import { assertEquals } from "@std/assert";
 import { makeScratch } from "../support/scratch.ts";
-import { outcome } from "./packages.ts";
+import { outcome } from "../support/debian_root.ts";
 
 const SCRIPT = new URL("../../packaging/debian/host-ready", import.meta.url).pathname;
 

@@ -4,7 +4,7 @@ import { commands } from "../../cmd/command_list.ts";
 import { manPages } from "../../scripts/man/pages.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { missingFile, testUnless } from "../support/skip.ts";
-import { outcome } from "./packages.ts";
+import { outcome } from "../support/debian_root.ts";
 
 const pages = await manPages({ date: "2026-01-01", version: "0.1.0" });
 

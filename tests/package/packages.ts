@@ -30,18 +30,3 @@ export async function makeTestDebs(
 export function releaseOf(version: string): DebOptions["release"] {
   return { ...RELEASE, version };
 }
-
-/** Runs a command; returns its status and what it said, on both outputs. */
-export async function outcome(
-  command: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<{ code: number; text: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args],
-    stdin: "null",
-    env: { LC_ALL: "C", ...env },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
-}
