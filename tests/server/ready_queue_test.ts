@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Share } from "../../lib/engine/work_meter.ts";
+import { CREDIT_UNITS } from "../../lib/limits.ts";
 import { type Contender, ReadyQueue } from "../../lib/server/loop/ready_queue.ts";
 import { withSeed } from "../support/random.ts";
 
@@ -34,4 +35,41 @@ Deno.test("ready queue: whoever stands first comes first, of equals whoever came
       assertEquals(queue.size, waiting.length);
     }
   });
+});
+
+/** A client that was served so often, for `units` each time, and all its credit is there again. */
+function knownFor(queue: ReadyQueue<Client>, id: number, units: number): Client {
+  const client = new Client(id);
+  for (let i = 0; i < 30; i++) {
+    queue.add(client);
+    queue.charge(queue.take(), units);
+  }
+  return client;
+}
+
+Deno.test("ready queue: of guests with all their credit, one that uses little at a time goes first", () => {
+  const queue = new ReadyQueue<Client>();
+  const greedy = [1, 2, 3].map((id) => knownFor(queue, id, 20_000));
+  const quiet = knownFor(queue, 4, 300);
+  const unknown = new Client(5);
+  queue.idle(2 * CREDIT_UNITS);
+  for (const client of [unknown, ...greedy, quiet]) queue.add(client);
+  assertEquals(queue.take().id, 4);
+  // It comes back, having used something, and is still the first.
+  queue.charge(quiet, 900);
+  queue.add(quiet);
+  assertEquals(queue.take().id, 4);
+  assertEquals([1, 2, 3, 4].map(() => queue.take().id), [1, 2, 3, 5]);
+});
+
+Deno.test("ready queue: a guest that uses much at a time still goes before busy ones", () => {
+  const queue = new ReadyQueue<Client>();
+  const busy = new Client(1);
+  const large = knownFor(queue, 2, 5_000_000);
+  queue.idle(30 * 5_000_000);
+  queue.add(busy);
+  queue.charge(queue.take(), CREDIT_UNITS);
+  queue.add(busy);
+  queue.add(large);
+  assertEquals(queue.take().id, 2);
 });

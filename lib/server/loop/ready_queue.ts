@@ -4,6 +4,8 @@ import {
   PRIVILEGED_LEAD_UNITS,
   PRIVILEGED_WEIGHT,
   READY_ROOM_FIRST,
+  STEP_CREDIT_UNITS,
+  STEP_FADE,
 } from "../../limits.ts";
 
 /** What takes part in turns: a client, or work of the daemon's own. */
@@ -20,7 +22,9 @@ export interface Contender {
  * Contenders that have something to do; the one that has used least comes first (start-time fair
  * queueing, Goyal et al. 1996). Each stands in virtual time at what it has used, but at most
  * {@link CREDIT_UNITS} behind the one that is served: that is the credit of a quiet client. So a
- * client that wakes up goes before all busy ones, however many they are, and those share alike.
+ * client that wakes up goes before all busy ones, however many they are, and those share alike. Of
+ * guests that have all their credit, one that uses little at a time goes first: thirty that begin at
+ * once do not delay one that reads a value.
  *
  * Its order depends on units alone, not on time: it is the same in each run.
  */
@@ -61,7 +65,8 @@ export class ReadyQueue<T extends Contender> {
   /** Adds one that is not in it. */
   add(contender: T): void {
     const { privileged, share } = contender.connection;
-    const least = this.#virtualTime - CREDIT_UNITS;
+    let least = this.#virtualTime - CREDIT_UNITS;
+    if (!privileged) least += share.step < STEP_CREDIT_UNITS ? share.step : STEP_CREDIT_UNITS;
     const place = share.at > least ? share.at : least;
     this.#insert(contender, privileged ? place - PRIVILEGED_LEAD_UNITS : place);
   }
@@ -124,6 +129,7 @@ export class ReadyQueue<T extends Contender> {
     const start = this.#start;
     if (start > this.#virtualTime) this.#virtualTime = start;
     share.units += units;
+    share.step = units > share.step ? units : share.step + (units - share.step) / STEP_FADE;
     share.at = (share.at > start ? share.at : start) + weighted(units, privileged);
   }
 
