@@ -3,7 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import type { Abort, Commit, CommitListener } from "../../lib/engine/commit_listener.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { Accounts } from "../../lib/engine/accounts.ts";
+import { encodeStream } from "../../lib/codec/stream.ts";
+import { NoJournal } from "../../lib/journal/journal.ts";
 import { snapshot } from "../../lib/persist/snapshot.ts";
+import { restoreSteps } from "../../lib/server/jobs/restore_steps.ts";
 import { collectAll } from "../../lib/state/checked_records.ts";
 import { Replacement } from "../../lib/persist/restore_whole_store.ts";
 import { subtree } from "../../lib/store/lookup.ts";
@@ -104,6 +107,25 @@ function restore(random: Random, { clients, engine: { state } }: World): void {
   for (const _ of replacement.announce());
 }
 
+/** A restore of what another random store has of domain 1, or (`check`) a look whether it could be done. */
+function restoreDomain(
+  random: Random,
+  { clients, engine: { state } }: World,
+  check: boolean,
+): void {
+  const other = new World();
+  for (let i = 0; i < 30; i++) {
+    const [type, payload] = randomRequest(random);
+    other.clients[0]!.ask(type, `/local/domain/1${payload}`);
+  }
+  const { records } = snapshot(other.engine.state, { domid: 1 });
+  const bytes = encodeStream([...records], { version: 2, endian: "little" });
+  const job = { by: clients[0]!.connection, inherit: () => true, journal: new NoJournal(), state };
+  const order = { check, mapping: { from: 1, to: 1 }, overQuota: true };
+  const progress = { done: 0, expected: 0, hasTakenEffect: false };
+  for (const _ of restoreSteps(job, order, bytes, progress));
+}
+
 /** The requests that change something when they are answered with OK. */
 const CHANGING: ReadonlySet<number> = new Set([T.WRITE, T.RM, T.MKDIR, T.SET_PERMS]);
 
@@ -202,6 +224,31 @@ Deno.test("commits: replayed over nothing they are the tree, after any history",
         }
       }
     }
+  });
+});
+
+Deno.test("commits: the restore of a domain's part is one, by the client that asked for it", () => {
+  withSeed((random) => {
+    let changes = 0;
+    for (let round = 0; round < 40; round++) {
+      const world = new World();
+      for (let i = 0; i < 30; i++) {
+        const [type, payload] = randomRequest(random);
+        world.clients[0]!.ask(type, `/local/domain/1${payload}`);
+      }
+      world.take();
+      restoreDomain(random, world, true);
+      assertEquals(world.take(), []);
+      restoreDomain(random, world, false);
+      const [commit, ...more] = world.take();
+      assertEquals(more, []);
+      const { author, kind, paths, type } = commit!;
+      assertEquals([kind, type, author.kind], ["restore", null, "process"]);
+      assert(paths.every((path) => path.startsWith("/local")), `${paths}`);
+      changes += paths.length;
+      assertEquals(world.model.lines(), world.lines());
+    }
+    assert(changes > 100, `${changes} changes`);
   });
 });
 
