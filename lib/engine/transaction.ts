@@ -183,7 +183,7 @@ export class Transaction implements SnapshotHolder {
       const { node, above, aboveLength } = walk(draft.root, path, emptyWalk(draft.root));
       if (node === null) {
         // Somebody removed it before there was a snapshot. What it now inherits counts as seen.
-        this.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS);
+        this.seeParent(path, aboveLength);
         this.create(path, above.perms, origin, aboveLength);
       }
       draft.setValue(path, value!, origin);
@@ -195,6 +195,16 @@ export class Transaction implements SnapshotHolder {
   see(path: string, facets: number): void {
     const touched = this.#touch(path);
     if ((touched.facets & facets) !== facets) touched.facets |= facets & ~this.#ownDoing(touched);
+  }
+
+  /**
+   * Records that what a node inherits is seen, which is made below the first `aboveLength` characters of its
+   * path: another client's change of it must not go unnoticed. A parent that the transaction made has the
+   * permissions that it was made with, and these are compared at the end (conflict.ts, findOtherMaker).
+   */
+  seeParent(path: string, aboveLength: number): void {
+    const above = path.slice(0, aboveLength) || ROOT_PATH;
+    if ((this.touched.get(above)?.createdWith ?? null) === null) this.see(above, SEEN_PERMS);
   }
 
   /**

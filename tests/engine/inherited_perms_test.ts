@@ -107,6 +107,19 @@ const REFUSED: readonly Row[] = [
     ],
   },
   {
+    name: "one more was made below it, and nothing is removed",
+    steps: ["T WRITE /a/c", "T WRITE /a/c/d", "2 MKDIR /a/c"],
+  },
+  {
+    name: "one more was made below what the snapshot moved on to",
+    steps: ["T WRITE /a/c", "0 MKDIR /a/c", "T WRITE /a/c/d", "0 SET_PERMS /a/c n0"],
+    reserves: true,
+  },
+  {
+    name: "one more was made below it, whose permissions are set between",
+    steps: ["T WRITE /a/c", "T WRITE /a/c/d", "T SET_PERMS /a/c n0", "2 MKDIR /a/c"],
+  },
+  {
     name: "it is a guest's transaction",
     steps: ["T WRITE /a/c/c", "T GET_PERMS /a/c/c", "T RM /a/c", "2 MKDIR /a/c"],
     of: 1,
@@ -129,6 +142,26 @@ const COMMITTED: readonly Row[] = [
   {
     name: "the other's is elsewhere in the same parent",
     steps: ["T WRITE /a/c/c", "T GET_PERMS /a/c/c", "2 WRITE /a/d/c"],
+  },
+  {
+    name: "the other's has the same permissions, and one more was made below",
+    steps: ["T WRITE /a/c", "T WRITE /a/c/d", "T WRITE /a/c/d/e", "0 MKDIR /a/c"],
+  },
+  {
+    name: "the same, with one of them removed",
+    steps: ["T WRITE /a/c", "T WRITE /a/c/d", "T RM /a/c", "T WRITE /a/c/d", "0 MKDIR /a/c"],
+  },
+  {
+    name: "the same, of values that made the node again",
+    steps: [
+      "0 WRITE /a/c",
+      "0 WRITE /a/c/d",
+      "T WRITE /a/c",
+      "T WRITE /a/c/d",
+      "0 RM /a/c",
+      "T GET_PERMS /a",
+      "0 MKDIR /a/c",
+    ],
   },
   {
     name: "no reply told of the permissions",

@@ -167,8 +167,7 @@ function put(call: Call, path: string, way: Walk, value: Uint8Array | null): voi
   const { above, aboveLength } = way;
   const perms = way.node === null ? inheritedPerms(call, above) : null;
   if (transaction !== null) {
-    // What it inherits is seen: another's change of it must not go unnoticed.
-    if (perms !== null) transaction.see(path.slice(0, aboveLength) || ROOT_PATH, SEEN_PERMS);
+    if (perms !== null) transaction.seeParent(path, aboveLength);
     if (value !== null) transaction.write(path, value, perms, origin, aboveLength);
     else transaction.create(path, perms!, origin, aboveLength);
     return;
