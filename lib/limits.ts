@@ -497,6 +497,12 @@ export const TRIAL_MS_MAX = 60_000;
 /** Bytes kept of what it prints in a trial: enough for the line that says what is wrong. */
 export const TRIAL_OUTPUT_BYTES_MAX = 65_536;
 
+/** How long a daemon of a Xen host waits for Xen's devices at its start, in ms: modules may load late. */
+export const DEVICES_WAIT_MS = 20_000;
+
+/** How often it looks whether they are there, in ms. */
+export const DEVICES_LOOK_MS = 50;
+
 /** How long `xs live-update` lets open transactions take to end, in ms: as long as Xen's own tool. */
 export const UPDATE_WAIT_MS = 60_000;
 

@@ -4,30 +4,28 @@ import { fromByteText } from "../../lib/client/operations.ts";
 import type { LogLevel } from "../../lib/server/logging/log.ts";
 import type { QuotaSetting } from "../../lib/engine/quotas.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
-import {
-  EVENT_TIMEOUT_MS,
-  RESTART_DELAY_LIMIT_MS,
-  RESTART_DELAY_MS,
-  RESTARTS_MAX,
-} from "../../lib/limits.ts";
-import { MEMORY_MIN } from "../../lib/limits.ts";
-import {
-  parseBytes,
-  parseCount,
-  parseDomid,
-  parseDurationOption,
-  parseQuota,
-} from "../parameters.ts";
+import { EVENT_TIMEOUT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../../lib/limits.ts";
+import { parseCount, parseDomid, parseDurationOption, parseQuota } from "../parameters.ts";
 import type { ServeAtFlags } from "../archive/serve_at.ts";
 import { kebab } from "../help/command_page.ts";
 import { UsageError } from "../report.ts";
 import type { XsContext } from "../context.ts";
 import { runtimeArguments } from "../runtime_arguments.ts";
+import {
+  parseGlob,
+  parseMemory,
+  parseMode,
+  parsePlace,
+  parseRestartDelay,
+} from "../serve_values.ts";
 import { serverFailure } from "../server_failure.ts";
 
 /** The options of `xs serve` as typed on the command line. */
 export interface ServeFlags {
   readonly socket?: string;
+  readonly socketGroup?: string;
+  readonly socketMode?: number;
+  readonly socketRo?: string;
   readonly logLevel: LogLevel;
   readonly logFile?: string;
   readonly traceFile?: string;
@@ -55,34 +53,6 @@ export interface ServeFlags {
   readonly restartDelay?: number;
   readonly liveUpdate?: boolean;
   readonly liveUpdateCheck?: string;
-}
-
-/** How much memory the store may take. */
-function parseMemory(input: string): number {
-  const bytes = parseBytes(input);
-  if (bytes === 0 || bytes >= MEMORY_MIN) return bytes;
-  throw new UsageError(`it is too small (at least ${MEMORY_MIN / 2 ** 20}M)`);
-}
-
-function parsePlace(input: string): string {
-  if (input === "") throw new UsageError("it is empty (name a file)");
-  return input;
-}
-
-/** Paths in which `*` and `?` stand for other characters: the names have the usual ones. */
-const GLOB = /^(?:\/|(?:\/[\w@*?-]+)+)$/;
-
-function parseGlob(input: string): string {
-  if (GLOB.test(input)) return input;
-  throw new UsageError("invalid path (begin with /, and use * and ? for other characters)");
-}
-
-/** How long to wait before a restart: a bare number of milliseconds, as once, is caught here. */
-function parseRestartDelay(input: string): number {
-  const delay = parseDurationOption(input);
-  if (delay <= RESTART_DELAY_LIMIT_MS) return delay;
-  const most = formatDuration(RESTART_DELAY_LIMIT_MS);
-  throw new UsageError(`it is too long (at most ${most}; ${input}ms is milliseconds)`);
 }
 
 /** What goes with `--at`: options, or those of their values that are asked for or usual. */
@@ -176,6 +146,27 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
         placeholder: "PATH",
         brief:
           "Listen on this socket (default XENSTORED_PATH, else XENSTORED_RUNDIR/socket, else /var/run/xenstored/socket)",
+      },
+      socketGroup: {
+        kind: "parsed",
+        parse: parsePlace,
+        optional: true,
+        placeholder: "GROUP",
+        brief: "Let the users of this group connect, with all rights on the store",
+      },
+      socketMode: {
+        kind: "parsed",
+        parse: parseMode,
+        optional: true,
+        placeholder: "MODE",
+        brief: "Permissions of the socket (default 600; 660 with --socket-group)",
+      },
+      socketRo: {
+        kind: "parsed",
+        parse: parsePlace,
+        optional: true,
+        placeholder: "GROUP",
+        brief: "Let the users of this group look at the store, at a second socket, PATH_ro",
       },
       logLevel: {
         kind: "enum",

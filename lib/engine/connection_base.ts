@@ -40,6 +40,8 @@ export interface ConnectionSpec {
   readonly key?: number;
   /** Who is behind a socket, where that can be found out. */
   readonly process?: ClientProcess;
+  /** It may only look: what would change something answers EROFS. */
+  readonly readOnly?: boolean;
 }
 
 /** What a connection that outlives the process is known by; one that was lost with the last is not open. */
@@ -67,6 +69,8 @@ export abstract class ConnectionBase {
   outbox: Outbox;
   /** Who is behind it; null for a ring, or where nobody can tell. */
   readonly process: ClientProcess | null;
+  /** It may only look. */
+  readonly readOnly: boolean;
   /** The account of its domain; null where no engine knows the connection. */
   account: Account | null = null;
   /** What its requests have cost: a socket's its own, a ring's that of its domain. */
@@ -97,6 +101,7 @@ export abstract class ConnectionBase {
     this.origin = privileged ? { label: spec.label } : { label: spec.label, guest: spec.domid };
     this.outbox = spec.outbox;
     this.process = spec.process ?? null;
+    this.readOnly = spec.readOnly ?? false;
   }
 
   /** For logs, such as `socket 7 (pid 1234 xl)`. */

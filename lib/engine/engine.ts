@@ -10,7 +10,12 @@ import type { DomainLogBudgets } from "./domain_log_budget.ts";
 import { estimate } from "./request_estimate.ts";
 import type { Meter } from "./work_meter.ts";
 import { limitOldVersions } from "./old_versions_limit.ts";
-import { OPERATIONS, type Operations, READ_ONLY_OPERATIONS } from "./operation_table.ts";
+import {
+  OPERATIONS,
+  type Operations,
+  READ_ONLY_OPERATIONS,
+  READER_OPERATIONS,
+} from "./operation_table.ts";
 import { inLostTransaction } from "./operations/lost_transaction.ts";
 import { DONE, HELD, LATER, type Outcome, Registered } from "./operations/outcome.ts";
 import { ERASE_UNITS_PER_TURN, EVENTS_PER_REQUEST_MAX } from "../limits.ts";
@@ -160,9 +165,9 @@ export class Engine {
   }
 
   #run(call: Call, type: number, txId: number): Outcome {
-    const operation = this.#operations[type];
-    if (operation === undefined) return ENOSYS;
     const { connection } = call;
+    const operation = (connection.readOnly ? READER_OPERATIONS : this.#operations)[type];
+    if (operation === undefined) return ENOSYS;
     if (operation.privileged && !connection.privileged) return EACCES;
     if (operation.needsSpace && this.state.full) return ENOSPC;
     if (txId === 0 || operation.anyTransaction) return operation.handler(call);

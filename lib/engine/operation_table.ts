@@ -1,6 +1,6 @@
 import { EROFS } from "../wire/errors.ts";
 import { MessageType } from "../wire/message_type.ts";
-import { control, readOnlyControl } from "./operations/control.ts";
+import { control, readerControl, readOnlyControl } from "./operations/control.ts";
 import * as domains from "./operations/domains.ts";
 import * as features from "./operations/features.ts";
 import * as nodes from "./operations/nodes.ts";
@@ -49,11 +49,18 @@ export const OPERATIONS: Operations = table();
  * The same for a store that nobody can change. EROFS is the error of xs_wire.h that says so: EACCES would send the user to
  * look for rights that are missing.
  */
-export const READ_ONLY_OPERATIONS: Operations = OPERATIONS.map((operation, type) => {
-  if (operation === undefined) return undefined;
-  if (type === MessageType.CONTROL) return { ...operation, handler: readOnlyControl };
-  return CHANGES.has(type) ? { ...operation, handler: () => EROFS } : operation;
-});
+export const READ_ONLY_OPERATIONS: Operations = withoutChanges(readOnlyControl);
+
+/** The same for a client that may only look at a store that others change: of CONTROL, too, it has only what shows. */
+export const READER_OPERATIONS: Operations = withoutChanges(readerControl);
+
+function withoutChanges(controlHandler: Handler): Operations {
+  return OPERATIONS.map((operation, type) => {
+    if (operation === undefined) return undefined;
+    if (type === MessageType.CONTROL) return { ...operation, handler: controlHandler };
+    return CHANGES.has(type) ? { ...operation, handler: () => EROFS } : operation;
+  });
+}
 
 function table(): (Operation | undefined)[] {
   const operations: (Operation | undefined)[] = [];

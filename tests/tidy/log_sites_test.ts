@@ -38,6 +38,7 @@ const WITHOUT_BUDGET: Readonly<Record<string, string>> = {
   "lib/server/supervision/supervise.ts": "at each death, which are limited",
   "lib/server/persistence/resume_store.ts": "at the start",
   "lib/server/scheduler.ts": "what `tell` itself writes",
+  "lib/server/xen/wait_for_devices.ts": "at the start, once for each device",
   "lib/server/xen/xen_domains.ts": "at the start; before there are turns",
 };
 

@@ -20,6 +20,8 @@ interface Command {
   readonly run: (call: Call, args: readonly string[]) => Outcome;
   /** Whether it changes the store or the daemon that serves it, with these arguments. */
   readonly changes?: (args: readonly string[]) => boolean;
+  /** It shows something, and takes no file of the daemon's, no room and no time for that. */
+  readonly shows?: true;
   /** Its arguments may hold NULs: it looks at the payload itself, and is given none. */
   readonly isBinary?: true;
 }
@@ -45,8 +47,15 @@ const COMMANDS: readonly Command[] = [
     usage: ["[set <name> <val>|<domid>|max [-r]]", "set <domid> <name> <val>"],
     run: controlQuota,
     changes: sets,
+    shows: true,
   },
-  { name: "quota-soft", usage: ["[set <name> <val>]"], run: controlQuotaSoft, changes: sets },
+  {
+    name: "quota-soft",
+    usage: ["[set <name> <val>]"],
+    run: controlQuotaSoft,
+    changes: sets,
+    shows: true,
+  },
   { name: "dump", usage: ["all|<domid>"], run: dump },
   {
     name: "restore",
@@ -59,6 +68,7 @@ const COMMANDS: readonly Command[] = [
     name: "status",
     usage: ["", "domains|requests|conflicts [<from>]", "histograms"],
     run: runStatus,
+    shows: true,
   },
   {
     name: "stream",
@@ -67,7 +77,7 @@ const COMMANDS: readonly Command[] = [
     ],
     run: runStream,
   },
-  { name: "help", usage: [""], run: runHelp },
+  { name: "help", usage: [""], run: runHelp, shows: true },
 ];
 
 function sets(args: readonly string[]): boolean {
@@ -76,22 +86,33 @@ function sets(args: readonly string[]): boolean {
 
 /** CONTROL `command args...`: the operator's commands. */
 export function control(call: Call): Outcome {
-  return runCommand(call, false);
+  return runCommand(call, () => true);
 }
 
 /** The same for a store that nobody can change. */
 export function readOnlyControl(call: Call): Outcome {
-  return runCommand(call, true);
+  return runCommand(call, (command, args) => command.changes?.(args) !== true);
 }
 
-function runCommand(call: Call, isReadOnly: boolean): Outcome {
+/** The same for a client that may only look. */
+export function readerControl(call: Call): Outcome {
+  return runCommand(
+    call,
+    (command, args) => command.shows === true && command.changes?.(args) !== true,
+  );
+}
+
+function runCommand(
+  call: Call,
+  isAllowed: (command: Command, args: readonly string[]) => boolean,
+): Outcome {
   if (call.payload.at(-1) !== 0) return EINVAL;
   const { payload } = call;
   const name = toText(payload, 0, payload.indexOf(0));
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) return EINVAL;
   const args = command.isBinary ? [] : splitStrings(payload).slice(1);
-  return isReadOnly && command.changes?.(args) === true ? EROFS : command.run(call, args);
+  return isAllowed(command, args) ? command.run(call, args) : EROFS;
 }
 
 function runHelp(_call: Call, args: readonly string[]): Outcome {

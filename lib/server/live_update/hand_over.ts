@@ -147,6 +147,7 @@ export function handOver(
     sockets.open();
     return "The supervisor does not answer, which accepts connections for this daemon.";
   }
+  sockets.dropReaders();
   const staying = [listener, ...sockets.descriptors().values(), ...inherited];
   try {
     const steps = encodeHandOver(parts, successor);

@@ -50,6 +50,9 @@ export class Sockets implements EventSink, HeldClients {
   /** By descriptor, a small number. */
   readonly #peers: (Peer | undefined)[] = [];
   #acceptable = false;
+  /** Where clients come in that may only look; -1 where none do. */
+  readonly #readers: number;
+  #readersWait = false;
   #full = false;
   /** Set where a client can leave. */
   streams: SocketStreams | null = null;
@@ -67,6 +70,7 @@ export class Sockets implements EventSink, HeldClients {
     log: Log,
     private readonly clock: Clock,
     held: HeldSockets | null = null,
+    readers = -1,
   ) {
     this.#listener = listener;
     this.#epoll = epoll;
@@ -76,7 +80,13 @@ export class Sockets implements EventSink, HeldClients {
     this.#log = log;
     this.#held = held;
     this.#passing = held?.passing ?? null;
-    epoll.add(this.#door, EPOLLIN);
+    this.#readers = readers;
+    this.#watchDoors();
+  }
+
+  #watchDoors(): void {
+    this.#epoll.add(this.#door, EPOLLIN);
+    if (this.#readers >= 0) this.#epoll.add(this.#readers, EPOLLIN);
   }
 
   /** Where new clients show themselves. */
@@ -94,6 +104,10 @@ export class Sockets implements EventSink, HeldClients {
       this.#acceptable = true;
       return;
     }
+    if (fd === this.#readers) {
+      this.#readersWait = true;
+      return;
+    }
     const peer = this.#peers[fd];
     if (peer === undefined) return this.streams?.event(fd, events);
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) !== 0) this.#turns.ready(peer);
@@ -104,6 +118,25 @@ export class Sockets implements EventSink, HeldClients {
   eventsDone(): void {
     if (this.#acceptable) this.#accept();
     this.#acceptable = false;
+    if (this.#readersWait) this.#acceptReaders();
+    this.#readersWait = false;
+  }
+
+  /** Their connections end with this process: nobody holds them, and no other program takes them up. */
+  #acceptReaders(): void {
+    for (let i = 0; i < ACCEPTS_PER_TURN_MAX && !this.#full; i++) {
+      const fd = acceptUnix(this.#readers);
+      if (fd < 0) {
+        if (-fd !== EAGAIN && -fd !== ECONNABORTED) this.#acceptFailed(-fd);
+        return;
+      }
+      this.#welcome(fd, null, true);
+    }
+  }
+
+  /** Disconnects the clients that may only look: another program would give them all rights. */
+  dropReaders(): void {
+    for (const peer of this.#peers) if (peer?.connection.readOnly === true) this.#end(peer);
   }
 
   #accept(): void {
@@ -156,6 +189,7 @@ export class Sockets implements EventSink, HeldClients {
     // Until somebody leaves, the waiting client would wake the loop for nothing, again and again.
     this.#full = true;
     this.#epoll.remove(this.#door);
+    if (this.#readers >= 0) this.#epoll.remove(this.#readers);
   }
 
   /**
@@ -187,11 +221,12 @@ export class Sockets implements EventSink, HeldClients {
     return this.#welcome(fd, held);
   }
 
-  #welcome(fd: number, held: HeldSocketTransport | null): Peer {
+  #welcome(fd: number, held: HeldSocketTransport | null, readOnly = false): Peer {
     const transport = held ?? new SocketTransport(fd, this.#epoll);
     const process = this.#processOf(fd, this.#domid);
     const label = `socket ${fd} (${process.label})`;
-    const peer = this.#add(transport, label, process, this.#domid, held?.slot.key ?? -1);
+    const key = held?.slot.key ?? -1;
+    const peer = this.#add(transport, label, process, this.#domid, key, readOnly);
     this.#turns.ready(peer);
     return peer;
   }
@@ -206,10 +241,11 @@ export class Sockets implements EventSink, HeldClients {
     process: SocketProcess,
     domid: number,
     key: number,
+    readOnly = false,
   ): Peer {
     const { fd } = transport;
     const peer = new Peer("socket", fd, transport, this.#turns);
-    const spec = { kind: "socket", domid, label, outbox: peer, key, process } as const;
+    const spec = { kind: "socket", domid, label, outbox: peer, key, process, readOnly } as const;
     peer.connection = this.#engine.connect(spec);
     this.#peers[fd] = peer;
     if (this.#turns.trace.obj) this.#turns.trace.connection("CREATE", peer.connection.id);
@@ -276,7 +312,7 @@ export class Sockets implements EventSink, HeldClients {
     this.#end(peer);
     if (!this.#full) return;
     this.#full = false;
-    this.#epoll.add(this.#door, EPOLLIN);
+    this.#watchDoors();
     this.#passing?.roomMade();
   }
 

@@ -7,11 +7,11 @@ import { inodeOf, ListeningSocket } from "./listening_socket.ts";
  *
  * @throws {SystemCallError} when it is none.
  */
-export function adoptListeningSocket(path: string, fd: number): ListeningSocket {
+export function adoptListeningSocket(path: string, fd: number, activated = false): ListeningSocket {
   checkListening(fd);
   setNonblocking(fd, true);
   keepOnExec(fd, false);
-  return new ListeningSocket(path, fd);
+  return new ListeningSocket(path, fd, activated);
 }
 
 /** The same, if it listens there, behind the file with that number; else null. */

@@ -9,8 +9,11 @@ export class ListeningSocket {
   /** Called at the end, before the socket's file goes: for who else has the descriptor. */
   onClose: () => void = () => {};
 
-  /** `fd` listens already: `createListeningSocket` and `adoptListeningSocket` make one. */
-  constructor(path: string, fd: number) {
+  /**
+   * `fd` listens already: `createListeningSocket` and `adoptListeningSocket` make one. An activated one
+   * belongs to the service manager: it goes on to listen when we end.
+   */
+  constructor(path: string, fd: number, readonly activated = false) {
     this.path = path;
     this.fd = fd;
   }
@@ -22,6 +25,7 @@ export class ListeningSocket {
 
   /** Stops listening, and removes the socket's file unless another daemon has put its own there. */
   close(): void {
+    if (this.activated) return closeFd(this.fd);
     // Whoever else has it: nobody gets in any more.
     shutDown(this.fd);
     this.onClose();

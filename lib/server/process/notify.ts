@@ -11,6 +11,11 @@ export function notifyReady(log: Log): void {
   notify(`READY=1\nMAINPID=${Deno.pid}\n`, "are ready", log);
 }
 
+/** Tells it what a start waits for. */
+export function notifyStatus(text: string, log: Log): void {
+  notify(`STATUS=${text}\n`, "are waiting", log);
+}
+
 /** Tells it that another program is about to take this one's place, and will say when it is ready. */
 export function notifyReloading(log: Log): void {
   notify("RELOADING=1\n", "are being replaced", log);

@@ -38,6 +38,8 @@ const EMBEDDED: Identity = { version: "embedded", keeping: { persist: "none", pa
 export interface DaemonParts {
   /** Where clients come in: open, but nobody is accepted before all is in place. */
   readonly listening: ListeningSocket;
+  /** Where clients come in that may only look; missing where none do. */
+  readonly readers?: ListeningSocket;
   readonly domains: HostedDomains;
   readonly journal: Journal;
   readonly policy: LoopPolicy;
@@ -167,6 +169,7 @@ export class Daemon {
       log,
       clock,
       parts.held,
+      parts.readers?.fd,
     );
     if (succession !== undefined) {
       const { state } = engine, listener = listening.fd;
@@ -231,6 +234,7 @@ export class Daemon {
       // An internal error is a death like any other: who holds the clients has them go on.
       if (!failed || (this.#parts.held ?? null) === null) {
         this.#parts.listening.close();
+        this.#parts.readers?.close();
         this.#sockets.close();
       }
       this.#parts.domains.wakeups?.release();

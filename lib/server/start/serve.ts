@@ -28,6 +28,10 @@ import {
   storePath,
 } from "../persistence/persistence.ts";
 import { deleteLeftovers } from "../process/leftovers.ts";
+import { allowAccess } from "../process/socket_access.ts";
+import { createListeningSocket } from "../process/create_listening_socket.ts";
+import type { ListeningSocket } from "../process/listening_socket.ts";
+import { waitForDevices } from "../xen/wait_for_devices.ts";
 import { PidFile } from "../process/pid_file.ts";
 import {
   chooseSocketPath,
@@ -46,6 +50,11 @@ import { type DomainWorld, findDomainWorld, type XenChoice } from "../xen/world.
 export interface ServeOptions extends TraceOptions {
   /** Where to listen; by default where Xen's tools look. */
   readonly socket?: string;
+  /** Who may connect besides root: a group, with these permissions of the socket's file. */
+  readonly socketGroup?: string;
+  readonly socketMode?: number;
+  /** The group whose users may look at the store, at a socket of their own. */
+  readonly socketRo?: string;
   readonly logLevel: LogLevel;
   /** A file to log to, instead of stderr. */
   readonly logFile?: string;
@@ -201,11 +210,13 @@ async function startInPlace(these: Start): Promise<Daemon> {
   const { eventChannelFd = -1, socketFd = -1 } = inheritance.records.descriptors ?? {};
   const keepsState = choice.persist !== "none";
   const { held, listening } = await openHeldParts(socket, keepsState, log, clock, socketFd);
+  const doors = await openDoors(these, listening);
   const { mark } = markOf(choice, socket.path, clock);
   // The daemon before this one has not died.
   mark?.end();
   return Daemon.start({
     listening,
+    ...doors,
     held,
     journal: openJournalAnyway(choice, socket.path, log, clock),
     ...(mark === undefined ? {} : { mark }),
@@ -223,11 +234,14 @@ async function start(these: Start): Promise<Daemon> {
   const choice = persistenceOf(options);
   // Before the store is touched: it may be that of a daemon that answers here.
   const keepsState = choice.persist !== "none";
+  if (options.xen === "yes") await waitForDevices(clock, log);
   const { held, inherited, listening } = await openHeldParts(socket, keepsState, log, clock);
+  let doors: Doors = {};
   let mark: ReturnType<typeof markOf> | undefined;
   const attempt = (): Daemon =>
     Daemon.start({
       listening,
+      ...doors,
       held,
       ...(mark ??= markOf(choice, socket.path, clock)),
       // Before the domains: a damaged store is tried again, a Xen host can be had but once.
@@ -237,6 +251,7 @@ async function start(these: Start): Promise<Daemon> {
       ...succession,
     });
   try {
+    doors = await openDoors(these, listening);
     try {
       return attempt();
     } catch (error) {
@@ -249,8 +264,33 @@ async function start(these: Start): Promise<Daemon> {
     if (isFinal && supervision(Deno.env) !== null) notifyRefused(log);
     // Clients of a daemon that died wait there for the next attempt.
     if (!inherited) listening.close();
+    doors.readers?.close();
     throw error;
   }
+}
+
+/** The socket for those who may only look, where there is one. */
+interface Doors {
+  readonly readers?: ListeningSocket;
+}
+
+/** Lets in whom the options name. */
+async function openDoors({ options, socket }: Start, listening: ListeningSocket): Promise<Doors> {
+  const { clock, socketGroup: group, socketMode: mode, socketRo } = options;
+  const access = {
+    ...(group === undefined ? {} : { group }),
+    ...(mode === undefined ? {} : { mode }),
+  };
+  allowAccess(listening.path, access, "--socket-group");
+  if (socketRo === undefined) return {};
+  const readers = await createListeningSocket({ ...socket, path: `${socket.path}_ro` }, clock);
+  try {
+    allowAccess(readers.path, { group: socketRo }, "--socket-ro");
+  } catch (error) {
+    readers.close();
+    throw error;
+  }
+  return { readers };
 }
 
 function eventTimeout({ eventTimeout }: ServeOptions): { readonly eventTimeoutMs?: number } {

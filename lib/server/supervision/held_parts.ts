@@ -4,6 +4,7 @@ import { HeldSockets } from "./held_sockets.ts";
 import { Holder } from "./holder_client.ts";
 import type { Log } from "../logging/log.ts";
 import { CHANNEL, PassedConnections } from "./passed_connections.ts";
+import { takeActivated, wasActivated } from "../process/activated_socket.ts";
 import { adoptListeningSocket, adoptListeningSocketAt } from "../process/adopt_listening_socket.ts";
 import type { SocketChoice } from "../process/choose_socket_path.ts";
 import { createListeningSocket } from "../process/create_listening_socket.ts";
@@ -36,8 +37,11 @@ export async function openHeldParts(
   clock: Clock,
   listener = -1,
 ): Promise<HeldParts> {
+  const given = takeActivated(Deno.env, choice.path);
   const holder = Holder.find(Deno.env, log);
-  const handedOver = listener < 0 ? null : adoptListeningSocket(choice.path, listener);
+  const handedOver = listener < 0
+    ? given
+    : adoptListeningSocket(choice.path, listener, wasActivated(Deno.env));
   if (holder === null) {
     const listening = handedOver ?? await createListeningSocket(choice, clock);
     return { listening, held: null, inherited: handedOver !== null };
