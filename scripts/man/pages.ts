@@ -125,7 +125,8 @@ async function daemonPage(edition: Edition): Promise<ManPage> {
     "`xs` in the place of the host's xenstored: the toolstack, the drivers' domains and the guests notice no difference. The package `xenstored-xs` has systemd start it, by the unit `xs-xenstored.service`.",
   );
   const sections = [
-    "Before you begin",
+    "What it needs",
+    "What outlives the daemon",
     "When the daemon dies",
     "How to see that it works",
     "Options of `xenstored`",

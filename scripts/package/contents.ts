@@ -21,14 +21,17 @@ const DOCUMENTS = [
 
 const DAEMON_PAGE = "xenstored-xs.8";
 
-async function stagePages(
+/** The manual pages of one of the packages. */
+export async function stagePages(
   files: Staging,
   { epoch, version }: Release,
-  isWanted: (name: string) => boolean,
+  of: "clients" | "daemon",
 ): Promise<void> {
   const date = new Date(epoch * 1000).toISOString().slice(0, 10);
   for (const [name, text] of await manPages({ date, version: version.replace(/\+.*/, "") })) {
-    if (isWanted(name)) await files.gzipped(`/usr/share/man/man${name.at(-1)}/${name}`, text);
+    if ((name === DAEMON_PAGE) === (of === "daemon")) {
+      await files.gzipped(`/usr/share/man/man${name.at(-1)}/${name}`, text);
+    }
   }
 }
 
@@ -37,12 +40,13 @@ export async function stageClients(
   files: Staging,
   binary: string,
   release: Release,
+  zsh = "/usr/share/zsh/vendor-completions",
 ): Promise<void> {
   await files.copy(binary, "/usr/bin/xs", 0o755);
   await files.text("/usr/share/bash-completion/completions/xs", completionScripts.bash);
-  await files.text("/usr/share/zsh/vendor-completions/_xs", completionScripts.zsh);
+  await files.text(`${zsh}/_xs`, completionScripts.zsh);
   await files.text("/usr/share/fish/vendor_completions.d/xs.fish", completionScripts.fish);
-  await stagePages(files, release, (name) => name !== DAEMON_PAGE);
+  await stagePages(files, release, "clients");
   await files.copy("README.md", "/usr/share/doc/xs/README.md");
   for (const name of DOCUMENTS) {
     await files.copy(`docs/${name}.md`, `/usr/share/doc/xs/docs/${name}.md`);
@@ -51,7 +55,7 @@ export async function stageClients(
 
 /** The package `xenstored-xs`: what makes the program the host's daemon. */
 export async function stageDaemon(files: Staging, release: Release): Promise<void> {
-  await stagePages(files, release, (name) => name === DAEMON_PAGE);
+  await stagePages(files, release, "daemon");
   await files.link("/usr/libexec/xs/xenstored", "../../bin/xs");
   await files.copy("packaging/debian/host-ready", "/usr/libexec/xs/host-ready", 0o755);
   await files.copy("systemd/xs-xenstored.service", `${UNITS}/xs-xenstored.service`);

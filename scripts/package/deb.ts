@@ -1,4 +1,6 @@
 /** Makes Debian packages: the same commit gives the same bytes. */
+import { neededGlibc } from "./binary.ts";
+import { run } from "./run.ts";
 import type { Release } from "./release.ts";
 import { stageClients, stageDaemon } from "./contents.ts";
 import { Staging } from "./staging.ts";
@@ -87,7 +89,7 @@ async function makeDeb(each: Package, options: DebOptions): Promise<string> {
     const deb = `${out}/${each.name}_${version}_${each.architecture}.deb`;
     const compression = level === null ? ["-Znone"] : ["-Zxz", `-z${level}`];
     const args = ["--root-owner-group", ...compression, "--build", folder, deb];
-    await run("dpkg-deb", args, { SOURCE_DATE_EPOCH: String(release.epoch) });
+    await run("dpkg-deb", args, { env: { SOURCE_DATE_EPOCH: String(release.epoch) } });
     return deb;
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -114,15 +116,6 @@ function debianChangelog({ epoch, maintainer, version }: Release): string {
 `;
 }
 
-/** The newest version of the C library that the program asks for. */
-async function neededGlibc(binary: string): Promise<string> {
-  const bytes = new TextDecoder("latin1").decode(await Deno.readFile(binary));
-  const versions = [...bytes.matchAll(/\0GLIBC_2\.(\d+)(?:\.\d+)?(?=\0)/g)]
-    .map(([, minor]) => Number(minor));
-  if (versions.length === 0) throw new Error(`${binary} names no version of the C library`);
-  return `2.${Math.max(...versions)}`;
-}
-
 async function* filesBelow(folder: string, below = ""): AsyncGenerator<string> {
   const entries = await Array.fromAsync(Deno.readDir(`${folder}${below}`));
   entries.sort((a, b) => a.name < b.name ? -1 : 1);
@@ -145,26 +138,10 @@ async function md5sums(folder: string): Promise<string> {
   const paths = (await Array.fromAsync(filesBelow(folder)))
     .filter((path) => !path.startsWith("/DEBIAN/"))
     .map((path) => path.slice(1));
-  return await run("md5sum", paths, {}, folder);
+  return await run("md5sum", paths, { cwd: folder });
 }
 
 async function setTimes(folder: string, epoch: number): Promise<void> {
   const args = [folder, "-exec", "touch", "-h", "-d", `@${epoch}`, "{}", "+"];
   await run("find", args);
-}
-
-async function run(
-  command: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-  cwd = ROOT,
-): Promise<string> {
-  const { success, stdout } = await new Deno.Command(command, {
-    args: [...args],
-    env,
-    cwd,
-    stderr: "inherit",
-  }).output();
-  if (!success) throw new Error(`${command} failed`);
-  return new TextDecoder().decode(stdout);
 }

@@ -8,12 +8,6 @@ import { outcome } from "../support/debian_root.ts";
 
 const pages = await manPages({ date: "2026-01-01", version: "0.1.0" });
 
-Deno.test("each command has a page, beside those of xs, xenstored-xs and xs-history", () => {
-  const names = commands.map(({ docs }) => `xs-${docs.name}.1`);
-  const others = ["xs.1", "xenstored-xs.8", "xs-history.7"];
-  assertEquals([...pages.keys()].sort(), [...names, ...others].sort());
-});
-
 /** What a page shows in a terminal, as words. */
 async function shown(path: string): Promise<string> {
   const { code, text } = await outcome("mandoc", ["-Tutf8", "-O", "width=300", path]);
@@ -44,10 +38,3 @@ testUnless(
     }
   },
 );
-
-Deno.test("no page shows marks of Markdown", () => {
-  for (const [name, text] of pages) {
-    const left = text.split("\n").find((line) => /`|\*\*\w|\]\(|^\|/.test(line));
-    assertEquals(left, undefined, name);
-  }
-});

@@ -3,7 +3,7 @@ import { type DebOptions, makeDebs, readLayouts } from "../../scripts/package/de
 import { missingFile } from "../support/skip.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const BINARY = Deno.env.get("XS_BINARY") ?? `${ROOT}build/xs`;
+export const BINARY = Deno.env.get("XS_BINARY") ?? `${ROOT}build/xs`;
 
 /** Why packages can't be made here; undefined where they can. */
 export async function packagesMissing(): Promise<string | undefined> {
