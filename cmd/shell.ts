@@ -129,7 +129,7 @@ async function showManual(page: string): Promise<boolean> {
   }
 }
 
-/** The process's own shell; its outputs are to be flushed at the end. */
+/** The process's own shell; its outputs must be flushed at the end. */
 export function processShell(): Shell & { stdout: BufferedOutput; stderr: BufferedOutput } {
   return {
     ...commandLine(),

@@ -62,7 +62,7 @@ function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
  * Two ends of a channel of messages: an empty one that is received says that the other end has
  * been closed. Neither waits, nor is inherited by child processes.
  *
- * @throws {SystemCallError} when there is none to be had.
+ * @throws {SystemCallError} when none can be made.
  */
 export function makeChannel(): [number, number] {
   const ends = new Int32Array(2);

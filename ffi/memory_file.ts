@@ -8,7 +8,7 @@ const MAP_POPULATE = 0x8000;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
 /**
- * A file in memory that lives as long as somebody has a descriptor or a mapping of it. `name` is
+ * A file in memory that lives as long as a process has a descriptor or a mapping of it. `name` is
  * for those who look into /proc.
  *
  * @throws {SystemCallError} when the kernel gives none.
@@ -35,7 +35,7 @@ export function growFile(fd: number, offset: number, length: number): number {
 /**
  * Maps a part of a file, shared, present and, where that is allowed, locked in memory.
  *
- * @throws {SystemCallError} when it can't be mapped.
+ * @throws {SystemCallError} when it cannot be mapped.
  */
 export function mapDescriptor(fd: number, offset: number, length: number): Deno.PointerObject {
   const flags = MAP_SHARED | MAP_POPULATE;

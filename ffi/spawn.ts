@@ -10,10 +10,10 @@ const F_DUPFD_CLOEXEC = 1030;
 /** A program to start. */
 export interface SpawnSpec {
   readonly path: string;
-  /** With the name that it is to be called by. */
+  /** With the name that it must be called by. */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Descriptors that it is to have as 3, 4 and so on; none of ours is below `3 + fds.length`. */
+  /** Descriptors that it is to have as 3, 4 and so on; ours are none below `3 + fds.length`. */
   readonly fds: readonly number[];
 }
 
@@ -21,7 +21,7 @@ export interface SpawnSpec {
  * Starts a program as a child that has our standard streams and the descriptors given. Returns
  * its process id.
  *
- * @throws {SystemCallError} when it can't be started.
+ * @throws {SystemCallError} when it cannot be started.
  */
 export function spawn({ argv, env, fds, path }: SpawnSpec): number {
   const { posix_spawn, posix_spawn_file_actions_init, posix_spawn_file_actions_destroy } = libc

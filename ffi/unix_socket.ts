@@ -47,9 +47,9 @@ export function listenUnix(path: string, backlog: number): number {
 }
 
 /**
- * Tries to connect to `path` and hangs up at once. Returns 0 when somebody answers, otherwise the
+ * Tries to connect to `path` and disconnects at once. Returns 0 when a daemon answers, otherwise the
  * error number: ENOENT for no such file, ECONNREFUSED for a file nobody listens behind, EAGAIN
- * when somebody does whose queue is full.
+ * when one does whose queue is full.
  */
 export function probeUnix(path: string): number {
   const fd = streamSocket();
@@ -109,7 +109,7 @@ const LOCK_NB = 4;
 
 /**
  * Locks a directory for ourselves (flock(2)), until the descriptor that it returns is closed.
- * Negative: minus the error number, EAGAIN when somebody else has it locked.
+ * Negative: minus the error number, EAGAIN when another process has it locked.
  */
 export function lockDirectory(path: string): number {
   return openAndLock(path, O_DIRECTORY);
@@ -137,7 +137,7 @@ export function closeFd(fd: number): void {
 const SHUT_RDWR = 2;
 
 /**
- * Ends a socket both ways, whoever else has a descriptor of it: its client finds the end of the
+ * Ends a socket both ways, although others have a descriptor of it: its client finds the end of the
  * stream; a listening one refuses connections.
  */
 export function shutDown(fd: number): void {

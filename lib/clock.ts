@@ -77,7 +77,7 @@ export const systemClock: Clock = {
   alarm: (ms, action) => {
     const signal = AbortSignal.timeout(Math.min(Math.ceil(ms), TIMER_MS_MAX));
     signal.addEventListener("abort", action);
-    // Whoever holds this keeps the signal, which would else be collected with its timer.
+    // This keeps the signal, which would else be collected with its timer.
     return { cancel: () => signal.removeEventListener("abort", action), unref: () => {} };
   },
 };

@@ -65,7 +65,7 @@ export const PRIVILEGED_WEIGHT = 8;
 export const TURN_SPREAD_UNITS = CREDIT_UNITS - STEP_CREDIT_UNITS - 10_000;
 
 /**
- * Unsent bytes of one client beyond which its next request is not read: whoever doesn't take its
+ * Unsent bytes of one client beyond which its next request is not read: a client that does not take its
  * answers gets no new ones, as with a full ring. More than fifteen of the largest replies.
  */
 export const OUTPUT_STALL_BYTES = 65_536;
@@ -238,7 +238,7 @@ export const OUTPUT_STALL_BYTES_WHILE_FULL = 1_024;
 /** Bytes held for when there is no space: see lib/journal/reserved_space.ts. */
 export const RESERVE_BYTES_MAX = 2_097_152;
 
-/** Bytes that SQLite's log keeps when it begins anew: two checkpoints' worth. */
+/** Bytes that SQLite's log keeps when it begins again: two checkpoints' worth. */
 export const LOG_BYTES_LEFT = 2_097_152;
 
 /**
@@ -270,7 +270,7 @@ export const LOG_LINES_PER_SECOND = 1;
 export const UNPRIVILEGED_LOG_LINES_BURST = 200;
 export const UNPRIVILEGED_LOG_LINES_PER_SECOND = 10;
 
-/** The same of the privileged domain: a toolstack's trouble is to be seen, and must end, too. */
+/** The same of the privileged domain: a toolstack's trouble must be seen, and must end, too. */
 export const PRIVILEGED_LOG_LINES_BURST = 200;
 export const PRIVILEGED_LOG_LINES_PER_SECOND = 20;
 
@@ -308,7 +308,7 @@ export const EVENT_DROPS_PER_TIMEOUT = 4;
 export const EVENT_LOOK_MS = 1_000;
 
 /**
- * `--memory` unless told: an eighth of the host's, which is half of what V8 allows itself for its heap,
+ * `--memory` by default: an eighth of the host's, which is half of what V8 allows itself for its heap,
  * so that garbage, buffers and images of the store fit beside it; within these bounds, in bytes.
  */
 export const MEMORY_DEFAULT_PART = 8;
@@ -319,7 +319,7 @@ export const MEMORY_DEFAULT_MAX = 1_073_741_824;
 export const MEMORY_MIN = 16_777_216;
 
 /**
- * The part of V8's heap limit, or of the host's memory, above which a death counts as one for want of
+ * The part of V8's heap limit, or of the host's memory, above which a death counts as one for lack of
  * memory, and below which it does not again.
  */
 export const MEMORY_SHORT_SHARE = 0.8;
@@ -363,7 +363,7 @@ export const GIVE_BACK_TRIM_MS = 500;
 /** How long a daemon must run without shortage before earlier deaths no longer count, in ms. */
 export const SETTLED_MS = 60_000;
 
-/** Deaths in a row for want of memory, after which guests' large collections of watches are not loaded. */
+/** Deaths in a row for lack of memory, after which guests' large collections of watches are not loaded. */
 export const MEMORY_DEATHS = 2;
 
 /**
@@ -376,7 +376,7 @@ export const LOADED_GUEST_BYTES_MAX = 98_304;
 export const RECORDS_A_LOOK = 512;
 
 /**
- * The part of `--memory` that guests can't use: one in so many is for the privileged domain, so that
+ * The part of `--memory` that guests cannot use: one in so many is for the privileged domain, so that
  * the toolstack can still destroy and start domains when guests have used up all that they may.
  */
 export const MEMORY_RESERVE_PART = 8;
@@ -567,7 +567,7 @@ export const STREAM_CHUNK_BYTES = 65_536;
 export const STREAM_NOTES_MAX = 10;
 
 /**
- * How long a client command waits while the daemon sends nothing, in ms, unless told: longer than a
+ * How long a client command waits while the daemon sends nothing, in ms, by default: longer than a
  * supervised daemon's restart and a collection of garbage take, short enough for a person.
  */
 export const CLIENT_TIMEOUT_MS = 30_000;

@@ -4,7 +4,7 @@
  *     deno task compile [--denort=auto|own|stand-in] [-o build/xs]
  *
  * `own` takes Deno's denort, which Deno downloads; `stand-in` the one of denort/denort.ts; `auto`
- * the first where it can be had, else the second.
+ * the first where it can be downloaded, else the second.
  */
 import { V8_FLAGS } from "../lib/limits.ts";
 import { makeStandIn } from "./denort/denort.ts";
@@ -34,7 +34,7 @@ function parse(args: readonly string[]): Options {
   return { base, out };
 }
 
-/** Why Deno's own denort can't be downloaded; undefined where it can. */
+/** Why Deno's own denort cannot be downloaded; undefined where it can. */
 async function denortUnreachable(): Promise<string | undefined> {
   const url = `https://dl.deno.land/release/v${Deno.version.deno}/denort-${Deno.build.target}.zip`;
   try {

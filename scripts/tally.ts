@@ -88,7 +88,7 @@ export class Skips {
   }
 }
 
-/** The closing line; in CI a skip is a failure, as everything is there to be had. */
+/** The closing line; in CI a skip is a failure, as everything can be installed. */
 export function closing(tally: Tally, ci: boolean): { line: string; success: boolean } {
   const failed = tally.failed + (ci ? tally.skipped : 0);
   const skipped = ci || tally.skipped === 0 ? "" : `, ${tally.skipped} skipped`;

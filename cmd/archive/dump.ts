@@ -18,7 +18,7 @@ export interface DumpFlags extends CommonFlags {
   readonly version: "1" | "2";
 }
 
-/** Names of standard output: a file behind one is not to be replaced. */
+/** Names of standard output: a file behind one must not be replaced. */
 const STDOUT_NAMES = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 /** `xs dump`; returns the exit status. */

@@ -30,7 +30,7 @@ export async function runServeAt({ shell }: XsContext, flags: ServeAtFlags): Pro
   const { records } = await readMoment(shell, flags);
   const logFile = flags.logFile === undefined ? null : fromByteText(flags.logFile);
   const log = openLog(flags.logLevel, logFile, clock);
-  // Before there is a socket: whoever finds it may signal us at once.
+  // Before there is a socket: a client that finds it may signal us at once.
   const signals = new Signals(() => log.reopen());
   try {
     const server = await MomentServer.start({
@@ -77,7 +77,7 @@ function isNode(record: StateRecord): record is Node {
 
 /** What is served, and what to type next. */
 function greeting({ at, socket, store }: ServeAtFlags): string {
-  // It is to be pasted into other terminals.
+  // It must be pasted into other terminals.
   const place = socket.startsWith("/") ? socket : `${toByteText(Deno.cwd())}/${socket}`;
   return [
     `xs serves the store of ${store} as it was at ${at}, for reading only`,

@@ -187,7 +187,7 @@ export const quotaCommand: XsCommand = buildCommand<QuotaFlags, string[]>({
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "With max: begin the peaks anew from what is used now",
+        brief: "With max: reset the peaks to what is used now",
       },
     },
     aliases: { r: "reset" },

@@ -104,7 +104,7 @@ async function run(this: XsContext, flags: ServeFlags): Promise<void> {
     return await runServeAt(this, momentFlags(flags, flags.at));
   }
   checkTogether(flags);
-  // What is to be taken over is in this very process: a child could not have it.
+  // What must be taken over is in this very process: a child could not have it.
   const isNextDaemon = flags.liveUpdate === true || flags.liveUpdateCheck !== undefined;
   const supervised = isNextDaemon || Deno.env.has(SUPERVISED);
   if (flags.supervise === true && !supervised) return await supervise(this, flags);

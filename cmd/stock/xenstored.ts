@@ -35,7 +35,7 @@ export async function runXenstored(shell: Shell): Promise<number> {
 }
 
 /**
- * Starts ourselves anew, detached, and waits until the daemon listens or has failed, whose
+ * Starts ourselves again, detached, and waits until the daemon listens or has failed, whose
  * complaints go to our stderr.
  */
 async function runInBackground(shell: Shell, args: readonly string[]): Promise<number> {

@@ -43,7 +43,7 @@ export class EventChannels {
    * Opens /dev/xen/evtchn; or takes up `inherited`, its descriptor in the process that was here
    * before, with all ports that are bound.
    *
-   * @throws {XenError} when the library or the device can't be opened.
+   * @throws {XenError} when the library or the device cannot be opened.
    */
   constructor(inherited = -1) {
     this.#library = openLibrary("libxenevtchn.so.1", symbols);

@@ -27,7 +27,7 @@ export class GrantTable {
   /**
    * Opens /dev/xen/gntdev for up to `grantsMax` pages at a time.
    *
-   * @throws {XenError} when the library or the device can't be opened.
+   * @throws {XenError} when the library or the device cannot be opened.
    */
   constructor(grantsMax: number) {
     this.#library = openLibrary("libxengnttab.so.1", symbols);

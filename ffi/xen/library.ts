@@ -10,7 +10,7 @@ export class XenError extends Error {
  * Opens a shared library by its soname, or the file that the environment variable
  * `XS_<NAME OF THE LIBRARY>` names instead (for tests), such as `XS_LIBXENEVTCHN`.
  *
- * @throws {XenError} when it can't be loaded or lacks a function.
+ * @throws {XenError} when it cannot be loaded or lacks a function.
  */
 export function openLibrary<T extends Deno.ForeignLibraryInterface>(
   soname: string,

@@ -10,7 +10,7 @@ export interface Archive {
   readonly stream?: Uint8Array;
   /** Whether that has just been written: a file may be damaged. */
   readonly isFresh?: boolean;
-  /** Nodes and their permissions are all that could be had: the daemon tells no more. */
+  /** Nodes and their permissions are all that there is: the daemon tells no more. */
   readonly nodesOnly: boolean;
   /** What the user should know, as far as the records have been looked at: some skipped, say. */
   readonly notes: readonly string[];

@@ -11,7 +11,7 @@ import { type JobStatus, RemoteJob, TakenOverError } from "./remote_job.ts";
  * Has an `xs` daemon write the stream of itself, or of one domain, into a sink: it comes over the connection, as fast as it
  * is taken. False when the daemon is another kind.
  *
- * @throws {ArchiveError} when it can't; and what the sink throws.
+ * @throws {ArchiveError} when it cannot; and what the sink throws.
  */
 export async function dumpLive(
   nodes: Operations,
@@ -103,7 +103,7 @@ export interface LiveRestore {
  * Has an `xs` daemon restore a stream, which goes over the connection; returns its report, or null
  * when it is another kind. When the user interrupts it, the daemon says whether it has taken effect.
  *
- * @throws {ArchiveError} with the daemon's reason when it can't.
+ * @throws {ArchiveError} with the daemon's reason when it cannot.
  */
 export async function restoreIntoLive(
   nodes: Operations,

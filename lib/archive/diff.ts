@@ -21,7 +21,7 @@ export type Difference =
   }
   | {
     readonly kind: "watch" | "transaction" | "domain" | "quota";
-    /** Whose it is, or its name: what tells it from others of its kind. */
+    /** Its owner, or its name: what tells it from others of its kind. */
     readonly name: string;
     readonly before: string | null;
     readonly after: string | null;

@@ -12,7 +12,7 @@ class OtherFormError extends Error {}
  * Writes what the daemon dumps of itself into a file, as a whole, and keeps nothing of it in memory. Returns whether a file
  * was replaced; null, and nothing is written, when the daemon writes no stream of that form by itself.
  *
- * @throws {ArchiveError} when it can't; {@link XenstoreError} from the daemon.
+ * @throws {ArchiveError} when it cannot; {@link XenstoreError} from the daemon.
  */
 export async function dumpToFile(
   path: string,

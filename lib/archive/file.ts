@@ -7,7 +7,7 @@ const MODE_NEW = 0o600;
 /** What of a replaced file's mode stays: the owner's and the group's rights. */
 const MODE_ALLOWED = 0o770;
 
-/** What is there under the name that is to be written. */
+/** What is there under the name that must be written. */
 interface Place {
   /** The file itself, where the name is a link to it. */
   readonly path: string;
@@ -21,7 +21,7 @@ interface Place {
 export interface ByteSink {
   /** Settles when the bytes are taken: they may be changed from then on. */
   put(bytes: Uint8Array): Promise<void>;
-  /** Drops all that it was given, for bytes that begin anew; false where that cannot be undone. */
+  /** Drops all that it was given, for bytes that begin again; false where that cannot be undone. */
   restart(): boolean;
 }
 
@@ -183,7 +183,7 @@ function statOrNull(stat: () => Deno.FileInfo): Deno.FileInfo | null {
 }
 
 function takeOver(part: string, { gid, mode, uid }: Deno.FileInfo): void {
-  // Others than root can't give files away; their own are theirs already.
+  // Others than root cannot give files away; their own are theirs already.
   if (Deno.uid() === 0) Deno.chownSync(part, uid, gid);
   Deno.chmodSync(part, (mode ?? MODE_NEW) & MODE_ALLOWED);
 }

@@ -45,7 +45,7 @@ export async function findLiveStore(
   return { path: store.path, startedAt: now - uptimeMs };
 }
 
-/** Null where the usual place is to be looked at. */
+/** Null where the usual place must be looked at. */
 async function askStatus(
   connect: () => Promise<Operations>,
   isUsual: () => boolean,

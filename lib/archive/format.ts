@@ -29,7 +29,7 @@ export function isReadable({ format }: Format): boolean {
 /**
  * The bytes of an archive, piece by piece. `note` is told of what the format has no place for.
  *
- * @throws {ArchiveError} when it can't be written so.
+ * @throws {ArchiveError} when it cannot be written so.
  */
 export function* formatArchive(
   archive: Archive,

@@ -30,7 +30,7 @@ export class Interrupt {
     if (this.#deferred === 0) this.#reject(new InterruptedError("interrupted"));
   }
 
-  /** Does what is not to be stopped from outside. */
+  /** Does what must not be stopped from outside. */
   async defer<T>(action: () => Promise<T>): Promise<T> {
     this.#deferred++;
     try {

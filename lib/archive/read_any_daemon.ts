@@ -54,7 +54,7 @@ async function walkFrom(
         progress.update("reading nodes", done.size, 0);
         for (const name of visited.names) pending.push(childPath(path, name));
       });
-      // Whoever waits for it hears of its failure; until then it is not unheard of.
+      // The caller that waits for it gets its failure; until then it is not unhandled.
       visiting.catch(() => {});
       running.set(path, visiting);
     }

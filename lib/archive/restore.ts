@@ -30,7 +30,7 @@ export interface RestoreResult {
 /**
  * Restores an archive: all of it is checked first, and then all is done or nothing.
  *
- * @throws {ArchiveError} that says why it can't be.
+ * @throws {ArchiveError} that says why it cannot be.
  */
 export async function restoreArchive(
   archive: Archive,

@@ -15,7 +15,7 @@ import type { StorePoint } from "./store_point.ts";
  * What is in the store file at `path`, now or at a point of the history that it has; the file is not
  * touched, whether or not a daemon runs on it.
  *
- * @throws {ArchiveError} when it can't be read, or its history does not reach back that far.
+ * @throws {ArchiveError} when it cannot be read, or its history does not reach back that far.
  */
 export function readStoreArchive(path: string, point: StorePoint | null, name: string): Archive {
   const search = new HistorySearch(point);

@@ -21,7 +21,7 @@ export interface RestoreReport {
   readonly leftOut: readonly string[];
 }
 
-/** A unique id that no domain has: who is known by it is buried when a daemon takes the store up. */
+/** A unique id that no domain has: a domain that is known by it is released when a daemon takes the store up. */
 const NOBODYS = (1n << 64n) - 1n;
 
 /**
@@ -106,7 +106,7 @@ function noteUnknown(state: State, all: CheckedRecords, leftOut: string[]): void
 /**
  * Makes a store file that `xs serve --store` takes up; whole, or not there at all.
  *
- * @throws {ArchiveError} when there is something at `path`, or it can't be written.
+ * @throws {ArchiveError} when there is something at `path`, or it cannot be written.
  */
 export function writeStore(path: string, state: State): void {
   checkFree(path);

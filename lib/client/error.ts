@@ -72,7 +72,7 @@ export function decodeErrorName(text: string): ErrorName {
 const traced = new WeakSet<Error>();
 
 /**
- * Takes an error's stack again, from the function that is to be left out of it. Called where a method
+ * Takes an error's stack again, from the function that must be left out of it. Called where a method
  * goes on after its reply, it has the line that called the method: V8 knows who waits for it.
  */
 export function traceCaller(error: unknown, leftOut: (...args: never[]) => unknown): void {

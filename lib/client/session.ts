@@ -62,7 +62,7 @@ interface Pending extends Pick<Subject, "operation" | "path"> {
 export interface SessionOptions {
   /** How long requests wait while the daemon sends nothing at all, in ms; without it, for ever. */
   readonly timeout?: number | undefined;
-  /** What tells the time: this machine's clock unless told. */
+  /** What tells the time: this machine's clock by default. */
   readonly clock?: Clock;
 }
 

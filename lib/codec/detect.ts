@@ -70,7 +70,7 @@ function outcome(reader: { scan(): boolean }): "record" | "end" | "wrong" {
   }
 }
 
-/** Files that somebody may give by mistake, by their first bytes. */
+/** Files that a user may give by mistake, by their first bytes. */
 const OTHERS: readonly (readonly [string, string])[] = [
   ["SQLite format 3\0", "an SQLite database, such as xs keeps its store in"],
   ["LibxlFmt", "a domain saved by xl, which has its Xenstore records within"],

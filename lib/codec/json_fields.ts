@@ -51,13 +51,13 @@ export class Fields {
   string(name: string): string {
     const value = this.#get(name);
     if (typeof value === "string") return value;
-    throw this.error(`'${name}' is no string`);
+    throw this.error(`'${name}' must be a string`);
   }
 
   integer(name: string): number {
     const value = this.#get(name);
     if (Number.isInteger(value) && Math.abs(value as number) <= UINT32_MAX) return value as number;
-    throw this.error(`'${name}' is no whole number of 32 bits`);
+    throw this.error(`'${name}' must be a whole number of 32 bits`);
   }
 
   /** A whole number from 0 up. */
@@ -70,7 +70,7 @@ export class Fields {
   domid(name: string): number {
     const value = this.count(name);
     if (value <= DOMID_MAX) return value;
-    throw this.error(`'${name}' is no domid: these go up to ${DOMID_MAX}`);
+    throw this.error(`'${name}' must be a domid (0 to ${DOMID_MAX})`);
   }
 
   domidOrNull(name: string): number | null {
@@ -88,7 +88,7 @@ export class Fields {
     const text = this.string(name);
     const value = /^[0-9]{1,20}$/.test(text) ? BigInt(text) : -1n;
     if (value >= 0n && value < 1n << 64n) return value;
-    throw this.error(`'${name}' is no number of 64 bits`);
+    throw this.error(`'${name}' must be a number of 64 bits`);
   }
 
   bytes(name: string): Uint8Array {
@@ -105,7 +105,7 @@ export class Fields {
   list(name: string): readonly unknown[] {
     const value = this.#get(name);
     if (Array.isArray(value)) return value;
-    throw this.error(`'${name}' is no list`);
+    throw this.error(`'${name}' must be a list`);
   }
 
   object(name: string): Fields {

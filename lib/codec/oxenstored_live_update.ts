@@ -194,7 +194,7 @@ class TextReader {
 
   #domid(fields: string[], at: number, least: number, most: number): number {
     const value = this.#number32(fields, at, least, most);
-    if (value < 0 || value > 0xffff) this.#fail(`${value} is no domid`);
+    if (value < 0 || value > 0xffff) this.#fail(`invalid domid ${value}`);
     return value;
   }
 

@@ -137,7 +137,7 @@ export class Accounts implements Ledger {
     return total;
   }
 
-  /** Highest values count anew from what is now. */
+  /** Highest values count again from what is now. */
   resetPeaks(): void {
     for (const account of this.#accounts.values()) Object.assign(account.peak, account.now);
   }

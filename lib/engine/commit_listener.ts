@@ -10,7 +10,7 @@ import type { Connection } from "./connection.ts";
 import type { Domain, Domains } from "./domains.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** What a commit did besides changing nodes, and what is to be known of it. */
+/** What a commit did besides changing nodes, and what must be known of it. */
 export type Deed =
   | { readonly kind: "transaction"; readonly id: number; readonly operations: number }
   | { readonly kind: "introduced"; readonly domid: number; readonly port: number }

@@ -51,7 +51,7 @@ export class CommitReservations {
     return this.#wakeAt;
   }
 
-  /** Whether what waits is to be tried again at `now`. */
+  /** Whether what waits must be tried again at `now`. */
   look(now: number): boolean {
     if (!this.due && now < this.#wakeAt) return false;
     this.#ended = false;
@@ -196,7 +196,7 @@ function facetsOf({ transaction }: Reservation, path: string): number {
   return touched === undefined ? 0 : facetsSeen(touched);
 }
 
-/** What it has done, too, goes wrong if somebody else makes or removes the node meanwhile. */
+/** What it has done, too, goes wrong if another client makes or removes the node meanwhile. */
 function facetsSeen({ facets, written }: Touched): number {
   return written ? facets | SEEN_EXISTENCE : facets;
 }

@@ -18,7 +18,7 @@ import {
 } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** Why a transaction can't be committed. */
+/** Why a transaction cannot be committed. */
 export interface Conflict {
   readonly path: string;
   /** What of the node differs: `existence`, `value`, `permissions`, `children` or `size`. */
@@ -45,7 +45,7 @@ export function findConflict(transaction: Transaction, current: Node): Conflict 
   return findDeadDomid(transaction) ?? findChange(transaction, current);
 }
 
-/** The first thing seen that somebody else has changed, or null. */
+/** The first thing seen that another client has changed, or null. */
 export function findChange(transaction: Transaction, current: Node): Conflict | null {
   const base = transaction.base;
   if (base === null || base === current) return null;
@@ -82,7 +82,7 @@ function finder(root: Node, paths: number): (path: string) => Node | null {
 }
 
 /**
- * A node written that somebody else has removed, below one whose permissions this transaction
+ * A node written that another client has removed, below one whose permissions this transaction
  * set: made again it would inherit the last permissions set, not those of when it was written.
  */
 function findOtherParent(
@@ -110,7 +110,7 @@ function pathsOfPerms(written: readonly Touched[]): PathSet {
 }
 
 /**
- * A node that both this transaction and somebody else made, with other permissions: what was
+ * A node that both this transaction and another client made, with other permissions: what was
  * made below it would have inherited those. If a reply has told that, it counts even if all is removed since.
  */
 function findOtherMaker(transaction: Transaction, current: Node): Conflict | null {

@@ -14,7 +14,7 @@ export interface UpdateOrder {
 
 /** What a live update asks of the daemon around the engine. */
 export interface UpdateActions {
-  /** Why a file can't be the next daemon, as the reply's text; null when it may be. */
+  /** Why a file cannot be the next daemon, as the reply's text; null when it may be. */
   refuse(file: string): string | null;
   /** Tries the next daemon out while this one serves on; tells LiveUpdate.tried how it went. */
   tryOut(order: UpdateOrder): void;
@@ -56,7 +56,7 @@ export interface ArchiveActions {
   put(by: Connection, job: string, bytes: Uint8Array, now: number): string | null;
   /** A connection has ended: nobody waits for its jobs. */
   forget(by: Connection): void;
-  /** When {@link look} is to be called although nothing has come, in ms; Infinity for never. */
+  /** When {@link look} must be called although nothing has come, in ms; Infinity for never. */
   readonly wakeAt: number;
   /** Gives up the jobs that nobody has asked about for too long. */
   look(now: number): void;
@@ -91,7 +91,7 @@ export interface DaemonActions {
   memoryReport(path: string | null): ErrorCode;
   /** What there is to tell of the process; null where there is no daemon. */
   processStatus(): ProcessStatus | null;
-  /** How this daemon can be replaced; null where it can't. */
+  /** How this daemon can be replaced; null where it cannot. */
   readonly liveUpdate: UpdateActions | null;
   /** Dumps and restores; null where there is no daemon. */
   readonly archive: ArchiveActions | null;
@@ -101,7 +101,7 @@ export interface DaemonActions {
   print(text: string): void;
   /** What the command line said of a setting; null for nothing. */
   configured(setting: string): string | null;
-  /** After a restart: these settings are to be again as CONTROL left them. */
+  /** After a restart: these settings must be again as CONTROL left them. */
   resume(settings: ReadonlyMap<string, string>): void;
 }
 

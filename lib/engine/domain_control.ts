@@ -32,7 +32,7 @@ export interface DomainControl {
   /**
    * First INTRODUCE: maps the domain's page (grant 1), binds its event channel `port`, and
    * from now on feeds the ring's requests to the engine for `connection`, whose `outbox` it sets.
-   * Returns an error code and leaves nothing behind when the page can't be mapped or bound.
+   * Returns an error code and leaves nothing behind when the page cannot be mapped or bound.
    */
   open(connection: Connection, port: number): ErrorCode;
   /**

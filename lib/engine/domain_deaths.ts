@@ -3,7 +3,7 @@ import { DOMAIN_SHUTDOWN, isAlive } from "./domain_control.ts";
 import type { Domain } from "./domains.ts";
 import { RELEASE_DOMAIN, type State } from "./state.ts";
 
-/** The domains that the hypervisor says have changed: all of them when it can't say which. */
+/** The domains that the hypervisor says have changed: all of them when it cannot say which. */
 export function changedDomains({ control, domains }: State): Domain[] {
   if (control.changed === undefined) return [...domains.all()];
   const changed: Domain[] = [];

@@ -35,7 +35,7 @@ export class LogBudget {
     this.#lines--;
   }
 
-  /** Takes a line: null when there is none, else what is to be said of those left out before. */
+  /** Takes a line: null when there is none, else what must be said of those left out before. */
   take(now: number): string | null {
     if (!this.has(now)) {
       this.left++;
@@ -84,7 +84,7 @@ export class DomainLogBudgets {
   }
 
   /**
-   * Takes a line that `domid` caused at `now` (ms): null when it is to be left out, else what is
+   * Takes a line that `domid` caused at `now` (ms): null when it must be left out, else what is
    * to stand behind it.
    */
   take(level: "error" | "warning" | "info", domid: number, now: number): string | null {

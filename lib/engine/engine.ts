@@ -145,7 +145,7 @@ export class Engine {
     return liveUpdate.due || reservations.due || erasures.pending;
   }
 
-  /** When {@link tick} is to be called although nothing has come, in ms; Infinity for never. */
+  /** When {@link tick} must be called although nothing has come, in ms; Infinity for never. */
   get wakeAt(): number {
     const { admin, reservations } = this.state;
     return Math.min(reservations.wakeAt, admin.archive?.wakeAt ?? Infinity);
@@ -153,7 +153,7 @@ export class Engine {
 
   /**
    * Goes on with what waits for time to pass or for others to end. True when requests that have to
-   * wait are to be tried again.
+   * wait must be tried again.
    */
   tick(now: number): boolean {
     const { erasures, liveUpdate, reservations } = this.state;
@@ -186,14 +186,14 @@ export class Engine {
 
   /**
    * To be called when the hypervisor says that domains changed (VIRQ_DOM_EXC): announces
-   * shutdowns, and takes for dead the domains that are gone or whose domid somebody else has now. What
+   * shutdowns, and takes for dead the domains that are gone or whose domid another domain has now. What
    * they leave goes at once or, where it is much, as {@link tick} goes on.
    */
   domainsChanged(): void {
     settleDeaths(this.state, changedDomains(this.state));
   }
 
-  /** The same for all domains: what was said of their changes was said to somebody else. */
+  /** The same for all domains: what was said of their changes was said to the previous daemon. */
   checkDomains(): void {
     settleDeaths(this.state, [...this.state.domains.all()]);
   }

@@ -79,7 +79,7 @@ export class Erasures {
     if (suspended !== undefined) commits?.resume(suspended, !this.pending);
   }
 
-  /** Does all that is to be done before somebody else can have the domid. */
+  /** Does all that must be done before another domain can have the domid. */
   finish(domid: number): void {
     while (this.state.domains.isDying(domid)) this.step(Infinity);
   }
@@ -221,7 +221,7 @@ function removeNode(state: ErasedState, path: string, node: Node): void {
 }
 
 /**
- * The permissions without entries for `domid`. The root and the specials, which can't be
+ * The permissions without entries for `domid`. The root and the specials, which cannot be
  * removed with their owner, fall to the privileged domain; so do all others, where orphans are kept.
  */
 function without(perms: Perms, domid: number, privDomid: number): Perms {

@@ -91,7 +91,7 @@ export class EventReaders implements Listeners {
     this.#add(this.watches.at(path, this), path, due);
   }
 
-  /** Whether a change of the node at `path` fires any watch, of whomever. */
+  /** Whether a change of the node at `path` fires any watch of any client. */
   isWatched(path: string): boolean {
     return this.watches.isAnyAt(path);
   }

@@ -16,7 +16,7 @@ export interface WorstTurn {
   at: number;
 }
 
-/** What there is to be told of: requests so far, and how long their answers took. */
+/** What there must be told of: requests so far, and how long their answers took. */
 interface Totals {
   readonly requests: number;
   readonly waits: Histogram;

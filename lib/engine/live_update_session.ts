@@ -50,7 +50,7 @@ const WAITING = "live-update-waiting";
 
 /**
  * The course of a live update, as the operator's tool sees it (reference section 8.5): the daemon
- * around the engine does what is to be done, this says when. There is one session at most; it ends
+ * around the engine does what must be done, this says when. There is one session at most; it ends
  * with its connection.
  */
 export class LiveUpdate {
@@ -159,7 +159,7 @@ export class LiveUpdate {
     outbox.reply(MessageType.CONTROL, reqId, txId, toBytes(`${text}\0`));
   }
 
-  /** A connection has ended, or begins anew: its session ends with it. */
+  /** A connection has ended, or begins again: its session ends with it. */
   forget(connection: Connection): void {
     const session = this.#session;
     if (session?.connection !== connection) return;
@@ -200,7 +200,7 @@ export class LiveUpdate {
     this.#actions()!.handOver(orderOf(session));
   }
 
-  /** No transaction is open, or all have been for too long and are to be given up. */
+  /** No transaction is open, or all have been for too long and must be given up. */
   #mayLeave({ force, timeout }: UpdateStart, now: number): boolean {
     let [open, long] = [0, 0];
     for (const connection of this.#connections) {

@@ -156,7 +156,7 @@ function redoFew({ connection, draft, written }: Transaction, roots: Roots, into
   return nodes;
 }
 
-/** Makes the node, and parents that somebody else removed meanwhile as a write makes them. */
+/** Makes the node, and parents that another client removed meanwhile as a write makes them. */
 function createMissing(into: Draft, { createdWith, path }: Touched, origin: Origin): Node {
   const { above: { perms }, aboveLength } = walk(into.root, path, emptyWalk(into.root));
   const slash = path.lastIndexOf("/");
@@ -182,7 +182,7 @@ function redoAll({ connection, draft, written }: Transaction, base: Node, into: 
     if (wanted === null || now !== null) {
       if (node === null) {
         const inherited = is.nearest.perms;
-        // Parents that somebody else has removed meanwhile are made as a write makes them.
+        // Parents that another client has removed meanwhile are made as a write makes them.
         if (above === null) {
           into.create(path, inherited, origin, is.nearestLength);
           above = is.find(path)!;

@@ -6,9 +6,9 @@ export interface StoreFile {
 
 /** How a daemon came up. */
 export interface Beginning {
-  /** With an empty store, with the one that an earlier life left, or in the place of another daemon. */
+  /** With an empty store, with the one that an earlier daemon left, or in the place of another daemon. */
   readonly how: "empty" | "recovered" | "live update";
-  /** Of an earlier life: how it ended. */
+  /** How the earlier daemon ended. */
   readonly after: "end" | "death" | null;
   /** When that committed its last turn, as RFC 3339 has it; null where that is not known. */
   readonly lastTurn: string | null;

@@ -53,7 +53,7 @@ export class RefusedCommits {
     else if (transaction.touched.has(this.#path)) this.clear();
   }
 
-  /** The connection must earn its next reservation anew, and not before some time has passed. */
+  /** The connection must earn its next reservation again, and not before some time has passed. */
   rest(now: number): void {
     this.clear();
     this.#restUntil = now + RESERVATION_REST_MS;

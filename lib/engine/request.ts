@@ -49,7 +49,7 @@ export class Call {
     this.#access = { error: OK, node: null, way: emptyWalk(state.tree.root) };
   }
 
-  /** Lets go of the tree and of the transaction: what is removed must not stay until the next request. */
+  /** Releases the tree and the transaction: what is removed must not stay until the next request. */
   forget(): void {
     this.transaction = null;
     const { way } = this.#access;

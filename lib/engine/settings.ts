@@ -36,7 +36,7 @@ export interface Setting {
 }
 
 /**
- * What CONTROL has set in the daemon around the engine, and outlives the process. Who spoke last is
+ * What CONTROL has set in the daemon around the engine, and outlives the process. The latest word is
  * right: a later start that says of a setting what the command line said before, or nothing, finds
  * it as CONTROL left it; one that says something else is obeyed.
  */

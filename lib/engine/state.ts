@@ -279,7 +279,7 @@ export class State {
     transaction.overheadCharged = overhead;
   }
 
-  /** Lets go of all that an open transaction holds in memory; it can only end in EAGAIN then. */
+  /** Releases all that an open transaction holds in memory; it can only end in EAGAIN then. */
   giveUpTransaction(transaction: Transaction): void {
     transaction.giveUp();
     this.chargeTransaction(transaction);

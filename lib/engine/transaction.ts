@@ -44,7 +44,7 @@ export class Transaction implements SnapshotHolder {
   readonly touched: Map<string, Touched> = new Map();
   /** Those to which something was done, in the order in which that was first so. */
   readonly written: Touched[] = [];
-  /** Domids that died while it ran: permissions naming them can't be committed (XSA-322). */
+  /** Domids that died while it ran: permissions naming them cannot be committed (XSA-322). */
   died: Set<number> | null = null;
   /** Permissions of nodes it made, by path, of which a reply told that one below has inherited them. */
   inherited: Map<string, Perms> | null = null;
@@ -57,13 +57,13 @@ export class Transaction implements SnapshotHolder {
   /** Whether it changed anything, and that was recorded. */
   wrote = false;
   /**
-   * What it saw and did is gone, so it can't be committed: it was open when the daemon died, or kept
+   * What it saw and did is gone, so it cannot be committed: it was open when the daemon died, or kept
    * too much in memory.
    */
   lost = false;
   /** It is lost because it kept too much in memory. */
   gaveUp = false;
-  /** It ran into a quota; it can't be committed any more (XSA-415). */
+  /** It ran into a quota; it cannot be committed any more (XSA-415). */
   failed = false;
   /** Whether others have to wait before they change what it sees; see commit_reservations.ts. */
   reserves = false;
@@ -132,7 +132,7 @@ export class Transaction implements SnapshotHolder {
     return TRANSACTION_BYTES + TOUCHED_BYTES * this.touched.size + NODE_BYTES * nodes;
   }
 
-  /** Lets go of all that it holds in memory: it is {@link lost}. */
+  /** Releases all that it holds in memory: it is {@link lost}. */
   giveUp(): void {
     this.lost = this.gaveUp = true;
     this.closeSnapshot();
@@ -145,7 +145,7 @@ export class Transaction implements SnapshotHolder {
   }
 
   /**
-   * Where to look for a node whose value is to be replaced, of which the transaction tells nothing
+   * Where to look for a node whose value must be replaced, of which the transaction tells nothing
    * and remembers nothing: not necessarily {@link root}, which costs more. A node missing there is
    * to be looked for again in {@link root}.
    */
@@ -182,7 +182,7 @@ export class Transaction implements SnapshotHolder {
       const { path, value } = touched;
       const { node, above, aboveLength } = walk(draft.root, path, emptyWalk(draft.root));
       if (node === null) {
-        // Somebody removed it before there was a snapshot. What it now inherits counts as seen.
+        // Another client removed it before there was a snapshot. What it now inherits counts as seen.
         this.seeParent(path, aboveLength);
         this.create(path, above.perms, origin, aboveLength);
       }
@@ -288,7 +288,7 @@ export class Transaction implements SnapshotHolder {
     touched.named = true;
     this.bytes -= touched.valueBytes;
     touched.valueBytes = 0;
-    // Even a node of its own making: somebody else may have made the same one meanwhile.
+    // Even a node of its own making: another client may have made the same one meanwhile.
     if (!touched.removed && !this.removedAbove(path)) {
       touched.removed = true;
       (this.#removed ??= new PathSet()).add(path);

@@ -66,7 +66,7 @@ export class Meter {
     return this.#units;
   }
 
-  /** Returns {@link units}, and counts anew from nothing. */
+  /** Returns {@link units}, and counts again from nothing. */
   take(): number {
     const units = this.#units;
     this.#units = 0;

@@ -14,7 +14,7 @@ const APPLICATION_ID = 0x78737472;
 /** What a store file is asked to survive. */
 export type Durability = "crash" | "disk";
 
-/** The file can't be used, and it is not for us to touch it. */
+/** The file cannot be used, and it is not for us to touch it. */
 export class JournalError extends Error {
   override readonly name = "JournalError";
 
@@ -35,7 +35,7 @@ const DISK_TROUBLE = /disk I\/O error|disk is full|input\/output error|no space 
 /**
  * Opens the store file at `path`, or makes it, readable for its owner only.
  *
- * @throws {JournalError} when it is another program's, a newer version's, or can't be opened.
+ * @throws {JournalError} when it is another program's, a newer version's, or cannot be opened.
  * @throws {DamagedError} when it is not whole.
  */
 export function openDatabase(path: string, durability: Durability): DatabaseSync {
@@ -56,7 +56,7 @@ export function openDatabase(path: string, durability: Durability): DatabaseSync
 const LEFT_ALONE = new Map<string, DatabaseSync[]>();
 
 /**
- * Lets go of a file without a change. To close it would write its log into it and remove that, with
+ * Closes a file without a change. To close it would write its log into it and remove that, with
  * all that may be damaged in it: so it stays open until it is moved aside, or the process ends.
  */
 export function leaveAlone(database: DatabaseSync, path: string): void {
@@ -66,7 +66,7 @@ export function leaveAlone(database: DatabaseSync, path: string): void {
 }
 
 const MAGIC = "SQLite format 3\0";
-/** The part of a SQLite file's header that says whose it is, and where in it that stands. */
+/** The part of a SQLite file's header that names its owner, and where in it that stands. */
 const HEADER_BYTES = 100;
 const APPLICATION_ID_AT = 68;
 
@@ -100,7 +100,7 @@ function checkHeader(path: string): void {
   throw new JournalError(`${path} is ${what} (name another file with --store)`);
 }
 
-/** A file that is missing is begun anew, unless there are others that are nothing without it. */
+/** A file that is missing is begun again, unless there are others that are nothing without it. */
 function checkAlone(path: string): void {
   for (const companion of ["-wal", ".tail"]) {
     const other = path + companion;
@@ -164,7 +164,7 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   // Before there is a log, so that the file itself says from the start whose it is.
   if (isNew) {
     // SQLite takes auto_vacuum only before there is a table, and writes it in a transaction of its own unless
-    // it is in one: a daemon killed after that would leave a file that does not say whose it is.
+    // it is in one: a daemon killed after that would leave a file that does not name its owner.
     const layout = `PRAGMA user_version = ${LAYOUT_VERSION}`;
     database.exec(`BEGIN; PRAGMA auto_vacuum = INCREMENTAL; ${schema}; ${layout}; COMMIT`);
   }
@@ -232,7 +232,7 @@ export const COMPANIONS: readonly string[] = ["-wal", "-shm", "-journal", ".tail
 
 /**
  * Moves a file and its companions out of the way; returns where it now is. The file goes first: who
- * is killed over it leaves companions that can't be taken for a store, and are moved by the next.
+ * is killed over it leaves companions that cannot be taken for a store, and are moved by the next.
  */
 export function renameStore(path: string, suffix: string): string {
   const renamed = `${path}.${suffix}`;

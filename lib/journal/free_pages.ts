@@ -42,7 +42,7 @@ export class FreePages {
     if (free <= most) return 0;
     const pages = Math.min(PAGES_PER_SLICE, Math.ceil((free - least) / PAGE_BYTES));
     this.#vacuum(pages);
-    // A file that can't be made smaller has as many afterwards.
+    // A file that cannot be made smaller has as many afterwards.
     if (this.bytes >= free) this.#mayShrink = false;
     return pages;
   }

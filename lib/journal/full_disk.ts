@@ -3,7 +3,7 @@ import type { ReservedSpace } from "./reserved_space.ts";
 import type { TurnLog } from "./turn_log.ts";
 import type { StoreUpkeep } from "./upkeep.ts";
 
-/** What a store file has that can't be written. */
+/** What a store file has that cannot be written. */
 export interface FullFile {
   readonly images: ImageShelf;
   readonly reserve: ReservedSpace | undefined;
@@ -13,7 +13,7 @@ export interface FullFile {
 
 /**
  * The store file could not be written: tries again, with all that is needless gone first. "found"
- * when it has the turns, and the next image if that can't wait: changes can be taken again. "more"
+ * when it has the turns, and the next image if that cannot wait: changes can be taken again. "more"
  * when there is more to be done, "none" when there is no space yet.
  */
 export function makeRoom(file: FullFile): "found" | "more" | "none" {
@@ -29,7 +29,7 @@ export function makeRoom(file: FullFile): "found" | "more" | "none" {
   if (!found || upkeep.imageIsUrgent) {
     return mayMakeImage(file, found) && upkeep.beginImageForRoom() ? "more" : "none";
   }
-  // Not before: what can't be refused would take the last of it.
+  // Not before: what cannot be refused would take the last of it.
   upkeep.drain(true);
   return "found";
 }

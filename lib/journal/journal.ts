@@ -49,7 +49,7 @@ export interface Journal {
   adoptStaged(): void;
   /** The tree was given up, or (`heard`) all watchers have heard what its adoption changed. */
   endStaging(heard: boolean): void;
-  /** Rings have a life beyond the process: how far each has been served is to be told. */
+  /** Rings have a life beyond the process: how far each has been served must be told. */
   readonly keepsRings: boolean;
   /** A ring of which bytes were taken, or to which bytes are owed, in this turn. */
   ring(ring: RingState): void;

@@ -46,7 +46,7 @@ export interface JournalParts {
   readonly reserve?: ReservedSpace;
   /** Called before anything is written, once all that was there has been read. */
   readonly onBegin?: () => void;
-  /** Called instead when it can't be read: the files are to stay as they are. */
+  /** Called instead when it cannot be read: the files are to stay as they are. */
   readonly onRefused?: () => void;
   /** Called at the orderly end, when the file alone has everything. */
   readonly onComplete?: () => void;

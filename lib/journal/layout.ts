@@ -10,7 +10,7 @@ export const LAYOUT_VERSION = 2;
 export type Migrations = ReadonlyMap<number, string>;
 
 /**
- * From 1 to 2: kinds of changes came (codec/journal/node_writer.ts), which older versions can't read.
+ * From 1 to 2: kinds of changes came (codec/journal/node_writer.ts), which older versions cannot read.
  * What they have written is read as it is.
  */
 const MIGRATIONS: Migrations = new Map([[1, ""]]);

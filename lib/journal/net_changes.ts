@@ -33,7 +33,7 @@ class ConnectionNet {
 
 /**
  * Makes one string of changes of many that does the same: nodes as they were told, and of all else,
- * of which a store that can't grow has to keep more and more, what has come of it.
+ * of which a store that cannot grow has to keep more and more, what has come of it.
  */
 export class NetChanges implements put.ChangeSink {
   readonly #to = new ByteWriter(65_536);

@@ -35,11 +35,11 @@ const NO_DOMAINS: DomainControl = {
 };
 
 /**
- * Reads the store of an earlier boot and begins one with what of it is to be kept: value and
+ * Reads the store of an earlier boot and begins one with what of it must be kept: value and
  * permissions. A node of another domain falls to the control domain, and entries for other domains go:
  * their domids mean other domains by now.
  *
- * @throws {DamagedError} when it can't be read; its files are left alone then.
+ * @throws {DamagedError} when it cannot be read; its files are left alone then.
  */
 export function keepFrom(old: StoreJournal, { domid, globs }: Keep): NextStoreState {
   const before = emptyTree();

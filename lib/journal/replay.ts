@@ -20,7 +20,7 @@ import type {
 import type { NodeRecord, NodeState } from "../codec/journal/node_record.ts";
 
 /** Who is named as the last to have changed what was recovered. */
-const ORIGIN = { label: "somebody before the restart" };
+const ORIGIN = { label: "a client before the restart" };
 
 /**
  * Takes changes in, one after the other: nodes go straight into a tree, of all else the records of what it

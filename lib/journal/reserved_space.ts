@@ -3,8 +3,8 @@ import { isTrouble, messageOf, removeIfThere } from "./database.ts";
 
 /**
  * Space that is held to be given back when there is no other: a file without a name, which is gone
- * with the process. What SQLite's log has at a full disk can't go into the store file where that
- * would have to grow, and the log can't begin anew before it has: so what makes room, the deletion
+ * with the process. What SQLite's log has at a full disk cannot go into the store file where that
+ * would have to grow, and the log cannot begin again before it has: so what makes room, the deletion
  * of what is needless, might itself find none. To cut a file off gives space back on any file system.
  */
 export class ReservedSpace {

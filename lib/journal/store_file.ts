@@ -54,11 +54,11 @@ const UNSYNCED = "unsynced";
 /** How a store is opened. */
 export interface StoreOptions {
   readonly durability: Durability;
-  /** Which boot of the host this is; unless told, that of the file. */
+  /** Which boot of the host this is; by default, that of the file. */
   readonly bootId?: string;
   /** Told whether the file is of an earlier boot, as soon as it has said so itself. */
   readonly onStamp?: (isOld: boolean) => void;
-  /** This machine's unless told. */
+  /** This machine's by default. */
   readonly clock?: Clock;
   readonly log: JournalParts["log"];
   readonly upkeep?: Upkeep;
@@ -70,7 +70,7 @@ export interface StoreOptions {
 export interface OpenStore {
   readonly journal: StoreJournal;
   readonly about: About;
-  /** The file is of an earlier boot: none of its domains is alive. It is to be put aside. */
+  /** The file is of an earlier boot: none of its domains is alive. It must be put aside. */
   readonly isOld: boolean;
 }
 
@@ -83,7 +83,7 @@ export function tailPath(path: string): string {
  * Opens the store file at `path` with its tail, or makes both. Of a store that was there nothing
  * changes until it has been read and its journal begins.
  *
- * @throws {JournalError} when they can't be used, {@link DamagedError} when they are damaged.
+ * @throws {JournalError} when they cannot be used, {@link DamagedError} when they are damaged.
  */
 export function openStore(path: string, options: StoreOptions): OpenStore {
   const { clock = systemClock, durability, log, upkeep } = options;
@@ -146,7 +146,7 @@ function reserveBytes(upkeep: Upkeep | undefined): number {
   return Math.min(2 * pagesPerCheckpoint * PAGE_BYTES, RESERVE_BYTES_MAX);
 }
 
-/** Nobody is to be told anything, and nothing to be built on it, before it is on the disk. */
+/** Nobody must be told anything, and nothing to be built on it, before it is on the disk. */
 function settle(path: string): void {
   try {
     for (const companion of ["-wal", ".tail"]) settleFile(path + companion);

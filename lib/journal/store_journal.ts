@@ -80,7 +80,7 @@ export class StoreJournal implements Journal {
   /**
    * Brings a fresh state to where the last life ended: its nodes, then its domains.
    *
-   * @throws {DamagedError} when something in it can't be read.
+   * @throws {DamagedError} when something in it cannot be read.
    */
   recover(state: State, held?: HeldConnections, caution?: Caution): Recovered | null {
     const replay = this.read(state.tree, () => caution?.progress());
@@ -92,7 +92,7 @@ export class StoreJournal implements Journal {
   /**
    * Reads all that was persisted, its nodes into `tree`; null when there was nothing.
    *
-   * @throws {DamagedError} when something in it can't be read; the files then stay as they are.
+   * @throws {DamagedError} when something in it cannot be read; the files then stay as they are.
    */
   read(tree: Draft, progress?: () => void): Replay | null {
     if (this.isEmpty) {
@@ -115,7 +115,7 @@ export class StoreJournal implements Journal {
    * Tells `sink` all that was persisted, in order; of the turns behind the newest image only
    * those that `upto` accepts.
    *
-   * @throws {DamagedError} when something in it can't be read.
+   * @throws {DamagedError} when something in it cannot be read.
    */
   replay(sink: put.ChangeSink, upto: UpTo = () => true): void {
     try {
@@ -145,7 +145,7 @@ export class StoreJournal implements Journal {
     this.#parts.reserve?.fill();
   }
 
-  /** A file of before layout 2 never gets smaller unless it is written anew: once, and not all of it. */
+  /** A file of before layout 2 never gets smaller unless it is written again: once, and not all of it. */
   #enableShrinking(): void {
     const { database, log } = this.#parts;
     if (pragma(database, "auto_vacuum") === AUTO_VACUUM_INCREMENTAL) return;
@@ -216,11 +216,11 @@ export class StoreJournal implements Journal {
     this.#held = why !== null;
     const { log, tail } = this.#parts;
     if (why === null) return log("warning", "what has changed is kept again: answers go out");
-    const text = `what has changed cannot be kept in ${tail.path} either, nobody is answered`;
+    const text = `what has changed cannot be kept in ${tail.path} either, no client is answered`;
     log("error", `${text} until it can: ${why}`);
   }
 
-  /** The store file can't be written: the tail has to do, if need be without its history. */
+  /** The store file cannot be written: the tail has to do, if need be without its history. */
   #appendInNeed(changes: Uint8Array<ArrayBuffer>): boolean {
     if (this.#turns.appendToTail(changes)) return true;
     const net = new NetChanges();
@@ -270,7 +270,7 @@ export class StoreJournal implements Journal {
     }
   }
 
-  /** Nothing that was under way in the store file is gone on with. */
+  /** Gives up all that was under way in the store file. */
   #giveUp(): void {
     this.#upkeep.abandonImage();
     const { database } = this.#parts;

@@ -234,7 +234,7 @@ export class Tail {
     return end;
   }
 
-  /** Whoever dies before this has not added the record, whoever dies after it has. */
+  /** A daemon that dies before this has not added the record, one that dies after it has. */
   #publish(end: number): void {
     Atomics.store(this.#words, END_AT / 4, end);
     this.#end = end;
@@ -261,7 +261,7 @@ export class Tail {
     file.syncDataSync();
   }
 
-  /** Lets go of the memory; the file stays. */
+  /** Releases the memory; the file stays. */
   close(): void {
     unmapFile(this.#address, this.#size);
   }

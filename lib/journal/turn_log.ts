@@ -14,7 +14,7 @@ export type UpTo = (turn: number, at: number) => boolean;
 /**
  * The turns: numbered without a gap (but see turn_bridge.ts), the older ones in the store file, many
  * to a row, the latest in the tail. `crash` commits to the tail and moves its turns to the file
- * later; `disk` commits to the file, and to the tail only when the file can't take more.
+ * later; `disk` commits to the file, and to the tail only when the file cannot take more.
  */
 export class TurnLog {
   readonly #database: DatabaseSync;
@@ -62,7 +62,7 @@ export class TurnLog {
   /**
    * Makes the next turn durable.
    *
-   * @throws {Error} when the store file would have to take it and can't.
+   * @throws {Error} when the store file would have to take it and cannot.
    */
   append(changes: Uint8Array<ArrayBuffer>): void {
     const turn = this.#last + 1, at = wallMs(this.clock);
@@ -78,7 +78,7 @@ export class TurnLog {
     this.#last = turn;
   }
 
-  /** Makes the next turn durable although the store file can't; false when there is no room. */
+  /** Makes the next turn durable although the store file cannot; false when there is no room. */
   appendToTail(changes: Uint8Array<ArrayBuffer>): boolean {
     const turn = this.#untried;
     const fitting = turn === this.#last + 1 ? changes : bridged(changes, this.#last);
@@ -137,7 +137,7 @@ export class TurnLog {
    * Moves the turns of the tail to the store file, but for those up to `upto`, which an image has. With `probe` something is written in any case,
    * to see whether that is possible.
    *
-   * @throws {Error} when the file can't be written; the tail then stays as it is.
+   * @throws {Error} when the file cannot be written; the tail then stays as it is.
    */
   drain(probe = false, upto = 0): void {
     if (this.#tail.used === 0 && !probe) return;

@@ -18,7 +18,7 @@ import type { ImageSource } from "./journal.ts";
 import type { Upkeep } from "./journal_parts.ts";
 import type { TurnLog } from "./turn_log.ts";
 
-/** Turns behind the last image, as a part of its bytes, at which the next can't wait. */
+/** Turns behind the last image, as a part of its bytes, at which the next cannot wait. */
 const URGENT_PART = 1.25;
 /** The same, at which one is worth making when the last was made a while ago: at any time, or when idle. */
 const DUE_PART = 1;
@@ -158,7 +158,7 @@ export class StoreUpkeep {
   }
 
   /**
-   * What is to be done between two turns. True when there is more that nobody has to wait for, and
+   * What must be done between two turns. True when there is more that nobody has to wait for, and
    * which is done with `idle` only; else one thing that is due, as quiet clients may have asked meanwhile.
    */
   maintain(idle: boolean): boolean {
@@ -204,7 +204,7 @@ export class StoreUpkeep {
     return this.#free.mayShrink(idle) ? this.#shrink(idle) : 0;
   }
 
-  /** Turns behind the last image have come to the size at which the next one can't wait. */
+  /** Turns behind the last image have come to the size at which the next one cannot wait. */
   get imageIsUrgent(): boolean {
     return this.#isBehind(4, URGENT_PART);
   }
@@ -295,7 +295,7 @@ export class StoreUpkeep {
   /**
    * Not left for later: the more pages wait, the longer everyone waits for them.
    *
-   * @throws {Error} when the file can't take them: else the log would grow until it can.
+   * @throws {Error} when the file cannot take them: else the log would grow until it can.
    */
   checkpoint(): void {
     this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");

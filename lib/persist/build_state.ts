@@ -188,8 +188,8 @@ class Builder {
   }
 
   /**
-   * The id by which a domain is to be known. One that can be compared stays, so that a domain that was
-   * replaced meanwhile is found to be gone (XSA-322). One that cannot would release whoever lives: then it
+   * The id by which a domain must be known. One that can be compared stays, so that a domain that was
+   * replaced meanwhile is found to be gone (XSA-322). One that cannot would release domains that live: then it
    * is who is there now. Between two daemons in one process that is a matter of a second, in which Xen
    * does not come back to a domid; what died in it is not there, and keeps the id told.
    */

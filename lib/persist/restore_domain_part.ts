@@ -19,7 +19,7 @@ import type { Connection as ConnectionRecord } from "../state/records.ts";
 import type { Holding } from "../state/store_records.ts";
 import { attach } from "./build_state.ts";
 
-/** Gives a ring what was in flight on it in the stream; false where that can't be done. */
+/** Gives a ring what was in flight on it in the stream; false where that cannot be done. */
 export type Inherit = (connection: Connection, record: ConnectionRecord) => boolean;
 
 /** What came of one domain's part. */
@@ -38,7 +38,7 @@ export interface PartReport {
  * with a RecordError, nothing. Nodes are made or overwritten, none is removed. `check` only looks
  * whether it could be done.
  *
- * @throws {RecordError} when it can't.
+ * @throws {RecordError} when it cannot.
  */
 export function restorePart(
   state: State,

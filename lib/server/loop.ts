@@ -78,7 +78,7 @@ export class Loop {
   /** Runs until {@link stop}. */
   async run(sink: EventSink): Promise<void> {
     this.#sink = sink;
-    // Whoever starts the loop gets to set up its signals before the first client is served.
+    // The caller sets up its signals before the first client is served.
     await javaScriptTurn();
     this.#trafficAt = this.clock.now();
     while (!this.#stopping) {
@@ -97,7 +97,7 @@ export class Loop {
     if (this.#parked) this.#waker.wake();
   }
 
-  /** Lets go of a loop that was never run. */
+  /** Releases a loop that was never run. */
   discard(): void {
     this.#waker.close();
     this.epoll.close();

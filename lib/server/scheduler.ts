@@ -45,9 +45,9 @@ export interface TurnHandler extends RequestHandler {
   domainsChanged(now: number): void;
   /** Whether {@link tick} has something to do now. */
   readonly due: boolean;
-  /** When {@link tick} is to be called although nothing has come, in ms; Infinity for never. */
+  /** When {@link tick} must be called although nothing has come, in ms; Infinity for never. */
   readonly wakeAt: number;
-  /** Goes on with what was waiting; true when requests that have to wait are to be tried again. */
+  /** Goes on with what was waiting; true when requests that have to wait must be tried again. */
   tick(now: number): boolean;
   /** What the log takes of lines that clients cause: the engine's, shared with it. */
   readonly logBudgets?: DomainLogBudgets;
@@ -104,7 +104,7 @@ export class Turns implements PeerHost<Peer> {
   #turning = false;
   /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
   eventTimeoutMs = EVENT_TIMEOUT_MS;
-  /** When the events of guests are to be looked at for their age; Infinity for not at all. */
+  /** When the events of guests must be looked at for their age; Infinity for not at all. */
   #expireAt = NEVER;
   /** Peers with events whose time will be over. */
   readonly #withExpiring = new Set<Peer>();
@@ -166,7 +166,7 @@ export class Turns implements PeerHost<Peer> {
     return this.#journal.maintainAt;
   }
 
-  /** When {@link turn} is to be called even if nothing else is to do; Infinity for not at all. */
+  /** When {@link turn} must be called even if nothing else is to do; Infinity for not at all. */
   get lookAt(): number {
     return Math.min(this.#expireAt, this.handler.wakeAt, this.stream.sendAt);
   }
@@ -202,7 +202,7 @@ export class Turns implements PeerHost<Peer> {
     this.#waiting.push(peer);
   }
 
-  /** Time has passed, or something has come about, that what waits in the engine may be for. */
+  /** Time has passed, or something has happened, that what waits in the engine may be for. */
   tick(): void {
     this.#tickDue = true;
     if (!this.#turning) this.onPending();
@@ -254,7 +254,7 @@ export class Turns implements PeerHost<Peer> {
 
   failed(peer: Peer, error: unknown): void {
     const { domid, label } = peer.connection;
-    this.tell("error", domid, `${label}: hung up after an internal error: ${stackOf(error)}`);
+    this.tell("error", domid, `${label}: disconnected after an internal error: ${stackOf(error)}`);
   }
 
   /** One turn. `now` is in ms, on a clock that only goes forward. */
@@ -272,7 +272,7 @@ export class Turns implements PeerHost<Peer> {
       times.committed();
       if (!this.#held) this.#flush();
       times.answered();
-      // Also while a commit fails: what goes on then is to be seen.
+      // Also while a commit fails: what goes on then must be seen.
       if (this.stream.on) this.stream.send(now);
     } finally {
       this.#turning = false;

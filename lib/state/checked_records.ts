@@ -27,7 +27,7 @@ export class RecordError extends Error {
 /** Who is named as the last to have changed what was restored. */
 export const RESTORED: Origin = { label: "a restored dump" };
 
-/** A node of a domain's part, at the path where it is to be. */
+/** A node of a domain's part, at the path where it must be. */
 export interface PartNode {
   readonly path: string;
   readonly value: Uint8Array;
@@ -46,7 +46,7 @@ export interface Owned {
 /**
  * Takes records in and checks them against each other, as far as it can be without a store: paths, parents,
  * permissions, domids, ids that are given twice, connections and transactions that are missing. Yields now
- * and then, so that whoever has other work can do it. With a `mapping` only that domain's part is taken; the
+ * and then, so that the caller can do other work. With a `mapping` only that domain's part is taken; the
  * tree of a whole store is made for `owner`, or for a store yet to be.
  *
  * @throws {RecordError} that names the first thing that cannot be.
@@ -85,13 +85,13 @@ const GENERATION_BEFORE = 6;
 /** What the nodes cost is counted where they are taken. */
 const FREE: Ledger = { charge: () => {}, mention: () => {} };
 
-/** The store that nodes are to be versions of one day, and who counts what they cost. */
+/** The store that nodes will be versions of, and who counts what they cost. */
 export interface TreeOwner {
   readonly versions: Versions;
   readonly ledger: Ledger;
 }
 
-/** A tree to load nodes into, unless told of no store. */
+/** A tree to load nodes into, by default of no store. */
 export function emptyTree({ ledger, versions }: TreeOwner = nobody()): Draft {
   return new Draft(newNode("", 0, versions.nextEpoch(), []), versions, ledger);
 }
@@ -179,7 +179,7 @@ export class CheckedRecords extends StoreRecords {
       }
     }
     if (this.#mapping !== null) return this.#endPart(this.#mapping);
-    if (this.nodes === 0) throw new RecordError("this is no whole store: it has no nodes");
+    if (this.nodes === 0) throw new RecordError("this is not a whole store: it has no nodes");
   }
 
   #endPart({ from, to }: DomainMapping): void {
@@ -276,7 +276,7 @@ export class CheckedRecords extends StoreRecords {
     const { path, token } = given;
     const longest = Math.max(path.length, token.length);
     checkLength("the path or token of a watch", path, longest);
-    if (canonicalPath(path, "", true) === null) throw new RecordError(`'${path}' is no path`);
+    if (canonicalPath(path, "", true) === null) throw new RecordError(`invalid path '${path}'`);
     const { watches } = this.#holding(given.connection);
     const what = `the watch on ${path} with token '${token}'`;
     addOnce(watches, watchKey(path, token), this.#mapped(given), what);
@@ -344,7 +344,7 @@ function isTop(path: string): boolean {
 
 function noWholeStore(first: string): RecordError {
   return new RecordError(
-    `this is no whole store: its first node is ${first}, not /; ` +
+    `this is not a whole store: its first node is ${first}, not /; ` +
       "what was dumped with --domain is restored with --domain",
   );
 }
@@ -363,6 +363,6 @@ function checkedPath(path: string): string {
   checkLength("the path", path, path.length);
   if (canonicalPath(path, "", true) === path) return path;
   throw new RecordError(
-    `'${path}' is no path: names have only A-Z a-z 0-9 - _ @, after one slash`,
+    `invalid path '${path}': names have only A-Z a-z 0-9 - _ @, after one slash`,
   );
 }

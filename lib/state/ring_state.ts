@@ -1,4 +1,4 @@
-/** How far a ring has been served: what the daemon's next life must go on from. */
+/** How far a ring has been served: what the next daemon must go on from. */
 export interface RingState {
   /**
    * The connection's key: a domid, or a number above all domids for a held socket, of which all here

@@ -75,7 +75,7 @@ export class Draft {
     return this.root;
   }
 
-  /** The same for somebody who is told what it keeps in memory, until it is dropped. */
+  /** The same for an owner that is told what it keeps in memory, until it is dropped. */
   openSnapshot(holder: SnapshotHolder): Snapshot {
     const root = this.snapshot();
     // That of the latest change, as each makes a root of its own.

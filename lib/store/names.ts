@@ -15,7 +15,7 @@ interface Split extends Names {
   count: number;
   readonly ends: number[];
   readonly hashes: number[];
-  /** The path without its last name; null until somebody asks. */
+  /** The path without its last name; null until it is needed. */
   parent: string | null;
 }
 

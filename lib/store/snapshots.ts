@@ -7,7 +7,7 @@ export interface SnapshotHolder {
   pin(bytes: number): void;
 }
 
-/** A version of the tree that somebody looks at while others change the tree. */
+/** A version of the tree that is read while clients change the tree. */
 export interface Snapshot {
   /** Nodes of this epoch and older ones are in it, as far as they were not replaced before. */
   readonly epoch: number;
@@ -77,7 +77,7 @@ export class Snapshots {
     unreported.clear();
   }
 
-  /** Whether so much was pinned since the last time that somebody should look at it. */
+  /** Whether so much was pinned that its owner should look at it. */
   takeGrown(): boolean {
     this.#settle();
     if (this.#grown < PINNED_LOOK_BYTES) return false;

@@ -155,7 +155,7 @@ export class TreeLoader {
     return this.load(bytes, 0, length, was);
   }
 
-  /** Charges what is not charged yet, and lets go of the bytes. */
+  /** Charges what is not charged yet, and releases the bytes. */
   end(): void {
     this.#bytes = NO_VALUE;
     this.#depth = this.#from = this.#to = 0;
@@ -283,7 +283,7 @@ export class TreeLoader {
     this.#ownerNodes = this.#ownerBytes = 0;
   }
 
-  /** Entries but the owner's count for those whom they name; `next` is to be counted then. */
+  /** Entries but the owner's count for those whom they name; `next` must be counted then. */
   #mention(next: Perms): void {
     if (next === this.#perms) return;
     const { ledger } = this.#into;

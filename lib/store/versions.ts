@@ -16,7 +16,7 @@ export class Versions {
   /** What a node that is made with these permissions gets of them, while domains are dying. */
   living: ((perms: Perms) => Perms) | null = null;
 
-  /** Versions that somebody looks at. */
+  /** Versions that are read. */
   readonly snapshots: Snapshots = new Snapshots();
 
   /** `meter` is told of the work that changes take. */

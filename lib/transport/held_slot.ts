@@ -101,7 +101,7 @@ export class HeldSlot {
     this.store(KEY, 0);
   }
 
-  /** Addresses are those of this process: they are set anew in each of its lives. */
+  /** Addresses are those of this process: they are set again in each of its lives. */
   #pointHeaders(): void {
     for (let i = 0; i < BASE_COUNT; i++) {
       const vector = i < SEND ? VECTORS : VECTORS + 2 * VECTOR_WORDS;
@@ -130,7 +130,7 @@ export class HeldSlot {
     return ((a - b) | 0) > 0 ? a : b;
   }
 
-  /** Bytes ever received. As all counts here it begins anew after 2^32. */
+  /** Bytes ever received. As all counts here it begins again after 2^32. */
   get received(): number {
     return this.#total(RECEIVE);
   }

@@ -10,13 +10,13 @@ const ECONNRESET = 104;
 
 /** What holds the descriptor too, and is told when the connection has ended. */
 export interface HeldBy {
-  /** To be called once the client has been hung up; the descriptor is still open. */
+  /** To be called once the client has been disconnected; the descriptor is still open. */
   release(slot: HeldSlot): void;
 }
 
 /**
  * A connected Unix socket that outlives this process, as a ring does: its descriptor is held by
- * somebody else, and what was received and sent is counted in memory that stays. The journal
+ * a holder, and what was received and sent is counted in memory that stays. The journal
  * knows it as it knows a ring.
  */
 export class HeldSocketTransport implements Transport, RingPosition {
@@ -112,7 +112,7 @@ export class HeldSocketTransport implements Transport, RingPosition {
     return this.fd;
   }
 
-  /** Somebody else has the descriptor, too: to close ours neither hangs up nor leaves the epoll. */
+  /** A holder has the descriptor, too: to close ours neither disconnects nor leaves the epoll. */
   close(): void {
     shutDown(this.fd);
     this.#interest.end();

@@ -98,7 +98,7 @@ export class RingTransport implements Transport, RingPosition {
 
   /**
    * After a restart: goes on behind `requestsTaken`, which the page may not say yet. A page that
-   * was begun anew meanwhile, or served by another daemon, says itself where to go on.
+   * was begun again meanwhile, or served by another daemon, says itself where to go on.
    */
   resume(features: number, requestsTaken: number): void {
     this.#features = features;

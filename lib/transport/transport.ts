@@ -10,7 +10,7 @@ export interface RingPosition {
 
 /**
  * A stream of bytes to and from one client, nonblocking both ways. Reading and writing never
- * wait; whoever owns the transport learns by other means (epoll, an event channel) when to try
+ * wait; the owner of the transport learns by other means (epoll, an event channel) when to try
  * again.
  */
 export interface Transport {
@@ -30,8 +30,8 @@ export interface Transport {
    */
   write(from: Uint8Array<ArrayBuffer>, at: number, end: number): number;
   /**
-   * Lets go of what has been read: only now does the client learn that it was taken. To be called
-   * when the turn that read it is committed. A stream that can't wait has let go at once. True
+   * Releases what has been read: only now does the client learn that it was taken. To be called
+   * when the turn that read it is committed. A stream that cannot wait has released it at once. True
    * when more may have come meanwhile that nobody announces.
    */
   settle(): boolean;
@@ -42,14 +42,14 @@ export interface Transport {
   want(input: boolean, output: boolean): void;
   /**
    * The client sent a message longer than allowed: no framing is left in what follows. A socket
-   * is hung up by its owner; a ring tells the guest in its error word and is then ignored.
+   * is disconnected by its owner; a ring tells the guest in its error word and is then ignored.
    */
   rejectOversize(): void;
   /**
-   * Gives the descriptor, which stays open, to the caller, and lets go of everything else; missing where
+   * Gives the descriptor, which stays open, to the caller, and releases everything else; missing where
    * there is none.
    */
   detach?(): number;
-  /** Lets go of everything. Not to be used afterwards. */
+  /** Releases everything. Not to be used afterwards. */
   close(): void;
 }

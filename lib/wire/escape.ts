@@ -15,7 +15,7 @@ const UNSEEN =
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /**
- * Text in which everything that can't be seen is `\uXXXX`, as in JSON: a character beyond U+FFFF
+ * Text in which everything that cannot be seen is `\uXXXX`, as in JSON: a character beyond U+FFFF
  * is two of them. Where a backslash stands for itself is not told: this is for reading, not for
  * reading back (but see {@link jsonText}).
  */
@@ -55,7 +55,7 @@ const UNSEEN_CHARACTER = new RegExp(`^${UNSEEN.source}`, "u");
 const PIECE = new RegExp(`[\x00-\x1f\x7f]|${UTF8.source}`, "g");
 
 /**
- * A byte string in which all that can't be seen, and what is no UTF-8, is as `escape` makes it of
+ * A byte string in which all that cannot be seen, and what is no UTF-8, is as `escape` makes it of
  * its bytes; what can be seen stays.
  */
 export function escapeUnseen(bytes: string, escape: (bytes: string) => string): string {

@@ -22,7 +22,7 @@ export function valueJson(value: Uint8Array): BytesJson {
 }
 
 /**
- * An object as one line of JSON for people and programs: what can't be seen is `\uXXXX`, which
+ * An object as one line of JSON for people and programs: what cannot be seen is `\uXXXX`, which
  * reads back as what it was.
  */
 export function jsonLine(object: unknown): string {

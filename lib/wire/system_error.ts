@@ -40,7 +40,7 @@ export function systemReason(error: unknown): string {
   return words[systemErrorCode(error) ?? ""] ?? text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** What a file was to be used for. */
+/** What a file had to be used for. */
 export type FileAction = "read" | "write";
 
 /** What a user can do about a file that cannot be used, by the error's name. */

@@ -46,7 +46,7 @@ function shortText(bytes: Uint8Array, i: number, count: number): string {
 
 /**
  * The same text in memory of its own, as one piece: V8 keeps a whole text for the sake of any part
- * of it, and a text that was put together as its parts until somebody looks into it.
+ * of it, and a text that was put together as its parts until it is read.
  */
 export function flatText(text: string): string {
   const copy = `${text.slice(0, 1)}${text.slice(1)}`;

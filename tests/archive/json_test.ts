@@ -77,11 +77,14 @@ Deno.test("JSON: a field that is not as it must be is named, with its line", () 
       ['{"kind":"node"}', "line 2: 'path' is missing"],
       ['{"kind":"node","path":"/","value":{"base64":"?"}}', "'value' is neither a string nor"],
       ['{"kind":"node","path":"/","value":"","perms":["x1"]}', '"x1" is no permission such as r5'],
-      ['{"kind":"node","path":"/","value":"","perms":{}}', "'perms' is no list"],
-      ['{"kind":"domain","domid":65536}', "'domid' is no domid"],
+      ['{"kind":"node","path":"/","value":"","perms":{}}', "'perms' must be a list"],
+      ['{"kind":"domain","domid":65536}', "'domid' must be a domid"],
       ['{"kind":"domain","domid":1,"features":-1}', "'features' is less than 0"],
-      ['{"kind":"domain","domid":1.5}', "'domid' is no whole number"],
-      ['{"kind":"domain-detail","domid":1,"uniqueId":"-1"}', "'uniqueId' is no number of 64 bits"],
+      ['{"kind":"domain","domid":1.5}', "'domid' must be a whole number"],
+      [
+        '{"kind":"domain-detail","domid":1,"uniqueId":"-1"}',
+        "'uniqueId' must be a number of 64 bits",
+      ],
       ['{"kind":"connection-detail","connection":1,"transactionIdLast":1,"ignored":0}', "neither"],
       ['{"kind":"quota","domain":[],"global":{}}', "'domain' is no object"],
       [

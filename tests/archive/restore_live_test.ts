@@ -212,7 +212,7 @@ const BAD: readonly (readonly [problem: string, ...records: StateRecord[]])[] = 
   ["/no/parent comes before its parent", node("/no/parent")],
   ["/good comes a second time", node("/good")],
   ["/bad has no permissions", { ...node("/bad"), perms: [] }],
-  ["'/a//b' is no path", node("/a//b")],
+  ["invalid path '/a//b'", node("/a//b")],
   ["there is no connection 7", WATCH],
   ["connection 7 comes a second time", RING, RING],
   ["domain 1 has a second ring", RING, ring(8, 1)],

@@ -24,7 +24,7 @@ const ENDS = Number(Deno.env.get("XS_DEATHS") ?? 12);
 const NAMES = 12;
 
 const UNTIL_IT_CAN = "changes are refused until it can: disk I/O error";
-const NOBODY = "nobody is answered until it can";
+const NOBODY = "no client is answered until it can";
 
 /** One daemon on such a disk and one client, who knows what was answered. */
 class Trial {
@@ -122,7 +122,7 @@ testUnless(missing, "disk: a sync of the log fails: said, refused, and right aga
   assertEquals(trial.daemon.output().split(UNTIL_IT_CAN).length, 2);
 });
 
-testUnless(missing, "disk: no sync succeeds: nobody is answered until one does", async () => {
+testUnless(missing, "disk: no sync succeeds: no client is answered until one does", async () => {
   await using trial = await Trial.begin();
   const { disk } = trial;
   assertEquals(await trial.write(), "OK\0");

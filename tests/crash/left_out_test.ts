@@ -71,7 +71,7 @@ class Host {
     return this.rings.get(domid)!.page.load(ERROR);
   }
 
-  /** Dies `deaths` times in a row for want of memory, as the mark says, and lives again. */
+  /** Dies `deaths` times in a row for lack of memory, as the mark says, and lives again. */
   die(deaths: number): void {
     const path = `${this.folder}/mark`;
     if (deaths > 0) Deno.writeTextFileSync(path, `${deaths - 1} short`);
@@ -97,7 +97,7 @@ Deno.test("behind two deaths for want of memory a guest's many watches are set a
     assertEquals(host.ask(HUGE, T.READ, "name\0"), null);
     assertEquals(host.ask(USUAL, T.READ, "name\0"), "guest 2");
     assertEquals(host.errorOf(USUAL), ERROR_NONE);
-    const told = host.lives.lines.filter((line) => line.includes("set aside"));
+    const told = host.lives.lines.filter((line) => line.includes("are not loaded"));
     assertEquals(told.length, 1, host.lives.lines.join("\n"));
     assert(/died 2 times.*100 watches and 1 transactions of domain 1 /.test(told[0]!), told[0]);
     // No node is gone.

@@ -230,7 +230,7 @@ Deno.test("full: what can't be refused and finds no room holds all back, and is 
   }
   assert(count > 50, `${count} watches`);
   assertEquals(journal.commit(), false);
-  assertEquals(host.lines.filter((line) => line.includes("nobody is answered")).length, 1);
+  assertEquals(host.lines.filter((line) => line.includes("no client is answered")).length, 1);
   assertEquals(host.nextLife(), before);
   host.allowGrowth();
   await new Promise((resolve) => setTimeout(resolve, COMMIT_RETRY_MS + 20));

@@ -295,27 +295,27 @@ const RECORDS: readonly (readonly [name: string, StateRecord[], problem: string]
   [
     "no root",
     [node("/a")],
-    "this is no whole store: its first node is /a, not /; " +
+    "this is not a whole store: its first node is /a, not /; " +
     "what was dumped with --domain is restored with --domain",
   ],
-  ["no nodes", [GLOBAL], "this is no whole store: it has no nodes"],
+  ["no nodes", [GLOBAL], "this is not a whole store: it has no nodes"],
   ["the root twice", [ROOT, ROOT], "/ comes a second time"],
   ["a node twice", [ROOT, node("/a"), node("/b"), node("/a")], "/a comes a second time"],
   ["a special twice", [special("@x"), special("@x"), ROOT], "@x comes a second time"],
   [
     "a malformed path",
     [ROOT, node("/a//b")],
-    "'/a//b' is no path: names have only A-Z a-z 0-9 - _ @, after one slash",
+    "invalid path '/a//b': names have only A-Z a-z 0-9 - _ @, after one slash",
   ],
   [
     "a path whose characters are no bytes",
     [ROOT, node("/\u0161")],
-    "'/\u0161' is no path: names have only A-Z a-z 0-9 - _ @, after one slash",
+    "invalid path '/\u0161': names have only A-Z a-z 0-9 - _ @, after one slash",
   ],
   [
     "a relative path",
     [ROOT, node("a")],
-    "'a' is no path: names have only A-Z a-z 0-9 - _ @, after one slash",
+    "invalid path 'a': names have only A-Z a-z 0-9 - _ @, after one slash",
   ],
   ["no owner", [ROOT, node("/a", "", [])], "/a has no permissions"],
   ["a special without an owner", [special("@x", []), ROOT], "@x has no permissions"],
@@ -356,7 +356,7 @@ const RECORDS: readonly (readonly [name: string, StateRecord[], problem: string]
     [socket(1, 5), watch(1, "/", "t"), watch(1, "/", "t"), ROOT],
     "the watch on / with token 't' comes a second time",
   ],
-  ["a malformed watch", [socket(1, 5), watch(1, "/a b", "t"), ROOT], "'/a b' is no path"],
+  ["a malformed watch", [socket(1, 5), watch(1, "/a b", "t"), ROOT], "invalid path '/a b'"],
   [
     "a token of 8 KiB",
     [socket(1, 5), watch(1, "/a", "t".repeat(8193)), ROOT],

@@ -229,7 +229,7 @@ Deno.test("A client that never reads its events is hung up aloud, at a bound", (
   }
   assert(lazy.peer.unsent <= SOCKET_OUTPUT_BYTES_MAX);
   assert(lazy.peer.unsent > SOCKET_OUTPUT_BYTES_MAX - 5000);
-  assertStringIncludes(world.log[0]!, "client 1: hung up");
+  assertStringIncludes(world.log[0]!, "client 1: disconnected");
   other.send(READ, 1, "x");
   world.settle();
   assertEquals(world.gone, [["client 1", "overflow"]]);

@@ -363,7 +363,7 @@ Deno.test("store options: --keep is told at the start, and carries over a boot w
     await using first = await start();
     assertMatch(
       first.output(),
-      /kept in \S+\/store, on disk, until this machine is booted anew\. Next/,
+      /kept in \S+\/store, on disk, until this host boots\. Next/,
     );
     for (const path of ["/tool/mine/a", "/local/domain/1/name"]) {
       assertEquals(await ask(first, T.WRITE, `${path}\0x`), "OK\0");
@@ -374,7 +374,7 @@ Deno.test("store options: --keep is told at the start, and carries over a boot w
   database.close();
   await using second = await start("--keep", "/tool/mine", "--keep", "/none/*");
   const said = second.output();
-  assertMatch(said, /booted anew, but for \/tool\/mine, \/none\/\*\. Next/);
+  assertMatch(said, /this host boots, but for \/tool\/mine, \/none\/\*\. Next/);
   assertMatch(
     said,
     /info: the store file \S+: after a boot of the host it keeps \/tool\/mine, \/none\/\*\n/,

@@ -31,5 +31,5 @@ Deno.test("holder: the supervisor that started us is given our descriptors", () 
 Deno.test("holder: whoever listens in the place of one that died is given nothing", () => {
   const { given, lines } = isGiven(Deno.pid);
   assert(!given);
-  assertEquals(lines, ["our supervisor is gone: nobody holds our clients' connections"]);
+  assertEquals(lines, ["our supervisor is gone: our clients' connections are not held any more"]);
 });

@@ -54,7 +54,7 @@ interface Level {
 }
 
 /**
- * All nodes below `top`, depth first, in the daemon's order. Not one moment's picture: a node
+ * All nodes below `top`, depth first, in the daemon's order. Not a snapshot: a node
  * that goes away meanwhile is passed over with all below it.
  *
  * @throws {ToolFailure} when a node cannot be listed.

@@ -9,7 +9,7 @@ export interface ReadOptions {
   readonly prefix: boolean;
   /** Print the bytes as they are, with no line break. */
   readonly raw: boolean;
-  /** How a value is shown otherwise; as the stock tool shows it unless told. */
+  /** How a value is shown otherwise; as the stock tool shows it by default. */
   readonly show?: (value: string) => string;
 }
 

@@ -50,7 +50,7 @@ export interface ChangeSink {
   /** Null for one that counts no more. */
   setting(name: string, setting: SettingValue | null): void;
   ring(ring: RingState): void;
-  /** Nothing but nodes counts of what was told before: the rest is told anew. */
+  /** Nothing but nodes counts of what was told before: the rest is told again. */
   othersGone(): void;
   /** A node of a tree that may come to take the place of the present one; `/` begins it. */
   staged(node: NodeState): void;

@@ -89,7 +89,7 @@ export function putHeard(to: ByteWriter): void {
   to.u8(HEARD);
 }
 
-/** What follows tells anew all that is no node. */
+/** What follows tells again all that is no node. */
 export function putOthersGone(to: ByteWriter): void {
   to.u8(OTHERS_GONE);
 }
@@ -171,7 +171,7 @@ export function putTransaction(
   if (open !== null) to.count(open.generation);
 }
 
-/** Begins anew what is known of the connection. */
+/** Begins again what is known of the connection. */
 export function putHeld(to: ByteWriter, { key, domid, label }: HeldState): void {
   to.u8(HELD);
   to.u32(key);

@@ -19,7 +19,7 @@ export interface NodeState {
 
 /** @throws {DamagedError} when it is no canonical path. */
 export function checkedPath(path: string): string {
-  if (canonicalPath(path, "", true) !== path) throw new DamagedError(`'${path}' is no path`);
+  if (canonicalPath(path, "", true) !== path) throw new DamagedError(`invalid path '${path}'`);
   return path;
 }
 

@@ -26,7 +26,7 @@ const CHANGING: ReadonlySet<number> = new Set([
  * that of its handler. What the transaction did before is not known any more, nor what others have
  * overwritten that it should still see: where it could be wrong, the answer is EAGAIN. But where it
  * can be given it is, and changes are taken, in vain: clients expect EAGAIN at the end of a
- * transaction and begin anew there, while within it many give up, some without a word (the state
+ * transaction and begin again there, while within it many give up, some without a word (the state
  * switch of Linux' drivers).
  */
 export function inLostTransaction(

@@ -139,7 +139,7 @@ function removeMissing(call: Call, path: string, { aboveLength }: Walk): Outcome
   return parentExists ? DONE : ENOENT;
 }
 
-/** A transaction in which a change ran into a quota can't be committed (XSA-415). */
+/** A transaction in which a change ran into a quota cannot be committed (XSA-415). */
 function fail(call: Call, error: ErrorCode): ErrorCode {
   if (call.transaction !== null) call.transaction.failed = true;
   return error;

@@ -113,7 +113,7 @@ function isTooLarge(call: Call): (size: number) => boolean {
 
 /**
  * Does what a transaction without a draft did: gives values to nodes that are there. False, with
- * nothing done, when somebody has removed one of them meanwhile, or has left it no room.
+ * nothing done, when another client has removed one of them meanwhile, or has left it no room.
  */
 function setValues(call: Call, transaction: Transaction): boolean {
   const { connection, state: { events, tree } } = call;

@@ -40,7 +40,7 @@ function offersDepth(call: Call): boolean {
 const RECORD_BYTES = 16;
 
 /**
- * Whether what becomes of a watch can be kept. While there is no space, that is not much: what can't be
+ * Whether what becomes of a watch can be kept. While there is no space, that is not much: what cannot be
  * refused has to find some at any moment, or nobody could be answered, readers included.
  */
 function fitsDisk({ connection, state }: Call, bytes: number): boolean {

@@ -23,7 +23,7 @@ export interface Wakeups {
   readonly fd: number;
   /** Lets the turns know of all that woke us, up to a turn's share. */
   take(): void;
-  /** Lets go of everything: at the end of the daemon. */
+  /** Releases everything: at the end of the daemon. */
   release(): void;
 }
 
@@ -52,7 +52,7 @@ export interface HostedDomains extends DomainControl {
   /**
    * Connects the domains that are there already and not connected yet.
    *
-   * @throws {Error} when the daemon can't do its work without them.
+   * @throws {Error} when the daemon cannot do its work without them.
    */
   connectExisting(): void;
   /** All rings as they are now, with all that is owed to their guests. */

@@ -51,7 +51,7 @@ export class MemoryDomains implements HostedDomains {
   }
 
   attach(turns: Turns, engine: DomainHost): void {
-    // A later life of the daemon, in a test: the rings of the one before are nobody's any more.
+    // A later daemon, in a test: the rings of the previous one have no owner any more.
     this.#rings.clear();
     this.#turns = turns;
     this.#engine = engine;

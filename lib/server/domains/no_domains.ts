@@ -10,7 +10,7 @@ const DOMAIN_0: DomainInfo = { domid: 0, state: DOMAIN_EXISTS, uniqueId: 0n };
 
 /**
  * The world of domains on a machine without Xen: there is domain 0, whose clients come through
- * the socket, and no other. INTRODUCE fails with EIO, as where a page can't be mapped.
+ * the socket, and no other. INTRODUCE fails with EIO, as where a page cannot be mapped.
  */
 export class NoDomains implements HostedDomains {
   readonly #log: Log;

@@ -18,7 +18,7 @@ export function ioOf({ outbox }: Connection): ConnectionIo {
   return { ...flight, fd: -1, port: 0 };
 }
 
-/** A ring that has something in flight of its own can't go on with another's. */
+/** A ring that has something in flight of its own cannot go on with another's. */
 export function inherit({ outbox }: Connection, record: ConnectionRecord): boolean {
   if (!(outbox instanceof Peer)) return false;
   const own = outbox.handOver();

@@ -7,7 +7,7 @@ export interface Progress {
   expected: number;
 }
 
-/** The steps of a job: it pauses where it yields, and returns what is to be told of its end. */
+/** The steps of a job: it pauses where it yields, and returns what must be told of its end. */
 export type JobSteps = Generator<void, string>;
 
 /** How the work of a job ended. */

@@ -193,7 +193,7 @@ export class JobQueue implements ArchiveActions {
       try {
         job.work = job.begin(onEnd);
       } catch (error) {
-        // There may be no memory for what is to be restored.
+        // There may be no memory for what must be restored.
         onEnd(failure(error));
       }
     }

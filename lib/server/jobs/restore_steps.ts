@@ -20,7 +20,7 @@ export interface RestoreTarget {
   readonly inherit: Inherit;
 }
 
-/** A restore, and whose it is. */
+/** A restore, and its owner. */
 export interface RestoreJob extends RestoreTarget {
   readonly by: Connection;
 }
@@ -141,7 +141,7 @@ function reportOf(all: CheckedRecords, replacement: Replacement): Record<string,
   return { nodes, specials: all.specials.size, leftOut: leftOutOf(all, replacement) };
 }
 
-/** What of a whole store belongs to others than its nodes, and can't be given to the living. */
+/** What of a whole store belongs to others than its nodes, and cannot be given to the living. */
 function leftOutOf(all: CheckedRecords, replacement: Replacement): readonly string[] {
   const lines: string[] = [];
   for (const [domid, count] of replacement.leftOut) {

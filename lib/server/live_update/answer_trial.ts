@@ -13,7 +13,7 @@ import { TAKES_HELD, trialAnswer } from "./trial.ts";
 
 /**
  * `xs serve --live-update-check FILE`: reads a state as if to take it over, builds a store of it, and
- * lets go of it all. Returns the lines that say that it could be, and what else.
+ * releases it all. Returns the lines that say that it could be, and what else.
  *
  * @param socket where this daemon would listen
  * @throws {Error} that says why not.

@@ -35,7 +35,7 @@ export const OWN_PROGRAM = "/proc/self/exe";
  * Looks at a file piece by piece; others go on meanwhile. The runtime that runs us counts as `xs`,
  * as it does when we are run from source.
  *
- * @throws {Error} when it can't be read.
+ * @throws {Error} when it cannot be read.
  */
 export async function inspect(path: string): Promise<Candidate> {
   using file = await Deno.open(path);

@@ -1,6 +1,6 @@
 import { QUOTAS, type QuotaSetting } from "../../engine/quotas.ts";
 
-/** What of our own command line the next daemon is to be told, too. */
+/** What of our own command line the next daemon must be told, too. */
 export interface OwnCommandLine {
   /** `serve` and its options, as `xs` takes them. */
   readonly words: readonly string[];

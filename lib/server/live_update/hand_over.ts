@@ -49,7 +49,7 @@ export interface HandOverParts {
   readonly log: Log;
 }
 
-/** A state that the next daemon could not read, or that can't be given to it. */
+/** A state that the next daemon could not read, or that cannot be given to it. */
 export class HandOverError extends Error {
   override readonly name = "HandOverError";
 }
@@ -179,7 +179,7 @@ function leave(
   others: readonly number[],
   argv: readonly string[],
 ): number {
-  // Should it die before it has the state in its file, the next life has all as it is now.
+  // Should it die before it has the state in its file, the next daemon has all as it is now.
   const inherited = takesHeld ? sockets.keep() : null;
   const staying = [...others, ...inherited?.values() ?? []];
   keepOnly(staying);

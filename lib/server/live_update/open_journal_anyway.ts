@@ -6,7 +6,7 @@ import { openJournal, type PersistenceChoice, storePath } from "../persistence/p
 
 /**
  * Opens the store file for a daemon that brings its state with it: what is in the file does not
- * matter, and a file that can't be used must not cost what is there. It is moved aside; if even
+ * matter, and a file that cannot be used must not cost what is there. It is moved aside; if even
  * that does not help, the daemon goes on in memory, and says so.
  */
 export function openJournalAnyway(

@@ -1,12 +1,12 @@
 import { errorText } from "../../../ffi/libc.ts";
 
-/** Where Xen's daemons keep what is theirs while they run, unless told. */
+/** Where Xen's daemons keep what is theirs while they run, by default. */
 const STANDARD_RUN_DIRECTORY = "/var/run/xenstored";
 
 /** What a state on its way to the next daemon is called (C xenstored's name). */
 const NAME = "state_dump";
 
-/** A state that can't be written or read. */
+/** A state that cannot be written or read. */
 export class StateFileError extends Error {
   override readonly name = "StateFileError";
 }
@@ -36,7 +36,7 @@ export function stateFileOfC(): string {
  * Writes a state for this user alone. One that was left there is removed first, so that nobody else
  * can have a hand in the new one.
  *
- * @throws {StateFileError} when it can't be written; nothing is left then.
+ * @throws {StateFileError} when it cannot be written; nothing is left then.
  */
 export function writeStateFile(path: string, pieces: readonly Uint8Array[]): void {
   removeStateFile(path);
@@ -52,7 +52,7 @@ export function writeStateFile(path: string, pieces: readonly Uint8Array[]): voi
 }
 
 /**
- * Reads a state that somebody left for us.
+ * Reads a state that the previous daemon left for us.
  *
  * @throws {StateFileError} when there is none, or one that others may have written.
  */

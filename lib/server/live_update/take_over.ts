@@ -58,7 +58,7 @@ export interface NextDaemon {
 
 /**
  * Goes on in the place of another daemon, in the same process. Until the state is in the store file
- * nothing is answered and what was inherited stays where it is: whoever is killed meanwhile leaves
+ * nothing is answered and what was inherited stays where it is: a daemon that is killed meanwhile leaves
  * the last daemon's store behind, and afterwards this one's.
  */
 export function takeOver(next: NextDaemon, { file, records }: Inheritance): Beginning {
@@ -100,7 +100,7 @@ function beginJournal({ domains, engine: { state }, journal, log, sockets }: Nex
   try {
     journal.begin({ state, rings: () => [...domains.rings(), ...sockets.states()] }, true);
   } catch (error) {
-    log("error", `live update: the store file cannot be begun anew: ${message(error)}`);
+    log("error", `live update: the store file cannot be written again: ${message(error)}`);
   }
 }
 
@@ -119,7 +119,7 @@ function takeSocket({ log, sockets }: NextDaemon, record: ConnectionRecord): Con
   }
 }
 
-/** A ring that can't be had stays known, so that its domain's death will be told. */
+/** A ring that cannot be mapped stays known, so that its domain's death is announced. */
 function takeRing(
   { domains, engine: { state }, log }: NextDaemon,
   connection: Connection,
@@ -148,7 +148,7 @@ function portInStore(state: State, domid: number): number {
   return /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : 0;
 }
 
-/** Nobody must lose what he has because somebody else can't be had. */
+/** No client loses what it has because another one cannot be taken over. */
 function connectOthers(domains: HostedDomains, log: Log): void {
   try {
     domains.connectExisting();

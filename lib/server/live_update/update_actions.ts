@@ -102,7 +102,7 @@ export class LiveUpdater implements UpdateActions {
     }
   }
 
-  /** How the file is to be run, or why it can't be. */
+  /** How the file must be run, or why it cannot be. */
   async #successorOf(order: UpdateOrder): Promise<Successor | string> {
     const { commandLine, version } = order;
     const { own, shared } = this.#succession;
@@ -137,7 +137,7 @@ export class LiveUpdater implements UpdateActions {
     const successor = this.#successor!;
     const { archive } = this.#parts.state.admin;
     const settled = (): void => {
-      // A dump is to be whole, and a restore to be heard of by all who watch.
+      // A dump must be whole, and a restore to be heard of by all who watch.
       archive?.hold(true);
       if (archive?.busy) {
         this.#turns.onSettled = settled;
@@ -154,7 +154,7 @@ export class LiveUpdater implements UpdateActions {
   /** Returns only if that was not possible, with the reason. */
   #leave(successor: Successor): string {
     try {
-      // C xenstored opens its own pid file anew, and would never close ours.
+      // C xenstored opens its own pid file again, and would never close ours.
       const inherited = successor.kind === "xs" ? this.#succession.inherited() : [];
       return handOver(this.#parts, successor, inherited);
     } catch (error) {

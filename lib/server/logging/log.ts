@@ -40,7 +40,7 @@ export class FileLog {
   #failing = false;
 
   /**
-   * Logs what is at least as grave as `level` to the file `path`, or to stderr when it is null.
+   * Logs what is at least as severe as `level` to the file `path`, or to stderr when it is null.
    *
    * @throws {Error} when the file cannot be opened.
    */

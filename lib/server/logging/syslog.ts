@@ -13,7 +13,7 @@ const SEVERITIES: Readonly<Record<LogLevel, number>> = {
   debug: 7,
 };
 
-/** Logs what is at least as grave as `level` to syslog, as `xenstored[pid]`. */
+/** Logs what is at least as severe as `level` to syslog, as `xenstored[pid]`. */
 export function syslog(level: LogLevel): Log {
   const least = LOG_LEVELS.indexOf(level);
   return (grade, text) => {

@@ -44,9 +44,9 @@ export class Trace {
   #file: Deno.FsFile | null = null;
   /** Requests of which the reply is a value that is hidden. */
   readonly #hidden = new WeakMap<Client, Set<number>>();
-  /** Whether messages are to be traced now: looked at for each, so kept apart. */
+  /** Whether messages must be traced now: looked at for each, so kept apart. */
   io = false;
-  /** Whether connections are to be traced now. */
+  /** Whether connections must be traced now. */
   obj = false;
 
   /** `log` takes what goes wrong with the file; values that `redaction` hides are not written. */
@@ -80,7 +80,7 @@ export class Trace {
   /**
    * Appends to the file `path` from now on, made with mode 0600.
    *
-   * @throws {Error} when it can't be opened; the old file then stays in use.
+   * @throws {Error} when it cannot be opened; the old file then stays in use.
    */
   openFile(path: string): void {
     const file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
@@ -95,7 +95,7 @@ export class Trace {
   /**
    * Opens the file last named again. Without one nothing happens.
    *
-   * @throws {Error} when it can't be opened; the old file then stays in use.
+   * @throws {Error} when it cannot be opened; the old file then stays in use.
    */
   reopen(): void {
     if (this.#path !== null) this.openFile(this.#path);
@@ -120,13 +120,13 @@ export class Trace {
     this.obj = this.#file !== null && this.#on.obj;
   }
 
-  /** Writes one line; what can't be seen in it is escaped, so that it stays one. */
+  /** Writes one line; what cannot be seen in it is escaped, so that it stays one. */
   line(text: string): void {
     if (this.#file === null) return;
     try {
       writeAll(this.#file, encoder.encode(`${escapeText(text)}\n`));
     } catch (error) {
-      // A trace that can't be written must not stop the daemon, nor fill its log.
+      // A trace that cannot be written must not stop the daemon, nor fill its log.
       if (this.#lost++ > 0) return;
       const why = message(error);
       this.#log("warning", `cannot write the trace ${this.#path}, dropping lines: ${why}`);
@@ -159,7 +159,7 @@ export class Trace {
     this.message("IN", client.id, client.domid, type, this.#shown(client, type, reqId, payload));
   }
 
-  /** A request's payload, without a value that is hidden; that of its reply is to be, too. */
+  /** A request's payload, without a value that is hidden; that of its reply must be, too. */
   #shown(client: Client, type: number, reqId: number, payload: Uint8Array): string {
     const text = toText(payload);
     const { reply, requestFrom } = hiddenParts(this.redaction, client.domid, type, payload);

@@ -10,7 +10,7 @@ export interface TraceOptions {
   readonly traceFile?: string;
   /** Trace switches, such as `+wrl` or `-io`. */
   readonly traceControl?: readonly string[];
-  /** Patterns of paths whose values are not to be shown, besides the usual ones. */
+  /** Patterns of paths whose values must not be shown, besides the usual ones. */
   readonly redact?: readonly string[];
 }
 

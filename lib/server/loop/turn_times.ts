@@ -50,7 +50,7 @@ export class TurnTimes {
     this.#began = this.stopwatch();
   }
 
-  /** Somebody took part, for so many units. */
+  /** A client took part, for so many units. */
   cost(participant: Participant, units: number): void {
     if (units <= this.#units) return;
     this.#units = units;

@@ -33,7 +33,7 @@ export class MessageBounds {
     return this.#charged;
   }
 
-  /** How many are charged to somebody. */
+  /** How many are charged to a client. */
   get chargedCount(): number {
     return this.#chargedCount;
   }
@@ -114,7 +114,7 @@ export class MessageBounds {
   }
 
   /**
-   * Gives up those whose time is over at `now`, and says where they were: {@link move} is to be
+   * Gives up those whose time is over at `now`, and says where they were: {@link move} must be
    * called when they have been cut out. The first `sent` bytes have left; the first message stays
    * if it has `begun` to.
    */

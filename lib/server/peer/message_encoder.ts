@@ -20,7 +20,7 @@ interface Chunk {
 
 /**
  * Messages waiting to leave, as bytes in sending order. It grows as needed, by chunks, so that nothing
- * is moved: whoever adds to it checks {@link length} against a bound. An empty one holds no memory.
+ * is moved: the caller that adds to it checks {@link length} against a bound. An empty one holds no memory.
  */
 export class MessageEncoder implements EventBytes {
   /** Chunks that had no room for the next message, in their order. */
@@ -30,7 +30,7 @@ export class MessageEncoder implements EventBytes {
   #from = 0;
   #end = 0;
   #sent = 0;
-  /** Where the message ends of which the next byte is to be sent, counted in all bytes ever sent. */
+  /** Where the message ends of which the next byte must be sent, counted in all bytes ever sent. */
   #boundary = 0;
   /** Where that message begins, as far as it is there. */
   #begun = 0;

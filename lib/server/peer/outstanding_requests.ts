@@ -14,9 +14,9 @@ export const NOBODY: Waiter = { messageGone: () => {}, late: () => NOBODY };
 
 /**
  * The requests of one guest that are outstanding: those whose reply it has not taken, or of which
- * an event has not left that they caused, to whomever; and the bytes of all those events. At its quota
+ * an event has not left that they caused, to any client; and the bytes of all those events. At its quota
  * of the first, or {@link UNREAD_BYTES_MAX} of the second, the guest is not read any further, so that
- * it can't fill anybody's memory (XSA-326), and no other client must be hung up because of it.
+ * it cannot fill anybody's memory (XSA-326), and no other client must be disconnected because of it.
  */
 export class OutstandingRequests implements Waiter {
   readonly #connection: Connection;
@@ -41,7 +41,7 @@ export class OutstandingRequests implements Waiter {
     return this.#unread;
   }
 
-  /** Whether its next request is not to be read: one more, or more events, would be too much. */
+  /** Whether its next request must not be read: one more, or more events, would be too much. */
   get full(): boolean {
     if (this.#unread >= UNREAD_BYTES_MAX) return true;
     const { account, quotas } = this.#connection;
@@ -55,7 +55,7 @@ export class OutstandingRequests implements Waiter {
   }
 
   /**
-   * The request that is being handled has caused an event, for which `bytes` are charged; who is to be told
+   * The request that is being handled has caused an event, for which `bytes` are charged; who must be told
    * when it is gone. The request is outstanding till then, unless the event waits behind those of others.
    */
   caused(bytes: number, behindOthers: boolean): Waiter {
@@ -66,7 +66,7 @@ export class OutstandingRequests implements Waiter {
     return causing;
   }
 
-  /** It was answered: it is outstanding from now on; who is to be told when the reply is gone. */
+  /** It was answered: it is outstanding from now on; who must be told when the reply is gone. */
   replied(): Waiter {
     this.#connection.account?.add("outstanding", 1);
     const causing = this.#causing;

@@ -124,7 +124,7 @@ export class Peer implements Outbox {
     return this.#output.length > most || this.#outstanding?.full === true;
   }
 
-  /** What was read is let go of by {@link flush}, even if nothing is to be answered yet. */
+  /** What was read is released by {@link flush}, even if nothing must be answered yet. */
   #noteRead(): void {
     if (!this.#journaled) return;
     this.#news.noteMoved();
@@ -174,7 +174,7 @@ export class Peer implements Outbox {
     return this.#waiting.held;
   }
 
-  /** What requests waited for has come about. */
+  /** What requests waited for has happened. */
   release(): void {
     if (!this.#waiting.any) return;
     const input = this.#waiting.release(this.#input.copy());
@@ -223,7 +223,7 @@ export class Peer implements Outbox {
   event(path: string, token: string): void {
     if (!this.#open || this.#doom !== null) return;
     const length = path.length + token.length + 2;
-    // A message can't be longer, and an event has no reply to carry an error (XSA-324).
+    // A message cannot be longer, and an event has no reply to carry an error (XSA-324).
     if (length > PAYLOAD_MAX) return;
     this.#host.meter.add(EVENT_UNITS + (length >> TEXT_SHIFT));
     const output = this.#output;
@@ -241,7 +241,7 @@ export class Peer implements Outbox {
   #overflow(bytes: number): void {
     const what = `${bytes} bytes wait to be read`;
     if (this.kind === "ring") return this.#warnOfDropping(what);
-    this.#host.warn(this, `hung up: ${what} and a watch event more was due`);
+    this.#host.warn(this, `disconnected: ${what} and another watch event was due`);
     this.#doomFor("overflow");
   }
 
@@ -316,7 +316,7 @@ export class Peer implements Outbox {
     this.#doom = null;
   }
 
-  /** Starts anew, as a ring does when its domain is introduced again. */
+  /** Starts again, as a ring does when its domain is introduced again. */
   revive(): void {
     this.drop();
     this.#open = true;

@@ -40,7 +40,7 @@ export class PeerBuffers {
     outstanding: OutstandingRequests | null,
     eventDue: number,
   ): void {
-    // The guest has begun its page anew meanwhile: nothing is owed any more.
+    // The guest has begun its page again meanwhile: nothing is owed any more.
     if (position.requestsTaken !== was.requestsTaken) return;
     const rest = owedOf(was, position);
     this.output.restore(rest, rest.length, outstanding, eventDue);

@@ -30,15 +30,15 @@ export interface PeerHost<Peer> {
   cause: OutstandingRequests | null;
   /** When the time is over of an event that is queued now; Infinity for never. */
   readonly eventDue: number;
-  /** The peer has events unsent whose time will be over: it is to be asked to {@link Peer.expire}. */
+  /** The peer has events unsent whose time will be over: it must be asked to {@link Peer.expire}. */
   expires(peer: Peer): void;
-  /** Whether the request at `from`, which costs much, comes later: the peer is to be stepped again. */
+  /** Whether the request at `from`, which costs much, comes later: the peer must be stepped again. */
   defers(peer: Peer, header: Header, bytes: Uint8Array, from: number): boolean;
   /** Lets the peer be stepped in the next turn. */
   ready(peer: Peer): void;
   /** Lets the peer be flushed at the end of this turn. */
   unflushed(peer: Peer): void;
-  /** The peer's next request has to wait: it is to be {@link Peer.release}d. */
+  /** The peer's next request has to wait: it must be {@link Peer.release}d. */
   postponed(peer: Peer): void;
   /** The peer is finished: its client closed, broke the protocol, or doesn't read. */
   gone(peer: Peer, reason: GoneReason): void;

@@ -80,7 +80,7 @@ export class PeerInput {
     }
   }
 
-  /** Takes bytes that somebody else has read in place of what is there. */
+  /** Takes bytes that another process has read in place of what is there. */
   replace(bytes: Uint8Array): void {
     this.drop();
     if (bytes.length === 0) return;

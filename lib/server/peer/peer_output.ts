@@ -58,7 +58,7 @@ export class PeerOutput {
     if (waiter !== null) this.#unsent.add(this.#bytes.added, waiter, NEVER);
   }
 
-  /** Whether the same event waits already: it is not to be repeated, but for a special. */
+  /** Whether the same event waits already: it must not be repeated, but for a special. */
   repeats(path: string, token: string): boolean {
     return !path.startsWith("@") && this.#events.has(path, token);
   }

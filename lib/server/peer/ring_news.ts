@@ -42,7 +42,7 @@ export class RingNews {
 
   /** How many bytes of output are new; from now on none of it all is. */
   take(added: number): News {
-    // Of a ring told of anew all counts that it owes.
+    // Of a ring told of again all counts that it owes.
     const news = { fresh: this.#reset ? Infinity : added - this.#addedBefore, reset: this.#reset };
     this.#addedBefore = added;
     this.#moved = false;

@@ -45,7 +45,7 @@ export class Sockets implements EventSink, HeldClients {
   readonly #domid: number;
   readonly #log: Log;
   readonly #held: HeldSockets | null;
-  /** Where somebody accepts for us; null where we do. */
+  /** Where a supervisor accepts for us; null where we do. */
   #passing: PassedConnections | null;
   /** By descriptor, a small number. */
   readonly #peers: (Peer | undefined)[] = [];
@@ -59,7 +59,7 @@ export class Sockets implements EventSink, HeldClients {
 
   /**
    * `listener` stays the caller's to close. Clients speak for domain `domid`; `held` are theirs
-   * where somebody holds them while we are dead, and the journal knows of them.
+   * where a holder keeps them while we are dead, and the journal knows of them.
    */
   constructor(
     listener: number,
@@ -158,7 +158,7 @@ export class Sockets implements EventSink, HeldClients {
     return false;
   }
 
-  /** The same of those that somebody has accepted for us. */
+  /** The same of those that a supervisor has accepted for us. */
   #takeOne(passing: PassedConnections): boolean {
     if (!passing.hasRoom()) {
       this.#acceptFailed(EMFILE);
@@ -186,7 +186,7 @@ export class Sockets implements EventSink, HeldClients {
   #acceptFailed(code: number): void {
     this.#turns.tell("error", this.#domid, `cannot accept a connection: ${errorText(code)}`);
     if (code !== EMFILE && code !== ENFILE || this.#full) return;
-    // Until somebody leaves, the waiting client would wake the loop for nothing, again and again.
+    // Until a client leaves, the waiting client would wake the loop for nothing, again and again.
     this.#full = true;
     this.#epoll.remove(this.#door);
     if (this.#readers >= 0) this.#epoll.remove(this.#readers);
@@ -214,7 +214,7 @@ export class Sockets implements EventSink, HeldClients {
     return descriptors;
   }
 
-  /** A new client; `passed` is the name by which somebody holds it already. */
+  /** A new client; `passed` is the name by which a holder has it already. */
   #connect(fd: number, passed: string | null = null): Peer {
     // First of all: till then its connection ends with this process, if nobody has it yet.
     const held = this.#held?.hold(fd, this.#epoll, passed) ?? null;
@@ -264,7 +264,7 @@ export class Sockets implements EventSink, HeldClients {
 
   /**
    * Lets nobody in any more, so that all who were let in can be told to another program; they are
-   * again from {@link open} on. False when that can't be had.
+   * again from {@link open} on. False when that is not possible.
    */
   shut(): boolean {
     return this.#passing?.stop((passed) => this.#takePassed(passed)) ?? true;
@@ -307,7 +307,11 @@ export class Sockets implements EventSink, HeldClients {
     if (reason === "left" && this.streams !== null) return this.#letLeave(peer, this.streams);
     if (reason === "oversize") {
       const { domid, label } = peer.connection;
-      this.#turns.tell("warning", domid, `${label}: hung up: a message longer than 4096 bytes`);
+      this.#turns.tell(
+        "warning",
+        domid,
+        `${label}: disconnected: a message longer than 4096 bytes`,
+      );
     }
     this.#end(peer);
     if (!this.#full) return;

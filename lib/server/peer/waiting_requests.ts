@@ -5,7 +5,7 @@ import type { Handled } from "../../engine/engine.ts";
 const NOTHING = new Uint8Array(0);
 
 /**
- * The requests of one client that can't be handled yet: some deferred while others behind them
+ * The requests of one client that cannot be handled yet: some deferred while others behind them
  * are handled, or one that holds up all the rest. To the journal they are input like any other.
  */
 export class WaitingRequests {
@@ -30,12 +30,12 @@ export class WaitingRequests {
     return false;
   }
 
-  /** All that was read and not handled, in the order in which it is to be handled. */
+  /** All that was read and not handled, in the order in which it must be handled. */
   before(rest: Uint8Array): Uint8Array {
     return this.#deferred.length === 0 ? rest : joinBytes([...this.#deferred, rest]);
   }
 
-  /** What they wait for has come about: as {@link end}, and the one that was held is tried. */
+  /** What they wait for has happened: as {@link end}, and the one that was held is tried. */
   release(rest: Uint8Array): Uint8Array | null {
     const { held } = this;
     const bytes = this.end(rest);

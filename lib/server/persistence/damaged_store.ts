@@ -5,7 +5,7 @@ import type { Log } from "../logging/log.ts";
 import { type PersistenceChoice, storePath } from "./persistence.ts";
 
 /**
- * What is to be done about a damaged store: an error that says so, or, where the operator has
+ * What must be done about a damaged store: an error that says so, or, where the operator has
  * agreed to that, the file moved aside, so that the next attempt begins empty.
  */
 export function handleDamage(

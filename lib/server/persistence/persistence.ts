@@ -26,14 +26,14 @@ export type OnDamage = "refuse" | "fresh";
 /** How the store is kept. */
 export interface PersistenceChoice {
   readonly persist: Persistence;
-  /** The store file; beside the socket, or in {@link DISK_STORE}, unless told. */
+  /** The store file; beside the socket, or in {@link DISK_STORE}, by default. */
   readonly store?: string;
   readonly onDamage: OnDamage;
-  /** What of it outlives a boot of the host; nothing unless told. */
+  /** What of it outlives a boot of the host; nothing by default. */
   readonly keep?: Keep;
 }
 
-/** Where `disk` keeps the store unless told: the run directory does not survive. */
+/** Where `disk` keeps the store by default: the run directory does not survive. */
 export const DISK_STORE = "/var/lib/xs/store";
 
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
@@ -46,7 +46,7 @@ export function storePath(choice: PersistenceChoice, socket: string): string {
 /**
  * Opens the journal that was chosen.
  *
- * @throws {JournalError} when the file can't be used, {@link DamagedError} when it is damaged.
+ * @throws {JournalError} when the file cannot be used, {@link DamagedError} when it is damaged.
  */
 export function openJournal(
   choice: PersistenceChoice,
@@ -67,7 +67,7 @@ export function openJournal(
   return journal;
 }
 
-/** What a host's domains left in the store means nothing after the host has been booted anew. */
+/** What a host's domains left in the store means nothing after the host has been booted again. */
 const OLD = "was of an earlier boot of this host";
 
 function openChosen(
@@ -91,7 +91,7 @@ function openChosen(
     if (!isOld) return journal;
     replaceButKeep(choice, path, journal, options);
   } catch (error) {
-    // The loss of power may well have damaged it; but then it can't be told what is to be kept.
+    // The loss of power may well have damaged it; but then it cannot be told what must be kept.
     const isNeedless = error instanceof DamagedError && globs.length === 0 &&
       (stampIsOld ?? isOlderThanBoot(path));
     if (!isNeedless) throw error;

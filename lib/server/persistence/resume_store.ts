@@ -35,7 +35,7 @@ function tellAll(state: State, journal: Journal): void {
   journal.endStaging(true);
 }
 
-/** Behind some deaths for want of memory large guests' watches are set aside; behind more, all. */
+/** After some deaths for lack of memory, large guests' watches are left out; after more, all. */
 function cautionOf(mark: OutOfMemoryDeaths | undefined, clock: Clock): Caution | undefined {
   if (mark === undefined) return undefined;
   const { deaths } = mark;
@@ -48,13 +48,13 @@ function cautionOf(mark: OutOfMemoryDeaths | undefined, clock: Clock): Caution |
 }
 
 function reportLeftOut(leftOut: readonly LeftOut[], { deaths }: OutOfMemoryDeaths, log: Log): void {
-  const died = `the daemon died ${deaths} times in a row for want of memory`;
+  const died = `the daemon died ${deaths} times in a row for lack of memory`;
   if (leftOut.length === 0) log("error", `${died}: no guest's watches take much of it`);
   for (const { bytes, connection, transactions, watches } of leftOut) {
     log(
       "error",
       `${died}: ${watches.size} watches and ${transactions} transactions of ${connection.label} ` +
-        `(${bytes} bytes with unsent answers) are set aside, and its ring is ignored until it is ` +
+        `(${bytes} bytes with unsent answers) are not loaded, and its ring is ignored until it is ` +
         "introduced again (restart the guest, or save and restore it)",
     );
   }

@@ -15,7 +15,7 @@ interface Identity {
 /**
  * Looks whether the store's files are still where the next daemon will look for them. A file that
  * is deleted or replaced stays usable for this daemon, which notices nothing: it serves on, and a
- * restart loses everything since. A live update writes the store anew.
+ * restart loses everything since. A live update writes the store again.
  */
 export class StoreFileGuard {
   readonly #log: Log;
@@ -45,7 +45,7 @@ export class StoreFileGuard {
       const trouble = this.#troubleOf(name, known);
       if (trouble === null) continue;
       this.close();
-      const advice = "a restart would lose data (do a live update: it writes the store anew)";
+      const advice = "a restart would lose data (do a live update: it writes the store again)";
       this.#log("error", `store ${this.#path}: ${name} ${trouble}: ${advice}`);
       return;
     }

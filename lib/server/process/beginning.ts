@@ -7,7 +7,7 @@ export function emptyBeginning(nodes: number): Beginning {
   return { how: "empty", after: null, lastTurn: null, nodes, text: "with an empty store" };
 }
 
-/** It goes on with the store of an earlier life. */
+/** It goes on with the store of an earlier daemon. */
 export function recoveredBeginning(
   { lastTurnAt, wasKilled }: Pick<Journal, "lastTurnAt" | "wasKilled">,
   nodes: number,

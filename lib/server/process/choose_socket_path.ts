@@ -24,7 +24,7 @@ export const surroundings: Surroundings = {
   },
 };
 
-/** Where the socket is to be, and whether that is a way out (see {@link chooseSocketPath}). */
+/** Where the socket must be, and whether that is a way out (see {@link chooseSocketPath}). */
 export interface SocketChoice {
   readonly path: string;
   /** Set when the standard place could not be used: it is for this user alone. */

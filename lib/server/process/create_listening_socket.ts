@@ -22,9 +22,9 @@ export class SocketError extends Error {
 /**
  * Listens at `path`, for this user alone. Makes the directory of the usual place (0755; a
  * fallback's own parents 0700), but none that the user named: that may be a slip. Clears away a
- * socket that nobody answers behind, unless the place is to be new.
+ * socket that nobody answers behind, unless the place must be new.
  *
- * @throws {SocketError} when another daemon answers there, or the place can't be used.
+ * @throws {SocketError} when another daemon answers there, or the place cannot be used.
  */
 export async function createListeningSocket(
   choice: SocketChoice,
@@ -70,7 +70,7 @@ function makeDirectory(directory: string, { isFallback, named, path }: SocketCho
   }
 }
 
-/** Anybody can make a directory in /tmp: one that is not ours is not to be trusted. */
+/** Anybody can make a directory in /tmp: one that is not ours must not be trusted. */
 function makeOwnDirectory(directory: string): void {
   Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
   const info = Deno.lstatSync(directory);

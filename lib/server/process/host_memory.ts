@@ -5,7 +5,7 @@ export function hostMemory(): number {
   return Math.min(Deno.systemMemoryInfo().total, groupLimit());
 }
 
-/** What `--memory` is unless told. */
+/** What `--memory` is by default. */
 export function defaultMemory(host: number = hostMemory()): number {
   const part = Math.floor(host / MEMORY_DEFAULT_PART);
   return Math.min(MEMORY_DEFAULT_MAX, Math.max(MEMORY_DEFAULT_MIN, part));

@@ -36,7 +36,7 @@ export class ListeningSocket {
     try {
       if (probeUnix(this.path) === ECONNREFUSED) Deno.removeSync(this.path);
     } catch {
-      // Somebody was faster, or the directory is gone: either way it is not there any more.
+      // Another process was faster, or the directory is gone: either way it is not there any more.
     } finally {
       lock.release();
     }

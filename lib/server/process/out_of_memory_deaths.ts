@@ -4,7 +4,7 @@ import { MEMORY_SHORT_SHARE, MEMORY_WELL_SHARE, SETTLED_MS } from "../../limits.
 export type MemoryShare = () => number;
 
 /**
- * A file beside the store that says how many lives in a row have died for want of memory, so that the
+ * A file beside the store that says how many lives in a row have died for lack of memory, so that the
  * next one recovers with care. A life counts that died while little was left of V8's heap, or of the
  * host's memory, whatever killed it; other deaths do not. Usually there is no such file.
  */
@@ -14,7 +14,7 @@ export class OutOfMemoryDeaths {
   readonly #began: number;
   #isShort = false;
   #written: string | null;
-  /** Lives in a row, up to the one before this, that died for want of memory. */
+  /** Lives in a row, up to the one before this, that died for lack of memory. */
   deaths: number;
 
   /** `now` is in ms. */
@@ -53,7 +53,7 @@ export class OutOfMemoryDeaths {
       if (text === null) Deno.removeSync(this.#path);
       else Deno.writeTextFileSync(this.#path, text, { mode: 0o600 });
     } catch {
-      // Without it the next life begins as after any other death.
+      // Without it the next daemon begins as after any other death.
     }
   }
 }

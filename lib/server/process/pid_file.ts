@@ -26,7 +26,7 @@ export class PidFile {
    * Writes and locks the file, made with mode 0600.
    *
    * @throws {PidFileLocked} when another daemon has it.
-   * @throws {Error} when it can't be written.
+   * @throws {Error} when it cannot be written.
    */
   static write(path: string): PidFile {
     Deno.openSync(path, { append: true, create: true, mode: 0o600 }).close();
@@ -38,7 +38,7 @@ export class PidFile {
 
   /**
    * Takes up the file that the program before us in this process held open, if it did; else writes
-   * it anew.
+   * it again.
    *
    * @throws {PidFileLocked} as {@link write} does.
    */

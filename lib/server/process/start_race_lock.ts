@@ -28,7 +28,7 @@ export class StartRaceLock {
   /**
    * Waits for the lock of the socket `name` in `directory`.
    *
-   * @throws {StartRaceLockError} when another daemon keeps it, or there can't be one.
+   * @throws {StartRaceLockError} when another daemon keeps it, or there cannot be one.
    */
   static async take(directory: string, name: string, clock: Clock): Promise<StartRaceLock> {
     const path = `${directory}/${lockName(name)}`;
@@ -83,7 +83,7 @@ function lockOwnFile(path: string): number {
   try {
     Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
   } catch {
-    // It is there already, or opening it says why it can't be.
+    // It is there already, or opening it says why it cannot be.
   }
   try {
     const { isFile, mode, uid } = Deno.lstatSync(path);

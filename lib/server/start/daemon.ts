@@ -52,9 +52,9 @@ export interface DaemonParts {
   readonly listener?: CommitListener;
   /** Clients can only look. */
   readonly readOnly?: boolean;
-  /** The domain that the daemon runs in, for which its sockets' clients speak; 0 unless told. */
+  /** The domain that the daemon runs in, for which its sockets' clients speak; 0 by default. */
   readonly storeDomid?: number;
-  /** The domain with all rights; 0 unless told. */
+  /** The domain with all rights; 0 by default. */
   readonly privDomid?: number;
   /** What `xs status` tells of the program and of its store; of an embedded one nothing. */
   readonly identity?: Identity;
@@ -64,11 +64,11 @@ export interface DaemonParts {
   readonly quotas?: readonly QuotaSetting[];
   /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
   readonly eventTimeoutMs?: number;
-  /** Says whether the lives before died for want of memory; missing where nothing is kept. */
+  /** Says whether the lives before died for lack of memory; missing where nothing is kept. */
   readonly mark?: OutOfMemoryDeaths;
   /** How much all that clients have us keep may take, in bytes of the memory model. */
   readonly memory?: number;
-  /** Where somebody holds the clients' sockets while we are dead. */
+  /** Where a holder keeps the clients' sockets while we are dead. */
   readonly held?: HeldSockets | null;
   /** How another daemon can take this one's place; missing where none can. */
   readonly succession?: Succession;
@@ -202,7 +202,7 @@ export class Daemon {
     return this.#parts.listening.path;
   }
 
-  /** Ends orderly: removes the socket, hangs up the clients. Resolves when all is done. */
+  /** Ends orderly: removes the socket, disconnects the clients. Resolves when all is done. */
   async stop(): Promise<void> {
     this.#loop.stop();
     await this.finished;

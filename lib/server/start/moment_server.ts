@@ -37,7 +37,7 @@ export class MomentServer implements AsyncDisposable {
   /**
    * Serves from the moment it is returned.
    *
-   * @throws {SocketError} when the socket can't be had; {@link RecordError} when the nodes are no tree.
+   * @throws {SocketError} when the socket cannot be opened; {@link RecordError} when the nodes are no tree.
    */
   static async start(options: MomentOptions): Promise<MomentServer> {
     const { clock, log, socket: path, version } = options;

@@ -58,13 +58,13 @@ export interface ServeOptions extends TraceOptions {
   readonly logLevel: LogLevel;
   /** A file to log to, instead of stderr. */
   readonly logFile?: string;
-  /** Whether to serve a Xen host's domains; `auto` unless told. */
+  /** Whether to serve a Xen host's domains; `auto` by default. */
   readonly xen?: XenChoice;
-  /** The domain with all rights; the one with control of the host unless told. */
+  /** The domain with all rights; the one with control of the host by default. */
   readonly privDomid?: number;
-  /** The domain that this daemon runs in; the one that Xen holds for it unless told. */
+  /** The domain that this daemon runs in; the one that Xen holds for it by default. */
   readonly masterDomid?: number;
-  /** The event channel of that domain's own ring; what its kernel says unless told. */
+  /** The event channel of that domain's own ring; what its kernel says by default. */
   readonly eventPort?: number;
   /** Nodes of a dead domain fall to the privileged one instead of going. */
   readonly keepOrphans?: boolean;
@@ -74,13 +74,13 @@ export interface ServeOptions extends TraceOptions {
   readonly eventTimeout?: number;
   /** How much all that clients have us keep may take, in bytes of the memory model; 0 for no bound. */
   readonly memory?: number;
-  /** What the store is to survive, and where it is kept; `crash` beside the socket unless told. */
+  /** What the store is to survive, and where it is kept; `crash` beside the socket by default. */
   readonly persist?: Persistence;
   readonly store?: string;
   readonly onDamage?: OnDamage;
   /** Paths, with `*` and `?`, of nodes that outlive a boot of the host. */
   readonly keep?: readonly string[];
-  /** What the program says of its version; "unknown" unless told. */
+  /** What the program says of its version; "unknown" by default. */
   readonly version?: string;
   /** Log to syslog instead. */
   readonly syslog?: boolean;
@@ -99,7 +99,7 @@ export interface ServeOptions extends TraceOptions {
  * Runs the daemon until SIGTERM or SIGINT. `print` takes what the operator should read at the
  * start.
  *
- * @throws {Error} when it cannot start: the socket is taken, a file can't be opened, or something
+ * @throws {Error} when it cannot start: the socket is taken, a file cannot be opened, or something
  *   of Xen is missing.
  */
 export async function serve(given: ServeOptions, print: (text: string) => void): Promise<void> {
@@ -114,7 +114,7 @@ export async function serve(given: ServeOptions, print: (text: string) => void):
   const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
   const trace = openTrace(options, log, options.clock);
   const socket = chooseSocketPath(options.socket, surroundings);
-  // Before there is a socket: whoever finds it may signal us at once.
+  // Before there is a socket: a client that finds it may signal us at once.
   const signals = new Signals(() => {
     fileLog.reopen();
     reopenTrace(trace, log);
@@ -161,7 +161,7 @@ interface Start {
   readonly log: Log;
 }
 
-/** The next daemon in the same process must not end for want of a file that only names it. */
+/** The next daemon in the same process must not end for lack of a file that only names it. */
 function openPidFile(options: ServeOptions, path: string, log: Log): PidFile | null {
   if (options.liveUpdate !== true) return forOption("--pid-file", path, () => PidFile.write(path));
   try {
@@ -244,7 +244,7 @@ async function start(these: Start): Promise<Daemon> {
       ...doors,
       held,
       ...(mark ??= markOf(choice, socket.path, clock)),
-      // Before the domains: a damaged store is tried again, a Xen host can be had but once.
+      // Before the domains: a damaged store is tried again, a Xen host can be opened only once.
       journal: openJournal(choice, socket.path, log, clock),
       ...openDomains(options, log),
       ...partsOf(these),
@@ -309,7 +309,7 @@ function memoryOf({ memory }: ServeOptions): number {
   return memory === undefined ? defaultMemory() : memory === 0 ? Infinity : memory;
 }
 
-/** What tells the next life whether this one died for want of memory; nothing where it keeps nothing. */
+/** What tells the next daemon whether this one died for lack of memory; nothing where it keeps nothing. */
 function markOf(
   choice: PersistenceChoice,
   socket: string,
@@ -365,12 +365,12 @@ function keeping(options: ServeOptions, socket: string): string {
   const place = choice.persist === "disk" ? "on disk, " : "";
   const until = globs.length === 0 ? "" : `, but for ${globs.join(", ")}`;
   const file = storePath(choice, socket);
-  return `The store is kept in ${file}, ${place}until this machine is booted anew${until}`;
+  return `The store is kept in ${file}, ${place}until this host boots${until}`;
 }
 
 /** Where the socket is, and what to type next. */
 function greeting(path: string, isFallback: boolean, storeLine: string): string {
-  // It is to be pasted into other terminals.
+  // It must be pasted into other terminals.
   const place = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
   const lines = [`xs serves Xenstore on ${path}`];
   if (isFallback) {

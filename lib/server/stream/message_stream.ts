@@ -32,7 +32,7 @@ const encoder = new TextEncoder();
 export class MessageStream {
   /** Whether anybody reads: looked at for each message, so kept apart. */
   on = false;
-  /** When what is queued is to be sent, in ms; Infinity for not at all. */
+  /** When what is queued must be sent, in ms; Infinity for not at all. */
   sendAt = Infinity;
   /** The tree in which domains have names; set where there is an engine. */
   root: (() => Node) | null = null;
@@ -43,7 +43,7 @@ export class MessageStream {
   /** The call that is being handled. */
   #current: CallBegun | null = null;
   #numberLast = 0;
-  /** The time of what is told now, in ms, and what is to be added to it for ms since 1970. */
+  /** The time of what is told now, in ms, and what must be added to it for ms since 1970. */
   #now = 0;
   #wallOffset = 0;
   #wallFrom = -Infinity;

@@ -46,7 +46,7 @@ export class Acceptor {
    * A daemon is about to be started: returns its end of the channel, with a number fit for a child
    * and the caller's to close.
    *
-   * @throws {SystemCallError} when there is none to be had.
+   * @throws {SystemCallError} when none can be made.
    */
   open(): HeldDescriptor {
     const [ours, theirs] = makeChannel();
@@ -129,7 +129,7 @@ export class Acceptor {
     this.#watch();
   }
 
-  /** Somebody connects. */
+  /** A client connects. */
   accept(): void {
     while (this.#watched >= 0) {
       const fd = acceptUnix(this.#watched);

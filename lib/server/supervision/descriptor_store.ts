@@ -60,7 +60,7 @@ export class HeldDescriptors {
   }
 
   /**
-   * Keeps what `fd` stands for, which stays the caller's to close; false when that can't be. What
+   * Keeps what `fd` stands for, which stays the caller's to close; false when that cannot be. What
    * had the name before goes.
    */
   keep(name: string, fd: number): boolean {

@@ -13,10 +13,10 @@ import type { ListeningSocket } from "../process/listening_socket.ts";
 /** What the listening socket's name begins with, among what is held; its file's number follows. */
 const LISTENER = "listen-";
 
-/** What of a daemon outlives it where somebody holds descriptors for it. */
+/** What of a daemon outlives it where a holder keeps descriptors for it. */
 export interface HeldParts {
   readonly listening: ListeningSocket;
-  /** The clients' sockets; null where they are hung up when the daemon dies. */
+  /** The clients' sockets; null where they are disconnected when the daemon dies. */
   readonly held: HeldSockets | null;
   /** The socket listened before we came: it stays, should we fail to start. */
   readonly inherited: boolean;
@@ -28,7 +28,7 @@ export interface HeldParts {
  * journal `keepsState`: to go on with a client whose watches and answers are lost would be wrong.
  *
  * @param listener the listening socket of the program that was here before in this process, or -1
- * @throws {SocketError} when it can't be had.
+ * @throws {SocketError} when it cannot be opened.
  */
 export async function openHeldParts(
   choice: SocketChoice,
@@ -54,7 +54,7 @@ export async function openHeldParts(
   if (!keepsState) HeldSockets.abandon(holder);
   const held = keepsState ? HeldSockets.open(holder, log) : null;
   const channel = holder.take(CHANNEL);
-  // Clients that are hung up with us need nobody who accepts them for us.
+  // Clients that are disconnected with us need nobody who accepts them for us.
   if (held !== null && channel !== null) {
     held.passing = new PassedConnections(channel, name, holder, clock);
   } else if (channel !== null) closeFd(channel);

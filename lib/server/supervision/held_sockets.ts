@@ -41,7 +41,7 @@ const NOBODY = 0;
 const OTHERS = 2;
 
 /**
- * The clients' sockets that somebody keeps for us while we are dead, with the counts that say how
+ * The clients' sockets that a holder keeps for us while we are dead, with the counts that say how
  * far each has been served. Only of use with a journal that knows what is owed to them.
  */
 export class HeldSockets implements HeldBy {
@@ -53,7 +53,7 @@ export class HeldSockets implements HeldBy {
   /** By descriptor, those of the program that was here before in this process. */
   #inherited: Map<number, HeldSlot> | null = null;
   #isFull = false;
-  /** All that can be had ready for a client who is about to be accepted. */
+  /** All that can be prepared for a client that is about to be accepted. */
   #ready: ReadySlot | null = null;
   /** Where the holder accepts connections for us; null where we do. */
   passing: PassedConnections | null = null;
@@ -65,15 +65,15 @@ export class HeldSockets implements HeldBy {
   }
 
   /**
-   * Begins to let sockets be held, with what the last life left. Null when that can't be: what
-   * was left is then hung up.
+   * Begins to let sockets be held, with what the last life left. Null when that cannot be: what
+   * was left is then disconnected.
    */
   static open(holder: DescriptorHolder, log: Log, maker?: SlotMaker): HeldSockets | null {
     const fd = holder.take(SLOTS);
     try {
       const slots = fd === null ? null : HeldSlots.reopen(fd, maker);
       if (fd !== null && slots === null) {
-        log("warning", "the counts of held sockets are of another version: all are hung up");
+        log("warning", "the counts of held sockets are of another version: all are disconnected");
         closeFd(fd);
       }
       return new HeldSockets(holder, slots ?? newSlots(holder, maker), log);
@@ -110,7 +110,7 @@ export class HeldSockets implements HeldBy {
   }
 
   /**
-   * Lets a connected socket of a new client be held; null when it can't be. One that was `passed`
+   * Lets a connected socket of a new client be held; null when it cannot be. One that was `passed`
    * to us is held by that name yet.
    */
   hold(fd: number, epoll: Epoll, passed: string | null = null): HeldSocketTransport | null {
@@ -136,7 +136,7 @@ export class HeldSockets implements HeldBy {
     const isHeld = passed === null
       ? this.#holder.store(name, fd)
       : this.#holder.rename(passed, name);
-    // Who is only busy would give it to the next life as new: it must not have heard anything.
+    // A daemon that is only busy would give it to the next one as new: it must not have heard anything.
     if (!isHeld && passed !== null && !this.#holder.gone) shutDown(fd);
     return this.#held(fd, epoll, slot, isHeld);
   }
@@ -154,13 +154,13 @@ export class HeldSockets implements HeldBy {
   #takeSlot(origin: number): HeldSlot | null {
     if (this.#isAtCapacity) {
       const most = `only ${this.#holder.capacity} descriptors are held for us`;
-      return this.#refuse(`${most}: further clients are hung up when this process dies`);
+      return this.#refuse(`${most}: further clients are disconnected when this process dies`);
     }
     try {
       return this.#slots.take(origin);
     } catch (error) {
       if (!(error instanceof SystemCallError)) throw error;
-      return this.#refuse(`clients are hung up when this process dies: ${error.message}`);
+      return this.#refuse(`clients are disconnected when this process dies: ${error.message}`);
     }
   }
 
@@ -173,7 +173,7 @@ export class HeldSockets implements HeldBy {
   /** The connection has ended. */
   release(slot: HeldSlot): void {
     const { key } = slot;
-    // First: a descriptor without a slot is closed by whoever finds it.
+    // First: a descriptor without a slot is closed by the daemon that finds it.
     this.#slots.release(slot);
     this.#holder.remove(String(key));
     this.#open.delete(slot);
@@ -191,7 +191,7 @@ export class HeldSockets implements HeldBy {
     return inheritable;
   }
 
-  /** In any such program: a connection that the other has had; null when it can't be held. */
+  /** In any such program: a connection that the other has had; null when it cannot be held. */
   inherit(fd: number, epoll: Epoll): HeldSocketTransport | null {
     if (this.#inherited === null) {
       const slots = this.#slots.inUse();
@@ -214,8 +214,8 @@ export class HeldSockets implements HeldBy {
   }
 
   /**
-   * Before another program takes this process's place that can't do that: it gets the sockets otherwise, and has
-   * them held anew. Clients are hung up should it die before that.
+   * Before another program takes this process's place that cannot do that: it gets the sockets otherwise, and has
+   * them held again. Clients are disconnected should it die before that.
    */
   giveUp(): void {
     for (const { key } of this.#open.keys()) this.#holder.remove(String(key));
@@ -246,7 +246,7 @@ export class HeldSockets implements HeldBy {
 
   /**
    * To be called when the journal's are taken up. What is left are clients that were accepted in
-   * the last turn, which the journal has not come to know: they are new. Others are hung up.
+   * the last turn, which the journal has not come to know: they are new. Others are disconnected.
    */
   takeRest(epoll: Epoll): HeldSocketTransport[] {
     const rest: HeldSocketTransport[] = [];

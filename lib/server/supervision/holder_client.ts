@@ -12,7 +12,7 @@ import { NOTICE, type Passer, PREFIX } from "./passed_connections.ts";
 const LISTEN_FDS_START = 3;
 
 /**
- * Says to a daemon who supervises it, by process id, and the how manieth it is: its descriptors
+ * Says to a daemon who supervises it, by process id, and how many daemons came before it: its descriptors
  * are then meant for it, although their LISTEN_PID could not be known before it was started.
  */
 export const SUPERVISED = "XS_SUPERVISED";
@@ -52,7 +52,9 @@ export class Holder implements Passer {
     // The address of one that has died is anybody's to take, who would then be given our clients.
     const isThere = supervisor === null || supervisor.pid === Deno.ppid;
     const isOffered = isThere && path !== "" && Number.isSafeInteger(capacity) && capacity > 0;
-    if (!isThere) log("warning", "our supervisor is gone: nobody holds our clients' connections");
+    if (!isThere) {
+      log("warning", "our supervisor is gone: our clients' connections are not held any more");
+    }
     const socket = isOffered ? connectDatagram(path, HOLDER_WAIT_MS) : 0;
     if (socket > 0) return new Holder(capacity, socket, given, log);
     if (socket < 0) log("warning", `cannot reach '${path}': ${errorText(-socket)}`);
@@ -73,14 +75,14 @@ export class Holder implements Passer {
     return [...this.#given.keys()].map((name) => name.slice(PREFIX.length));
   }
 
-  /** Lets it keep a descriptor; false when it can't be reached. */
+  /** Lets it keep a descriptor; false when it cannot be reached. */
   store(name: string, fd: number): boolean {
     return this.prepare(name)(fd);
   }
 
   /** Makes ready to do that as soon as there is a descriptor. */
   prepare(name: string): (fd: number) => boolean {
-    // It must not let go of a hung up client by itself: what that has sent is still there.
+    // It must not release a disconnected client by itself: what that has sent is still there.
     const message = new DescriptorMessage(`FDSTORE=1\nFDNAME=${PREFIX}${name}\nFDPOLL=0\n`);
     return (fd) => this.#judge(message.send(this.#socket, fd));
   }
@@ -90,7 +92,7 @@ export class Holder implements Passer {
     this.#send(`FDSTOREREMOVE=1\nFDNAME=${PREFIX}${name}\n`);
   }
 
-  /** Says by which name it is to hold what it has passed to us; false when it can't be reached. */
+  /** Says by which name it is to hold what it has passed to us; false when it cannot be reached. */
   rename(from: string, to: string): boolean {
     return this.#send(`${NOTICE.taken}=${PREFIX}${from}\nFDNAME=${PREFIX}${to}\n`);
   }

@@ -48,7 +48,7 @@ export class Restarts {
     this.#hasServed ||= served;
     const exited = signal === null;
     if (stopping) return { end: exited ? status : ASKED.has(signal) ? 0 : 1, gaveUp: false };
-    // Ended as asked, told that it is asked for what can't be, or never got anywhere.
+    // Ended as asked, told that it is asked for what cannot be, or never got anywhere.
     if (exited && (status === 0 || status === USAGE || refused || !this.#hasServed)) {
       return { end: status, gaveUp: false };
     }

@@ -64,7 +64,7 @@ const FORWARDED = ["READY", "STATUS", "RELOADING", "STOPPING"];
  * Runs the daemon as a child, keeps what descriptors it gives us, and starts it again with them
  * when it has died. Resolves to an exit status when it has ended for good.
  *
- * @throws {Error} when the pid file or the log can't be had, or the kernel is too old.
+ * @throws {Error} when the pid file or the log cannot be opened, or the kernel is too old.
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
   const fileLog = openLog(options.logLevel, options.logFile ?? null, options.clock);
@@ -240,7 +240,7 @@ class Supervisor {
     for (;;) {
       const message = receiveWithDescriptors(this.#notices);
       if (message === null) return;
-      // Whoever else may send here: only the daemon is listened to.
+      // Others may send here: only the daemon is listened to.
       const notice = parseNotice(message.pid === pid ? message.text : "");
       this.#acceptor.apply(notice);
       this.#held.apply(notice, message);
@@ -269,7 +269,7 @@ class Supervisor {
       this.#log("warning", `${what}: started again ${when} (death ${verdict.deaths} ${within})`);
     } else if (verdict.gaveUp) {
       const many = `${this.#options.restarts} deaths ${within}`;
-      this.#log("error", `${what}: given up after ${many}; its clients are hung up`);
+      this.#log("error", `${what}: given up after ${many}; its clients are disconnected`);
     } else if (end.signal !== null) {
       this.#log("warning", what);
     }
@@ -305,7 +305,7 @@ function removeFolder(path: string): void {
   try {
     Deno.removeSync(path, { recursive: true });
   } catch {
-    // Somebody has tidied up already.
+    // Another process has removed it already.
   }
 }
 

@@ -68,7 +68,7 @@ export function openXenHost(choice: DomidChoice, eventsFd = -1): XenHost {
   return { events, grants, list, virqPort, existing, eventPort, ...domids };
 }
 
-/** Binds VIRQ_DOM_EXC. Returns our port. @throws {XenError} when somebody else has it */
+/** Binds VIRQ_DOM_EXC. Returns our port. @throws {XenError} when another process has it */
 export function bindDomainEvents(events: EventChannels): number {
   const port = events.bindVirq(VIRQ_DOM_EXC);
   if (port >= 0) return port;

@@ -29,7 +29,7 @@ export function mapKernelPage(): Deno.PointerObject {
 /**
  * The event channel port that the kernel of our own domain listens to.
  *
- * @throws {XenError} when it can't be read or is no number.
+ * @throws {XenError} when it cannot be read or is no number.
  */
 export function readKernelPort(): number {
   const path = Deno.env.get("XS_XSD_PORT") ?? PORT_PATH;

@@ -212,7 +212,7 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
     this.#engine!.state.resetConnection(peer.connection);
   }
 
-  /** Once closed the transport leaves the page alone, whoever still holds it. */
+  /** Once closed the transport leaves the page alone, even if others still hold it. */
   #free(domid: number, ring: Ring): void {
     ring.peer.close();
     this.#unbind(ring);
