@@ -14,6 +14,7 @@ import { lsCommand } from "./commands/ls.ts";
 import { mkdirCommand } from "./commands/mkdir.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { readCommand } from "./commands/read.ts";
+import { replayCommand } from "./commands/replay.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -45,6 +46,7 @@ export const commands: readonly XsCommand[] = [
   statusCommand,
   quotaCommand,
   traceCommand,
+  replayCommand,
   serveCommand,
   controlCommand,
   liveUpdateCommand,

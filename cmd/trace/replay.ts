@@ -1,0 +1,92 @@
+import { fromByteText, toByteText } from "../../lib/client/operations.ts";
+import { Session } from "../../lib/client/session.ts";
+import { findSocket } from "../../lib/client/socket_path.ts";
+import { openStream } from "../../lib/client/stream.ts";
+import { TraceDecoder } from "../../lib/client/trace/entries.ts";
+import { clientText, entryJson, entryText } from "../../lib/client/trace/entry_text.ts";
+import {
+  type EventDifference,
+  Replay,
+  type ReplayDifference,
+} from "../../lib/client/trace/replay.ts";
+import { escapeBytes } from "../../lib/wire/escape.ts";
+import { textJson } from "../../lib/wire/json.ts";
+import type { CommonFlags } from "../context.ts";
+import { printJson } from "../json.ts";
+import { CommandError } from "../report.ts";
+import type { Shell } from "../shell.ts";
+import { openRecording } from "./files.ts";
+
+/** The options of `xs replay`. */
+export interface ReplayFlags extends CommonFlags {
+  readonly against?: string;
+  readonly yes?: boolean;
+}
+
+/** Sends a recording again; false when something differs. */
+export async function replay(shell: Shell, flags: ReplayFlags, file: string): Promise<boolean> {
+  const { frames, damage } = await openRecording(shell, file);
+  const path = socketOf(shell, flags);
+  const { clock, stdout } = shell;
+  const timeout = flags.timeout ?? shell.timeout;
+  const open = async (): Promise<Session> =>
+    new Session(await openStream(path), path, { clock, timeout });
+  const tell = (difference: ReplayDifference | EventDifference): void => {
+    if (flags.json === true) printJson(stdout, differenceJson(difference));
+    else stdout.write(`${toByteText(differenceText(difference))}\n`);
+  };
+  const run = new Replay(open, tell);
+  const decoder = new TraceDecoder();
+  await run.run([...decoder.add(frames), ...decoder.rest()]);
+  const { differences, notSent, sent } = run.result;
+  const kinds = [...notSent].map(([kind, count]) => `${count} ${kind}`).join(", ");
+  if (flags.json === true) {
+    printJson(stdout, { kind: "end", sent, differences, notSent: Object.fromEntries(notSent) });
+  } else {
+    const left = kinds === "" ? "" : `; not sent: ${kinds}`;
+    stdout.write(toByteText(`${sent} calls sent, ${differences} differences${left}\n`));
+  }
+  if (damage !== null) throw new CommandError(`${damage}; all before that was sent`, file);
+  return differences === 0;
+}
+
+/** @throws {CommandError} when it is the host's own daemon, and --yes is not given. */
+function socketOf(shell: Shell, { against, socket, yes }: ReplayFlags): string {
+  const own = findSocket(undefined, shell.around);
+  const given = against ?? socket;
+  const path = findSocket(given === undefined ? undefined : fromByteText(given), shell.around);
+  if (yes === true || realPath(path) !== realPath(own)) return path;
+  throw new CommandError(
+    "this is the host's own daemon, whose nodes would be changed (name another with --against, or add --yes)",
+    path,
+  );
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function differenceText(difference: ReplayDifference | EventDifference): string {
+  if (difference.kind === "events") {
+    const { client, now, path, recorded, token } = difference;
+    return `${clientText(client)} event ${escapeBytes(path)} "${escapeBytes(token)}": ` +
+      `${recorded} recorded, ${now} now`;
+  }
+  const { call, now } = difference;
+  const shown = call.reply.hidden ? `<${now.length} bytes hidden>` : escapeBytes(now);
+  return `${entryText(call)}, now ${shown}`;
+}
+
+function differenceJson(difference: ReplayDifference | EventDifference): object {
+  if (difference.kind === "events") {
+    const { now, path, recorded, token } = difference;
+    return { kind: "events", path: textJson(path), token: textJson(token), recorded, now };
+  }
+  const { call, isError, now } = difference;
+  const shown = call.reply.hidden ? { hidden: now.length } : textJson(now);
+  return { kind: "reply", call: entryJson(call), ...(isError ? { error: shown } : { now: shown }) };
+}
