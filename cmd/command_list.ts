@@ -23,6 +23,7 @@ import { traceCommand } from "./commands/trace.ts";
 import { txCommand } from "./commands/tx.ts";
 import { waitCommand } from "./commands/wait.ts";
 import { watchCommand } from "./commands/watch.ts";
+import { whoCommand } from "./commands/who.ts";
 import { writeCommand } from "./commands/write.ts";
 
 /** In the order in which `xs --help` shows them within their groups. */
@@ -45,6 +46,7 @@ export const commands: readonly XsCommand[] = [
   diffCommand,
   statusCommand,
   quotaCommand,
+  whoCommand,
   traceCommand,
   replayCommand,
   serveCommand,

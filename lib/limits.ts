@@ -788,3 +788,21 @@ export const FRAME_BYTES_MAX = 65_536;
 
 /** Bytes that a client reads of a stream at once. */
 export const STREAM_READ_BYTES = 65_536;
+
+/** Watches that one request of `xs who` looks at: some 50 us, so that it is no way to stop the daemon. */
+export const WHO_WATCHES_PER_REQUEST = 2_000;
+
+/** Characters of a path that a row of `xs who` shows: with all else of it, a row fits one message. */
+export const WHO_PATH_SHOWN_MAX = 1_024;
+
+/** Characters of a token, or of a domain's name, in such a row: each may take six bytes. */
+export const WHO_TOKEN_SHOWN_MAX = 128;
+
+/** Characters of a command in such a row. */
+export const WHO_COMMAND_SHOWN_MAX = 128;
+
+/** Rows that `xs who` prints unless it is told otherwise: what a person looks at. */
+export const WHO_ROWS_MAX = 200;
+
+/** How long `xs who` counts events unless it is told otherwise, in ms. */
+export const WHO_COUNT_MS = 1_000;

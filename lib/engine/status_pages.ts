@@ -1,4 +1,3 @@
-import { PAYLOAD_MAX } from "../wire/header.ts";
 import { type BytesJson, jsonLine, textJson } from "../wire/json.ts";
 import { ERROR_NAMES } from "../wire/errors.ts";
 import { messageTypeName } from "../wire/message_type.ts";
@@ -7,6 +6,7 @@ import { nameIn } from "./author.ts";
 import { OTHER_TYPE } from "./counters.ts";
 import type { Domain } from "./domains.ts";
 import { BUCKETS_MS, type Histogram } from "./histogram.ts";
+import { fillPage, type Row } from "./pages.ts";
 import { type QuotaName, QUOTAS } from "./quotas.ts";
 import type { State } from "./state.ts";
 
@@ -61,46 +61,16 @@ export interface HistogramStatus {
   readonly sumMs: number;
 }
 
-/** A part of a list: `next` is what to ask for the rest with, null where there is none. */
-export interface Page<T> {
-  readonly rows: readonly T[];
-  readonly next: string | null;
-}
-
 /** A page from the row on that `from` names; null for no such list, or no such place in it. */
 export function pageOf(state: State, what: string, from: string): string | null {
   if (what === "histograms" && from === "") return jsonLine(histograms(state));
   const place = /^(\d{1,5})?(?:\.(\d{1,2}))?$/.exec(from);
   if (place === null) return null;
   const domid = Number(place[1] ?? 0), index = Number(place[2] ?? 0);
-  if (what === "domains") return fill(domainRows(state, domid));
-  if (what === "requests") return fill(requestRows(state, domid, index));
-  return what === "conflicts" ? fill(conflictRows(state, domid)) : null;
+  if (what === "domains") return fillPage(domainRows(state, domid));
+  if (what === "requests") return fillPage(requestRows(state, domid, index));
+  return what === "conflicts" ? fillPage(conflictRows(state, domid)) : null;
 }
-
-/** A row and how it is asked for. */
-type Row = readonly [place: string, row: unknown];
-
-/** Bytes of a page without its rows. */
-const FRAME = '{"rows":[],"next":"65535.99"}\0'.length;
-
-/** As many rows as one message has room for. */
-function fill(rows: Iterable<Row>): string {
-  const lines: string[] = [];
-  let left = PAYLOAD_MAX - FRAME, next: string | null = null;
-  for (const [place, row] of rows) {
-    const line = jsonLine(row);
-    left -= encoder.encode(line).length + 1;
-    if (left < 0) {
-      next = place;
-      break;
-    }
-    lines.push(line);
-  }
-  return `{"rows":[${lines.join(",")}],"next":${JSON.stringify(next)}}`;
-}
-
-const encoder = new TextEncoder();
 
 /** The known domains from `from` on, in the order of their domids. */
 function domainsFrom({ domains, meter }: State, from: number): Domain[] {

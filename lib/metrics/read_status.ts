@@ -1,7 +1,8 @@
 import { XenstoreError } from "../client/error.ts";
 import { fromByteText, type Operations } from "../client/operations.ts";
 import type { Status } from "../engine/status.ts";
-import type { ConflictStatus, DomainStatus, Page, RequestStatus } from "../engine/status_pages.ts";
+import type { Page } from "../engine/pages.ts";
+import type { ConflictStatus, DomainStatus, RequestStatus } from "../engine/status_pages.ts";
 import { MessageType } from "../wire/message_type.ts";
 
 /** The lists that a daemon tells page by page. */

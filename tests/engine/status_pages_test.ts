@@ -1,6 +1,7 @@
 /** CONTROL status tells lists page by page: each page is one message, and none is left out or twice. */
 import { assert, assertEquals } from "@std/assert";
-import type { DomainStatus, Page, RequestStatus } from "../../lib/engine/status_pages.ts";
+import type { Page } from "../../lib/engine/pages.ts";
+import type { DomainStatus, RequestStatus } from "../../lib/engine/status_pages.ts";
 import { PAYLOAD_MAX } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Rig } from "./guest_rig.ts";

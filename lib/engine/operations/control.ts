@@ -10,6 +10,8 @@ import { archive, dump, restore } from "./archive.ts";
 import { liveUpdate } from "./live_update.ts";
 import { statusOf } from "../status.ts";
 import { pageOf } from "../status_pages.ts";
+import { canonicalPath } from "../../store/path.ts";
+import { whoPage } from "../who.ts";
 import { DONE, type Outcome, textReply } from "./outcome.ts";
 import { controlQuota, controlQuotaSoft } from "./quotas.ts";
 
@@ -77,6 +79,7 @@ const COMMANDS: readonly Command[] = [
     ],
     run: runStream,
   },
+  { name: "who", usage: ["<path> [<from>]"], run: runWho, shows: true },
   { name: "help", usage: [""], run: runHelp, shows: true },
 ];
 
@@ -145,6 +148,15 @@ function runStream({ connection, state }: Call, args: readonly string[]): Outcom
   const { streams } = state.admin;
   if (streams === null || args.length === 0) return EINVAL;
   return textReply(streams.open(connection, args));
+}
+
+/** A page of who owns a node, may use it, and watches it. */
+function runWho({ connection, state }: Call, args: readonly string[]): Outcome {
+  const [text, from = "", ...more] = args;
+  if (text === undefined || more.length > 0) return EINVAL;
+  const path = canonicalPath(text, connection.home, true);
+  const page = path === null ? null : whoPage(state, path, from);
+  return page === null ? EINVAL : encoder.encode(`${page}\0`);
 }
 
 function runCheck(call: Call, args: readonly string[]): Outcome {

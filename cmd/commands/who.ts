@@ -1,0 +1,62 @@
+import type { Operations } from "../../lib/client/operations.ts";
+import { WHO_ROWS_MAX } from "../../lib/limits.ts";
+import { buildCommand, type XsCommand } from "../command.ts";
+import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { parseCount, parseDurationOption } from "../parameters.ts";
+import { pathParameter } from "../path_parameter.ts";
+import type { WhoFlags } from "../who/run.ts";
+
+async function who(
+  { shell }: XsContext,
+  nodes: Operations,
+  flags: WhoFlags,
+  path: string,
+): Promise<void> {
+  const run = await import("../who/run.ts");
+  await run.who(shell, nodes, flags, path);
+}
+
+/** `xs who`. */
+export const whoCommand: XsCommand = buildCommand<WhoFlags, [path: string]>({
+  func: withDaemon(who),
+  parameters: {
+    flags: {
+      ...commonFlags,
+      watchers: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Show only the watches",
+      },
+      number: {
+        kind: "parsed",
+        parse: parseCount,
+        optional: true,
+        placeholder: "COUNT",
+        brief: `Show at most COUNT watches (default ${WHO_ROWS_MAX})`,
+      },
+      for: {
+        kind: "parsed",
+        parse: parseDurationOption,
+        optional: true,
+        placeholder: "DURATION",
+        brief: "Count events for DURATION; 0 counts none (default 1s)",
+      },
+    },
+    aliases: { n: "number" },
+    positional: { kind: "tuple", parameters: [pathParameter] },
+  },
+  docs: {
+    name: "who",
+    group: "debug",
+    brief: "show who uses a node",
+    description: [
+      "Shows the owner of a node, who may read and write it and by which entry of its permissions, and who watches it, a node above it or one below it: process or domain, events a second, bytes that wait to be read, path and token.",
+      "# and a number name a connection: a process may have several.",
+    ],
+    examples: [
+      ["xs who /local/domain/0/backend", "find out who hears of each change there"],
+      ["xs --json who --watchers --for 0 /", "print all watches, without counting events"],
+    ],
+  },
+});

@@ -1,0 +1,39 @@
+import { XenstoreError } from "../../lib/client/error.ts";
+import { fromByteText, type Operations } from "../../lib/client/operations.ts";
+import type { Page } from "../../lib/engine/pages.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { CommandError } from "../report.ts";
+
+/**
+ * The rows of a list that the daemon tells page by page, as long as `wants` says so.
+ *
+ * @throws {CommandError} when the daemon does not know it.
+ */
+export async function readRows<T>(
+  nodes: Operations,
+  words: readonly string[],
+  wants: (rows: readonly T[]) => boolean,
+): Promise<{ rows: T[]; isCut: boolean }> {
+  const rows: T[] = [];
+  for (let from = "";;) {
+    const page: Page<T> = JSON.parse(await ask(nodes, [...words, from]));
+    rows.push(...page.rows);
+    if (page.next === null) return { rows, isCut: false };
+    if (!wants(rows)) return { rows, isCut: true };
+    from = page.next;
+  }
+}
+
+/** A CONTROL command's answer. @throws {CommandError} when the daemon does not know the command. */
+export async function ask(nodes: Operations, words: readonly string[]): Promise<string> {
+  try {
+    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", ...words));
+  } catch (error) {
+    if (!(error instanceof XenstoreError) || error.code !== "EINVAL") throw error;
+    const help = await nodes.ask(MessageType.CONTROL, "control", "help").catch(() => "");
+    if (new RegExp(`^${words[0]} `, "m").test(help)) {
+      throw new CommandError("the daemon rejects it as invalid", words[1]);
+    }
+    throw new CommandError("the daemon does not know this command (it is an older xs, or not xs)");
+  }
+}

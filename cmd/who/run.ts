@@ -1,0 +1,162 @@
+import { sleep } from "../../lib/clock.ts";
+import { type Operations, toByteText } from "../../lib/client/operations.ts";
+import { TraceDecoder } from "../../lib/client/trace/entries.ts";
+import { processName } from "../../lib/client/trace/entry_text.ts";
+import type { EntryRow, WatchRow, WhoRow } from "../../lib/engine/who.ts";
+import { WHO_COUNT_MS, WHO_ROWS_MAX } from "../../lib/limits.ts";
+import { escapeBytes, escapeText } from "../../lib/wire/escape.ts";
+import { type BytesJson, bytesOfJson } from "../../lib/wire/json.ts";
+import { splitStrings } from "../../lib/wire/payload.ts";
+import { toText } from "../../lib/wire/text.ts";
+import type { CommonFlags } from "../context.ts";
+import { printJson } from "../json.ts";
+import type { Shell } from "../shell.ts";
+import { openMessages } from "../trace/live.ts";
+import { readRows } from "./read_pages.ts";
+
+/** The options of `xs who`. */
+export interface WhoFlags extends CommonFlags {
+  readonly watchers?: boolean;
+  readonly number?: number;
+  /** In ms. */
+  readonly for?: number;
+}
+
+/** Prints who owns a node, may use it, and hears of it. */
+export async function who(
+  shell: Shell,
+  nodes: Operations,
+  flags: WhoFlags,
+  path: string,
+): Promise<void> {
+  const most = flags.number ?? WHO_ROWS_MAX;
+  const isWatch = (row: WhoRow): row is WatchRow => row.kind === "watch";
+  const { rows, isCut } = await readRows<WhoRow>(
+    nodes,
+    ["who", path],
+    (so) => so.filter(isWatch).length < most,
+  );
+  const all = rows.filter(isWatch), watches = all.slice(0, most);
+  const isMore = isCut || all.length > most;
+  const ms = flags.for ?? WHO_COUNT_MS;
+  const counts = watches.length === 0 || ms === 0
+    ? null
+    : await countEvents(shell, flags, path, ms);
+  const rateOf = ({ connection, token }: WatchRow): number | null =>
+    counts === null ? null : (counts.get(`${connection}\0${bytesText(token)}`) ?? 0) * 1_000 / ms;
+  const { stdout } = shell;
+  if (flags.json === true) {
+    for (const row of rows) {
+      if (row.kind === "watch") continue;
+      if (flags.watchers !== true) printJson(stdout, row);
+    }
+    for (const watch of watches) printJson(stdout, { ...watch, eventsPerSecond: rateOf(watch) });
+    if (isMore) printJson(stdout, { kind: "more" });
+    return;
+  }
+  const lines = flags.watchers === true ? [] : rightsLines(path, rows);
+  lines.push(...watchLines(watches, rateOf));
+  if (isMore) lines.push(`... and more (-n sets how many; ${most} are shown)`);
+  stdout.write(toByteText(lines.map((line) => `${line}\n`).join("")));
+}
+
+/** Events by the number of the connection and the token. */
+async function countEvents(
+  shell: Shell,
+  flags: WhoFlags,
+  path: string,
+  ms: number,
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  const { json: _json, ...rest } = flags;
+  const stream = await openMessages(shell, { ...rest, op: "event", ...patternOf(path) });
+  void sleep(shell.clock, ms).then(() => stream.close());
+  const unlisten = shell.onInterrupt(() => stream.close());
+  const decoder = new TraceDecoder();
+  for (let frames = await stream.next(); frames !== null; frames = await stream.next()) {
+    for (const entry of [...decoder.add(frames), ...decoder.rest()]) {
+      if (entry.kind !== "event") continue;
+      const key = `${entry.client.id}\0${splitStrings(entry.message.payload)[1] ?? ""}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+  }
+  unlisten();
+  return counts;
+}
+
+/** Of a special all events are looked at: there is no pattern of those. */
+function patternOf(path: string): { path?: string } {
+  if (path.startsWith("@")) return {};
+  return { path: path.startsWith("/") ? path : `/local/domain/0/${path}` };
+}
+
+function rightsLines(path: string, rows: readonly WhoRow[]): string[] {
+  const lines: string[] = [];
+  for (const row of rows) {
+    if (row.kind === "node") {
+      lines.push(
+        row.exists
+          ? escapeBytes(path)
+          : `${escapeBytes(path)} does not exist; ${
+            escapeBytes(row.path)
+          } decides who may create it`,
+      );
+    } else if (row.kind === "entry") lines.push(`  ${entryText(row)}`);
+  }
+  lines.push("  domain 0 and all sockets: everything, by privilege");
+  return lines;
+}
+
+function entryText({ domid, name, owner, read, stale, write }: EntryRow): string {
+  const letter = read ? write ? "b" : "r" : write ? "w" : "n";
+  const domain = `domain ${domid}${name === null ? "" : ` (${shown(name)})`}`;
+  const rights = read && write ? "read and write" : read ? "read" : write ? "write" : "nothing";
+  if (owner) {
+    return `${domain}: everything, as owner; all others: ${rights}, by entry ${letter}${domid}`;
+  }
+  const but = stale ? ", but the entry is older than this domain and counts for nothing" : "";
+  return `${domain}: ${rights}, by entry ${letter}${domid}${but}`;
+}
+
+const HEADINGS = ["where", "client", "events/s", "queued", "path", "token"];
+
+function watchLines(
+  watches: readonly WatchRow[],
+  rateOf: (watch: WatchRow) => number | null,
+): string[] {
+  if (watches.length === 0) return ["nobody watches it, or what is above or below"];
+  const table = watches.map((watch) => {
+    const rate = rateOf(watch);
+    return [
+      watch.where + (watch.hears ? "" : " (may not read it)"),
+      clientText(watch),
+      rate === null ? "-" : `${Math.round(rate * 10) / 10}`,
+      `${watch.queuedBytes}`,
+      escapeText(watch.path) + (watch.depth < 0 ? "" : ` (${watch.depth} levels)`),
+      shown(watch.token),
+    ];
+  });
+  const rows = [HEADINGS, ...table];
+  const widths = HEADINGS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const isNumber = (column: number): boolean => column === 2 || column === 3;
+  return rows.map((row) =>
+    row.map((text, i) => isNumber(i) ? text.padStart(widths[i]!) : text.padEnd(widths[i]!))
+      .join("  ").trimEnd()
+  );
+}
+
+function clientText({ command, connection, domid, name, pid }: WatchRow): string {
+  if (pid === null && command === null) {
+    return `domain ${domid}${name === null ? "" : ` (${shown(name)})`}`;
+  }
+  const text = command === null ? null : processName(bytesText(command));
+  return `${text === null ? "pid" : escapeBytes(text)}[${pid ?? "?"}] #${connection}`;
+}
+
+function bytesText(json: BytesJson): string {
+  return toText(bytesOfJson(json) ?? new Uint8Array(0));
+}
+
+function shown(json: BytesJson): string {
+  return escapeBytes(bytesText(json));
+}
