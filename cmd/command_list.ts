@@ -5,6 +5,7 @@ import { completionsCommand } from "./commands/completions.ts";
 import { controlCommand } from "./commands/control.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { dumpCommand } from "./commands/dump.ts";
+import { errorsCommand } from "./commands/errors.ts";
 import { existsCommand } from "./commands/exists.ts";
 import { getPathCommand } from "./commands/getpath.ts";
 import { introducedCommand } from "./commands/introduced.ts";
@@ -16,6 +17,7 @@ import { quotaCommand } from "./commands/quota.ts";
 import { readCommand } from "./commands/read.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { restoreCommand } from "./commands/restore.ts";
+import { ringCommand } from "./commands/ring.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -49,6 +51,8 @@ export const commands: readonly XsCommand[] = [
   whoCommand,
   traceCommand,
   replayCommand,
+  ringCommand,
+  errorsCommand,
   serveCommand,
   controlCommand,
   liveUpdateCommand,

@@ -806,3 +806,12 @@ export const WHO_ROWS_MAX = 200;
 
 /** How long `xs who` counts events unless it is told otherwise, in ms. */
 export const WHO_COUNT_MS = 1_000;
+
+/** Connections of which the last malformed message is kept: the newest. */
+export const MALFORMED_MAX = 256;
+
+/** Bytes of such a message that are kept: its header, a path and some more. */
+export const MALFORMED_BYTES_MAX = 272;
+
+/** How long `xs ring` looks for what moves unless it is told otherwise, in ms. */
+export const RING_LOOK_MS = 1_000;

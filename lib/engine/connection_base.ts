@@ -23,6 +23,24 @@ export interface Outbox {
   outstanding?(tell: (connection: ConnectionBase, request: object | null) => void): void;
   /** Bytes that the client has not taken yet. */
   readonly unsent?: number;
+  /** What can be seen of the client's ring; null where it has none. */
+  lookAtRing?(): RingLook | null;
+}
+
+/** A domain's ring at one moment. */
+export interface RingLook {
+  /** A copy of the page, as far as it means something (lib/transport/ring_page.ts): guests' data. */
+  readonly page: Uint8Array;
+  /** Bytes of requests that were taken from the ring and not handled. */
+  readonly unhandled: Uint8Array;
+  /** Bytes of answers and events that have not been put into the ring. */
+  readonly unsent: number;
+  /** Requests are not read until the guest has taken answers. */
+  readonly stalled: boolean;
+  /** A request waits for what others do. */
+  readonly waits: boolean;
+  /** The guest broke the protocol: nothing is read or written until it is introduced again. */
+  readonly ignored: boolean;
 }
 
 /** How a connection reached us. */

@@ -1,5 +1,15 @@
 import type { Header } from "../wire/header.ts";
-import { EACCES, ENOENT, ENOSPC, ENOSYS, errorPayload, OK } from "../wire/errors.ts";
+import {
+  EACCES,
+  EINVAL,
+  ENOENT,
+  ENOSPC,
+  ENOSYS,
+  ERROR_NAMES,
+  type ErrorCode,
+  errorPayload,
+  OK,
+} from "../wire/errors.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { Call } from "./request.ts";
 import type { Connection } from "./connection.ts";
@@ -10,6 +20,7 @@ import type { DomainLogBudgets } from "./domain_log_budget.ts";
 import { estimate } from "./request_estimate.ts";
 import type { Meter } from "./work_meter.ts";
 import { limitOldVersions } from "./old_versions_limit.ts";
+import type { MalformedMessages } from "./malformed_messages.ts";
 import {
   OPERATIONS,
   type Operations,
@@ -109,6 +120,7 @@ export class Engine {
     if (outcome === LATER) return "done";
     if (connection.wait !== null && connection.wait.waits) connection.wait.end(now);
     if (typeof outcome === "number") {
+      if (outcome === EINVAL || outcome === ENOSYS) this.#noteMalformed(call, type, outcome);
       outbox.reply(MessageType.ERROR, reqId, txId, errorPayload(outcome));
     } else if (outcome instanceof Registered) {
       const { watch } = outcome;
@@ -120,6 +132,20 @@ export class Engine {
     if (!connection.privileged) this.state.memoryReports.look(connection, now);
     if (this.state.versions.snapshots.takeGrown()) limitOldVersions(this.state, now);
     return "done";
+  }
+
+  #noteMalformed(
+    { connection, now, payload, reqId, txId }: Call,
+    type: number,
+    error: ErrorCode,
+  ): void {
+    const header = { type, reqId, txId, len: payload.length };
+    this.state.malformed.note(connection, ERROR_NAMES[error - 1]!, header, payload, now);
+  }
+
+  /** The malformed messages of clients. */
+  get malformed(): MalformedMessages {
+    return this.state.malformed;
   }
 
   #tellOfCut({ domid, label }: Connection, now: number): void {

@@ -1,3 +1,4 @@
+import { MalformedMessages } from "./malformed_messages.ts";
 import { Accounts } from "./accounts.ts";
 import { type DaemonActions, NO_ACTIONS } from "./daemon_actions.ts";
 import { Versions } from "../store/versions.ts";
@@ -67,6 +68,7 @@ export class State {
   /** For what no client can cause, or not again and again; all else goes through {@link tell}. */
   readonly log: Log;
   readonly logBudgets: DomainLogBudgets;
+  readonly malformed: MalformedMessages = new MalformedMessages();
   readonly admin: DaemonActions;
   readonly dirty: Dirty | null;
   /** What tells of commits; null where nobody listens. */

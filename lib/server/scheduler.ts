@@ -25,6 +25,7 @@ import {
   TURN_SPREAD_UNITS,
   TURN_UNITS,
 } from "../limits.ts";
+import { noteEnd } from "./peer/malformed_end.ts";
 import { type Log, type LogLevel, stackOf } from "./logging/log.ts";
 import type { OutstandingRequests } from "./peer/outstanding_requests.ts";
 import type { Peer } from "./peer/peer.ts";
@@ -33,6 +34,7 @@ import type { Trace } from "./logging/trace.ts";
 import { MessageStream } from "./stream/message_stream.ts";
 import { NEVER } from "./peer/message_bounds.ts";
 import { type Contender, ReadyQueue } from "./loop/ready_queue.ts";
+import type { MalformedMessages } from "../engine/malformed_messages.ts";
 import { TurnTimes } from "./loop/turn_times.ts";
 
 /** What the turn asks of the engine. */
@@ -51,6 +53,8 @@ export interface TurnHandler extends RequestHandler {
   tick(now: number): boolean;
   /** What the log takes of lines that clients cause: the engine's, shared with it. */
   readonly logBudgets?: DomainLogBudgets;
+  /** Where messages that cannot be handled are kept: the engine's. */
+  readonly malformed?: MalformedMessages;
   /** What is counted: the engine's, shared with it. */
   readonly counters?: Counters;
 }
@@ -237,6 +241,8 @@ export class Turns implements PeerHost<Peer> {
   }
 
   gone(peer: Peer, reason: GoneReason): void {
+    const { malformed } = this.handler;
+    if (malformed !== undefined) noteEnd(malformed, peer, reason, this.#now);
     this.onGone(peer, reason);
   }
 

@@ -25,6 +25,7 @@ export class HeldSocketTransport implements Transport, RingPosition {
   readonly slot: HeldSlot;
   readonly ignored = false;
   readonly #interest: EpollInterest;
+  #isDetached = false;
   readonly #heldBy: HeldBy;
   /** Bytes read that are not settled. */
   #ahead = 0;
@@ -107,16 +108,15 @@ export class HeldSocketTransport implements Transport, RingPosition {
 
   /** From now on nobody else has it: with this process it ends. */
   detach(): number {
-    this.#interest.end();
-    this.#heldBy.release(this.slot);
+    this.#isDetached = true;
     return this.fd;
   }
 
   /** A holder has the descriptor, too: to close ours neither disconnects nor leaves the epoll. */
   close(): void {
-    shutDown(this.fd);
+    if (!this.#isDetached) shutDown(this.fd);
     this.#interest.end();
     this.#heldBy.release(this.slot);
-    closeFd(this.fd);
+    if (!this.#isDetached) closeFd(this.fd);
   }
 }

@@ -15,6 +15,7 @@ import {
   REQ_PROD,
   REQUEST_RING,
   RESPONSE_RING,
+  RING_INTERFACE_BYTES,
   RING_SIZE,
   type RingPage,
   RSP_CONS,
@@ -154,6 +155,10 @@ export class RingTransport implements Transport, RingPosition {
   /** The daemon has forgotten what the guest had: it tells the guest, and ignores it from now on. */
   refuse(): void {
     this.#ignore(ERROR_COMM);
+  }
+
+  copyPage(): Uint8Array {
+    return this.#page.bytes.slice(0, RING_INTERFACE_BYTES);
   }
 
   /** The page may be unmapped from now on: it is never touched again. */

@@ -21,6 +21,9 @@ export const CONNECTION = 517;
 export const ERROR = 518;
 export const EVTCHN_PORT = 519;
 
+/** Bytes of the page that mean something: both rings and the words. */
+export const RING_INTERFACE_BYTES = 2080;
+
 /** Server features (word {@link SERVER_FEATURES}). */
 export const FEATURE_ERROR = 2;
 export const FEATURE_WATCH_DEPTH = 4;

@@ -11,6 +11,7 @@ const MSG_NOSIGNAL = 0x4000;
 export class SocketTransport implements Transport {
   readonly fd: number;
   readonly #interest: EpollInterest;
+  #isDetached = false;
   readonly #sockets: ReturnType<typeof libc.sockets> = libc.sockets();
 
   /** Takes over `fd`: nonblocking, and in no epoll instance yet. */
@@ -56,13 +57,13 @@ export class SocketTransport implements Transport {
   }
 
   detach(): number {
-    this.#interest.end();
+    this.#isDetached = true;
     return this.fd;
   }
 
   close(): void {
     // A descriptor of it that another process has got would keep it in the epoll instance.
     this.#interest.end();
-    closeFd(this.fd);
+    if (!this.#isDetached) closeFd(this.fd);
   }
 }

@@ -46,10 +46,12 @@ export interface Transport {
    */
   rejectOversize(): void;
   /**
-   * Gives the descriptor, which stays open, to the caller, and releases everything else; missing where
-   * there is none.
+   * Gives the descriptor to the caller: it stays open when the transport is closed, as it is to be at once.
+   * Missing where there is none.
    */
   detach?(): number;
+  /** A copy of what of its page means something; missing where there is no page. */
+  copyPage?(): Uint8Array;
   /** Releases everything. Not to be used afterwards. */
   close(): void;
 }

@@ -30,6 +30,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
     "lib/transport/held_slot.ts SLOT_BYTES",
     "lib/transport/held_slots.ts FRONT_BYTES",
     "lib/transport/held_slots.ts HELD_KEY_FIRST",
+    "lib/transport/ring_page.ts RING_INTERFACE_BYTES",
     "lib/transport/ring_page.ts RING_PAGE_SIZE",
     "lib/transport/ring_page.ts RING_SIZE",
     "lib/client/trace/pcapng.ts PSEUDO_HEADER_BYTES",

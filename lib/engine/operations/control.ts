@@ -7,11 +7,10 @@ import { check } from "../recount.ts";
 import { cutForLog } from "../domain_log_budget.ts";
 import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archive, dump, restore } from "./archive.ts";
+import { errors, ring, who } from "./insight.ts";
 import { liveUpdate } from "./live_update.ts";
 import { statusOf } from "../status.ts";
 import { pageOf } from "../status_pages.ts";
-import { canonicalPath } from "../../store/path.ts";
-import { whoPage } from "../who.ts";
 import { DONE, type Outcome, textReply } from "./outcome.ts";
 import { controlQuota, controlQuotaSoft } from "./quotas.ts";
 
@@ -79,7 +78,9 @@ const COMMANDS: readonly Command[] = [
     ],
     run: runStream,
   },
-  { name: "who", usage: ["<path> [<from>]"], run: runWho, shows: true },
+  { name: "who", usage: ["<path> [<from>]"], run: who, shows: true },
+  { name: "ring", usage: ["<domid>"], run: ring },
+  { name: "errors", usage: ["[data] [<from>]"], run: errors },
   { name: "help", usage: [""], run: runHelp, shows: true },
 ];
 
@@ -148,15 +149,6 @@ function runStream({ connection, state }: Call, args: readonly string[]): Outcom
   const { streams } = state.admin;
   if (streams === null || args.length === 0) return EINVAL;
   return textReply(streams.open(connection, args));
-}
-
-/** A page of who owns a node, may use it, and watches it. */
-function runWho({ connection, state }: Call, args: readonly string[]): Outcome {
-  const [text, from = "", ...more] = args;
-  if (text === undefined || more.length > 0) return EINVAL;
-  const path = canonicalPath(text, connection.home, true);
-  const page = path === null ? null : whoPage(state, path, from);
-  return page === null ? EINVAL : encoder.encode(`${page}\0`);
 }
 
 function runCheck(call: Call, args: readonly string[]): Outcome {

@@ -15,7 +15,7 @@ const REPLY: HiddenParts = { requestFrom: -1, reply: true };
 
 /**
  * Which values a request of a client of domain `domid` has or asks for that are hidden: that of a node
- * whose path is, and all bytes of dumps, in which every value is.
+ * whose path is, and all bytes of dumps and rings, in which any value may be.
  */
 export function hiddenParts(
   redaction: Redaction,
@@ -23,17 +23,19 @@ export function hiddenParts(
   type: number,
   payload: Uint8Array,
 ): HiddenParts {
-  if (type === MessageType.CONTROL) return inDump(payload);
+  if (type === MessageType.CONTROL) return inControl(payload);
   if (type !== MessageType.WRITE && type !== MessageType.READ) return NOTHING;
   const to = payload.indexOf(0);
   if (to < 0 || !redaction.hidesFor(toText(payload, 0, to), domid)) return NOTHING;
   return type === MessageType.READ ? REPLY : { requestFrom: to + 1, reply: false };
 }
 
-/** CONTROL `archive <job> read` and `archive <job> put <bytes>`. */
-function inDump(payload: Uint8Array): HiddenParts {
+/** CONTROL `archive <job> read` and `archive <job> put <bytes>`; `ring` and `errors`, whose bytes may be any. */
+function inControl(payload: Uint8Array): HiddenParts {
   const commandEnd = payload.indexOf(0);
-  if (commandEnd < 0 || toText(payload, 0, commandEnd) !== "archive") return NOTHING;
+  const command = commandEnd < 0 ? "" : toText(payload, 0, commandEnd);
+  if (command === "ring" || command === "errors") return REPLY;
+  if (command !== "archive") return NOTHING;
   const jobEnd = payload.indexOf(0, commandEnd + 1);
   const wordEnd = jobEnd < 0 ? -1 : payload.indexOf(0, jobEnd + 1);
   if (wordEnd < 0) return NOTHING;

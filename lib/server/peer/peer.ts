@@ -30,11 +30,12 @@ const header = emptyHeader();
 export class Peer implements Outbox {
   readonly #transport: Transport;
   readonly #host: PeerHost<Peer>;
-  readonly #buffers = new PeerBuffers();
-  readonly #input = this.#buffers.input;
-  readonly #output = this.#buffers.output;
-  readonly #waiting = this.#buffers.waiting;
-  readonly #news = this.#buffers.news;
+  /** What is buffered for it either way. */
+  readonly buffers: PeerBuffers = new PeerBuffers();
+  readonly #input = this.buffers.input;
+  readonly #output = this.buffers.output;
+  readonly #waiting = this.buffers.waiting;
+  readonly #news = this.buffers.news;
   readonly #outputMax: number;
   #connection: Connection | null = null;
   /** What a guest has not taken of what its requests led to; null for all others. */
@@ -108,7 +109,11 @@ export class Peer implements Outbox {
     if (own !== null && hasWhole) return this.#handleAll(own, now) || unseen;
     if (this.#ended) return false;
     const count = this.#input.read(this.#transport, now);
-    if (count <= 0) return this.#readNothing(count);
+    if (count <= 0) {
+      this.#ended = count < 0;
+      if (this.#ended) this.#host.unflushed(this);
+      return false;
+    }
     this.#noteRead();
     return this.#handleAll(own ?? sharedInput, now) || this.#input.more;
   }
@@ -129,12 +134,6 @@ export class Peer implements Outbox {
     if (!this.#journaled) return;
     this.#news.noteMoved();
     this.#host.unflushed(this);
-  }
-
-  #readNothing(count: number): boolean {
-    this.#ended = count < 0;
-    if (this.#ended) this.#host.unflushed(this);
-    return false;
   }
 
   /** Handles requests out of `bytes`; true when a whole one is left and may be handled. */
@@ -159,7 +158,7 @@ export class Peer implements Outbox {
     }
     if (size < 0) {
       this.#doomFor("oversize");
-      input.drop();
+      input.reject(bytes);
       return false;
     }
     input.keepRest(bytes);
@@ -309,7 +308,7 @@ export class Peer implements Outbox {
   /** Forgets all that is buffered either way, and what has befallen the client so far. */
   drop(): void {
     this.#epoch++;
-    this.#buffers.drop();
+    this.buffers.drop();
     this.#ended = false;
     this.#stalled = false;
     this.#dropping = false;
@@ -344,14 +343,14 @@ export class Peer implements Outbox {
 
   #ringState(news: News): RingState {
     const { key } = this.#connection!;
-    return this.#buffers.ringState(key, this.#transport.position!, news, this.#open);
+    return this.buffers.ringState(key, this.#transport.position!, news, this.#open);
   }
 
   /** After a restart: goes on with what its last life had read and not sent. */
   resume(was: RingState): void {
     if (!this.#goOn(was.ignored)) return;
     const { position } = this.#transport;
-    this.#buffers.resume(was, position!, this.#outstanding, this.#host.eventDue);
+    this.buffers.resume(was, position!, this.#outstanding, this.#host.eventDue);
   }
 
   /** False when the client is not listened to. */
@@ -368,33 +367,34 @@ export class Peer implements Outbox {
 
   /** What is buffered either way, for another process to go on with. */
   handOver(): InFlight {
-    return this.#buffers.handOver(this.#transport, this.#open);
+    return this.buffers.handOver(this.#transport, this.#open);
   }
 
   /** Goes on with what another process had buffered. */
   takeOver(flight: InFlight): void {
     if (!this.#goOn(flight.ignored)) return;
-    this.#buffers.takeOver(flight, this.#outstanding, this.#host.eventDue);
+    this.buffers.takeOver(flight, this.#outstanding, this.#host.eventDue);
     this.#noteRead();
   }
 
   /** Ends the peer now: nothing more is read, sent or reported. */
   close(): void {
-    this.#end();
-    this.#transport.close();
-  }
-
-  #end(): void {
     this.#open = false;
     this.#news.forget();
     this.drop();
     if (this.#host.stream.on) this.#host.stream.closed(this.#connection!);
+    this.#transport.close();
   }
 
   /** Ends the peer of a client that left; its descriptor goes on, with what was not sent. */
   detach(): { fd: number; unsent: Uint8Array } {
-    const unsent = this.#output.last(this.#output.length);
-    this.#end();
-    return { fd: this.#transport.detach!(), unsent };
+    const unsent = this.#output.last(this.#output.length), fd = this.#transport.detach!();
+    this.close();
+    return { fd, unsent };
+  }
+
+  /** What can be seen of its ring; null of a socket. */
+  lookAtRing(): ReturnType<PeerBuffers["lookAtRing"]> {
+    return this.buffers.lookAtRing(this.#transport, this.#stalled, this.#open);
   }
 }

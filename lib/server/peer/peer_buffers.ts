@@ -1,3 +1,4 @@
+import type { RingLook } from "../../engine/connection_base.ts";
 import type { RingState } from "../../state/ring_state.ts";
 import type { RingPosition, Transport } from "../../transport/transport.ts";
 import { joinBytes } from "../../wire/text.ts";
@@ -7,6 +8,10 @@ import { PeerInput } from "./peer_input.ts";
 import { PeerOutput } from "./peer_output.ts";
 import { type News, owedOf, RingNews, ringState } from "./ring_news.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
+
+function isIgnored({ position }: Transport): boolean {
+  return position?.ignored === true;
+}
 
 /** What is buffered for one client either way, and its passage to another process. */
 export class PeerBuffers {
@@ -50,6 +55,15 @@ export class PeerBuffers {
     this.input.replace(was.partial);
   }
 
+  /** See {@link Peer.lookAtRing}. */
+  lookAtRing(transport: Transport, stalled: boolean, open: boolean): RingLook | null {
+    const page = transport.copyPage?.() ?? null;
+    if (page === null) return null;
+    const waits = this.waiting.any, unhandled = this.#unhandled();
+    const unsent = this.output.length;
+    return { page, unhandled, unsent, stalled, waits, ignored: !open || isIgnored(transport) };
+  }
+
   /** What is buffered either way, for another process to go on with. */
   handOver(transport: Transport, open: boolean): InFlight {
     const { output } = this;
@@ -57,7 +71,7 @@ export class PeerBuffers {
       input: joinBytes([this.#unhandled(), transport.unread?.() ?? new Uint8Array(0)]),
       output: output.last(output.length),
       partialResponse: output.partial,
-      ignored: !open || transport.position?.ignored === true,
+      ignored: !open || isIgnored(transport),
     };
   }
 

@@ -1,4 +1,4 @@
-import { VIEWED_BYTES_MAX } from "../../limits.ts";
+import { MALFORMED_BYTES_MAX, VIEWED_BYTES_MAX } from "../../limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { wholeMessage } from "../../wire/framing.ts";
 import { HEADER_SIZE } from "../../wire/header.ts";
@@ -28,6 +28,8 @@ export class PeerInput {
   end = 0;
   /** The last read got all it had room for: more may be there, and nobody will announce it. */
   more = false;
+  /** The beginning of a message that was too long; null for none. */
+  rejected: Uint8Array | null = null;
   /** When it last read, in ms. */
   readAt = 0;
 
@@ -57,6 +59,12 @@ export class PeerInput {
     if (count > 0) this.end += count;
     this.more = count > 0 && this.end === own.length;
     return count;
+  }
+
+  /** Drops what is there in `bytes`, which begins with a message that is too long. */
+  reject(bytes: Uint8Array): void {
+    this.rejected = bytes.slice(this.start, Math.min(this.end, this.start + MALFORMED_BYTES_MAX));
+    this.drop();
   }
 
   /** Makes room behind what is there. */

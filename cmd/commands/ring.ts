@@ -1,0 +1,52 @@
+import type { Operations } from "../../lib/client/operations.ts";
+import { buildCommand, type XsCommand } from "../command.ts";
+import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { domidParameter, parseDurationOption } from "../parameters.ts";
+import type { RingFlags } from "../ring/run.ts";
+
+async function ring(
+  { shell }: XsContext,
+  nodes: Operations,
+  flags: RingFlags,
+  domid: number,
+): Promise<void> {
+  const run = await import("../ring/run.ts");
+  await run.ring(shell, nodes, flags, domid);
+}
+
+/** `xs ring`. */
+export const ringCommand: XsCommand = buildCommand<RingFlags, [domid: number]>({
+  func: withDaemon(ring),
+  parameters: {
+    flags: {
+      ...commonFlags,
+      data: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Print also what the messages hold, hidden values too",
+      },
+      for: {
+        kind: "parsed",
+        parse: parseDurationOption,
+        optional: true,
+        placeholder: "DURATION",
+        brief: "See what moves within DURATION; 0 looks once (default 1s)",
+      },
+    },
+    positional: domidParameter,
+  },
+  docs: {
+    name: "ring",
+    group: "debug",
+    brief: "show a domain's ring",
+    description: [
+      "Shows the ring page by which a domain speaks to the daemon, which it does not change: indices, features, error word, the messages that are in it both ways, who waits for whom, and what cannot be a message.",
+      "Only headers are printed, since messages may hold hidden values.",
+    ],
+    examples: [
+      ["xs ring 7", "find out why domain 7 gets no answer"],
+      ["xs ring --data 7", "see also what the messages hold"],
+    ],
+  },
+});

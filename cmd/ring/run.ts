@@ -1,0 +1,191 @@
+import { sleep } from "../../lib/clock.ts";
+import { XenstoreError } from "../../lib/client/error.ts";
+import { type Operations, toByteText } from "../../lib/client/operations.ts";
+import type { RingFacts } from "../../lib/engine/operations/insight.ts";
+import { RING_LOOK_MS } from "../../lib/limits.ts";
+import { CONNECTED, ERROR_NONE, RECONNECT } from "../../lib/transport/ring_page.ts";
+import { escapeBytes } from "../../lib/wire/escape.ts";
+import { bytesOfJson, valueJson } from "../../lib/wire/json.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { joinStrings } from "../../lib/wire/payload.ts";
+import { toText } from "../../lib/wire/text.ts";
+import type { CommonFlags } from "../context.ts";
+import { printJson } from "../json.ts";
+import { CommandError } from "../report.ts";
+import type { Shell } from "../shell.ts";
+import { decodeRing, type RingContents, type RingDirection } from "./decode.ts";
+
+/** The options of `xs ring`. */
+export interface RingFlags extends CommonFlags {
+  readonly data?: boolean;
+  /** In ms. */
+  readonly for?: number;
+}
+
+interface Look {
+  readonly facts: RingFacts;
+  readonly ring: RingContents;
+}
+
+/** Prints what can be seen of a domain's ring. */
+export async function ring(
+  shell: Shell,
+  nodes: Operations,
+  flags: RingFlags,
+  domid: number,
+): Promise<void> {
+  const ms = flags.for ?? RING_LOOK_MS;
+  const first = await look(nodes, domid);
+  if (ms > 0) await sleep(shell.clock, ms);
+  const now = ms > 0 ? await look(nodes, domid) : first;
+  const moved = ms > 0 ? movedBetween(first.ring, now.ring) : null;
+  const { stdout } = shell;
+  if (flags.json === true) return printJson(stdout, ringJson(now, moved, flags.data === true));
+  const lines = ringLines(now, moved, ms, flags.data === true);
+  stdout.write(toByteText(lines.map((line) => `${line}\n`).join("")));
+}
+
+async function look(nodes: Operations, domid: number): Promise<Look> {
+  const payload = joinStrings("ring", `${domid}`);
+  const subject = { operation: "control", path: "ring" };
+  let reply: Uint8Array;
+  try {
+    reply = await nodes.session.request(MessageType.CONTROL, nodes.txId, payload, subject);
+  } catch (error) {
+    if (!(error instanceof XenstoreError)) throw error;
+    if (error.code === "ENOENT") {
+      throw new CommandError("there is no ring of this domain (it is not introduced)", `${domid}`);
+    }
+    if (error.code !== "EINVAL") throw error;
+    throw new CommandError("the daemon does not know this command (it is an older xs, or not xs)");
+  }
+  const nul = reply.indexOf(0);
+  const facts: RingFacts = JSON.parse(new TextDecoder().decode(reply.subarray(0, nul)));
+  return { facts, ring: decodeRing(reply.slice(nul + 1), facts.unhandled, facts.unhandledHead) };
+}
+
+/** How far the indices have moved. */
+interface Moved {
+  readonly requestsPut: number;
+  readonly requestsTaken: number;
+  readonly responsesPut: number;
+  readonly responsesTaken: number;
+}
+
+function movedBetween(before: RingContents, after: RingContents): Moved {
+  const by = (a: number, b: number): number => (b - a) >>> 0;
+  return {
+    requestsPut: by(before.requests.prod, after.requests.prod),
+    requestsTaken: by(before.requests.cons, after.requests.cons),
+    responsesPut: by(before.responses.prod, after.responses.prod),
+    responsesTaken: by(before.responses.cons, after.responses.cons),
+  };
+}
+
+const FEATURE_NAMES = ["reconnect", "error", "watch-depth", "domid-any"];
+const ERRORS = [
+  "none",
+  "the daemon has forgotten what the guest had",
+  "broken indices",
+  "a message that is too long",
+];
+
+function ringLines(
+  { facts, ring }: Look,
+  moved: Moved | null,
+  ms: number,
+  withData: boolean,
+): string[] {
+  const name = facts.name === null ? "" : ` (${escapeBytes(toText(bytesOfJson(facts.name)!))})`;
+  const { connection, error, features, port, requests, responses } = ring;
+  const known = FEATURE_NAMES.filter((_, bit) => (features & 1 << bit) !== 0);
+  const state = connection === CONNECTED
+    ? "connected"
+    : connection === RECONNECT
+    ? "reconnecting"
+    : `${connection}`;
+  return [
+    `domain ${facts.domid}${name}: ${state}, features ${known.join(" ") || "none"}, ` +
+    `error ${ERRORS[error] ?? error}, port ${port}`,
+    ...whoWaits(facts, ring, moved, ms).map((line) => `  ${line}`),
+    ...directionLines("requests", requests, withData),
+    ...directionLines("responses", responses, withData),
+  ];
+}
+
+/** Who waits for whom, as far as it shows. */
+function whoWaits(facts: RingFacts, ring: RingContents, moved: Moved | null, ms: number): string[] {
+  const { error, requests, responses } = ring;
+  const lines: string[] = [];
+  if (facts.ignored) {
+    lines.push("the daemon ignores the ring until the domain is introduced again");
+  } else if (requests.waiting === null || responses.waiting === null) {
+    lines.push("indices are more than a ring apart: the daemon will ignore the ring");
+  }
+  if (error !== ERROR_NONE) lines.push(`the error word is ${error}: ${ERRORS[error] ?? "unknown"}`);
+  if (facts.waits) {
+    lines.push("a request waits for what other clients do (a reservation or a live update)");
+  }
+  if (facts.stalled) {
+    lines.push("the daemon reads no further request until the guest has read its answers");
+  }
+  if ((responses.waiting ?? 0) > 0) {
+    lines.push(`the guest has ${responses.waiting} bytes of answers and events to read`);
+  }
+  if (facts.unsent > 0) lines.push(`${facts.unsent} bytes more wait for room in the ring`);
+  if ((requests.waiting ?? 0) > 0 && !facts.stalled && !facts.ignored) {
+    lines.push(`the daemon has ${requests.waiting} bytes of requests to read`);
+  }
+  if (facts.unhandled > 0 && !facts.waits) {
+    lines.push(`${facts.unhandled} bytes of a request were taken: the daemon waits for the rest`);
+  }
+  if (lines.length === 0) lines.push("nobody waits");
+  if (moved !== null) lines.push(movedText(moved, ms));
+  return lines;
+}
+
+function movedText(moved: Moved, ms: number): string {
+  const { requestsPut, requestsTaken, responsesPut, responsesTaken } = moved;
+  const seconds = `${ms / 1_000} s`;
+  if (requestsPut + requestsTaken + responsesPut + responsesTaken === 0) {
+    return `nothing has moved within ${seconds}`;
+  }
+  return `within ${seconds} the guest has put ${requestsPut} bytes of requests and read ${responsesTaken} of answers, ` +
+    `the daemon has read ${requestsTaken} and put ${responsesPut}`;
+}
+
+function directionLines(name: string, direction: RingDirection, withData: boolean): string[] {
+  const { cons, packets, prod, waiting } = direction;
+  const head = `${name}: consumer ${cons}, producer ${prod}, ` +
+    (waiting === null ? "more than a ring apart" : `${waiting} bytes between`);
+  return [
+    head,
+    ...packets.flatMap(({ bytes, data, header, note }) => {
+      const text = header === null
+        ? `${bytes} bytes`
+        : `${header.type} request ${header.reqId} transaction ${header.txId} length ${header.len}`;
+      const line = `  ${text}${note === null ? "" : `: ${note}`}`;
+      return withData ? [line, `    ${escapeBytes(toText(data))}`] : [line];
+    }),
+  ];
+}
+
+function ringJson({ facts, ring }: Look, moved: Moved | null, withData: boolean): object {
+  const { unhandledHead: _head, ...shown } = facts;
+  const directionJson = ({ packets, ...rest }: RingDirection): object => ({
+    ...rest,
+    packets: packets.map(({ bytes, data, header, note }) => ({
+      bytes,
+      header,
+      note,
+      ...(withData ? { data: valueJson(data) } : {}),
+    })),
+  });
+  return {
+    ...shown,
+    ...ring,
+    requests: directionJson(ring.requests),
+    responses: directionJson(ring.responses),
+    moved,
+  };
+}

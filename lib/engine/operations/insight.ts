@@ -1,0 +1,69 @@
+/** CONTROL commands that look at clients: `who`, `ring`, `errors`. */
+import { canonicalPath } from "../../store/path.ts";
+import { EINVAL, ENOENT } from "../../wire/errors.ts";
+import { jsonLine, textJson } from "../../wire/json.ts";
+import { joinBytes } from "../../wire/text.ts";
+import { nameIn } from "../author.ts";
+import type { Call } from "../request.ts";
+import { whoPage } from "../who.ts";
+import type { Outcome } from "./outcome.ts";
+
+const DOMID = /^\d{1,5}$/;
+const encoder = new TextEncoder();
+
+/** `who <path> [<from>]`: a page of who owns a node, may use it, and watches it. */
+export function who({ connection, state }: Call, args: readonly string[]): Outcome {
+  const [text, from = "", ...more] = args;
+  if (text === undefined || more.length > 0) return EINVAL;
+  const path = canonicalPath(text, connection.home, true);
+  const page = path === null ? null : whoPage(state, path, from);
+  return page === null ? EINVAL : encoder.encode(`${page}\0`);
+}
+
+/** What of a ring the daemon knows beside its page. */
+export interface RingFacts {
+  readonly domid: number;
+  readonly name: ReturnType<typeof textJson> | null;
+  /** Bytes of requests that were taken and not handled. */
+  readonly unhandled: number;
+  /** The first of those, as far as they are a header, in decimal numbers. */
+  readonly unhandledHead: readonly number[];
+  readonly unsent: number;
+  readonly stalled: boolean;
+  readonly waits: boolean;
+  readonly ignored: boolean;
+}
+
+/**
+ * `ring <domid>`: what can be seen of a domain's ring, as one JSON object and its NUL; behind that, a copy of
+ * the page's first 2,080 bytes. ENOENT for a domain that is not introduced.
+ */
+export function ring({ state }: Call, args: readonly string[]): Outcome {
+  const [text = "", ...more] = args;
+  if (!DOMID.test(text) || more.length > 0) return EINVAL;
+  const domid = Number(text);
+  const connection = state.domains.get(domid)?.connection ?? null;
+  const look = connection?.outbox.lookAtRing?.() ?? null;
+  if (look === null) return ENOENT;
+  const { ignored, page, stalled, unhandled, unsent, waits } = look;
+  const name = nameIn(state.tree.root, `/local/domain/${domid}`);
+  const facts: RingFacts = {
+    domid,
+    name: name === null ? null : textJson(name),
+    unhandled: unhandled.length,
+    unhandledHead: [...unhandled.subarray(0, 16)],
+    unsent,
+    stalled,
+    waits,
+    ignored,
+  };
+  return joinBytes([encoder.encode(`${jsonLine(facts)}\0`), page]);
+}
+
+/** `errors [data] [<from>]`: a page of the last malformed messages; with `data` also their bytes. */
+export function errors({ now, state }: Call, args: readonly string[]): Outcome {
+  const withBytes = args[0] === "data";
+  const [from = "", ...more] = withBytes ? args.slice(1) : args;
+  if (!/^\d{0,4}$/.test(from) || more.length > 0) return EINVAL;
+  return encoder.encode(`${state.malformed.page(Number(from), withBytes, now)}\0`);
+}
