@@ -119,6 +119,12 @@ function insertSlot(slots: Slot[], at: number, node: Node): void {
   slots[at] = node;
 }
 
+/** The same without a list of what was removed. */
+function removeSlot(slots: Slot[], at: number): void {
+  for (let i = at + 1; i < slots.length; i++) slots[i - 1] = slots[i]!;
+  slots.pop();
+}
+
 /** What takes the place of a leaf slot when `node` comes to it. */
 function joined(slot: Node | Node[], node: Node, shift: number, epoch: number): Slot {
   if (!Array.isArray(slot) && slot.name === node.name) return node;
@@ -171,11 +177,11 @@ export function removeChild(children: Children, node: Node): void {
       branch = branch.slots[at] = ownBranch(slot, epoch);
       continue;
     }
-    const others = Array.isArray(slot) ? slot.filter((other) => other !== node) : [];
-    if (others.length > 0) {
+    if (Array.isArray(slot)) {
+      const others = slot.filter((other) => other !== node);
       branch.slots[at] = others.length === 1 ? others[0]! : others;
     } else {
-      branch.slots.splice(at, 1);
+      removeSlot(branch.slots, at);
       branch.bitmap &= ~bit;
     }
     break;
@@ -195,7 +201,7 @@ function collapse(path: Branch[], branch: Branch, hash: number): void {
     const last = branch.slots[0];
     if (branch.slots.length > 1 || last !== undefined && isBranch(last)) return;
     if (last === undefined) {
-      parent.slots.splice(at, 1);
+      removeSlot(parent.slots, at);
       parent.bitmap &= ~bit;
     } else {
       parent.slots[at] = last;

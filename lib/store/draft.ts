@@ -192,9 +192,7 @@ export class Draft {
   /** Removes a node that is a child of `parent`, which is this draft's own. */
   removeFrom(parent: Node, node: Node, path: string, origin: Origin): void {
     const children = this.#ownChildren(parent);
-    const gone = accountRemoval(this.ledger, path.length, node, (gone) => {
-      if (gone.epoch !== this.#epoch) this.#replace(gone);
-    });
+    const gone = node.children === null ? this.#dropLeaf(path, node) : this.#dropTree(path, node);
     this.versions.meter.add(REMOVE_UNITS * gone);
     removeChild(children, node);
     if (children.size === 0) parent.children = null;
@@ -202,6 +200,19 @@ export class Draft {
     this.marks?.removed(path, node);
     this.observer?.removed(path, node);
     this.#touchedAbove(path, parent, origin);
+  }
+
+  /** A node without children goes, as most do. */
+  #dropLeaf(path: string, node: Node): number {
+    account(this.ledger, path, node, -1);
+    if (node.epoch !== this.#epoch) this.#replace(node);
+    return 1;
+  }
+
+  #dropTree(path: string, node: Node): number {
+    return accountRemoval(this.ledger, path.length, node, (gone) => {
+      if (gone.epoch !== this.#epoch) this.#replace(gone);
+    });
   }
 
   /** Replaces permissions without that counting as a change (dead domids, stale marks). */
