@@ -10,6 +10,7 @@ import { cutForLog } from "./domain_log_budget.ts";
 import type { Merged } from "./merge.ts";
 import {
   inPathOrder,
+  recallNames,
   SEEN_CHILDREN,
   SEEN_PERMS,
   SEEN_VALUE,
@@ -60,8 +61,10 @@ function findSeenOtherwise(
 ): Conflict | null {
   const findBefore = finder(base, touched.size), findNow = finder(current, touched.size);
   let conflict: Conflict | null = null, first = Infinity;
-  for (const { facets, index, path } of inPathOrder(touched)) {
+  for (const seen of inPathOrder(touched)) {
+    const { facets, index, path } = seen;
     if (facets === 0 || index > first) continue;
+    if (touched.size < SORTED_FROM) recallNames(seen);
     const before = findBefore(path);
     const now = findNow(path);
     if (before === now) continue;

@@ -1,4 +1,5 @@
 import { ConnectionBase } from "./connection_base.ts";
+import { OpenTransactions } from "./open_transactions.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Watch } from "./watches.ts";
 
@@ -6,5 +7,5 @@ import type { Watch } from "./watches.ts";
 export class Connection extends ConnectionBase {
   /** Keyed by canonical path, NUL, token: the identity of a watch (xenstore.txt, WATCH). */
   readonly watches: Map<string, Watch> = new Map();
-  readonly transactions: Map<number, Transaction> = new Map();
+  readonly transactions: OpenTransactions<Transaction> = new OpenTransactions();
 }

@@ -1,6 +1,6 @@
-import { lookup } from "../store/lookup.ts";
+import { lookup, lookupParent } from "../store/lookup.ts";
 import type { Node } from "../store/node.ts";
-import { isSpecial, parentPath } from "../store/path.ts";
+import { isSpecial } from "../store/path.ts";
 import { type Perms, READ } from "../store/perms.ts";
 import type { Domains } from "./domains.ts";
 import { rightsOf } from "./rights.ts";
@@ -68,8 +68,12 @@ export class EventReaders implements Listeners {
   }
 
   #find(root: Node): void {
-    if (!isSpecial(this.#path)) this.#now = lookup(root, this.#path)?.perms ?? null;
-    this.#parent = (lookup(root, parentPath(this.#path)) ?? root).perms;
+    const path = this.#path;
+    if (isSpecial(path)) this.#parent = root.perms;
+    else {
+      this.#now = lookup(root, path)?.perms ?? null;
+      this.#parent = (lookupParent(root, path) ?? root).perms;
+    }
     this.#root = null;
   }
 

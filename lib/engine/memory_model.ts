@@ -19,6 +19,11 @@ export const TRANSACTION_BYTES = 800;
 /** A node that a transaction remembers, without its path. */
 export const TOUCHED_BYTES = 180;
 
+/** The names of a path that a transaction remembers, which it may be the last to keep. */
+export function namesBytes(count: number): number {
+  return 160 + 16 * count;
+}
+
 /** A client's connection, with what its domain's record takes. */
 export const CONNECTION_BYTES = 1_000;
 

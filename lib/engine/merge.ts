@@ -9,11 +9,11 @@ import {
   DIRTY_VALUE,
 } from "../store/dirty_nodes.ts";
 import { Draft } from "../store/draft.ts";
-import { emptyWalk, lookup, walk } from "../store/lookup.ts";
+import { emptyWalk, lookup, lookupParent, walk } from "../store/lookup.ts";
 import { markDifference } from "../store/marked_difference.ts";
 import type { Node, Origin } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
-import { inTreeOrder, inTurnOrder, SORTED_FROM, type Touched } from "./touched.ts";
+import { inTreeOrder, inTurnOrder, recallNames, SORTED_FROM, type Touched } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** A node that the transaction wrote, before its commit and behind it; null where it is not there. */
@@ -40,15 +40,18 @@ class Looked implements Merged {
   ) {}
 
   get before(): Node | null {
+    recallNames(this.touched);
     return lookup(this.roots.before, this.touched.path);
   }
 
   get aboveBefore(): Node | null {
-    return lookup(this.roots.before, parentPath(this.touched.path));
+    recallNames(this.touched);
+    return lookupParent(this.roots.before, this.touched.path);
   }
 
   get above(): Node | null {
-    return lookup(this.roots.after, parentPath(this.touched.path));
+    recallNames(this.touched);
+    return lookupParent(this.roots.after, this.touched.path);
   }
 }
 
@@ -99,6 +102,7 @@ function unchanged(transaction: Transaction, draft: Draft, committed: Draft): Me
 function findFew(written: readonly Touched[], roots: Roots): Merged[] {
   const nodes: Merged[] = [];
   for (const touched of inTurnOrder(written)) {
+    recallNames(touched);
     nodes.push(new Looked(roots, touched, lookup(roots.after, touched.path)));
   }
   return nodes;
@@ -136,6 +140,7 @@ function redoFew({ connection, draft, written }: Transaction, roots: Roots, into
   const { origin } = connection;
   const nodes = inTurnOrder(written).map((touched) => {
     const { path, permsSet, removed, valueSet } = touched;
+    recallNames(touched);
     let node = lookup(into.root, path);
     if (removed && node !== null) {
       into.remove(path, origin);

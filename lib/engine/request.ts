@@ -1,7 +1,7 @@
 import { emptyWalk, type Walk, walk } from "../store/lookup.ts";
-import { namesOf } from "../store/names.ts";
+import { namesOf, sharedNames, takeNames } from "../store/names.ts";
 import { newNode, type Node } from "../store/node.ts";
-import { canonicalPath, isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
+import { isSpecial, quotaLength, ROOT_PATH } from "../store/path.ts";
 import { EACCES, ENOENT, type ErrorCode, OK } from "../wire/errors.ts";
 import type { Connection } from "./connection.ts";
 import { rightsOf } from "./rights.ts";
@@ -62,12 +62,6 @@ export class Call {
     return this.transaction === null ? this.state.tree.root : this.transaction.root;
   }
 
-  /** The canonical path a client means, or null: EINVAL. */
-  path(text: string | null, specials = false): string | null {
-    const path = text === null ? null : canonicalPath(text, this.connection.home, specials);
-    return this.#allowed(path);
-  }
-
   /** The path of a request whose one argument it is. */
   onlyPath(specials = false): string | null {
     const { payload } = this;
@@ -76,13 +70,13 @@ export class Call {
     return payload[to] === 0 ? this.pathUpTo(to, specials) : null;
   }
 
-  /** The path at the beginning of the payload, up to the NUL at `to`; there is none if that is negative. */
+  /**
+   * The canonical path at the beginning of the payload, up to the NUL at `to`, or null: EINVAL. There is none
+   * if that is negative.
+   */
   pathUpTo(to: number, specials = false): string | null {
     if (to < 0) return null;
-    return this.#allowed(this.#knownPaths.find(this.payload, to, this.connection.home, specials));
-  }
-
-  #allowed(path: string | null): string | null {
+    const path = this.#knownPaths.find(this.payload, to, this.connection.home, specials);
     if (path === null || this.connection.privileged) return path;
     // The part that counts is not longer than all of it.
     if (!isOver(this, "path-max", path.length)) return path;
@@ -135,11 +129,15 @@ export class Call {
   /** Only the privileged see nothing of what they write to: to others its permissions show. */
   #find(path: string, facets: number): Walk {
     const { connection, transaction } = this;
-    if (transaction !== null && facets === 0 && connection.privileged) {
+    if (transaction === null) return walk(this.state.tree.root, path, this.#access.way);
+    if (facets === 0 && connection.privileged) {
       const found = walk(transaction.rootForValues, path, this.#access.way);
       if (found.node !== null) return found;
     }
-    return walk(this.root, path, this.#access.way);
+    // To bring the transaction's draft up to date it may walk down other paths.
+    const names = sharedNames(path), { root } = transaction;
+    if (names !== null) takeNames(path, names);
+    return walk(root, path, this.#access.way);
   }
 
   #accessSpecial(path: string, need: number): Access {

@@ -264,8 +264,8 @@ export class State {
   }
 
   addTransaction(transaction: Transaction): void {
-    const { connection, id } = transaction;
-    connection.transactions.set(id, transaction);
+    const { connection } = transaction;
+    connection.transactions.add(transaction);
     this.dirty?.mark(TRANSACTION, transaction);
     this.accounts.of(connection.domid).add("transactions", 1);
     this.chargeTransaction(transaction);

@@ -1,3 +1,4 @@
+import { type Names, takeNames } from "../store/names.ts";
 import { parentPath } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
 
@@ -12,6 +13,8 @@ export interface Touched {
   readonly path: string;
   /** Position in the order of first accesses. */
   readonly index: number;
+  /** The names of its path, as the request had them that touched it first; null where they were kept by nobody. */
+  readonly names: Names | null;
   /** What it saw that was not its own doing. */
   facets: number;
   /** Whether it did anything; all below says what. */
@@ -35,10 +38,11 @@ export interface Touched {
 }
 
 /** A node of which nothing was seen, and to which nothing was done yet. */
-export function newTouched(path: string, index: number): Touched {
+export function newTouched(path: string, index: number, names: Names | null): Touched {
   return {
     path,
     index,
+    names,
     facets: 0,
     written: false,
     turn: 0,
@@ -51,6 +55,11 @@ export function newTouched(path: string, index: number): Touched {
     named: false,
     again: false,
   };
+}
+
+/** To be called before its path is looked up: the names are those that the request had. */
+export function recallNames({ names, path }: Touched): void {
+  if (names !== null) takeNames(path, names);
 }
 
 /** Fewer are looked for one by one in less time than it takes to put them in order. */

@@ -1,6 +1,7 @@
 import { PendingAccounts } from "./accounts.ts";
 import { Draft } from "../store/draft.ts";
 import { emptyWalk, walk } from "../store/lookup.ts";
+import { sharedNames } from "../store/names.ts";
 import type { Node, Origin } from "../store/node.ts";
 import { parentPath, ROOT_PATH } from "../store/path.ts";
 import { PathSet } from "../store/path_set.ts";
@@ -8,9 +9,11 @@ import type { Perms } from "../store/perms.ts";
 import type { Snapshot, SnapshotHolder } from "../store/snapshots.ts";
 import type { ConnectionBase } from "./connection_base.ts";
 import { Kind } from "./dirty.ts";
-import { NODE_BYTES, TOUCHED_BYTES, TRANSACTION_BYTES } from "./memory_model.ts";
+import type { OpenTransactions } from "./open_transactions.ts";
+import { namesBytes, NODE_BYTES, TOUCHED_BYTES, TRANSACTION_BYTES } from "./memory_model.ts";
 import {
   newTouched,
+  recallNames,
   SEEN_CHILDREN,
   SEEN_EXISTENCE,
   SEEN_PERMS,
@@ -20,7 +23,7 @@ import {
 
 /** The connection that a transaction is of. */
 export interface TransactionOwner extends ConnectionBase {
-  readonly transactions: Map<number, Transaction>;
+  readonly transactions: OpenTransactions<Transaction>;
 }
 
 /** Transactions of connections that outlive the process: they started, wrote for the first time, or ended. */
@@ -28,6 +31,9 @@ export const TRANSACTION: Kind<Transaction> = new Kind({
   isNew: ({ isOpen, wrote }) => isOpen && !wrote,
   isPersistent: ({ connection }) => connection.key >= 0,
 });
+
+/** Written to by nobody: what has none. */
+const NONE: Touched[] = [];
 
 /**
  * A running transaction: a snapshot taken when it first looks at a node, a draft of its own made
@@ -39,11 +45,11 @@ export class Transaction implements SnapshotHolder {
   /** The tree it started from; null until it looks at a node. */
   base: Node | null = null;
   #draft: Draft | null = null;
-  #accounts: PendingAccounts = new PendingAccounts();
+  #accounts: PendingAccounts | null = null;
   /** The nodes of which anything was seen, or to which anything was done, in order of first access. */
   readonly touched: Map<string, Touched> = new Map();
   /** Those to which something was done, in the order in which that was first so. */
-  readonly written: Touched[] = [];
+  written: Touched[] = NONE;
   /** Domids that died while it ran: permissions naming them cannot be committed (XSA-322). */
   died: Set<number> | null = null;
   /** Permissions of nodes it made, by path, of which a reply told that one below has inherited them. */
@@ -77,6 +83,8 @@ export class Transaction implements SnapshotHolder {
   overheadCharged = 0;
   /** Bytes of what others have replaced, and its snapshot keeps. */
   pinned = 0;
+  /** What the names of paths that it keeps take. */
+  #namesBytes = 0;
   #snapshot: Snapshot | null = null;
   #turn = 0;
   /** Paths that were removed. */
@@ -129,7 +137,8 @@ export class Transaction implements SnapshotHolder {
   /** What it holds in memory beside its {@link bytes}, in those of the model. */
   get overhead(): number {
     const nodes = this.#draft?.made ?? 0;
-    return TRANSACTION_BYTES + TOUCHED_BYTES * this.touched.size + NODE_BYTES * nodes;
+    return TRANSACTION_BYTES + TOUCHED_BYTES * this.touched.size + this.#namesBytes +
+      NODE_BYTES * nodes;
   }
 
   /** Releases all that it holds in memory: it is {@link lost}. */
@@ -137,9 +146,10 @@ export class Transaction implements SnapshotHolder {
     this.lost = this.gaveUp = true;
     this.closeSnapshot();
     this.base = this.#draft = null;
-    this.#accounts = new PendingAccounts();
+    this.#accounts = null;
     this.touched.clear();
-    this.written.length = this.bytes = 0;
+    this.written = NONE;
+    this.bytes = this.#namesBytes = 0;
     this.#removed = this.inherited = null;
     this.setsPerms = false;
   }
@@ -155,7 +165,7 @@ export class Transaction implements SnapshotHolder {
 
   /** What its draft has changed in its domains' counters. */
   get accounts(): PendingAccounts {
-    return this.#accounts;
+    return this.#accounts ??= new PendingAccounts();
   }
 
   /** Moves its snapshot to the tree as it is now, with what it did done again in `draft`. */
@@ -180,6 +190,7 @@ export class Transaction implements SnapshotHolder {
     const { origin } = this.connection;
     for (const touched of [...this.written]) {
       const { path, value } = touched;
+      recallNames(touched);
       const { node, above, aboveLength } = walk(draft.root, path, emptyWalk(draft.root));
       if (node === null) {
         // Another client removed it before there was a snapshot. What it now inherits counts as seen.
@@ -226,8 +237,10 @@ export class Transaction implements SnapshotHolder {
   #touch(path: string): Touched {
     let touched = this.touched.get(path);
     if (touched === undefined) {
-      this.touched.set(path, touched = newTouched(path, this.touched.size));
+      const names = sharedNames(path);
+      this.touched.set(path, touched = newTouched(path, this.touched.size, names));
       this.bytes += path.length;
+      if (names !== null) this.#namesBytes += namesBytes(names.count);
     }
     return touched;
   }
@@ -324,7 +337,9 @@ export class Transaction implements SnapshotHolder {
     if (!touched.written) {
       touched.written = true;
       touched.turn = ++this.#turn;
-      this.written.push(touched);
+      // Most have one, and a list that is made with it takes no room for more.
+      if (this.written.length === 0) this.written = [touched];
+      else this.written.push(touched);
     }
     return touched;
   }

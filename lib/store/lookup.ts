@@ -1,5 +1,5 @@
 import { appendChildren, getChildIn, listChildren } from "./children.ts";
-import { namesOf } from "./names.ts";
+import { type Names, namesOf } from "./names.ts";
 import type { Children, Node } from "./node.ts";
 import { childPath, ROOT_PATH } from "./path.ts";
 
@@ -49,10 +49,20 @@ export function walk(root: Node, path: string, into: Walk): Walk {
 
 /** The node at an absolute canonical path, or null. */
 export function lookup(root: Node, path: string): Node | null {
-  const { count, ends, hashes } = namesOf(path);
+  const names = namesOf(path);
+  return descend(root, path, names, names.count);
+}
+
+/** The parent of the node at an absolute canonical path, or null where that is missing; the root's is itself. */
+export function lookupParent(root: Node, path: string): Node | null {
+  const names = namesOf(path);
+  return descend(root, path, names, names.count - 1);
+}
+
+function descend(root: Node, path: string, { ends, hashes }: Names, levels: number): Node | null {
   let node = root;
   let from = 1;
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < levels; i++) {
     const to = ends[i]!;
     const child = childAt(node, path, from, to, hashes[i]!);
     if (child === null) return null;

@@ -47,6 +47,11 @@ export function keepNames(path: string): Names {
   return cached;
 }
 
+/** The names of `path` if it is the last one and somebody keeps them, else null. */
+export function sharedNames(path: string): Names | null {
+  return path === latestPath && latest !== scratch ? latest : null;
+}
+
 /** What {@link keepNames} gave for `path` need not be found again: {@link namesOf} has it from here. */
 export function takeNames(path: string, names: Names): void {
   latestPath = path;

@@ -35,7 +35,7 @@ function history(random: Random): number {
   let most = 0;
   for (let step = 0; step < 150; step++) {
     const client = random.pick(clients);
-    const open = [...client.connection.transactions.keys()];
+    const open = [...client.connection.transactions.values()].map(({ id }) => id);
     if (open.length < 3 && random.chance(0.1)) begin(client);
     else if (open.length > 0 && random.chance(0.1)) {
       client.ask(T.TRANSACTION_END, random.chance(0.7) ? "T\0" : "F\0", random.pick(open));

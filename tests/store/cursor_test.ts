@@ -111,7 +111,7 @@ Deno.test("path set: knows what is above a path", () => {
 function touchedAt(paths: Iterable<string>): Map<string, Touched> {
   const all = new Map<string, Touched>();
   for (const path of paths) {
-    const touched = newTouched(path, all.size);
+    const touched = newTouched(path, all.size, null);
     touched.turn = all.size;
     all.set(path, touched);
   }

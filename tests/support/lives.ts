@@ -144,7 +144,7 @@ export function wholeState(state: State): string[] {
     lines.push(`domain ${domid} ${uniqueId} ${introduced} ${port} ${target} ${features}`);
     lines.push(`domain ${domid} ${shutdownSeen} ${connection !== null} ${show(quotas)}`);
     if (connection === null) continue;
-    const ids = [...connection.transactions.keys()].sort((a, b) => a - b);
+    const ids = [...connection.transactions.values()].map(({ id }) => id).sort((a, b) => a - b);
     lines.push(`transactions ${ids} of ${domid}, last ${connection.transactionIdLast}`);
     for (const { path, token, relative, depth } of connection.watches.values()) {
       // No path is deeper: all greater depths are as good.

@@ -2,7 +2,6 @@ import { emptyWalk, walk } from "../../store/lookup.ts";
 import { isSpecial } from "../../store/path.ts";
 import { EAGAIN, EINVAL } from "../../wire/errors.ts";
 import { MessageType } from "../../wire/message_type.ts";
-import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
 import type { Transaction } from "../transaction.ts";
 import type { Outcome } from "./outcome.ts";
@@ -42,7 +41,7 @@ export function inLostTransaction(
 
 /** Whether the node that a request is about is as it was when the transaction started. */
 function isAsAtStart(call: Call, transaction: Transaction): boolean {
-  const path = call.path(splitStrings(call.payload)[0] ?? null, true);
+  const path = call.pathUpTo(call.payload.indexOf(0), true);
   if (path === null || isSpecial(path)) return true;
   if (transaction.wrote) return false;
   const { root } = transaction;

@@ -31,7 +31,7 @@ export function setPerms(call: Call): Outcome {
   call.state.meter.add(PERM_UNITS * perms.length);
   const owner = ownerOf(perms);
   if (owner !== DOMID_ANY && call.state.domains.know(owner) === null) return ENOENT;
-  const path = call.path(strings[0]!, true);
+  const path = call.pathUpTo(strings[0]!.length, true);
   if (path === null) return EINVAL;
   const { error, node } = call.access(path, WRITE | OWNER, SEEN_EXISTENCE);
   if (node === null) return error;

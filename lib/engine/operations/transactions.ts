@@ -12,7 +12,7 @@ import { deliver, type DueEvent } from "../event_readers.ts";
 import { TRANSACTION_BYTES } from "../memory_model.ts";
 import { type Merge, merge } from "../merge.ts";
 import { SEEN_UNITS, WRITTEN_UNITS } from "../work_meter.ts";
-import { inPathOrder, SORTED_FROM, type Touched } from "../touched.ts";
+import { inPathOrder, recallNames, SORTED_FROM, type Touched } from "../touched.ts";
 import { Transaction } from "../transaction.ts";
 import { DONE, HELD, numberReply, type Outcome } from "./outcome.ts";
 
@@ -119,37 +119,47 @@ function setValues(call: Call, transaction: Transaction): boolean {
   const { connection, state: { events, tree } } = call;
   const { base, touched, written } = transaction;
   const isChecked = !connection.privileged && base !== tree.root;
-  const takes = (node: Node | null, value: Uint8Array): boolean =>
-    node !== null &&
-    !(isChecked && isOver(call, "node-size", nodeSize(node) - node.value.length + value.length));
-  if (written.length >= SORTED_FROM) return setManyValues(call, touched, takes);
-  const found: (Node | null)[] = [];
-  for (const { path, value } of written) {
-    const node = lookup(tree.root, path);
-    if (!takes(node, value!)) return false;
-    found.push(node);
+  if (written.length >= SORTED_FROM) return setManyValues(call, touched, isChecked);
+  const found = new Array<Node | null>(written.length);
+  for (let i = 0; i < written.length; i++) {
+    recallNames(written[i]!);
+    const node = found[i] = lookup(tree.root, written[i]!.path);
+    if (!takes(call, node, written[i]!.value!, isChecked)) return false;
   }
   for (let i = 0; i < written.length; i++) {
     const { path, value } = written[i]!;
+    recallNames(written[i]!);
     tree.setValue(path, value!, connection.origin, found[i]!);
   }
   const due: DueEvent[] = [];
-  for (const { path, written } of touched.values()) {
-    if (written) events.ofChange(tree.root, path, null, due);
+  for (const one of touched.values()) {
+    if (!one.written) continue;
+    recallNames(one);
+    events.ofChange(tree.root, one.path, null, due);
   }
   deliver(due);
   return true;
 }
 
+/** Whether `node` is there and, where that `isChecked`, has room for the value. */
+function takes(call: Call, node: Node | null, value: Uint8Array, isChecked: boolean): boolean {
+  if (node === null) return false;
+  const size = nodeSize(node) - node.value.length + value.length;
+  return !(isChecked && isOver(call, "node-size", size));
+}
+
 /** The same in path order: each node is found once, in what its path has of its own. */
 function setManyValues(
-  { connection, state: { events, tree } }: Call,
+  call: Call,
   touched: ReadonlyMap<string, Touched>,
-  takes: (node: Node | null, value: Uint8Array) => boolean,
+  isChecked: boolean,
 ): boolean {
+  const { connection, state: { events, tree } } = call;
   const written = [...inPathOrder(touched)].filter(({ written }) => written);
   const found = new Cursor(tree.root);
-  for (const { path, value } of written) if (!takes(found.find(path), value!)) return false;
+  for (const { path, value } of written) {
+    if (!takes(call, found.find(path), value!, isChecked)) return false;
+  }
   const own = tree.cursor();
   const done = written.map(({ index, path, value }) => {
     const node = own.find(path)!;

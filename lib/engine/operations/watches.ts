@@ -15,7 +15,7 @@ export function watch(call: Call): Outcome {
   if (depthText !== undefined && !offersDepth(call)) return EINVAL;
   const depth = depthText === undefined ? -1 : parseLoose(depthText);
   if (depthText !== undefined && depth < 0) return EINVAL;
-  const path = call.path(text, true);
+  const path = call.pathUpTo(text.length, true);
   if (path === null) return EINVAL;
   const key = watchKey(path, token);
   if (connection.watches.has(key)) return EEXIST;
@@ -55,7 +55,7 @@ function fitsDisk({ connection, state }: Call, bytes: number): boolean {
 export function unwatch(call: Call): Outcome {
   const strings = splitStrings(call.payload);
   if (strings.length !== 2) return EINVAL;
-  const path = call.path(strings[0]!, true);
+  const path = call.pathUpTo(strings[0]!.length, true);
   if (path === null) return EINVAL;
   const found = call.connection.watches.get(watchKey(path, strings[1]!));
   if (found === undefined) return ENOENT;

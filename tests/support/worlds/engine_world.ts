@@ -175,7 +175,7 @@ export class EngineWorld implements World {
 
   /** The id of one of the connection's open transactions, or 0 when it has none. */
   transactionOf(name: string, choice: number): number {
-    const ids = [...this.#find(name).connection.transactions.keys()];
+    const ids = [...this.#find(name).connection.transactions.values()].map(({ id }) => id);
     return ids[choice % ids.length] ?? 0;
   }
 
