@@ -19,8 +19,8 @@ interface Known {
 /**
  * The canonical paths of the texts in which clients have lately named them. Clients name the same
  * nodes again and again: what was checked once need not be, and to find a text by its bytes is
- * cheaper than to make it. Their names are kept, too, so that nobody has to look for them. What two
- * texts share a place for, the later one takes.
+ * cheaper than to make it. Their names are kept, too, so that nobody has to look for them. Each text has
+ * two places: the later one takes the first, and the one that was there moves to the second.
  */
 export class PathCache {
   readonly #known: (Known | undefined)[] = new Array<Known | undefined>(KNOWN_PATHS_MAX).fill(
@@ -36,10 +36,13 @@ export class PathCache {
     if (!isCached) return canonicalPath(toText(bytes, 0, to), home, specials);
     const isAbsolute = bytes[0] === SLASH;
     const place = placeOf(bytes, to, isAbsolute ? "" : home);
-    const known = this.#known[place];
-    if (
-      known !== undefined && (isAbsolute || known.home === home) && isText(known.text, bytes, to)
-    ) {
+    const first = this.#known[place], second = this.#known[place ^ 1];
+    const known = isKnown(first, bytes, to, isAbsolute, home)
+      ? first
+      : isKnown(second, bytes, to, isAbsolute, home)
+      ? second
+      : null;
+    if (known !== null) {
       takeNames(known.path, known.names ??= keepNames(known.path));
       return known.path;
     }
@@ -47,6 +50,7 @@ export class PathCache {
     const path = canonicalPath(text, home, specials);
     // Specials are not for every request.
     if (path !== null && path.charCodeAt(0) === SLASH) {
+      if (first !== undefined) this.#known[place ^ 1] = first;
       this.#known[place] = { text, home, path, names: null };
     }
     return path;
@@ -66,8 +70,21 @@ function placeOf(bytes: Uint8Array, to: number, home: string): number {
   for (let i = Math.max(0, home.length - 5); i < home.length; i++) {
     hash = Math.imul(hash ^ home.charCodeAt(i), FNV_PRIME);
   }
-  hash = Math.imul(hash ^ hash >>> 15, FNV_PRIME);
-  return (hash ^ hash >>> 15) & KNOWN_PATHS_MAX - 1;
+  // What the last four bytes differ in stands in high bits only: as MurmurHash3 ends.
+  hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);
+  hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35);
+  return (hash ^ hash >>> 16) & KNOWN_PATHS_MAX - 1;
+}
+
+function isKnown(
+  known: Known | undefined,
+  bytes: Uint8Array,
+  to: number,
+  isAbsolute: boolean,
+  home: string,
+): known is Known {
+  return known !== undefined && (isAbsolute || known.home === home) &&
+    isText(known.text, bytes, to);
 }
 
 function isText(text: string, bytes: Uint8Array, to: number): boolean {

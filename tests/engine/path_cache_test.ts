@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { PathCache } from "../../lib/engine/path_cache.ts";
 import { namesOf } from "../../lib/store/names.ts";
 import { hashName } from "../../lib/store/node.ts";
@@ -27,6 +27,45 @@ const TEXTS = [
   `/${LONG}/x`,
   "/local/domain/1/a",
 ];
+
+/** How many of `texts`, each named twice and then once more, are checked a third time. */
+function countForgotten(texts: readonly string[]): number {
+  const known = new PathCache(), { test } = RegExp.prototype;
+  const name = (text: string): void => void known.find(toBytes(text), text.length, "/home", false);
+  for (let i = 0; i < 2; i++) texts.forEach(name);
+  let count = 0;
+  RegExp.prototype.test = function (text): boolean {
+    count++;
+    return test.call(this, text);
+  };
+  try {
+    texts.forEach(name);
+  } finally {
+    RegExp.prototype.test = test;
+  }
+  return count;
+}
+
+Deno.test("known paths: texts that differ in their last characters do not take each other's places", () => {
+  const numbers = Array.from({ length: 64 }, (_, i) => i);
+  for (
+    const shape of [
+      "/bench/N",
+      "/a/N",
+      "/N",
+      "/local/domain/N",
+      "/local/domain/N/state",
+      "N",
+      "N/x",
+    ]
+  ) {
+    const texts = numbers.map((n) => shape.replace("N", `${n}`));
+    const forgotten = countForgotten(texts);
+    assert(forgotten <= 4, `${shape}: ${forgotten} of 64`);
+  }
+  assertEquals(countForgotten(["/a", "/b"]), 0);
+  assertEquals(countForgotten(Array.from({ length: 5_000 }, (_, i) => `/${i}`)) > 1_000, true);
+});
 
 Deno.test("known paths: what is remembered is what was checked, for everybody", () => {
   withSeed((random) => {
