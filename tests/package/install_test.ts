@@ -1,6 +1,6 @@
 /** Install, upgrade, go back, remove and purge, in a Debian of its own, with a daemon that runs meanwhile. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { DebianRoot, debianRoot, debianRootMissing } from "../support/debian_root.ts";
+import { canMount, DebianRoot, debianRoot, debianRootMissing } from "../support/debian_root.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { testUnless } from "../support/skip.ts";
 import { makeTestDebs, packagesMissing, releaseOf } from "./packages.ts";
@@ -21,6 +21,12 @@ async function filesOf(root: DebianRoot): Promise<string[]> {
 }
 
 const missing = await packagesMissing() ?? await debianRootMissing();
+
+/** A chroot needs a /proc, which a container may not let us mount. */
+async function testInRoot(name: string, run: () => Promise<void>): Promise<void> {
+  if (missing !== undefined || await canMount()) testUnless(missing, name, run);
+  else console.log(`no test that ${name}: this machine lets nobody mount`);
+}
 
 /** The packages of a version, in the root's /tmp. */
 async function provide(root: DebianRoot, version: string, layouts: string): Promise<string[]> {
@@ -64,8 +70,7 @@ class RunningDaemon {
   }
 }
 
-testUnless(
-  missing,
+await testInRoot(
   "packages: install, upgrade, remove and purge leave the running daemon, and in the end nothing",
   async () => {
     await using root = await DebianRoot.copyOf(await debianRoot("packages", INCLUDE));
@@ -112,8 +117,7 @@ testUnless(
   },
 );
 
-testUnless(
-  missing,
+await testInRoot(
   "packages: going back across a step of the store's layout is refused, and says what to do",
   async () => {
     await using root = await DebianRoot.copyOf(await debianRoot("packages", INCLUDE));

@@ -11,6 +11,15 @@ export async function debianRootMissing(): Promise<string | undefined> {
   return await missingFile("/usr/sbin/debootstrap", "debootstrap");
 }
 
+/** Whether this machine lets root mount file systems: containers may not. */
+export async function canMount(): Promise<boolean> {
+  const folder = await Deno.makeTempDir();
+  const { code } = await outcome("mount", ["-t", "tmpfs", "none", folder]);
+  if (code === 0) await outcome("umount", [folder]);
+  await Deno.remove(folder);
+  return code === 0;
+}
+
 /** Runs a command to its end; what it said on both outputs. */
 export async function outcome(
   command: string,
