@@ -21,6 +21,7 @@
  */
 
 export * from "./client.ts";
-export type { Log, LogLevel } from "./lib/server/logging/log.ts";
+export type { Log } from "./lib/server/logging/log.ts";
+export type { LogLevel } from "./lib/server/logging/log_format.ts";
 export type { RingEnd, SimulatedDomains } from "./lib/testing/domains.ts";
 export { type EmbeddedOptions, EmbeddedServer } from "./lib/testing/embedded.ts";

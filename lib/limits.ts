@@ -157,6 +157,16 @@ export const RATE_SECONDS = 10;
 /** A turn that takes longer is told in the log, in ms: ten times what a turn takes under the worst known attack. */
 export const SLOW_TURN_MS = 200;
 
+/** How often the service manager is told how the daemon is, in ms, if it does not ask for signs of life more often. */
+export const NOTIFY_STATUS_MS = 30_000;
+
+/**
+ * Lines about commits that one client's changes refuse to another, at once, and a second: two toolstacks that work
+ * against each other are seen, and fill no disk.
+ */
+export const CONFLICT_LINES_BURST = 5;
+export const CONFLICT_LINES_PER_SECOND = 0.1;
+
 /** Connections the kernel queues for us while a turn runs. */
 export const LISTEN_BACKLOG = 128;
 

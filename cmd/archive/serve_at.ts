@@ -4,7 +4,8 @@ import type { Source } from "../../lib/archive/source.ts";
 import { wallMs } from "../../lib/clock.ts";
 import { fromByteText, toByteText } from "../../lib/client/operations.ts";
 import { parsePoint, PointError } from "../../lib/history/points.ts";
-import { type LogLevel, openLog } from "../../lib/server/logging/log.ts";
+import { openLog } from "../../lib/server/logging/log.ts";
+import type { LogFormat, LogLevel } from "../../lib/server/logging/log_format.ts";
 import { MomentServer } from "../../lib/server/start/moment_server.ts";
 import { Signals } from "../../lib/server/start/signals.ts";
 import type { Node, StateRecord } from "../../lib/state/records.ts";
@@ -21,6 +22,7 @@ export interface ServeAtFlags {
   readonly store: string;
   readonly socket: string;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   readonly logFile?: string;
 }
 
@@ -29,7 +31,7 @@ export async function runServeAt({ shell }: XsContext, flags: ServeAtFlags): Pro
   const { clock } = shell;
   const { records } = await readMoment(shell, flags);
   const logFile = flags.logFile === undefined ? null : fromByteText(flags.logFile);
-  const log = openLog(flags.logLevel, logFile, clock);
+  const log = openLog({ ...flags, logFile }, clock);
   // Before there is a socket: a client that finds it may signal us at once.
   const signals = new Signals(() => log.reopen());
   try {

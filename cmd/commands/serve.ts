@@ -1,7 +1,7 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { version } from "../version.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
-import type { LogLevel } from "../../lib/server/logging/log.ts";
+import type { LogFormat, LogLevel } from "../../lib/server/logging/log_format.ts";
 import type { QuotaSetting } from "../../lib/engine/quotas.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import { EVENT_TIMEOUT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../../lib/limits.ts";
@@ -28,6 +28,7 @@ export interface ServeFlags {
   readonly socketRo?: string;
   readonly logLevel: LogLevel;
   readonly logFile?: string;
+  readonly logFormat: LogFormat;
   readonly traceFile?: string;
   readonly traceControl?: readonly string[];
   readonly xen: "auto" | "yes" | "no";
@@ -62,6 +63,7 @@ const WITH_AT: Readonly<Record<string, readonly string[] | true>> = {
   store: true,
   logLevel: true,
   logFile: true,
+  logFormat: true,
   xen: ["auto", "no"],
   persist: ["crash", "none"],
   onDamage: ["refuse"],
@@ -180,6 +182,12 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
         optional: true,
         placeholder: "PATH",
         brief: "Log to this file; SIGHUP reopens it (default stderr)",
+      },
+      logFormat: {
+        kind: "enum",
+        values: ["text", "json"],
+        default: "text",
+        brief: "Write the log as text, or one JSON object a line",
       },
       traceFile: {
         kind: "parsed",

@@ -1,4 +1,5 @@
-import { CONFLICT_PAIRS_MAX } from "../limits.ts";
+import { CONFLICT_LINES_BURST, CONFLICT_LINES_PER_SECOND, CONFLICT_PAIRS_MAX } from "../limits.ts";
+import { LogBudget } from "./domain_log_budget.ts";
 
 /** Two clients of which one has made the other's transactions fail. */
 export interface ConflictPair {
@@ -13,6 +14,8 @@ export interface ConflictPair {
   /** The latest conflict: which node, and what of it. */
   path: string;
   facet: string;
+  /** How many lines of the log there may be about the two. */
+  readonly lines: LogBudget;
 }
 
 /** Who made whom abort: the pairs of the latest conflicts. */
@@ -21,15 +24,21 @@ export class ConflictPairs {
   readonly #pairs = new Map<string, ConflictPair>();
 
   /** Another commit of `loser` was refused because of what `by` changed. */
-  add(pair: Omit<ConflictPair, "count">): void {
-    const key = `${pair.loser}\0${pair.by}`;
-    const count = (this.#pairs.get(key)?.count ?? 0) + 1;
+  add(conflict: Omit<ConflictPair, "count" | "lines">): ConflictPair {
+    const key = `${conflict.loser}\0${conflict.by}`;
+    const before = this.#pairs.get(key);
+    const lines = before?.lines ?? new LogBudget(CONFLICT_LINES_BURST, CONFLICT_LINES_PER_SECOND);
+    const pair = { ...conflict, count: (before?.count ?? 0) + 1, lines };
     this.#pairs.delete(key);
-    this.#pairs.set(key, { ...pair, count });
-    if (this.#pairs.size <= CONFLICT_PAIRS_MAX) return;
+    this.#pairs.set(key, pair);
+    if (this.#pairs.size > CONFLICT_PAIRS_MAX) this.#dropOldest();
+    return pair;
+  }
+
+  #dropOldest(): void {
     for (const oldest of this.#pairs.keys()) {
       this.#pairs.delete(oldest);
-      break;
+      return;
     }
   }
 

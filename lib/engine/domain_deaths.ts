@@ -19,8 +19,11 @@ export function settleDeaths(state: State, domains: readonly Domain[]): void {
   const shutdown: number[] = [];
   for (const domain of domains) {
     if (domain.domid === state.privDomid || domain.domid === state.storeDomid) continue;
-    if (isGone(state, domain)) state.beginRelease(domain);
-    else if (isNewlyShutdown(state, domain)) shutdown.push(domain.domid);
+    if (isGone(state, domain)) state.beginRelease(domain, "destroyed");
+    else if (isNewlyShutdown(state, domain)) {
+      state.tellOfDomain(domain.domid, "shut down");
+      shutdown.push(domain.domid);
+    }
   }
   state.erasures.step(ERASE_UNITS_PER_TURN);
   for (const domid of shutdown) state.announceOne(RELEASE_DOMAIN, domid);

@@ -101,6 +101,7 @@ export class Engine {
     call.connection = connection;
     call.payload = payload;
     call.now = now;
+    this.state.now = now;
     call.reqId = reqId;
     call.txId = txId;
     call.transaction = null;
@@ -182,6 +183,7 @@ export class Engine {
    * wait must be tried again.
    */
   tick(now: number): boolean {
+    this.state.now = now;
     const { erasures, liveUpdate, reservations } = this.state;
     if (erasures.pending) erasures.step(ERASE_UNITS_PER_TURN);
     const freed = reservations.look(now);
@@ -215,7 +217,8 @@ export class Engine {
    * shutdowns, and takes for dead the domains that are gone or whose domid another domain has now. What
    * they leave goes at once or, where it is much, as {@link tick} goes on.
    */
-  domainsChanged(): void {
+  domainsChanged(now: number = this.state.now): void {
+    this.state.now = now;
     settleDeaths(this.state, changedDomains(this.state));
   }
 

@@ -98,6 +98,8 @@ export class State {
     this.connections,
     () => this.settings,
   );
+  /** The time as the engine was told it last, in ms. */
+  now = 0;
   #connectionIdLast = 0;
 
   constructor(options: EngineOptions) {
@@ -351,9 +353,15 @@ export class State {
     }
   }
 
-  /** Takes a domain for dead, and does at once all that this entails. */
-  releaseDomain(domain: Domain): void {
-    this.beginRelease(domain);
+  /** A line about a domain, with its name, at the domain's own expense. */
+  tellOfDomain(domid: number, text: string): void {
+    const line = (): string => `${domainText(this.tree.root, domid)}: ${text}`;
+    this.tell("info", domid, this.now, line);
+  }
+
+  /** Takes a domain for dead, and does at once all that this entails; `why` is for the log. */
+  releaseDomain(domain: Domain, why: string = "destroyed"): void {
+    this.beginRelease(domain, why);
     this.erasures.finish(domain.domid);
   }
 
@@ -361,8 +369,9 @@ export class State {
    * Takes a domain for dead: its connection goes first, so that it hears nothing of this; then, as
    * {@link erasures} goes on, its nodes and what names it; then the world is told.
    */
-  beginRelease(domain: Domain): void {
+  beginRelease(domain: Domain, why: string = "destroyed"): void {
     const { connection, domid } = domain;
+    this.tellOfDomain(domid, why);
     if (connection !== null) {
       this.disconnect(connection);
       this.control.close(connection);

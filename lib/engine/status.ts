@@ -108,7 +108,8 @@ function busiestOf({ connections, domains, tree }: State): BusyClient[] {
     });
 }
 
-function countsOf({ accounts, connections, domains }: State): Counts {
+/** How much there is of everything. */
+export function countsOf({ accounts, connections, domains }: State): Counts {
   let nodes = 0, introduced = 0, clients = 0, watches = 0, transactions = 0;
   for (const domid of accounts.domids()) nodes += accounts.of(domid).now.nodes;
   for (const domain of domains.all()) if (domain.introduced) introduced++;

@@ -11,6 +11,7 @@ import {
   PARK_MS_MAX,
   SPIN_POLLS_MAX,
 } from "../limits.ts";
+import type { Heartbeat } from "./process/heartbeat.ts";
 import { Spin } from "./loop/spin.ts";
 import type { Turns } from "./scheduler.ts";
 
@@ -61,6 +62,8 @@ export class Loop {
   readonly #spin: Spin;
   readonly #waker = new Waker();
   #sink: EventSink | null = null;
+  /** Who is to hear that the loop comes round. */
+  heartbeat: Pick<Heartbeat, "beat" | "dueAt"> | null = null;
   #parked = false;
   #stopping = false;
   #trafficAt = 0;
@@ -82,6 +85,7 @@ export class Loop {
     await javaScriptTurn();
     this.#trafficAt = this.clock.now();
     while (!this.#stopping) {
+      this.heartbeat?.beat(this.clock.now());
       const idle = this.#burst();
       if (this.#stopping) break;
       if (this.#turns.held) await sleep(this.clock, COMMIT_RETRY_MS);
@@ -132,8 +136,9 @@ export class Loop {
 
   async #park(): Promise<void> {
     this.#parked = true;
+    const beatAt = this.heartbeat?.dueAt ?? Infinity;
     const { lookAt, maintainAt } = this.#turns;
-    const wait = Math.min(PARK_MS_MAX, Math.min(lookAt, maintainAt) - this.clock.now());
+    const wait = Math.min(PARK_MS_MAX, Math.min(beatAt, lookAt, maintainAt) - this.clock.now());
     await this.epoll.park(Math.max(0, Math.ceil(wait)));
     this.#parked = false;
   }

@@ -26,7 +26,8 @@ import {
   TURN_UNITS,
 } from "../limits.ts";
 import { noteEnd } from "./peer/malformed_end.ts";
-import { type Log, type LogLevel, stackOf } from "./logging/log.ts";
+import { type Log, stackOf } from "./logging/log.ts";
+import type { LogLevel } from "./logging/log_format.ts";
 import type { OutstandingRequests } from "./peer/outstanding_requests.ts";
 import type { Peer } from "./peer/peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";

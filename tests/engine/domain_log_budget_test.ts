@@ -4,6 +4,8 @@ import { Client } from "../support/engine_client.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { cutForLog, DomainLogBudgets, LogBudget } from "../../lib/engine/domain_log_budget.ts";
 import {
+  CONFLICT_LINES_BURST,
+  CONFLICT_LINES_PER_SECOND,
   LOG_BUDGETS_MAX,
   LOG_LINES_BURST,
   LOG_LINES_PER_SECOND,
@@ -131,13 +133,24 @@ Deno.test("log budget: dom0's refused commits that a guest causes are the guest'
   assertEquals(rig.log.length, 3);
 });
 
-Deno.test("log budget: dom0's refused commits that dom0 causes", () => {
+Deno.test("log budget: refused commits of one client of dom0 that another one causes", () => {
   const rig = new Rig();
   rig.ask(0, T.WRITE, "/a\0");
   rig.log.length = 0;
-  flood(rig, PRIVILEGED_LOG_LINES_BURST, PRIVILEGED_LOG_LINES_PER_SECOND, () => {
-    rig.collide(0, 0, "/a");
-  });
+  flood(rig, CONFLICT_LINES_BURST, CONFLICT_LINES_PER_SECOND, () => rig.collide(0, 0, "/a"));
+  rig.now += 1_000 / CONFLICT_LINES_PER_SECOND;
+  rig.collide(0, 0, "/a");
+  assertEquals(accountedFor(rig.log), SECONDS * A_SECOND + 1);
+});
+
+Deno.test("log budget: all that dom0 causes", () => {
+  const budgets = new DomainLogBudgets(0);
+  let lines = 0;
+  for (let i = 0; i < SECONDS * A_SECOND; i++) {
+    if (budgets.take("info", 0, i * 1_000 / A_SECOND) !== null) lines++;
+  }
+  const most = PRIVILEGED_LOG_LINES_BURST + SECONDS * PRIVILEGED_LOG_LINES_PER_SECOND;
+  assert(lines <= most && lines >= most - 1, `${lines} lines`);
 });
 
 Deno.test("log budget: many guests together", () => {

@@ -36,13 +36,15 @@ export class Rig {
 
   /** Introduces a domain with a directory `data` of its own and these quotas. */
   guest(domid: number, quotas: Readonly<Record<string, number>>): void {
-    const data = `/local/domain/${domid}/data`;
+    const data = `/local/domain/${domid}/data`, lines = this.log.length;
     assertEquals(this.ask(0, T.MKDIR, data), "OK\0");
     assertEquals(this.ask(0, T.SET_PERMS, data, `n${domid}`), "OK\0");
     assertEquals(this.ask(0, T.INTRODUCE, `${domid}`, "1", "5"), "OK\0");
     for (const [name, value] of Object.entries(quotas)) {
       assertEquals(this.ask(0, T.SET_QUOTA, `${domid}`, name, `${value}`), "OK\0");
     }
+    // What is said of the introduction itself.
+    this.log.length = lines;
   }
 
   /** The reply to a request of a domain. */

@@ -30,7 +30,7 @@ Deno.test("Without space for log and trace it goes on, and says so once on stder
     1,
     output,
   );
-  assertEquals(times(output, "xs: info: stopped\n"), 1, output);
+  assertEquals(times(output, "xs: info: daemon: stopped by SIGTERM\n"), 1, output);
 });
 
 Deno.test("Without space for the store changes get ENOSPC, until there is some again", async () => {

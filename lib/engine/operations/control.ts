@@ -160,7 +160,9 @@ function runCheck(call: Call, args: readonly string[]): Outcome {
   return DONE;
 }
 
-function setSetting({ state }: Call, name: string, value: string): void {
+function setSetting({ connection, now, state }: Call, name: string, value: string): void {
+  const line = (): string => `${connection.label}: CONTROL: ${name} is now ${cutForLog(value)}`;
+  state.tell("info", connection.domid, now, line);
   state.settings.set(name, value);
   state.commits?.note({ kind: "setting", name, value });
 }

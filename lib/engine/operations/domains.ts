@@ -27,11 +27,13 @@ export function introduce(call: Call): Outcome {
     known.port = port;
     state.domains.changed(known);
     state.commits?.note({ kind: "introduced", domid, port });
+    state.tellOfDomain(domid, `introduced again by ${call.connection.label}, port ${port}`);
     return DONE;
   }
   const error = roomFor(call, CONNECTION_BYTES) || state.openDomain(domid, port);
   if (error !== 0) return error;
   state.commits?.note({ kind: "introduced", domid, port });
+  state.tellOfDomain(domid, `introduced by ${call.connection.label}, port ${port}`);
   if (domid !== state.privDomid) state.announce(INTRODUCE_DOMAIN, domid);
   return DONE;
 }
@@ -53,7 +55,7 @@ export function release(call: Call): Outcome {
   if (typeof domain === "number") return domain;
   const { domid } = domain, { commits } = call.state;
   commits?.note({ kind: "released", domid });
-  call.state.releaseDomain(domain);
+  call.state.releaseDomain(domain, `released by ${call.connection.label}`);
   return DONE;
 }
 

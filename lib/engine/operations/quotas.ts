@@ -3,6 +3,7 @@ import { EINVAL, ENOENT } from "../../wire/errors.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
 import { COUNTED, type Counted } from "../accounts.ts";
+import { domainText } from "../author.ts";
 import { DEFAULT_QUOTAS } from "../domains.ts";
 import { quotaName, QUOTAS, type Quotas } from "../quotas.ts";
 import { isPrivileged } from "../rights.ts";
@@ -37,6 +38,7 @@ function setQuotaOf(call: Call, strings: readonly string[]): Outcome {
   if (value < 0 || value > QUOTA_VALUE_MAX) return EINVAL;
   const old = (domain ?? domains).quotas.get(name), domid = domain?.domid ?? null;
   call.state.commits?.note({ kind: "quota", domid, name, old, new: value });
+  tellOfSetting(call, domid, name, old, value);
   if (domain === null) {
     domains.quotas.set(name, value);
     call.state.dirty?.mark(DEFAULT_QUOTAS, null);
@@ -45,6 +47,20 @@ function setQuotaOf(call: Call, strings: readonly string[]): Outcome {
     domains.changed(domain);
   }
   return DONE;
+}
+
+function tellOfSetting(
+  { connection, now, state }: Call,
+  domid: number | null,
+  name: string,
+  old: number,
+  value: number,
+): void {
+  const whose = (): string =>
+    domid === null ? "domains yet to come" : domainText(state.tree.root, domid);
+  const line = (): string =>
+    `${connection.label}: quota ${name} of ${whose()}: ${value}, was ${old}`;
+  state.tell("info", connection.domid, now, line);
 }
 
 function quotasOf(call: Call, text: string): Quotas | number {

@@ -5,6 +5,7 @@ import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/er
 import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
 import { exceeds, isOver, roomFor } from "../quota_refusal.ts";
+import type { ConflictPair } from "../conflict_pairs.ts";
 import { type Conflict, explain, findConflict, findOvergrown } from "../conflict.ts";
 import { eventsOfCommit } from "../commit_events.ts";
 import { cutForLog } from "../domain_log_budget.ts";
@@ -78,10 +79,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
   if (conflict !== null) {
     state.commits?.aborted(transaction, conflict);
     state.reservations.refused(transaction, conflict);
-    countConflict(call, conflict);
-    // A guest's own refused commits count against it, those of others against the guest in their way.
-    const causing = connection.privileged ? conflict.by.guest : connection.domid;
-    logRefusal(call, transaction, causing ?? state.privDomid, () => explain(conflict));
+    refuse(call, transaction, conflict);
     return EAGAIN;
   }
   if (transaction.draft === null && setValues(call, transaction)) {
@@ -93,8 +91,7 @@ function commit(call: Call, transaction: Transaction): Outcome {
     const overgrown = merged.isShared ? findOvergrown(merged.nodes, isTooLarge(call)) : null;
     if (overgrown !== null) {
       state.commits?.aborted(transaction, overgrown);
-      countConflict(call, overgrown);
-      logRefusal(call, transaction, connection.domid, () => explain(overgrown));
+      refuse(call, transaction, overgrown);
       return EAGAIN;
     }
     if (!fitsQuotas(call, merged)) return ENOSPC;
@@ -174,8 +171,25 @@ function setManyValues(
   return true;
 }
 
-/** Counts a refused commit: for whom, and because of whom. */
-function countConflict({ connection, state }: Call, { by, facet, path }: Conflict): void {
+/**
+ * Counts a refused commit, for whom and because of whom, and says why it is refused. A guest's own refused commits
+ * count against its budget of lines, those of others against the guest's in their way. Clients of the control
+ * domain have one budget together, so each two of them may cause only so many of its lines.
+ */
+function refuse(call: Call, transaction: Transaction, conflict: Conflict): void {
+  const { connection, now, state } = call;
+  const causing = connection.privileged ? conflict.by.guest : connection.domid;
+  const { lines } = countConflict(call, conflict);
+  const left = causing === undefined ? lines.take(now) : "";
+  if (left === null) return;
+  const why = (): string => `${explain(conflict)}${left}`;
+  logRefusal(call, transaction, causing ?? state.privDomid, why);
+}
+
+function countConflict(
+  { connection, state }: Call,
+  { by, facet, path }: Conflict,
+): ConflictPair {
   const { accounts, counters: { conflicts }, privDomid } = state;
   const byDomid = by.guest ?? privDomid, { domid, label } = connection;
   accounts.of(domid).counts.conflictsSuffered++;
@@ -183,7 +197,7 @@ function countConflict({ connection, state }: Call, { by, facet, path }: Conflic
   const causing = accounts.known(byDomid);
   if (causing !== undefined) causing.counts.conflictsCaused++;
   const where = { path: cutForLog(path), facet };
-  conflicts.add({ loser: label, loserDomid: domid, by: by.label, byDomid, ...where });
+  return conflicts.add({ loser: label, loserDomid: domid, by: by.label, byDomid, ...where });
 }
 
 /** Says why a commit is refused, in a line that domain `causing` pays for. */

@@ -1,5 +1,5 @@
 import type { Connection } from "../../engine/connection.ts";
-import type { LogLevel } from "../logging/log.ts";
+import type { LogLevel } from "../logging/log_format.ts";
 
 /** How far a job is, for its client. */
 export interface Progress {
@@ -7,8 +7,14 @@ export interface Progress {
   expected: number;
 }
 
+/** What a restore has come to: counts by their names, and a line for each thing that was left out. */
+export interface RestoreReport {
+  readonly nodes: number;
+  readonly leftOut: readonly string[];
+}
+
 /** The steps of a job: it pauses where it yields, and returns what must be told of its end. */
-export type JobSteps = Generator<void, string>;
+export type JobSteps = Generator<void, RestoreReport>;
 
 /** How the work of a job ended. */
 export interface WorkEnd {

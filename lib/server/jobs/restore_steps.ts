@@ -10,8 +10,7 @@ import { type CheckedRecords, collect, RecordError } from "../../state/checked_r
 import type { StateRecord } from "../../state/records.ts";
 import { Replacement } from "../../persist/restore_whole_store.ts";
 import { readRecords } from "../../codec/stream.ts";
-import { jsonLine } from "../../wire/json.ts";
-import type { JobSteps, Progress } from "./job.ts";
+import type { JobSteps, Progress, RestoreReport } from "./job.ts";
 
 /** What is restored into. */
 export interface RestoreTarget {
@@ -33,7 +32,7 @@ export interface RestoreProgress extends Progress {
 
 /**
  * Restores a dump into a living store: read, checked and prepared in slices, then done in one
- * moment or, whatever is wrong, not at all. The report is JSON.
+ * moment or, whatever is wrong, not at all.
  */
 export function* restoreSteps(
   { by, inherit, journal, state }: RestoreJob,
@@ -49,7 +48,7 @@ export function* restoreSteps(
   if (mapping !== null) {
     const report = restorePart(state, all, mapping, { check, overQuota, inherit });
     if (!check) state.commits?.restored(by);
-    return jsonLine({ ...report, leftOut: shorten(report.leftOut) });
+    return { ...report, leftOut: shorten(report.leftOut) };
   }
   if (!overQuota) checkQuotas(all, state);
   for (let tries = 1;; tries++) {
@@ -61,7 +60,7 @@ export function* restoreSteps(
     );
     if (replacement.isCurrent) {
       if (!check) yield* adopt(state, journal, replacement, progress, by);
-      return jsonLine(reportOf(all, replacement));
+      return reportOf(all, replacement);
     }
     journal.endStaging(false);
     if (tries === RESTORE_TRIES_MAX) {
@@ -136,7 +135,10 @@ function* adopt(
   }
 }
 
-function reportOf(all: CheckedRecords, replacement: Replacement): Record<string, unknown> {
+function reportOf(
+  all: CheckedRecords,
+  replacement: Replacement,
+): RestoreReport & { specials: number } {
   const { nodes } = replacement;
   return { nodes, specials: all.specials.size, leftOut: leftOutOf(all, replacement) };
 }

@@ -1,10 +1,12 @@
 import type { Clock } from "../../clock.ts";
 import type { RestoreOrder } from "../../engine/daemon_actions.ts";
 import { ARCHIVE_SLICE_MS } from "../../limits.ts";
+import { cutForLog } from "../../engine/domain_log_budget.ts";
+import { jsonLine } from "../../wire/json.ts";
 import type { TurnJob } from "../scheduler.ts";
 import { type RestoreJob, type RestoreProgress, restoreSteps } from "./restore_steps.ts";
 import { failure } from "./failure.ts";
-import type { JobSteps, Work, WorkEnd } from "./job.ts";
+import type { JobSteps, RestoreReport, Work, WorkEnd } from "./job.ts";
 
 /** A restore: takes the dump's bytes as they come, then does its steps a slice a turn. */
 export class RestoreWork implements Work, TurnJob {
@@ -40,7 +42,7 @@ export class RestoreWork implements Work, TurnJob {
     if (this.progress.hasTakenEffect) return false;
     this.#givenUp = true;
     this.#bytes = new Uint8Array(0);
-    this.#steps?.return("");
+    this.#steps?.return({ nodes: 0, leftOut: [] });
     return true;
   }
 
@@ -79,10 +81,17 @@ export class RestoreWork implements Work, TurnJob {
     }
   }
 
-  #done(report: string): void {
+  #done(report: RestoreReport): void {
     this.#bytes = new Uint8Array(0);
     const { check } = this.#order;
-    const text = check ? `nothing is changed, it can be done: ${report}` : `done: ${report}`;
-    this.#onEnd({ status: `done ${report}`, level: "info", text });
+    const what = inWords(report);
+    const text = check ? `nothing is changed, it can be done: ${what}` : `done: ${what}`;
+    this.#onEnd({ status: `done ${jsonLine(report)}`, level: "info", text });
   }
+}
+
+/** For the log: the client gets all of it. */
+function inWords({ leftOut, nodes }: RestoreReport): string {
+  if (leftOut.length === 0) return `${nodes} nodes`;
+  return `${nodes} nodes; left out: ${cutForLog(leftOut.join("; "))}`;
 }

@@ -64,7 +64,7 @@ export interface NextDaemon {
 export function takeOver(next: NextDaemon, { file, records }: Inheritance): Beginning {
   const { clock, domains, engine, log } = next;
   const { state } = engine;
-  const started = clock.now();
+  const started = state.now = clock.now();
   adoptTree(state, records.tree);
   const { rings, sockets } = build(state, records, {
     asksDomains: false,

@@ -1,12 +1,7 @@
 import { type Clock, wallDate } from "../../clock.ts";
-import { escapeText } from "../../wire/escape.ts";
 import { forOption, systemMessage } from "../../wire/system_error.ts";
-
-/** How severe a line of the log is. */
-export type LogLevel = "error" | "warning" | "info" | "debug";
-
-/** All levels; each includes those before it. */
-export const LOG_LEVELS: readonly LogLevel[] = ["error", "warning", "info", "debug"];
+import { isJournal, journalPrefix, statOfStderr } from "./journal_stream.ts";
+import { formatLine, LOG_LEVELS, type LogFormat, type LogLevel } from "./log_format.ts";
 
 /** Takes the daemon's messages. */
 export interface Log {
@@ -30,6 +25,17 @@ export function writeAll(sink: Sink, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += sink.writeSync(bytes.subarray(at));
 }
 
+/** What the command line can say of the log. */
+export interface LogOptions {
+  readonly logLevel: LogLevel;
+  /** A file to log to, instead of stderr. */
+  readonly logFile?: string | null;
+  /** Text unless told. */
+  readonly logFormat?: LogFormat;
+}
+
+const encoder = new TextEncoder();
+
 /** Lines on stderr, or in a file that can be reopened after it was moved away. */
 export class FileLog {
   readonly #level: number;
@@ -38,13 +44,19 @@ export class FileLog {
   #sink: Sink = Deno.stderr;
   /** Whether the last line did not get into the file. */
   #failing = false;
+  readonly #isJournal = isJournal(Deno.env.get("JOURNAL_STREAM"), statOfStderr());
 
   /**
    * Logs what is at least as severe as `level` to the file `path`, or to stderr when it is null.
    *
    * @throws {Error} when the file cannot be opened.
    */
-  constructor(level: LogLevel, path: string | null, private readonly clock: Clock) {
+  constructor(
+    level: LogLevel,
+    path: string | null,
+    private readonly clock: Clock,
+    private readonly format: LogFormat = "text",
+  ) {
     this.#level = LOG_LEVELS.indexOf(level);
     this.#path = path;
     if (path !== null) this.#open(path);
@@ -53,23 +65,28 @@ export class FileLog {
   /** The function to log with. */
   readonly log: Log = (level, text) => {
     if (LOG_LEVELS.indexOf(level) > this.#level) return;
-    const line = escapeText(text);
-    const time = this.#file === null ? "" : `${wallDate(this.clock).toISOString()} `;
     try {
-      writeAll(this.#sink, new TextEncoder().encode(`${time}xs: ${level}: ${line}\n`));
+      writeAll(this.#sink, encoder.encode(this.#line(level, text)));
       this.#failing = false;
     } catch (error) {
-      if (this.#file !== null) this.#toStderr(level, line, message(error));
+      if (this.#file !== null) this.#toStderr(level, text, message(error));
     }
   };
 
+  /** A line for the file, or for stderr. */
+  #line(level: LogLevel, text: string, toFile: boolean = this.#file !== null): string {
+    const prefix = this.#isJournal && !toFile ? journalPrefix(level) : "";
+    return `${prefix}${formatLine(this.format, level, text, wallDate(this.clock), toFile)}\n`;
+  }
+
   /** What cannot go to the file goes to stderr, the first time with the reason. */
-  #toStderr(level: LogLevel, line: string, why: string): void {
-    const reason = `xs: error: cannot write the log ${this.#path}, using stderr: ${why}\n`;
-    const text = `${this.#failing ? "" : reason}xs: ${level}: ${line}\n`;
+  #toStderr(level: LogLevel, text: string, why: string): void {
+    const reason = `cannot write the log ${this.#path}, using stderr: ${why}`;
+    const lines = this.#line(level, text, false);
+    const all = this.#failing ? lines : `${this.#line("error", reason, false)}${lines}`;
     this.#failing = true;
     try {
-      writeAll(Deno.stderr, new TextEncoder().encode(text));
+      writeAll(Deno.stderr, encoder.encode(all));
     } catch {
       // A full disk and a closed stderr must not stop the daemon, and there is nobody to tell.
     }
@@ -100,12 +117,19 @@ export class FileLog {
 }
 
 /**
- * The log that `--log-file` and `--log-level` ask for.
+ * The log that `--log-file`, `--log-level` and `--log-format` ask for.
  *
  * @throws {OptionError} when the file cannot be opened.
  */
-export function openLog(level: LogLevel, path: string | null, clock: Clock): FileLog {
-  return forOption("--log-file", path ?? "", () => new FileLog(level, path, clock));
+export function openLog(
+  { logFile = null, logFormat, logLevel }: LogOptions,
+  clock: Clock,
+): FileLog {
+  return forOption(
+    "--log-file",
+    logFile ?? "",
+    () => new FileLog(logLevel, logFile, clock, logFormat),
+  );
 }
 
 /** The text of whatever was thrown, in our own words where it is the operating system's. */

@@ -1,25 +1,24 @@
 import { sendDatagram } from "../../../ffi/datagram.ts";
+import { type Clock, wallDate } from "../../clock.ts";
 import { escapeText } from "../../wire/escape.ts";
-import { type Log, LOG_LEVELS, type LogLevel } from "./log.ts";
+import type { Log, LogOptions } from "./log.ts";
+import { formatLine, LOG_LEVELS, PRIORITIES } from "./log_format.ts";
 
 const SOCKET = "/dev/log";
 
-/** Facility "daemon", and a severity for each level (syslog(3)). */
+/** Facility "daemon" (syslog(3)). */
 const FACILITY = 3;
-const SEVERITIES: Readonly<Record<LogLevel, number>> = {
-  error: 3,
-  warning: 4,
-  info: 6,
-  debug: 7,
-};
 
-/** Logs what is at least as severe as `level` to syslog, as `xenstored[pid]`. */
-export function syslog(level: LogLevel): Log {
-  const least = LOG_LEVELS.indexOf(level);
-  return (grade, text) => {
-    if (LOG_LEVELS.indexOf(grade) > least) return;
-    const priority = FACILITY * 8 + SEVERITIES[grade];
+/** Logs what is at least as severe as the options' level to syslog, as `xenstored[pid]`. */
+export function syslog({ logFormat = "text", logLevel }: LogOptions, clock: Clock): Log {
+  const least = LOG_LEVELS.indexOf(logLevel);
+  return (level, text) => {
+    if (LOG_LEVELS.indexOf(level) > least) return;
+    const priority = FACILITY * 8 + PRIORITIES[level];
+    const line = logFormat === "json"
+      ? formatLine("json", level, text, wallDate(clock), true)
+      : escapeText(text);
     // Without a syslog there is nobody to tell, and its trouble must not stop the daemon.
-    sendDatagram(SOCKET, `<${priority}>xenstored[${Deno.pid}]: ${escapeText(text)}`);
+    sendDatagram(SOCKET, `<${priority}>xenstored[${Deno.pid}]: ${line}`);
   };
 }

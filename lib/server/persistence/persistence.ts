@@ -15,7 +15,8 @@ import { openStore } from "../../journal/store_file.ts";
 import type { StoreJournal } from "../../journal/store_journal.ts";
 import { systemReason } from "../../wire/system_error.ts";
 import { budgeted } from "../logging/daemon_log_budget.ts";
-import type { Log, LogLevel } from "../logging/log.ts";
+import type { Log } from "../logging/log.ts";
+import type { LogLevel } from "../logging/log_format.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
 export type Persistence = "none" | "crash" | "disk";

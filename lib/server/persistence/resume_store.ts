@@ -74,7 +74,7 @@ export function resumeStore(
   mark?: OutOfMemoryDeaths,
 ): Beginning {
   const { state } = engine;
-  const started = clock.now();
+  const started = state.now = clock.now();
   const recovered = journal.recover(state, held, cautionOf(mark, clock));
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
   const { wasKilled } = journal;
@@ -94,7 +94,9 @@ export function resumeStore(
       const left = `the store is as it was when ${journal.handedTo}`;
       log("error", `${left}: what has changed since is LOST`);
     }
-    for (const domain of recovered.dead) state.releaseDomain(domain);
+    for (const domain of recovered.dead) {
+      state.releaseDomain(domain, "destroyed while no daemon served");
+    }
     for (const finding of check(state)) log("warning", finding);
     const nodes = state.accounts.total("nodes");
     const ms = Math.ceil(clock.now() - started);

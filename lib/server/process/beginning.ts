@@ -21,6 +21,6 @@ export function recoveredBeginning(
 
 /** It took the place of another daemon. */
 export function takenOverBeginning(nodes: number): Beginning {
-  const text = `live update, took over ${nodes} nodes`;
+  const text = `by a live update, with ${nodes} nodes`;
   return { how: "live update", after: null, lastTurn: null, nodes, text };
 }

@@ -1,3 +1,4 @@
+import { monotonicMs } from "../../../ffi/monotonic_clock.ts";
 import { errorText } from "../../../ffi/libc.ts";
 import { sendDatagram } from "../../../ffi/datagram.ts";
 import type { Log } from "../logging/log.ts";
@@ -16,9 +17,20 @@ export function notifyStatus(text: string, log: Log): void {
   notify(`STATUS=${text}\n`, "are waiting", log);
 }
 
-/** Tells it that another program is about to take this one's place, and will say when it is ready. */
+/** Tells it that the daemon reads its files again, or gives way to another program, and will say when it is ready. */
 export function notifyReloading(log: Log): void {
-  notify("RELOADING=1\n", "are being replaced", log);
+  const now = Math.round(monotonicMs() * 1_000);
+  notify(`RELOADING=1\nMONOTONIC_USEC=${now}\nWATCHDOG=1\n`, "are reloading", log);
+}
+
+/** Tells it that the daemon ends because it was asked to. */
+export function notifyStopping(log: Log): void {
+  notify("STOPPING=1\n", "are stopping", log);
+}
+
+/** Tells it that the daemon is alive, and how it is. Nothing is said if that fails: there will be another time. */
+export function notifyAlive(status: string): void {
+  send(`WATCHDOG=1\nSTATUS=${status}\n`);
 }
 
 /** What {@link notifyRefused} says: our own word, which service managers pass over. */
@@ -30,8 +42,14 @@ export function notifyRefused(log: Log): void {
 }
 
 function notify(text: string, what: string, log: Log): void {
+  const code = send(text);
+  if (code === 0) return;
   const socket = Deno.env.get("NOTIFY_SOCKET");
-  if (socket === undefined || socket === "") return;
-  const code = sendDatagram(socket, text);
-  if (code !== 0) log("warning", `cannot tell '${socket}' that we ${what}: ${errorText(code)}`);
+  log("warning", `cannot tell '${socket}' that we ${what}: ${errorText(code)}`);
+}
+
+/** Returns 0, also where there is nobody to tell, or the error number. */
+function send(text: string): number {
+  const socket = Deno.env.get("NOTIFY_SOCKET");
+  return socket === undefined || socket === "" ? 0 : sendDatagram(socket, text);
 }

@@ -9,6 +9,8 @@ import { EVENT_TIMEOUT_MS, MEMORY_LOOK_MS } from "../../limits.ts";
 import { LogAndMemoryControl } from "../process/log_and_memory_control.ts";
 import { JobQueue } from "../jobs/job_queue.ts";
 import type { HeldSockets } from "../supervision/held_sockets.ts";
+import { countsOf } from "../../engine/status.ts";
+import type { Heartbeat } from "../process/heartbeat.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { type Inheritance, takeOver } from "../live_update/take_over.ts";
 import { LiveUpdater, type Succession } from "../live_update/update_actions.ts";
@@ -200,6 +202,17 @@ export class Daemon {
   /** Where it listens. */
   get socketPath(): string {
     return this.#parts.listening.path;
+  }
+
+  /** How it is, in a line for people. */
+  get summary(): string {
+    const { domains, clients } = countsOf(this.engine.state);
+    return `serving ${this.socketPath}: ${domains} domains, ${clients} clients`;
+  }
+
+  /** What tells that it is alive. */
+  set heartbeat(heartbeat: Heartbeat | null) {
+    this.#loop.heartbeat = heartbeat;
   }
 
   /** Ends orderly: removes the socket, disconnects the clients. Resolves when all is done. */

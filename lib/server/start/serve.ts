@@ -7,7 +7,7 @@ import { JournalError } from "../../journal/database.ts";
 import { Daemon, type DaemonParts, type Identity } from "./daemon.ts";
 import { openHeldParts } from "../supervision/held_parts.ts";
 import { supervision } from "../supervision/holder_client.ts";
-import { type Log, type LogLevel, message, openLog, stackOf } from "../logging/log.ts";
+import { type Log, type LogOptions, message, openLog, stackOf } from "../logging/log.ts";
 import { answerTrial } from "../live_update/answer_trial.ts";
 import { returnCodeCache, warmCodeCache } from "../live_update/code_cache.ts";
 import type { OwnCommandLine } from "../live_update/command_line.ts";
@@ -18,7 +18,9 @@ import type { Succession } from "../live_update/update_actions.ts";
 import { DAEMON_POLICY } from "../loop.ts";
 import { defaultMemory, memoryShare } from "../process/host_memory.ts";
 import { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
-import { notifyReady, notifyRefused } from "../process/notify.ts";
+import { heartbeatOf } from "../process/heartbeat.ts";
+import { notifyReady, notifyRefused, notifyReloading, notifyStopping } from "../process/notify.ts";
+import { greeting } from "./greeting.ts";
 import { handleDamage } from "../persistence/damaged_store.ts";
 import {
   type OnDamage,
@@ -47,7 +49,7 @@ import { openTrace, type TraceOptions } from "../logging/trace_options.ts";
 import { type DomainWorld, findDomainWorld, type XenChoice } from "../xen/world.ts";
 
 /** What `xs serve` can be told. */
-export interface ServeOptions extends TraceOptions {
+export interface ServeOptions extends TraceOptions, LogOptions {
   /** Where to listen; by default where Xen's tools look. */
   readonly socket?: string;
   /** Who may connect besides root: a group, with these permissions of the socket's file. */
@@ -55,9 +57,6 @@ export interface ServeOptions extends TraceOptions {
   readonly socketMode?: number;
   /** The group whose users may look at the store, at a socket of their own. */
   readonly socketRo?: string;
-  readonly logLevel: LogLevel;
-  /** A file to log to, instead of stderr. */
-  readonly logFile?: string;
   /** Whether to serve a Xen host's domains; `auto` by default. */
   readonly xen?: XenChoice;
   /** The domain with all rights; the one with control of the host by default. */
@@ -110,14 +109,17 @@ export async function serve(given: ServeOptions, print: (text: string) => void):
     await warmCodeCache();
     return print(`${answer}\n`);
   }
-  const fileLog = openLog(options.logLevel, options.logFile ?? null, options.clock);
-  const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
+  const fileLog = openLog(options, options.clock);
+  const log = options.syslog === true ? syslog(options, options.clock) : fileLog.log;
   const trace = openTrace(options, log, options.clock);
   const socket = chooseSocketPath(options.socket, surroundings);
   // Before there is a socket: a client that finds it may signal us at once.
   const signals = new Signals(() => {
+    notifyReloading(log);
     fileLog.reopen();
     reopenTrace(trace, log);
+    log("info", "daemon: SIGHUP: the files of the log and the trace are opened again");
+    notifyReady(log);
   });
   // The supervisor has the pid file then: who signals it means both.
   const supervised = supervision(Deno.env);
@@ -130,26 +132,46 @@ export async function serve(given: ServeOptions, print: (text: string) => void):
     const succession = successionOf(options, () => pidFile === null ? [] : [pidFile.fd]);
     const surrounded = { options, socket, succession, trace, log };
     const daemon = await (options.liveUpdate ? startInPlace : start)(surrounded);
-    signals.onStop = () => void daemon.stop().catch(() => {});
+    let why = "stopped";
+    signals.onStop = (signal) => {
+      why = `stopped by ${signal}`;
+      notifyStopping(log);
+      void daemon.stop().catch(() => {});
+    };
     deleteLeftovers(daemon.socketPath, log);
+    const identity = identityOf(options, socket.path), { keeping } = identity;
+    log("info", startLine(daemon, identity));
     notifyReady(log);
+    daemon.heartbeat = heartbeatOf(Deno.env, Deno.pid, () => daemon.summary);
     // Of a daemon that is started again the operator knows.
-    if (options.liveUpdate) {
-      returnCodeCache();
-      log("info", `live update: serving on ${daemon.socketPath}`);
-    } else if (supervised === null || supervised.life === 1) {
-      print(greeting(daemon.socketPath, socket.isFallback, keeping(options, socket.path)));
+    if (options.liveUpdate) returnCodeCache();
+    else if (supervised === null || supervised.life === 1) {
+      print(greeting(daemon.socketPath, socket.isFallback, keeping, options.keep ?? []));
     }
-    const { path } = identityOf(options, socket.path).keeping;
+    const { path } = keeping;
     const watch = path === null ? null : new StoreFileGuard(path, log, options.clock);
     watch?.start();
     await untilEnd(daemon, log).finally(() => watch?.close());
-    log("info", "stopped");
+    log("info", `daemon: ${why}`);
   } finally {
     pidFile?.remove();
     signals.close();
     fileLog.close();
   }
+}
+
+/** What the log says of a daemon that serves from now on. */
+function startLine({ beginning, socketPath }: Daemon, { keeping, version }: Identity): string {
+  const store = keeping.path === null ? "in memory" : keeping.path;
+  const facts = [
+    `xs ${version}`,
+    `pid ${Deno.pid}`,
+    `socket ${socketPath}`,
+    `persist ${keeping.persist}`,
+    `store ${store}`,
+    beginning.text,
+  ];
+  return `daemon: serves: ${facts.join(", ")}`;
 }
 
 /** What a start goes by. */
@@ -331,7 +353,7 @@ async function untilEnd(daemon: Daemon, log: Log): Promise<void> {
   try {
     await daemon.finished;
   } catch (error) {
-    log("error", `ended by an internal error: ${stackOf(error)}`);
+    log("error", `daemon: ended by an internal error: ${stackOf(error)}`);
     throw error;
   }
 }
@@ -353,33 +375,4 @@ function reopenTrace(trace: Trace, log: Log): void {
   } catch (error) {
     log("error", `cannot reopen the trace, keeping the old one: ${message(error)}`);
   }
-}
-
-/** What becomes of the store when the daemon ends. */
-function keeping(options: ServeOptions, socket: string): string {
-  const choice = persistenceOf(options);
-  if (choice.persist === "none") {
-    return "The store is in memory only: what is written is gone when the daemon stops";
-  }
-  const { globs } = choice.keep ?? { globs: [] };
-  const place = choice.persist === "disk" ? "on disk, " : "";
-  const until = globs.length === 0 ? "" : `, but for ${globs.join(", ")}`;
-  const file = storePath(choice, socket);
-  return `The store is kept in ${file}, ${place}until this host boots${until}`;
-}
-
-/** Where the socket is, and what to type next. */
-function greeting(path: string, isFallback: boolean, storeLine: string): string {
-  // It must be pasted into other terminals.
-  const place = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
-  const lines = [`xs serves Xenstore on ${path}`];
-  if (isFallback) {
-    lines.push("(not root, and no rights on /var/run/xenstored: this place is for you alone)");
-  }
-  lines.push(
-    `${storeLine}. Next, in another terminal:`,
-    `  xs --socket ${place} ls`,
-    `  export XENSTORED_PATH=${place}   # for xs, xenstore-ls and all other clients`,
-  );
-  return lines.map((line) => `${line}\n`).join("");
 }

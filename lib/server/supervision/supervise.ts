@@ -17,14 +17,14 @@ import { forOption } from "../../wire/system_error.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type HeldDescriptor, HeldDescriptors, parseNotice } from "./descriptor_store.ts";
 import { SUPERVISED } from "./holder_client.ts";
-import { type Log, type LogLevel, message, openLog } from "../logging/log.ts";
+import { type Log, type LogOptions, message, openLog } from "../logging/log.ts";
 import { REFUSED } from "../process/notify.ts";
 import { PidFile } from "../process/pid_file.ts";
 import { Restarts, type Verdict } from "./restarts.ts";
 import { syslog } from "../logging/syslog.ts";
 
 /** What `xs serve --supervise` is told. */
-export interface SuperviseOptions {
+export interface SuperviseOptions extends LogOptions {
   /** The program that runs the daemon, and its words, with its name. */
   readonly program: string;
   readonly words: readonly string[];
@@ -32,8 +32,6 @@ export interface SuperviseOptions {
   readonly restarts: number;
   /** Wait before the second restart in a row, in ms; doubled each time. */
   readonly restartDelay: number;
-  readonly logLevel: LogLevel;
-  readonly logFile?: string;
   readonly syslog?: boolean;
   readonly pidFile?: string;
   readonly clock: Clock;
@@ -58,7 +56,7 @@ const SIGNAL_NAMES: Readonly<Record<number, string>> = {
 const OWN_DESCRIPTORS = 64;
 
 /** What we pass on to who started us, of what the daemon tells. */
-const FORWARDED = ["READY", "STATUS", "RELOADING", "STOPPING"];
+const FORWARDED = ["READY", "STATUS", "RELOADING", "STOPPING", "MONOTONIC_USEC", "WATCHDOG"];
 
 /**
  * Runs the daemon as a child, keeps what descriptors it gives us, and starts it again with them
@@ -67,8 +65,8 @@ const FORWARDED = ["READY", "STATUS", "RELOADING", "STOPPING"];
  * @throws {Error} when the pid file or the log cannot be opened, or the kernel is too old.
  */
 export async function supervise(options: SuperviseOptions): Promise<number> {
-  const fileLog = openLog(options.logLevel, options.logFile ?? null, options.clock);
-  const log = options.syslog === true ? syslog(options.logLevel) : fileLog.log;
+  const fileLog = openLog(options, options.clock);
+  const log = options.syslog === true ? syslog(options, options.clock) : fileLog.log;
   let pidFile: PidFile | null = null;
   try {
     if (options.pidFile !== undefined) {
@@ -224,8 +222,8 @@ class Supervisor {
 
   #environment(given: readonly HeldDescriptor[]): Record<string, string> {
     const inherited = Deno.env.toObject();
-    // Those of who started us are meant for us.
-    for (const name of ["LISTEN_PID", "WATCHDOG_PID", "WATCHDOG_USEC"]) delete inherited[name];
+    // Those of who started us are meant for us; the daemon's signs of life go on to them.
+    for (const name of ["LISTEN_PID", "WATCHDOG_PID"]) delete inherited[name];
     return {
       ...inherited,
       NOTIFY_SOCKET: this.#address,
