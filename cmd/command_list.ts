@@ -12,6 +12,7 @@ import { introducedCommand } from "./commands/introduced.ts";
 import { listCommand } from "./commands/list.ts";
 import { liveUpdateCommand } from "./commands/live_update.ts";
 import { lsCommand } from "./commands/ls.ts";
+import { metricsCommand } from "./commands/metrics.ts";
 import { mkdirCommand } from "./commands/mkdir.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { readCommand } from "./commands/read.ts";
@@ -48,6 +49,7 @@ export const commands: readonly XsCommand[] = [
   diffCommand,
   statusCommand,
   quotaCommand,
+  metricsCommand,
   whoCommand,
   traceCommand,
   replayCommand,

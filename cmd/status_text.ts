@@ -1,5 +1,6 @@
 import type { Status } from "../lib/engine/status.ts";
-import type { DomainStatus } from "../lib/engine/status_pages.ts";
+import type { ConflictStatus, DomainStatus } from "../lib/engine/status_pages.ts";
+import { STATUS_CONFLICTS_MAX } from "../lib/limits.ts";
 import { formatDuration } from "../lib/wire/duration.ts";
 import { escapeBytes, escapeText } from "../lib/wire/escape.ts";
 import type { BytesJson } from "../lib/wire/json.ts";
@@ -9,11 +10,20 @@ const NAME_COLUMNS = 16;
 /** A figure: its name and what there is to say of it. */
 type Line = readonly [name: string, text: string];
 
+/** What `xs status` asks for. */
+export interface WholeStatus {
+  readonly status: Status;
+  readonly domains: readonly DomainStatus[];
+  /** Those with the most conflicts first. */
+  readonly conflicts: readonly ConflictStatus[];
+}
+
 /** One line for each thing, its name first, and one for each domain. */
-export function statusText(status: Status, domains: readonly DomainStatus[]): string {
+export function statusText({ conflicts, domains, status }: WholeStatus): string {
   const lines = [
     ...processLines(status),
     ...workLines(status),
+    ...conflicts.slice(0, STATUS_CONFLICTS_MAX).map(conflictLine),
     ...domains.map(domainLine),
   ];
   return lines.map(([name, text]) => `${name.padEnd(NAME_COLUMNS)} ${text}\n`).join("");
@@ -65,6 +75,15 @@ function workLines({ busiest, work }: Status): Line[] {
   }
   for (const { client, units } of busiest) lines.push(["busiest", `${units} ${client}`]);
   return lines;
+}
+
+/** Who made whose transactions fail: both are named by the daemon, which knows their processes or domids. */
+function conflictLine({ by, count, facet, loser, path }: ConflictStatus): Line {
+  const commits = count === 1 ? "1 commit" : `${count} commits`;
+  return [
+    "conflicts",
+    `${commits} of ${loser} refused because of ${by}, last: ${facet} of ${path}`,
+  ];
 }
 
 function domainLine({ domid, name, quotas }: DomainStatus): Line {

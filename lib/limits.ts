@@ -144,6 +144,9 @@ export const ACCEPTS_PER_TURN_MAX = 5;
 /** Clients that the status names as the busiest: they fit into a reply with all else. */
 export const STATUS_BUSIEST_MAX = 8;
 
+/** Pairs of clients in conflict that `xs status` prints. */
+export const STATUS_CONFLICTS_MAX = 5;
+
 /** Characters that the status says of who each of them is: likewise. */
 export const STATUS_AUTHOR_MAX = 120;
 
@@ -599,6 +602,12 @@ export const REQUEST_RETRIES_MAX = 3;
 
 /** How long the daemon may take to answer `xs status`, in ms: it takes one or two. */
 export const STATUS_TIMEOUT_MS = 2_000;
+
+/** How long the daemon may take to answer each request of `xs metrics`, in ms: half of what Prometheus waits. */
+export const METRICS_TIMEOUT_MS = 5_000;
+
+/** How often `xs metrics --otlp` asks the daemon, in ms: Prometheus' usual interval. */
+export const METRICS_INTERVAL_MS = 15_000;
 
 /** The limit for a shell's completion, which a person waits for at the prompt. */
 export const COMPLETION_TIMEOUT_MS = 2_000;

@@ -1,6 +1,5 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { type Operations, toByteText } from "../../lib/client/operations.ts";
-import type { DomainStatus } from "../../lib/engine/status_pages.ts";
 import { STATUS_TIMEOUT_MS } from "../../lib/limits.ts";
 import { readList, readStatus, UnknownStatus } from "../../lib/metrics/read_status.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
@@ -8,19 +7,22 @@ import { printJson } from "../json.ts";
 import { CommandError } from "../report.ts";
 import { readable } from "../shell.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
-import { statusText } from "../status_text.ts";
+import { statusText, type WholeStatus } from "../status_text.ts";
 
 async function status({ shell }: XsContext, nodes: Operations, flags: CommonFlags): Promise<void> {
-  const [found, domains] = await ask(nodes);
-  if (flags.json) printJson(shell.stdout, { ...found, domains });
-  else shell.stdout.write(readable(toByteText(statusText(found, domains))));
+  const whole = await ask(nodes);
+  const { conflicts, domains, status } = whole;
+  if (flags.json) printJson(shell.stdout, { ...status, conflicts, domains });
+  else shell.stdout.write(readable(toByteText(statusText(whole))));
 }
 
-async function ask(
-  nodes: Operations,
-): Promise<[Awaited<ReturnType<typeof readStatus>>, DomainStatus[]]> {
+async function ask(nodes: Operations): Promise<WholeStatus> {
   try {
-    return [await readStatus(nodes), await readList(nodes, "domains")];
+    return {
+      status: await readStatus(nodes),
+      domains: await readList(nodes, "domains"),
+      conflicts: await readList(nodes, "conflicts"),
+    };
   } catch (error) {
     if (!(error instanceof UnknownStatus)) throw error;
     throw new CommandError("the daemon does not know this command (it is an older xs, or not xs)");

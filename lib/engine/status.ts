@@ -12,6 +12,8 @@ export interface Counts {
   readonly domains: number;
   /** Connections on sockets. */
   readonly clients: number;
+  /** Connections over rings. */
+  readonly rings: number;
   readonly watches: number;
   /** Open transactions. */
   readonly transactions: number;
@@ -110,13 +112,14 @@ function busiestOf({ connections, domains, tree }: State): BusyClient[] {
 
 /** How much there is of everything. */
 export function countsOf({ accounts, connections, domains }: State): Counts {
-  let nodes = 0, introduced = 0, clients = 0, watches = 0, transactions = 0;
+  let nodes = 0, introduced = 0, clients = 0, rings = 0, watches = 0, transactions = 0;
   for (const domid of accounts.domids()) nodes += accounts.of(domid).now.nodes;
   for (const domain of domains.all()) if (domain.introduced) introduced++;
   for (const connection of connections) {
     if (connection.kind === "socket") clients++;
+    else rings++;
     watches += connection.watches.size;
     transactions += connection.transactions.size;
   }
-  return { nodes, domains: introduced, clients, watches, transactions };
+  return { nodes, domains: introduced, clients, rings, watches, transactions };
 }

@@ -2,7 +2,12 @@ import { XenstoreError } from "../client/error.ts";
 import { fromByteText, type Operations } from "../client/operations.ts";
 import type { Status } from "../engine/status.ts";
 import type { Page } from "../engine/pages.ts";
-import type { ConflictStatus, DomainStatus, RequestStatus } from "../engine/status_pages.ts";
+import type {
+  ConflictStatus,
+  DomainStatus,
+  HistogramStatus,
+  RequestStatus,
+} from "../engine/status_pages.ts";
 import { MessageType } from "../wire/message_type.ts";
 
 /** The lists that a daemon tells page by page. */
@@ -44,4 +49,11 @@ export async function readList<K extends keyof Lists>(
     next = page.next;
   }
   return rows;
+}
+
+/** How long its turns, commits and answers took. @throws {UnknownStatus} */
+export async function readHistograms(
+  nodes: Operations,
+): Promise<Readonly<Record<"turns" | "commits" | "waits", HistogramStatus>>> {
+  return JSON.parse(await ask(nodes, "histograms"));
 }

@@ -4,6 +4,7 @@ import { REQUEST_UNITS } from "../../lib/engine/work_meter.ts";
 import type { Status } from "../../lib/engine/status.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -43,6 +44,7 @@ Deno.test("xs status counts what is there", async () => {
     nodes: before.counts.nodes + 11,
     domains: before.counts.domains,
     clients: before.counts.clients + 1,
+    rings: before.counts.rings,
     watches: before.counts.watches + 1,
     transactions: before.counts.transactions + 1,
   });
@@ -104,6 +106,33 @@ Deno.test("xs status has a line for each domain, whose name cannot forge another
   assertMatch(lines[2]!, /^domain 7 +evil\\u000adomain 0 no quotas\\u001b\[2J: nodes 0%/);
   const { domains } = JSON.parse((await xsStatus(server.socketPath, "--json")).out);
   assertEquals(domains[1].quotas.nodes, { used: 1, peak: 1, limit: 4, refused: 0 });
+});
+
+Deno.test("xs status names the clients of which one makes the other's transactions fail", async () => {
+  await using daemon = await startDaemon();
+  const { socketPath } = daemon;
+  await using one = await RawClient.connect(socketPath);
+  await using two = await RawClient.connect(socketPath);
+  for (let i = 0; i < 3; i++) {
+    const start = await one.exchange({
+      type: T.TRANSACTION_START,
+      txId: 0,
+      payload: toBytes("\0"),
+    });
+    const txId = Number.parseInt(start.at(-1)!.text);
+    for (const [type, text] of [[T.READ, "/shared\0"], [T.WRITE, "/shared\0one"]] as const) {
+      await one.exchange({ type, txId, payload: toBytes(text) });
+    }
+    await two.ask(T.WRITE, `/shared\0two ${i}`);
+    await one.exchange({ type: T.TRANSACTION_END, txId, payload: toBytes("T\0") });
+  }
+  const { out } = await xsStatus(socketPath, "--timeout", "60");
+  const client = `socket \\d+ \\(pid ${Deno.pid} .*?\\)`;
+  const pair = `3 commits of ${client} refused because of ${client}`;
+  assertMatch(out, new RegExp(`^conflicts +${pair}, last: (?:existence|value) of /shared$`, "m"));
+  const { conflicts, domains } = JSON.parse((await xsStatus(socketPath, "--json")).out);
+  assertEquals([conflicts[0].count, conflicts[0].path], [3, "/shared"]);
+  assertEquals([domains[0].conflictsSuffered, domains[0].conflictsCaused], [3, 3]);
 });
 
 Deno.test("xs status tells how the daemon came up", async () => {

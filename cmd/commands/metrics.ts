@@ -1,0 +1,95 @@
+import { METRICS_INTERVAL_MS, METRICS_TIMEOUT_MS } from "../../lib/limits.ts";
+import { formatDuration } from "../../lib/wire/duration.ts";
+import { buildCommand, type XsCommand } from "../command.ts";
+import { commonFlags, type XsContext } from "../context.ts";
+import type { MetricsFlags } from "../metrics.ts";
+import { parseDurationOption } from "../parameters.ts";
+import { UsageError } from "../report.ts";
+
+/** An address and a port: `127.0.0.1:9465`, `[::1]:9465`, or a port of this host alone, `9465`. */
+function parseAddress(input: string): NonNullable<MetricsFlags["listen"]> {
+  const [, v6, name = "127.0.0.1", digits] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]+)):)?(\d{1,5})$/
+    .exec(input) ?? [];
+  const port = Number(digits ?? NaN);
+  if (!(port <= 65_535)) {
+    throw new UsageError("invalid address (ADDRESS:PORT, such as 127.0.0.1:9465 or [::1]:9465)");
+  }
+  return { hostname: v6 ?? name, port };
+}
+
+/** @throws {UsageError} for options of which only one can be meant. */
+function checkTogether({ json, listen, otlp, output }: MetricsFlags): void {
+  const ways = [listen && "--listen", output && "--output", otlp && "--otlp"].filter(Boolean);
+  if (ways.length > 1) {
+    throw new UsageError(`it contradicts ${ways[0]} (leave one of them out)`, `${ways[1]}`);
+  }
+  if (json) throw new UsageError("metrics are no JSON (`xs --json status` is)", "--json");
+}
+
+async function run(this: XsContext, flags: MetricsFlags): Promise<void> {
+  checkTogether(flags);
+  // Other commands need none of this.
+  const { runMetrics } = await import("../metrics.ts");
+  this.process.exitCode = await runMetrics(this, flags);
+}
+
+/** `xs metrics`. */
+export const metricsCommand: XsCommand = buildCommand<MetricsFlags, []>({
+  func: run,
+  parameters: {
+    flags: {
+      ...commonFlags,
+      timeout: {
+        ...commonFlags.timeout,
+        brief: `Give up when the daemon does not answer within DURATION (default ${
+          formatDuration(METRICS_TIMEOUT_MS)
+        })`,
+      },
+      listen: {
+        kind: "parsed",
+        parse: parseAddress,
+        optional: true,
+        placeholder: "ADDRESS:PORT",
+        brief: "Serve metrics at http://ADDRESS:PORT/metrics until SIGTERM",
+      },
+      output: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "FILE",
+        brief: "Write metrics to FILE, whole or not at all",
+      },
+      otlp: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Export metrics to an OpenTelemetry collector until SIGTERM",
+      },
+      interval: {
+        kind: "parsed",
+        parse: parseDurationOption,
+        default: formatDuration(METRICS_INTERVAL_MS),
+        placeholder: "DURATION",
+        brief: "With --otlp, ask the daemon every DURATION",
+      },
+    },
+    aliases: { o: "output" },
+  },
+  docs: {
+    name: "metrics",
+    group: "debug",
+    brief: "print or serve metrics",
+    description: [
+      "Prints what the daemon counts in Prometheus' text format. With --listen it serves it over HTTP, with --output it writes it to a file for the node exporter, with --otlp it exports it to an OpenTelemetry collector, which OTEL_EXPORTER_OTLP_ENDPOINT names.",
+      "It is a client of the daemon, in a process of its own. Exits with status 1 when no daemon answers; --listen and --otlp go on, and the metric xs_up is 0.",
+    ],
+    examples: [
+      ["xs metrics", "print all metrics once"],
+      ["xs metrics --listen 127.0.0.1:9465", "serve them to Prometheus"],
+      [
+        "xs metrics -o /var/lib/prometheus/node-exporter/xs.prom",
+        "write them for the node exporter",
+      ],
+    ],
+  },
+});

@@ -1,0 +1,107 @@
+/** What `xs metrics` does: loaded when it is called. */
+import { sleep } from "../lib/clock.ts";
+import { listen, type ListenAddress } from "../lib/metrics/listen.ts";
+import { OTEL_SWITCH, OtlpExport } from "../lib/metrics/otlp.ts";
+import { prometheusText } from "../lib/metrics/prometheus.ts";
+import { Scraper } from "../lib/metrics/scrape.ts";
+import { UnknownStatus } from "../lib/metrics/read_status.ts";
+import { METRICS_TIMEOUT_MS } from "../lib/limits.ts";
+import { fromByteText, toByteText } from "../lib/client/operations.ts";
+import { systemAdvice, systemReason } from "../lib/wire/system_error.ts";
+import { type CommonFlags, openSession, type XsContext } from "./context.ts";
+import { CommandError } from "./report.ts";
+import { runtimeArguments } from "./runtime_arguments.ts";
+import { flush, type Shell } from "./shell.ts";
+import { version } from "./version.ts";
+
+/** The options of `xs metrics`. */
+export interface MetricsFlags extends CommonFlags {
+  readonly listen?: ListenAddress;
+  readonly output?: string;
+  readonly otlp?: boolean;
+  /** Between two exports, in ms. */
+  readonly interval: number;
+}
+
+/** Prints, writes, serves or exports metrics; returns the exit status. */
+export async function runMetrics({ shell }: XsContext, flags: MetricsFlags): Promise<number> {
+  const scraper = new Scraper(() => openSession(shell, flags, METRICS_TIMEOUT_MS));
+  if (flags.listen !== undefined) return await serve(shell, flags.listen, scraper);
+  if (flags.otlp) return await exportOtlp(shell, flags.interval, scraper);
+  const { error, families } = await scraper.scrape();
+  // Who reads the file is to see that there is no daemon, not what was there before.
+  if (flags.output !== undefined) write(flags.output, prometheusText(families));
+  else if (error === null) shell.stdout.write(toByteText(prometheusText(families)));
+  if (error !== null) throw explained(error);
+  return 0;
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof UnknownStatus)) return error;
+  return new CommandError("the daemon does not tell its metrics (it is an older xs, or not xs)");
+}
+
+/** For the node exporter's collector of text files: whole or not at all, and for all to read. */
+function write(output: string, text: string): void {
+  const path = fromByteText(output), part = `${path}.part-${Deno.pid}`;
+  try {
+    Deno.writeTextFileSync(part, text, { mode: 0o644 });
+    Deno.renameSync(part, path);
+  } catch (error) {
+    try {
+      Deno.removeSync(part);
+    } catch {
+      // It was not made.
+    }
+    throw new CommandError(systemAdvice(error, "write"), output);
+  }
+}
+
+/** Until the process is asked to end. */
+function interrupted(shell: Shell): Promise<void> {
+  return new Promise((resolve) => void shell.onInterrupt(resolve));
+}
+
+async function serve(shell: Shell, address: ListenAddress, scraper: Scraper): Promise<number> {
+  const { hostname, port } = address;
+  const ended = interrupted(shell);
+  let server: ReturnType<typeof listen>;
+  try {
+    server = listen(address, scraper);
+  } catch (error) {
+    const text = `${systemReason(error)} (name another address or port)`;
+    throw new CommandError(text, `--listen ${hostname}:${port}`);
+  }
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  shell.stdout.write(`metrics at http://${host}:${server.address.port}/metrics\n`);
+  flush(shell.stdout);
+  await ended;
+  await server.stop();
+  return 0;
+}
+
+async function exportOtlp(shell: Shell, interval: number, scraper: Scraper): Promise<number> {
+  if (Deno.env.get(OTEL_SWITCH) !== "true") return await runWithTelemetry(shell);
+  const telemetry = new OtlpExport(version());
+  let isOver = false;
+  const ended = interrupted(shell).then(() => void (isOver = true));
+  while (!isOver) {
+    const { families } = await scraper.scrape();
+    telemetry.update(families);
+    await Promise.race([ended, sleep(shell.clock, interval)]);
+  }
+  return 0;
+}
+
+/** The runtime looks at its variables when it starts: so this program is started once more. */
+async function runWithTelemetry(shell: Shell): Promise<number> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...runtimeArguments(), ...shell.args.map(fromByteText)],
+    env: { OTEL_SERVICE_NAME: "xs", ...Deno.env.toObject(), [OTEL_SWITCH]: "true" },
+    stdin: "null",
+  }).spawn();
+  const stop = shell.onInterrupt(() => child.kill("SIGTERM"));
+  const { code } = await child.status;
+  stop();
+  return code;
+}
