@@ -1,7 +1,7 @@
 import { WALK_REQUESTS_AHEAD } from "../limits.ts";
 import { XenstoreError } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
-import { nodeOf } from "../codec/bare_records.ts";
+import { nodeOf } from "../state/bare_records.ts";
 import type * as records from "../state/records.ts";
 import { childPath, ROOT_PATH } from "../store/path.ts";
 import { parsePerm } from "../store/perms.ts";

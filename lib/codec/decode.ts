@@ -1,5 +1,5 @@
 import { canonicalPath } from "../store/path.ts";
-import { connectionOf, nodeOf, transactionOf } from "./bare_records.ts";
+import { connectionOf, nodeOf, transactionOf } from "../state/bare_records.ts";
 import { readPerms, readQuotas } from "./decode_fields.ts";
 import { StreamError } from "./errors.ts";
 import { FieldReader } from "./field_reader.ts";

@@ -1,5 +1,5 @@
 import { NO_VALUE } from "../store/node.ts";
-import { connectionOf, nodeOf, transactionOf } from "./bare_records.ts";
+import { connectionOf, nodeOf, transactionOf } from "../state/bare_records.ts";
 import type { PlacedRecord } from "./decode.ts";
 import { readPerms } from "./decode_fields.ts";
 import { FieldReader } from "./field_reader.ts";

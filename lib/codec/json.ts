@@ -3,7 +3,7 @@ import type * as records from "../state/records.ts";
 import { type BytesJson, jsonLine, textJson, valueJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
 import { NO_VALUE } from "../store/node.ts";
-import { connectionOf, nodeOf, transactionOf } from "./bare_records.ts";
+import { connectionOf, nodeOf, transactionOf } from "../state/bare_records.ts";
 import { DomainTable } from "./domain_table.ts";
 import { Fields, JsonError } from "./json_fields.ts";
 

@@ -2,7 +2,7 @@ import { KIND_CHARACTERS_SHOWN_MAX, STREAM_NOTES_MAX, STREAM_TEXT_BYTES_MAX } fr
 import { parsePerm } from "../store/perms.ts";
 import { toText } from "../wire/text.ts";
 import { NO_VALUE } from "../store/node.ts";
-import { connectionOf, nodeOf } from "./bare_records.ts";
+import { connectionOf, nodeOf } from "../state/bare_records.ts";
 import type { PlacedRecord } from "./decode.ts";
 import { DomainTable } from "./domain_table.ts";
 import { StreamError } from "./errors.ts";

@@ -1,4 +1,4 @@
-import type * as records from "../state/records.ts";
+import type * as records from "./records.ts";
 import { isSpecial } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
 
