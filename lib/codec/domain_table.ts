@@ -1,3 +1,4 @@
+import { domainOf } from "../state/bare_records.ts";
 import type { Domain } from "../state/records.ts";
 
 /** What a format says of a domain, here and there. */
@@ -8,19 +9,7 @@ export class DomainTable {
   readonly #domains = new Map<number, Domain>();
 
   get(domid: number): Domain {
-    return this.#domains.get(domid) ?? {
-      kind: "domain",
-      domid,
-      uniqueId: null,
-      introduced: null,
-      shutdownSeen: false,
-      target: null,
-      features: 0,
-      quotas: null,
-      port: null,
-      gfn: 0n,
-      hasRing: false,
-    };
+    return this.#domains.get(domid) ?? domainOf(domid);
   }
 
   tell(domid: number, facts: DomainFacts): void {

@@ -2,6 +2,23 @@ import type * as records from "./records.ts";
 import { isSpecial } from "../store/path.ts";
 import type { Perms } from "../store/perms.ts";
 
+/** A domain of which nothing is told. */
+export function domainOf(domid: number): records.Domain {
+  return {
+    kind: "domain",
+    domid,
+    uniqueId: null,
+    introduced: null,
+    shutdownSeen: false,
+    target: null,
+    features: 0,
+    quotas: null,
+    port: null,
+    gfn: 0n,
+    hasRing: false,
+  };
+}
+
 /** A connection of which no more is told. */
 export function connectionOf(
   id: number,

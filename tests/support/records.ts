@@ -1,4 +1,5 @@
 /** Records of a store, with what does not matter left at what no source tells. */
+import { connectionOf, domainOf, transactionOf } from "../../lib/state/bare_records.ts";
 import type * as records from "../../lib/state/records.ts";
 import type { Perms } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
@@ -19,39 +20,7 @@ export function domain(
   domid: number,
   facts: Partial<Omit<records.Domain, "kind" | "domid">> = {},
 ): records.Domain {
-  return {
-    kind: "domain",
-    domid,
-    uniqueId: null,
-    introduced: null,
-    shutdownSeen: false,
-    target: null,
-    features: 0,
-    quotas: null,
-    port: null,
-    gfn: 0n,
-    hasRing: false,
-    ...facts,
-  };
-}
-
-function connection(
-  id: number,
-  end: records.ConnectionEnd,
-  more: Partial<records.Connection>,
-): records.Connection {
-  return {
-    kind: "connection",
-    id,
-    end,
-    input: NOTHING,
-    output: NOTHING,
-    partialResponse: 0,
-    ignored: false,
-    transactionIdLast: null,
-    position: null,
-    ...more,
-  };
+  return { ...domainOf(domid), ...facts };
 }
 
 export function ring(
@@ -60,7 +29,7 @@ export function ring(
   port = 0,
   more: Partial<records.Connection> = {},
 ): records.Connection {
-  return connection(id, { kind: "ring", domid, port }, more);
+  return { ...connectionOf(id, { kind: "ring", domid, port }, NOTHING, NOTHING), ...more };
 }
 
 export function socket(
@@ -68,7 +37,7 @@ export function socket(
   fd = -1,
   more: Partial<records.Connection> = {},
 ): records.Connection {
-  return connection(id, { kind: "socket", fd, held: null }, more);
+  return { ...connectionOf(id, { kind: "socket", fd, held: null }, NOTHING, NOTHING), ...more };
 }
 
 export function watch(
@@ -85,7 +54,7 @@ export function transaction(
   id: number,
   operations: number | null = null,
 ): records.Transaction {
-  return { kind: "transaction", connection, id, operations, generation: null, wrote: true };
+  return { ...transactionOf(connection, id), operations };
 }
 
 /** What a transaction did with a node: it removed it, unless told. */
