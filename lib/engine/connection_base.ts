@@ -1,3 +1,4 @@
+import type { HeldSocket } from "../state/records.ts";
 import type { Account } from "./accounts.ts";
 import type { ClientProcess } from "./author.ts";
 import { Kind } from "./dirty.ts";
@@ -63,10 +64,7 @@ export interface ConnectionSpec {
 }
 
 /** What a connection that outlives the process is known by; one that was lost with the last is not open. */
-export interface KeyedConnection {
-  readonly key: number;
-  readonly domid: number;
-  readonly label: string;
+export interface KeyedConnection extends HeldSocket {
   readonly open?: boolean;
 }
 

@@ -1,3 +1,4 @@
+import type { Setting } from "../state/records.ts";
 import { DEFAULT_QUOTAS } from "./domains.ts";
 import type { DaemonActions } from "./daemon_actions.ts";
 import { QUOTAS, type Quotas } from "./quotas.ts";
@@ -28,13 +29,6 @@ export function quotaSetting(name: string): string {
 /** What an operator has set by CONTROL, by its name. */
 export const SETTING: Kind<string> = new Kind();
 
-/** What an operator has set by CONTROL. */
-export interface Setting {
-  readonly value: string;
-  /** What the daemon's command line said of it then; null for nothing. */
-  readonly configured: string | null;
-}
-
 /**
  * What CONTROL has set in the daemon around the engine, and outlives the process. The latest word is
  * right: a later start that says of a setting what the command line said before, or nothing, finds
@@ -52,8 +46,8 @@ export class Settings {
 
   /** CONTROL has set one. */
   set(name: string, value: string): void {
-    const setting = { value, configured: this.#admin.configured(name) };
-    this.#all.set(name, setting);
+    const configured = this.#admin.configured(name);
+    this.#all.set(name, { kind: "setting", name, value, configured });
     this.#dirty?.mark(SETTING, name);
   }
 
@@ -72,10 +66,9 @@ export class Settings {
     if (this.#all.delete(name)) this.#dirty?.mark(SETTING, name);
   }
 
-  /** One that was set in another life; null for one that counts no more. */
-  load(name: string, setting: Setting | null): void {
-    if (setting === null) this.#all.delete(name);
-    else this.#all.set(name, setting);
+  /** One that was set before this daemon began. */
+  load(setting: Setting): void {
+    this.#all.set(setting.name, setting);
   }
 
   /** Nothing that was loaded counts. */
@@ -83,8 +76,8 @@ export class Settings {
     this.#all.clear();
   }
 
-  [Symbol.iterator](): IterableIterator<[name: string, setting: Setting]> {
-    return this.#all.entries();
+  [Symbol.iterator](): IterableIterator<Setting> {
+    return this.#all.values();
   }
 
   /**

@@ -71,7 +71,7 @@ function* putOthers(
 ): Generator<void, void> {
   const { connections, domains, settings, specials } = state;
   yield put.putQuotas(to, quotaRecord(domains.quotas).domain);
-  for (const [name, setting] of settings) yield put.putSetting(to, name, setting);
+  for (const setting of settings) yield put.putSetting(to, setting.name, setting);
   for (const [path, node] of specials) yield put.putNode(to, path, node);
   for (const domain of domains.all()) yield put.putDomain(to, domainRecord(domain));
   for (const domain of domains.dying()) yield put.putDomain(to, domainRecord(domain));

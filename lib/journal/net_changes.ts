@@ -1,5 +1,5 @@
 import type { RingState } from "../state/ring_state.ts";
-import type { Domain } from "../state/records.ts";
+import type { Domain, HeldSocket, Setting, Transaction } from "../state/records.ts";
 import { PERMS_ONLY } from "../store/tree_loader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import * as put from "../codec/journal/changes.ts";
@@ -17,10 +17,10 @@ interface Net<State> {
 class ConnectionNet {
   /** All that was known of it before is gone. */
   isCleared = false;
-  held: put.HeldState | null = null;
+  held: HeldSocket | null = null;
   ring: RingState | null = null;
   readonly watches = new Map<string, Net<put.WatchState>>();
-  readonly transactions = new Map<number, Net<put.OpenTransaction>>();
+  readonly transactions = new Map<number, Net<Transaction>>();
   idLast = 0;
 
   /** Whether nothing has to be told of it. */
@@ -41,7 +41,7 @@ export class NetChanges implements put.ChangeSink {
   readonly #connections = new Map<number, ConnectionNet>();
   readonly #domains = new Map<number, Domain>();
   readonly #domainsGone = new Set<number>();
-  readonly #settings = new Map<string, put.SettingValue | null>();
+  readonly #settings = new Map<string, Setting | null>();
   #quotas: ReadonlyMap<string, number> | null = null;
   #othersGone = false;
   /** Bytes of watches, registered and dropped, in what was made. */
@@ -120,7 +120,7 @@ export class NetChanges implements put.ChangeSink {
     this.#clear(domid);
   }
 
-  held(held: put.HeldState): void {
+  held(held: HeldSocket): void {
     const net = new ConnectionNet();
     net.held = held;
     this.#connections.set(held.key, net);
@@ -160,7 +160,7 @@ export class NetChanges implements put.ChangeSink {
     if (net.isNothing) this.#connections.delete(key);
   }
 
-  transaction(key: number, id: number, open: put.OpenTransaction | null): void {
+  transaction(key: number, id: number, open: Transaction | null): void {
     const net = this.#of(key);
     const known = net.transactions.get(id);
     // What only wrote may have been there before.
@@ -179,7 +179,7 @@ export class NetChanges implements put.ChangeSink {
     this.#quotas = values;
   }
 
-  setting(name: string, setting: put.SettingValue | null): void {
+  setting(name: string, setting: Setting | null): void {
     this.#settings.set(name, setting);
   }
 

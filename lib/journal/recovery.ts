@@ -2,15 +2,14 @@ import type { Connection } from "../engine/connection.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { State } from "../engine/state.ts";
 import { build, type Built, ringStateOf } from "../persist/build_state.ts";
-import type { Connection as ConnectionRecord } from "../state/records.ts";
+import type { Connection as ConnectionRecord, HeldSocket } from "../state/records.ts";
 import type { StoreRecords } from "../state/store_records.ts";
 import { OK } from "../wire/errors.ts";
-import type { HeldState } from "../codec/journal/changes.ts";
 
 /** What became of the domains and connections that the last life of the daemon knew. */
 export interface Recovered extends Omit<Built, "lost"> {
   /** Sockets that nobody has held: to be forgotten once the journal records again. */
-  readonly lost: readonly HeldState[];
+  readonly lost: readonly HeldSocket[];
   /** All of the store may have changed without anybody having heard of it. */
   readonly unheard: boolean;
 }
@@ -21,7 +20,7 @@ export interface HeldConnections {
    * Takes a connection up again at the very byte where the last life stopped; null when it is not
    * there.
    */
-  reopen(held: HeldState, ring: RingState): Connection | null;
+  reopen(held: HeldSocket, ring: RingState): Connection | null;
 }
 
 /**
@@ -47,7 +46,7 @@ export function recoverState(
   return { ...built, lost: built.lost.map(heldOf) };
 }
 
-function heldOf({ end, id }: ConnectionRecord): HeldState {
+function heldOf({ end, id }: ConnectionRecord): HeldSocket {
   const { domid, label } = (end.kind === "socket" ? end.held : null) ?? { domid: 0, label: "" };
   return { key: id, domid, label };
 }

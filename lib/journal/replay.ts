@@ -1,5 +1,13 @@
 import type { RingState } from "../state/ring_state.ts";
-import type { Connection, ConnectionEnd, Domain } from "../state/records.ts";
+import { connectionOf } from "../state/bare_records.ts";
+import type {
+  Connection,
+  ConnectionEnd,
+  Domain,
+  HeldSocket,
+  Setting,
+  Transaction,
+} from "../state/records.ts";
 import { type Holding, StoreRecords, watchKey } from "../state/store_records.ts";
 import { listChildren } from "../store/children.ts";
 import type { Draft } from "../store/draft.ts";
@@ -10,13 +18,7 @@ import { DOMID_MAX } from "../store/perms.ts";
 import { type TreeLoader, WHOLE } from "../store/tree_loader.ts";
 import { RECORDS_A_LOOK } from "../limits.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
-import type {
-  ChangeSink,
-  HeldState,
-  OpenTransaction,
-  SettingValue,
-  WatchState,
-} from "../codec/journal/changes.ts";
+import type { ChangeSink, WatchState } from "../codec/journal/changes.ts";
 import type { NodeRecord, NodeState } from "../codec/journal/node_record.ts";
 
 /** Who is named as the last to have changed what was recovered. */
@@ -160,12 +162,11 @@ export class Replay implements ChangeSink {
     this.#holding(key).watches.delete(watchKey(path, token));
   }
 
-  transaction(key: number, id: number, open: OpenTransaction | null): void {
+  transaction(key: number, id: number, open: Transaction | null): void {
     this.idsGiven(key, id);
     const { transactions } = this.#holding(key);
-    if (open === null) return void transactions.delete(id);
-    // How many operations it has done ends with the process, as it does itself.
-    transactions.set(id, { kind: "transaction", connection: key, id, operations: 0, ...open });
+    if (open === null) transactions.delete(id);
+    else transactions.set(id, open);
   }
 
   idsGiven(key: number, idLast: number): void {
@@ -179,13 +180,13 @@ export class Replay implements ChangeSink {
     this.#all.quota = { kind: "quota", domain: values, global: new Map() };
   }
 
-  setting(name: string, setting: SettingValue | null): void {
+  setting(name: string, setting: Setting | null): void {
     const { settings } = this.#all;
     if (setting === null) settings.delete(name);
-    else settings.set(name, { kind: "setting", name, ...setting });
+    else settings.set(name, setting);
   }
 
-  held({ domid, key, label }: HeldState): void {
+  held({ domid, key, label }: HeldSocket): void {
     this.#drop(key);
     const end = { kind: "socket", fd: -1, held: { domid, label } } as const;
     this.#all.connections.set(key, newHolding(key, end));
@@ -215,21 +216,8 @@ function endOf(key: number): ConnectionEnd {
 }
 
 function newHolding(key: number, end: ConnectionEnd): Holding {
-  return {
-    record: {
-      kind: "connection",
-      id: key,
-      end,
-      input: NO_VALUE,
-      output: NO_VALUE,
-      partialResponse: 0,
-      ignored: false,
-      transactionIdLast: 0,
-      position: null,
-    },
-    watches: new Map(),
-    transactions: new Map(),
-  };
+  const record = { ...connectionOf(key, end, NO_VALUE, NO_VALUE), transactionIdLast: 0 };
+  return { record, watches: new Map(), transactions: new Map() };
 }
 
 /** The length of what relative paths of a connection are put behind, with a slash. */

@@ -64,9 +64,7 @@ export interface Built {
 export function build(state: State, all: StoreRecords, options: BuildOptions): Built {
   for (const special of all.specials.values()) buildSpecial(state, special);
   if (all.quota !== null) setQuotas(state.domains.quotas, all.quota.domain);
-  for (const [name, { configured, value }] of all.settings) {
-    state.settings.load(name, { configured, value });
-  }
+  for (const setting of all.settings.values()) state.settings.load(setting);
   return new Builder(state, all, options).build();
 }
 

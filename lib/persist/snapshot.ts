@@ -62,7 +62,7 @@ export function snapshot(state: State, options: SnapshotOptions = {}): Snapshot 
   const head: records.StateRecord[] = descriptors === undefined ? [] : [descriptors];
   const last: records.StateRecord[] = [];
   if (domid === undefined) {
-    head.push(quotaRecord(state.domains.quotas), ...settingRecords(state));
+    head.push(quotaRecord(state.domains.quotas), ...state.settings);
     last.push(...specialRecords(state));
   }
   for (const domain of state.domains.all()) if (isWanted(domain)) head.push(domainRecord(domain));
@@ -108,13 +108,7 @@ export function quotaRecord(quotas: Quotas): records.Quota {
   return { kind: "quota", domain: quotaValues(quotas), global: new Map() };
 }
 
-export function* settingRecords({ settings }: State): Generator<records.Setting, void> {
-  for (const [name, { configured, value }] of settings) {
-    yield { kind: "setting", name, value, configured };
-  }
-}
-
-export function* specialRecords({ specials }: State): Generator<records.Special, void> {
+function* specialRecords({ specials }: State): Generator<records.Special, void> {
   for (const [path, { generation, perms }] of specials) {
     yield { kind: "special", path, perms, generation };
   }

@@ -107,6 +107,16 @@ export type ConnectionEnd =
     readonly held: { readonly domid: number; readonly label: string } | null;
   };
 
+/** A socket's connection that outlives the process, by what it is known by there. */
+export interface HeldSocket {
+  /** The {@link Connection.id}: a number above all domids. */
+  readonly key: number;
+  /** The domain that it speaks for. */
+  readonly domid: number;
+  /** Its name in logs. */
+  readonly label: string;
+}
+
 /** Indices of a ring; of a held socket they count the bytes of its streams. Modulo 2^32. */
 export interface Position {
   /** Behind the last byte that was taken from the client. */

@@ -7,7 +7,8 @@ import * as changes from "../../lib/codec/journal/changes.ts";
 import type { NodeRecord, NodeState } from "../../lib/codec/journal/node_record.ts";
 import { NodeWriter } from "../../lib/codec/journal/node_writer.ts";
 import { domain as domainRecord } from "../support/records.ts";
-import type { Domain } from "../../lib/state/records.ts";
+import { transactionOf } from "../../lib/state/bare_records.ts";
+import type { Domain, HeldSocket, Setting, Transaction } from "../../lib/state/records.ts";
 import { newNode } from "../../lib/store/node.ts";
 import type { Perms } from "../../lib/store/perms.ts";
 import { PERMS_ONLY } from "../../lib/store/tree_loader.ts";
@@ -51,7 +52,7 @@ class Words implements changes.ChangeSink {
   watch({ key, path, token, relative, depth }: changes.WatchState): void {
     this.#add("watch", key, path, token, relative, depth);
   }
-  held({ key, domid, label }: changes.HeldState): void {
+  held({ key, domid, label }: HeldSocket): void {
     this.#add("held", key, domid, label);
   }
   heldGone(key: number): void {
@@ -60,7 +61,7 @@ class Words implements changes.ChangeSink {
   unwatch(key: number, path: string, token: string): void {
     this.#add("unwatch", key, path, token);
   }
-  transaction(key: number, id: number, open: changes.OpenTransaction | null): void {
+  transaction(key: number, id: number, open: Transaction | null): void {
     this.#add("transaction", key, id, open?.generation, open?.wrote);
   }
   idsGiven(key: number, idLast: number): void {
@@ -69,7 +70,7 @@ class Words implements changes.ChangeSink {
   quotas(values: ReadonlyMap<string, number>): void {
     this.#add("quotas", values);
   }
-  setting(name: string, setting: changes.SettingValue | null): void {
+  setting(name: string, setting: Setting | null): void {
     this.#add("setting", name, setting?.value, setting?.configured);
   }
   othersGone(): void {
@@ -198,7 +199,11 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       const generation = random.below(Number.MAX_SAFE_INTEGER);
       const open = random.chance(0.5) ? { generation, wrote: random.chance(0.5) } : null;
       changes.putTransaction(to, key, id, open);
-      return expected.transaction(key, id, open);
+      return expected.transaction(
+        key,
+        id,
+        open && { ...transactionOf(key, id), ...open },
+      );
     }
     case 8:
       if (random.chance(0.5)) {
@@ -226,7 +231,9 @@ function putRandom(random: Random, to: ByteWriter, expected: Words): void {
       return expected.heldGone(key);
     case 11: {
       const configured = random.chance(0.5) ? null : toText(randomBytes(random, 60));
-      const setting = random.chance(0.2) ? null : { value: token, configured };
+      const setting: Setting | null = random.chance(0.2)
+        ? null
+        : { kind: "setting", name: path, value: token, configured };
       changes.putSetting(to, path, setting);
       return expected.setting(path, setting);
     }

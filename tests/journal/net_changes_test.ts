@@ -37,7 +37,12 @@ class Maker {
     else if (dice < 0.7) this.#transaction(to, key);
     else if (dice < 0.85) this.#ring(to, key);
     else if (dice < 0.9) {
-      changes.putSetting(to, "trace", { value: `${random.below(9)}`, configured: null });
+      changes.putSetting(to, "trace", {
+        kind: "setting",
+        name: "trace",
+        value: `${random.below(9)}`,
+        configured: null,
+      });
     } else nodes.whole(`/n${random.below(5)}`, this.#node());
   }
 

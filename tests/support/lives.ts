@@ -126,7 +126,11 @@ export class Life {
  */
 export function wholeState(state: State): string[] {
   const lines = [`quotas ${show(state.domains.quotas)}`];
-  for (const [name, { value, configured }] of [...state.settings].sort()) {
+  for (
+    const { configured, name, value } of [...state.settings].sort((a, b) =>
+      a.name < b.name ? -1 : 1
+    )
+  ) {
     lines.push(`setting ${name} = ${value}, not ${configured}`);
   }
   for (const [path, { value, perms, generation }] of subtree(state.tree.root)) {

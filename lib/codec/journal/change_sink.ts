@@ -1,4 +1,4 @@
-import type { Domain, Setting } from "../../state/records.ts";
+import type { Domain, HeldSocket, Setting, Transaction } from "../../state/records.ts";
 import type { RingState } from "../../state/ring_state.ts";
 import type { NodeRecord, NodeState } from "./node_record.ts";
 
@@ -9,25 +9,6 @@ export interface WatchState {
   readonly token: string;
   readonly relative: boolean;
   readonly depth: number;
-}
-
-/** A held socket's connection as it is persisted. */
-export interface HeldState {
-  readonly key: number;
-  /** The domain that it speaks for. */
-  readonly domid: number;
-  readonly label: string;
-}
-
-/** What there is of a setting but its name. */
-export type SettingValue = Pick<Setting, "value" | "configured">;
-
-/** What is known of a transaction before its end. */
-export interface OpenTransaction {
-  /** The store's generation when it started. */
-  readonly generation: number;
-  /** Whether it changed anything. */
-  readonly wrote: boolean;
 }
 
 /** What is told of each change that is read. */
@@ -41,14 +22,14 @@ export interface ChangeSink {
   watch(watch: WatchState): void;
   unwatch(key: number, path: string, token: string): void;
   /** Null for one that has ended. */
-  transaction(key: number, id: number, open: OpenTransaction | null): void;
+  transaction(key: number, id: number, open: Transaction | null): void;
   /** Ids of the connection's transactions up to this one were given. */
   idsGiven(key: number, idLast: number): void;
-  held(held: HeldState): void;
+  held(held: HeldSocket): void;
   heldGone(key: number): void;
   quotas(values: ReadonlyMap<string, number>): void;
   /** Null for one that counts no more. */
-  setting(name: string, setting: SettingValue | null): void;
+  setting(name: string, setting: Setting | null): void;
   ring(ring: RingState): void;
   /** Nothing but nodes counts of what was told before: the rest is told again. */
   othersGone(): void;

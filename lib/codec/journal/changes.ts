@@ -1,27 +1,16 @@
-import type { Domain } from "../../state/records.ts";
+import type { Domain, HeldSocket, Setting, Transaction } from "../../state/records.ts";
 import type { RingState } from "../../state/ring_state.ts";
 import type { Node } from "../../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../../store/path.ts";
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import type {
-  ChangeSink,
-  HeldState,
-  OpenTransaction,
-  SettingValue,
-  WatchState,
-} from "./change_sink.ts";
+import type { ChangeSink, WatchState } from "./change_sink.ts";
 import { checkedPath, NodeRecord } from "./node_record.ts";
 import { NODE_GENERATION, NODE_PERMS, NODE_WHOLE } from "./node_writer.ts";
 import { putPerms } from "./perms_bytes.ts";
-import {
-  putQuotaValues,
-  putSettingValue,
-  readQuotaValues,
-  readSettingValue,
-} from "./setting_bytes.ts";
+import { putQuotaValues, putSettingValue, readQuotaValues, readSetting } from "./setting_bytes.ts";
 
-export type { ChangeSink, HeldState, OpenTransaction, SettingValue, WatchState };
+export type { ChangeSink, WatchState };
 
 /**
  * What changed, in the order in which it did, as bytes: one string of changes for each turn, and
@@ -163,16 +152,16 @@ export function putTransaction(
   to: ByteWriter,
   key: number,
   id: number,
-  open: OpenTransaction | null,
+  open: Pick<Transaction, "generation" | "wrote"> | null,
 ): void {
   putKey(to, TRANSACTION, key);
   to.u32(id);
   to.u8(open === null ? ENDED : open.wrote ? WROTE : STARTED);
-  if (open !== null) to.count(open.generation);
+  if (open !== null) to.count(open.generation ?? 0);
 }
 
 /** Begins again what is known of the connection. */
-export function putHeld(to: ByteWriter, { key, domid, label }: HeldState): void {
+export function putHeld(to: ByteWriter, { key, domid, label }: HeldSocket): void {
   to.u8(HELD);
   to.u32(key);
   to.u16(domid);
@@ -190,7 +179,7 @@ export function putQuotas(to: ByteWriter, quotas: ReadonlyMap<string, number>): 
 }
 
 /** Null for one that counts no more. */
-export function putSetting(to: ByteWriter, name: string, setting: SettingValue | null): void {
+export function putSetting(to: ByteWriter, name: string, setting: Setting | null): void {
   to.u8(SETTING);
   to.text(name);
   putSettingValue(to, setting);
@@ -245,8 +234,10 @@ function readChange(
       return sink.heldGone(from.u32());
     case QUOTA:
       return sink.quotas(readQuotaValues(from));
-    case SETTING:
-      return sink.setting(from.text(), readSettingValue(from));
+    case SETTING: {
+      const name = from.text();
+      return sink.setting(name, readSetting(from, name));
+    }
     case OTHERS_GONE:
       return sink.othersGone();
     case STAGED:
@@ -269,8 +260,10 @@ function readKeyed(from: ByteReader, kind: number, key: number, sink: ChangeSink
       return sink.unwatch(key, readPath(from), from.text());
     case IDS_GIVEN:
       return sink.idsGiven(key, from.u32());
-    case TRANSACTION:
-      return sink.transaction(key, from.u32(), readTransaction(from));
+    case TRANSACTION: {
+      const id = from.u32();
+      return sink.transaction(key, id, readTransaction(from, key, id));
+    }
     case RING:
       return sink.ring(readRing(from, key));
     default:
@@ -278,10 +271,13 @@ function readKeyed(from: ByteReader, kind: number, key: number, sink: ChangeSink
   }
 }
 
-function readTransaction(from: ByteReader): OpenTransaction | null {
+/** How many operations it has done ends with the process, as it does itself. */
+function readTransaction(from: ByteReader, connection: number, id: number): Transaction | null {
   const stage = from.u8();
   if (stage > WROTE) throw new DamagedError(`no transaction has come to stage ${stage}`);
-  return stage === ENDED ? null : { wrote: stage === WROTE, generation: from.count() };
+  if (stage === ENDED) return null;
+  const generation = from.count(), wrote = stage === WROTE;
+  return { kind: "transaction", connection, id, operations: 0, generation, wrote };
 }
 
 function readPath(from: ByteReader): string {

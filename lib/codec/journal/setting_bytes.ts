@@ -1,6 +1,6 @@
 import { type ByteReader, DamagedError } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import type { SettingValue } from "./change_sink.ts";
+import type { Setting } from "../../state/records.ts";
 
 /** Quotas as bytes: their names are kept, since another version may have others. */
 export function putQuotaValues(to: ByteWriter, quotas: ReadonlyMap<string, number>): void {
@@ -34,7 +34,7 @@ const VALUE_ONLY = 1;
 const VALUE_AND_CONFIGURED = 2;
 
 /** Null for one that counts no more. */
-export function putSettingValue(to: ByteWriter, setting: SettingValue | null): void {
+export function putSettingValue(to: ByteWriter, setting: Setting | null): void {
   to.u8(
     setting === null ? NOTHING : setting.configured === null ? VALUE_ONLY : VALUE_AND_CONFIGURED,
   );
@@ -44,10 +44,15 @@ export function putSettingValue(to: ByteWriter, setting: SettingValue | null): v
 }
 
 /** @throws {DamagedError} when it is none. */
-export function readSettingValue(from: ByteReader): SettingValue | null {
+export function readSetting(from: ByteReader, name: string): Setting | null {
   const parts = from.u8();
   if (parts > VALUE_AND_CONFIGURED) throw new DamagedError(`no setting has ${parts} parts`);
   if (parts === NOTHING) return null;
   const value = from.text();
-  return { value, configured: parts === VALUE_AND_CONFIGURED ? from.text() : null };
+  return {
+    kind: "setting",
+    name,
+    value,
+    configured: parts === VALUE_AND_CONFIGURED ? from.text() : null,
+  };
 }

@@ -6,7 +6,7 @@ import { acceptUnix, peerCredentials } from "../../../ffi/unix_socket.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { ConnectionSpec } from "../../engine/connection_base.ts";
 import type { RingState } from "../../state/ring_state.ts";
-import type { HeldState } from "../../codec/journal/changes.ts";
+import type { HeldSocket } from "../../state/records.ts";
 import { ACCEPTS_PER_TURN_MAX } from "../../limits.ts";
 import type { HeldSocketTransport } from "../../transport/held_socket.ts";
 import { SocketTransport } from "../../transport/socket.ts";
@@ -252,7 +252,7 @@ export class Sockets implements EventSink, HeldClients {
     return peer;
   }
 
-  reopen(was: HeldState, ring: RingState): Connection | null {
+  reopen(was: HeldSocket, ring: RingState): Connection | null {
     const transport = this.#held?.reopen(ring, this.#epoll) ?? null;
     if (transport === null) return null;
     const label = was.label.replace(/^socket \d+/, `socket ${transport.fd}`);
