@@ -1,6 +1,6 @@
-import { NO_VALUE } from "../store/node.ts";
 import { isStale, permDomid, permMask, type Perms } from "../store/perms.ts";
 import { type ChunkWriter, joinChunks } from "./chunk_writer.ts";
+import { RecordEncoder } from "./record_encoder.ts";
 import { isU16, RecordWriter } from "./record_writer.ts";
 import * as types from "./record_types.ts";
 import type * as records from "../state/records.ts";
@@ -20,7 +20,7 @@ export interface EncodeOptions {
 }
 
 /**
- * Writes a stream record by record. What `put` has taken is fetched with `take` whenever the
+ * Writes a stream record by record: domains last, but for what stands with their rings. What `put` has taken is fetched with `take` whenever the
  * caller likes, so that a large store is written in slices and never held as a whole.
  * @example
  * ```ts ignore
@@ -30,17 +30,16 @@ export interface EncodeOptions {
  * for (const chunk of encoder.take()) file.writeSync(chunk);
  * ```
  */
-export class StreamEncoder {
+export class StreamEncoder extends RecordEncoder {
   readonly #out: RecordWriter;
   readonly #to: ChunkWriter;
   readonly #version: number;
   readonly #details: boolean;
   readonly #depths: boolean;
   #ended = false;
-  /** They are written last, but for what stands with their rings. */
-  readonly #domains = new Map<number, records.Domain>();
 
   constructor({ version, endian, details = true, depths = true }: EncodeOptions) {
+    super();
     this.#out = new RecordWriter(endian);
     this.#to = this.#out.to;
     this.#version = version;
@@ -62,45 +61,15 @@ export class StreamEncoder {
     return this.#out.records - (this.#ended ? 1 : 0);
   }
 
-  /**
-   * Appends a record. Domains come before their rings, whose records say things of them.
-   * @throws {StreamError} when a field does not hold what it is to hold; nothing is written then
-   */
-  put(record: records.StateRecord): void {
+  override put(record: records.StateRecord): void {
     if (this.#ended) this.#out.fail("END", "nothing can follow the end");
-    switch (record.kind) {
-      case "node":
-        return this.#node(0, 0, record.path, record.value, 0, record.perms);
-      case "special":
-        return this.#node(0, 0, record.path, NO_VALUE, 0, record.perms);
-      case "transaction-node": {
-        const { access, connection, path, perms, transaction, value } = record;
-        return this.#node(connection, transaction, path, value, access, perms);
-      }
-      case "watch":
-        return this.#watch(record);
-      case "connection":
-        return this.#connection(record);
-      case "domain":
-        return void this.#domains.set(record.domid, record);
-      case "descriptors":
-        this.#out.descriptors("global", record.socketFd, record.eventChannelFd);
-        this.#out.begin(types.GLOBAL_DATA, 8);
-        this.#to.u32(record.socketFd);
-        return this.#to.u32(record.eventChannelFd);
-      case "quota":
-        return this.#quota(record);
-      case "transaction":
-        return this.#transaction(record);
-      case "setting":
-        if (this.#details) this.#setting(record);
-    }
+    super.put(record);
   }
 
   /** Writes the domains and END; after it there is only `take`. */
   end(): void {
     if (this.#ended) return;
-    for (const domain of this.#domains.values()) this.#domain(domain);
+    for (const domain of this.domains.values()) this.#domain(domain);
     this.#out.begin(types.END, 0);
     this.#ended = true;
   }
@@ -110,7 +79,7 @@ export class StreamEncoder {
     return this.#to.take();
   }
 
-  #node(
+  protected override node(
     connection: number,
     transaction: number,
     path: string,
@@ -154,7 +123,7 @@ export class StreamEncoder {
     this.#out.fail("node", `${perms.length} permissions at ${name}: 65535 at most`);
   }
 
-  #watch({ connection, path, token, depth }: records.Watch): void {
+  protected override watch({ connection, path, token, depth }: records.Watch): void {
     this.#out.u32("watch", connection);
     const pathLength = this.#out.text("watch", "path", path) + 1;
     const tokenLength = this.#out.text("watch", "token", token) + 1;
@@ -183,9 +152,9 @@ export class StreamEncoder {
     this.#out.pad();
   }
 
-  #connection(connection: records.Connection): void {
+  protected override connection(connection: records.Connection): void {
     const { id, end, input, output, partialResponse } = connection;
-    const domain = end.kind === "ring" ? this.#domains.get(end.domid) : undefined;
+    const domain = end.kind === "ring" ? this.domains.get(end.domid) : undefined;
     const target = domain?.target ?? null, uniqueId = domain?.uniqueId ?? null;
     this.#out.u32("connection", id, output.length);
     if (input.length > 0xffff) {
@@ -249,7 +218,7 @@ export class StreamEncoder {
     to.u64(domain.gfn);
   }
 
-  #transaction({ connection, id, operations }: records.Transaction): void {
+  protected override transaction({ connection, id, operations }: records.Transaction): void {
     const to = this.#to;
     this.#out.u32("transaction", connection, id, operations ?? 0);
     this.#out.begin(types.TRANSACTION_DATA, 8);
@@ -263,7 +232,14 @@ export class StreamEncoder {
     to.skip(4);
   }
 
-  #quota({ domain, global }: records.Quota): void {
+  protected override descriptors({ eventChannelFd, socketFd }: records.Descriptors): void {
+    this.#out.descriptors("global", socketFd, eventChannelFd);
+    this.#out.begin(types.GLOBAL_DATA, 8);
+    this.#to.u32(socketFd);
+    this.#to.u32(eventChannelFd);
+  }
+
+  protected override quota({ domain, global }: records.Quota): void {
     const size = this.#quotaSize("quota", domain) + this.#quotaSize("quota", global);
     this.#out.u16("quota", domain.size, global.size);
     this.#out.begin(types.GLOBAL_QUOTA_DATA, 4 + size);
@@ -325,7 +301,8 @@ export class StreamEncoder {
     to.u64(uniqueId ?? 0n);
   }
 
-  #setting({ kind, name, configured, value }: records.Setting): void {
+  protected override setting({ kind, name, configured, value }: records.Setting): void {
+    if (!this.#details) return;
     const texts = [name, value, ...configured === null ? [] : [configured]];
     const lengths = texts.map((text) => this.#out.text(kind, "text", text) + 1);
     if (lengths.some((length) => length > 0xffff)) {

@@ -1,7 +1,7 @@
-import { NO_VALUE } from "../store/node.ts";
 import { isStale, permDomid, permMask, type Perms } from "../store/perms.ts";
 import { ChunkWriter, joinChunks } from "./chunk_writer.ts";
 import { StreamError } from "./errors.ts";
+import { RecordEncoder } from "./record_encoder.ts";
 import { toOxenstored } from "./oxenstored_paths.ts";
 import * as types from "./record_types.ts";
 import type * as records from "../state/records.ts";
@@ -29,55 +29,21 @@ export function encodeOxenstoredBinary(
   return writer.end();
 }
 
-class BinaryWriter {
+class BinaryWriter extends RecordEncoder {
   readonly #to = new ChunkWriter("big");
   readonly #notes = new Set<string>();
-  readonly #domains = new Map<number, records.Domain>();
   #records = 0;
 
   constructor() {
+    super();
     this.#to.reserve(types.PREAMBLE_BYTES);
     this.#to.text(types.IDENT);
     this.#to.u32(1);
     this.#to.u32(types.FLAG_BIG_ENDIAN);
   }
 
-  put(record: records.StateRecord): void {
-    switch (record.kind) {
-      case "node":
-        return this.#node(0, 0, record.path, record.value, 0, record.perms);
-      case "special":
-        return this.#node(0, 0, record.path, NO_VALUE, 0, record.perms);
-      case "transaction-node": {
-        const { access, connection, path, perms, transaction, value } = record;
-        return this.#node(connection, transaction, path, value, access, perms);
-      }
-      case "watch":
-        return this.#watch(record);
-      case "connection":
-        return this.#connection(record);
-      case "transaction":
-        this.#begin(types.TRANSACTION_DATA, 8);
-        this.#u32(record.connection);
-        this.#u32(record.id);
-        if (record.operations === null) return;
-        return void this.#notes.add("how many operations a transaction has done");
-      case "descriptors":
-        if (record.eventChannelFd >= 0) this.#notes.add("the descriptor of the event channels");
-        this.#begin(types.GLOBAL_DATA, 8);
-        this.#to.u32(record.socketFd);
-        return this.#to.u32(0xffffffff);
-      case "quota":
-        return void this.#notes.add("quotas");
-      case "domain":
-        return void this.#domains.set(record.domid, record);
-      case "setting":
-        return void this.#notes.add("what CONTROL has set");
-    }
-  }
-
   end(): EncodedOxenstored {
-    for (const { introduced, quotas } of this.#domains.values()) {
+    for (const { introduced, quotas } of this.domains.values()) {
       if (quotas !== null) this.#notes.add("features and quotas of domains");
       if (introduced !== null) this.#notes.add("domains that were never introduced");
     }
@@ -85,9 +51,31 @@ class BinaryWriter {
     return { bytes: joinChunks(this.#to.take()), notes: [...this.#notes] };
   }
 
-  #connection(connection: records.Connection): void {
+  protected override transaction({ connection, id, operations }: records.Transaction): void {
+    this.#begin(types.TRANSACTION_DATA, 8);
+    this.#u32(connection);
+    this.#u32(id);
+    if (operations !== null) this.#notes.add("how many operations a transaction has done");
+  }
+
+  protected override descriptors({ eventChannelFd, socketFd }: records.Descriptors): void {
+    if (eventChannelFd >= 0) this.#notes.add("the descriptor of the event channels");
+    this.#begin(types.GLOBAL_DATA, 8);
+    this.#to.u32(socketFd);
+    this.#to.u32(0xffffffff);
+  }
+
+  protected override quota(): void {
+    this.#notes.add("quotas");
+  }
+
+  protected override setting(): void {
+    this.#notes.add("what CONTROL has set");
+  }
+
+  protected override connection(connection: records.Connection): void {
     const { id, end, input, output, partialResponse, transactionIdLast } = connection;
-    const domain = end.kind === "ring" ? this.#domains.get(end.domid) : undefined;
+    const domain = end.kind === "ring" ? this.domains.get(end.domid) : undefined;
     const port = domain?.port ?? null;
     if (partialResponse > output.length) {
       this.#fail(`${partialResponse} bytes of a partly sent message in ${output.length}`);
@@ -119,7 +107,7 @@ class BinaryWriter {
     if (port !== null && domain!.gfn !== 0n) this.#notes.add("frame numbers of rings");
   }
 
-  #watch({ connection, path, token, depth }: records.Watch): void {
+  protected override watch({ connection, path, token, depth }: records.Watch): void {
     if (depth !== Infinity) this.#notes.add("depths of watches: they are unlimited now");
     this.#begin(types.WATCH_DATA, 12 + path.length + token.length);
     this.#u32(connection);
@@ -130,7 +118,7 @@ class BinaryWriter {
     this.#pad();
   }
 
-  #node(
+  protected override node(
     connection: number,
     transaction: number,
     ownPath: string,
