@@ -1,6 +1,7 @@
 import { quotaName, QUOTAS, type QuotaSetting } from "../lib/engine/quotas.ts";
 import { DURATION_FORMS, parseDuration } from "../lib/wire/duration.ts";
-import { QUOTA_VALUE_MAX } from "../lib/limits.ts";
+import { HISTORY_AGE_MS_USUAL, HISTORY_BYTES_MIN, QUOTA_VALUE_MAX } from "../lib/limits.ts";
+import type { HistoryChoice } from "../lib/server/history/history_file.ts";
 import { UsageError } from "./report.ts";
 
 /** A whole number from 0 up. */
@@ -51,4 +52,16 @@ export function parseQuota(input: string): QuotaSetting {
   const value = isSize ? parseBytes(text!) : parseCount(text ?? "");
   if (value > QUOTA_VALUE_MAX) throw new UsageError(`it is too large (at most ${QUOTA_VALUE_MAX})`);
   return { name, value };
+}
+
+/** How much of what was done is kept, and how long: `64M,7d`, one of them, or `off`. */
+export function parseHistory(input: string): HistoryChoice | "off" {
+  if (input === "off") return input;
+  const [size = "", age, ...more] = input.split(",");
+  if (more.length > 0) throw new UsageError("invalid history (SIZE,AGE such as 64M,7d, or off)");
+  const bytes = parseBytes(size);
+  if (bytes < HISTORY_BYTES_MIN) {
+    throw new UsageError(`it is too small (at least ${HISTORY_BYTES_MIN / 2 ** 20}M, or off)`);
+  }
+  return { bytes, ageMs: age === undefined ? HISTORY_AGE_MS_USUAL : parseDurationOption(age) };
 }

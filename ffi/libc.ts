@@ -81,6 +81,12 @@ const memoryFiles = libcGroup("keep connections in memory", {
   mlock: { parameters: ["pointer", "usize"], result: "i32" },
 });
 
+/** File systems. */
+const fileSystems = libcGroup("look at file systems", {
+  // int statvfs(const char *path, struct statvfs *buf)
+  statvfs: { parameters: ["buffer", "buffer"], result: "i32" },
+});
+
 /** The allocator. */
 const allocator = libcGroup("give memory back", {
   // int malloc_trim(size_t pad)
@@ -193,6 +199,7 @@ const replacement = libcGroup("replace this process", {
 export const libc = {
   allocator,
   files,
+  fileSystems,
   memory,
   memoryFiles,
   messages,

@@ -618,6 +618,100 @@ export const COMPLETION_TIMEOUT_MS = 2_000;
  */
 export const ERASE_UNITS_PER_TURN = 25_000;
 
+/**
+ * Paths that say where the pruned changes of an author were: a guest's are all below a few, and a set of so many is
+ * looked through in no time.
+ */
+export const HISTORY_PREFIXES_MAX = 16;
+
+/** Nodes in a row of a history's keyframe: to change one node is to write so many, a few KiB when compressed. */
+export const HISTORY_PIECE_NODES = 256;
+
+/** Records of a block of the history: so many compress well, and one look-up decodes no more for nothing. */
+export const HISTORY_BLOCK_RECORDS = 512;
+
+/** Bytes of a block before it is compressed: with large values it holds fewer records. */
+export const HISTORY_BLOCK_BYTES = 131_072;
+
+/**
+ * Records of one author in one block from which on they come too fast, if the whole block took less than the second value: they
+ * are folded by their paths. It is twice the rate at which 64 MiB last for a day.
+ */
+export const HISTORY_FAST_RECORDS = 256;
+export const HISTORY_FAST_MICROSECONDS = 8_000_000;
+
+/** Bytes of records that may be in memory only, as long as the history cannot be written; beyond it they are a gap. */
+export const HISTORY_UNSAVED_BYTES_MAX = 2_097_152;
+
+/** Authors that a gap names; it counts those of the others together. */
+export const HISTORY_MISSING_AUTHORS_MAX = 64;
+
+/** Blocks that are folded together: a few milliseconds. */
+export const HISTORY_FOLD_BLOCKS = 8;
+
+/** The part of the bound that one author may take while there is no space: an eighth. */
+export const HISTORY_HOLDER_PARTS = 8;
+
+/**
+ * Transactions of the history, bytes, and microseconds, after which SQLite's log goes into the file: what was overwritten is out of
+ * both within a minute, and the log has some MiB at most.
+ */
+export const HISTORY_LOG_COMMITS = 64;
+export const HISTORY_LOG_BYTES = 1_048_576;
+export const HISTORY_LOG_MICROSECONDS = 20_000_000;
+
+/** Bytes of changes in one record of the history: a commit that changes more is several records of one number. */
+export const HISTORY_PART_BYTES = 65_536;
+
+/** Bytes of old values in one commit beyond which only their lengths are told: a guest's quota of nodes, and not a whole store. */
+export const HISTORY_OLD_BYTES_MAX = 2_097_152;
+
+/** Records that ride with one turn in the journal; more are a gap, if the process dies before they are saved. */
+export const HISTORY_RIDING_RECORDS_MAX = 1_024;
+
+/** The same in parts of large commits. */
+export const HISTORY_RIDING_PARTS_MAX = 8;
+
+/** Changes that a restore is told by; one that changes more is told by a keyframe of what it left. */
+export const HISTORY_RESTORE_CHANGES_MAX = 512;
+
+/** Compressed bytes of records behind the last keyframe at which another one is written: some 100,000, half a second to read. */
+export const HISTORY_KEYFRAME_BYTES = 2_097_152;
+
+/** Bytes of a value that one line of `xs log` shows. */
+export const HISTORY_VALUE_COLUMNS = 40;
+
+/**
+ * Numbers of commits that a store reserves at once for its history, in case the history's file is lost: none is used twice,
+ * and to reserve writes a row.
+ */
+export const HISTORY_NUMBERS_RESERVED = 1_000_000;
+
+/** How often, in ms, a history is looked at although nothing was recorded: whether some of it is too old. */
+export const HISTORY_LOOK_MS = 10_000;
+
+/**
+ * Slices of upkeep that each block of records pays for under load: it is compressed, and as many older ones as it takes the place of
+ * are folded, thinned or pruned.
+ */
+export const HISTORY_STEPS_A_BLOCK = 4;
+
+/** Bytes and age of a history unless told: what is kept of a busy host's week. */
+export const HISTORY_BYTES_USUAL = 67_108_864;
+export const HISTORY_AGE_MS_USUAL = 604_800_000;
+
+/** The part of the file system that it has unless told: a tenth, where that is less. */
+export const HISTORY_FILE_SYSTEM_PARTS = 10;
+
+/** Bytes of a history in memory unless told: a store that nothing outlives has little past, and memory is dear. */
+export const HISTORY_BYTES_IN_MEMORY = 8_388_608;
+
+/** How long to wait, in ms, before a history that cannot be used is opened once more. */
+export const HISTORY_RETRY_MS = 1_000;
+
+/** `--history` takes at least so many bytes: a keyframe of a usual store, and some blocks. */
+export const HISTORY_BYTES_MIN = 1_048_576;
+
 /** Requests of a dump in flight: enough that neither side waits for the other, few beside a client's buffers. */
 export const DUMP_REQUESTS_AHEAD = 16;
 

@@ -4,8 +4,15 @@ import { fromByteText } from "../../lib/client/operations.ts";
 import type { LogFormat, LogLevel } from "../../lib/server/logging/log_format.ts";
 import type { QuotaSetting } from "../../lib/engine/quotas.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
+import type { HistoryChoice } from "../../lib/server/history/history_file.ts";
 import { EVENT_TIMEOUT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../../lib/limits.ts";
-import { parseCount, parseDomid, parseDurationOption, parseQuota } from "../parameters.ts";
+import {
+  parseCount,
+  parseDomid,
+  parseDurationOption,
+  parseHistory,
+  parseQuota,
+} from "../parameters.ts";
 import type { ServeAtFlags } from "../archive/serve_at.ts";
 import { kebab } from "../help/command_page.ts";
 import { UsageError } from "../report.ts";
@@ -46,6 +53,7 @@ export interface ServeFlags {
   readonly onDamage: "refuse" | "fresh";
   readonly keep?: readonly string[];
   readonly redact?: readonly string[];
+  readonly history?: HistoryChoice | "off";
   readonly syslog?: boolean;
   readonly pidFile?: string;
   readonly supervise?: boolean;
@@ -308,6 +316,14 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
         variadic: true,
         placeholder: "GLOB",
         brief: "Hide the values of these nodes and of all below them in traces and history",
+      },
+      history: {
+        kind: "parsed",
+        parse: parseHistory,
+        optional: true,
+        placeholder: "SIZE,AGE",
+        brief:
+          "How much history to keep, and for how long, or off [64M or a tenth of the disk, 7d]",
       },
       syslog: {
         kind: "boolean",

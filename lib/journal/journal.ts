@@ -4,6 +4,7 @@ import type { State } from "../engine/state.ts";
 import type { Node } from "../store/node.ts";
 import type { Caution } from "./caution.ts";
 import type { HeldConnections, Recovered } from "./recovery.ts";
+import { NO_TURNS, type Rider } from "./rider.ts";
 
 /** Where images of everything come from. */
 export interface ImageSource {
@@ -12,11 +13,22 @@ export interface ImageSource {
   rings(): Iterable<RingState>;
 }
 
+/** Texts by their names. */
+export interface Notes {
+  get(name: string): string | null;
+  /** @throws {Error} when there is no space. */
+  set(name: string, value: string): void;
+}
+
 /**
  * Where a turn's changes are made durable. The turn calls {@link Journal.commit} once, after all
  * requests and before the first byte of any reply or event leaves the process.
  */
 export interface Journal {
+  /** What rides with the turns; null for nothing. To be set before all else. */
+  rider: Rider | null;
+  /** Notes about the store, in its file: by `id` what store it is; null where there is no file. */
+  readonly about: Notes | null;
   /**
    * Makes everything that was changed since the last commit durable. False when that failed: the
    * turn then holds all output back and tries again.
@@ -62,6 +74,8 @@ export interface Journal {
   readonly isBehind: boolean;
   /** When to call it again even if nothing happens, by the clock; Infinity for not before. */
   readonly maintainAt: number;
+  /** What rides with the turns is brought to where it outlives the process, as far as that can be written. */
+  settle(): void;
   /**
    * A daemon that does not know the file takes this one's place: what comes then is not in it. Null:
    * it did not come to that.
@@ -79,6 +93,8 @@ export interface Journal {
 
 /** `--persist none`: the store lives in memory only, so that every commit is done at once. */
 export class NoJournal implements Journal {
+  rider: Rider | null = null;
+  readonly about = null;
   readonly dirty = null;
   readonly full = false;
   readonly isBehind = false;
@@ -92,10 +108,11 @@ export class NoJournal implements Journal {
   }
 
   begin(): void {
-    // Nothing is told.
+    this.rider?.begin(NO_TURNS);
   }
 
   commit(): boolean {
+    this.rider?.committed();
     return true;
   }
 
@@ -127,7 +144,11 @@ export class NoJournal implements Journal {
     return false;
   }
 
+  settle(): void {
+    this.rider?.settle(0);
+  }
+
   close(): void {
-    // Nothing is open.
+    this.settle();
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import type { Durability } from "./database.ts";
+import type { Notes } from "./journal.ts";
 import type { ReservedSpace } from "./reserved_space.ts";
 import type { Tail } from "./tail.ts";
 
@@ -53,6 +54,7 @@ export interface JournalParts {
   /** Notes in the file to whom the store is handed over. */
   readonly onHandOver?: (to: string | null) => void;
   readonly handedTo?: string | null;
+  readonly about?: Notes;
   /** The last life has not ended orderly. */
   readonly wasKilled?: boolean;
 }

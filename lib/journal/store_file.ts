@@ -15,6 +15,7 @@ import {
   PAGE_BYTES,
 } from "./database.ts";
 import { type JournalParts, UPKEEP, type Upkeep } from "./journal_parts.ts";
+import type { Notes } from "./journal.ts";
 import { migrate } from "./layout.ts";
 import { ReservedSpace } from "./reserved_space.ts";
 import { StoreJournal } from "./store_journal.ts";
@@ -24,7 +25,7 @@ import { Tail, TAIL_BYTES } from "./tail.ts";
 import type { UpTo } from "./turn_log.ts";
 
 /** Notes about the store file itself, in it. */
-export class About {
+export class About implements Notes {
   constructor(private readonly database: DatabaseSync) {}
 
   get(name: string): string | null {
@@ -129,6 +130,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       reserve: new ReservedSpace(`${path}.reserve`, reserveBytes(upkeep)),
       onHandOver: (to) => to === null ? about.remove(HANDED_TO) : about.set(HANDED_TO, to),
       handedTo,
+      about,
       // An orderly end leaves no tail.
       wasKilled: !opened.isNew,
       ...(upkeep === undefined ? {} : { upkeep }),

@@ -12,15 +12,18 @@ import { AUTO_VACUUM_INCREMENTAL, messageOf, pragma } from "./database.ts";
 import { putDirty } from "./dirty_changes.ts";
 import { makeRoom } from "./full_disk.ts";
 import { ImageShelf } from "./image_shelf.ts";
-import type { ImageSource, Journal } from "./journal.ts";
+import type { ImageSource, Journal, Notes } from "./journal.ts";
 import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
 import { NodeWriter } from "../codec/journal/node_writer.ts";
 import { Replay } from "./replay.ts";
 import type { Caution } from "./caution.ts";
+import type { Rider } from "./rider.ts";
 import { type HeldConnections, type Recovered, recoverState } from "./recovery.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
 import { recordBytes } from "./turn_record.ts";
 import { StoreUpkeep } from "./upkeep.ts";
+
+const NO_CHANGES = new Uint8Array(0);
 
 /**
  * The journal in a SQLite file and its tail: one record a turn, whatever the number of its
@@ -140,6 +143,7 @@ export class StoreJournal implements Journal {
     this.dirty.clear();
     this.#clear();
     this.#upkeep.begin(source, this.#behind);
+    this.#turns.beginRiding(makesImage && this.handedTo !== null);
     if (this.isEmpty || makesImage) this.#upkeep.makeImage();
     this.#enableShrinking();
     this.#parts.reserve?.fill();
@@ -171,12 +175,27 @@ export class StoreJournal implements Journal {
     this.#phase = "begun";
   }
 
+  get about(): Notes | null {
+    return this.#parts.about ?? null;
+  }
+
+  get rider(): Rider | null {
+    return this.#turns.rider;
+  }
+
+  set rider(rider: Rider | null) {
+    this.#turns.rider = rider;
+  }
+
   commit(): boolean {
     this.isBehind = false;
     this.#putDirty();
     const { length, written } = this.#changes;
-    if (length > 0) {
-      if (!this.#append(written)) return false;
+    if (length === 0) this.#commitRiders();
+    else {
+      const { rider } = this.#turns;
+      if (!this.#append(written, rider === null ? null : rider.take())) return false;
+      rider?.committed();
       this.#setHeld(null);
       this.#upkeep.committed(recordBytes(length));
       this.#clear();
@@ -184,12 +203,22 @@ export class StoreJournal implements Journal {
     return true;
   }
 
-  #append(changes: Uint8Array<ArrayBuffer>): boolean {
-    if (!this.#full && this.#appendToFile(changes)) return true;
+  /** Of a turn that changed nothing; a sync is not worth it, so that it waits for the next turn. */
+  #commitRiders(): void {
+    const { rider } = this.#turns;
+    if (rider === null || this.syncs && !this.#full) return;
+    const riding = rider.take();
+    if (riding === null || this.#full || this.#appendToFile(NO_CHANGES, riding)) rider.committed();
+  }
+
+  #append(changes: Uint8Array<ArrayBuffer>, riding: Uint8Array | null): boolean {
+    if (!this.#full && this.#appendToFile(changes, riding)) return true;
     try {
       if (this.#appendInNeed(changes)) return true;
       // While there is no space, each attempt would be another look at a disk that is full.
-      if (this.#parts.clock.now() >= this.#retryAt && this.#appendToFile(changes)) return true;
+      if (this.#parts.clock.now() >= this.#retryAt && this.#appendToFile(changes, null)) {
+        return true;
+      }
       this.#setHeld("there is no room for it");
     } catch (error) {
       // To put it into memory does not fail, to sync it may.
@@ -200,9 +229,9 @@ export class StoreJournal implements Journal {
   }
 
   /** As usual: the store file gets it, or room is made by that in the tail. */
-  #appendToFile(changes: Uint8Array<ArrayBuffer>): boolean {
+  #appendToFile(changes: Uint8Array<ArrayBuffer>, riding: Uint8Array | null): boolean {
     try {
-      this.#turns.append(changes);
+      this.#turns.append(changes, riding);
       return true;
     } catch (error) {
       this.#failed(error);
@@ -296,6 +325,10 @@ export class StoreJournal implements Journal {
     return false;
   }
 
+  settle(): void {
+    this.#turns.settle();
+  }
+
   handOver(to: string | null): void {
     try {
       this.#parts.onHandOver?.(to);
@@ -323,6 +356,7 @@ export class StoreJournal implements Journal {
     const { database, onComplete, reserve, tail } = this.#parts;
     try {
       this.#beginWriting();
+      this.#turns.settle();
       this.#turns.drain();
       onComplete?.();
     } catch (error) {

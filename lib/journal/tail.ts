@@ -4,10 +4,12 @@ import { toBytes, toText } from "../wire/text.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { removeIfThere } from "./database.ts";
 import {
+  isRider,
   nextRecord,
   putRecord,
   readRecord,
   recordBytes,
+  riderNumber,
   turnAt,
   type TurnRecord,
 } from "./turn_record.ts";
@@ -93,6 +95,8 @@ export class Tail {
   readonly #words: Int32Array<ArrayBuffer>;
   #start: number;
   #end: number;
+  /** Bytes of records that ride with turns. */
+  #riding = 0;
 
   private constructor(readonly path: string, size: number) {
     this.#address = mapFile(path, size);
@@ -144,7 +148,10 @@ export class Tail {
     const records = [...readTail(bytes, id, mayTear)];
     const tail = new Tail(path, bytes.length);
     let whole = tail.#start;
-    for (const { changes } of records) whole += recordBytes(changes.length);
+    for (const { changes, turn } of records) {
+      whole += recordBytes(changes.length);
+      if (isRider(turn)) tail.#riding += recordBytes(changes.length);
+    }
     if (whole < tail.#end) tail.#publish(whole);
     return tail;
   }
@@ -154,14 +161,34 @@ export class Tail {
     return this.#end - this.#start;
   }
 
+  /** Bytes of the turns alone, without what rides with them. */
+  get turnBytes(): number {
+    return this.used - this.#riding;
+  }
+
   /**
-   * The bytes of all records behind turn `after`, valid until the tail changes; null when there are
-   * none.
+   * The bytes of all turns behind turn `after`, without what rides with them, valid until the tail changes; null
+   * when there are none.
    */
-  recordsAfter(after: number): Uint8Array<ArrayBuffer> | null {
+  turnsAfter(after: number): Uint8Array<ArrayBuffer> | null {
     let at = this.#start;
     while (at < this.#end && turnAt(this.#view, at) <= after) at = nextRecord(this.#view, at);
-    return at < this.#end ? this.#bytes.subarray(at, this.#end) : null;
+    if (at >= this.#end) return null;
+    return this.#riding === 0 ? this.#bytes.subarray(at, this.#end) : this.#turnsFrom(at);
+  }
+
+  #turnsFrom(from: number): Uint8Array<ArrayBuffer> {
+    const turns = new Uint8Array(this.#end - from);
+    let length = 0;
+    for (let at = from; at < this.#end;) {
+      const next = nextRecord(this.#view, at);
+      if (!isRider(turnAt(this.#view, at))) {
+        turns.set(this.#bytes.subarray(at, next), length);
+        length += next - at;
+      }
+      at = next;
+    }
+    return turns.subarray(0, length);
   }
 
   /** All records, the oldest first. Each is valid until the tail changes. */
@@ -175,15 +202,30 @@ export class Tail {
   }
 
   /**
-   * Adds a turn, with `durably` so that the disk has it; false when there is no room for it.
+   * Adds a turn with what rides with it, with `durably` so that the disk has both; false when there is no room for them.
    *
    * @throws {Error} when the disk does not take it, and it is not added.
    */
-  append(turn: number, when: number, changes: Uint8Array, durably = false): boolean {
-    const end = this.#put(this.#end, this.#limit(this.#start), turn, when, changes);
+  append(
+    turn: number,
+    when: number,
+    changes: Uint8Array,
+    durably = false,
+    riding: Uint8Array | null = null,
+  ): boolean {
+    const limit = this.#limit(this.#start);
+    // What rides with a turn that changes nothing rides with the one before.
+    const turnEnd = changes.length === 0 && riding !== null
+      ? this.#end
+      : this.#put(this.#end, limit, turn, when, changes);
+    if (turnEnd < 0) return false;
+    const end = riding === null
+      ? turnEnd
+      : this.#put(turnEnd, limit, riderNumber(turn), when, riding);
     if (end < 0) return false;
     if (durably) this.#publishDurably(end);
     else this.#publish(end);
+    this.#riding += end - turnEnd;
     return true;
   }
 
@@ -202,6 +244,7 @@ export class Tail {
     if (durably) this.#publishDurably(end);
     else this.#publish(end);
     this.#start = start;
+    this.#riding = 0;
     return true;
   }
 
@@ -209,6 +252,7 @@ export class Tail {
   clear(last: number): void {
     this.#view.setFloat64(MOVED_AT, last, true);
     this.#publish(this.#start);
+    this.#riding = 0;
   }
 
   /** The last turn that the store file must have. */

@@ -6,7 +6,16 @@ import { checkedBytes, checksum } from "./checksum.ts";
 import type { Durability } from "./database.ts";
 import type { Tail } from "./tail.ts";
 import { bridged, followed, unbridged } from "./turn_bridge.ts";
-import { putRecord, readRecord, recordBytes, turnAt, type TurnRecord } from "./turn_record.ts";
+import { type Rider, RiderReplay } from "./rider.ts";
+import {
+  isRider,
+  putRecord,
+  readRecord,
+  recordBytes,
+  riderNumber,
+  turnAt,
+  type TurnRecord,
+} from "./turn_record.ts";
 
 /** Up to which turn to read: asked before each; what it refuses ends the reading. */
 export type UpTo = (turn: number, at: number) => boolean;
@@ -25,6 +34,11 @@ export class TurnLog {
   #stored: number;
   /** The highest number under which a row may be in the store file. */
   #tried = 0;
+  /** Told before anything is forgotten; null where nothing rides with the turns. */
+  rider: Rider | null = null;
+  #replayed = new RiderReplay(null);
+  /** The last turn that was not read, as an image has it. */
+  #unread: number;
 
   /** `upto` is the last turn that the newest image contains. */
   constructor(
@@ -42,6 +56,7 @@ export class TurnLog {
     this.#stored = Math.max(Number(row?.["n"] ?? 0), upto);
     this.#last = this.#stored;
     for (const { turn } of tail.records()) this.#last = Math.max(this.#last, turn);
+    this.#unread = this.#last;
   }
 
   /** The number of the last turn; 0 before the first. */
@@ -56,26 +71,35 @@ export class TurnLog {
 
   /** Bytes of turns that the store file does not have yet. */
   get waiting(): number {
+    return this.#tail.turnBytes;
+  }
+
+  /** The same, with what rides with them, which the store file does not get. */
+  get waitingWithRiders(): number {
     return this.#tail.used;
   }
 
   /**
-   * Makes the next turn durable.
+   * Makes the next turn durable with what rides with it; where there are no changes, that rides with the last turn.
    *
    * @throws {Error} when the store file would have to take it and cannot.
    */
-  append(changes: Uint8Array<ArrayBuffer>): void {
-    const turn = this.#last + 1, at = wallMs(this.clock);
-    const toFile = this.#durability === "disk" && this.#tail.used === 0;
-    if (toFile) this.#insertTurn(turn, at, changes);
-    else if (!this.#toTail(turn, at, changes)) {
+  append(changes: Uint8Array<ArrayBuffer>, riding: Uint8Array | null = null): void {
+    const turn = this.#last + (changes.length === 0 ? 0 : 1), at = wallMs(this.clock);
+    const toFile = this.#durability === "disk" && this.#tail.used === 0 && changes.length > 0;
+    if (toFile) this.#insertTurn(turn, at, changes, riding);
+    else if (!this.#toTail(turn, at, changes, riding)) {
       this.drain();
-      if (!this.#toTail(turn, at, changes)) {
-        this.#insertTurn(turn, at, changes);
-        this.#tail.clear(turn);
-      }
+      if (!this.#toTail(turn, at, changes, riding)) this.#insertLarge(turn, at, changes, riding);
     }
     this.#last = turn;
+  }
+
+  /** Of a turn that changes nothing, what rides with it is not worth a row of its own. */
+  #insertLarge(turn: number, at: number, changes: Uint8Array, riding: Uint8Array | null): void {
+    if (changes.length === 0) return;
+    this.#insertTurn(turn, at, changes, riding);
+    this.#tail.clear(turn);
   }
 
   /** Makes the next turn durable although the store file cannot; false when there is no room. */
@@ -87,8 +111,13 @@ export class TurnLog {
     return true;
   }
 
-  #toTail(turn: number, at: number, changes: Uint8Array<ArrayBuffer>): boolean {
-    return this.#tail.append(turn, at, changes, this.#durability === "disk");
+  #toTail(
+    turn: number,
+    at: number,
+    changes: Uint8Array<ArrayBuffer>,
+    riding: Uint8Array | null = null,
+  ): boolean {
+    return this.#tail.append(turn, at, changes, this.#durability === "disk", riding);
   }
 
   /** A number for the next turn that no row can have, even if its insertion has failed. */
@@ -96,10 +125,13 @@ export class TurnLog {
     return Math.max(this.#last, this.#tried) + 1;
   }
 
-  #insertTurn(turn: number, at: number, changes: Uint8Array): void {
-    const record = new Uint8Array(recordBytes(changes.length));
-    putRecord(record, new DataView(record.buffer), 0, turn, at, changes);
-    this.#insertRow(turn, record);
+  #insertTurn(turn: number, at: number, changes: Uint8Array, riding: Uint8Array | null): void {
+    const length = recordBytes(changes.length);
+    const records = new Uint8Array(length + (riding === null ? 0 : recordBytes(riding.length)));
+    const view = new DataView(records.buffer);
+    putRecord(records, view, 0, turn, at, changes);
+    if (riding !== null) putRecord(records, view, length, riderNumber(turn), at, riding);
+    this.#insertRow(turn, records);
     this.#stored = turn;
   }
 
@@ -141,17 +173,29 @@ export class TurnLog {
    */
   drain(probe = false, upto = 0): void {
     if (this.#tail.used === 0 && !probe) return;
+    this.settle();
     if (probe) this.#database.exec("INSERT OR REPLACE INTO about VALUES ('space', 'found')");
     // A death between the insertion and the clearing has left turns in both.
-    const records = this.#tail.recordsAfter(Math.max(this.#stored, upto));
+    const records = this.#tail.turnsAfter(Math.max(this.#stored, upto));
     if (records !== null) this.#insertRow(this.#last, records);
     this.#stored = this.#last;
     this.#tail.clear(this.#stored);
   }
 
+  /** From now on turns come; `another` program may have had the store since the last one. */
+  beginRiding(another: boolean): void {
+    const { alone } = this.#replayed;
+    this.rider?.begin({ last: this.#last, unread: this.#unread, alone, another });
+  }
+
+  /** Nothing that has ridden with a turn so far needs to be kept here any more. */
+  settle(): void {
+    this.rider?.settle(this.#last);
+  }
+
   /**
    * Tells `sink` of the turns after `after`, in order, as far as `upto` lets it; returns their
-   * bytes.
+   * bytes. What rides with turns is told to the rider.
    *
    * @throws {DamagedError} when one is missing or not what was written.
    */
@@ -160,12 +204,14 @@ export class TurnLog {
       "SELECT last, sum, records FROM turns WHERE last > ? ORDER BY last",
     );
     let last = after, size = 0;
+    const riding = new RiderReplay(this.rider);
     const isNext = ({ turn, at, changes }: TurnRecord): boolean => {
+      if (isRider(turn)) riding.carried(changes);
       if (turn <= last) return true;
       if (!upto(turn, at)) return false;
       if (followed(turn, changes) > last) throw new DamagedError(`turn ${last + 1} is missing`);
       last = turn;
-      readChanges(new ByteReader(unbridged(changes)), sink);
+      riding.turn(turn, readChanges(new ByteReader(unbridged(changes)), sink));
       size += changes.length;
       return true;
     };
@@ -175,6 +221,9 @@ export class TurnLog {
     // SQLite cuts a log off at the first page that is not whole, without a word.
     if (last < this.#tail.moved) throw new DamagedError(`turn ${last + 1} is missing`);
     for (const record of this.#tail.records()) if (!isNext(record)) return size;
+    riding.end();
+    this.#replayed = riding;
+    this.#unread = after;
     return size;
   }
 

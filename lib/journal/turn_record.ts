@@ -54,6 +54,19 @@ export function readRecord(
   return { turn: view.getFloat64(at + 8, true), at: view.getFloat64(at + 16, true), changes };
 }
 
+/**
+ * What rides with turn `turn` (rider.ts) is a record of its own behind the turn's, with this number: a reader that knows of no
+ * riders takes it for an old turn and passes it over.
+ */
+export function riderNumber(turn: number): number {
+  return -1 - turn;
+}
+
+/** Whether a record of that number is what rides with a turn. */
+export function isRider(number: number): boolean {
+  return number < 0;
+}
+
 /** The number of the turn whose record is at `at`. */
 export function turnAt(view: DataView, at: number): number {
   return view.getFloat64(at + 8, true);

@@ -26,6 +26,9 @@ const IDLE_PART = 0.25;
 /** An image that is more than so many times what one would be now is not worth keeping. */
 const SHRUNK_PART = 2;
 
+/** Bytes in the tail with what rides with turns, as a part of those without it, at which they go to where they belong. */
+const RIDING_PART = 8;
+
 /** Of an image, by what is charged: more than any takes, for where it has to fit. */
 const IMAGE_BYTES_PER_CHARGED = 1.5;
 
@@ -188,9 +191,16 @@ export class StoreUpkeep {
   /** Brings on its way what waits in SQLite's log, or else in the tail; false when it is not much. */
   #flushLog(): boolean {
     if (this.#logPages > this.#settings.pagesPerCheckpoint) this.checkpoint();
-    else if (this.#turns.waiting > this.#settings.drainBytes) this.drain();
+    else if (this.#isMuchWaiting) this.drain();
     else return false;
     return true;
+  }
+
+  /** What rides with the turns takes no space in the file, but its rider's time, which grows with it. */
+  get #isMuchWaiting(): boolean {
+    const { waiting, waitingWithRiders } = this.#turns;
+    const { drainBytes } = this.#settings;
+    return waiting > drainBytes || waitingWithRiders > RIDING_PART * drainBytes;
   }
 
   /** One slice; returns the bytes that it counts as, 0 when there was nothing to do. */
@@ -254,6 +264,8 @@ export class StoreUpkeep {
   #continueImage(): number {
     const bytes = this.#wrote(this.#images.continue());
     if (this.#images.isMaking) return bytes;
+    // Turns that it contains are not read at the next start, nor what rides with them.
+    this.#turns.settle();
     this.#behind = this.#behindMaking;
     this.#lookedAt = -1;
     this.#isShrunk = false;

@@ -26,6 +26,7 @@ import {
   TURN_UNITS,
 } from "../limits.ts";
 import { noteEnd } from "./peer/malformed_end.ts";
+import type { Maintained } from "./history/daemon_history.ts";
 import { type Log, stackOf } from "./logging/log.ts";
 import type { LogLevel } from "./logging/log_format.ts";
 import type { OutstandingRequests } from "./peer/outstanding_requests.ts";
@@ -120,13 +121,20 @@ export class Turns implements PeerHost<Peer> {
   onGone: (peer: Peer, reason: GoneReason) => void = () => {};
   /** Called when there is something to do although no turn is under way: wakes the loop. */
   onPending: () => void = () => {};
-  /** Turns so far, and the units of work that clients have used. */
+  /** Turns so far, slices of work that nobody waited for, and the units of work that clients have used. */
   count = 0;
+  slices = 0;
   units = 0;
   /** Called once behind the next turn whose output has left. */
   onSettled: (() => void) | null = null;
 
-  constructor(handler: TurnHandler, journal: Journal, trace: Trace, log: Log) {
+  constructor(
+    handler: TurnHandler,
+    journal: Journal,
+    trace: Trace,
+    log: Log,
+    private readonly history: Maintained | null = null,
+  ) {
     this.handler = handler;
     this.meter = handler.meter;
     this.trace = trace;
@@ -152,8 +160,10 @@ export class Turns implements PeerHost<Peer> {
 
   /** Work that nobody waits for; true when there is more. */
   maintain(idle: boolean): boolean {
-    const isMore = this.#journal.maintain(idle);
+    let isMore = this.#journal.maintain(idle);
+    if (!this.#held && !(idle && isMore)) isMore = this.history?.maintain(idle) || isMore;
     this.times.maintained(idle);
+    if (isMore) this.slices++;
     return isMore;
   }
 
@@ -166,9 +176,9 @@ export class Turns implements PeerHost<Peer> {
     return this.#journal.full ? OUTPUT_STALL_BYTES_WHILE_FULL : OUTPUT_STALL_BYTES;
   }
 
-  /** When the journal has something to do even if nothing happens; see Journal.maintainAt. */
+  /** When the journal or the history has something to do even if nothing happens; see Journal.maintainAt. */
   get maintainAt(): number {
-    return this.#journal.maintainAt;
+    return Math.min(this.#journal.maintainAt, this.history?.maintainAt ?? Infinity);
   }
 
   /** When {@link turn} must be called even if nothing else is to do; Infinity for not at all. */

@@ -14,7 +14,7 @@ function modeOf(path: string): number {
   return Deno.statSync(path).mode! & 0o777;
 }
 
-Deno.test("secrecy: the store file, its log and its tail", async () => {
+Deno.test("secrecy: the store file, its log, its tail and its history", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/store`, before = Deno.umask(0);
   const starting = startDaemon({ args: ["--store", path] });
@@ -22,7 +22,8 @@ Deno.test("secrecy: the store file, its log and its tail", async () => {
   await using client = await RawClient.connect(daemon.socketPath);
   assertEquals(await client.ask(T.WRITE, "/secret\0x"), "OK\0");
   const names = [...Deno.readDirSync(scratch.path)].map(({ name }) => name).sort();
-  assertEquals(names, ["store", "store-wal", "store.tail"]);
+  const history = ["store.history", "store.history-wal"];
+  assertEquals(names, ["store", "store-wal", ...history, "store.tail"]);
   for (const name of names) assertEquals(modeOf(`${scratch.path}/${name}`), 0o600, name);
 });
 

@@ -34,9 +34,15 @@ Deno.test("socket process: a change is told with the process, its start, user an
     trace: new Trace(),
     log: SILENT,
     clock: systemClock,
-    listener: {
-      committed: ({ author, type }) => void told.push({ author, type }),
-      aborted: () => {},
+    history: {
+      listener: {
+        committed: ({ author, type }) => void told.push({ author, type }),
+        aborted: () => {},
+      },
+      attach: () => {},
+      maintain: () => false,
+      maintainAt: Infinity,
+      close: () => {},
     },
   });
   try {

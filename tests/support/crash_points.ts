@@ -7,7 +7,8 @@ import {
 import type { Dirty } from "../../lib/engine/dirty.ts";
 import type { RingState } from "../../lib/state/ring_state.ts";
 import type { State } from "../../lib/engine/state.ts";
-import type { ImageSource, Journal } from "../../lib/journal/journal.ts";
+import type { ImageSource, Journal, Notes } from "../../lib/journal/journal.ts";
+import type { Rider } from "../../lib/journal/rider.ts";
 import type { Caution } from "../../lib/journal/caution.ts";
 import type { HeldConnections, Recovered } from "../../lib/journal/recovery.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
@@ -114,6 +115,22 @@ export class MortalJournal implements Journal {
   constructor(journal: StoreJournal, points: CrashPoints) {
     this.#journal = journal;
     this.#points = points;
+  }
+
+  get rider(): Rider | null {
+    return this.#journal.rider;
+  }
+
+  set rider(rider: Rider | null) {
+    this.#journal.rider = rider;
+  }
+
+  get about(): Notes | null {
+    return this.#journal.about;
+  }
+
+  settle(): void {
+    this.#journal.settle();
   }
 
   get dirty(): Dirty {

@@ -36,6 +36,8 @@ export class TestClient extends StreamClient<MemoryTransport> {
 
 /** A journal whose commits a test can let fail. */
 export class TestJournal implements Journal {
+  readonly rider = null;
+  readonly about = null;
   readonly dirty = null;
   readonly keepsRings = false;
   syncs = false;
@@ -53,6 +55,7 @@ export class TestJournal implements Journal {
   stage(): void {}
   adoptStaged(): void {}
   endStaging(): void {}
+  settle(): void {}
   handOver(): void {}
   ring(): void {}
   maintain(): boolean {

@@ -7,11 +7,11 @@ import type { Source } from "../support/sources.ts";
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "cmd": ["lib/server", "lib/client", "lib/archive", "lib/metrics"],
   "lib/testing": ["lib/server", "lib/client"],
-  "lib/server": ["lib/transport", "lib/journal", "lib/codec"],
+  "lib/server": ["lib/transport", "lib/history", "lib/codec"],
   "lib/archive": ["lib/history", "lib/journal", "lib/codec", "lib/client"],
   "lib/client": ["lib/wire", "lib/transport"],
   "lib/metrics": ["lib/client", "lib/engine"],
-  "lib/history": ["lib/wire"],
+  "lib/history": ["lib/journal"],
   "lib/transport": ["ffi"],
   "lib/journal": ["lib/persist", "lib/codec", "ffi"],
   "lib/persist": ["lib/engine"],

@@ -18,6 +18,7 @@ const WITHOUT_BUDGET: Readonly<Record<string, readonly [sites: number, why: stri
   "lib/server/jobs/restore_steps.ts": [1, "once a restore"],
   "lib/server/jobs/job_queue.ts": [2, "its log is that of the privileged domain's budget"],
   "lib/server/domains/no_domains.ts": [1, "before there are turns"],
+  "lib/server/history/history_file.ts": [1, "its log has a budget of its own"],
   "lib/server/live_update/code_cache.ts": [1, "its log is that of the privileged domain's budget"],
   "lib/server/live_update/hand_over.ts": [2, "its log is that of the privileged domain's budget"],
   "lib/server/live_update/open_journal_anyway.ts": [3, "at the start"],

@@ -198,14 +198,29 @@ export function putRing(to: ByteWriter, ring: RingState): void {
   to.u8((ring.reset ? RESET : 0) | (ring.ignored ? IGNORED : 0));
 }
 
+/** What changes values, permissions or the existence of nodes. */
+const OF_NODES: ReadonlySet<number> = new Set([
+  NODE,
+  NODE_WHOLE,
+  NODE_PERMS,
+  NODE_GONE,
+  ADOPTED,
+]);
+
 /**
- * Tells `sink` of every change in order.
+ * Tells `sink` of every change in order; returns whether nodes were among what changed.
  *
  * @throws {DamagedError} when the bytes are not changes.
  */
-export function readChanges(from: ByteReader, sink: ChangeSink): void {
+export function readChanges(from: ByteReader, sink: ChangeSink): boolean {
   const record = new NodeRecord();
-  while (!from.atEnd) readChange(from, from.u8(), sink, record);
+  let isOfNodes = false;
+  while (!from.atEnd) {
+    const kind = from.u8();
+    isOfNodes ||= OF_NODES.has(kind);
+    readChange(from, kind, sink, record);
+  }
+  return isOfNodes;
 }
 
 function readChange(

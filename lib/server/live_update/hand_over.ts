@@ -163,6 +163,7 @@ export function handOver(
     sockets.open();
     return message(error);
   }
+  journal.settle();
   if (kind === "xs") notifyReloading(log);
   // Should it die, nobody is to take for new what is old by then.
   if (kind === "c") journal.handOver(`${file} took over at ${wallDate(clock).toISOString()}`);

@@ -26,7 +26,7 @@ export class MemoryReturn {
     this.#collect = collect;
   }
 
-  /** `resident` is in bytes, `turns` counts the turns so far; `now` is in ms. */
+  /** `resident` is in bytes, `turns` counts the turns so far, with slices of other work; `now` is in ms. */
   look(now: number, resident: number, turns: number): void {
     if (now - this.#returnedAt > 2 * GIVE_BACK_TRIM_MS) this.#base ??= resident;
     if (turns !== this.#turns) {

@@ -1,12 +1,12 @@
 import { type Clock, type Timer, wallDate } from "../../clock.ts";
 import { EPOLLIN } from "../../../ffi/epoll.ts";
-import type { CommitListener } from "../../engine/commit_listener.ts";
 import { Engine } from "../../engine/engine.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { Beginning } from "../../engine/process_status.ts";
 import type { QuotaSetting } from "../../engine/quotas.ts";
 import { EVENT_TIMEOUT_MS, MEMORY_LOOK_MS } from "../../limits.ts";
 import { LogAndMemoryControl } from "../process/log_and_memory_control.ts";
+import type { DaemonHistory } from "../history/daemon_history.ts";
 import { JobQueue } from "../jobs/job_queue.ts";
 import type { HeldSockets } from "../supervision/held_sockets.ts";
 import { countsOf } from "../../engine/status.ts";
@@ -50,8 +50,8 @@ export interface DaemonParts {
   readonly configured?: ReadonlyMap<string, string>;
   readonly log: Log;
   readonly clock: Clock;
-  /** Told of each commit: the history. */
-  readonly listener?: CommitListener;
+  /** Keeps what was done; null or missing where nobody does. */
+  readonly history?: DaemonHistory | null;
   /** Clients can only look. */
   readonly readOnly?: boolean;
   /** The domain that the daemon runs in, for which its sockets' clients speak; 0 by default. */
@@ -138,27 +138,23 @@ export class Daemon {
    */
   static start(parts: DaemonParts): Daemon {
     const { clock, domains, journal, listening, log, trace, storeDomid = 0, privDomid = 0 } = parts;
-    const { inheritance, keepOrphans = false, quotas = [], succession } = parts;
+    const { history = null, inheritance, keepOrphans = false, quotas = [], succession } = parts;
     // What is asked of these is asked by the privileged domain's clients, at its expense.
     const adminLog: Log = (level, text) => turns.tell(level, privDomid, text);
     const admin = new LogAndMemoryControl(trace, adminLog, parts.configured);
     const { dirty } = journal;
     const engine = new Engine({
-      domains,
-      storeDomid,
-      privDomid,
-      keepOrphans,
+      ...{ domains, storeDomid, privDomid, keepOrphans, log, admin },
       readOnly: parts.readOnly ?? false,
-      log,
-      admin,
       ...(dirty === null ? {} : { dirty }),
-      ...(parts.listener === undefined ? {} : { listener: parts.listener }),
+      ...(history === null ? {} : { listener: history.listener }),
     });
     for (const { name, value } of quotas) engine.state.domains.quotas.set(name, value);
-    const turns = new Turns(engine, journal, trace, log);
+    const turns = new Turns(engine, journal, trace, log, history);
     // An embedded one measures nothing: where it is, that would cost five times as much.
     if (parts.identity !== undefined) turns.times.stopwatch = clock.now;
     turns.stream.root = () => engine.state.tree.root;
+    history?.attach(engine.state);
     engine.state.memory.max = parts.memory ?? Infinity;
     turns.eventTimeoutMs = parts.eventTimeoutMs ?? EVENT_TIMEOUT_MS;
     const loop = new Loop(turns, parts.policy, clock);
@@ -190,11 +186,14 @@ export class Daemon {
         : takeOver({ engine, domains, journal, sockets, clock, log }, inheritance);
       admin.facts = factsOf(parts, turns, beginning);
       sockets.open();
+      // That it has begun is to be recorded, too.
+      turns.tick();
       return new Daemon(parts, engine, turns, loop, sockets, beginning);
     } catch (error) {
       loop.discard();
       domains.wakeups?.release();
       journal.close();
+      history?.close();
       throw error;
     }
   }
@@ -223,13 +222,13 @@ export class Daemon {
 
   /** Looks at the memory of a process of its own, now and then. */
   #lookAtMemory(): Timer | undefined {
-    const { clock, identity, mark } = this.#parts;
+    const { clock, identity, mark } = this.#parts, { turns } = this;
     if (identity === undefined) return undefined;
     const memoryReturn = new MemoryReturn(clock);
     return clock.every(MEMORY_LOOK_MS, () => {
       const now = clock.now();
       mark?.look(now);
-      memoryReturn.look(now, Deno.memoryUsage().rss, this.turns.count);
+      memoryReturn.look(now, Deno.memoryUsage().rss, turns.count + turns.slices);
     });
   }
 
@@ -252,6 +251,7 @@ export class Daemon {
       }
       this.#parts.domains.wakeups?.release();
       this.#parts.journal.close();
+      this.#parts.history?.close();
       this.#parts.trace.close();
     }
   }

@@ -4,6 +4,7 @@ import type { QuotaSetting } from "../../engine/quotas.ts";
 import { forOption } from "../../wire/system_error.ts";
 import { DamagedError } from "../../codec/journal/byte_reader.ts";
 import { JournalError } from "../../journal/database.ts";
+import type { Journal } from "../../journal/journal.ts";
 import { Daemon, type DaemonParts, type Identity } from "./daemon.ts";
 import { openHeldParts } from "../supervision/held_parts.ts";
 import { supervision } from "../supervision/holder_client.ts";
@@ -41,6 +42,8 @@ import {
   surroundings,
 } from "../process/choose_socket_path.ts";
 import { syslog } from "../logging/syslog.ts";
+import type { HistoryChoice } from "../history/history_file.ts";
+import { type RecordedJournal, recordJournal } from "../history/record_journal.ts";
 import type { Trace } from "../logging/trace.ts";
 import { StoreFileGuard } from "../persistence/store_file_guard.ts";
 import { configuredSettings } from "./configured_settings.ts";
@@ -79,6 +82,8 @@ export interface ServeOptions extends TraceOptions, LogOptions {
   readonly onDamage?: OnDamage;
   /** Paths, with `*` and `?`, of nodes that outlive a boot of the host. */
   readonly keep?: readonly string[];
+  /** How much of what was done is kept; as much as is usual by default. */
+  readonly history?: HistoryChoice | "off";
   /** What the program says of its version; "unknown" by default. */
   readonly version?: string;
   /** Log to syslog instead. */
@@ -204,7 +209,7 @@ function successionOf(
 /** What a daemon has of its options, however it starts. */
 function partsOf(
   { log, options, socket, trace }: Start,
-): Omit<DaemonParts, "listening" | "journal" | "domains"> {
+): Omit<DaemonParts, "listening" | "journal" | "domains" | "history"> {
   return {
     keepOrphans: options.keepOrphans ?? false,
     quotas: options.quotas ?? [],
@@ -240,7 +245,7 @@ async function startInPlace(these: Start): Promise<Daemon> {
     listening,
     ...doors,
     held,
-    journal: openJournalAnyway(choice, socket.path, log, clock),
+    ...recorded(openJournalAnyway(choice, socket.path, log, clock), these),
     ...(mark === undefined ? {} : { mark }),
     ...openDomains(options, log, eventChannelFd),
     ...partsOf(these),
@@ -267,7 +272,7 @@ async function start(these: Start): Promise<Daemon> {
       held,
       ...(mark ??= markOf(choice, socket.path, clock)),
       // Before the domains: a damaged store is tried again, a Xen host can be opened only once.
-      journal: openJournal(choice, socket.path, log, clock),
+      ...recorded(openJournal(choice, socket.path, log, clock), these),
       ...openDomains(options, log),
       ...partsOf(these),
       ...succession,
@@ -313,6 +318,11 @@ async function openDoors({ options, socket }: Start, listening: ListeningSocket)
     throw error;
   }
   return { readers };
+}
+
+/** A journal with what records its store's history. */
+function recorded(journal: Journal, { log, options, socket }: Start): RecordedJournal {
+  return recordJournal(journal, storePath(persistenceOf(options), socket.path), options, log);
 }
 
 function eventTimeout({ eventTimeout }: ServeOptions): { readonly eventTimeoutMs?: number } {

@@ -1,0 +1,221 @@
+/** Blocks: records of a history, some hundred in a row of its file. */
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
+import { checksum } from "../journal/checksum.ts";
+import { makeFilter } from "./filter.ts";
+import { type Packed, type Packer, PLAIN, plain } from "./packing.ts";
+import type { HistoryRecord } from "./record.ts";
+import { decodeRecords, encodeRecords } from "./record_bytes.ts";
+import { holderOf } from "./shares.ts";
+
+/** What is known of a block without reading its records. */
+export interface BlockHead {
+  readonly block: number;
+  readonly era: number;
+  /** The lowest number in it, also of what is folded; those of its first and its last record. */
+  readonly first: number;
+  readonly begin: number;
+  readonly last: number;
+  /** The earliest time, also of what is folded, and the latest, in microseconds since 1970. */
+  readonly fromAt: number;
+  readonly toAt: number;
+  readonly count: number;
+  readonly packing: number;
+  /** Bytes of the records as they lie. */
+  readonly bytes: number;
+  readonly filter: Uint8Array;
+  /** Bytes by holder. */
+  readonly shares: readonly (readonly [string, number])[];
+}
+
+/** A block whose records are not what was written. */
+export class DamagedBlock extends DamagedError {
+  constructor(readonly head: BlockHead, reason: string) {
+    super(`records #${head.first} to #${head.last} are damaged: ${reason}`);
+  }
+}
+
+const HEAD_COLUMNS =
+  "block, era, first, begin, last, from_at, to_at, count, packing, filter, shares, " +
+  "length(records) AS bytes";
+
+/** The rows of blocks. */
+export class Blocks {
+  readonly #database: DatabaseSync;
+  readonly #put: StatementSync;
+  readonly #read: StatementSync;
+  readonly #remove: StatementSync;
+  packer: Packer;
+  /** Bytes of records so far. */
+  written = 0;
+  #heads: BlockHead[];
+
+  constructor(database: DatabaseSync, packer: Packer) {
+    this.#database = database;
+    this.packer = packer;
+    const values = Array.from({ length: 14 }, () => "?").join(", ");
+    this.#put = database.prepare(`INSERT OR REPLACE INTO blocks VALUES (${values})`);
+    this.#read = database.prepare("SELECT size, sum, records FROM blocks WHERE block = ?");
+    this.#remove = database.prepare("DELETE FROM blocks WHERE block = ?");
+    this.#heads = database.prepare(`SELECT ${HEAD_COLUMNS} FROM blocks ORDER BY block`)
+      .all().map(headOf);
+  }
+
+  /** All, the oldest first. */
+  get heads(): readonly BlockHead[] {
+    return this.#heads;
+  }
+
+  /** The first block behind a number of a block, or the last before it; null for none. */
+  neighbour(block: number, backwards: boolean): BlockHead | null {
+    const at = this.#position(block);
+    const isThere = this.#heads[at]?.block === block;
+    return this.#heads[backwards ? at - 1 : isThere ? at + 1 : at] ?? null;
+  }
+
+  /** Where a block of that number is, or would be. */
+  #position(block: number): number {
+    let low = 0, high = this.#heads.length;
+    while (low < high) {
+      const middle = low + high >>> 1;
+      if (this.#heads[middle]!.block < block) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The number of the next block. */
+  get next(): number {
+    return (this.#heads.at(-1)?.block ?? 0) + 1;
+  }
+
+  /**
+   * The records of a block.
+   *
+   * @throws {DamagedBlock} when they are not what was written.
+   */
+  read(head: BlockHead): HistoryRecord[] {
+    const row = this.#read.get(head.block);
+    try {
+      const bytes = row?.["records"];
+      if (!(bytes instanceof Uint8Array)) throw new DamagedError("they are missing");
+      if (checksum(bytes, head.last) !== row!["sum"]) {
+        throw new DamagedError("they are not what was written");
+      }
+      const packed: Packed = { packing: head.packing, size: Number(row!["size"]), bytes };
+      return decodeRecords(this.packer.unpack(packed));
+    } catch (error) {
+      if (error instanceof DamagedError) throw new DamagedBlock(head, error.message);
+      throw error;
+    }
+  }
+
+  /** Writes a block, in the place of one of its number if there is one. */
+  put(block: number, era: number, records: readonly HistoryRecord[], isFinal: boolean): void {
+    const sizes: number[] = [];
+    const bytes = encodeRecords(records, sizes);
+    const packed = isFinal ? this.packer.pack(bytes) : plain(bytes);
+    this.#write(headFor(block, era, records, sizes, packed), packed);
+  }
+
+  /** Compresses a block that is not; false when there is nothing to do. */
+  pack(head: BlockHead): boolean {
+    if (head.packing !== PLAIN) return false;
+    const records = this.#read.get(head.block)?.["records"];
+    if (!(records instanceof Uint8Array)) return false;
+    const packed = this.packer.pack(records);
+    if (packed.packing === PLAIN) return false;
+    // Of a damaged block the sum must stay wrong.
+    this.read(head);
+    const shrink = packed.bytes.length / records.length;
+    const shares = head.shares.map(([holder, bytes]) =>
+      [holder, Math.ceil(bytes * shrink)] as const
+    );
+    const { packing } = packed;
+    this.#write({ ...head, packing, shares, bytes: packed.bytes.length }, packed);
+    return true;
+  }
+
+  #write(head: BlockHead, { bytes, packing, size }: Packed): void {
+    this.written += bytes.length;
+    this.#put.run(
+      head.block,
+      head.era,
+      head.first,
+      head.begin,
+      head.last,
+      head.fromAt,
+      head.toAt,
+      head.count,
+      packing,
+      size,
+      head.filter,
+      JSON.stringify(head.shares),
+      checksum(bytes, head.last),
+      bytes,
+    );
+    const at = this.#position(head.block);
+    this.#heads.splice(at, this.#heads[at]?.block === head.block ? 1 : 0, head);
+  }
+
+  remove(head: BlockHead): void {
+    this.#remove.run(head.block);
+    const at = this.#position(head.block);
+    if (this.#heads[at]?.block === head.block) this.#heads.splice(at, 1);
+  }
+
+  /** Reads the heads again, after a transaction was rolled back. */
+  reload(): void {
+    this.#heads = this.#database.prepare(`SELECT ${HEAD_COLUMNS} FROM blocks ORDER BY block`)
+      .all().map(headOf);
+  }
+}
+
+function headFor(
+  block: number,
+  era: number,
+  records: readonly HistoryRecord[],
+  sizes: readonly number[],
+  { bytes, packing, size }: Packed,
+): BlockHead {
+  let first = Infinity, fromAt = Infinity, toAt = -Infinity;
+  const shares = new Map<string, number>();
+  for (const [i, record] of records.entries()) {
+    for (const since of sinceWhen(record)) {
+      first = Math.min(first, since.first);
+      fromAt = Math.min(fromAt, since.firstAt);
+    }
+    toAt = Math.max(toAt, record.at);
+    const holder = record.type === "gap" ? "pruned" : holderOf(record.author);
+    const share = Math.ceil(sizes[i]! * bytes.length / Math.max(size, 1));
+    shares.set(holder, (shares.get(holder) ?? 0) + share);
+  }
+  const { number: begin } = records[0]!, { number: last } = records.at(-1)!;
+  const filter = makeFilter(records), count = records.length;
+  const common = { block, era, first, begin, last, fromAt, toAt, count, packing, filter };
+  return { ...common, bytes: bytes.length, shares: [...shares] };
+}
+
+/** What a record is of: itself, and what is counted in it. */
+function sinceWhen(record: HistoryRecord): { readonly first: number; readonly firstAt: number }[] {
+  const own = { first: record.number, firstAt: record.at };
+  return record.type === "commit" ? [own, ...record.changes] : [own, record];
+}
+
+function headOf(row: Record<string, SQLOutputValue>): BlockHead {
+  const number = (name: string): number => Number(row[name]);
+  return {
+    block: number("block"),
+    era: number("era"),
+    first: number("first"),
+    begin: number("begin"),
+    last: number("last"),
+    fromAt: number("from_at"),
+    toAt: number("to_at"),
+    count: number("count"),
+    packing: number("packing"),
+    bytes: number("bytes"),
+    filter: row["filter"] as Uint8Array,
+    shares: JSON.parse(String(row["shares"])),
+  };
+}

@@ -1,0 +1,104 @@
+/** What a history file says of whole stores: whose history it is, how far it is complete, what was thinned. */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { joinThinned, type Thinned } from "./thin.ts";
+
+/** One store's part of a history. */
+export interface Era {
+  readonly era: number;
+  /** Its id. */
+  readonly store: string;
+  /** The last number that is in the file. */
+  readonly last: number;
+  /** All records behind this number are there as they were written. */
+  readonly completeAfter: number;
+  /** All that was done up to this turn of the store's journal is here, or counted as missing; null if that is not known. */
+  readonly turn: number | null;
+}
+
+/** The rows that speak of eras. */
+export class Eras {
+  readonly #database: DatabaseSync;
+  readonly #find: StatementSync;
+  readonly #update: StatementSync;
+  readonly #incomplete: StatementSync;
+  readonly #settle: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#find = database.prepare(
+      "SELECT era, last, complete_after, turn FROM eras WHERE store = ?",
+    );
+    this.#update = database.prepare("UPDATE eras SET last = max(last, ?) WHERE era = ?");
+    this.#incomplete = database.prepare(
+      "UPDATE eras SET complete_after = max(complete_after, ?) WHERE era = ?",
+    );
+    this.#settle = database.prepare("UPDATE eras SET turn = ? WHERE era = ?");
+  }
+
+  /** The era of a store; it begins if there is none. */
+  open(store: string): Era {
+    const row = this.#find.get(store);
+    if (row === undefined) {
+      this.#database.prepare(
+        "INSERT INTO eras (store, last, complete_after) VALUES (?, 0, 0)",
+      ).run(store);
+      return this.open(store);
+    }
+    return {
+      era: Number(row["era"]),
+      store,
+      last: Number(row["last"]),
+      completeAfter: Number(row["complete_after"]),
+      turn: row["turn"] === null ? null : Number(row["turn"]),
+    };
+  }
+
+  update(era: number, last: number): void {
+    this.#update.run(last, era);
+  }
+
+  /** Notes up to which turn of the journal all is here. */
+  settle(era: number, turn: number): void {
+    this.#settle.run(turn, era);
+  }
+
+  /** Notes that up to `number` not all is as it was written. */
+  incomplete(era: number, number: number): void {
+    this.#incomplete.run(number, era);
+  }
+
+  thinned(era: number): Thinned[] {
+    return this.#database.prepare("SELECT * FROM thinned WHERE era = ?").all(era).map((row) => ({
+      holder: String(row["holder"]),
+      from: Number(row["from_number"]),
+      to: Number(row["to_number"]),
+      count: Number(row["count"]),
+      under: JSON.parse(String(row["under"])),
+    }));
+  }
+
+  addThinned(era: number, thinned: Thinned): void {
+    const known = this.thinned(era).find(({ holder }) => holder === thinned.holder);
+    const { count, from, holder, to, under } = known === undefined
+      ? thinned
+      : joinThinned(known, thinned);
+    this.#database.prepare("INSERT OR REPLACE INTO thinned VALUES (?, ?, ?, ?, ?, ?)")
+      .run(era, holder, from, to, count, JSON.stringify(under));
+    this.incomplete(era, to);
+  }
+
+  /** The history of an era begins at `number` now. */
+  begin(era: number, number: number): void {
+    this.#database.prepare("DELETE FROM thinned WHERE era = ? AND to_number <= ?").run(era, number);
+    this.#database.prepare("UPDATE thinned SET from_number = max(from_number, ?) WHERE era = ?")
+      .run(number, era);
+    this.incomplete(era, number);
+  }
+
+  /** Forgets an era of which nothing is left. */
+  remove(era: number): void {
+    for (const table of ["thinned", "eras"]) {
+      this.#database.prepare(`DELETE FROM ${table} WHERE era = ?`).run(era);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** Which blocks may have something of a path or an author: a Bloom filter for each. */
+import { FNV_PRIME, FNV_START, mixedHash } from "../store/node.ts";
+import type { Author, HistoryRecord } from "./record.ts";
+
+/** Bits for each thing in a filter: of a hundred blocks without it some two are read for nothing. */
+const BITS_EACH = 8;
+/** Bits that each thing sets. */
+const PROBES = 4;
+const SECOND_MIX = 0x85ebca77 | 0;
+
+/** What authors are looked up by; no path looks like one. */
+export function authorKeys(author: Author): string[] {
+  switch (author.kind) {
+    case "domain":
+      return [`domain ${author.domid}`, ...(author.name === null ? [] : [`name ${author.name}`])];
+    case "process":
+      return [
+        `domain ${author.domid}`,
+        ...(author.pid === null ? [] : [`pid ${author.pid}`]),
+        ...(author.command === null ? [] : [`command ${programOf(author.command)}`]),
+      ];
+    default:
+      return [author.kind];
+  }
+}
+
+/** The name of the program in a command: what is behind the last slash of its first word. */
+export function programOf(command: string): string {
+  const [word = ""] = command.split(/[ \0]/);
+  return word.slice(word.lastIndexOf("/") + 1);
+}
+
+/** All that records touch: each of their paths with every node above it, and their authors. */
+export function makeFilter(records: readonly HistoryRecord[]): Uint8Array<ArrayBuffer> {
+  const hashes = new Set<number>(), authors = new Set<Author>();
+  for (const record of records) {
+    if (record.type === "gap") {
+      for (const { author } of record.missing) authors.add(author);
+      continue;
+    }
+    authors.add(record.author);
+    if (record.type === "abort") addPath(hashes, record.path);
+    else for (const { path } of record.changes) addPath(hashes, path);
+  }
+  for (const author of authors) for (const key of authorKeys(author)) hashes.add(hashOf(key));
+  return filterOf(hashes);
+}
+
+/** Adds a path and the nodes above it; the root is above all. */
+function addPath(hashes: Set<number>, path: string): void {
+  let hash = FNV_START;
+  for (let i = 0; i < path.length; i++) {
+    if (i > 0 && path[i] === "/") hashes.add(mixedHash(hash));
+    hash = Math.imul(hash ^ path.charCodeAt(i), FNV_PRIME);
+  }
+  hashes.add(mixedHash(hash));
+}
+
+function hashOf(text: string): number {
+  let hash = FNV_START;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
+  return mixedHash(hash);
+}
+
+function filterOf(hashes: ReadonlySet<number>): Uint8Array<ArrayBuffer> {
+  const filter = new Uint8Array(Math.ceil(hashes.size * BITS_EACH / 8) + 1);
+  for (const hash of hashes) {
+    forEachBit(hash, filter, (at, bit) => {
+      filter[at]! |= bit;
+      return true;
+    });
+  }
+  return filter;
+}
+
+/** Whether something at or below a path, or of an author's key, may be in a filter's block; false is sure. */
+export function mayHave(filter: Uint8Array, key: string): boolean {
+  return key === "/" ||
+    forEachBit(hashOf(key), filter, (at, bit) => (filter[at]! & bit) !== 0);
+}
+
+/** Goes on as long as `visit` says so; returns whether it always did. */
+function forEachBit(
+  hash: number,
+  filter: Uint8Array,
+  visit: (at: number, bit: number) => boolean,
+): boolean {
+  const bits = filter.length * 8, step = Math.imul(hash ^ hash >>> 13, SECOND_MIX) >>> 0;
+  for (let i = 0; i < PROBES; i++) {
+    const bit = ((hash >>> 0) + i * step) % bits;
+    if (!visit(bit >>> 3, 1 << (bit & 7))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,132 @@
+/** Folding: many changes of one author to one path become one that says how many they were. */
+import {
+  type Abort,
+  type Author,
+  type Change,
+  type Commit,
+  hasKeyframe,
+  type HistoryRecord,
+  type Kind,
+  sameAuthor,
+} from "./record.ts";
+
+/** What became of some records. */
+export interface Folded {
+  readonly records: HistoryRecord[];
+  /** The last number whose record is not as it was; 0 if all are. */
+  readonly incompleteTo: number;
+}
+
+/** A record that is being worked on: what is left of its changes. */
+interface Draft {
+  readonly record: HistoryRecord;
+  readonly changes: Change[];
+  moved: number;
+}
+
+/**
+ * Folds records that follow each other: each change of an author for whom `folds` says so goes into that author's next
+ * change of the same path, if no other author touched the path in between. What lies before a keyframe stays before it:
+ * `keyframes` are the numbers of those that no record tells of, in order.
+ */
+export function foldRecords(
+  records: readonly HistoryRecord[],
+  folds: (author: Author) => boolean,
+  keyframes: readonly number[] = [],
+): Folded {
+  const folder = new Folder(folds);
+  let next = 0;
+  for (const record of records) {
+    for (; next < keyframes.length && keyframes[next]! < record.number; next++) folder.keyframe();
+    folder.add(record);
+  }
+  return folder.end();
+}
+
+class Folder {
+  readonly #folds: (author: Author) => boolean;
+  readonly #drafts: (Draft | null)[] = [];
+  /** Where the last change of each path stands. */
+  readonly #last = new Map<string, { draft: Draft; author: Author }>();
+  /** Where the last abort of each path and facet stands. */
+  readonly #aborts = new Map<string, number>();
+  #incompleteTo = 0;
+
+  constructor(folds: (author: Author) => boolean) {
+    this.#folds = folds;
+  }
+
+  /** Nothing that comes now may be merged with what was before. */
+  keyframe(): void {
+    this.#last.clear();
+  }
+
+  add(record: HistoryRecord): void {
+    if (record.type === "abort") return this.#addAbort(record);
+    if (hasKeyframe(record)) this.keyframe();
+    const draft: Draft = { record, changes: [], moved: 0 };
+    this.#drafts.push(draft);
+    if (record.type !== "commit") return;
+    for (const change of record.changes) this.#addChange(draft, record.author, change);
+  }
+
+  #addChange(draft: Draft, author: Author, change: Change): void {
+    const last = this.#last.get(change.path);
+    this.#last.set(change.path, { draft, author });
+    // A path may stand in a commit twice, where that was too large for one record.
+    const merges = last !== undefined && last.draft.record.number !== draft.record.number &&
+      sameAuthor(last.author, author) && this.#folds(author);
+    if (!merges) return void draft.changes.push(change);
+    draft.changes.push(merged(take(last.draft, change.path), change));
+    this.#incompleteTo = Math.max(this.#incompleteTo, draft.record.number);
+  }
+
+  #addAbort(record: Abort): void {
+    const key = `${record.facet} ${record.path}`;
+    const at = this.#aborts.get(key);
+    this.#aborts.set(key, this.#drafts.length);
+    const last = at === undefined ? undefined : this.#drafts[at]?.record;
+    const merges = last?.type === "abort" && sameAuthor(last.author, record.author) &&
+      this.#folds(record.author);
+    if (merges) {
+      this.#drafts[at!] = null;
+      this.#incompleteTo = Math.max(this.#incompleteTo, record.number);
+    }
+    const { first, firstAt } = merges ? last : record;
+    const count = record.count + (merges ? last.count : 0);
+    const whole: Abort = { ...record, count, first, firstAt };
+    this.#drafts.push({ record: whole, changes: [], moved: 0 });
+  }
+
+  end(): Folded {
+    const records: HistoryRecord[] = [];
+    for (const draft of this.#drafts) {
+      if (draft !== null) pushLeft(records, draft);
+    }
+    return { records, incompleteTo: this.#incompleteTo };
+  }
+}
+
+/** Takes the change of a path out of a record. */
+function take(draft: Draft, path: string): Change {
+  const at = draft.changes.findLastIndex((change) => change.path === path);
+  draft.moved++;
+  return draft.changes.splice(at, 1)[0]!;
+}
+
+/** One change for both. */
+export function merged(earlier: Change, later: Change): Change {
+  const { count, first, firstAt, old } = earlier;
+  return { ...later, old, first, firstAt, count: count + later.count };
+}
+
+/** What such a commit did is all in its changes. */
+const IN_CHANGES: readonly Kind[] = ["write", "mkdir", "rm", "set-perms", "transaction", "pruned"];
+
+/** A commit of which nothing is left is told by the later ones' counts. */
+function pushLeft(records: HistoryRecord[], { changes, moved, record }: Draft): void {
+  if (record.type !== "commit") return void records.push(record);
+  if (changes.length === 0 && moved > 0 && IN_CHANGES.includes(record.kind)) return;
+  const left: Commit = { ...record, changes, moved: record.moved + moved };
+  records.push(left);
+}

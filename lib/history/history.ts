@@ -1,0 +1,373 @@
+import type { DatabaseSync } from "node:sqlite";
+import { pragma } from "../journal/database.ts";
+import { HISTORY_KEYFRAME_BYTES } from "../limits.ts";
+import { type BlockHead, Blocks } from "./blocks.ts";
+import { asHistoryError, openHistoryDatabase } from "./database.ts";
+import { type Era, Eras } from "./eras.ts";
+import { type KeyframeHead, Keyframes } from "./keyframes.ts";
+import type { Packer } from "./packing.ts";
+import { blocksOf, countAuthor, Pending } from "./pending.ts";
+import {
+  type Author,
+  type Gap,
+  hasKeyframe,
+  type HistoryRecord,
+  type NodeState,
+} from "./record.ts";
+import type { Thinned } from "./thin.ts";
+
+/** How a history is opened. */
+export interface HistoryOptions {
+  /** Its file; IN_MEMORY for none. */
+  readonly path: string;
+  /** The id of the store that it is of: each store counts its commits from 1. */
+  readonly store: string;
+  readonly packer: Packer;
+}
+
+/** What a gap that has not ended will say. */
+interface OpenGap {
+  readonly first: number;
+  readonly firstAt: number;
+  readonly missing: { author: Author; count: number }[];
+}
+
+/**
+ * The history of a store: records in blocks, from the keyframe with which it begins, in a file of its own. Records come in
+ * the order of their numbers, and may come again: what is there already is left out.
+ */
+export class History {
+  readonly path: string;
+  readonly blocks: Blocks;
+  readonly keyframes: Keyframes;
+  readonly eras: Eras;
+  readonly #database: DatabaseSync;
+  readonly #pending = new Pending();
+  readonly #store: string;
+  #era: Era;
+  /** The number of the block that grows. */
+  #growing: number;
+  #last: number;
+  #lastAt = 0;
+  #inLog = 0;
+  /** Bytes that were written before the last checkpoint. */
+  #checkpointed = 0;
+  #revision = 0;
+  #changes = 0;
+  #gap: OpenGap | null = null;
+  #writing: { readonly head: KeyframeHead; readonly steps: Iterator<void> } | null = null;
+
+  /** @throws {HistoryError} when the file cannot be used. */
+  constructor({ packer, path, store }: HistoryOptions) {
+    this.path = path;
+    this.#store = store;
+    this.#database = openHistoryDatabase(path);
+    try {
+      this.blocks = new Blocks(this.#database, packer);
+      this.keyframes = new Keyframes(this.#database, packer);
+      this.eras = new Eras(this.#database);
+      this.#era = this.eras.open(store);
+    } catch (error) {
+      this.#database.close();
+      throw asHistoryError(error, path);
+    }
+    this.#growing = this.blocks.next;
+    this.#last = this.#era.last;
+  }
+
+  get era(): Era {
+    return this.#era;
+  }
+
+  /** The last number that has been told, whether or not it is in the file. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** The blocks of this era that do not grow any more, the oldest first. */
+  get closed(): BlockHead[] {
+    return this.blocks.heads.filter(({ block, era }) =>
+      era === this.#era.era && block < this.#growing
+    );
+  }
+
+  /** The number of the block that grows; all below it are closed. */
+  get growing(): number {
+    return this.#growing;
+  }
+
+  /** The records behind the closed blocks. */
+  get latest(): readonly HistoryRecord[] {
+    return this.#pending.records;
+  }
+
+  /** What this era's holders have lost. */
+  get thinned(): Thinned[] {
+    return this.eras.thinned(this.#era.era);
+  }
+
+  /** Where this era's history begins; null before its first keyframe. */
+  get horizon(): KeyframeHead | null {
+    return this.keyframes.heads.find(({ era }) => era === this.#era.era) ?? null;
+  }
+
+  /** The keyframe that is being written. */
+  get unfinished(): KeyframeHead | null {
+    return this.#writing?.head ?? null;
+  }
+
+  /** Bytes of its file that are in use. */
+  get bytes(): number {
+    const pages = pragma(this.#database, "page_count") - pragma(this.#database, "freelist_count");
+    return pages * pragma(this.#database, "page_size");
+  }
+
+  /** Whether nothing says what the store was after the last record: a keyframe is to be written then. */
+  get needsKeyframe(): boolean {
+    if (this.#writing !== null) return false;
+    return this.keyframes.before(this.#era.era, Infinity)?.isWhole !== true || this.#gap !== null;
+  }
+
+  /** Whether so much has come since the last keyframe that a moment takes long to rebuild. */
+  get wantsKeyframe(): boolean {
+    if (this.#writing !== null) return false;
+    if (this.needsKeyframe) return true;
+    const { number } = this.keyframes.before(this.#era.era, Infinity)!;
+    let bytes = 0;
+    const { heads } = this.blocks;
+    for (let i = heads.length - 1; i >= 0; i--) {
+      const head = heads[i]!;
+      if (head.era !== this.#era.era || head.last <= number) break;
+      bytes += head.bytes;
+    }
+    return bytes > HISTORY_KEYFRAME_BYTES;
+  }
+
+  /**
+   * Takes records, each commit with all its parts; those that it has are left out.
+   *
+   * A kill loses those that are not saved: whoever tells them keeps them until {@link save} has succeeded.
+   */
+  add(records: readonly HistoryRecord[]): void {
+    const known = this.#last;
+    for (const record of records) {
+      if (record.number <= known) continue;
+      // Parts of one commit stay together, so that all of them or none is in the file.
+      if (record.number !== this.#last) this.#settle();
+      this.#last = record.number;
+      this.#lastAt = record.at;
+      if (this.#gap === null) this.#pending.add(record);
+      else if (record.type !== "gap") countAuthor(this.#gap.missing, record.author);
+    }
+    this.#settle();
+  }
+
+  /** Ends the block that grows when it is full, unless folding makes room in it. */
+  #settle(): void {
+    if (!this.#pending.isFull || this.#isFoldedEnough()) return;
+    if (this.save()) this.#nextBlock();
+    else if (this.#pending.isTooMuch) this.#lose();
+  }
+
+  #isFoldedEnough(): boolean {
+    const { length } = this.#pending.records;
+    this.#note(this.#pending.fold());
+    return this.#pending.records.length * 2 <= length && !this.#pending.isFull;
+  }
+
+  #note(incompleteTo: number): void {
+    const { completeAfter } = this.#era;
+    this.#era = { ...this.#era, completeAfter: Math.max(completeAfter, incompleteTo) };
+  }
+
+  #nextBlock(): void {
+    this.#growing = Math.max(this.#growing, this.blocks.next - 1) + 1;
+    this.#pending.clear();
+  }
+
+  /**
+   * Puts all that it was told into the file, which is all that was done up to turn `turn` of the journal, if that is told; false
+   * when it cannot be written now.
+   */
+  save(turn: number | null = null): boolean {
+    const isSettled = turn === null || turn === this.#era.turn;
+    if (!this.#pending.isDirty && isSettled) return true;
+    const { records } = this.#pending, { era } = this.#era;
+    const isSaved = this.commit(() => {
+      if (turn !== null) this.eras.settle(era, turn);
+      if (!this.#pending.isDirty) return;
+      for (const [i, some] of blocksOf(records).entries()) {
+        this.blocks.put(this.#growing + i, era, some, false);
+      }
+      this.eras.update(era, this.#last);
+      this.eras.incomplete(era, this.#era.completeAfter);
+      for (const record of records) {
+        if (hasKeyframe(record)) this.keyframes.declare(era, record.number, record.at, true);
+      }
+    });
+    if (isSaved) this.#pending.saved();
+    return isSaved;
+  }
+
+  /** Notes that the store has come as far as `number` at most, by `count` commits at least that are not here: they are a gap. */
+  skipTo(number: number, at: number, count: number): void {
+    if (number <= this.#last) return;
+    this.save();
+    const first = this.#last + 1;
+    this.#gap ??= { first, firstAt: at, missing: [] };
+    this.#gap.missing.push({ author: { kind: "pruned" }, count });
+    this.#last = number;
+    this.#lastAt = at;
+    this.#nextBlock();
+  }
+
+  /** Gives up what is in memory only. */
+  #lose(): void {
+    const { first: { number: first, at: firstAt }, missing } = this.#pending.unsaved!;
+    this.#gap = { first, firstAt, missing: missing.map((one) => ({ ...one })) };
+    // What of the block is in the file stays there.
+    this.#nextBlock();
+  }
+
+  /**
+   * Begins a keyframe: `nodes` are those of the store after the last record, in the order of their paths. A gap ends with it.
+   * False when it cannot be written now.
+   */
+  beginKeyframe(at: number, nodes: Iterable<readonly [string, NodeState]>): boolean {
+    const { era } = this.#era, number = this.#last;
+    if (!this.#endGap() || !this.save()) return false;
+    // What comes now is not folded with what was before.
+    if (this.#pending.records.length > 0) this.#nextBlock();
+    const { needsKeyframe: isNeeded } = this;
+    let head: KeyframeHead | null = null;
+    this.commit(() => void (head = this.keyframes.declare(era, number, at, isNeeded)));
+    return head !== null && this.#startWriting(head, nodes);
+  }
+
+  #startWriting(head: KeyframeHead, nodes: Iterable<readonly [string, NodeState]>): boolean {
+    if (!head.isWhole) this.#writing = { head, steps: this.keyframes.write(head, nodes) };
+    return true;
+  }
+
+  /** Notes what is missing, if anything is; false when that cannot be written. */
+  #endGap(): boolean {
+    const gap = this.#gap;
+    if (gap === null) return true;
+    this.#pending.add(endOf(gap, this.#last, this.#lastAt));
+    this.#note(this.#last);
+    const isSaved = this.save();
+    if (isSaved) this.#nextBlock();
+    else this.#pending.clear();
+    this.#gap = isSaved ? null : gap;
+    return isSaved;
+  }
+
+  /** Writes the next row of the keyframe; false when there is none to write, or it cannot be written. */
+  stepKeyframe(): boolean {
+    const writing = this.#writing;
+    if (writing === null) return false;
+    let isDone = false;
+    if (!this.commit(() => void (isDone = writing.steps.next().done === true))) {
+      // What it has written is not to be built on.
+      this.#writing = null;
+      this.commit(() => this.keyframes.giveUp(writing.head));
+      return false;
+    }
+    if (isDone) this.#writing = null;
+    return true;
+  }
+
+  /** What `change` does to the file happens as a whole, or, if it cannot be written, not at all: then false. */
+  commit(change: () => void): boolean {
+    const database = this.#database;
+    try {
+      database.exec("BEGIN IMMEDIATE");
+      change();
+      database.exec("COMMIT");
+      this.#inLog++;
+      this.#changes++;
+      this.#refresh();
+      return true;
+    } catch (error) {
+      if (database.isTransaction) database.exec("ROLLBACK");
+      this.blocks.reload();
+      this.keyframes.reload();
+      if (!isWriteError(error)) throw error;
+      return false;
+    }
+  }
+
+  /** What the rows of the era say, and what is known beyond them. */
+  #refresh(): void {
+    const { completeAfter } = this.#era;
+    const era = this.eras.open(this.#store);
+    this.#era = { ...era, completeAfter: Math.max(era.completeAfter, completeAfter) };
+  }
+
+  /** Gives free pages back to the file system, so many at once; false when there are none. */
+  shrink(pages: number): boolean {
+    if (pragma(this.#database, "freelist_count") === 0) return false;
+    this.#database.exec(`PRAGMA incremental_vacuum(${pages})`);
+    return true;
+  }
+
+  /** Changes when records that were in the file are folded, thinned or pruned. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** As {@link commit}, for what changes records that were there. */
+  rewrite(change: () => void): boolean {
+    this.#revision++;
+    return this.commit(change);
+  }
+
+  /** Changes with each transaction. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Transactions since the last {@link checkpoint}. */
+  get inLog(): number {
+    return this.#inLog;
+  }
+
+  /** Bytes since then, about. */
+  get bytesInLog(): number {
+    return this.blocks.written + this.keyframes.written - this.#checkpointed;
+  }
+
+  /** Moves the log into the file and empties it, so that what was overwritten is in neither. */
+  checkpoint(): void {
+    this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#inLog = 0;
+    this.#checkpointed = this.blocks.written + this.keyframes.written;
+  }
+
+  /** From now on blocks and keyframes are packed by `packer`. */
+  use(packer: Packer): void {
+    this.blocks.packer = packer;
+    this.keyframes.packer = packer;
+  }
+
+  /** Lets go of the file as it is. */
+  abandon(): void {
+    this.#database.close();
+  }
+
+  /** Saves all that can be saved. */
+  close(): void {
+    this.save();
+    this.#database.close();
+  }
+}
+
+function endOf({ first, firstAt, missing }: OpenGap, number: number, at: number): Gap {
+  return { type: "gap", number, at, first, firstAt, missing };
+}
+
+/** Whether SQLite says that it could not write, which may pass. */
+function isWriteError(error: unknown): boolean {
+  return error instanceof Error &&
+    /disk I\/O error|disk is full|readonly|unable to open/.test(error.message);
+}

@@ -1,0 +1,258 @@
+/** Keyframes: the whole store at one moment, in rows of some hundred nodes. */
+import type { DatabaseSync } from "node:sqlite";
+import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
+import { ByteWriter } from "../codec/journal/byte_writer.ts";
+import { checksum } from "../journal/checksum.ts";
+import { HISTORY_PIECE_NODES } from "../limits.ts";
+import { toBytes, toText } from "../wire/text.ts";
+import { NodesReader, NodesWriter } from "./node_bytes.ts";
+import type { Packer } from "./packing.ts";
+import type { NodeState } from "./record.ts";
+import { putVarint, readVarint } from "./varint.ts";
+
+/** What is known of a keyframe without reading it. */
+export interface KeyframeHead {
+  readonly keyframe: number;
+  readonly era: number;
+  readonly number: number;
+  readonly at: number;
+  /** Nothing before it says what came then. */
+  readonly isNeeded: boolean;
+  /** All its nodes are there. */
+  readonly isWhole: boolean;
+}
+
+type Entry = readonly [path: string, node: NodeState];
+
+/**
+ * What puts the paths of a keyframe in their order: that of a walk, parents before their children, siblings by their names. For
+ * that a slash comes before all characters that a name can have.
+ */
+function walkKey(path: string): string {
+  return path.replaceAll("/", "\x01");
+}
+
+/** The rows of keyframes. */
+export class Keyframes {
+  readonly #database: DatabaseSync;
+  packer: Packer;
+  /** Bytes of nodes so far. */
+  written = 0;
+  #heads: KeyframeHead[] = [];
+
+  constructor(database: DatabaseSync, packer: Packer) {
+    this.#database = database;
+    this.packer = packer;
+    // A daemon died over these: that there must be a keyframe stays known.
+    database.exec(
+      "DELETE FROM pieces WHERE keyframe IN (SELECT keyframe FROM keyframes WHERE is_whole = 0); " +
+        "DELETE FROM keyframes WHERE is_whole = 0 AND is_needed = 0",
+    );
+    this.reload();
+  }
+
+  /** All, the oldest first. */
+  get heads(): readonly KeyframeHead[] {
+    return this.#heads;
+  }
+
+  reload(): void {
+    this.#heads = this.#database.prepare(
+      "SELECT keyframe, era, number, at, is_needed, is_whole FROM keyframes " +
+        "ORDER BY era, number, keyframe",
+    ).all().map((row) => ({
+      keyframe: Number(row["keyframe"]),
+      era: Number(row["era"]),
+      number: Number(row["number"]),
+      at: Number(row["at"]),
+      isNeeded: row["is_needed"] === 1,
+      isWhole: row["is_whole"] === 1,
+    }));
+  }
+
+  /** The one that says what the store was up to `number`; without its nodes, that is not known. */
+  before(era: number, number: number): KeyframeHead | null {
+    return this.#heads.findLast((head) =>
+      head.era === era && head.number <= number && (head.isWhole || head.isNeeded)
+    ) ?? null;
+  }
+
+  /** Notes that the store after `number` stands here, or has to; returns the keyframe, which may be there already. */
+  declare(era: number, number: number, at: number, isNeeded: boolean): KeyframeHead {
+    const known = this.#heads.find((head) => head.era === era && head.number === number);
+    if (known !== undefined) return known;
+    this.#database.prepare(
+      "INSERT INTO keyframes (era, number, at, is_needed, is_whole) VALUES (?, ?, ?, ?, 0)",
+    ).run(era, number, at, isNeeded ? 1 : 0);
+    this.reload();
+    return this.declare(era, number, at, isNeeded);
+  }
+
+  /** Writes the nodes, in the order of their paths, one row a step; the keyframe is whole after the last. */
+  *write({ keyframe }: KeyframeHead, nodes: Iterable<Entry>): Generator<void, void, void> {
+    // What an attempt that failed has left.
+    this.#database.prepare("DELETE FROM pieces WHERE keyframe = ?").run(keyframe);
+    let some: Entry[] = [];
+    for (const entry of nodes) {
+      if (some.push(entry) < HISTORY_PIECE_NODES) continue;
+      this.#putPiece(keyframe, some);
+      some = [];
+      yield;
+    }
+    if (some.length > 0) this.#putPiece(keyframe, some);
+    this.#database.prepare("UPDATE keyframes SET is_whole = 1 WHERE keyframe = ?").run(keyframe);
+    this.reload();
+  }
+
+  #putPiece(keyframe: number, entries: readonly Entry[]): void {
+    const packed = this.packer.pack(encodeNodes(entries));
+    this.written += packed.bytes.length;
+    this.#database.prepare("INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)").run(
+      keyframe,
+      toBytes(walkKey(entries[0]![0])),
+      entries.length,
+      packed.packing,
+      packed.size,
+      checksum(packed.bytes, keyframe),
+      packed.bytes,
+    );
+  }
+
+  /**
+   * The nodes of a keyframe, in the order of their paths.
+   *
+   * @throws {DamagedError} when they are not what was written.
+   */
+  *read({ keyframe }: KeyframeHead): Generator<Entry> {
+    // Row by row, since a statement that is under way would hold up whoever writes between two.
+    const next = this.#database.prepare(
+      "SELECT from_key, packing, size, sum, nodes FROM pieces WHERE keyframe = ? AND from_key > ? " +
+        "ORDER BY from_key LIMIT 1",
+    );
+    let from: unknown = new Uint8Array(0);
+    while (from instanceof Uint8Array) {
+      const row = next.get(keyframe, from);
+      if (row === undefined) return;
+      yield* this.#decode(keyframe, row);
+      from = row["from_key"];
+    }
+  }
+
+  #decode(keyframe: number, row: Record<string, unknown>): Entry[] {
+    const bytes = row["nodes"];
+    if (!(bytes instanceof Uint8Array) || checksum(bytes, keyframe) !== row["sum"]) {
+      throw new DamagedError("a keyframe is not what was written");
+    }
+    const packed = { packing: Number(row["packing"]), size: Number(row["size"]), bytes };
+    return decodeNodes(this.packer.unpack(packed));
+  }
+
+  /** Changes nodes of a keyframe, and from when on it holds; the caller commits it. */
+  change(
+    head: KeyframeHead,
+    changes: ReadonlyMap<string, NodeState | null>,
+    number: number,
+    at: number,
+  ): void {
+    const paths = inWalkOrder([...changes.keys()].map((path) => [path, path]));
+    for (let from = 0; from < paths.length;) from = this.#changePiece(head, changes, paths, from);
+    this.#database.prepare("UPDATE keyframes SET number = ?, at = ? WHERE keyframe = ?")
+      .run(number, at, head.keyframe);
+    this.reload();
+  }
+
+  /** Changes the nodes of the piece in which the path at `from` has its place; returns where the next begins. */
+  #changePiece(
+    { keyframe }: KeyframeHead,
+    changes: ReadonlyMap<string, NodeState | null>,
+    paths: readonly string[],
+    from: number,
+  ): number {
+    const first = toBytes(walkKey(paths[from]!));
+    const select = "SELECT from_key, packing, size, sum, nodes FROM pieces WHERE keyframe = ? AND";
+    const row = this.#database.prepare(`${select} from_key <= ? ORDER BY from_key DESC LIMIT 1`)
+      .get(keyframe, first) ??
+      this.#database.prepare(`${select} from_key > ? ORDER BY from_key LIMIT 1`)
+        .get(keyframe, first);
+    const start = row?.["from_key"] ?? null;
+    const end = this.#nextStart(keyframe, start instanceof Uint8Array ? start : null);
+    const nodes = new Map(row === undefined ? [] : this.#decode(keyframe, row));
+    let next = from;
+    for (; next < paths.length && (end === null || walkKey(paths[next]!) < end); next++) {
+      const path = paths[next]!, node = changes.get(path) ?? null;
+      if (node === null) nodes.delete(path);
+      else nodes.set(path, node);
+    }
+    if (start !== null) {
+      this.#database.prepare("DELETE FROM pieces WHERE keyframe = ? AND from_key = ?")
+        .run(keyframe, start);
+    }
+    const entries = inWalkOrder([...nodes].map((entry) => [entry[0], entry]));
+    // One that grows to twice its size becomes two.
+    const size = entries.length > 2 * HISTORY_PIECE_NODES ? HISTORY_PIECE_NODES : entries.length;
+    for (let at = 0; at < entries.length; at += size) {
+      this.#putPiece(keyframe, entries.slice(at, at + size));
+    }
+    return next;
+  }
+
+  #nextStart(keyframe: number, start: Uint8Array | null): string | null {
+    if (start === null) return null;
+    const row = this.#database.prepare(
+      "SELECT from_key FROM pieces WHERE keyframe = ? AND from_key > ? ORDER BY from_key LIMIT 1",
+    ).get(keyframe, start);
+    const next = row?.["from_key"];
+    return next instanceof Uint8Array ? toText(next) : null;
+  }
+
+  /** Forgets the nodes of a keyframe, since what led from it to `number` is lost. */
+  lose({ keyframe }: KeyframeHead, number: number, at: number): void {
+    this.#database.prepare("DELETE FROM pieces WHERE keyframe = ?").run(keyframe);
+    this.#database.prepare(
+      "UPDATE keyframes SET number = ?, at = ?, is_needed = 1, is_whole = 0 WHERE keyframe = ?",
+    ).run(number, at, keyframe);
+    this.reload();
+  }
+
+  /** Removes the nodes of a keyframe that cannot be written, and all of it unless it is needed. */
+  giveUp(head: KeyframeHead): void {
+    if (head.isNeeded) this.lose(head, head.number, head.at);
+    else this.remove(head);
+  }
+
+  /** Removes a keyframe with its nodes. */
+  remove({ keyframe }: KeyframeHead): void {
+    this.#database.prepare("DELETE FROM pieces WHERE keyframe = ?").run(keyframe);
+    this.#database.prepare("DELETE FROM keyframes WHERE keyframe = ?").run(keyframe);
+    this.reload();
+  }
+}
+
+/** What belongs to paths, in the order of a keyframe. */
+export function inWalkOrder<T>(items: readonly (readonly [path: string, item: T])[]): T[] {
+  return items.map(([path, item]) => [walkKey(path), item] as const)
+    .sort(([a], [b]) => a < b ? -1 : 1).map(([, item]) => item);
+}
+
+const FIRST_CAPACITY = 16_384;
+
+function encodeNodes(entries: readonly Entry[]): Uint8Array {
+  const to = new ByteWriter(FIRST_CAPACITY), nodes = new NodesWriter(to);
+  putVarint(to, entries.length);
+  for (const [path, node] of entries) {
+    nodes.path(path);
+    nodes.state(node);
+  }
+  return to.written;
+}
+
+function decodeNodes(bytes: Uint8Array): Entry[] {
+  const from = new ByteReader(bytes), nodes = new NodesReader(from);
+  const entries: Entry[] = [];
+  for (let left = readVarint(from); left > 0; left--) {
+    const path = nodes.path(), node = nodes.state();
+    if (node === null) throw new DamagedError(`a keyframe has no node at ${path}`);
+    entries.push([path, node]);
+  }
+  return entries;
+}

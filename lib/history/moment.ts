@@ -1,0 +1,88 @@
+/** The store at a moment of the past, rebuilt from a keyframe and what came after it. */
+import { type Change, hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
+import { isUnder } from "./path_set.ts";
+import type { Thinned } from "./thin.ts";
+
+/** From this number to below `to`, what a path had is not known; before and from `to` on it is. */
+export interface Between {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The store after one number. Records are told it in order, from the keyframe before that number to the end of the history,
+ * as changes that are folded into a later one are told by that.
+ */
+export class Moment {
+  /** All nodes by their paths; of one that is not {@link known}, as it was before. */
+  readonly nodes: Map<string, NodeState>;
+  readonly #unknown = new Map<string, Between>();
+  readonly #thinned: readonly Thinned[];
+  #gap: Between | null = null;
+
+  constructor(
+    readonly number: number,
+    nodes: Iterable<readonly [string, NodeState]>,
+    thinned: readonly Thinned[],
+  ) {
+    this.nodes = new Map(nodes);
+    this.#thinned = thinned.filter(({ from, to }) => from <= number && number < to);
+  }
+
+  /** From number `from` on, up to the next keyframe, nothing is known: records are damaged, or a keyframe is missing. */
+  lose(from: number, to: number): void {
+    if (from <= this.number && this.#gap === null) this.#gap = { from, to };
+  }
+
+  /** Tells the next record; false when no later one can say anything of this moment. */
+  add(record: HistoryRecord): boolean {
+    const { number } = this;
+    if (record.type === "gap" && record.first <= number && number < record.number) {
+      this.#gap = { from: record.first, to: record.number };
+    }
+    if (hasKeyframe(record)) {
+      if (record.number > number) return false;
+      // It was not begun from that keyframe, so there is none: what came then is not known.
+      this.lose(record.number, Infinity);
+    }
+    if (record.type === "commit") {
+      for (const change of record.changes) this.#change(record.number, change);
+    }
+    return true;
+  }
+
+  #change(number: number, { path, new: now, first }: Change): void {
+    if (number <= this.number) {
+      if (now === null) this.nodes.delete(path);
+      else this.nodes.set(path, now);
+    } else if (first <= this.number && !this.#unknown.has(path)) {
+      this.#unknown.set(path, { from: first, to: number });
+    }
+  }
+
+  /** Null when it is known what `path` was, or that it was not; else between which numbers it changed. */
+  unknown(path: string): Between | null {
+    let found = this.#gap ?? this.#unknown.get(path) ?? null;
+    for (const { from, to, under } of this.#thinned) {
+      if (under.some((top) => isUnder(path, top))) found = widest(found, { from, to });
+    }
+    return found;
+  }
+
+  /** Null when all at and below `top` is known; else between which numbers it is not. */
+  inexact(top: string = "/"): Between | null {
+    let found = this.#gap;
+    for (const [path, between] of this.#unknown) {
+      if (isUnder(path, top)) found = widest(found, between);
+    }
+    for (const { from, to, under } of this.#thinned) {
+      const meets = under.some((other) => isUnder(other, top) || isUnder(top, other));
+      if (meets) found = widest(found, { from, to });
+    }
+    return found;
+  }
+}
+
+function widest(a: Between | null, b: Between): Between {
+  return a === null ? b : { from: Math.min(a.from, b.from), to: Math.max(a.to, b.to) };
+}

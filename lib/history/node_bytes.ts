@@ -1,0 +1,85 @@
+import { type ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
+import type { ByteWriter } from "../codec/journal/byte_writer.ts";
+import { equalPerms, type Perms } from "../store/perms.ts";
+import { sharedLength } from "../wire/text.ts";
+import type { NodeState } from "./record.ts";
+import { putVarint, readVarint } from "./varint.ts";
+
+const VALUE_MASK = 3;
+const ABSENT = 0;
+const BYTES = 1;
+const REDACTED = 2;
+/** The permissions are those of the state before. */
+const SAME_PERMS = 4;
+
+/** What {@link NodesReader} reads: paths and states of nodes, each as what differs from the one before. */
+export class NodesWriter {
+  #path = "";
+  #perms: Perms = [];
+
+  constructor(private readonly to: ByteWriter) {}
+
+  path(path: string): void {
+    const shared = sharedLength(this.#path, path);
+    putVarint(this.to, shared);
+    this.to.textFrom(path, shared);
+    this.#path = path;
+  }
+
+  state(node: NodeState | null): void {
+    const { to } = this;
+    if (node === null) return to.u8(ABSENT);
+    const { perms, value } = node, isSame = equalPerms(perms, this.#perms);
+    to.u8((value instanceof Uint8Array ? BYTES : REDACTED) | (isSame ? SAME_PERMS : 0));
+    if (!(value instanceof Uint8Array)) putVarint(to, value.redacted);
+    else {
+      putVarint(to, value.length);
+      to.raw(value);
+    }
+    if (isSame) return;
+    putVarint(to, perms.length);
+    for (const entry of perms) putVarint(to, entry);
+    this.#perms = perms;
+  }
+}
+
+/** Reads what a {@link NodesWriter} wrote; each throws {@link DamagedError} when it is something else. */
+export class NodesReader {
+  #path = "";
+  #perms: Perms = [];
+
+  constructor(private readonly from: ByteReader) {}
+
+  path(): string {
+    const shared = readVarint(this.from);
+    if (shared > this.#path.length) throw new DamagedError("a path continues none");
+    const path = this.#path.slice(0, shared) + this.from.text();
+    // Special paths have permissions.
+    if (path[0] !== "/" && path[0] !== "@") throw new DamagedError("a path begins with no slash");
+    return this.#path = path;
+  }
+
+  state(): NodeState | null {
+    const flags = this.from.u8(), kind = flags & VALUE_MASK;
+    if (flags > (VALUE_MASK | SAME_PERMS) || kind > REDACTED) {
+      throw new DamagedError("a node is of no kind");
+    }
+    if (kind === ABSENT) return null;
+    const length = readVarint(this.from);
+    const value = kind === REDACTED ? { redacted: length } : this.#bytes(length);
+    if ((flags & SAME_PERMS) === 0) this.#perms = this.#readPerms();
+    return { value, perms: this.#perms };
+  }
+
+  #bytes(length: number): Uint8Array {
+    const at = this.from.skip(length);
+    return this.from.all.slice(at, at + length);
+  }
+
+  #readPerms(): Perms {
+    const count = readVarint(this.from);
+    const perms: number[] = [];
+    for (let i = 0; i < count; i++) perms.push(readVarint(this.from));
+    return perms;
+  }
+}

@@ -1,0 +1,132 @@
+/** Reads a history piece by piece, while it goes on: between two pieces records may come, be folded or be pruned. */
+import { DamagedError } from "../codec/journal/byte_reader.ts";
+import { type BlockHead, DamagedBlock } from "./blocks.ts";
+import { mayHave } from "./filter.ts";
+import type { History } from "./history.ts";
+import type { KeyframeHead } from "./keyframes.ts";
+import { Moment } from "./moment.ts";
+import type { HistoryRecord } from "./record.ts";
+
+/** Records that follow each other, or what is damaged in their place. */
+export interface Piece {
+  readonly records: readonly HistoryRecord[];
+  readonly damage: DamagedBlock | null;
+}
+
+/** Of which blocks a query needs the records; false is sure. */
+export type BlockFilter = (head: BlockHead) => boolean;
+
+/** Blocks that may have something at or below a path, or of an author's key. */
+export function having(...keys: readonly string[]): BlockFilter {
+  return ({ filter }) => keys.every((key) => mayHave(filter, key));
+}
+
+/** A query does one step, and goes on when it is asked to. */
+export type Steps<T> = Generator<null, T, void>;
+
+/**
+ * The blocks of a history in order, and what is behind them; or backwards. One a step: a block that is pruned meanwhile is
+ * left out, and what is recorded meanwhile is read as well, unless that goes backwards.
+ */
+export function* readPieces(
+  history: History,
+  wants: BlockFilter,
+  backwards = false,
+): Generator<Piece, void, void> {
+  const { blocks, era: { era } } = history;
+  if (backwards) yield { records: [...history.latest], damage: null };
+  let at = backwards ? history.growing : 0;
+  for (;;) {
+    const head = blocks.neighbour(at, backwards);
+    if (head === null || head.block >= history.growing) break;
+    at = head.block;
+    if (head.era === era && wants(head)) yield readPiece(history, head);
+  }
+  if (!backwards) yield { records: history.latest, damage: null };
+}
+
+function readPiece(history: History, head: BlockHead): Piece {
+  try {
+    return { records: history.blocks.read(head), damage: null };
+  } catch (error) {
+    if (error instanceof DamagedBlock) return { records: [], damage: error };
+    throw error;
+  }
+}
+
+/** A number that is not in the history. */
+export class OutsideError extends Error {
+  override readonly name = "OutsideError";
+}
+
+/** Tries to rebuild a moment in steps, before it is done in one: each is lost when records are pruned meanwhile. */
+const TRIES_IN_STEPS = 3;
+
+/**
+ * The store after number `number`.
+ *
+ * @throws {OutsideError} when the history begins later, or has not come so far.
+ */
+export function* momentAt(history: History, number: number): Steps<Moment> {
+  for (let tries = 0;; tries++) {
+    const { revision } = history;
+    const steps = rebuild(history, number);
+    let step = steps.next();
+    while (step.done !== true && history.revision === revision) {
+      if (tries < TRIES_IN_STEPS) yield null;
+      if (history.revision === revision) step = steps.next();
+    }
+    if (step.done === true) return step.value;
+  }
+}
+
+function* rebuild(history: History, number: number): Steps<Moment> {
+  const { era: { era }, keyframes } = history;
+  const base = keyframes.before(era, number);
+  checkWithin(history, number);
+  const moment = new Moment(number, [], history.thinned);
+  const next = keyframes.heads.find((head) => head.era === era && head.number > number);
+  const end = next?.number ?? Infinity;
+  if (base === null || !base.isWhole) moment.lose(base?.number ?? 0, end);
+  else yield* readBase(history, base, moment, end);
+  const from = base?.number ?? 0;
+  // Nothing that is folded goes over a keyframe.
+  const wants = ({ begin, last }: BlockHead): boolean => last > from && begin <= end;
+  for (const { damage, records } of readPieces(history, wants)) {
+    if (damage !== null) moment.lose(damage.head.begin, end);
+    const later = records.filter((record) => record.number > from && record.number <= end);
+    if (!later.every((record) => moment.add(record))) break;
+    yield null;
+  }
+  return moment;
+}
+
+function* readBase(
+  { keyframes }: History,
+  base: KeyframeHead,
+  moment: Moment,
+  end: number,
+): Steps<void> {
+  try {
+    let count = 0;
+    for (const [path, node] of keyframes.read(base)) {
+      moment.nodes.set(path, node);
+      if (++count % NODES_A_STEP === 0) yield null;
+    }
+  } catch (error) {
+    if (!(error instanceof DamagedError)) throw error;
+    moment.lose(base.number, end);
+  }
+}
+
+const NODES_A_STEP = 1_024;
+
+/** @throws {OutsideError} when a number is not one of the history's. */
+export function checkWithin(history: History, number: number): void {
+  const { horizon, last } = history;
+  if (horizon === null) throw new OutsideError("the history has not begun yet");
+  if (number < horizon.number) {
+    throw new OutsideError(`#${number} was pruned: the history begins after #${horizon.number}`);
+  }
+  if (number > last) throw new OutsideError(`there is no #${number} yet: the last is #${last}`);
+}

@@ -1,0 +1,150 @@
+/** What a history consists of: commits, aborted transactions and gaps, one after the other. */
+import type { Author as KnownAuthor } from "../engine/author.ts";
+import { equalPerms, type Perms } from "../store/perms.ts";
+import { equalBytes } from "../wire/text.ts";
+
+/** In place of a value that must not be kept: only its length is told. */
+export interface Redacted {
+  /** Bytes that the value had. */
+  readonly redacted: number;
+}
+
+/** A node as it was. */
+export interface NodeState {
+  readonly value: Uint8Array | Redacted;
+  readonly perms: Perms;
+}
+
+/** Who did something, as far as it is known (docs/history.md, "Authors"). */
+export type Author = KnownAuthor | PrunedAuthor;
+
+/** All those whose records were pruned. */
+export interface PrunedAuthor {
+  readonly kind: "pruned";
+}
+
+/** What was asked for, or happened. New ones go to the end: files have their positions. */
+export const KINDS = [
+  "write",
+  "mkdir",
+  "rm",
+  "set-perms",
+  "transaction",
+  "request",
+  "introduce",
+  "release",
+  "resume",
+  "set-target",
+  "death",
+  "features",
+  "quota",
+  "setting",
+  "restore",
+  "start",
+  "repair",
+  "pruned",
+] as const;
+export type Kind = typeof KINDS[number];
+
+/**
+ * What became of one path. With a `count` above 1 it stands for as many changes of the same author, the first of them
+ * number `first`, between which no other author touched the path.
+ */
+export interface Change {
+  readonly path: string;
+  /** Null: there was no such node. */
+  readonly old: NodeState | null;
+  /** Null: there is none any more. */
+  readonly new: NodeState | null;
+  readonly count: number;
+  readonly first: number;
+  /** When that was, in microseconds since 1970. */
+  readonly firstAt: number;
+}
+
+interface Numbered {
+  /** Only grows, and is never used twice. */
+  readonly number: number;
+  /** Microseconds since 1970 by the wall clock, which may have been set back. */
+  readonly at: number;
+}
+
+/** One commit. */
+export interface Commit extends Numbered {
+  readonly type: "commit";
+  readonly author: Author;
+  readonly kind: Kind;
+  /** Requests of a transaction that changed something; 1 of anything else. */
+  readonly operations: number;
+  /** What a kind has to say besides, such as the setting that was set; often empty. */
+  readonly detail: string;
+  readonly changes: readonly Change[];
+  /** Changes that are counted in a later commit's, or pruned. */
+  readonly moved: number;
+  /** A keyframe stands here in place of the changes. */
+  readonly isKeyframe: boolean;
+}
+
+/** What of a node a transaction had seen. */
+export const FACETS = ["existence", "value", "permissions", "children", "size", "other"] as const;
+export type Facet = typeof FACETS[number];
+
+/** A transaction that ended in EAGAIN; `count` consecutive ones of one author, path and facet are one. */
+export interface Abort extends Numbered {
+  readonly type: "abort";
+  readonly author: Author;
+  readonly operations: number;
+  readonly path: string;
+  readonly facet: Facet;
+  /** What the transaction saw, and what was there at its end, in words. */
+  readonly seen: string;
+  readonly there: string;
+  /** Who changed it, in words. */
+  readonly by: string;
+  readonly count: number;
+  readonly first: number;
+  readonly firstAt: number;
+}
+
+/** How much of one author is missing. */
+export interface Missing {
+  readonly author: Author;
+  readonly count: number;
+}
+
+/** Records `first` to `number` are missing; a keyframe stands at its end. */
+export interface Gap extends Numbered {
+  readonly type: "gap";
+  readonly first: number;
+  readonly firstAt: number;
+  readonly missing: readonly Missing[];
+}
+
+export type HistoryRecord = Commit | Abort | Gap;
+
+/** Whether all that is known of two authors is the same. */
+export function sameAuthor(a: Author, b: Author): boolean {
+  if (a === b) return true;
+  if (a.kind === "domain" && b.kind === "domain") {
+    return a.domid === b.domid && a.uniqueId === b.uniqueId && a.name === b.name;
+  }
+  if (a.kind === "process" && b.kind === "process") {
+    return a.pid === b.pid && a.startTime === b.startTime && a.uid === b.uid &&
+      a.domid === b.domid && a.command === b.command;
+  }
+  return a.kind === b.kind && (a.kind === "daemon" || a.kind === "pruned");
+}
+
+/** Whether two states of a node are the same; of redacted values only the lengths can be told. */
+export function sameNode(a: NodeState | null, b: NodeState | null): boolean {
+  if (a === b) return true;
+  if (a === null || b === null || !equalPerms(a.perms, b.perms)) return false;
+  const x = a.value, y = b.value;
+  if (x instanceof Uint8Array && y instanceof Uint8Array) return equalBytes(x, y);
+  return "redacted" in x && "redacted" in y && x.redacted === y.redacted;
+}
+
+/** Whether a store's whole content stands at a record's end, so that nothing before it says what follows. */
+export function hasKeyframe(record: HistoryRecord): boolean {
+  return record.type === "gap" || (record.type === "commit" && record.isKeyframe);
+}

@@ -1,0 +1,217 @@
+/** Records as bytes: how they ride in the journal and lie in the rows of a history file. */
+import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
+import { ByteWriter } from "../codec/journal/byte_writer.ts";
+import { putAuthor, readAuthor } from "./author_bytes.ts";
+import { NodesReader, NodesWriter } from "./node_bytes.ts";
+import {
+  type Abort,
+  type Author,
+  type Change,
+  type Commit,
+  FACETS,
+  type Gap,
+  type HistoryRecord,
+  KINDS,
+  type Missing,
+  sameAuthor,
+} from "./record.ts";
+import { putSigned, putVarint, readSigned, readVarint } from "./varint.ts";
+
+/** The first byte of all; what an older version cannot read gets another one. */
+export const RECORD_FORMAT = 1;
+
+const TYPES = ["commit", "abort", "gap"] as const;
+
+/** Records with their authors, each of which stands there once; `sizes` gets the bytes of each record. */
+export function encodeRecords(
+  records: readonly HistoryRecord[],
+  sizes?: number[],
+): Uint8Array<ArrayBuffer> {
+  const encoder = new Encoder();
+  for (const record of records) sizes?.push(encoder.record(record));
+  if (sizes === undefined) { for (const record of records) encoder.record(record); }
+  return encoder.end(records.length);
+}
+
+const FIRST_CAPACITY = 4_096;
+
+class Encoder {
+  readonly #to = new ByteWriter(FIRST_CAPACITY);
+  readonly #nodes = new NodesWriter(this.#to);
+  readonly #authors: Author[] = [];
+  #number = 0;
+  #at = 0;
+
+  /** Returns how many bytes it takes. */
+  record(record: HistoryRecord): number {
+    const to = this.#to, begin = to.length;
+    to.u8(TYPES.indexOf(record.type));
+    putVarint(to, record.number - this.#number);
+    putSigned(to, record.at - this.#at);
+    this.#number = record.number;
+    this.#at = record.at;
+    if (record.type === "gap") this.#gap(record);
+    else if (record.type === "abort") this.#abort(record);
+    else this.#commit(record);
+    return to.length - begin;
+  }
+
+  #commit({ author, changes, detail, isKeyframe, kind, moved, operations }: Commit): void {
+    const to = this.#to;
+    this.#author(author);
+    to.u8(KINDS.indexOf(kind));
+    putVarint(to, operations);
+    to.text(detail);
+    putVarint(to, moved);
+    to.u8(isKeyframe ? 1 : 0);
+    putVarint(to, changes.length);
+    for (const change of changes) {
+      this.#nodes.path(change.path);
+      this.#nodes.state(change.old);
+      this.#nodes.state(change.new);
+      putVarint(to, change.count);
+      if (change.count > 1) this.#first(change);
+    }
+  }
+
+  #abort({ author, by, count, facet, operations, path, seen, there, ...rest }: Abort): void {
+    const to = this.#to;
+    this.#author(author);
+    putVarint(to, operations);
+    this.#nodes.path(path);
+    to.u8(FACETS.indexOf(facet));
+    to.text(seen);
+    to.text(there);
+    to.text(by);
+    putVarint(to, count);
+    if (count > 1) this.#first(rest);
+  }
+
+  #gap({ first, firstAt, missing }: Gap): void {
+    this.#first({ first, firstAt });
+    putVarint(this.#to, missing.length);
+    for (const { author, count } of missing) {
+      this.#author(author);
+      putVarint(this.#to, count);
+    }
+  }
+
+  #first({ first, firstAt }: { readonly first: number; readonly firstAt: number }): void {
+    putVarint(this.#to, this.#number - first);
+    putSigned(this.#to, this.#at - firstAt);
+  }
+
+  #author(author: Author): void {
+    let at = this.#authors.findIndex((other) => sameAuthor(other, author));
+    if (at < 0) at = this.#authors.push(author) - 1;
+    putVarint(this.#to, at);
+  }
+
+  end(count: number): Uint8Array<ArrayBuffer> {
+    const head = new ByteWriter(FIRST_CAPACITY);
+    head.u8(RECORD_FORMAT);
+    putVarint(head, this.#authors.length);
+    for (const author of this.#authors) putAuthor(head, author);
+    putVarint(head, count);
+    head.raw(this.#to.written);
+    return head.written.slice();
+  }
+}
+
+/**
+ * The records that {@link encodeRecords} wrote.
+ *
+ * @throws {DamagedError} when they are something else, or of a newer version.
+ */
+export function decodeRecords(bytes: Uint8Array): HistoryRecord[] {
+  const from = new ByteReader(bytes);
+  const format = from.u8();
+  if (format !== RECORD_FORMAT) {
+    throw new DamagedError(`records of format ${format}: this xs reads ${RECORD_FORMAT}`);
+  }
+  const authors: Author[] = [];
+  for (let left = readVarint(from); left > 0; left--) authors.push(readAuthor(from));
+  const decoder = new Decoder(from, authors);
+  const records: HistoryRecord[] = [];
+  for (let left = readVarint(from); left > 0; left--) records.push(decoder.record());
+  if (!from.atEnd) throw new DamagedError("there is more behind the last record");
+  return records;
+}
+
+class Decoder {
+  readonly #nodes: NodesReader;
+  #number = 0;
+  #at = 0;
+
+  constructor(private readonly from: ByteReader, private readonly authors: readonly Author[]) {
+    this.#nodes = new NodesReader(from);
+  }
+
+  record(): HistoryRecord {
+    const type = TYPES[this.from.u8()];
+    this.#number = safe(this.#number + readVarint(this.from));
+    this.#at = safe(this.#at + readSigned(this.from));
+    const { from } = this, number = this.#number, at = this.#at;
+    if (type === undefined) throw new DamagedError("a record is of no type");
+    if (type === "gap") {
+      return { type, number, at, ...this.#first(), missing: this.#missing() };
+    }
+    const author = this.#author();
+    if (type === "abort") {
+      const operations = readVarint(from), path = this.#nodes.path();
+      const facet = oneOf(FACETS, from.u8(), "facet"), seen = from.text(), there = from.text();
+      const by = from.text(), common = { type, number, at, author, operations, path };
+      return { ...common, facet, seen, there, by, ...this.#times() };
+    }
+    const kind = oneOf(KINDS, from.u8(), "kind"), operations = readVarint(from);
+    const detail = from.text(), moved = readVarint(from);
+    const isKeyframe = oneOf([false, true], from.u8(), "flag");
+    const common = { type, number, at, author, kind, operations, detail, moved, isKeyframe };
+    return { ...common, changes: this.#changes() };
+  }
+
+  #changes(): Change[] {
+    const changes: Change[] = [];
+    for (let left = readVarint(this.from); left > 0; left--) {
+      const path = this.#nodes.path(), old = this.#nodes.state(), now = this.#nodes.state();
+      changes.push({ path, old, new: now, ...this.#times() });
+    }
+    return changes;
+  }
+
+  /** How many, and since when. */
+  #times(): { count: number; first: number; firstAt: number } {
+    const count = readVarint(this.from);
+    if (count === 0) throw new DamagedError("something happened no times");
+    if (count === 1) return { count, first: this.#number, firstAt: this.#at };
+    return { count, ...this.#first() };
+  }
+
+  #first(): { first: number; firstAt: number } {
+    const first = this.#number - readVarint(this.from);
+    if (first < 0) throw new DamagedError("a number is below 0");
+    return { first, firstAt: safe(this.#at - readSigned(this.from)) };
+  }
+
+  #missing(): Missing[] {
+    const missing: Missing[] = [];
+    for (let left = readVarint(this.from); left > 0; left--) {
+      missing.push({ author: this.#author(), count: readVarint(this.from) });
+    }
+    return missing;
+  }
+
+  #author(): Author {
+    return oneOf(this.authors, readVarint(this.from), "author");
+  }
+}
+
+function oneOf<T>(items: readonly T[], at: number, what: string): T {
+  if (at >= items.length) throw new DamagedError(`there is no ${what} ${at}`);
+  return items[at]!;
+}
+
+function safe(value: number): number {
+  if (Number.isSafeInteger(value)) return value;
+  throw new DamagedError("a number is too large");
+}

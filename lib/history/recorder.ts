@@ -1,0 +1,229 @@
+/** Makes records of what the engine tells: the only part of a history that knows an engine. */
+import type {
+  Abort,
+  Commit,
+  CommitListener,
+  Deed,
+  StartedAfter,
+} from "../engine/commit_listener.ts";
+import {
+  HISTORY_OLD_BYTES_MAX,
+  HISTORY_PART_BYTES,
+  HISTORY_RESTORE_CHANGES_MAX,
+} from "../limits.ts";
+import type { Redaction } from "../store/redaction.ts";
+import type { Change as TreeChange, NodeState as TreeNode } from "../store/tree_changes.ts";
+import { escapeBytes } from "../wire/escape.ts";
+import { MessageType } from "../wire/message_type.ts";
+import {
+  type Change,
+  type Facet,
+  FACETS,
+  type HistoryRecord,
+  type Kind,
+  type NodeState,
+} from "./record.ts";
+
+/** What a recorder needs. */
+export interface RecorderParts {
+  /** Microseconds since 1970. */
+  wall(): number;
+  readonly redaction: Redaction;
+}
+
+/** Takes down what is done, until it is taken. */
+export class Recorder implements CommitListener {
+  readonly #parts: RecorderParts;
+  #last = 0;
+  #records: HistoryRecord[] = [];
+
+  constructor(parts: RecorderParts) {
+    this.#parts = parts;
+  }
+
+  /** From now on numbers are given, behind `last`. */
+  begin(last: number): void {
+    this.#last = last;
+  }
+
+  /** The last number that was given. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** What was recorded since the last call: each commit with all its parts. */
+  take(): readonly HistoryRecord[] {
+    const records = this.#records;
+    if (records.length > 0) this.#records = [];
+    return records;
+  }
+
+  committed(commit: Commit): void {
+    const number = ++this.#last, at = this.#parts.wall();
+    const { author, deeds } = commit;
+    const parts = this.#changesOf(commit, number, at);
+    const common = {
+      type: "commit",
+      number,
+      at,
+      author,
+      kind: kindOf(commit),
+      operations: deeds.reduce((sum, deed) => sum + operationsOf(deed), 0) || 1,
+      detail: detailOf(commit),
+      moved: 0,
+      isKeyframe: parts === null,
+    } as const;
+    for (const changes of parts ?? [[]]) this.#records.push({ ...common, changes });
+  }
+
+  aborted({ author, conflict, operations }: Abort): void {
+    const number = ++this.#last, at = this.#parts.wall();
+    this.#records.push({
+      type: "abort",
+      number,
+      at,
+      author,
+      operations,
+      path: conflict?.path ?? "/",
+      facet: facetOf(conflict?.facet),
+      seen: conflict?.saw ?? "",
+      there: conflict?.now ?? "",
+      by: conflict?.by.label ?? "",
+      count: 1,
+      first: number,
+      firstAt: at,
+    });
+  }
+
+  /** The changes of a commit in parts of bounded size; null where a keyframe stands for them. */
+  #changesOf({ changes, kind }: Commit, number: number, at: number): Change[][] | null {
+    // What a store has that is new, or restored, may be more than all that led to it.
+    const most = kind === "restore" || kind === "start" ? HISTORY_RESTORE_CHANGES_MAX : Infinity;
+    const parts: Change[][] = [[]];
+    let bytes = 0, count = 0, oldBytes = 0;
+    for (const change of changes()) {
+      if (++count > most) return null;
+      if (bytes > HISTORY_PART_BYTES) {
+        parts.push([]);
+        bytes = 0;
+      }
+      bytes += bytesOf(change);
+      oldBytes += change.old?.value.length ?? 0;
+      parts.at(-1)!.push(this.#changeOf(change, number, at, oldBytes > HISTORY_OLD_BYTES_MAX));
+    }
+    return parts;
+  }
+
+  /** Of large commits old values are told by their lengths only: what follows from new ones is whole without them. */
+  #changeOf(
+    { new: now, old, path }: TreeChange,
+    number: number,
+    at: number,
+    isLarge: boolean,
+  ): Change {
+    const hides = this.#parts.redaction.hides(path);
+    return {
+      path,
+      old: stateOf(old, hides || isLarge),
+      new: stateOf(now, hides),
+      count: 1,
+      first: number,
+      firstAt: at,
+    };
+  }
+}
+
+const CHANGE_BYTES = 32;
+
+function bytesOf({ new: now, old, path }: TreeChange): number {
+  return CHANGE_BYTES + path.length + (old?.value.length ?? 0) + (now?.value.length ?? 0);
+}
+
+/** A node as a history keeps it: values and permissions are never written into, so they need no copy. */
+export function stateOf(node: TreeNode | null, hides: boolean): NodeState | null {
+  if (node === null) return null;
+  const { perms, value } = node;
+  return { value: hides ? { redacted: value.length } : value, perms };
+}
+
+const BY_DEED: Readonly<Partial<Record<Deed["kind"], Kind>>> = {
+  transaction: "transaction",
+  introduced: "introduce",
+  released: "release",
+  resumed: "resume",
+  target: "set-target",
+  features: "features",
+  quota: "quota",
+  setting: "setting",
+};
+
+const BY_TYPE: Readonly<Record<number, Kind>> = {
+  [MessageType.WRITE]: "write",
+  [MessageType.MKDIR]: "mkdir",
+  [MessageType.RM]: "rm",
+  [MessageType.SET_PERMS]: "set-perms",
+};
+
+function kindOf({ deeds, kind, type }: Commit): Kind {
+  if (kind !== "request") return kind;
+  const [first] = deeds;
+  return (first === undefined ? undefined : BY_DEED[first.kind]) ?? BY_TYPE[type ?? -1] ??
+    "request";
+}
+
+function facetOf(facet: string | undefined): Facet {
+  return FACETS.find((known) => known === facet) ?? "other";
+}
+
+function operationsOf(deed: Deed): number {
+  return deed.kind === "transaction" ? deed.operations : 0;
+}
+
+function detailOf({ deeds, group }: Commit): string {
+  const texts = deeds.map(deedText).filter((text) => text !== "");
+  if (group !== 0) texts.push(`part of death ${group}`);
+  return texts.join("; ");
+}
+
+function deedText(deed: Deed): string {
+  switch (deed.kind) {
+    case "transaction":
+      return "";
+    case "introduced":
+      return `domain ${deed.domid}, port ${deed.port}`;
+    case "released":
+    case "resumed":
+      return `domain ${deed.domid}`;
+    case "target":
+      return `domain ${deed.domid}, target ${deed.target}`;
+    case "features":
+      return `domain ${deed.domid}, features ${deed.features}`;
+    case "quota": {
+      const whose = deed.domid === null ? "domains to come" : `domain ${deed.domid}`;
+      return `${deed.name} of ${whose}: ${deed.old}, now ${deed.new}`;
+    }
+    case "setting":
+      return `${deed.name}: ${escapeBytes(deed.value)}`;
+    case "died": {
+      const name = deed.name === null ? "" : ` (${escapeBytes(deed.name)})`;
+      return `domain ${deed.domid}${name} died`;
+    }
+    case "erased":
+      return `nothing is left of domain ${deed.domid}`;
+    case "started":
+      return startText(deed.after);
+  }
+}
+
+function startText(after: StartedAfter): string {
+  switch (after) {
+    case "nothing":
+      return "with an empty store";
+    case "end":
+      return "after an orderly end";
+    case "death":
+      return "after a death";
+    case "live update":
+      return "after a live update";
+  }
+}

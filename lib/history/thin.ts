@@ -1,0 +1,161 @@
+/** Thinning: an author's own oldest records go, so that others' can stay. */
+import { merged } from "./fold.ts";
+import {
+  type Author,
+  type Change,
+  type Commit,
+  hasKeyframe,
+  type HistoryRecord,
+  type NodeState,
+} from "./record.ts";
+import { PathSet } from "./path_set.ts";
+
+/** The changes of some authors that are gone, but for what they left. */
+export interface Thinned {
+  /** Whose: see shares.ts. */
+  readonly holder: string;
+  /** From this number to below `to` their paths are unknown. */
+  readonly from: number;
+  readonly to: number;
+  /** Records that are gone. */
+  readonly count: number;
+  /** All their paths are at or below one of these. */
+  readonly under: readonly string[];
+}
+
+/** What thinning needs of the records that lie before. */
+export interface Before {
+  /** Number of the keyframe that all begins from. */
+  readonly keyframe: number;
+  /** Whether a record between the keyframe and those that are thinned has, or may have, a change of this path. */
+  touches(path: string): boolean;
+}
+
+/** What became of records of one stretch. */
+export interface ThinResult {
+  readonly records: HistoryRecord[];
+  /** What the keyframe must say from now on, by path. */
+  readonly absorbed: ReadonlyMap<string, NodeState | null>;
+  /** Null when there was none of these authors. */
+  readonly thinned: Thinned | null;
+}
+
+/**
+ * Removes the records of a holder up to number `upTo` from `records`, which follow each other with no keyframe among
+ * them. What they left behind goes into the keyframe before them; where another author touched the path between the two,
+ * it stays as a change of authors that are not known any more.
+ */
+export function thinRecords(
+  records: readonly HistoryRecord[],
+  holder: string,
+  isOf: (author: Author) => boolean,
+  upTo: number,
+  before: Before,
+): ThinResult {
+  const thinner = new Thinner(before);
+  for (const record of records) {
+    if (hasKeyframe(record)) throw new Error("a keyframe stands among records that are thinned");
+    if (record.type === "gap" || record.number > upTo || !isOf(record.author)) thinner.keep(record);
+    else thinner.remove(record);
+  }
+  return thinner.end(holder);
+}
+
+/** A record that stays, or what is left of those that go. */
+interface Remainder {
+  readonly record: HistoryRecord;
+  /** What is left of those that go; null of a record that stays. */
+  readonly rest: Change[] | null;
+}
+
+class Thinner {
+  readonly #before: Before;
+  readonly #remainder: Remainder[] = [];
+  readonly #absorbed = new Map<string, NodeState | null>();
+  /** Where the last change of each path stands. */
+  readonly #touched = new Map<string, Remainder>();
+  readonly #under = new PathSet();
+  #count = 0;
+  #to = 0;
+
+  constructor(before: Before) {
+    this.#before = before;
+  }
+
+  keep(record: HistoryRecord): void {
+    // What was left of others goes as well, when no record before it is left.
+    if (record.type === "commit" && record.author.kind === "pruned") return this.#leave(record);
+    const remainder: Remainder = { record, rest: null };
+    this.#remainder.push(remainder);
+    if (record.type !== "commit") return;
+    for (const { path } of record.changes) this.#touched.set(path, remainder);
+  }
+
+  remove(record: HistoryRecord): void {
+    this.#count++;
+    this.#to = Math.max(this.#to, record.number);
+    if (record.type !== "commit") return;
+    for (const { path } of record.changes) this.#under.add(path);
+    this.#leave(restOf(record));
+  }
+
+  /** Keeps of a commit what must be known of it. */
+  #leave(record: Commit): void {
+    const remainder: Remainder = { record, rest: [] };
+    this.#remainder.push(remainder);
+    for (const change of record.changes) {
+      const { path } = change;
+      const last = this.#touched.get(path);
+      if (last === undefined && !this.#before.touches(path)) {
+        this.#absorbed.set(path, change.new);
+        continue;
+      }
+      const earlier = last?.rest?.findLastIndex((other) => other.path === path) ?? -1;
+      remainder.rest!.push(
+        earlier < 0 ? change : merged(last!.rest!.splice(earlier, 1)[0]!, change),
+      );
+      this.#touched.set(path, remainder);
+    }
+  }
+
+  end(holder: string): ThinResult {
+    const records = this.#remainder.flatMap(({ record, rest }) => {
+      if (rest === null || record.type !== "commit") return [record];
+      return rest.length === 0 ? [] : [{ ...record, changes: rest }];
+    });
+    const { keyframe: from } = this.#before;
+    const thinned = this.#count === 0
+      ? null
+      : { holder, from, to: this.#to, count: this.#count, under: this.#under.paths };
+    return { records, absorbed: this.#absorbed, thinned };
+  }
+}
+
+/** A record whose author is not known any more. */
+function restOf({ at, changes, number }: Commit): Commit {
+  return {
+    type: "commit",
+    number,
+    at,
+    author: { kind: "pruned" },
+    kind: "pruned",
+    operations: 0,
+    detail: "",
+    changes,
+    moved: 0,
+    isKeyframe: false,
+  };
+}
+
+/** One for both, of the same holder. */
+export function joinThinned(a: Thinned, b: Thinned): Thinned {
+  const under = new PathSet(a.under);
+  for (const path of b.under) under.add(path);
+  return {
+    holder: a.holder,
+    from: Math.min(a.from, b.from),
+    to: Math.max(a.to, b.to),
+    count: a.count + b.count,
+    under: under.paths,
+  };
+}

@@ -1,0 +1,316 @@
+/** What keeps a history within its bounds, in slices: folding, thinning, pruning. */
+import {
+  HISTORY_FOLD_BLOCKS,
+  HISTORY_LOG_BYTES,
+  HISTORY_LOG_COMMITS,
+  HISTORY_LOG_MICROSECONDS,
+} from "../limits.ts";
+import { type BlockHead, DamagedBlock } from "./blocks.ts";
+import { mayHave } from "./filter.ts";
+import { foldRecords } from "./fold.ts";
+import type { History } from "./history.ts";
+import type { KeyframeHead } from "./keyframes.ts";
+import { PLAIN } from "./packing.ts";
+import { type Author, hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
+import { holderOf, Shares } from "./shares.ts";
+import { thinRecords } from "./thin.ts";
+
+/** The bounds of a history. */
+export interface HistoryBounds {
+  readonly bytes: number;
+  /** Bytes of one holder's records beyond which these go first when there is no space. */
+  readonly holderBytes: number;
+  /** Microseconds. */
+  readonly age: number;
+}
+
+/** SQLite's log has this part of the bound at most, as far as it has a choice. */
+const LOG_PARTS = 8;
+
+/** Pages that are given back at once. */
+const SHRINK_PAGES = 32;
+
+/** Keeps one history within its bounds. */
+export class HistoryUpkeep {
+  readonly #history: History;
+  readonly #bounds: HistoryBounds;
+  /** Up to which block each holder's records are folded. */
+  readonly #folded = new Map<string, number>();
+  /** Blocks that do not become smaller. */
+  readonly #incompressible = new Set<number>();
+  #checkpointAt = 0;
+
+  constructor(history: History, bounds: HistoryBounds) {
+    this.#history = history;
+    this.#bounds = bounds;
+  }
+
+  /** Does one slice of what is to be done at time `now`; false when there is nothing, or it cannot be written. */
+  step(now: number): boolean {
+    const history = this.#history;
+    return history.stepKeyframe() || this.#checkpoint(now) || this.#pack() || this.#age(now) ||
+      this.#makeRoom() || history.shrink(SHRINK_PAGES);
+  }
+
+  /** What was overwritten is to be out of all files soon, and the log is not to grow. */
+  #checkpoint(now: number): boolean {
+    const { bytesInLog, inLog } = this.#history;
+    if (inLog === 0) this.#checkpointAt = now;
+    const isMuch = bytesInLog > Math.min(HISTORY_LOG_BYTES, this.#bounds.bytes / LOG_PARTS);
+    const isDue = isMuch || inLog > HISTORY_LOG_COMMITS ||
+      Math.abs(now - this.#checkpointAt) > HISTORY_LOG_MICROSECONDS;
+    if (inLog === 0 || !isDue) return false;
+    this.#history.checkpoint();
+    return true;
+  }
+
+  /** Whether the bound is exceeded, or about to be: then {@link step} is to be called until it is not, or returns false. */
+  get isBehind(): boolean {
+    return this.#unpacked !== undefined || this.#history.bytes > this.#bounds.bytes;
+  }
+
+  get #unpacked(): BlockHead | undefined {
+    const { blocks, growing } = this.#history;
+    return blocks.heads.findLast(({ block, packing }) =>
+      packing === PLAIN && block < growing && !this.#incompressible.has(block)
+    );
+  }
+
+  #pack(): boolean {
+    const { blocks } = this.#history, head = this.#unpacked;
+    if (head === undefined) return false;
+    let isPacked = false;
+    const isWritten = this.#history.commit(() => {
+      isPacked = ifWhole(() => blocks.pack(head)) ?? false;
+    });
+    if (!isPacked) this.#incompressible.add(head.block);
+    return isWritten;
+  }
+
+  #age(now: number): boolean {
+    const oldest = this.#history.blocks.heads[0];
+    if (oldest === undefined || oldest.toAt >= now - this.#bounds.age) return false;
+    return this.#dropOldest();
+  }
+
+  #makeRoom(): boolean {
+    const { blocks, bytes, growing } = this.#history;
+    if (bytes <= this.#bounds.bytes) return false;
+    const shares = new Shares();
+    for (const head of blocks.heads) if (head.block < growing) shares.addAll(head.shares, 1);
+    const largest = shares.largest();
+    const isGreedy = largest !== null &&
+      largest.bytes > this.#bounds.holderBytes;
+    return (isGreedy && (this.#fold(largest.holder) || this.#thin(largest.holder))) ||
+      this.#dropOldest();
+  }
+
+  /** Folds the next blocks in which a holder has records. */
+  #fold(holder: string): boolean {
+    const { closed } = this.#history, folded = this.#folded.get(holder) ?? 0;
+    const at = closed.findIndex((head) => head.block > folded && hasShare(head, holder));
+    const window = at < 0 ? [] : closed.slice(at, at + HISTORY_FOLD_BLOCKS);
+    if (window.filter((head) => hasShare(head, holder)).length < 2) return false;
+    // The last one is folded again with those behind it.
+    this.#folded.set(holder, window.at(-1)!.block - 1);
+    const records = ifWhole(() => window.flatMap((head) => this.#history.blocks.read(head)));
+    if (records === null) return true;
+    const { keyframes } = this.#history;
+    const numbers = keyframes.heads.filter((head) => head.era === window[0]!.era)
+      .map(({ number }) => number);
+    const result = foldRecords(records, isHeldBy(holder), numbers);
+    if (result.incompleteTo === 0) return true;
+    const { blocks, era: { era }, eras } = this.#history;
+    return this.#history.rewrite(() => {
+      eras.incomplete(era, result.incompleteTo);
+      const each = Math.ceil(result.records.length / window.length);
+      for (const [i, head] of window.entries()) {
+        const some = result.records.slice(i * each, (i + 1) * each);
+        if (some.length === 0) blocks.remove(head);
+        else blocks.put(head.block, era, some, true);
+      }
+    });
+  }
+
+  /** Removes the oldest records of a holder. */
+  #thin(holder: string): boolean {
+    const { blocks, closed } = this.#history;
+    const head = closed.find((one) => hasShare(one, holder));
+    if (head === undefined) return false;
+    const records = ifWhole(() => blocks.read(head));
+    if (records === null) return false;
+    const parts = this.#segments(head, records);
+    if (parts === null) return false;
+    return this.#history.rewrite(() => {
+      const left = parts.flatMap((part) => [
+        ...part.start,
+        ...this.#thinPart(head, holder, part),
+      ]);
+      if (left.length === 0) blocks.remove(head);
+      else blocks.put(head.block, head.era, left, true);
+    });
+  }
+
+  #thinPart(
+    head: BlockHead,
+    holder: string,
+    { isFirst, keyframe, records }: Segment,
+  ): HistoryRecord[] {
+    const { eras, keyframes } = this.#history;
+    const earlier = isFirst ? this.#between(keyframe, head) : [];
+    const touches = this.#touching(earlier);
+    const before = { keyframe: keyframe.number, touches };
+    const result = thinRecords(records, holder, isHeldBy(holder), Infinity, before);
+    if (result.absorbed.size > 0) {
+      keyframes.change(keyframe, result.absorbed, keyframe.number, keyframe.at);
+    }
+    if (result.thinned !== null) eras.addThinned(head.era, result.thinned);
+    return result.records;
+  }
+
+  /** Whether some blocks have a change of a path: of many, filters alone would nearly always say that one may have it. */
+  #touching(heads: readonly BlockHead[]): (path: string) => boolean {
+    const known = new Map<BlockHead, ReadonlySet<string> | null>();
+    const pathsOf = (head: BlockHead): ReadonlySet<string> | null => {
+      const paths = known.get(head) ?? ifWhole(() => changedPaths(this.#history.blocks.read(head)));
+      known.set(head, paths);
+      return paths;
+    };
+    // What a damaged block has nobody knows.
+    return (path) =>
+      heads.some((head) => mayHave(head.filter, path) && (pathsOf(head)?.has(path) ?? true));
+  }
+
+  /** The blocks behind a keyframe and before a block. */
+  #between({ number }: KeyframeHead, { block }: BlockHead): BlockHead[] {
+    return this.#history.closed.filter((other) => other.block < block && other.last >= number);
+  }
+
+  /** The records of a block by the keyframes that they follow; null when one of these is not there. */
+  #segments({ era }: BlockHead, records: readonly HistoryRecord[]): Segment[] | null {
+    const { keyframes, unfinished } = this.#history;
+    const segments: Segment[] = [];
+    let start: HistoryRecord[] = [], rest: HistoryRecord[] = [];
+    const end = (): boolean => {
+      const number = start[0]?.number ?? (rest[0]?.number ?? 0) - 1;
+      const keyframe = keyframes.before(era, number);
+      // One that is being written does not hear of what changes.
+      const isThere = keyframe !== null && keyframe.isWhole &&
+        !(unfinished !== null && number >= unfinished.number);
+      if (!isThere) return start.length + rest.length === 0;
+      segments.push({ keyframe, start, records: rest, isFirst: start.length === 0 });
+      return true;
+    };
+    const numbers = keyframes.heads.filter((head) => head.era === era).map((head) => head.number);
+    for (const record of records) {
+      const isApart = rest.length > 0 &&
+        numbers.some((number) => rest.at(-1)!.number <= number && number < record.number);
+      if (!hasKeyframe(record) && !isApart) rest.push(record);
+      else if (!end()) return null;
+      else [start, rest] = hasKeyframe(record) ? [[record], []] : [[], [record]];
+    }
+    return end() ? segments : null;
+  }
+
+  /** Removes the oldest block; its keyframe then stands behind it. */
+  #dropOldest(): boolean {
+    const history = this.#history, { blocks, unfinished } = history;
+    const oldest = this.#oldest();
+    const head = oldest.at(-1);
+    if (head === undefined) return false;
+    if (unfinished !== null && unfinished.number <= head.last) return false;
+    const records = ifWhole(() => oldest.flatMap((one) => blocks.read(one)));
+    return history.rewrite(() => {
+      for (const one of oldest) blocks.remove(one);
+      if (records === null) this.#loseBase(head);
+      else this.#moveBase(head, records);
+      history.eras.begin(head.era, head.last);
+      if (head.era !== history.era.era) this.#endEra(head.era);
+    });
+  }
+
+  /** The oldest block, with those into which its last commit goes on; none while that may still grow. */
+  #oldest(): BlockHead[] {
+    const { blocks: { heads }, growing } = this.#history;
+    let end = 1;
+    while (end < heads.length && goesOn(heads[end - 1]!, heads[end]!)) end++;
+    const oldest = heads.slice(0, end);
+    return oldest.length > 0 && oldest.every(({ block }) => block < growing) ? oldest : [];
+  }
+
+  /** Brings the keyframe with which an era begins to the end of these records, its oldest. */
+  #moveBase(head: BlockHead, records: readonly HistoryRecord[]): void {
+    const { keyframes } = this.#history;
+    const { at, number } = records.at(-1)!;
+    const base = this.#lastBase(head.era, number);
+    if (base === null) return;
+    if (!base.isWhole) return keyframes.lose(base, number, at);
+    const changes = new Map<string, NodeState | null>();
+    for (const record of records) {
+      if (record.type !== "commit" || record.number <= base.number) continue;
+      for (const { path, new: now } of record.changes) changes.set(path, now);
+    }
+    keyframes.change(base, changes, number, at);
+  }
+
+  /** What the oldest records, which are damaged, led to is not known. */
+  #loseBase({ era, last, toAt }: BlockHead): void {
+    const base = this.#lastBase(era, last);
+    if (base !== null) this.#history.keyframes.lose(base, last, toAt);
+  }
+
+  /** The last keyframe up to `number`, with which an era begins from now on: those before it are removed. */
+  #lastBase(era: number, number: number): KeyframeHead | null {
+    const { keyframes } = this.#history, base = keyframes.before(era, number);
+    for (const one of keyframes.heads.filter((one) => one.era === era && one.number <= number)) {
+      if (one.keyframe !== base?.keyframe) keyframes.remove(one);
+    }
+    return base;
+  }
+
+  /** Forgets an earlier store of which no block is left. */
+  #endEra(era: number): void {
+    const { blocks, eras, keyframes } = this.#history;
+    if (blocks.heads.some((head) => head.era === era)) return;
+    for (const one of keyframes.heads.filter((head) => head.era === era)) keyframes.remove(one);
+    eras.remove(era);
+  }
+}
+
+/** Records that follow one keyframe; `start` is the record at which it stands, if that is in the same block. */
+interface Segment {
+  readonly keyframe: KeyframeHead;
+  readonly start: readonly HistoryRecord[];
+  readonly records: readonly HistoryRecord[];
+  readonly isFirst: boolean;
+}
+
+/** Whether the last commit of a block goes on in the next one. */
+function goesOn(head: BlockHead, next: BlockHead): boolean {
+  return head.era === next.era && head.last === next.begin;
+}
+
+function changedPaths(records: readonly HistoryRecord[]): Set<string> {
+  return new Set(
+    records.flatMap((record) => record.type === "commit" ? record.changes : [])
+      .map(({ path }) => path),
+  );
+}
+
+function hasShare({ shares }: BlockHead, holder: string): boolean {
+  return shares.some(([other]) => other === holder);
+}
+
+function isHeldBy(holder: string): (author: Author) => boolean {
+  return (author) => holderOf(author) === holder;
+}
+
+/** Null when a block is damaged. */
+function ifWhole<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DamagedBlock) return null;
+    throw error;
+  }
+}

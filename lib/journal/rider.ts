@@ -1,0 +1,59 @@
+/**
+ * Bytes that ride with the turns: of a history, which has a file of its own. The journal commits them with the turn that
+ * they belong to, in one step, and keeps them until it has called {@link settle}; after a death it hands those that it still
+ * has to {@link recover}. It need not know what they are, and they are in no image.
+ *
+ * What a turn carries is lost as a whole or not at all: before the commit no one knows of the turn; between commit and `settle`
+ * the journal has it; after `settle` the rider has it, or counts it as missing. What comes twice the rider tells apart.
+ */
+export interface Rider {
+  /** At the start, in order: what a dead daemon's journal had not forgotten. Valid during the call. */
+  recover(bytes: Uint8Array): void;
+  /** What was there is read, and its file may be written; from now on turns come. */
+  begin(from: RidingFrom): void;
+  /** What the turn carries that is to be committed now, valid until the next call; null for nothing. */
+  take(): Uint8Array<ArrayBuffer> | null;
+  /** That turn is committed: only now anything else may know of it. */
+  committed(): void;
+  /** The journal is about to forget what it has carried, up to turn `turn`. */
+  settle(turn: number): void;
+}
+
+/** From where the turns of a store go on. */
+export interface RidingFrom {
+  /** The last turn. */
+  readonly last: number;
+  /** Turns up to this one were not read, as an image has them: what rode with them must have been settled. */
+  readonly unread: number;
+  /** Turns behind that which changed nodes and carried nothing. */
+  readonly alone: readonly number[];
+  /** Between this daemon and the last one, another program had the store. */
+  readonly another: boolean;
+}
+
+/** From where a store goes on that has no turns. */
+export const NO_TURNS: RidingFrom = { last: 0, unread: 0, alone: [], another: false };
+
+/** Hands a rider what had ridden with the turns of a dead daemon, and finds those that carried nothing. */
+export class RiderReplay {
+  readonly alone: number[] = [];
+  /** The last turn, if it changed nodes, and what rode with it has not been seen. */
+  #open: number | null = null;
+
+  constructor(private readonly rider: Rider | null) {}
+
+  turn(turn: number, isOfNodes: boolean): void {
+    this.end();
+    if (isOfNodes) this.#open = turn;
+  }
+
+  carried(bytes: Uint8Array): void {
+    this.#open = null;
+    this.rider?.recover(bytes);
+  }
+
+  end(): void {
+    if (this.#open !== null) this.alone.push(this.#open);
+    this.#open = null;
+  }
+}

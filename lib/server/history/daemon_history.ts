@@ -1,0 +1,17 @@
+import type { CommitListener } from "../../engine/commit_listener.ts";
+import type { State } from "../../engine/state.ts";
+
+/** Work that nobody waits for: as a {@link Journal}'s. */
+export interface Maintained {
+  maintain(idle: boolean): boolean;
+  readonly maintainAt: number;
+}
+
+/** What keeps what was done: it is told of it, and works on it between turns. */
+export interface DaemonHistory extends Maintained {
+  readonly listener: CommitListener;
+  /** The state of which it is; told before the journal begins. */
+  attach(state: State): void;
+  /** After the journal's end. */
+  close(): void;
+}

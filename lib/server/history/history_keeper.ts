@@ -1,0 +1,264 @@
+import type { Clock } from "../../clock.ts";
+import type { CommitListener } from "../../engine/commit_listener.ts";
+import type { State } from "../../engine/state.ts";
+import type { History } from "../../history/history.ts";
+import { keyframeNodes } from "../../history/keyframe_nodes.ts";
+import { loadPacker, type Packer, PLAIN_PACKER } from "../../history/packing.ts";
+import { Recorder } from "../../history/recorder.ts";
+import { HistoryRider } from "../../history/rider.ts";
+import { type HistoryBounds, HistoryUpkeep } from "../../history/upkeep.ts";
+import type { Journal } from "../../journal/journal.ts";
+import type { Rider, RidingFrom } from "../../journal/rider.ts";
+import {
+  COMMIT_RETRY_MS,
+  HISTORY_HOLDER_PARTS,
+  HISTORY_LOOK_MS,
+  HISTORY_RETRY_MS,
+  HISTORY_STEPS_A_BLOCK,
+} from "../../limits.ts";
+import type { Redaction } from "../../store/redaction.ts";
+import { type Log, message } from "../logging/log.ts";
+import type { DaemonHistory } from "./daemon_history.ts";
+import { type HistoryChoice, HistoryFile } from "./history_file.ts";
+
+/** What a keeper needs. */
+export interface KeeperParts {
+  readonly choice: HistoryChoice;
+  readonly journal: Journal;
+  /** The store file; null where there is none. */
+  readonly store: string | null;
+  readonly redaction: Redaction;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** A history that is open. */
+interface Open {
+  readonly history: History;
+  readonly rider: HistoryRider;
+  readonly upkeep: HistoryUpkeep;
+  /** The block that grew when it was last looked at. */
+  growing: number;
+  /** Steps of upkeep that what was recorded since has caused. */
+  owed: number;
+  /** What had changed when there was nothing to do. */
+  seen: number;
+}
+
+/** In the notes about a store: numbers of commits up to this one may have been given. */
+const NUMBERS = "commits";
+
+/**
+ * Keeps the history of a daemon's store: what the engine tells is recorded, rides with the journal's turns, and is brought into
+ * the history's file. Whatever goes wrong there costs records at most: the store is served.
+ */
+export class HistoryKeeper implements DaemonHistory, Rider {
+  readonly #parts: KeeperParts;
+  readonly #recorder: Recorder;
+  readonly #file: HistoryFile;
+  readonly bounds: HistoryBounds;
+  #packer: Packer = PLAIN_PACKER;
+  #state: State | null = null;
+  /** What a dead daemon has left in the journal, until the history is open. */
+  #recovered: Uint8Array[] = [];
+  #open: Open | null = null;
+  /** When to look at it, by the clock; when to open it again, if it is not open. */
+  #lookAt = 0;
+  #fullSince = Infinity;
+
+  constructor(parts: KeeperParts) {
+    const { clock, journal, log, redaction, store } = parts, { ageMs, bytes } = parts.choice;
+    this.#parts = parts;
+    this.bounds = { bytes, holderBytes: bytes / HISTORY_HOLDER_PARTS, age: ageMs * 1_000 };
+    this.#recorder = new Recorder({ wall: clock.wall, redaction });
+    this.#file = new HistoryFile(store, storeId(journal), log, clock);
+    journal.rider = this;
+    void this.#loadPacker();
+  }
+
+  get listener(): CommitListener {
+    return this.#recorder;
+  }
+
+  /** Null while it cannot be used. */
+  get history(): History | null {
+    return this.#open?.history ?? null;
+  }
+
+  attach(state: State): void {
+    this.#state = state;
+  }
+
+  async #loadPacker(): Promise<void> {
+    this.#packer = await loadPacker();
+    this.#open?.history.use(this.#packer);
+  }
+
+  recover(bytes: Uint8Array): void {
+    this.#recovered.push(bytes.slice());
+  }
+
+  /** Nothing of its file is touched before: the store may be refused. */
+  begin(from: RidingFrom): void {
+    const recovered = this.#recovered;
+    this.#recovered = [];
+    this.#begin((rider) => {
+      for (const bytes of recovered) rider.recover(bytes);
+      rider.begin(from);
+    });
+  }
+
+  /** Opens it, and with what is missing in it has the store written down. */
+  #begin(resume: (rider: HistoryRider, history: History) => void): void {
+    const history = this.#file.open(this.#packer);
+    this.#lookAt = 0;
+    if (history === null) {
+      this.#lookAt = this.#parts.clock.now() + HISTORY_RETRY_MS;
+      return;
+    }
+    const rider = this.#newRider(history), upkeep = new HistoryUpkeep(history, this.bounds);
+    this.#open = { history, rider, upkeep, growing: history.growing, owed: 0, seen: -1 };
+    this.#guard(() => {
+      resume(rider, history);
+      // That of a store which is new comes behind its first record.
+      if (history.last > 0 && history.needsKeyframe) this.#beginKeyframe(history);
+    });
+  }
+
+  #newRider(history: History): HistoryRider {
+    const { clock, journal: { about } } = this.#parts;
+    const numbers = {
+      get: () => Number(about?.get(NUMBERS) ?? 0),
+      reserve: (upTo: number) => about?.set(NUMBERS, `${upTo}`),
+    };
+    const rider = new HistoryRider(history, this.#recorder, numbers, clock.wall);
+    rider.onKeyframe = () => this.#beginKeyframe(history);
+    return rider;
+  }
+
+  #beginKeyframe(history: History): void {
+    const state = this.#state;
+    // The tree may be ahead of what is committed.
+    if (state === null || this.#recorder.last !== history.last) return;
+    const { specials, tree } = state, { clock, redaction } = this.#parts;
+    history.beginKeyframe(clock.wall(), keyframeNodes(tree.snapshot(), specials, redaction));
+  }
+
+  take(): Uint8Array<ArrayBuffer> | null {
+    const open = this.#open;
+    if (open === null) return null;
+    try {
+      return open.rider.take();
+    } catch (error) {
+      this.#broke(error);
+      return null;
+    }
+  }
+
+  committed(): void {
+    const open = this.#open;
+    if (open === null) return void this.#recorder.take();
+    try {
+      open.rider.committed();
+    } catch (error) {
+      this.#broke(error);
+    }
+  }
+
+  settle(turn: number): void {
+    this.#guard(({ rider }) => rider.settle(turn));
+  }
+
+  #guard(action: (open: Open) => void): void {
+    if (this.#open === null) return;
+    try {
+      action(this.#open);
+    } catch (error) {
+      this.#broke(error);
+    }
+  }
+
+  /** What it has is not to be trusted any more. */
+  #broke(error: unknown): void {
+    this.#letGo();
+    this.#file.replace(`it cannot be used: ${message(error)}`);
+  }
+
+  #letGo(): void {
+    this.#open?.history.abandon();
+    this.#open = null;
+    this.#lookAt = this.#parts.clock.now() + HISTORY_RETRY_MS;
+  }
+
+  /** What nobody waits for; true when there is more. Under load only what is owed is done. */
+  maintain(idle: boolean): boolean {
+    const open = this.#open;
+    if (this.#parts.journal.full) return this.#giveWay(open);
+    this.#fullSince = Infinity;
+    if (open === null) return this.#beginAnother();
+    const { growing } = open.history;
+    if (growing !== open.growing) {
+      open.owed += (growing - open.growing) * HISTORY_STEPS_A_BLOCK;
+      open.growing = growing;
+    }
+    if (open.owed > 0) open.owed--;
+    else if (!idle || !this.#mayHaveWork(open)) return false;
+    return this.#step(open);
+  }
+
+  #mayHaveWork({ history, seen }: Open): boolean {
+    return history.changes !== seen || this.#parts.clock.now() >= this.#lookAt;
+  }
+
+  #step(open: Open): boolean {
+    const { clock } = this.#parts, { history, upkeep } = open;
+    let isMore = false;
+    this.#guard(() => {
+      if (history.wantsKeyframe) this.#beginKeyframe(history);
+      isMore = upkeep.step(clock.wall());
+    });
+    if (isMore || this.#open === null) return isMore;
+    open.owed = 0;
+    open.seen = history.changes;
+    this.#lookAt = clock.now() + HISTORY_LOOK_MS;
+    return false;
+  }
+
+  /** When to look although nothing happens, by the clock. */
+  get maintainAt(): number {
+    return this.#lookAt;
+  }
+
+  /** There is no space for the store: first the log goes into the file, and if that was not enough, all goes. */
+  #giveWay(open: Open | null): boolean {
+    const now = this.#parts.clock.now();
+    if (open === null) return false;
+    if (this.#fullSince === Infinity) {
+      this.#fullSince = now;
+      this.#guard(({ history }) => history.checkpoint());
+    } else if (now > this.#fullSince + 2 * COMMIT_RETRY_MS) {
+      this.#letGo();
+      this.#file.remove("there is no space for the store");
+    }
+    return false;
+  }
+
+  /** Goes on behind what is missing, when it is time to. */
+  #beginAnother(): boolean {
+    const { clock } = this.#parts, { last } = this.#recorder;
+    if (clock.now() < this.#lookAt) return false;
+    this.#begin((_, history) => history.skipTo(last, clock.wall(), last - history.last));
+    return false;
+  }
+
+  /** After the journal's end: what can be saved is. */
+  close(): void {
+    this.#guard(({ history }) => history.close());
+    this.#open = null;
+  }
+}
+
+/** Each store counts its commits by itself; one in memory is another each time. */
+function storeId({ about }: Journal): string {
+  return about?.get("id") ?? crypto.randomUUID();
+}

@@ -1,0 +1,296 @@
+/** What the engine does is in the history as it was: at each commit, the tree; after a kill, each commit once. */
+import { assert, assertEquals } from "@std/assert";
+import { Engine } from "../../lib/engine/engine.ts";
+import { IN_MEMORY } from "../../lib/history/database.ts";
+import { History } from "../../lib/history/history.ts";
+import { log, show } from "../../lib/history/queries.ts";
+import { momentAt } from "../../lib/history/reading.ts";
+import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
+import { decodeRecords } from "../../lib/history/record_bytes.ts";
+import { Recorder } from "../../lib/history/recorder.ts";
+import { HistoryRider, type Numbers } from "../../lib/history/rider.ts";
+import { subtree } from "../../lib/store/lookup.ts";
+import { Redaction } from "../../lib/store/redaction.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { Client, randomRequest } from "../support/engine_client.ts";
+import { type Random, roundsOf, withSeed } from "../support/random.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { finish, packer, walked } from "./support.ts";
+
+/** An engine, what it has recorded, and the store as it was after each number. */
+class World {
+  readonly recorder: Recorder;
+  readonly engine: Engine;
+  readonly clients: Client[];
+  readonly trees = new Map<number, string[]>();
+  #at = 1_000_000;
+
+  constructor() {
+    this.recorder = new Recorder({
+      wall: () => this.#at += 7,
+      redaction: new Redaction(["/c/**"]),
+    });
+    const info = (domid: number): { domid: number; state: number; uniqueId: bigint } | null =>
+      domid < 3 ? { domid, state: 1, uniqueId: BigInt(domid) } : null;
+    this.engine = new Engine({
+      domains: { info, open: () => 0, reset: () => {}, close: () => {} },
+      listener: this.recorder,
+    });
+    this.engine.state.commits!.started("nothing");
+    this.clients = [0, 0, 1, 2].map((domid) => new Client(this.engine, domid));
+    for (const domid of [1, 2]) this.engine.state.domains.know(domid);
+    for (const path of ["/a", "/b", "/c/a"]) this.clients[0]!.ask(T.WRITE, `${path}\0`);
+    this.clients[0]!.ask(T.SET_PERMS, "/a\0b0\0b1\0b2\0");
+    this.note();
+  }
+
+  /** The store as a history has it. */
+  nodes(): Map<string, NodeState> {
+    const { specials, tree } = this.engine.state;
+    const redaction = new Redaction(["/c/**"]);
+    return new Map([...specials, ...subtree(tree.root)].map(([path, { perms, value }]) => [
+      path,
+      { perms, value: redaction.hides(path) ? { redacted: value.length } : value },
+    ]));
+  }
+
+  note(): void {
+    this.trees.set(this.recorder.last, lines(this.nodes()));
+  }
+
+  /** A request, or the begin or the end of a transaction. */
+  step(random: Random, open: Map<Client, number>): void {
+    const client = random.pick(this.clients);
+    const id = open.get(client);
+    if (random.chance(0.2)) {
+      if (id === undefined) {
+        open.set(client, parseInt(client.ask(T.TRANSACTION_START, "\0").split(" ")[1]!));
+      } else {
+        open.delete(client);
+        client.ask(T.TRANSACTION_END, "T\0", id);
+      }
+    } else client.ask(...randomRequest(random), id ?? 0);
+    this.note();
+  }
+}
+
+function lines(nodes: ReadonlyMap<string, NodeState>): string[] {
+  return [...nodes].map(([path, { perms, value }]) =>
+    `${path} ${value instanceof Uint8Array ? value : `<${value.redacted}>`} ${perms}`
+  ).sort();
+}
+
+/** What a store remembers of its history. */
+function numbers(): Numbers {
+  let reserved = 0;
+  return { get: () => reserved, reserve: (upTo) => void (reserved = upTo) };
+}
+
+function begin(world: World, path: string): { history: History; rider: HistoryRider } {
+  const history = new History({ path, store: "a store", packer });
+  return { history, rider: new HistoryRider(history, world.recorder, numbers(), () => 1) };
+}
+
+/** A turn that is committed to no journal. */
+function turn(rider: HistoryRider): void {
+  rider.take();
+  rider.committed();
+}
+
+function writeKeyframe(history: History, world: World): void {
+  history.beginKeyframe(1, walked(world.nodes()));
+  while (history.stepKeyframe());
+}
+
+Deno.test("the store at each commit is rebuilt as it was", () => {
+  for (const { seed } of roundsOf(12, 6)) {
+    withSeed((random) => {
+      const world = new World();
+      const { history, rider } = begin(world, IN_MEMORY);
+      turn(rider);
+      writeKeyframe(history, world);
+      const from = world.recorder.last, open = new Map<Client, number>();
+      for (let i = 0; i < 400; i++) {
+        world.step(random, open);
+        if (random.chance(0.3)) turn(rider);
+      }
+      turn(rider);
+      assertEquals(history.last, world.recorder.last);
+      for (const [number, tree] of world.trees) {
+        if (number < from) continue;
+        const moment = finish(momentAt(history, number));
+        assertEquals([moment.inexact(), lines(moment.nodes)], [null, tree], `#${number}`);
+      }
+      history.close();
+    }, seed);
+  }
+});
+
+Deno.test("a record says who did what, and hides secrets", () => {
+  const world = new World();
+  const { history, rider } = begin(world, IN_MEMORY);
+  const [dom0, other, guest] = world.clients as [Client, Client, Client];
+  dom0.ask(T.WRITE, "/local/domain/1/name\0web");
+  dom0.ask(T.SET_PERMS, "/local/domain/1\0n1\0");
+  turn(rider);
+  writeKeyframe(history, world);
+  guest.ask(T.WRITE, "data/set_clipboard\0topsecret");
+  dom0.ask(T.TRANSACTION_START, "\0");
+  dom0.ask(T.READ, "/a\0", 1);
+  dom0.ask(T.WRITE, "/b\0v", 1);
+  other.ask(T.WRITE, "/a\0changed");
+  dom0.ask(T.TRANSACTION_END, "T\0", 1);
+  dom0.ask(T.WRITE, "/a\0again");
+  dom0.ask(T.CONTROL, "quota\0set\0watches\x009\0");
+  dom0.ask(T.SET_PERMS, "@releaseDomain\0n0\0r1\0");
+  turn(rider);
+  const [secret, cause, abort, , quota, special] = [...log(history, {})].slice(-7)
+    .filter((item): item is HistoryRecord => item !== null && "type" in item);
+  assert(secret?.type === "commit" && cause?.type === "commit" && abort?.type === "abort");
+  assert(quota?.type === "commit" && special?.type === "commit");
+  assertEquals(secret.author, { kind: "domain", domid: 1, uniqueId: 1n, name: "web" });
+  assertEquals(secret.changes.map(({ path, new: now }) => [path, now?.value]), [
+    ["/local/domain/1/data", new Uint8Array(0)],
+    ["/local/domain/1/data/set_clipboard", { redacted: 9 }],
+  ]);
+  assertEquals([secret.kind, secret.operations], ["write", 1]);
+  assertEquals([abort.path, abort.facet, abort.seen, abort.there, abort.operations], [
+    "/a",
+    "value",
+    "0 bytes",
+    "7 bytes",
+    3,
+  ]);
+  assertEquals(finish(show(history, abort.number)).cause, cause);
+  assertEquals([quota.kind, quota.detail], ["quota", "watches of domains to come: 128, now 9"]);
+  assertEquals([special.kind, special.changes[0]!.path], ["set-perms", "@releaseDomain"]);
+  history.close();
+});
+
+Deno.test("a commit of many nodes is several records of bounded size, all of one number", () => {
+  const world = new World();
+  const [dom0] = world.clients as [Client];
+  world.recorder.take();
+  for (let i = 0; i < 10_000; i++) dom0.ask(T.WRITE, `/many/${i % 100}/${i}\0${"v".repeat(50)}`);
+  world.recorder.take();
+  dom0.ask(T.RM, "/many\0");
+  const records = world.recorder.take();
+  assert(records.length > 10);
+  assertEquals(new Set(records.map(({ number }) => number)).size, 1);
+  const paths = records.flatMap((record) => record.type === "commit" ? record.changes : [])
+    .map(({ path }) => path);
+  assertEquals([paths.length, new Set(paths).size], [10_101, 10_101]);
+});
+
+/** A journal as far as a rider sees it: what outlives a kill is `tail` and the history's file. */
+class Tail {
+  carried: Uint8Array[] = [];
+  /** The last number of a turn that was committed. */
+  last = 0;
+}
+
+Deno.test("after a kill at any step each commit that was acknowledged is there once, and no other", async () => {
+  await using scratch = await makeScratch();
+  for (const [round, { seed }] of roundsOf(6, 3).entries()) {
+    withSeed((random) => {
+      const world = new World(), path = `${scratch.path}/${round}`, tail = new Tail();
+      const { history, rider } = begin(world, path);
+      turn(rider);
+      writeKeyframe(history, world);
+      const told: HistoryRecord[] = [];
+      const all = listed(history);
+      const kill = (): void => {
+        if (random.chance(0.96)) return;
+        checkAfterKill(path, `${scratch.path}/copy`, tail, [...all, ...told], world);
+      };
+      const open = new Map<Client, number>();
+      for (let i = 0; i < 300; i++) {
+        for (let steps = random.below(9); steps > 0; steps--) world.step(random, open);
+        const bytes = rider.take();
+        kill();
+        if (bytes !== null) tail.carried.push(bytes);
+        // Here the turn is committed.
+        const { last } = world.recorder;
+        tail.last = last;
+        if (bytes !== null) told.push(...decodeRecords(bytes));
+        kill();
+        rider.committed();
+        kill();
+        if (!random.chance(0.2)) continue;
+        rider.settle(0);
+        kill();
+        tail.carried = [];
+        kill();
+      }
+      history.close();
+    }, seed);
+  }
+});
+
+function listed(history: History): HistoryRecord[] {
+  return [...log(history, {})].filter((one): one is HistoryRecord => one !== null && "type" in one);
+}
+
+function checkAfterKill(
+  path: string,
+  copy: string,
+  tail: Tail,
+  told: readonly HistoryRecord[],
+  world: World,
+): void {
+  for (const end of ["", "-wal"]) Deno.copyFileSync(path + end, copy + end);
+  const { history, rider } = begin(world, copy);
+  for (const bytes of tail.carried) rider.recover(bytes);
+  history.skipTo(tail.last, 0, 1);
+  assertEquals(listed(history), told);
+  assert(!history.needsKeyframe, "there is no gap");
+  history.close();
+}
+
+Deno.test("a turn that a kill came before is in no file, however large it is", async () => {
+  await using scratch = await makeScratch();
+  const world = new World(), path = `${scratch.path}/history`;
+  const { history, rider } = begin(world, path);
+  turn(rider);
+  writeKeyframe(history, world);
+  rider.settle(0);
+  const { last } = history, [dom0] = world.clients as [Client];
+  for (let i = 0; i < 2_000; i++) dom0.ask(T.WRITE, `/a/${i}\0${i}`);
+  rider.take();
+  for (const end of ["", "-wal"]) Deno.copyFileSync(path + end, `${path}-copy${end}`);
+  const next = begin(world, `${path}-copy`).history;
+  assertEquals(next.last, last);
+  next.close();
+  history.close();
+});
+
+Deno.test("what a journal has forgotten although it could not be saved is a gap after a kill", async () => {
+  await using scratch = await makeScratch();
+  const world = new World(), path = `${scratch.path}/history`;
+  const { history, rider } = begin(world, path);
+  turn(rider);
+  writeKeyframe(history, world);
+  rider.settle(0);
+  const { last } = history, [dom0] = world.clients as [Client];
+  for (let i = 0; i < 20; i++) dom0.ask(T.WRITE, `/a\0${i}`);
+  turn(rider);
+  history.commit = () => false;
+  rider.settle(0);
+  const copy = `${scratch.path}/copy`;
+  for (const end of ["", "-wal"]) Deno.copyFileSync(path + end, copy + end);
+  const next = begin(world, copy).history;
+  next.skipTo(world.recorder.last, 99, world.recorder.last - next.last);
+  assert(next.needsKeyframe);
+  writeKeyframe(next, world);
+  const gap = listed(next).at(-1)!;
+  assertEquals(gap, {
+    type: "gap",
+    number: last + 20,
+    at: 99,
+    first: last + 1,
+    firstAt: 99,
+    missing: [{ author: { kind: "pruned" }, count: 20 }],
+  });
+  assertEquals(lines(finish(momentAt(next, last + 20)).nodes), lines(world.nodes()));
+  next.close();
+});
