@@ -5,7 +5,7 @@ import { SETTING } from "../engine/settings.ts";
 import type { State } from "../engine/state.ts";
 import { TRANSACTION } from "../engine/transaction.ts";
 import { isRegistered, WATCH } from "../engine/watches.ts";
-import { domainRecord, quotaRecord } from "../persist/snapshot.ts";
+import { domainRecord, quotaRecord } from "../persist/domain_records.ts";
 import { DIRTY_NEW, DIRTY_PERMS, DIRTY_VALUE, type DirtyNodes } from "../store/dirty_nodes.ts";
 import type { ByteWriter } from "../codec/journal/byte_writer.ts";
 import * as put from "../codec/journal/changes.ts";

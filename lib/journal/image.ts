@@ -1,6 +1,6 @@
 import { IMAGE_PIECE_BYTES } from "../limits.ts";
 import type { State } from "../engine/state.ts";
-import { domainRecord, quotaRecord } from "../persist/snapshot.ts";
+import { domainRecord, quotaRecord } from "../persist/domain_records.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { Watch } from "../engine/watches.ts";
 import { TreeWalk } from "../store/tree_walk.ts";

@@ -3,9 +3,9 @@ import { isAlive } from "../engine/domain_control.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { Domain } from "../engine/domains.ts";
 import { watchOverhead } from "../engine/memory_model.ts";
-import { quotaName, type Quotas } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
 import { Transaction } from "../engine/transaction.ts";
+import { loadDomain, setQuotas } from "./domain_records.ts";
 import { RESTORED } from "../state/checked_records.ts";
 import type * as records from "../state/records.ts";
 import type { Holding, StoreRecords } from "../state/store_records.ts";
@@ -80,14 +80,6 @@ export function buildSpecial(state: State, special: records.Special): void {
   versions.generation = Math.max(versions.generation, node.generation);
   state.specials.set(path, node);
   state.chargeSpecial(path, perms, 1);
-}
-
-/** Gives quotas their values; names that this version does not know are left out. */
-export function setQuotas(of: Quotas, values: ReadonlyMap<string, number>): void {
-  for (const [text, value] of values) {
-    const name = quotaName(text);
-    if (name !== null) of.set(name, value);
-  }
 }
 
 /**
@@ -197,17 +189,11 @@ class Builder {
   }
 
   #domain(record: records.Domain, comparable: boolean): Domain {
-    const { domid, features, introduced, port, quotas, shutdownSeen, target } = record;
-    const { domains, privDomid } = this.#state;
+    const { domid, introduced } = record, { domains, privDomid } = this.#state;
     const domain = domains.get(domid) ??
       domains.add(domid, this.#uniqueId(record, comparable));
     domain.introduced = introduced ?? (this.#rings.has(domid) || domid === privDomid);
-    domain.shutdownSeen = shutdownSeen;
-    domain.target = target;
-    domain.port = port ?? 0;
-    // A journal tells them always; of a stream with none it is not known whether they are missing.
-    if (features !== 0 || this.#options.asksDomains) domain.features = features;
-    if (quotas !== null) setQuotas(domain.quotas, quotas);
+    loadDomain(domain, record, this.#options.asksDomains);
     return domain;
   }
 

@@ -2,7 +2,7 @@ import { QUOTAS, Quotas } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
 import { type CheckedRecords, RecordError } from "../state/checked_records.ts";
 import { DOMID_ANY } from "../store/perms.ts";
-import { setQuotas } from "./build_state.ts";
+import { setQuotas } from "./domain_records.ts";
 
 /**
  * Fails for records that would put a domain over its quotas. In a living `state` domains keep the quotas

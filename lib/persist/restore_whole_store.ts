@@ -14,7 +14,8 @@ import { asStale, DOMID_ANY, equalPerms, ownerOf, permDomid, type Perms } from "
 import { type CheckedRecords, emptyTree, RecordError, RESTORED } from "../state/checked_records.ts";
 import type { Special } from "../state/records.ts";
 import { replaceTree } from "./adopt_tree.ts";
-import { buildSpecial, setQuotas } from "./build_state.ts";
+import { buildSpecial } from "./build_state.ts";
+import { setQuotas } from "./domain_records.ts";
 
 /** Where a tree that is to replace the store's own is written down beforehand. */
 export type Stage = (path: string, node: Node) => void;

@@ -1,10 +1,9 @@
 import type { Connection } from "../engine/connection.ts";
-import type { Domain } from "../engine/domains.ts";
-import { QUOTAS, type Quotas } from "../engine/quotas.ts";
 import type { State } from "../engine/state.ts";
 import type { Touched } from "../engine/touched.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { eventPath, type Watch } from "../engine/watches.ts";
+import { domainRecord, quotaRecord } from "./domain_records.ts";
 import { domainTops } from "../state/domain_part.ts";
 import { nodeRecords } from "../state/node_records.ts";
 import type * as records from "../state/records.ts";
@@ -99,37 +98,10 @@ function* inOrder(
   yield* last;
 }
 
-function quotaValues(quotas: Quotas): Map<string, number> {
-  return new Map(QUOTAS.map(({ name }) => [name, quotas.get(name)]));
-}
-
-/** The quotas of domains that are yet to become known. */
-export function quotaRecord(quotas: Quotas): records.Quota {
-  return { kind: "quota", domain: quotaValues(quotas), global: new Map() };
-}
-
 function* specialRecords({ specials }: State): Generator<records.Special, void> {
   for (const [path, { generation, perms }] of specials) {
     yield { kind: "special", path, perms, generation };
   }
-}
-
-export function domainRecord(domain: Domain): records.Domain {
-  const { connection, domid, features, introduced, port, quotas, shutdownSeen, target, uniqueId } =
-    domain;
-  return {
-    kind: "domain",
-    domid,
-    uniqueId,
-    introduced,
-    shutdownSeen,
-    target,
-    features,
-    quotas: quotaValues(quotas),
-    port,
-    gfn: 0n,
-    hasRing: connection !== null,
-  };
 }
 
 function connectionRecord(connection: Connection, io: ConnectionIo): records.Connection {
