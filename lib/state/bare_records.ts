@@ -10,6 +10,7 @@ export function domainOf(domid: number): records.Domain {
     uniqueId: null,
     introduced: null,
     shutdownSeen: false,
+    paused: false,
     target: null,
     features: 0,
     quotas: null,
