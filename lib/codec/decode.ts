@@ -235,7 +235,6 @@ export class StreamReader {
           uniqueId: fields.u64(),
           introduced: (flags & types.DOMAIN_INTRODUCED) !== 0,
           shutdownSeen: (flags & types.DOMAIN_SHUTDOWN_SEEN) !== 0,
-          paused: (flags & types.DOMAIN_PAUSED) !== 0,
           target: target === types.DOMID_INVALID ? null : target,
         });
         return null;

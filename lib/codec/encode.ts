@@ -286,7 +286,7 @@ export class StreamEncoder extends RecordEncoder {
   }
 
   #domainDetail(
-    { domid, paused, shutdownSeen, target, uniqueId }: records.Domain,
+    { domid, shutdownSeen, target, uniqueId }: records.Domain,
     introduced: boolean,
   ): void {
     const to = this.#to;
@@ -296,8 +296,7 @@ export class StreamEncoder extends RecordEncoder {
     to.u16(domid);
     to.u16(target ?? types.DOMID_INVALID);
     to.u32(
-      (introduced ? types.DOMAIN_INTRODUCED : 0) | (shutdownSeen ? types.DOMAIN_SHUTDOWN_SEEN : 0) |
-        (paused ? types.DOMAIN_PAUSED : 0),
+      (introduced ? types.DOMAIN_INTRODUCED : 0) | (shutdownSeen ? types.DOMAIN_SHUTDOWN_SEEN : 0),
     );
     to.u64(uniqueId ?? 0n);
   }

@@ -69,12 +69,11 @@ function toJson(
 }
 
 function domainJson(domain: records.Domain): Json[] {
-  const { domid, features, introduced, kind, paused, quotas, shutdownSeen, target, uniqueId } =
-    domain;
+  const { domid, features, introduced, kind, quotas, shutdownSeen, target, uniqueId } = domain;
   const own = quotas === null ? [] : [{ kind, domid, features, quotas: mapJson(quotas) }];
   if (introduced === null) return own;
   const detail = { kind: "domain-detail", domid, uniqueId: `${uniqueId ?? 0n}` };
-  return [...own, { ...detail, introduced, ...(paused ? { paused } : {}), shutdownSeen, target }];
+  return [...own, { ...detail, introduced, shutdownSeen, target }];
 }
 
 function mapJson(values: ReadonlyMap<string, number>): Json {
@@ -266,7 +265,6 @@ class JsonReader {
       uniqueId: fields.big("uniqueId"),
       introduced: fields.flag("introduced"),
       shutdownSeen: fields.flag("shutdownSeen"),
-      paused: fields.has("paused") && fields.flag("paused"),
       target: fields.domidOrNull("target"),
     });
   }

@@ -47,7 +47,6 @@ export const PERM_LETTERS = "nrwb";
 
 export const CONNECTION_IGNORED = 1;
 export const DOMAIN_INTRODUCED = 1;
-export const DOMAIN_PAUSED = 4;
 export const DOMAIN_SHUTDOWN_SEEN = 2;
 
 const NAMES: ReadonlyMap<number, string> = new Map([

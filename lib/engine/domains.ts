@@ -20,7 +20,6 @@ export class Domain {
   port = 0;
   /** Its shutdown has been announced; RESUME makes it announceable again. */
   shutdownSeen = false;
-  paused = false;
 
   constructor(
     readonly domid: number,

@@ -23,7 +23,6 @@ export function domainRecord(domain: Domain): records.Domain {
     uniqueId,
     introduced,
     shutdownSeen,
-    paused: domain.paused,
     target,
     features,
     quotas: quotaValues(quotas),
@@ -38,9 +37,8 @@ export function domainRecord(domain: Domain): records.Domain {
  * does: of a stream with none it is not known whether they are missing.
  */
 export function loadDomain(domain: Domain, record: records.Domain, tellsFeatures: boolean): void {
-  const { features, paused, port, quotas, shutdownSeen, target } = record;
+  const { features, port, quotas, shutdownSeen, target } = record;
   domain.shutdownSeen = shutdownSeen;
-  domain.paused = paused;
   domain.target = target;
   domain.port = port ?? 0;
   if (features !== 0 || tellsFeatures) domain.features = features;

@@ -10,7 +10,6 @@ export function domainOf(domid: number): records.Domain {
     uniqueId: null,
     introduced: null,
     shutdownSeen: false,
-    paused: false,
     target: null,
     features: 0,
     quotas: null,

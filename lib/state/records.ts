@@ -57,8 +57,6 @@ export interface Domain {
   readonly introduced: boolean | null;
   /** Its shutdown has been announced. */
   readonly shutdownSeen: boolean;
-  /** The toolstack has paused it. */
-  readonly paused: boolean;
   /** The domain whose rights it has besides its own (SET_TARGET), or null. */
   readonly target: number | null;
   /** The server features offered to it; 0: none, or not told. */

@@ -92,7 +92,6 @@ const NO_TARGET = 0xffff;
 const INTRODUCED = 1;
 const HAS_RING = 2;
 const SHUTDOWN_SEEN = 4;
-const PAUSED = 8;
 
 export function putDomain(to: ByteWriter, domain: Domain): void {
   const { hasRing, introduced, port, quotas, shutdownSeen, uniqueId } = domain;
@@ -101,7 +100,7 @@ export function putDomain(to: ByteWriter, domain: Domain): void {
   to.u64(uniqueId ?? 0n);
   to.u8(
     (introduced ?? hasRing ? INTRODUCED : 0) | (hasRing ? HAS_RING : 0) |
-      (shutdownSeen ? SHUTDOWN_SEEN : 0) | (domain.paused ? PAUSED : 0),
+      (shutdownSeen ? SHUTDOWN_SEEN : 0),
   );
   to.u32(port ?? 0);
   to.u16(domain.target ?? NO_TARGET);
@@ -324,7 +323,6 @@ function readDomain(from: ByteReader): Domain {
     features,
     gfn: 0n,
     shutdownSeen: (flags & SHUTDOWN_SEEN) !== 0,
-    paused: (flags & PAUSED) !== 0,
     quotas: readQuotaValues(from),
   };
 }
