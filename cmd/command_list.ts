@@ -22,6 +22,7 @@ import { ringCommand } from "./commands/ring.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
+import { topCommand } from "./commands/top.ts";
 import { traceCommand } from "./commands/trace.ts";
 import { txCommand } from "./commands/tx.ts";
 import { waitCommand } from "./commands/wait.ts";
@@ -50,6 +51,7 @@ export const commands: readonly XsCommand[] = [
   statusCommand,
   quotaCommand,
   metricsCommand,
+  topCommand,
   whoCommand,
   traceCommand,
   replayCommand,

@@ -928,3 +928,15 @@ export const MALFORMED_BYTES_MAX = 272;
 
 /** How long `xs ring` looks for what moves unless it is told otherwise, in ms. */
 export const RING_LOOK_MS = 1_000;
+
+/** Processes, or kinds of paths, that `xs top` counts one by one; others are counted together. */
+export const TOP_ROWS_COUNTED_MAX = 10_000;
+
+/** Rows that `xs top --once` prints. */
+export const TOP_ROWS_PRINTED_MAX = 1_000;
+
+/** How long `xs top` waits between two looks unless it is told otherwise, in ms. */
+export const TOP_INTERVAL_MS = 1_000;
+
+/** Bytes of keys that `xs top` reads at once. */
+export const TOP_KEYS_BYTES = 64;

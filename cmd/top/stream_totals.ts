@@ -1,0 +1,147 @@
+import type { FrameStream } from "../../lib/client/frames.ts";
+import {
+  type TracedCall,
+  type TracedClient,
+  TraceDecoder,
+  type TraceEntry,
+} from "../../lib/client/trace/entries.ts";
+import { clientText, kindName } from "../../lib/client/trace/entry_text.ts";
+import { TOP_ROWS_COUNTED_MAX } from "../../lib/limits.ts";
+import { escapeBytes } from "../../lib/wire/escape.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { splitStrings } from "../../lib/wire/payload.ts";
+import { toText } from "../../lib/wire/text.ts";
+import { emptyTotals, type Totals } from "./totals.ts";
+
+/** Where all that has no row of its own is counted. */
+const OTHERS = "(others)";
+
+/** Processes, domains' rings and kinds of paths, counted from the daemon's stream of messages. */
+export class StreamTotals {
+  readonly processes = new Map<string, Totals>();
+  readonly paths = new Map<string, Totals>();
+  /** Messages that the stream has lost. */
+  lost = 0;
+  readonly #decoder = new TraceDecoder();
+  /** Open transactions of each connection. */
+  readonly #open = new Map<number, number>();
+  /** Rows of processes whose connections have all ended: they go once they were shown. */
+  readonly #connections = new Map<string, Set<number>>();
+  readonly #ended = new Set<string>();
+
+  /** Counts until the stream is closed. @throws {XenstoreError} when the daemon ends it. */
+  async read(stream: FrameStream): Promise<void> {
+    for (let frames = await stream.next(); frames !== null; frames = await stream.next()) {
+      for (const entry of [...this.#decoder.add(frames), ...this.#decoder.rest()]) this.#add(entry);
+    }
+  }
+
+  /** To be called when what is there was shown: rows of the ended go. */
+  forgetEnded(): void {
+    for (const key of this.#ended) this.processes.delete(key);
+    this.#ended.clear();
+  }
+
+  #add(entry: TraceEntry): void {
+    if (entry.kind === "lost") {
+      this.lost += entry.count;
+      return;
+    }
+    const process = this.#process(entry.client);
+    if (entry.kind === "closed") return this.#end(entry.client);
+    if (entry.kind === "event") {
+      process.events++;
+      const [path = ""] = splitStrings(entry.message.payload);
+      this.#path(absolute(path, entry.client)).events++;
+      return;
+    }
+    const result = entry.reply.type === MessageType.ERROR
+      ? toText(entry.reply.payload).replace(/\0$/, "")
+      : "OK";
+    const kind = `${kindName(entry.request.type)} ${escapeBytes(result)}`;
+    count(process.requests, kind);
+    this.#transaction(entry, process, result);
+    const [path = ""] = splitStrings(entry.request.payload);
+    if (WITH_PATH.has(entry.request.type)) {
+      count(this.#path(absolute(path, entry.client)).requests, kind);
+    }
+  }
+
+  #transaction({ client: { id }, request }: TracedCall, row: Totals, result: string): void {
+    const isEnd = request.type === MessageType.TRANSACTION_END;
+    if (!isEnd && request.type !== MessageType.TRANSACTION_START) return;
+    if (isEnd && result === "EAGAIN") row.aborts++;
+    else if (isEnd && result === "OK" && toText(request.payload) === "T\0") row.commits++;
+    const step = isEnd ? -1 : result === "OK" ? 1 : 0;
+    const open = Math.max(0, (this.#open.get(id) ?? 0) + step);
+    row.open = Math.max(0, (row.open ?? 0) + open - (this.#open.get(id) ?? 0));
+    this.#open.set(id, open);
+  }
+
+  #process(client: TracedClient): Totals {
+    const key = keyOf(client);
+    const row = rowOf(this.processes, key, () => clientText(client));
+    const connections = this.#connections.get(key) ?? new Set();
+    this.#connections.set(key, connections.add(client.id));
+    this.#ended.delete(key);
+    return row;
+  }
+
+  #end(client: TracedClient): void {
+    const key = keyOf(client);
+    const connections = this.#connections.get(key);
+    this.#open.delete(client.id);
+    connections?.delete(client.id);
+    if (connections !== undefined && connections.size > 0) return;
+    this.#connections.delete(key);
+    this.#ended.add(key);
+  }
+
+  #path(path: string): Totals {
+    const template = templateOf(path);
+    return rowOf(this.paths, template, () => escapeBytes(template));
+  }
+}
+
+const WITH_PATH: ReadonlySet<number> = new Set([
+  MessageType.DIRECTORY,
+  MessageType.DIRECTORY_PART,
+  MessageType.READ,
+  MessageType.GET_PERMS,
+  MessageType.SET_PERMS,
+  MessageType.WATCH,
+  MessageType.UNWATCH,
+  MessageType.WRITE,
+  MessageType.MKDIR,
+  MessageType.RM,
+]);
+
+function keyOf({ domid, id, kind, pid }: TracedClient): string {
+  return kind === "ring" ? `domain ${domid}` : pid === null ? `#${id}` : `pid ${pid}`;
+}
+
+function absolute(path: string, { domid }: TracedClient): string {
+  return /^[/@]/.test(path) ? path : `/local/domain/${domid}/${path}`;
+}
+
+const NUMBER = /^\d+$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A path with `*` for each name that is a number or a UUID. */
+export function templateOf(path: string): string {
+  return path.split("/").map((name) => NUMBER.test(name) || UUID.test(name) ? "*" : name).join("/");
+}
+
+/** The row of a key, made where there is room for one more. */
+function rowOf(rows: Map<string, Totals>, key: string, name: () => string): Totals {
+  const known = rows.get(key);
+  if (known !== undefined) return known;
+  const [used, shown] = rows.size >= TOP_ROWS_COUNTED_MAX ? [OTHERS, OTHERS] : [key, name()];
+  const row = rows.get(used) ?? emptyTotals(shown);
+  rows.set(used, row);
+  return row;
+}
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
