@@ -4,6 +4,7 @@ import { chmodCommand } from "./commands/chmod.ts";
 import { completionsCommand } from "./commands/completions.ts";
 import { controlCommand } from "./commands/control.ts";
 import { diffCommand } from "./commands/diff.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { dumpCommand } from "./commands/dump.ts";
 import { errorsCommand } from "./commands/errors.ts";
 import { existsCommand } from "./commands/exists.ts";
@@ -50,6 +51,7 @@ export const commands: readonly XsCommand[] = [
   diffCommand,
   statusCommand,
   quotaCommand,
+  doctorCommand,
   metricsCommand,
   topCommand,
   whoCommand,

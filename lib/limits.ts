@@ -940,3 +940,39 @@ export const TOP_INTERVAL_MS = 1_000;
 
 /** Bytes of keys that `xs top` reads at once. */
 export const TOP_KEYS_BYTES = 64;
+
+/** Domids that one request asks the hypervisor about: each may be a call to it. */
+export const HOST_DOMAINS_PER_REQUEST = 100;
+
+/** How long `xs doctor` looks for what moves unless it is told otherwise, in ms. */
+export const DOCTOR_LOOK_MS = 2_000;
+
+/** Rings that `xs doctor` looks at. */
+export const DOCTOR_RINGS_MAX = 1_000;
+
+/** Watches that `xs doctor` looks at. */
+export const DOCTOR_WATCHES_MAX = 20_000;
+
+/** How often `xs doctor` tries a change again that others have met. */
+export const DOCTOR_TRIES_MAX = 5;
+
+/** Use of a quota, in percent, from which on `xs doctor` speaks of it: there is time left to do something. */
+export const DOCTOR_QUOTA_PERCENT = 80;
+
+/** Events a second that the watches on one path get together, from which on `xs doctor` speaks of them. */
+export const DOCTOR_EVENTS_PER_SECOND = 1_000;
+
+/** Clients that watch one path, from which on `xs doctor` speaks of them. */
+export const DOCTOR_SHARED_WATCHES = 100;
+
+/** Bytes that wait for one client from which on `xs doctor` speaks of it: a guest stops at as many. */
+export const DOCTOR_QUEUED_BYTES = 262_144;
+
+/** Share of a processor from which on a tool spins. */
+export const DOCTOR_SPINNING_SHARE = 0.9;
+
+/** Mean time of a commit, in ms, from which on `xs doctor` calls the store slow: clients feel it. */
+export const DOCTOR_COMMIT_MS = 50;
+
+/** Difference of the host's clock and the daemon's, in ms, that `xs doctor` calls a jump. */
+export const DOCTOR_CLOCK_JUMP_MS = 5_000;

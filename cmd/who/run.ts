@@ -1,17 +1,14 @@
-import { sleep } from "../../lib/clock.ts";
 import { type Operations, toByteText } from "../../lib/client/operations.ts";
-import { TraceDecoder } from "../../lib/client/trace/entries.ts";
 import { processName } from "../../lib/client/trace/entry_text.ts";
 import type { EntryRow, WatchRow, WhoRow } from "../../lib/engine/who.ts";
 import { WHO_COUNT_MS, WHO_ROWS_MAX } from "../../lib/limits.ts";
 import { escapeBytes, escapeText } from "../../lib/wire/escape.ts";
 import { type BytesJson, bytesOfJson } from "../../lib/wire/json.ts";
-import { splitStrings } from "../../lib/wire/payload.ts";
 import { toText } from "../../lib/wire/text.ts";
 import type { CommonFlags } from "../context.ts";
 import { printJson } from "../json.ts";
 import type { Shell } from "../shell.ts";
-import { openMessages } from "../trace/live.ts";
+import { countEvents } from "./count_events.ts";
 import { readRows } from "./read_pages.ts";
 
 /** The options of `xs who`. */
@@ -58,36 +55,6 @@ export async function who(
   lines.push(...watchLines(watches, rateOf));
   if (isMore) lines.push(`... and more (-n sets how many; ${most} are shown)`);
   stdout.write(toByteText(lines.map((line) => `${line}\n`).join("")));
-}
-
-/** Events by the number of the connection and the token. */
-async function countEvents(
-  shell: Shell,
-  flags: WhoFlags,
-  path: string,
-  ms: number,
-): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  const { json: _json, ...rest } = flags;
-  const stream = await openMessages(shell, { ...rest, op: "event", ...patternOf(path) });
-  void sleep(shell.clock, ms).then(() => stream.close());
-  const unlisten = shell.onInterrupt(() => stream.close());
-  const decoder = new TraceDecoder();
-  for (let frames = await stream.next(); frames !== null; frames = await stream.next()) {
-    for (const entry of [...decoder.add(frames), ...decoder.rest()]) {
-      if (entry.kind !== "event") continue;
-      const key = `${entry.client.id}\0${splitStrings(entry.message.payload)[1] ?? ""}`;
-      counts.set(key, (counts.get(key) ?? 0) + 1);
-    }
-  }
-  unlisten();
-  return counts;
-}
-
-/** Of a special all events are looked at: there is no pattern of those. */
-function patternOf(path: string): { path?: string } {
-  if (path.startsWith("@")) return {};
-  return { path: path.startsWith("/") ? path : `/local/domain/0/${path}` };
 }
 
 function rightsLines(path: string, rows: readonly WhoRow[]): string[] {

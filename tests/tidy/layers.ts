@@ -5,7 +5,8 @@ import type { Source } from "../support/sources.ts";
  * says why.
  */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  "cmd": ["lib/server", "lib/client", "lib/archive", "lib/metrics"],
+  "cmd": ["lib/server", "lib/client", "lib/archive", "lib/metrics", "lib/doctor"],
+  "lib/doctor": ["lib/archive", "lib/metrics"],
   "lib/testing": ["lib/server", "lib/client"],
   "lib/server": ["lib/transport", "lib/history", "lib/codec"],
   "lib/archive": ["lib/history", "lib/journal", "lib/codec", "lib/client"],

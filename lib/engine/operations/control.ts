@@ -7,7 +7,7 @@ import { check } from "../recount.ts";
 import { cutForLog } from "../domain_log_budget.ts";
 import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archive, dump, restore } from "./archive.ts";
-import { errors, ring, who } from "./insight.ts";
+import { errors, hostDomains, ring, who } from "./insight.ts";
 import { liveUpdate } from "./live_update.ts";
 import { statusOf } from "../status.ts";
 import { pageOf } from "../status_pages.ts";
@@ -79,6 +79,7 @@ const COMMANDS: readonly Command[] = [
     run: runStream,
   },
   { name: "who", usage: ["<path> [<from>]"], run: who, shows: true },
+  { name: "domains", usage: ["<domid>..."], run: hostDomains },
   { name: "ring", usage: ["<domid>"], run: ring },
   { name: "errors", usage: ["[data] [<from>]"], run: errors },
   { name: "help", usage: [""], run: runHelp, shows: true },

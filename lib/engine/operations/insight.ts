@@ -4,6 +4,8 @@ import { EINVAL, ENOENT } from "../../wire/errors.ts";
 import { jsonLine, textJson } from "../../wire/json.ts";
 import { joinBytes } from "../../wire/text.ts";
 import { nameIn } from "../author.ts";
+import { isAlive } from "../domain_control.ts";
+import { HOST_DOMAINS_PER_REQUEST } from "../../limits.ts";
 import type { Call } from "../request.ts";
 import { whoPage } from "../who.ts";
 import type { Outcome } from "./outcome.ts";
@@ -66,4 +68,25 @@ export function errors({ now, state }: Call, args: readonly string[]): Outcome {
   const [from = "", ...more] = withBytes ? args.slice(1) : args;
   if (!/^\d{0,4}$/.test(from) || more.length > 0) return EINVAL;
   return encoder.encode(`${state.malformed.page(Number(from), withBytes, now)}\0`);
+}
+
+/** What the hypervisor says of a domid. */
+export interface HostDomain {
+  readonly domid: number;
+  /** Whether there is such a domain, and it has not died. */
+  readonly alive: boolean;
+  /** Its unique id, in decimal digits; null where there is none. */
+  readonly uniqueId: string | null;
+}
+
+/** `domains <domid>...`: the hypervisor's list, as far as it is asked for: one JSON array. */
+export function hostDomains({ state }: Call, args: readonly string[]): Outcome {
+  if (args.length > HOST_DOMAINS_PER_REQUEST || args.some((text) => !DOMID.test(text))) {
+    return EINVAL;
+  }
+  const found = args.map((text): HostDomain => {
+    const domid = Number(text), info = state.control.info(domid);
+    return { domid, alive: isAlive(info), uniqueId: info === null ? null : `${info.uniqueId}` };
+  });
+  return encoder.encode(`${jsonLine(found)}\0`);
 }

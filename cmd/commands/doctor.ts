@@ -1,0 +1,57 @@
+import type { Operations } from "../../lib/client/operations.ts";
+import { buildCommand, type XsCommand } from "../command.ts";
+import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import type { DoctorFlags } from "../doctor/run.ts";
+import { parseDurationOption } from "../parameters.ts";
+
+async function doctor(
+  { shell }: XsContext,
+  nodes: Operations,
+  flags: DoctorFlags,
+): Promise<boolean> {
+  const run = await import("../doctor/run.ts");
+  return await run.doctor(shell, nodes, flags);
+}
+
+/** `xs doctor`. */
+export const doctorCommand: XsCommand = buildCommand<DoctorFlags, []>({
+  func: withDaemon(doctor),
+  parameters: {
+    flags: {
+      ...commonFlags,
+      fix: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Show what would be changed to mend what is found",
+      },
+      yes: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "With --fix: change it",
+      },
+      for: {
+        kind: "parsed",
+        parse: parseDurationOption,
+        optional: true,
+        placeholder: "DURATION",
+        brief: "See what moves within DURATION (default 2s)",
+      },
+    },
+  },
+  docs: {
+    name: "doctor",
+    group: "debug",
+    brief: "find what is wrong",
+    description: [
+      "Finds what is wrong or soon will be, with the evidence, and the command that mends it: what domains that are gone have left behind, stale names, permissions that name the dead, quotas and nodes that are nearly full, watches that fire all the time, rings that do not move, events that nobody reads, transactions that stay open, tools that spin, a slow store, a clock that was set. Exits with status 1 if anything is left.",
+      "Each change of --fix --yes is a transaction of its own that looks again at the evidence and at the hypervisor's list.",
+    ],
+    examples: [
+      ["xs doctor", "see what is wrong"],
+      ["xs doctor --fix", "see what would be changed"],
+      ["xs doctor --fix --yes", "change it"],
+    ],
+  },
+});

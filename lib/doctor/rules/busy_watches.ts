@@ -1,0 +1,29 @@
+/**
+ * Story: xen-devel, September 2020. Thirty QEMUs watched `backend`: one write was thirty events, dom0 was busy at 100 %, and it took
+ * hours of grep to see why.
+ */
+import { DOCTOR_EVENTS_PER_SECOND, DOCTOR_SHARED_WATCHES } from "../../limits.ts";
+import { escapeText } from "../../wire/escape.ts";
+import type { Finding, Rule, SeenWatch } from "../evidence.ts";
+
+export const busyWatches: Rule = {
+  name: "busy-watches",
+  check: ({ watches }) => {
+    const byPath = new Map<string, SeenWatch[]>();
+    for (const watch of watches) byPath.set(watch.path, [...byPath.get(watch.path) ?? [], watch]);
+    const findings: Finding[] = [];
+    for (const [path, those] of byPath) {
+      const clients = new Set(those.map(({ connection }) => connection)).size;
+      const events = those.reduce((sum, { eventsPerSecond }) => sum + eventsPerSecond, 0);
+      if (clients < DOCTOR_SHARED_WATCHES && events < DOCTOR_EVENTS_PER_SECOND) continue;
+      findings.push({
+        rule: "busy-watches",
+        object: escapeText(path),
+        text: `${clients} clients watch it, and get ${Math.round(events)} events a second together`,
+        command: `xs who ${path}`,
+        fix: null,
+      });
+    }
+    return findings;
+  },
+};

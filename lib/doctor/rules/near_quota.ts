@@ -1,0 +1,41 @@
+/**
+ * Story: a guest's eleventh transaction, or its 129th watch, fails with ENOSPC, and nothing in dom0 says so before. What comes
+ * near to a limit is to be seen before it is reached.
+ */
+import { DOCTOR_QUOTA_PERCENT } from "../../limits.ts";
+import { formatDuration } from "../../wire/duration.ts";
+import type { Finding, Rule } from "../evidence.ts";
+
+export const nearQuota: Rule = {
+  name: "near-quota",
+  check: ({ after, before, seconds }) => {
+    const findings: Finding[] = [];
+    const old = new Map(before.domains.map((domain) => [domain.domid, domain]));
+    for (const { domid, quotas } of after.domains) {
+      for (const [name, { limit, refused, used }] of Object.entries(quotas)) {
+        if (limit === null || used === null) continue;
+        const percent = Math.floor(100 * used / limit);
+        if (percent < DOCTOR_QUOTA_PERCENT && refused === 0) continue;
+        const was = Object.entries(old.get(domid)?.quotas ?? {}).find(([other]) => other === name)
+          ?.[1].used;
+        const slope = was === undefined || was === null ? 0 : (used - was) / seconds;
+        const full = slope > 0 && used < limit
+          ? `; full in about ${soon((limit - used) / slope)}`
+          : "";
+        const times = refused === 0 ? "" : `; ${refused} requests refused so far`;
+        findings.push({
+          rule: "near-quota",
+          object: `domain ${domid}`,
+          text: `${used} of ${limit} by quota ${name} (${percent} %)${full}${times}`,
+          command: `xs quota ${domid} ${name}=${2 * limit}`,
+          fix: null,
+        });
+      }
+    }
+    return findings;
+  },
+};
+
+function soon(seconds: number): string {
+  return formatDuration(Math.max(1, Math.round(seconds)) * 1_000);
+}

@@ -1,0 +1,28 @@
+/**
+ * Story: a toolstack that was stopped in the middle of a transaction keeps its snapshot, and all that others replace meanwhile stays in
+ * memory for it; a live update waits for its end.
+ */
+import type { Finding, Rule } from "../evidence.ts";
+
+export const openTransactions: Rule = {
+  name: "open-transactions",
+  check: ({ after, before, seconds }) => {
+    const old = new Map(before.domains.map((domain) => [domain.domid, domain]));
+    return after.domains.flatMap(({ commits, conflictsSuffered, domid, quotas }): Finding[] => {
+      const then = old.get(domid);
+      const open = Math.min(quotas.transactions.used ?? 0, then?.quotas.transactions.used ?? 0);
+      // Where some ended meanwhile, those that are open are perhaps new.
+      const isSame = then?.commits === commits && then.conflictsSuffered === conflictsSuffered;
+      if (open === 0 || !isSame) return [];
+      return [{
+        rule: "open-transactions",
+        object: `domain ${domid}`,
+        text: `${open} transactions are open, and none has ended for ${
+          Math.round(seconds * 10) / 10
+        } s`,
+        command: `xs top --once --axis processes`,
+        fix: null,
+      }];
+    });
+  },
+};

@@ -1,0 +1,36 @@
+/**
+ * Story: a guest hangs at its boot, and nothing tells whether it or the daemon waits. A ring in which something lies and nothing moves
+ * names the one that does not go on.
+ */
+import type { Finding, Rule, SeenRing } from "../evidence.ts";
+
+export const stuckRings: Rule = {
+  name: "stuck-rings",
+  check: ({ rings, seconds }) =>
+    rings.flatMap((ring): Finding[] => {
+      const text = ring.ignored
+        ? "the daemon ignores its ring: the guest broke the protocol (xs errors says how)"
+        : stuckText(ring, seconds);
+      if (text === null) return [];
+      const { domid } = ring;
+      return [{
+        rule: "stuck-rings",
+        object: `domain ${domid}`,
+        text,
+        command: `xs ring ${domid}`,
+        fix: null,
+      }];
+    }),
+};
+
+function stuckText(
+  { moved, requestsWaiting, responsesWaiting }: SeenRing,
+  seconds: number,
+): string | null {
+  if (moved) return null;
+  const within = `for ${Math.round(seconds * 10) / 10} s`;
+  if (responsesWaiting > 0) return `has not read ${responsesWaiting} bytes in its ring ${within}`;
+  return requestsWaiting > 0
+    ? `${requestsWaiting} bytes of its requests are not read ${within}`
+    : null;
+}

@@ -1,0 +1,31 @@
+/**
+ * Story: a client that watches and never reads makes the daemon keep its events. Those that guests cause are charged to them, and a guest
+ * that comes to its bound is not read any more: it is the watcher that has to be found.
+ */
+import { DOCTOR_QUEUED_BYTES } from "../../limits.ts";
+import { bytesOfJson } from "../../wire/json.ts";
+import { escapeBytes } from "../../wire/escape.ts";
+import { toText } from "../../wire/text.ts";
+import type { Finding, Rule } from "../evidence.ts";
+
+export const unreadEvents: Rule = {
+  name: "unread-events",
+  check: ({ watches }) => {
+    const clients = new Map(watches.map((watch) => [watch.connection, watch]));
+    return [...clients.values()].filter(({ queuedBytes }) => queuedBytes >= DOCTOR_QUEUED_BYTES)
+      .map(({ command, connection, domid, pid, queuedBytes }): Finding => {
+        const bytes = command === null ? null : bytesOfJson(command);
+        const program = bytes === null ? "" : ` (${escapeBytes(toText(bytes))})`;
+        const object = pid === null ? `domain ${domid}` : `pid ${pid}${program}`;
+        const text =
+          `${queuedBytes} bytes of answers and events wait for it (connection ${connection})`;
+        return {
+          rule: "unread-events",
+          object,
+          text,
+          command: pid === null ? `xs ring ${domid}` : null,
+          fix: null,
+        };
+      });
+  },
+};
