@@ -82,6 +82,9 @@ export interface StreamHello {
   readonly pid: number;
 }
 
+const time = new Float64Array(1);
+const timeBytes = new Uint8Array(time.buffer);
+
 /** Writes a frame's header at the start of `bytes`; `length` is that of the whole frame. */
 export function putFrameHead(bytes: Uint8Array, length: number, head: FrameHead): void {
   putU32(bytes, 0, length);
@@ -90,7 +93,9 @@ export function putFrameHead(bytes: Uint8Array, length: number, head: FrameHead)
   bytes[6] = bytes[7] = 0;
   putU32(bytes, 8, head.number);
   putU32(bytes, 12, head.connection);
-  new DataView(bytes.buffer, bytes.byteOffset).setFloat64(16, head.at, true);
+  // Hosts that Xen runs on are little endian.
+  time[0] = head.at;
+  for (let i = 0; i < 8; i++) bytes[16 + i] = timeBytes[i]!;
   putU32(bytes, 24, head.waitedUs);
   putU32(bytes, 28, head.tookUs);
 }

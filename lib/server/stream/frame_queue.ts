@@ -20,6 +20,16 @@ export class FrameQueue {
     return this.#added - this.#taken;
   }
 
+  /** Whether frames are being lost, until much has been taken. */
+  get isFull(): boolean {
+    return this.#lost > 0 && this.#bytes.length - this.length < STREAM_ROOM_AGAIN_BYTES;
+  }
+
+  /** One frame more is lost. */
+  lose(): void {
+    this.#lost++;
+  }
+
   /**
    * Whether there is room for a frame of `bytes`; else one more is lost. Behind a loss there is none before
    * much has been taken: a reader who is slow costs no more than this question.

@@ -35,6 +35,8 @@ export class MessageFilter {
   #process: string | null = null;
   #types: ReadonlySet<number> | null = null;
   #glob: Glob | null = null;
+  /** Whether there is no condition at all. */
+  isAll = true;
   #errors = false;
   #slowerUs = 0;
 
@@ -43,6 +45,7 @@ export class MessageFilter {
    * `slower=US`. Returns what is wrong with them, or null.
    */
   parse(words: readonly string[]): string | null {
+    this.isAll = words.length === 0;
     for (const word of words) {
       if (word.length > STREAM_PATTERN_MAX) return "a condition is too long";
       const equals = word.indexOf("=");

@@ -18,7 +18,7 @@ import {
   type StreamClientInfo,
 } from "../../wire/stream_frame.ts";
 import { hiddenParts } from "../logging/hidden_parts.ts";
-import { type CallBegun, PendingCalls } from "./pending_calls.ts";
+import { type CallBegun, emptyCall, PendingCalls } from "./pending_calls.ts";
 import type { StreamReader } from "./stream_reader.ts";
 
 /** Room for the largest frame: a call with the longest request and reply. */
@@ -40,8 +40,11 @@ export class MessageStream {
   onGone: (reader: StreamReader) => void = () => {};
   readonly #readers = new Set<StreamReader>();
   readonly #pending = new PendingCalls();
-  /** The call that is being handled. */
-  #current: CallBegun | null = null;
+  /** The call that is being handled; nothing is made for each. */
+  readonly #call: CallBegun = emptyCall();
+  #isHandling = false;
+  /** Nobody has room for the call that is being handled, and everybody wants all. */
+  #isLost = false;
   #numberLast = 0;
   /** The time of what is told now, in ms, and what must be added to it for ms since 1970. */
   #now = 0;
@@ -64,7 +67,7 @@ export class MessageStream {
     this.on = this.#readers.size > 0;
     if (this.on) return;
     this.sendAt = Infinity;
-    this.#current = null;
+    this.#isHandling = this.#isLost = false;
     this.#pending.clear();
   }
 
@@ -79,12 +82,29 @@ export class MessageStream {
   /** A request, read at `readAt`, is about to be handled. */
   request(connection: Connection, header: Header, payload: Uint8Array, readAt: number): void {
     const { reqId, txId, type } = header;
+    this.#isLost = this.#isAllLost();
+    if (this.#isLost) return;
     this.#look();
     const begun = this.#pending.take(connection, type, reqId);
-    const number = begun?.number ?? this.#nextNumber();
-    const from = begun?.readAt ?? (readAt > 0 ? readAt : this.#now);
-    const handledAt = begun?.handledAt ?? this.#now;
-    this.#current = { connection, type, reqId, txId, payload, number, readAt: from, handledAt };
+    const call = this.#call;
+    call.connection = connection;
+    call.type = type;
+    call.reqId = reqId;
+    call.txId = txId;
+    call.payload = payload;
+    call.number = begun?.number ?? this.#nextNumber();
+    call.readAt = begun?.readAt ?? (readAt > 0 ? readAt : this.#now);
+    call.handledAt = begun?.handledAt ?? this.#now;
+    this.#isHandling = true;
+  }
+
+  #isAllLost(): boolean {
+    for (const reader of this.#readers) if (!reader.onlyLoses) return false;
+    return true;
+  }
+
+  #loseOne(): void {
+    for (const reader of this.#readers) reader.queue.lose();
   }
 
   /** They begin with 1, and do again after 2^32. */
@@ -94,23 +114,28 @@ export class MessageStream {
 
   /** It was handled: unless it was answered, its reply is to come later. */
   handled(): void {
-    if (this.#current !== null) this.#pending.add(this.#current);
-    this.#current = null;
+    if (this.#isHandling) this.#pending.add(this.#call);
+    this.#isHandling = this.#isLost = false;
   }
 
   /** A reply, to the call that is being handled or to one before. */
   reply(connection: Connection, type: number, reqId: number, payload: Uint8Array): void {
-    const current = this.#current;
-    const isCurrent = current?.connection === connection && current.reqId === reqId;
+    if (this.#isLost) {
+      this.#isLost = false;
+      return this.#loseOne();
+    }
+    const current = this.#call;
+    const isCurrent = this.#isHandling && current.connection === connection &&
+      current.reqId === reqId;
     const call = isCurrent ? current : this.#pending.answer(connection, reqId);
-    if (isCurrent) this.#current = null;
+    if (isCurrent) this.#isHandling = false;
     if (call === null) return;
     this.#look();
     this.#tellCall(call, type, payload);
   }
 
   #tellCall(call: CallBegun, replyType: number, reply: Uint8Array): void {
-    const { connection, handledAt, payload, readAt, type } = call;
+    const { handledAt, payload, readAt, type } = call, connection = call.connection!;
     const waitedUs = microseconds(handledAt - readAt);
     const tookUs = microseconds(this.#now - handledAt);
     const isError = replyType === MessageType.ERROR;
@@ -134,7 +159,7 @@ export class MessageStream {
 
   /** The two messages, without what is hidden. Returns the frame's flags, which say so. */
   #encodeCall(call: CallBegun, replyType: number, reply: Uint8Array, isError: boolean): number {
-    const { connection: { domid }, payload, reqId, txId, type } = call;
+    const { payload, reqId, txId, type } = call, { domid } = call.connection!;
     const { reply: isHidden, requestFrom } = hiddenParts(this.redaction, domid, type, payload);
     let flags = 0;
     const replyFrom = putMessage(FRAME_HEADER_BYTES, type, reqId, txId, payload);
@@ -150,6 +175,7 @@ export class MessageStream {
 
   /** An event was queued for a client. */
   event(connection: Connection, path: string, token: string): void {
+    if (this.#isAllLost()) return this.#loseOne();
     this.#look();
     const length = path.length + token.length + 2;
     const size = FRAME_HEADER_BYTES + HEADER_SIZE + length;
@@ -159,7 +185,7 @@ export class MessageStream {
       if (!reader.filter.wantsEvent(connection.home, path)) continue;
       if (!this.#introduce(reader, connection) || !this.#hasRoom(reader, size)) continue;
       if (!isEncoded) {
-        const number = this.#current?.number ?? 0;
+        const number = this.#isHandling ? this.#call.number : 0;
         this.#putHead(frame, size, FrameKind.EVENT, connection.id, number);
         encodeHeader(frame, FRAME_HEADER_BYTES, MessageType.WATCH_EVENT, 0, 0, length);
         const pathEnd = putText(frame, FRAME_HEADER_BYTES + HEADER_SIZE, path);
@@ -174,7 +200,7 @@ export class MessageStream {
   /** A client has ended. */
   closed(connection: Connection): void {
     this.#pending.forget(connection);
-    if (this.#current?.connection === connection) this.#current = null;
+    if (this.#call.connection === connection) this.#isHandling = false;
     this.#look();
     const size = FRAME_HEADER_BYTES;
     for (const reader of this.#readers) {

@@ -3,16 +3,32 @@ import { DEFERRED_REQUESTS_MAX } from "../../limits.ts";
 
 /** A request that was begun to be handled. */
 export interface CallBegun {
-  readonly connection: Connection;
-  readonly type: number;
-  readonly reqId: number;
-  readonly txId: number;
-  readonly payload: Uint8Array;
+  /** Null of none. */
+  connection: Connection | null;
+  type: number;
+  reqId: number;
+  txId: number;
+  payload: Uint8Array;
   /** Counts the calls that were seen. */
-  readonly number: number;
+  number: number;
   /** When it was read, and first handled, in ms. */
-  readonly readAt: number;
-  readonly handledAt: number;
+  readAt: number;
+  handledAt: number;
+}
+
+/** One to be filled in. */
+export function emptyCall(): CallBegun {
+  const payload = new Uint8Array(0);
+  return {
+    connection: null,
+    type: 0,
+    reqId: 0,
+    txId: 0,
+    payload,
+    number: 0,
+    readAt: 0,
+    handledAt: 0,
+  };
 }
 
 /** Requests that were begun and not answered: they wait for others, or are answered later. */
@@ -21,10 +37,10 @@ export class PendingCalls {
 
   /** Adds one, with a copy of its payload. */
   add(call: CallBegun): void {
-    const calls = this.#calls.get(call.connection) ?? [];
+    const calls = this.#calls.get(call.connection!) ?? [];
     if (calls.length > DEFERRED_REQUESTS_MAX) calls.shift();
     calls.push({ ...call, payload: call.payload.slice() });
-    this.#calls.set(call.connection, calls);
+    this.#calls.set(call.connection!, calls);
   }
 
   /** Takes out the one that is tried again; null for a new request. */

@@ -23,6 +23,11 @@ export class StreamReader {
     this.filter = filter;
   }
 
+  /** Whether it only counts what it loses: it wants all, and has no room. */
+  get onlyLoses(): boolean {
+    return this.filter.isAll && this.queue.isFull;
+  }
+
   wants(connection: Connection): boolean {
     const known = this.#wanted.get(connection);
     if (known !== undefined) return known;
