@@ -9,6 +9,8 @@ import { type TracedCall, TraceDecoder, type TraceEntry } from "../../lib/client
 import { STREAM_QUEUE_BYTES, STREAM_READERS_MAX } from "../../lib/limits.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { FrameQueue } from "../../lib/server/stream/frame_queue.ts";
+import { StreamReader } from "../../lib/server/stream/stream_reader.ts";
+import { TestTurns } from "../support/test_turns.ts";
 import { MessageFilter } from "../../lib/server/stream/message_filter.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { joinStrings, splitStrings } from "../../lib/wire/payload.ts";
@@ -245,4 +247,61 @@ Deno.test("message filter: messages by kind, path, error and duration", () => {
   const events = new MessageFilter();
   events.parse(["op=write"]);
   assert(!events.wantsEvent(home, "/a"));
+});
+
+/** A reader of all messages of some turns, and the frames that it has got. */
+function readerOf(turns: TestTurns): () => TraceEntry[] {
+  const [near, far] = MemoryTransport.pair(1 << 20);
+  turns.turns.stream.add(new StreamReader(near, new MessageFilter()), {});
+  const decoder = new FrameDecoder(100_000), entries = new TraceDecoder();
+  return () => {
+    turns.turns.stream.send(Infinity);
+    const bytes = new Uint8Array(1 << 20);
+    const count = Math.max(0, far.read(bytes, 0, bytes.length));
+    const frames = decoder.add(bytes.slice(0, count));
+    return [...entries.add(frames), ...entries.rest()];
+  };
+}
+
+Deno.test("stream: a request that has to wait is one call, with its wait; one answered later is there then", () => {
+  const turns = new TestTurns();
+  const take = readerOf(turns);
+  const client = turns.connect();
+  turns.holding = true;
+  client.send(T.READ, 7, "/a\0");
+  turns.settle();
+  assertEquals(take(), []);
+  turns.holding = false;
+  turns.turns.tick();
+  turns.settle();
+  const [call, ...more] = take();
+  assertEquals([call!.kind, text(call!), more], ["call", `${T.READ} /a. = /a.`, []]);
+  const waiting: (() => void)[] = [];
+  turns.onRequest = ({ outbox }, { reqId, txId, type }, payload) => {
+    const copy = payload.slice();
+    waiting.push(() => outbox.reply(type, reqId, txId, copy));
+  };
+  client.send(T.READ, 8, "/b\0");
+  client.send(T.READ, 9, "/c\0");
+  turns.settle();
+  assertEquals(take(), []);
+  for (const answer of waiting.reverse()) answer();
+  turns.settle();
+  assertEquals(take().map(text), [`${T.READ} /c. = /c.`, `${T.READ} /b. = /b.`]);
+});
+
+Deno.test("stream: when the last reader is gone, nothing is looked at any more", () => {
+  const { stream } = new TestTurns().turns;
+  const readers = [1, 2].map(() => {
+    const [near, far] = MemoryTransport.pair(1_000);
+    const reader = new StreamReader(near, new MessageFilter());
+    stream.add(reader, {});
+    return { reader, far };
+  });
+  for (const [i, { far, reader }] of readers.entries()) {
+    assertEquals(stream.on, true);
+    far.close();
+    stream.look(reader, true);
+    assertEquals([stream.on, stream.sendAt < Infinity], [i === 0, i === 0]);
+  }
 });
