@@ -17,6 +17,8 @@ export class FrameStream {
   readonly #decoder = new FrameDecoder(FRAME_BYTES_MAX);
   readonly #buffer = new Uint8Array(STREAM_READ_BYTES);
   #rest: Uint8Array;
+  /** Frames that came while it was opened. */
+  #early: Frame[] = [];
   #closed = false;
 
   private constructor(stream: ByteStream, name: string, rest: Uint8Array) {
@@ -48,7 +50,10 @@ export class FrameStream {
       const payload = joinStrings("stream", ...words);
       const request = encodeMessage(MessageType.CONTROL, 1, 0, payload);
       for (let at = 0; at < request.length;) at += await stream.write(request.subarray(at));
-      return new FrameStream(stream, name, await answer(stream));
+      const frames = new FrameStream(stream, name, await answer(stream));
+      // There are daemons that say OK to whatever they are told: the first frame says that this one is none.
+      frames.#early = await frames.#read() ?? [];
+      return frames;
     } catch (error) {
       if (!isLate) stream.close();
       if (isLate) {
@@ -68,6 +73,13 @@ export class FrameStream {
    * @throws {XenstoreError} ECONNRESET when the daemon has ended the stream, EPROTO for what is no frame.
    */
   async next(): Promise<Frame[] | null> {
+    const early = this.#early;
+    this.#early = [];
+    if (early.length > 0) return early;
+    return await this.#read();
+  }
+
+  async #read(): Promise<Frame[] | null> {
     try {
       for (;;) {
         const frames = this.#decoder.add(this.#rest);

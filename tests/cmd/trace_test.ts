@@ -5,6 +5,7 @@ import { Client } from "../../lib/client/client.ts";
 import { surroundings } from "../../lib/client/socket_path.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
+import { encodeMessage } from "../../lib/wire/header.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { type FakeShell, fakeShell } from "../support/fake_shell.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -137,6 +138,13 @@ Deno.test("xs trace: bad input, one line each", async () => {
   await using scratch = await makeScratch();
   const silent = `${scratch.path}/silent`, closing = `${scratch.path}/closing`;
   const path = server.socketPath;
+  const agreeing = `${scratch.path}/agreeing`;
+  using agreeable = Deno.listen({ transport: "unix", path: agreeing });
+  const agreed = agreeable.accept().then(async (connection) => {
+    await connection.read(new Uint8Array(1_000));
+    await connection.write(encodeMessage(0, 1, 0, toBytes("OK\0")));
+    return connection;
+  });
   using _silent = Deno.listen({ transport: "unix", path: silent });
   using listener = Deno.listen({ transport: "unix", path: closing });
   const accepting = listener.accept().then((connection) => connection.close());
@@ -147,6 +155,8 @@ Deno.test("xs trace: bad input, one line each", async () => {
   const rows: readonly [socket: string, args: string[], status: number, says: RegExp][] = [
     [`${scratch.path}/none`, [], 1, /^xs: trace: cannot connect to .*: there is no such socket/],
     [silent, ["--timeout", "0.05"], 1, /^xs: trace \S+: the daemon did not answer within 50ms/],
+    // As oxenstored, which says OK to whatever it is told.
+    [agreeing, ["--timeout", "0.1"], 1, /^xs: trace \S+: the daemon did not answer within 100ms/],
     [closing, [], 1, /^xs: trace \S+: the daemon has ended the stream/],
     [path, ["--op", "paint"], 1, /^xs: trace: unknown kind of request 'paint'/],
     [path, ["--domain", "web"], 1, /^xs: trace web: no domain has this name/],
@@ -167,6 +177,7 @@ Deno.test("xs trace: bad input, one line each", async () => {
     assertEquals([found.status, found.printed.err.split("\n").length], [status, 2], about);
   }
   await accepting;
+  (await agreed).close();
 });
 
 /** Domains with names; two have the same. */
