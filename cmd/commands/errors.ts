@@ -20,12 +20,12 @@ async function errors(
   const { rows } = await readRows<MalformedRow>(nodes, words, () => true);
   for (const row of rows) {
     if (flags.json === true) printJson(stdout, row);
-    else stdout.write(toByteText(escapeText(rowText(row)).replaceAll("\\u000a", "\n") + "\n"));
+    else for (const line of rowLines(row)) stdout.write(`${toByteText(escapeText(line))}\n`);
   }
   if (rows.length === 0 && flags.json !== true) stdout.write("no malformed message\n");
 }
 
-function rowText({ ageMs, bytes, client, count, header, open, reason }: MalformedRow): string {
+function rowLines({ ageMs, bytes, client, count, header, open, reason }: MalformedRow): string[] {
   const ago = formatDuration(Math.floor(ageMs / 1_000) * 1_000);
   const times = count === 1 ? "" : `, ${count} so far`;
   const state = open ? "" : ", has ended";
@@ -41,7 +41,7 @@ function rowText({ ageMs, bytes, client, count, header, open, reason }: Malforme
       );
     }
   }
-  return lines.join("\n");
+  return lines;
 }
 
 /** Sixteen bytes in hexadecimal digits, and what of them is plain. */
