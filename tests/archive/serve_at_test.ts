@@ -8,6 +8,7 @@ import { type ServerProcess, startServer } from "../support/process.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { missingFile, testUnless } from "../support/skip.ts";
 import { makeStaleSocket } from "../support/stale_socket.ts";
+import { warningsIn } from "../support/warnings.ts";
 
 /** A store whose daemon has ended; returns the turns after which /a was 1 and 2. */
 async function makeStore(folder: string): Promise<readonly [number, number]> {
@@ -107,7 +108,7 @@ Deno.test("serve --at: all of the moment is there, bytes and permissions, and ad
   // A transaction that only reads is as good as any.
   assertEquals(await client.transaction((inside) => inside.readText("/a/b")), "3");
   await server.stop();
-  assert(!server.output().includes("warning"), server.output());
+  assertEquals(warningsIn(server.output()), []);
 });
 
 Deno.test("serve --at: no daemon loses its place, whether it runs or has died", async () => {
