@@ -1,4 +1,5 @@
 import { getChild } from "../store/children.ts";
+import { namesOf } from "../store/names.ts";
 import type { Node } from "../store/node.ts";
 import { isSpecial } from "../store/path.ts";
 import { flatText } from "../wire/text.ts";
@@ -181,7 +182,7 @@ export class Watches {
   at(path: string, listeners: Listeners): readonly Watch[] {
     if (isSpecial(path)) return this.special(path, listeners);
     let found: Watch[] | null = null;
-    const names = this.#limited === 0 ? 0 : countNames(path, lengthOf(path));
+    const names = this.#limited === 0 ? 0 : namesOf(path).count;
     let from = startOf(path);
     for (let place: WatchTrieNode<WatchGroup> | null = this.#root; place !== null;) {
       const { groups } = place;
