@@ -976,3 +976,36 @@ export const DOCTOR_COMMIT_MS = 50;
 
 /** Difference of the host's clock and the daemon's, in ms, that `xs doctor` calls a jump. */
 export const DOCTOR_CLOCK_JUMP_MS = 5_000;
+
+/** Rows of an answer that are collected before the first one is sent: some hundred bytes each, less than a large store. */
+export const HISTORY_ROWS_MAX = 250_000;
+
+/** Bytes of a frame of an answer: 64 records of the largest size, and as much again. */
+export const HISTORY_FRAME_BYTES_MAX = 16_777_216;
+
+/** Queries of the history that are answered at once: a moment of a large store may take some 50 MB while it is. */
+export const HISTORY_QUERIES_MAX = 4;
+
+/** Work on one step of a query, in units of the meter: to read a block of records. */
+export const HISTORY_STEP_UNITS = 50_000;
+
+/** How often a tool asks again while the daemon answers other queries of the history, once in 50 ms: for 10 s. */
+export const HISTORY_BUSY_TRIES_MAX = 200;
+
+/** How often `xs log -f` asks for news, in ms: as good as at once to people, and no load. */
+export const HISTORY_FOLLOW_MS = 200;
+
+/** Records that `xs log -f` shows before the news: what fits above them on any terminal, as `tail -f` does. */
+export const HISTORY_FOLLOW_ROWS = 10;
+
+/** Paths of one commit that `xs log` lists; `xs show` has them all. */
+export const HISTORY_LOG_PATHS = 10;
+
+/** Records, nodes or changes of one frame of an answer: a few replies of usual ones, which name their authors once. */
+export const HISTORY_BATCH = 64;
+
+/** Paths that are named when not all of a moment is known: more says no more to people. */
+export const HISTORY_UNKNOWN_LINES = 5;
+
+/** Events that `xs watch --values` has not printed yet, from which on one of a path stands for those that follow. */
+export const EVENTS_UNPRINTED_MAX = 1_024;

@@ -77,6 +77,25 @@ export interface StreamActions {
   open(by: Connection, words: readonly string[]): string;
 }
 
+/**
+ * What is asked of the history. Each query belongs to the connection that asked, and is known to no other. Times are those of the
+ * requests, in ms.
+ */
+export interface HistoryActions {
+  /** Asks; the query's number, `busy` and how many are being answered, or why not, as the reply's text. */
+  query(by: Connection, version: string, query: string, now: number): string;
+  /** The next bytes of an answer, valid until the next call; none at its end, null when there is no such query. */
+  read(by: Connection, number: string, now: number): Uint8Array | null;
+  /** The rest is not wanted; false when there is no such query. */
+  end(by: Connection, number: string): boolean;
+  /** A connection has ended: nobody waits for its answers. */
+  forget(by: Connection): void;
+  /** When {@link look} is to be called although nothing has come, in ms; Infinity for never. */
+  readonly wakeAt: number;
+  /** Gives up the queries that nobody has asked about for too long. */
+  look(now: number): void;
+}
+
 /** What CONTROL commands reach in the daemon around the engine: its logs and its memory. */
 export interface DaemonActions {
   /** The trace switches and whether each is on, in the order in which they are listed. */
@@ -97,6 +116,8 @@ export interface DaemonActions {
   readonly archive: ArchiveActions | null;
   /** Streams; null where there is no daemon. */
   readonly streams: StreamActions | null;
+  /** Queries of the history; null where there is none. */
+  readonly history: HistoryActions | null;
   /** Puts a line into the trace. */
   print(text: string): void;
   /** What the command line said of a setting; null for nothing. */
@@ -116,6 +137,7 @@ export const NO_ACTIONS: DaemonActions = {
   liveUpdate: null,
   archive: null,
   streams: null,
+  history: null,
   print: () => {},
   configured: () => null,
   resume: () => {},

@@ -175,7 +175,12 @@ export class Engine {
   /** When {@link tick} must be called although nothing has come, in ms; Infinity for never. */
   get wakeAt(): number {
     const { admin, reservations } = this.state;
-    return Math.min(reservations.wakeAt, admin.archive?.wakeAt ?? Infinity);
+    const { archive, history } = admin;
+    return Math.min(
+      reservations.wakeAt,
+      archive?.wakeAt ?? Infinity,
+      history?.wakeAt ?? Infinity,
+    );
   }
 
   /**
@@ -189,6 +194,7 @@ export class Engine {
     const freed = reservations.look(now);
     liveUpdate.look(now);
     this.state.admin.archive?.look(now);
+    this.state.admin.history?.look(now);
     return freed || !liveUpdate.parking;
   }
 

@@ -205,6 +205,7 @@ export class State {
     if (isHeld(connection)) this.dirty?.mark(CONNECTION, connection);
     this.liveUpdate.forget(connection);
     this.admin.archive?.forget(connection);
+    this.admin.history?.forget(connection);
   }
 
   /** Drops a connection's watches and transactions, as if it were new. */

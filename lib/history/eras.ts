@@ -35,6 +35,12 @@ export class Eras {
     this.#settle = database.prepare("UPDATE eras SET turn = ? WHERE era = ?");
   }
 
+  /** The store of the last era; empty where there is none yet. */
+  get latest(): string {
+    const row = this.#database.prepare("SELECT store FROM eras ORDER BY era DESC LIMIT 1").get();
+    return String(row?.["store"] ?? "");
+  }
+
   /** The era of a store; it begins if there is none. */
   open(store: string): Era {
     const row = this.#find.get(store);

@@ -20,8 +20,8 @@ import type { Thinned } from "./thin.ts";
 export interface HistoryOptions {
   /** Its file; IN_MEMORY for none. */
   readonly path: string;
-  /** The id of the store that it is of: each store counts its commits from 1. */
-  readonly store: string;
+  /** The id of the store that it is of: each store counts its commits from 1. Null: the last one that the file has. */
+  readonly store: string | null;
   readonly packer: Packer;
 }
 
@@ -60,13 +60,13 @@ export class History {
   /** @throws {HistoryError} when the file cannot be used. */
   constructor({ packer, path, store }: HistoryOptions) {
     this.path = path;
-    this.#store = store;
     this.#database = openHistoryDatabase(path);
     try {
       this.blocks = new Blocks(this.#database, packer);
       this.keyframes = new Keyframes(this.#database, packer);
       this.eras = new Eras(this.#database);
-      this.#era = this.eras.open(store);
+      this.#store = store ?? this.eras.latest;
+      this.#era = this.eras.open(this.#store);
     } catch (error) {
       this.#database.close();
       throw asHistoryError(error, path);
@@ -149,7 +149,8 @@ export class History {
    * A kill loses those that are not saved: whoever tells them keeps them until {@link save} has succeeded.
    */
   add(records: readonly HistoryRecord[]): void {
-    const known = this.#last;
+    const known = this.#last, [first] = records;
+    if (known === 0 && first !== undefined) this.#beginEmpty(first);
     for (const record of records) {
       if (record.number <= known) continue;
       // Parts of one commit stay together, so that all of them or none is in the file.
@@ -160,6 +161,16 @@ export class History {
       else if (record.type !== "gap") countAuthor(this.#gap.missing, record.author);
     }
     this.#settle();
+  }
+
+  /** Before the first start of a new store there was nothing, which needs no looking at it. */
+  #beginEmpty(first: HistoryRecord): void {
+    const { era } = this.#era, isStart = first.type === "commit" && first.kind === "start";
+    if (first.number !== 1 || !isStart || first.isKeyframe || this.horizon !== null) return;
+    this.commit(() => {
+      const head = this.keyframes.declare(era, 0, first.at, true);
+      for (const _ of this.keyframes.write(head, []));
+    });
   }
 
   /** Ends the block that grows when it is full, unless folding makes room in it. */

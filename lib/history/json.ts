@@ -26,12 +26,13 @@ export function recordJson(record: HistoryRecord): Json {
 }
 
 /** Whole microseconds, as RFC 3339 has them. */
-function timeJson(at: number): string {
+export function timeJson(at: number): string {
   const rest = `${((at % 1_000) + 1_000) % 1_000}`.padStart(3, "0");
   return new Date(Math.floor(at / 1_000)).toISOString().replace("Z", `${rest}Z`);
 }
 
-function authorJson(author: Author): Json {
+/** An author as an object for JSON. */
+export function authorJson(author: Author): Json {
   switch (author.kind) {
     case "domain": {
       const { domid, kind, name, uniqueId } = author;
@@ -62,7 +63,8 @@ function countJson(
   return count === 1 ? {} : { count, first, firstAt: timeJson(firstAt) };
 }
 
-function nodeJson(node: NodeState | null): Json | null {
+/** A node as an object for JSON. */
+export function nodeJson(node: NodeState | null): Json | null {
   if (node === null) return null;
   const { perms, value } = node;
   const stale = perms.flatMap((entry, i) => isStale(entry) ? [i] : []);

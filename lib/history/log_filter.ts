@@ -10,6 +10,8 @@ import type { Author, Change, HistoryRecord, Kind, NodeState } from "./record.ts
 export interface LogFilter {
   /** Something at or below one of these was changed; `*` and `?` stand for characters of a name, `**` for any names. */
   readonly paths?: readonly string[];
+  /** The paths are nodes, and nothing below them counts. */
+  readonly exact?: boolean;
   /** Numbers from and to which, inclusive. */
   readonly since?: number;
   readonly until?: number;
@@ -20,7 +22,7 @@ export interface LogFilter {
   readonly kind?: Kind;
   /** An old or a new value has this text in it, one character a byte. */
   readonly text?: string;
-  /** Only transactions that were aborted. */
+  /** Only transactions that were aborted, or (false) none of these. */
   readonly aborted?: boolean;
 }
 
@@ -31,7 +33,8 @@ export class LogMatcher {
 
   constructor(filter: LogFilter) {
     this.#filter = filter;
-    this.#patterns = (filter.paths ?? []).map(patternOf);
+    const { exact = false, paths = [] } = filter;
+    this.#patterns = paths.map(exact ? exactly : patternOf);
   }
 
   /** Whether a block may have such a record; false is sure. */
@@ -46,12 +49,11 @@ export class LogMatcher {
 
   /** Whether it is such a record. A gap may have had one, wherever only numbers are asked for. */
   matches(record: HistoryRecord): boolean {
-    const { aborted = false, domain, kind, process, since = 0, until = Infinity } = this.#filter;
+    const { aborted, domain, kind, process, since = 0, until = Infinity } = this.#filter;
     if (record.number < since || record.number > until) return false;
-    if (record.type === "gap") return !aborted && kind === undefined;
-    if (aborted ? record.type !== "abort" : kind !== undefined && kindOf(record) !== kind) {
-      return false;
-    }
+    if (record.type === "gap") return aborted !== true && kind === undefined;
+    if (aborted !== undefined && aborted !== (record.type === "abort")) return false;
+    if (aborted !== true && kind !== undefined && kindOf(record) !== kind) return false;
     if (domain !== undefined && !isOfDomain(record.author, domain)) return false;
     if (process !== undefined && !isOfProcess(record.author, process)) return false;
     return this.#touches(record);
@@ -112,6 +114,10 @@ interface Pattern {
   /** All that it matches is at or below this. */
   readonly top: string;
   matches(path: string): boolean;
+}
+
+function exactly(path: string): Pattern {
+  return { top: path, matches: (other) => other === path };
 }
 
 /** A path stands for all that is below it, with or without signs in it. */

@@ -9,6 +9,12 @@ export interface Between {
   readonly to: number;
 }
 
+/** What is not known: what one path had, or all at and below it. */
+export interface Unknown extends Between {
+  readonly path: string;
+  readonly isBelow: boolean;
+}
+
 /**
  * The store after one number. Records are told it in order, from the keyframe before that number to the end of the history,
  * as changes that are folded into a later one are told by that.
@@ -67,6 +73,20 @@ export class Moment {
       if (under.some((top) => isUnder(path, top))) found = widest(found, { from, to });
     }
     return found;
+  }
+
+  /** All that is not known at and below `top`. */
+  *unknowns(top: string): Generator<Unknown, void, void> {
+    if (this.#gap !== null) yield { path: top, isBelow: true, ...this.#gap };
+    for (const [path, between] of this.#unknown) {
+      if (isUnder(path, top)) yield { path, isBelow: false, ...between };
+    }
+    for (const { from, to, under } of this.#thinned) {
+      for (const path of under) {
+        if (isUnder(path, top)) yield { path, isBelow: true, from, to };
+        else if (isUnder(top, path)) yield { path: top, isBelow: true, from, to };
+      }
+    }
   }
 
   /** Null when all at and below `top` is known; else between which numbers it is not. */

@@ -1,7 +1,7 @@
 /** What a history is asked, in steps: each generator yields null between two of them. */
 import { parentPath } from "../store/path.ts";
 import type { DamagedBlock } from "./blocks.ts";
-import { checkWithin, having, momentAt, OutsideError, readPieces, type Steps } from "./reading.ts";
+import { checkWithin, having, OutsideError, readPieces, type Steps } from "./reading.ts";
 import type { History } from "./history.ts";
 import { type LogFilter, LogMatcher } from "./log_filter.ts";
 import type { Between, Moment } from "./moment.ts";
@@ -97,55 +97,6 @@ function* causeOf(history: History, abort: Abort): Steps<Commit | null> {
   return null;
 }
 
-/** Who gave a path what it has, or removed it. */
-export interface Blame {
-  readonly path: string;
-  /** Null: it is not there. */
-  readonly node: NodeState | null;
-  /** The last commit that changed it; null when that is not in the history. */
-  readonly commit: Commit | null;
-  /** It is only known that it changed between these. */
-  readonly between: Between | null;
-}
-
-/**
- * Who wrote each node at and below `top`, as it was after number `number`; or, with `deleted`, who removed what is gone from
- * there.
- *
- * @throws {OutsideError} as {@link momentAt}.
- */
-export function* blame(
-  history: History,
-  top: string,
-  number: number,
-  { deleted = false, recursive = false } = {},
-): Steps<Blame[]> {
-  const moment = yield* momentAt(history, number);
-  const wanted = (path: string): boolean => recursive ? isUnder(path, top) : path === top;
-  const there = [...moment.nodes.keys()].filter(wanted);
-  const missing = new Set(there);
-  const commits = new Map<string, Commit>();
-  for (const piece of readPieces(history, having(top), true)) {
-    for (const record of piece.records.toReversed()) {
-      if (record.type !== "commit" || record.number > number) continue;
-      for (const { new: now, path } of record.changes) {
-        if (!wanted(path) || commits.has(path)) continue;
-        if (!missing.delete(path) && !(deleted && now === null)) continue;
-        commits.set(path, record);
-      }
-    }
-    if (!deleted && missing.size === 0) break;
-    yield null;
-  }
-  const paths = deleted ? [...commits.keys()].filter((path) => !moment.nodes.has(path)) : there;
-  return paths.sort().map((path) => ({
-    path,
-    node: moment.nodes.get(path) ?? null,
-    commit: commits.get(path) ?? null,
-    between: moment.unknown(path),
-  }));
-}
-
 /** What differs at one path. */
 export interface Difference {
   readonly path: string;
@@ -171,29 +122,22 @@ export function* differences(from: Moment, to: Moment, top: string = "/"): Steps
 
 const PATHS_A_STEP = 1_024;
 
-/** What the words of a point mean for one history. */
-export interface Landmarks {
-  /** The last number before this daemon's life. */
-  readonly start: number;
-}
-
 /**
  * The number that a point means: the store was as after it at that moment.
  *
  * @throws {OutsideError} when the history does not reach there.
  */
-export function* numberAt(history: History, point: Point, { start }: Landmarks): Steps<number> {
+export function* numberAt(history: History, point: Point): Steps<number> {
   switch (point.kind) {
     case "time":
       return yield* numberAtTime(history, point.at);
     case "commit":
       return yield* commitBefore(history, point.number, point.back);
     case "start":
-      checkWithin(history, start);
-      return start;
+      return yield* lastStart(history);
     case "boot":
       if (history.horizon?.number === 0) return 0;
-      throw new OutsideError("the history does not reach back to the boot");
+      throw new OutsideError("the history does not reach back to the boot", true);
     case "turn":
       throw new OutsideError("turns are of a store file: name a commit (#N) or a time");
     default:
@@ -216,7 +160,7 @@ function* numberAtTime(history: History, at: number): Steps<number> {
   if (found < 0 && horizon.at <= at) return horizon.number;
   if (found >= horizon.number) return found;
   const from = new Date(horizon.at / 1_000).toISOString();
-  throw new OutsideError(`the history begins at ${from} (#${horizon.number})`);
+  throw new OutsideError(`the history begins at ${from} (#${horizon.number})`, true);
 }
 
 function lastBefore(record: HistoryRecord, at: number): number {
@@ -227,6 +171,16 @@ function lastBefore(record: HistoryRecord, at: number): number {
     (last, { first, firstAt }) => firstAt <= at ? Math.max(last, first) : last,
     -1,
   );
+}
+
+/** The record with which the last daemon began. */
+function* lastStart(history: History): Steps<number> {
+  for (const { records } of readPieces(history, having("daemon"), true)) {
+    const start = records.findLast((record) => record.type === "commit" && record.kind === "start");
+    if (start !== undefined) return start.number;
+    yield null;
+  }
+  throw new OutsideError("the history does not reach back to the daemon's start", true);
 }
 
 function* commitBefore(history: History, number: number, back: number): Steps<number> {
@@ -243,5 +197,6 @@ function* commitBefore(history: History, number: number, back: number): Steps<nu
   }
   const { horizon } = history;
   if (left === 1 && horizon !== null && horizon.number < last) return horizon.number;
-  throw new OutsideError(`#${number}~${back} is before the history begins (#${horizon?.number})`);
+  const text = `#${number}~${back} is before the history begins (#${horizon?.number})`;
+  throw new OutsideError(text, true);
 }

@@ -54,9 +54,17 @@ function readPiece(history: History, head: BlockHead): Piece {
   }
 }
 
-/** A number that is not in the history. */
+/** A point that is not in the history. */
 export class OutsideError extends Error {
   override readonly name = "OutsideError";
+
+  constructor(
+    message: string,
+    /** It lies before the history's beginning; else it is none, or none yet. */
+    readonly isBefore: boolean = false,
+  ) {
+    super(message);
+  }
 }
 
 /** Tries to rebuild a moment in steps, before it is done in one: each is lost when records are pruned meanwhile. */
@@ -126,7 +134,8 @@ export function checkWithin(history: History, number: number): void {
   const { horizon, last } = history;
   if (horizon === null) throw new OutsideError("the history has not begun yet");
   if (number < horizon.number) {
-    throw new OutsideError(`#${number} was pruned: the history begins after #${horizon.number}`);
+    const text = `#${number} was pruned: the history begins after #${horizon.number}`;
+    throw new OutsideError(text, true);
   }
   if (number > last) throw new OutsideError(`there is no #${number} yet: the last is #${last}`);
 }

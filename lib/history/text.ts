@@ -2,36 +2,64 @@
 import { authorText } from "../engine/author.ts";
 import { HISTORY_VALUE_COLUMNS } from "../limits.ts";
 import { hiddenValue } from "../store/redaction.ts";
-import { formatPerm, isStale, type Perms } from "../store/perms.ts";
+import { equalPerms, formatPerm, isStale, type Perms } from "../store/perms.ts";
 import { escapeBytes } from "../wire/escape.ts";
 import { toText } from "../wire/text.ts";
+import { isUnder } from "./path_set.ts";
 import type { Zone } from "./points.ts";
-import type { Abort, Author, Change, Commit, Gap, HistoryRecord, NodeState } from "./record.ts";
+import {
+  type Abort,
+  type Author,
+  type Change,
+  type Commit,
+  type Gap,
+  type HistoryRecord,
+  type NodeState,
+  sameNode,
+} from "./record.ts";
 
-/** A record as one line: number, time, author, what. */
-export function oneLine(record: HistoryRecord, zone: Zone): string {
+/** Which changes of a commit are of interest. */
+export type Picks = (change: Change) => boolean;
+
+const ALL: Picks = () => true;
+
+/** A record as one line: number, time, author, what; of a commit above all the changes that are of interest. */
+export function oneLine(record: HistoryRecord, zone: Zone, picks: Picks = ALL): string {
   const head = `#${record.number} ${timeText(record.at, zone)}`;
   if (record.type === "gap") return `${head} ${gapText(record)}`;
   const { author, count } = { count: 1, ...record };
-  const what = record.type === "abort" ? abortText(record) : commitText(record);
+  const what = record.type === "abort" ? abortText(record) : commitText(record, picks);
   return `${head} ${whoText(author)}: ${what}${count > 1 ? ` (${count} times)` : ""}`;
 }
 
-/** A record with all that it changed, old and new, a line each; `-` is what was, `+` what is. */
-export function* manyLines(record: HistoryRecord, zone: Zone): Generator<string, void> {
-  yield oneLine(record, zone);
+/**
+ * A record with all that it changed, old and new, a line each; `-` is what was, `+` what is. The parts behind the first of a
+ * commit have no line of their own.
+ */
+export function* manyLines(
+  record: HistoryRecord,
+  zone: Zone,
+  isFirst: boolean = true,
+): Generator<string, void> {
+  if (isFirst) yield oneLine(record, zone);
   if (record.type === "gap") {
     for (const { author, count } of record.missing) yield `  ${count} of ${whoText(author)}`;
     return;
   }
-  if (record.type === "abort") {
-    yield `  saw ${escapeBytes(record.seen)}, found ${escapeBytes(record.there)}`;
-    if (record.by !== "") yield `  changed by ${escapeBytes(record.by)}`;
-    return;
-  }
+  if (record.type === "abort") return yield* abortLines(record);
   for (const change of record.changes) yield* changeLines(change, zone);
   if (record.moved > 0) yield `  ${record.moved} more are counted in later commits, or pruned`;
-  if (record.isKeyframe) yield "  the whole store is kept as it was afterwards";
+  if (record.isKeyframe) yield "  the whole store is recorded as it was afterwards";
+}
+
+/** Why a transaction could not be committed. */
+function* abortLines({ by, count, facet, first, path, seen, there }: Abort): Generator<string> {
+  const name = escapeBytes(path);
+  yield `  the transaction saw: ${facet} of ${name}: ${escapeBytes(seen)}`;
+  yield `  at its end there was: ${escapeBytes(there)}`;
+  if (by !== "") yield `  changed meanwhile by ${escapeBytes(by)}`;
+  yield "  so nothing of it was done, and its client was answered EAGAIN (to try it again)";
+  if (count > 1) yield `  the same ended ${count} transactions since #${first}`;
 }
 
 /** A change as lines. */
@@ -69,28 +97,71 @@ function abortText({ facet, operations, path }: Abort): string {
   return `aborted a transaction of ${operations} requests: ${facet} of ${escapeBytes(path)}`;
 }
 
-function commitText({ changes, detail, kind, operations }: Commit): string {
-  const [only] = changes;
-  const what = changes.length === 1 ? shortChange(only!) : `${changes.length} paths`;
-  const of = kind === "transaction" ? ` of ${operations} requests` : "";
-  const parts = [detail === "" ? "" : escapeBytes(detail), changes.length === 0 ? "" : what]
-    .filter((text) => text !== "").join("; ");
-  return `${kind}${of}${parts === "" ? "" : ` ${parts}`}`;
+function commitText(commit: Commit, picks: Picks): string {
+  const { changes, detail, kind, operations } = commit;
+  const what = changes.length === 0 ? "" : changesText(commit, picks);
+  const of = kind === "transaction" ? ` of ${operations} requests,` : "";
+  const parts = [detail === "" ? "" : escapeBytes(detail), what].filter((text) => text !== "");
+  return `${kind}${of} ${parts.join("; ")}`.replace(/,? $/, "");
 }
 
-function shortChange({ count, new: now, old, path }: Change): string {
+function changesText(commit: Commit, picks: Picks): string {
+  const { changes } = commit, { length } = changes;
+  const asked = askedChange(commit), [only, ...others] = changes.filter(picks);
+  if (asked !== null && (picks(asked) || others.length !== 0)) {
+    const where = commit.kind === "rm" ? "below" : "above";
+    const rest = length > 1 ? `, with ${counted(length - 1, "node")} ${where}` : "";
+    return `${shortChange(asked)}${rest}`;
+  }
+  if (only === undefined || others.length > 0) return counted(length, "path");
+  return `${shortChange(only)}${length > 1 ? ` and ${counted(length - 1, "path")} more` : ""}`;
+}
+
+/** What a request named, where all else in the commit follows from that: nodes above it that were missing, or all below it. */
+export function askedChange({ changes, kind }: Commit): Change | null {
+  const lengths = changes.map(({ path }) => path.length);
+  if (kind === "rm") {
+    const top = changes[lengths.indexOf(Math.min(...lengths))];
+    return top !== undefined && changes.every(({ path }) => isUnder(path, top.path)) ? top : null;
+  }
+  if (kind !== "write" && kind !== "mkdir") return null;
+  const asked = changes[lengths.indexOf(Math.max(...lengths))];
+  return asked !== undefined && changes.every(({ path }) => isUnder(asked.path, path))
+    ? asked
+    : null;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** A change on one line, its values cut: of a node that was there, only what is not the same. */
+export function shortChange({ count, new: now, old, path }: Change): string {
   const name = escapeBytes(path), times = count > 1 ? ` (${count} changes)` : "";
-  if (now === null) return `${name} removed${times}`;
-  const before = old === null ? "" : `${nodeText(old, HISTORY_VALUE_COLUMNS)} -> `;
-  return `${name} ${before}${nodeText(now, HISTORY_VALUE_COLUMNS)}${times}`;
+  return `${name} ${whatChanged(old, now)}${times}`;
+}
+
+function whatChanged(old: NodeState | null, now: NodeState | null): string {
+  if (now === null) return "removed";
+  if (old === null) return `= ${nodeText(now, HISTORY_VALUE_COLUMNS)}`;
+  const hasValue = !sameNode(old, { ...now, perms: old.perms });
+  const hasPerms = !equalPerms(old.perms, now.perms);
+  const show = (node: NodeState): string =>
+    hasPerms && hasValue
+      ? nodeText(node, HISTORY_VALUE_COLUMNS)
+      : hasPerms
+      ? `(${permsText(node.perms)})`
+      : valueText(node.value, HISTORY_VALUE_COLUMNS);
+  return hasPerms || hasValue ? `${show(old)} -> ${show(now)}` : `= ${show(now)} as before`;
 }
 
 /** Value and permissions; of a value at most so many characters. */
-function nodeText({ perms, value }: NodeState, most: number): string {
+export function nodeText({ perms, value }: NodeState, most: number): string {
   return `${valueText(value, most)} (${permsText(perms)})`;
 }
 
-function valueText(value: NodeState["value"], most: number): string {
+/** A value; at most so many bytes of it. */
+export function valueText(value: NodeState["value"], most: number): string {
   if (!(value instanceof Uint8Array)) return hiddenValue(value.redacted);
   if (value.length <= most) return `"${escapeBytes(toText(value))}"`;
   return `"${escapeBytes(toText(value, 0, most))}"... ${value.length} bytes`;

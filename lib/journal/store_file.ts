@@ -253,6 +253,44 @@ export function readStore(path: string, makeSink: () => ChangeSink, upto?: UpTo)
   }
 }
 
+/** What rode with the turns of a store, for the history that has not got it yet. */
+export interface Carried {
+  /** The id of the store. */
+  readonly id: string;
+  /** In order. */
+  readonly bytes: readonly Uint8Array[];
+}
+
+/**
+ * What a daemon that was killed has left in the turns of the store file at `path`, which is not touched; null after an orderly end.
+ *
+ * @throws {JournalError} when it is no store file, {@link DamagedError} when it is damaged.
+ */
+export function readCarried(path: string, sink: ChangeSink): Carried | null {
+  if (!exists(tailPath(path))) return null;
+  const place = ReadPlace.make(), copy = `${place.path}/store`;
+  try {
+    copyStore(path, copy);
+    const { about, journal } = openStore(copy, { durability: "crash", log: () => {} });
+    const bytes: Uint8Array[] = [];
+    journal.rider = {
+      recover: (some) => void bytes.push(some.slice()),
+      begin: () => {},
+      take: () => null,
+      committed: () => {},
+      settle: () => {},
+    };
+    try {
+      journal.replay(sink);
+      return { id: about.get("id") ?? "", bytes };
+    } finally {
+      journal.close();
+    }
+  } finally {
+    place.remove();
+  }
+}
+
 function copyStore(path: string, to: string): void {
   for (const companion of ["", "-wal", ".tail"]) {
     const file = path + companion;

@@ -5,8 +5,8 @@ import { IN_MEMORY } from "../../lib/history/database.ts";
 import { History } from "../../lib/history/history.ts";
 import { type LogFilter, LogMatcher } from "../../lib/history/log_filter.ts";
 import { isUnder } from "../../lib/history/path_set.ts";
+import { type Blame, blame } from "../../lib/history/blame.ts";
 import {
-  blame,
   differences,
   lastOfLog,
   log,
@@ -148,20 +148,26 @@ function changed(
     .filter((path) => isUnder(path, top) && !sameNode(get(a, path), get(b, path))).sort();
 }
 
+function blamed(history: History, ...asked: [string, number, boolean]): Blame[] {
+  const [top, number, deleted] = asked;
+  return [...blame(history, top, number, { deleted, recursive: true })]
+    .filter((found) => found !== null).sort((a, b) => a.path < b.path ? -1 : 1);
+}
+
 function checkBlame(history: History, truths: readonly Truth[], at: Truth, top: string): void {
   const lastChange = (path: string): HistoryRecord | undefined =>
     truths.findLast(({ number, record }) =>
       number <= at.number && record.type === "commit" &&
       record.changes.some((change) => change.path === path)
     )?.record;
-  const told = finish(blame(history, top, at.number, { recursive: true }));
+  const told = blamed(history, top, at.number, false);
   const there = [...at.nodes.keys()].filter((path) => isUnder(path, top)).sort();
   assertEquals(told.map(({ path }) => path), there);
   for (const { commit, node, path } of told) {
     assertEquals(commit, lastChange(path));
     assertEquals(node, get(at.nodes, path));
   }
-  const gone = finish(blame(history, top, at.number, { recursive: true, deleted: true }));
+  const gone = blamed(history, top, at.number, true);
   const once = new Set(
     truths.flatMap(({ nodes, number }) => number <= at.number ? [...nodes.keys()] : []),
   );
@@ -178,8 +184,7 @@ Deno.test("points: a time is the last commit at or before it, a commit itself or
     for (let i = 1; i <= 2_000; i++) {
       history.add([writer.commit(i * 1_000, guest(random.below(3)), { "/x": `${i}` })]);
     }
-    const at = (time: number): number =>
-      finish(numberAt(history, { kind: "time", at: time }, { start: 77 }));
+    const at = (time: number): number => finish(numberAt(history, { kind: "time", at: time }));
     assertEquals([at(500), at(999), at(1_000), at(1_999), at(1_234_567)], [0, 0, 1, 1, 1_234]);
     assertEquals(at(9e15), 2_000);
     assertThrows(
@@ -188,7 +193,7 @@ Deno.test("points: a time is the last commit at or before it, a commit itself or
       "the history begins at 1970-01-01T00:00:00.000Z (#0)",
     );
     const commit = (number: number, back: number): number =>
-      finish(numberAt(history, { kind: "commit", number, back }, { start: 77 }));
+      finish(numberAt(history, { kind: "commit", number, back }));
     assertEquals([commit(1_234, 0), commit(1_234, 3), commit(3, 3), commit(2_000, 1_999)], [
       1_234,
       1_231,
@@ -197,10 +202,14 @@ Deno.test("points: a time is the last commit at or before it, a commit itself or
     ]);
     assertThrows(() => commit(3, 4), OutsideError, "#3~4 is before the history begins");
     assertThrows(() => commit(2_001, 0), OutsideError, "there is no #2001 yet: the last is #2000");
-    assertEquals(finish(numberAt(history, { kind: "start" }, { start: 77 })), 77);
-    assertEquals(finish(numberAt(history, { kind: "boot" }, { start: 77 })), 0);
     assertThrows(
-      () => finish(numberAt(history, { kind: "turn", turn: 3 }, { start: 77 })),
+      () => finish(numberAt(history, { kind: "start" })),
+      OutsideError,
+      "does not reach back to the daemon's start",
+    );
+    assertEquals(finish(numberAt(history, { kind: "boot" })), 0);
+    assertThrows(
+      () => finish(numberAt(history, { kind: "turn", turn: 3 })),
       OutsideError,
       "turns are of a store file",
     );
@@ -219,7 +228,7 @@ Deno.test("a time within folded writes is a moment that is not known", () => {
   const upTo = history.era.completeAfter;
   assertEquals(upTo, history.last - history.latest.length + 1);
   const check = (): void => {
-    const number = finish(numberAt(history, { kind: "time", at: 100 }, { start: 0 }));
+    const number = finish(numberAt(history, { kind: "time", at: 100 }));
     const moment = finish(momentAt(history, number));
     assertEquals(moment.unknown("/x"), { from: 513, to: upTo });
     assertEquals(moment.unknown("/y"), null);

@@ -84,7 +84,7 @@ Deno.test("a record on one line, and on several", () => {
       '+ /local/domain/5/data/x = "\\u001b]0;evil\\u0007é\\xff" (n0,r5)',
     ]],
     [FOLDED, [
-      "#1234 2026-05-04 14:03:10.250 pid 812 (/usr/sbin/xl): transaction of 3 requests 2 paths",
+      "#1234 2026-05-04 14:03:10.250 pid 812 (/usr/sbin/xl): transaction of 3 requests, 2 paths",
       "- /a = <9 bytes hidden> (n0)",
       "  40 changes since #7 1970-01-01 00:00:00.000",
       `+ /b = "${"x".repeat(50)}" (n0)`,
@@ -93,8 +93,11 @@ Deno.test("a record on one line, and on several", () => {
     [ABORT, [
       "#9 2026-05-04 14:03:10.250 the daemon: aborted a transaction of 3 requests: " +
       "value of /a (2 times)",
-      "  saw 0 bytes, found 7 bytes",
-      "  changed by domain 5",
+      "  the transaction saw: value of /a: 0 bytes",
+      "  at its end there was: 7 bytes",
+      "  changed meanwhile by domain 5",
+      "  so nothing of it was done, and its client was answered EAGAIN (to try it again)",
+      "  the same ended 2 transactions since #3",
     ]],
     [
       {
@@ -116,7 +119,7 @@ Deno.test("a record on one line, and on several", () => {
     ],
     [{ ...WRITE, kind: "start", detail: "after a death", changes: [], isKeyframe: true }, [
       "#1234 2026-05-04 14:03:10.250 domain 5 (web\\u001b[31m\\u000a): start after a death",
-      "  the whole store is kept as it was afterwards",
+      "  the whole store is recorded as it was afterwards",
     ]],
   ];
   for (const [record, lines] of rows) assertEquals([...manyLines(record, UTC)], lines);

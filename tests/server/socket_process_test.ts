@@ -35,6 +35,7 @@ Deno.test("socket process: a change is told with the process, its start, user an
     log: SILENT,
     clock: systemClock,
     history: {
+      history: null,
       listener: {
         committed: ({ author, type }) => void told.push({ author, type }),
         aborted: () => {},

@@ -17,6 +17,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
     "lib/codec/record_types.ts VERSION_MAX",
     "lib/engine/live_update_session.ts STREAM_VERSION_MAX",
     "lib/engine/operations/watches.ts RECORD_BYTES",
+    "lib/history/answer_bytes.ts FRAME_HEADER_BYTES",
     "lib/journal/database.ts HEADER_BYTES",
     "lib/journal/database.ts PAGE_BYTES",
     "lib/journal/tail.ts HEADER_BYTES",

@@ -8,6 +8,7 @@ import { cutForLog } from "../domain_log_budget.ts";
 import { switchSetting, TRACE, TRACE_FILE } from "../settings.ts";
 import { archive, dump, restore } from "./archive.ts";
 import { errors, hostDomains, ring, who } from "./insight.ts";
+import { history } from "./history.ts";
 import { liveUpdate } from "./live_update.ts";
 import { statusOf } from "../status.ts";
 import { pageOf } from "../status_pages.ts";
@@ -65,6 +66,11 @@ const COMMANDS: readonly Command[] = [
     changes: (args) => !args.includes("-n"),
   },
   { name: "archive", usage: ["<job> [cancel|read|put <bytes>]"], run: archive, isBinary: true },
+  {
+    name: "history",
+    usage: ["query <version> <query>", "read|end <number>"],
+    run: history,
+  },
   {
     name: "status",
     usage: ["", "domains|requests|conflicts [<from>]", "histograms"],

@@ -1,5 +1,6 @@
 import type { CommitListener } from "../../engine/commit_listener.ts";
 import type { State } from "../../engine/state.ts";
+import type { History } from "../../history/history.ts";
 
 /** Work that nobody waits for: as a {@link Journal}'s. */
 export interface Maintained {
@@ -10,6 +11,8 @@ export interface Maintained {
 /** What keeps what was done: it is told of it, and works on it between turns. */
 export interface DaemonHistory extends Maintained {
   readonly listener: CommitListener;
+  /** Null while it cannot be used. */
+  readonly history: History | null;
   /** The state of which it is; told before the journal begins. */
   attach(state: State): void;
   /** After the journal's end. */

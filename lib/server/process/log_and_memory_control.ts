@@ -1,6 +1,7 @@
 import type {
   ArchiveActions,
   DaemonActions,
+  HistoryActions,
   StreamActions,
   UpdateActions,
 } from "../../engine/daemon_actions.ts";
@@ -25,6 +26,8 @@ export class LogAndMemoryControl implements DaemonActions {
   liveUpdate: UpdateActions | null = null;
   archive: ArchiveActions | null = null;
   streams: StreamActions | null = null;
+  /** Set where there is a history. */
+  history: HistoryActions | null = null;
   /** Set where there is a daemon to tell of. */
   facts: (() => ProcessFacts) | null = null;
 

@@ -7,6 +7,7 @@ import type { QuotaSetting } from "../../engine/quotas.ts";
 import { EVENT_TIMEOUT_MS, MEMORY_LOOK_MS } from "../../limits.ts";
 import { LogAndMemoryControl } from "../process/log_and_memory_control.ts";
 import type { DaemonHistory } from "../history/daemon_history.ts";
+import { HistoryQueries } from "../jobs/history_queries.ts";
 import { JobQueue } from "../jobs/job_queue.ts";
 import type { HeldSockets } from "../supervision/held_sockets.ts";
 import { countsOf } from "../../engine/status.ts";
@@ -178,6 +179,10 @@ export class Daemon {
     const streams = new Streams(turns.stream, loop.epoll, { version, pid: Deno.pid });
     admin.streams = sockets.streams = streams;
     admin.archive = new JobQueue(engine.state, turns, journal, adminLog, clock);
+    if (history !== null) {
+      const { meter } = engine.state;
+      admin.history = new HistoryQueries({ keeper: history, meter, clock, log: adminLog });
+    }
     try {
       // Who is accepted finds all domains there.
       domains.attach(turns, engine);

@@ -1,0 +1,34 @@
+import { EINVAL, ENOENT } from "../../wire/errors.ts";
+import { PAYLOAD_MAX } from "../../wire/header.ts";
+import { toBytes, toText } from "../../wire/text.ts";
+import type { Call } from "../request.ts";
+import { DONE, type Outcome, textReply } from "./outcome.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+const NONE = "off";
+
+/**
+ * CONTROL `history query <version> <query>|read <number>|end <number>`: asks the history, the reply is the query's number; the next
+ * bytes of its answer, without a NUL behind them, none at the end; and that the rest is not wanted.
+ */
+export function history({ connection, now, state }: Call, args: readonly string[]): Outcome {
+  const actions = state.admin.history;
+  const [what, ...words] = args, [first = "", second = ""] = words;
+  if (what === "query" && words.length === 2) {
+    if (actions === null) return reply(NONE);
+    // Text that is no ASCII is UTF-8 on the wire.
+    const query = decoder.decode(toBytes(second));
+    return reply(actions.query(connection, first, query, now));
+  }
+  if (actions === null || words.length !== 1) return EINVAL;
+  if (what === "read") return actions.read(connection, first, now) ?? ENOENT;
+  if (what === "end") return actions.end(connection, first) ? DONE : ENOENT;
+  return EINVAL;
+}
+
+function reply(text: string): Outcome {
+  const bytes = encoder.encode(text);
+  return textReply(toText(bytes, 0, Math.min(bytes.length, PAYLOAD_MAX - 1)));
+}

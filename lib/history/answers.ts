@@ -1,0 +1,212 @@
+/** What a history answers, piece by piece: the same from a daemon and from a file. */
+import { DamagedError } from "../codec/journal/byte_reader.ts";
+import { HISTORY_ROWS_MAX } from "../limits.ts";
+import { ROOT_PATH } from "../store/path.ts";
+import { blame } from "./blame.ts";
+import { DamagedBlock } from "./blocks.ts";
+import type { History } from "./history.ts";
+import type { LogFilter } from "./log_filter.ts";
+import type { Between, Unknown } from "./moment.ts";
+import { isUnder } from "./path_set.ts";
+import type { Point } from "./points.ts";
+import { lastOfLog, log, type LogItem, numberAt, show } from "./queries.ts";
+import type { AtQuery, BlameQuery, LogQuery, Query, ShowQuery } from "./query.ts";
+import { momentAt, OutsideError, type Steps } from "./reading.ts";
+import type { Commit, HistoryRecord, NodeState } from "./record.ts";
+
+/** What is known of the history as a whole, before anything else. */
+export interface Head {
+  readonly type: "head";
+  /** The commit with which it begins, and when that was, in microseconds since 1970. */
+  readonly begins: { readonly number: number; readonly at: number };
+  /** All records behind this number are there as they were written, and the last one was no later than that. */
+  readonly completeAfter: number;
+  readonly completeAt: number;
+  readonly last: number;
+  /** What the point in the query means: of a log, the first number that is asked for. */
+  readonly number: number;
+}
+
+/** Records that cannot be read. */
+export interface Damage {
+  readonly type: "damage";
+  readonly first: number;
+  readonly last: number;
+  readonly text: string;
+}
+
+/** A record: asked for, one that counts it, or what it gave way to. */
+export interface RecordAnswer {
+  readonly type: "record";
+  readonly role: "asked" | "later" | "cause";
+  readonly record: HistoryRecord;
+}
+
+/** A node as it was. */
+export interface NodeThen {
+  readonly type: "node";
+  readonly path: string;
+  readonly node: NodeState;
+}
+
+/** Who gave a path what it has, or removed it: the commit has only what it did there. */
+export interface Blamed {
+  readonly type: "blame";
+  readonly path: string;
+  readonly node: NodeState | null;
+  readonly commit: Commit | null;
+  readonly between: Between | null;
+}
+
+/** Why there is no more, for people. */
+export interface Failure {
+  readonly type: "failure";
+  readonly text: string;
+}
+
+export type Answer =
+  | Head
+  | Damage
+  | RecordAnswer
+  | NodeThen
+  | Blamed
+  | Failure
+  | { readonly type: "unknown" } & Unknown;
+
+type Answers = Generator<Answer | null, void, void>;
+
+/** Answers a query, the head first; null between two steps without anything. */
+export function* answer(history: History, query: Query): Answers {
+  try {
+    yield* answerTo(history, query);
+  } catch (error) {
+    const isExpected = error instanceof OutsideError || error instanceof DamagedError;
+    if (!isExpected) throw error;
+    yield { type: "failure", text: error.message };
+  }
+}
+
+function answerTo(history: History, query: Query): Answers {
+  switch (query.kind) {
+    case "log":
+      return answerLog(history, query);
+    case "show":
+      return answerShow(history, query);
+    case "blame":
+      return answerBlame(history, query);
+    case "at":
+      return answerAt(history, query);
+  }
+}
+
+/** @throws {OutsideError} when it has not begun. */
+function headOf(history: History, number: number): Head {
+  const { era: { era }, horizon, last } = history;
+  if (horizon === null) throw new OutsideError("the history has not begun yet");
+  const completeAfter = Math.max(history.era.completeAfter, horizon.number);
+  const begins = { number: horizon.number, at: horizon.at };
+  const complete = history.blocks.heads.find((head) =>
+    head.era === era && head.last >= completeAfter
+  );
+  const completeAt = completeAfter <= horizon.number
+    ? horizon.at
+    : complete?.toAt ?? history.latest[0]?.at ?? horizon.at;
+  return { type: "head", begins, completeAfter, completeAt, last, number };
+}
+
+function* answerLog(history: History, query: LogQuery): Answers {
+  const { backwards, filter: { since = 0, until = Infinity, ...others }, last } = query;
+  const from = Math.max(since, yield* firstSince(history, query.since));
+  const to = query.until === null ? Infinity : yield* numberAt(history, query.until);
+  const filter: LogFilter = { ...others, since: from, until: Math.min(until, to) };
+  yield headOf(history, from);
+  if (last === null) {
+    for (const item of log(history, filter, backwards)) yield item === null ? null : answerOf(item);
+    return;
+  }
+  if (last > HISTORY_ROWS_MAX) throw tooMany();
+  const found = last === 0 ? [] : yield* lastOfLog(history, filter, last);
+  for (const item of backwards ? found.reverse() : found) yield answerOf(item);
+}
+
+/** A commit is part of what came since it; all else is a moment behind which that begins. */
+function* firstSince(
+  history: History,
+  point: Point | null,
+): Steps<number> {
+  if (point === null) return 0;
+  try {
+    const number = yield* numberAt(history, point);
+    return point.kind === "commit" ? number : number + 1;
+  } catch (error) {
+    // What is left of that time is asked for.
+    if (error instanceof OutsideError && error.isBefore) return 0;
+    throw error;
+  }
+}
+
+function answerOf(item: LogItem): Damage | RecordAnswer {
+  if (!(item instanceof DamagedBlock)) return { type: "record", role: "asked", record: item };
+  const { head: { first, last }, message: text } = item;
+  return { type: "damage", first, last, text };
+}
+
+function* answerShow(history: History, { point }: ShowQuery): Answers {
+  const number = yield* numberAt(history, point);
+  yield headOf(history, number);
+  const { cause, later, records } = yield* show(history, number);
+  for (const record of records) yield { type: "record", role: "asked", record };
+  for (const record of later) yield { type: "record", role: "later", record };
+  if (cause !== null) yield { type: "record", role: "cause", record: cause };
+}
+
+function* answerBlame(history: History, query: BlameQuery): Answers {
+  const { at, deleted, path: top, recursive } = query;
+  const number = at === null ? history.last : yield* numberAt(history, at);
+  yield headOf(history, number);
+  let count = 0;
+  for (const found of blame(history, top, number, { deleted, recursive })) {
+    if (found === null) yield null;
+    else {
+      if (++count > HISTORY_ROWS_MAX) throw tooMany();
+      const { path } = found;
+      yield { type: "blame", ...found, commit: partOf(found.commit, path) };
+    }
+  }
+}
+
+function partOf(commit: Commit | null, path: string): Commit | null {
+  if (commit === null) return null;
+  return { ...commit, changes: commit.changes.filter((change) => change.path === path) };
+}
+
+function tooMany(): OutsideError {
+  return new OutsideError(`more than ${HISTORY_ROWS_MAX} rows (ask for less)`);
+}
+
+const NODES_A_STEP = 1_024;
+
+/** Whether a path is at most so many levels below another. */
+function isWithin(path: string, top: string, levels: number | null): boolean {
+  return isUnder(path, top) && (levels === null || depthOf(path) - depthOf(top) <= levels);
+}
+
+function depthOf(path: string): number {
+  return path === ROOT_PATH ? 0 : path.split("/").length - 1;
+}
+
+function* answerAt(history: History, { at, levels, tops }: AtQuery): Answers {
+  const number = yield* numberAt(history, at);
+  yield headOf(history, number);
+  const moment = yield* momentAt(history, number);
+  let looked = 0;
+  for (const [path, node] of moment.nodes) {
+    if (++looked % NODES_A_STEP === 0) yield null;
+    if (tops.some((top) => isWithin(path, top, levels))) yield { type: "node", path, node };
+  }
+  for (const top of tops) {
+    for (const unknown of moment.unknowns(top)) {
+      if (isWithin(unknown.path, top, levels)) yield { type: "unknown", ...unknown };
+    }
+  }
+}

@@ -1,0 +1,120 @@
+/** Who wrote what a history's store has, or removed what it had. */
+import type { History } from "./history.ts";
+import type { Between, Moment } from "./moment.ts";
+import { isUnder } from "./path_set.ts";
+import { type BlockFilter, having, momentAt, type Piece, readPieces } from "./reading.ts";
+import { type Change, type Commit, hasKeyframe, type NodeState, sameNode } from "./record.ts";
+
+/** Who gave a path what it has, or removed it. */
+export interface Blame {
+  readonly path: string;
+  /** Null: it is not there. */
+  readonly node: NodeState | null;
+  /** The last commit that changed it; null when that is not in the history. */
+  readonly commit: Commit | null;
+  /** It is only known that it changed between these. */
+  readonly between: Between | null;
+}
+
+/**
+ * Who wrote each node at and below `top`, as it was after number `number`, in no order; or, with `deleted`, who removed what is
+ * gone from there. Null after each piece of the history.
+ *
+ * @throws {OutsideError} as {@link momentAt}.
+ */
+export function* blame(
+  history: History,
+  top: string,
+  number: number,
+  { deleted = false, recursive = false } = {},
+): Generator<Blame | null, void, void> {
+  const moment = yield* momentAt(history, number);
+  const search = new Search(
+    moment,
+    deleted,
+    (path) => recursive ? isUnder(path, top) : path === top,
+  );
+  for (const piece of readPieces(history, havingOrHiding(history, top), true)) {
+    if (search.isDone) return;
+    yield* search.look(piece, number);
+    yield null;
+  }
+  yield* search.rest();
+}
+
+/** Where a keyframe had to be written there may be any change. */
+function havingOrHiding({ era: { era }, keyframes }: History, top: string): BlockFilter {
+  const has = having(top);
+  const numbers = keyframes.heads.filter((head) => head.era === era && head.isNeeded)
+    .map(({ number }) => number);
+  return (head) =>
+    has(head) || numbers.some((number) => head.begin <= number && number <= head.last);
+}
+
+/** Goes back through records until all that is wanted has been found. */
+class Search {
+  /** Paths that are there, and whose last change has not been found. */
+  readonly #left: Set<string>;
+  /** Paths that are gone, and have been told. */
+  readonly #gone = new Set<string>();
+  /** The newest record that does not say which paths it changed. */
+  #hiding: { readonly commit: Commit | null; readonly between: Between | null } | null = null;
+
+  constructor(
+    private readonly moment: Moment,
+    private readonly deleted: boolean,
+    private readonly wants: (path: string) => boolean,
+  ) {
+    this.#left = new Set(deleted ? [] : [...moment.nodes.keys()].filter(wants));
+  }
+
+  get isDone(): boolean {
+    return !this.deleted && this.#left.size === 0;
+  }
+
+  *look({ damage, records }: Piece, number: number): Generator<Blame, void, void> {
+    if (damage !== null && damage.head.begin <= number) {
+      this.#hide(null, { from: damage.head.first, to: damage.head.last });
+    }
+    for (const record of records.toReversed()) {
+      if (record.number > number) continue;
+      if (record.type === "gap") this.#hide(null, { from: record.first, to: record.number });
+      if (record.type !== "commit") continue;
+      // A start leaves the store as it was.
+      if (hasKeyframe(record) && record.kind !== "start") this.#hide(record, null);
+      for (const change of record.changes) {
+        if (this.wants(change.path) && this.#isNews(change.path)) yield this.#found(change, record);
+      }
+    }
+  }
+
+  #hide(commit: Commit | null, between: Between | null): void {
+    this.#hiding ??= { commit, between };
+  }
+
+  #isNews(path: string): boolean {
+    if (!this.deleted) return this.#left.delete(path);
+    if (this.moment.nodes.has(path) || this.#gone.has(path)) return false;
+    this.#gone.add(path);
+    return true;
+  }
+
+  /** What is not as that change left it was changed by what hides it. */
+  #found({ new: now, path }: Change, commit: Commit): Blame {
+    const node = this.moment.nodes.get(path) ?? null, unknown = this.moment.unknown(path);
+    if (this.#hiding === null || sameNode(node, now)) {
+      return { path, node, commit, between: unknown };
+    }
+    const { between, commit: hiding } = this.#hiding;
+    return { path, node, commit: hiding, between: unknown ?? between };
+  }
+
+  /** Those that nothing in the history has changed, as far as that shows. */
+  *rest(): Generator<Blame, void, void> {
+    const { between = null, commit = null } = this.#hiding ?? {};
+    for (const path of this.#left) {
+      const node = this.moment.nodes.get(path) ?? null;
+      yield { path, node, commit, between: this.moment.unknown(path) ?? between };
+    }
+  }
+}
