@@ -117,11 +117,11 @@ export function reorderGlobals(args: readonly string[]): string[] {
 }
 
 /**
- * Options with their value behind them in the same word, `-n3`, which the stock watch takes and
- * the library for the command line does not.
+ * Options with their value behind them in the same word, `-n3`, which the stock watch and git's log take and the
+ * library for the command line does not.
  */
 function splitValues(inputs: readonly string[]): string[] {
-  if (inputs[0] !== "watch") return [...inputs];
+  if (inputs[0] !== "watch" && inputs[0] !== "log") return [...inputs];
   const end = inputs.indexOf("--");
   return inputs.flatMap((word, i) => {
     const match = end < 0 || i < end ? /^(-[nd])(\d+)$/.exec(word) : null;

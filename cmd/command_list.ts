@@ -1,5 +1,6 @@
 /** All commands of `xs`: each states its own name, group and help. */
 import type { XsCommand } from "./command.ts";
+import { blameCommand } from "./commands/blame.ts";
 import { chmodCommand } from "./commands/chmod.ts";
 import { completionsCommand } from "./commands/completions.ts";
 import { controlCommand } from "./commands/control.ts";
@@ -12,16 +13,20 @@ import { getPathCommand } from "./commands/getpath.ts";
 import { introducedCommand } from "./commands/introduced.ts";
 import { listCommand } from "./commands/list.ts";
 import { liveUpdateCommand } from "./commands/live_update.ts";
+import { logCommand } from "./commands/log.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { mkdirCommand } from "./commands/mkdir.ts";
 import { quotaCommand } from "./commands/quota.ts";
+import { permsCommand } from "./commands/perms.ts";
 import { readCommand } from "./commands/read.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { restoreCommand } from "./commands/restore.ts";
+import { revertCommand } from "./commands/revert.ts";
 import { ringCommand } from "./commands/ring.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { showCommand } from "./commands/show.ts";
 import { statusCommand } from "./commands/status.ts";
 import { topCommand } from "./commands/top.ts";
 import { traceCommand } from "./commands/trace.ts";
@@ -37,6 +42,7 @@ export const commands: readonly XsCommand[] = [
   lsCommand,
   listCommand,
   existsCommand,
+  permsCommand,
   getPathCommand,
   introducedCommand,
   writeCommand,
@@ -49,6 +55,10 @@ export const commands: readonly XsCommand[] = [
   dumpCommand,
   restoreCommand,
   diffCommand,
+  logCommand,
+  showCommand,
+  blameCommand,
+  revertCommand,
   statusCommand,
   quotaCommand,
   doctorCommand,

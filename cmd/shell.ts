@@ -32,10 +32,33 @@ export interface Shell {
   onInterrupt(listener: () => void): () => void;
   /** Shows a page of the manual; false where there is none, or no `man`. */
   showManual(page: string): Promise<boolean>;
+  /** Starts a command that shows what it is given; it has the terminal. */
+  startPager(command: string, env: Readonly<Record<string, string>>): Pager;
   readonly around: Surroundings;
   /** How long a request waits for its answer unless the command line says, in ms. */
   readonly timeout: number;
   readonly clock: Clock;
+}
+
+/** A program that shows text a page at a time. */
+export interface Pager {
+  /** One character a byte; false when the user has ended it. */
+  write(text: string): Promise<boolean>;
+  /** There is no more: waits until the user has read it. */
+  end(): Promise<void>;
+}
+
+function startPager(command: string, env: Readonly<Record<string, string>>): Pager {
+  const child = new Deno.Command("sh", { args: ["-c", command], stdin: "piped", env }).spawn();
+  const writer = child.stdin.getWriter();
+  return {
+    write: (text) => writer.write(toBytes(text)).then(() => true, () => false),
+    end: async () => {
+      // It may have ended by itself.
+      await writer.close().catch(() => {});
+      await child.status;
+    },
+  };
 }
 
 /** A pipe's reader is gone: the status that a shell gives for SIGPIPE. */
@@ -147,6 +170,7 @@ export function processShell(): Shell & { stdout: BufferedOutput; stderr: Buffer
     isTerminal: (output) => Deno[output].isTerminal(),
     onInterrupt,
     showManual,
+    startPager,
     around: surroundings,
     timeout: CLIENT_TIMEOUT_MS,
     clock: systemClock,

@@ -13,6 +13,7 @@ import { withSources } from "./sources.ts";
 export interface DumpFlags extends CommonFlags {
   readonly output?: string;
   readonly domain?: number;
+  readonly at?: string;
   readonly format: "stream" | "json" | "text" | "oxenstored-binary";
   readonly endian: "little" | "big";
   readonly version: "1" | "2";
@@ -36,7 +37,7 @@ export function runDump(
         "a terminal cannot show bytes (name a file with -o, or take --format text)",
       );
     }
-    const source = sources.parse(name), domid = flags.domain ?? null;
+    const source = sources.parse(name, flags.at), domid = flags.domain ?? null;
     const file = output === null ? null : fromByteText(output);
     const isLive = source.kind === "live" && source.point === null && domid === null;
     if (file !== null && isLive) {

@@ -5,7 +5,7 @@ export const SOURCES: readonly string[] = [
   "SOURCE is `live` (the running daemon), a dump in any format, - (a dump on standard input), or a " +
   "store file, also one that a daemon uses. After `live` and a store file, @ names a point of its " +
   "history:",
-  "  live@-5m  live@14:03  '@yesterday 14:03'  live@start\n" +
+  "  live@-5m  live@14:03  '@yesterday 14:03'  live@start  '#1234' (a commit)\n" +
   "  FILE@2026-01-31T12:00:00  FILE@turn:1234",
 ];
 

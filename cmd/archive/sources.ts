@@ -11,6 +11,7 @@ import { findSocket } from "../../lib/client/socket_path.ts";
 import { StreamError } from "../../lib/codec/stream.ts";
 import { PointError } from "../../lib/history/points.ts";
 import { type CommonFlags, openSession } from "../context.ts";
+import { pointText } from "../history/parameters.ts";
 import { readStdin } from "../input.ts";
 import { Progress } from "../progress.ts";
 import { CommandError, StatusError, UsageError } from "../report.ts";
@@ -46,12 +47,14 @@ class Sources {
     return findSocket(given, this.#shell.around);
   }
 
-  parse(text: string): Source {
+  /** @param at a point of its history. */
+  parse(text: string, at?: string): Source {
+    const named = at === undefined ? text : `${text}@${pointText(at)}`;
     try {
-      return parseSource(fromByteText(text), wallMs(this.#shell.clock));
+      return parseSource(fromByteText(named), wallMs(this.#shell.clock));
     } catch (error) {
       if (!(error instanceof PointError)) throw error;
-      throw new UsageError(toByteText(error.message), text);
+      throw new UsageError(toByteText(error.message), at === undefined ? text : "--at");
     }
   }
 

@@ -1,26 +1,34 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
 import type { DiffFlags } from "../archive/diff.ts";
+import { pointFlag } from "../history/parameters.ts";
 import { domidFlag, sourceParameter, SOURCES } from "../archive/parameters.ts";
 
-async function diff(this: XsContext, flags: DiffFlags, a: string, b: string): Promise<void> {
+async function diff(this: XsContext, flags: DiffFlags, a?: string, b?: string): Promise<void> {
   // Loaded here: other clients need none of it.
   const { runDiff } = await import("../archive/diff.ts");
   this.process.exitCode = await runDiff(this, flags, a, b);
 }
 
+const optionalSource = { ...sourceParameter, optional: true } as const;
+
 /** `xs diff`. */
 export const diffCommand: XsCommand = buildCommand<
   DiffFlags,
-  [string, string]
+  [string?, string?]
 >({
   func: diff,
   parameters: {
-    flags: { ...commonFlags, domain: domidFlag },
-    positional: { kind: "tuple", parameters: [sourceParameter, sourceParameter] },
+    flags: {
+      ...commonFlags,
+      at: pointFlag("Compare what was at POINT with SOURCE (default live)"),
+      domain: domidFlag,
+    },
+    positional: { kind: "tuple", parameters: [optionalSource, optionalSource] },
   },
   docs: {
     name: "diff",
+    usage: ["SOURCE SOURCE", "--at POINT [SOURCE]"],
     group: "back up",
     brief: "compare two sources",
     description: [
@@ -30,6 +38,8 @@ export const diffCommand: XsCommand = buildCommand<
     examples: [
       ["xs diff store.dump live", "show what has changed since a dump"],
       ["xs diff live@-5m live", "show what has changed in five minutes"],
+      ["xs diff --at '#1234'", "show what has changed since a commit"],
+      ["xs diff '#1234' '#1240'", "show what the commits between two have changed"],
     ],
   },
 });

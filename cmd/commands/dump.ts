@@ -1,6 +1,7 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
 import type { DumpFlags } from "../archive/dump.ts";
+import { pointFlag } from "../history/parameters.ts";
 import { domidFlag, sourceParameter, SOURCES } from "../archive/parameters.ts";
 
 async function dump(this: XsContext, flags: DumpFlags, source?: string): Promise<void> {
@@ -23,6 +24,7 @@ export const dumpCommand: XsCommand = buildCommand<DumpFlags, [string?]>({
         placeholder: "FILE",
         brief: "Write to FILE, all of it or nothing (default standard output)",
       },
+      at: pointFlag("As it was at POINT, which is -5m, 14:03, 1234 (a commit) or such"),
       domain: domidFlag,
       format: {
         kind: "enum",
@@ -58,7 +60,7 @@ export const dumpCommand: XsCommand = buildCommand<DumpFlags, [string?]>({
     examples: [
       ["xs dump -o store.dump", "save the running daemon's store"],
       ["xs dump --json --domain 7", "print what domain 7 has"],
-      ["xs dump -o before.dump live@-5m", "save the store of five minutes ago"],
+      ["xs dump -o before.dump --at -5m", "save the store of five minutes ago"],
     ],
   },
 });

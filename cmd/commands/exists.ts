@@ -1,9 +1,9 @@
 import { buildCommand, type XsCommand } from "../command.ts";
+import type { NodeReader } from "../../lib/client/node_reader.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import { existsTool } from "../../lib/client/tools/values.ts";
 import {
-  type CommonFlags,
   commonFlags,
   isMissing,
   type SocketOnly,
@@ -11,11 +11,14 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
+import { type AtFlags, atFlags } from "../history/parameters.ts";
+import { orPast } from "../or_past.ts";
 import { printJson, textJson } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
+import { StatusError } from "../report.ts";
 import { ToolFailure } from "../../lib/client/tools/failure.ts";
 
-interface ExistsFlags extends CommonFlags, SocketOnly {}
+interface ExistsFlags extends AtFlags, SocketOnly {}
 
 async function exists(
   context: XsContext,
@@ -24,8 +27,27 @@ async function exists(
   ...paths: string[]
 ): Promise<boolean> {
   if (flags.json) return await existsAsJson(context, nodes, paths);
+  return await isThere(() => runTool(nodes, (nodes) => existsTool(nodes, paths), true, () => {}));
+}
+
+async function existsPast(
+  context: XsContext,
+  nodes: NodeReader,
+  flags: ExistsFlags,
+  ...paths: string[]
+): Promise<boolean> {
   try {
-    await runTool(nodes, (nodes) => existsTool(nodes, paths), true, () => {});
+    if (flags.json) return await existsAsJson(context, nodes, paths);
+    return await isThere(() => existsTool(nodes, paths));
+  } catch (error) {
+    // 1 says that there was none.
+    throw new StatusError(error instanceof ToolFailure ? error.cause : error, 2);
+  }
+}
+
+async function isThere(look: () => Promise<void>): Promise<boolean> {
+  try {
+    await look();
     return true;
   } catch (error) {
     if (error instanceof ToolFailure && isMissing(error.cause)) return false;
@@ -35,7 +57,7 @@ async function exists(
 
 async function existsAsJson(
   context: XsContext,
-  nodes: Operations,
+  nodes: NodeReader,
   paths: readonly string[],
 ): Promise<boolean> {
   let all = true;
@@ -52,9 +74,9 @@ async function existsAsJson(
 
 /** `xs exists`. */
 export const existsCommand: XsCommand = buildCommand<ExistsFlags, string[]>({
-  func: withDaemon(exists),
+  func: orPast(withDaemon(exists), 0, existsPast),
   parameters: {
-    flags: { ...commonFlags, socketOnly: socketOnlyFlag },
+    flags: { ...commonFlags, ...atFlags, socketOnly: socketOnlyFlag },
     aliases: { s: "socketOnly" },
     positional: pathsParameter,
   },
@@ -64,6 +86,7 @@ export const existsCommand: XsCommand = buildCommand<ExistsFlags, string[]>({
     brief: "exit 0 if nodes exist",
     description: [
       "Exits with status 0 when all nodes exist and can be read, with status 1 when one is missing.",
+      "With --at, it exits with status 2 when that is not known.",
     ],
     examples: [
       ["xs exists /vm/7 && echo yes", "test a node in a script"],

@@ -1,9 +1,9 @@
 import { buildCommand, type XsCommand } from "../command.ts";
+import type { NodeReader } from "../../lib/client/node_reader.ts";
 import type { Operations } from "../../lib/client/operations.ts";
-import { runTool } from "../../lib/client/tools/run.ts";
+import { runTool, type Tool } from "../../lib/client/tools/run.ts";
 import { listTool } from "../../lib/client/tools/values.ts";
 import {
-  type CommonFlags,
   commonFlags,
   printTo,
   type SocketOnly,
@@ -11,11 +11,29 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
+import { type AtFlags, atFlags } from "../history/parameters.ts";
+import { orPast } from "../or_past.ts";
 import { printJson, textJson } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
 
-interface ListFlags extends CommonFlags, SocketOnly {
+interface ListFlags extends AtFlags, SocketOnly {
   readonly prefix?: boolean;
+}
+
+/** Prints the names of children, of a daemon's nodes or of the past. */
+async function print(
+  nodes: NodeReader,
+  write: (text: string) => void,
+  { json, prefix = false }: ListFlags,
+  paths: readonly string[],
+): Promise<void> {
+  if (json !== true) return await listTool(nodes, write, paths, { prefix });
+  for (const parent of paths) {
+    for (const name of await nodes.directory(parent)) {
+      const path = `${parent === "/" ? "" : parent}/${name}`;
+      printJson({ write }, { path: textJson(path), name: textJson(name) });
+    }
+  }
 }
 
 async function list(
@@ -24,26 +42,26 @@ async function list(
   flags: ListFlags,
   ...paths: string[]
 ): Promise<void> {
-  const options = { prefix: flags.prefix === true };
-  const asJson = async (nodes: Operations, print: (text: string) => void): Promise<void> => {
-    for (const parent of paths) {
-      for (const name of await nodes.directory(parent)) {
-        const path = `${parent === "/" ? "" : parent}/${name}`;
-        printJson({ write: print }, { path: textJson(path), name: textJson(name) });
-      }
-    }
-  };
-  const asText = (nodes: Operations, print: (text: string) => void): Promise<void> =>
-    listTool(nodes, print, paths, options);
-  await runTool(nodes, flags.json ? asJson : asText, true, printTo(context));
+  const tool: Tool = (nodes, write) => print(nodes, write, flags, paths);
+  await runTool(nodes, tool, true, printTo(context));
+}
+
+async function listPast(
+  context: XsContext,
+  nodes: NodeReader,
+  flags: ListFlags,
+  ...paths: string[]
+): Promise<void> {
+  await print(nodes, printTo(context), flags, paths);
 }
 
 /** `xs list`. */
 export const listCommand: XsCommand = buildCommand<ListFlags, string[]>({
-  func: withDaemon(list),
+  func: orPast(withDaemon(list), 1, listPast),
   parameters: {
     flags: {
       ...commonFlags,
+      ...atFlags,
       socketOnly: socketOnlyFlag,
       prefix: {
         kind: "boolean",

@@ -1,18 +1,15 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { type Operations, toByteText } from "../../lib/client/operations.ts";
+import type { NodeReader } from "../../lib/client/node_reader.ts";
+import { toByteText } from "../../lib/client/operations.ts";
 import { lookAt, lsLine, walk, type WalkedNode } from "../../lib/client/tools/ls.ts";
-import {
-  type CommonFlags,
-  commonFlags,
-  socketOnlyFlag,
-  withDaemon,
-  type XsContext,
-} from "../context.ts";
-import { printJson, textJson, valueJson } from "../json.ts";
+import { commonFlags, socketOnlyFlag, withDaemon, type XsContext } from "../context.ts";
+import { type AtFlags, atFlags } from "../history/parameters.ts";
+import { orPast } from "../or_past.ts";
+import { printJson, shownJson, textJson } from "../json.ts";
 import { pathParameter } from "../path_parameter.ts";
 import type { Output } from "../shell.ts";
 
-interface LsFlags extends CommonFlags {
+interface LsFlags extends AtFlags {
   readonly socketOnly?: boolean;
   readonly flat?: boolean;
   readonly perms?: boolean;
@@ -20,7 +17,7 @@ interface LsFlags extends CommonFlags {
 
 async function ls(
   context: XsContext,
-  nodes: Operations,
+  nodes: NodeReader,
   flags: LsFlags,
   ...paths: string[]
 ): Promise<void> {
@@ -28,7 +25,7 @@ async function ls(
   const perms = flags.perms === true;
   const options = { flat: flags.flat === true, perms, columns: shell.columns(), isText: true };
   const show = (node: WalkedNode): void => {
-    if (flags.json) printNode(shell.stdout, node, perms);
+    if (flags.json) printNode(shell.stdout, nodes, node, perms);
     else shell.stdout.write(`${toByteText(lsLine(node, options))}\n`);
   };
   const tops = paths.length === 0 ? ["/"] : paths;
@@ -50,20 +47,26 @@ async function ls(
   }
 }
 
-function printNode(output: Output, { path, perms, value }: WalkedNode, withPerms: boolean): void {
+function printNode(
+  output: Output,
+  nodes: NodeReader,
+  { path, perms, value }: WalkedNode,
+  withPerms: boolean,
+): void {
   printJson(output, {
     path: textJson(path),
-    value: value === null ? null : valueJson(value),
+    ...shownJson(nodes, path, value),
     ...(withPerms ? { perms } : {}),
   });
 }
 
 /** `xs ls`. */
 export const lsCommand: XsCommand = buildCommand<LsFlags, string[]>({
-  func: withDaemon(ls),
+  func: orPast(withDaemon(ls), null, ls),
   parameters: {
     flags: {
       ...commonFlags,
+      ...atFlags,
       socketOnly: socketOnlyFlag,
       flat: {
         kind: "boolean",

@@ -1,10 +1,10 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { showValue } from "../../lib/client/escape.ts";
+import type { NodeReader } from "../../lib/client/node_reader.ts";
 import type { Operations } from "../../lib/client/operations.ts";
-import { runTool } from "../../lib/client/tools/run.ts";
+import { runTool, type Tool } from "../../lib/client/tools/run.ts";
 import { readTool } from "../../lib/client/tools/values.ts";
 import {
-  type CommonFlags,
   commonFlags,
   printTo,
   type SocketOnly,
@@ -12,12 +12,28 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
-import { printJson, textJson, valueJson } from "../json.ts";
+import { type AtFlags, atFlags } from "../history/parameters.ts";
+import { orPast } from "../or_past.ts";
+import { printJson, shownJson, textJson } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
 
-interface ReadFlags extends CommonFlags, SocketOnly {
+interface ReadFlags extends AtFlags, SocketOnly {
   readonly prefix?: boolean;
   readonly raw?: boolean;
+}
+
+/** Prints what nodes have, of a daemon or of the past. */
+async function print(
+  nodes: NodeReader,
+  write: (text: string) => void,
+  { json, prefix = false, raw = false }: ReadFlags,
+  paths: readonly string[],
+): Promise<void> {
+  if (json !== true) return await readTool(nodes, write, paths, { prefix, raw, show: showValue });
+  for (const path of paths) {
+    const value = await nodes.read(path);
+    printJson({ write }, { path: textJson(path), ...shownJson(nodes, path, value) });
+  }
 }
 
 async function read(
@@ -26,27 +42,26 @@ async function read(
   flags: ReadFlags,
   ...paths: string[]
 ): Promise<void> {
-  if (flags.json) {
-    const tool = async (nodes: Operations, print: (text: string) => void): Promise<void> => {
-      for (const path of paths) {
-        const value = valueJson(await nodes.read(path));
-        printJson({ write: print }, { path: textJson(path), value });
-      }
-    };
-    return await runTool(nodes, tool, paths.length > 1, printTo(context));
-  }
-  const options = { prefix: flags.prefix === true, raw: flags.raw === true, show: showValue };
-  const tool = (nodes: Operations, print: (text: string) => void): Promise<void> =>
-    readTool(nodes, print, paths, options);
+  const tool: Tool = (nodes, write) => print(nodes, write, flags, paths);
   await runTool(nodes, tool, paths.length > 1, printTo(context));
+}
+
+async function readPast(
+  context: XsContext,
+  nodes: NodeReader,
+  flags: ReadFlags,
+  ...paths: string[]
+): Promise<void> {
+  await print(nodes, printTo(context), flags, paths);
 }
 
 /** `xs read`. */
 export const readCommand: XsCommand = buildCommand<ReadFlags, string[]>({
-  func: withDaemon(read),
+  func: orPast(withDaemon(read), 0, readPast),
   parameters: {
     flags: {
       ...commonFlags,
+      ...atFlags,
       socketOnly: socketOnlyFlag,
       prefix: {
         kind: "boolean",
@@ -77,6 +92,7 @@ export const readCommand: XsCommand = buildCommand<ReadFlags, string[]>({
     examples: [
       ["xs read /vm/7/name", "print one value"],
       ["xs read -p /vm/7/name /vm/7/state", "print each path before its value"],
+      ["xs read --at -5m /vm/7/name", "print what it was five minutes ago"],
       ["xs read --raw /tool/blob > blob", "save the bytes as they are"],
     ],
   },

@@ -13,6 +13,7 @@ import {
 import { printJson, textJson } from "../json.ts";
 import { parseCount } from "../parameters.ts";
 import { pathsParameter } from "../path_parameter.ts";
+import type { EventPrinter } from "../history/event_printer.ts";
 import { CommandError } from "../report.ts";
 import { flush } from "../shell.ts";
 
@@ -20,6 +21,9 @@ interface WatchFlags extends CommonFlags {
   readonly socketOnly?: boolean;
   readonly number?: number;
   readonly depth?: number;
+  readonly values?: boolean;
+  readonly by?: boolean;
+  readonly timestamps?: boolean;
 }
 
 async function watch(
@@ -29,11 +33,12 @@ async function watch(
   ...paths: string[]
 ): Promise<void> {
   const { clock, stdout } = context.shell;
-  const show = (path: string, token: string): void => {
+  const printer = await printerOf(context, nodes, flags);
+  const show = printer?.show.bind(printer) ?? ((path: string, token: string): void => {
     if (flags.json) printJson(stdout, { path: textJson(path), watch: textJson(token) });
     else stdout.write(`${path}\n`);
     flush(stdout);
-  };
+  });
   const { depth, number = -1, timeout } = flags;
   let expired = false;
   const expire = (): void => {
@@ -46,12 +51,28 @@ async function watch(
   };
   try {
     await watchTool(nodes, show, paths, { number, depth, onReady });
+    await printer?.done();
   } catch (error) {
     if (!expired) throw error;
   } finally {
     timer?.cancel();
   }
   if (expired) throw new CommandError(`the time limit of ${formatDuration(timeout!)} is over`);
+}
+
+/** What prints more than the paths; null where that is all. */
+async function printerOf(
+  { shell }: XsContext,
+  nodes: Operations,
+  flags: WatchFlags,
+): Promise<EventPrinter | null> {
+  const { by, timestamps, values } = flags;
+  if (by !== true && timestamps !== true && values !== true) return null;
+  // Loaded here: without these there is no need of it.
+  const { EventPrinter } = await import("../history/event_printer.ts");
+  const printer = new EventPrinter(shell, nodes, flags);
+  await printer.check();
+  return printer;
 }
 
 /** `xs watch`. */
@@ -79,6 +100,24 @@ export const watchCommand: XsCommand = buildCommand<WatchFlags, string[]>({
         placeholder: "LEVELS",
         brief: "Watch only LEVELS levels below the node; 0 is the node alone",
       },
+      values: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Print what each path has now",
+      },
+      by: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Print what it had before as well, and who changed it (from the history)",
+      },
+      timestamps: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Print when each event came",
+      },
     },
     aliases: { n: "number", d: "depth", s: "socketOnly" },
     positional: pathsParameter,
@@ -90,11 +129,13 @@ export const watchCommand: XsCommand = buildCommand<WatchFlags, string[]>({
     description: [
       "Prints the path of every change at or below nodes, until Ctrl-C.",
       "Each path is printed once at the start: from then on its watch is set.",
+      "With --values or --by, events of one path that come faster than they are printed may be printed as one.",
       "@introduceDomain and @releaseDomain report domains that come and go.",
     ],
     examples: [
       ["xs watch /local/domain/7/device", "print what changes there"],
       ["xs watch -n 2 --timeout 10 /vm/7/state", "wait up to 10 s for one change"],
+      ["xs watch --by --timestamps /local/domain/7/control", "who changes what, and when"],
       ["xs watch @releaseDomain", "print a line whenever a domain ends"],
     ],
   },

@@ -6,8 +6,8 @@ export const BRIEF_COLUMNS = 25;
 
 /** Which groups stand in which column. */
 const COLUMNS: readonly (readonly Group[])[] = [
-  ["read", "change", "watch", "daemon"],
-  ["back up", "debug"],
+  ["read", "change", "daemon"],
+  ["back up", "debug", "watch"],
 ];
 
 const NAME_COLUMNS = 12;

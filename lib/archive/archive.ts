@@ -14,6 +14,10 @@ export interface Archive {
   readonly nodesOnly: boolean;
   /** What the user should know, as far as the records have been looked at: some skipped, say. */
   readonly notes: readonly string[];
+  /** Nodes whose values are replaced by how long they are. */
+  readonly hidden?: ReadonlySet<string>;
+  /** Why it must not be taken for the whole store; missing where it may. */
+  readonly lack?: string;
 }
 
 /** Something could not be read, written or understood. */
@@ -29,6 +33,9 @@ export class ArchiveError extends Error {
     super(object === "" ? text : `${object}: ${text}`);
   }
 }
+
+/** There is no history where one was looked for. */
+export class NoHistoryError extends ArchiveError {}
 
 /** A file that cannot be read or written: why, as the operating system says, and what to do. */
 export function fileError(error: unknown, path: string, action: FileAction): ArchiveError {

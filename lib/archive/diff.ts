@@ -1,7 +1,8 @@
 import type * as records from "../state/records.ts";
 import { NO_VALUE } from "../store/node.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
-import { equalBytes } from "../wire/text.ts";
+import { hiddenValue, isHiddenValue } from "../store/redaction.ts";
+import { equalBytes, toBytes, toText } from "../wire/text.ts";
 import type { Archive } from "./archive.ts";
 import { connectionLabel } from "./text.ts";
 
@@ -39,12 +40,24 @@ interface Picture {
  */
 export function diffArchives(before: Archive, after: Archive): Difference[] {
   const left = pictureOf(before.records), right = pictureOf(after.records);
+  hide([...before.hidden ?? [], ...after.hidden ?? []], left.nodes, right.nodes);
   const found: Difference[] = [...diffNodes(left.nodes, right.nodes)];
   if (before.nodesOnly || after.nodesOnly) return found;
   for (const kind of ["watch", "transaction", "domain", "quota"] as const) {
     found.push(...diffOthers(kind, left.others[kind], right.others[kind]));
   }
   return found;
+}
+
+/** What is hidden on one side is hidden on the other, so that only lengths are compared. */
+function hide(paths: readonly string[], ...sides: readonly Map<string, NodeSide>[]): void {
+  for (const path of paths) {
+    for (const nodes of sides) {
+      const node = nodes.get(path);
+      if (node === undefined || isHiddenValue(toText(node.value))) continue;
+      nodes.set(path, { ...node, value: toBytes(hiddenValue(node.value.length)) });
+    }
+  }
 }
 
 function diffNodes(

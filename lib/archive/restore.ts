@@ -40,6 +40,7 @@ export async function restoreArchive(
   interrupt = new Interrupt(),
 ): Promise<RestoreResult> {
   const { dryRun, into, mapping, overQuota } = request;
+  if (archive.lack !== undefined) throw new ArchiveError(archive.lack, archive.name);
   if (into?.kind === "live") {
     return await restoreLive(archive, request, connect, progress, interrupt);
   }

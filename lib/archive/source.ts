@@ -1,3 +1,4 @@
+import { XenstoreError } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
 import { FEATURES } from "../engine/domains.ts";
 import { RESTORE_BYTES_MAX } from "../limits.ts";
@@ -7,13 +8,26 @@ import type { Node, StateRecord } from "../state/records.ts";
 import { joinChunks } from "../codec/chunk_writer.ts";
 import { decodeStream, StreamError } from "../codec/stream.ts";
 import { toText } from "../wire/text.ts";
-import { type Archive, ArchiveError, fileError, type ProgressSink } from "./archive.ts";
+import {
+  type Archive,
+  ArchiveError,
+  fileError,
+  NoHistoryError,
+  type ProgressSink,
+} from "./archive.ts";
 import { fromJson, looksLikeJson } from "../codec/json.ts";
 import { JsonError } from "../codec/json_fields.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { Collected, dumpLive } from "./daemon_archive.ts";
 import { findLiveStore } from "./find_store_file.ts";
-import { type StorePoint, storePoint } from "./store_point.ts";
+import {
+  fileHistory,
+  findHistory,
+  historyPath,
+  type HistorySource,
+} from "./past/history_source.ts";
+import { readPastArchive } from "./past/past_archive.ts";
+import { storePoint } from "./store_point.ts";
 import { readStoreArchive } from "./store_source.ts";
 import { walkNodes } from "./read_any_daemon.ts";
 
@@ -49,13 +63,16 @@ export interface SourceContext {
 
 /**
  * What a user means by `live`, `-` (standard input), the name of a file, or `live` or a file with `@` and a point in
- * time; `live` can be left out before the `@`. A name is taken whole if there is such a file.
+ * time; `live` can be left out before the `@`, and that, too, before a commit's number (`#12`). A name is taken whole if there is such a file.
  *
  * @throws {PointError} when what is behind the `@` is no point in time.
  */
 export function parseSource(text: string, now: number, zone: Zone = LOCAL_ZONE): Source {
   if (text === "live") return { kind: "live", point: null, text };
   if (text === "-") return { kind: "stdin", point: null, text };
+  if (/^#\d/.test(text) && !exists(text)) {
+    return { kind: "live", point: parsePoint(text, now, zone), text };
+  }
   const at = text.lastIndexOf("@");
   if (at < 0 || exists(text)) return { kind: "file", path: text, point: null, text };
   const what = text.slice(0, at), point = parsePoint(text.slice(at + 1), now, zone);
@@ -81,30 +98,79 @@ export async function readSource(source: Source, context: SourceContext): Promis
   const whole = await readWhole(source, context);
   const { domid } = context;
   if (domid === null) return whole;
-  const { name, nodesOnly, notes, records: all } = whole;
+  const { records: all } = whole;
   // The daemon has looked for that part itself.
   const isPart = source.kind === "live" && source.point === null;
   const records = isPart ? all : partOf(all, domid);
   if (!records.some((record) => record.kind === "domain" || record.kind === "node")) {
     throw new ArchiveError(`there is no domain ${domid}`, source.text);
   }
-  return isPart ? whole : { name, nodesOnly, notes, records };
+  if (isPart) return whole;
+  const { hidden, lack, name, nodesOnly, notes } = whole;
+  return {
+    name,
+    nodesOnly,
+    notes,
+    records,
+    ...(hidden === undefined ? {} : { hidden }),
+    ...(lack === undefined ? {} : { lack }),
+  };
 }
 
 async function readWhole(source: Source, context: SourceContext): Promise<Archive> {
   if (source.kind === "live" && source.point === null) return await readLive(context);
   if (source.kind === "stdin") return archiveOf("standard input", await context.stdin());
-  const { bootAt } = context, { point, text } = source;
-  if (source.kind === "file") {
-    const moments = { bootAt, startedAt: null };
-    return await readFile(
-      source.path,
-      point === null ? null : storePoint(point, moments, text),
-      text,
-    );
+  const { point, text } = source;
+  if (source.kind === "file" && point === null) return await readFile(source.path, text);
+  return await readPast(source, point!, context);
+}
+
+/**
+ * A moment of the past: of the store file, which has all, as far as it has that; else of the history, which goes back further and
+ * has nodes.
+ */
+async function readPast(
+  source: Source & { readonly kind: "live" | "file" },
+  point: Point,
+  context: SourceContext,
+): Promise<Archive> {
+  const { text } = source;
+  try {
+    return await readStorePast(source, point, context);
+  } catch (error) {
+    const isThere = error instanceof ArchiveError && point.kind !== "turn";
+    if (!isThere) throw error;
+    try {
+      return await readPastArchive(await historyOf(source, context), point, text);
+    } catch (inHistory) {
+      const isMissing = inHistory instanceof NoHistoryError || inHistory instanceof XenstoreError;
+      if (isMissing) throw error;
+      if (!(inHistory instanceof ArchiveError) || inHistory.object !== "") throw inHistory;
+      throw new ArchiveError(inHistory.text, text);
+    }
   }
-  const { path, startedAt } = await findLiveStore(context, text);
-  return await readFile(path, storePoint(source.point!, { bootAt, startedAt }, text), text);
+}
+
+async function readStorePast(
+  source: Source & { readonly kind: "live" | "file" },
+  point: Point,
+  context: SourceContext,
+): Promise<Archive> {
+  const { bootAt } = context, { text } = source;
+  const { path, startedAt } = source.kind === "file"
+    ? { path: source.path, startedAt: null }
+    : await findLiveStore(context, text);
+  const place = storePoint(point, { bootAt, startedAt }, text);
+  if (isStore(path)) return readStoreArchive(path, place, text);
+  throw new ArchiveError("it is not a store file (only these have a history)", path);
+}
+
+async function historyOf(
+  source: Source & { readonly kind: "live" | "file" },
+  { connect, socketPath }: SourceContext,
+): Promise<HistorySource> {
+  if (source.kind === "file") return fileHistory(historyPath(source.path));
+  return await findHistory({ connect, socketPath, store: null });
 }
 
 /** A stream, decoded only where more is wanted than its bytes. */
@@ -143,15 +209,14 @@ async function readLive(context: SourceContext): Promise<Archive> {
 
 const SQLITE = "SQLite format 3\0";
 
-async function readFile(path: string, point: StorePoint | null, text: string): Promise<Archive> {
-  const isPipe = isPipeOrDevice(path);
-  if (!isPipe && toText(readBytes(path, SQLITE.length)) === SQLITE) {
-    return readStoreArchive(path, point, text);
-  }
-  if (point !== null) {
-    throw new ArchiveError("it is not a store file (only these have a history)", path);
-  }
-  return archiveOf(text, isPipe ? await readPipe(path) : readBytes(path, Infinity));
+async function readFile(path: string, text: string): Promise<Archive> {
+  if (isStore(path)) return readStoreArchive(path, null, text);
+  const bytes = isPipeOrDevice(path) ? await readPipe(path) : readBytes(path, Infinity);
+  return archiveOf(text, bytes);
+}
+
+function isStore(path: string): boolean {
+  return !isPipeOrDevice(path) && toText(readBytes(path, SQLITE.length)) === SQLITE;
 }
 
 /** A dump in any format, from its bytes. */

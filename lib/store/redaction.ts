@@ -49,6 +49,11 @@ export class Redaction {
   }
 }
 
+/** Whether a text is what stands for a value. */
+export function isHiddenValue(text: string): boolean {
+  return /^<\d+ bytes hidden>$/.test(text);
+}
+
 /** What stands for a value of so many bytes. */
 export function hiddenValue(bytes: number): string {
   return `<${bytes} bytes hidden>`;

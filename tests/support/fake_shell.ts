@@ -7,6 +7,8 @@ export interface FakeShell extends Shell {
   readonly printed: { out: string; err: string };
   /** The pages of the manual that were shown. */
   readonly pagesShown: readonly string[];
+  /** What a pager was started with, and given. */
+  readonly paged: { command: string; env: Readonly<Record<string, string>>; text: string }[];
   /** What Ctrl-C does. */
   interrupt(): void;
 }
@@ -24,6 +26,8 @@ export interface FakeShellOptions {
   readonly pages?: readonly string[];
   readonly stdin?: Uint8Array;
   readonly files?: Readonly<Record<string, Uint8Array>>;
+  /** After so many bytes the user ends a pager. */
+  readonly pagerBytes?: number;
 }
 
 /** A process for a command to run in: its environment is only what the test says. */
@@ -31,6 +35,7 @@ export function fakeShell(args: readonly string[], options: FakeShellOptions = {
   const printed = { out: "", err: "" };
   const listeners = new Set<() => void>();
   const pagesShown: string[] = [];
+  const paged: { command: string; env: Readonly<Record<string, string>>; text: string }[] = [];
   const around: Surroundings = {
     env: (name) => options.env?.[name],
     exists: options.exists ?? (() => false),
@@ -66,9 +71,21 @@ export function fakeShell(args: readonly string[], options: FakeShellOptions = {
     interrupt: () => {
       for (const listener of listeners) listener();
     },
+    startPager: (command, env) => {
+      const page = { command, env, text: "" };
+      paged.push(page);
+      return {
+        write: (text) => {
+          page.text += text;
+          return Promise.resolve(page.text.length < (options.pagerBytes ?? Infinity));
+        },
+        end: () => Promise.resolve(),
+      };
+    },
     around,
     timeout: options.timeout ?? 60_000,
     clock: systemClock,
     printed,
+    paged,
   };
 }

@@ -3,6 +3,7 @@ import { toText } from "../../wire/text.ts";
 import { systemText, XenstoreError } from "../error.ts";
 import { escapeBytes } from "../../wire/escape.ts";
 import { escapeValue, showValue } from "../escape.ts";
+import type { NodeReader } from "../node_reader.ts";
 import { fromByteText, type Operations } from "../operations.ts";
 import { ToolFailure } from "./failure.ts";
 import type { Print } from "./run.ts";
@@ -60,7 +61,7 @@ interface Level {
  * @throws {ToolFailure} when a node cannot be listed.
  */
 export async function* walk(
-  nodes: Operations,
+  nodes: NodeReader,
   top: string,
   withPerms: boolean,
 ): AsyncGenerator<WalkedNode> {
@@ -82,7 +83,7 @@ function newLevel(path: string, names: readonly string[]): Level {
   return { path, names, visits: [], asked: 0 };
 }
 
-function askAhead(nodes: Operations, level: Level, depth: number, withPerms: boolean): void {
+function askAhead(nodes: NodeReader, level: Level, depth: number, withPerms: boolean): void {
   if (level.visits.length > LS_REQUESTS_AHEAD / 2) return;
   while (level.visits.length < LS_REQUESTS_AHEAD && level.asked < level.names.length) {
     const name = level.names[level.asked++]!;
@@ -98,12 +99,12 @@ function askAhead(nodes: Operations, level: Level, depth: number, withPerms: boo
 
 /** A node with its value and, if they are wanted, its permissions. */
 export async function lookAt(
-  nodes: Operations,
+  nodes: NodeReader,
   place: Pick<WalkedNode, "path" | "name" | "depth">,
   withPerms: boolean,
 ): Promise<WalkedNode> {
   const none = (error: unknown): null => {
-    if (nodes.session.open) return null;
+    if (nodes.session?.open !== false) return null;
     throw error;
   };
   const [value, perms] = await Promise.all([
@@ -113,7 +114,7 @@ export async function lookAt(
   return { ...place, value, perms };
 }
 
-async function listOrFail(nodes: Operations, path: string, below: boolean): Promise<string[]> {
+async function listOrFail(nodes: NodeReader, path: string, below: boolean): Promise<string[]> {
   try {
     return await nodes.directory(path);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { toBytes, toText } from "../../wire/text.ts";
 import { escapeValue, unescapeValue } from "../escape.ts";
+import type { NodeReader } from "../node_reader.ts";
 import type { Operations } from "../operations.ts";
 import { ToolFailure } from "./failure.ts";
 import type { Print } from "./run.ts";
@@ -15,7 +16,7 @@ export interface ReadOptions {
 
 /** `xenstore-read`: the values of `paths`. */
 export async function readTool(
-  nodes: Operations,
+  nodes: NodeReader,
   print: Print,
   paths: readonly string[],
   options: ReadOptions,
@@ -46,7 +47,7 @@ export async function writeTool(
 }
 
 /** `xenstore-exists`: fails, silently, unless all `paths` can be read. */
-export async function existsTool(nodes: Operations, paths: readonly string[]): Promise<void> {
+export async function existsTool(nodes: NodeReader, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     await nodes.read(path).catch((error) => {
       throw new ToolFailure(null, error, true);
@@ -56,7 +57,7 @@ export async function existsTool(nodes: Operations, paths: readonly string[]): P
 
 /** `xenstore-list`: the children of `paths`, with `prefix` behind their parent's path. */
 export async function listTool(
-  nodes: Operations,
+  nodes: NodeReader,
   print: Print,
   paths: readonly string[],
   options: { readonly prefix: boolean },

@@ -1,0 +1,51 @@
+import { buildCommand, type XsCommand } from "../command.ts";
+import { commonFlags, type XsContext } from "../context.ts";
+import type { BlameFlags } from "../history/blame.ts";
+import { nodeParameter, pointFlag, POINTS, storeFlag } from "../history/parameters.ts";
+
+async function blame(this: XsContext, flags: BlameFlags, path: string): Promise<void> {
+  // Loaded here: other clients need none of it.
+  const { runBlame } = await import("../history/blame.ts");
+  await runBlame(this, flags, path);
+}
+
+/** `xs blame`. */
+export const blameCommand: XsCommand = buildCommand<BlameFlags, [string]>({
+  func: blame,
+  parameters: {
+    flags: {
+      ...commonFlags,
+      store: storeFlag,
+      at: pointFlag("Who had written what was there at POINT"),
+      recursive: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "The nodes below as well",
+      },
+      deleted: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "What is gone, and who removed it",
+      },
+    },
+    aliases: { r: "recursive" },
+    positional: { kind: "tuple", parameters: [nodeParameter] },
+  },
+  docs: {
+    name: "blame",
+    group: "debug",
+    brief: "show who wrote a value",
+    description: [
+      "Shows who wrote the value and the permissions that a node has, in which commit, when, and how long ago.",
+      "A line that begins with ? is of a node whose last change is not in the history.",
+      POINTS,
+    ],
+    examples: [
+      ["xs blame /local/domain/7/control/shutdown", "who wrote it"],
+      ["xs blame -r /local/domain/7/device", "who wrote each node there"],
+      ["xs blame -r --deleted /local/domain/7", "what is gone, and who removed it"],
+    ],
+  },
+});

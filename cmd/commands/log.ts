@@ -1,0 +1,132 @@
+import { buildCommand, type XsCommand } from "../command.ts";
+import { commonFlags, type XsContext } from "../context.ts";
+import type { LogFlags } from "../history/log.ts";
+import { globParameter, pointFlag, POINTS, storeFlag } from "../history/parameters.ts";
+import type { Kind } from "../../lib/history/record.ts";
+import { parseCount } from "../parameters.ts";
+import { UsageError } from "../report.ts";
+
+async function log(this: XsContext, flags: LogFlags, ...paths: string[]): Promise<void> {
+  // Loaded here: other clients need none of it.
+  const { runLog } = await import("../history/log.ts");
+  await runLog(this, flags, paths);
+}
+
+/** Kinds of commits, of which `lib/history/record.ts` has all. */
+const KINDS: readonly Kind[] = [
+  "write",
+  "mkdir",
+  "rm",
+  "set-perms",
+  "transaction",
+  "request",
+  "introduce",
+  "release",
+  "resume",
+  "set-target",
+  "death",
+  "features",
+  "quota",
+  "setting",
+  "restore",
+  "start",
+  "repair",
+];
+
+function parseKind(input: string): Kind {
+  const kind = KINDS.find((known) => known === input);
+  if (kind !== undefined) return kind;
+  throw new UsageError(`invalid kind of a commit (one of ${KINDS.join(", ")})`);
+}
+
+/** `xs log`. */
+export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
+  func: log,
+  parameters: {
+    flags: {
+      ...commonFlags,
+      store: storeFlag,
+      since: pointFlag("Only what came since this point"),
+      until: pointFlag("Only what came up to this point"),
+      domain: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "DOMID|NAME",
+        brief: "Only what this domain did; a name is what the domain called itself then",
+      },
+      process: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "NAME|PID",
+        brief: "Only what this process did, or any of a program",
+      },
+      op: {
+        kind: "parsed",
+        parse: parseKind,
+        optional: true,
+        placeholder: "KIND",
+        brief: "Only commits of this kind, such as write, rm, transaction, death, restore or start",
+        proposeCompletions: (partial) => KINDS.filter((kind) => kind.startsWith(partial)),
+      },
+      search: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        placeholder: "TEXT",
+        brief: "Only changes whose old or new value has this text",
+      },
+      aborted: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Only transactions that ended in EAGAIN",
+      },
+      number: {
+        kind: "parsed",
+        parse: parseCount,
+        optional: true,
+        placeholder: "COUNT",
+        brief: "Only so many, the newest",
+      },
+      reverse: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Print the newest first",
+      },
+      follow: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Print the last 10, then what comes, until Ctrl-C",
+      },
+      oneline: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Print one line a commit",
+      },
+    },
+    aliases: { n: "number", f: "follow", S: "search" },
+    positional: { kind: "array", parameter: globParameter },
+  },
+  docs: {
+    name: "log",
+    group: "debug",
+    brief: "show who changed what",
+    description: [
+      "Shows what was done in the store, when and by whom, the newest last. With paths, it shows what changed at or below them; * and ? stand for other characters of a name, ** for any names.",
+      "On a terminal it goes through a pager: XS_PAGER, PAGER or less.",
+      POINTS,
+    ],
+    examples: [
+      ["xs log -n 20", "the last 20 commits"],
+      ["xs log /local/domain/7/device --since -10m", "what happened to a guest's devices"],
+      ["xs log --process xl --op transaction", "the transactions of xl"],
+      ["xs log -S 192.168.1.7 --json", "where an address came and went"],
+      ["xs log -f", "what happens now"],
+    ],
+  },
+});

@@ -1,0 +1,40 @@
+import { buildCommand, type XsCommand } from "../command.ts";
+import { commonFlags, type XsContext } from "../context.ts";
+import { commitParameter } from "../history/parameters.ts";
+import type { RevertFlags } from "../history/revert.ts";
+
+async function revert(this: XsContext, flags: RevertFlags, commit: string): Promise<void> {
+  // Loaded here: other clients need none of it.
+  const { runRevert } = await import("../history/revert.ts");
+  await runRevert(this, flags, commit);
+}
+
+/** `xs revert`. */
+export const revertCommand: XsCommand = buildCommand<Omit<RevertFlags, "store">, [string]>({
+  func: revert,
+  parameters: {
+    flags: {
+      ...commonFlags,
+      dryRun: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Only see whether it could be done",
+      },
+    },
+    positional: { kind: "tuple", parameters: [commitParameter] },
+  },
+  docs: {
+    name: "revert",
+    group: "debug",
+    brief: "undo one commit",
+    description: [
+      "Undoes one commit, in one transaction: each path gets back the value and the permissions that it had before, or is removed or made again. Where something is not as the commit left it, xs revert says which path changed since and by whom, and does nothing.",
+      "A commit with values that are hidden in the history cannot be undone.",
+    ],
+    examples: [
+      ["xs revert --dry-run 1234", "see what would be undone"],
+      ["xs revert 1234", "undo commit #1234"],
+    ],
+  },
+});

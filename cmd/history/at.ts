@@ -1,0 +1,50 @@
+/** What a reading command does with --at: loaded when that is given. */
+import { ArchiveError } from "../../lib/archive/archive.ts";
+import { PastNodes, unknownText } from "../../lib/archive/past/past_nodes.ts";
+import type { NodeReader } from "../../lib/client/node_reader.ts";
+import { toByteText } from "../../lib/client/operations.ts";
+import { ToolFailure } from "../../lib/client/tools/failure.ts";
+import { HISTORY_UNKNOWN_LINES } from "../../lib/limits.ts";
+import type { XsContext } from "../context.ts";
+import { UsageError } from "../report.ts";
+import { readable, type Shell } from "../shell.ts";
+import { lookBack } from "./look_back.ts";
+import type { AtFlags } from "./parameters.ts";
+
+/** Paths as the daemon takes them. */
+const WELL_FORMED = /^(?:\/|@[\w-]+|\/?[\w@-]+(?:\/[\w@-]+)*)$/;
+
+/** Looks at nodes of the past as the live command does; `levels` below the paths are needed, null for all. */
+export async function readPast(
+  context: XsContext,
+  flags: AtFlags,
+  paths: readonly string[],
+  levels: number | null,
+  look: (nodes: NodeReader) => Promise<void | boolean>,
+): Promise<void> {
+  const wrong = paths.find((path) => !WELL_FORMED.test(path));
+  if (wrong !== undefined) throw new UsageError("invalid path", wrong);
+  await lookBack(context, flags, async (past) => {
+    const at = past.point(flags.at!, "--at");
+    const nodes = await PastNodes.read(await past.source(), at, paths, levels);
+    try {
+      return await look(nodes);
+    } catch (error) {
+      // What the history does not know, whatever the tool says of it.
+      const isUnknown = error instanceof ToolFailure && error.cause instanceof ArchiveError;
+      throw isUnknown ? error.cause : error;
+    } finally {
+      if (levels !== 0) noteUnknown(context.shell, nodes);
+    }
+  });
+}
+
+/** Tells what of that moment is not known. */
+function noteUnknown({ stderr }: Shell, { unknowns }: PastNodes): void {
+  for (const { isBelow, path, ...between } of unknowns.slice(0, HISTORY_UNKNOWN_LINES)) {
+    const what = isBelow ? `${path} and below` : path;
+    stderr.write(`xs: ${readable(what)}: ${readable(toByteText(unknownText(between)))}\n`);
+  }
+  const more = unknowns.length - HISTORY_UNKNOWN_LINES;
+  if (more > 0) stderr.write(`xs: and ${more} paths more that are not known\n`);
+}

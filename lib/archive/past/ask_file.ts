@@ -1,0 +1,82 @@
+/** Asks the history in a file, while no daemon has it. */
+import { isFileLocked } from "../../../ffi/file_lock.ts";
+import { type Answer, answer } from "../../history/answers.ts";
+import { HistoryError } from "../../history/database.ts";
+import { History } from "../../history/history.ts";
+import { loadPacker } from "../../history/packing.ts";
+import type { Query } from "../../history/query.ts";
+import { decodeRecords } from "../../history/record_bytes.ts";
+import { DamagedError } from "../../codec/journal/byte_reader.ts";
+import { exists, JournalError } from "../../journal/database.ts";
+import { Replay } from "../../journal/replay.ts";
+import { type Carried, readCarried } from "../../journal/store_file.ts";
+import { emptyTree } from "../../state/checked_records.ts";
+import { ReadPlace } from "../../journal/read_place.ts";
+import { ArchiveError, fileError, NoHistoryError } from "../archive.ts";
+
+/**
+ * What the history at `path` answers. The file is copied, and not touched: a daemon may start on it meanwhile.
+ *
+ * @throws {ArchiveError} when there is none, it cannot be read, or a daemon has it.
+ */
+export async function* askFile(path: string, query: Query): AsyncGenerator<Answer, void> {
+  const packer = await loadPacker(), place = ReadPlace.make();
+  try {
+    const copy = `${place.path}/history`;
+    copyHistory(path, copy);
+    const carried = carriedBy(path);
+    const history = new History({ path: copy, store: carried?.id ?? null, packer });
+    try {
+      for (const bytes of carried?.bytes ?? []) history.add(decodeRecords(bytes));
+      for (const found of answer(history, query)) if (found !== null) yield found;
+    } finally {
+      history.close();
+    }
+  } catch (error) {
+    if (!(error instanceof HistoryError)) throw error;
+    throw new ArchiveError(error.message.replaceAll(`${place.path}/history`, path));
+  } finally {
+    place.remove();
+  }
+}
+
+const END = ".history";
+
+/** What a daemon that was killed has told its journal, and the history not yet; null where there is no such store. */
+function carriedBy(path: string): Carried | null {
+  const store = path.slice(0, -END.length);
+  if (!path.endsWith(END) || !exists(store)) return null;
+  try {
+    return readCarried(store, new Replay(emptyTree()));
+  } catch (error) {
+    const isExpected = error instanceof DamagedError || error instanceof JournalError;
+    if (!isExpected) throw error;
+    throw new ArchiveError(`its last records cannot be read: ${error.message}`, store);
+  }
+}
+
+function copyHistory(path: string, to: string): void {
+  if (!exists(path)) throw new NoHistoryError("there is no history", path);
+  checkFree(path);
+  for (const companion of ["", "-wal"]) {
+    const file = path + companion;
+    if (companion !== "" && !exists(file)) continue;
+    try {
+      Deno.copyFileSync(file, to + companion);
+    } catch (error) {
+      throw fileError(error, file, "read");
+    }
+  }
+  // One that has begun since then may have written between the two.
+  checkFree(path);
+}
+
+function checkFree(path: string): void {
+  let isLocked: boolean;
+  try {
+    isLocked = isFileLocked(path);
+  } catch (error) {
+    throw fileError(error, path, "read");
+  }
+  if (isLocked) throw new ArchiveError("a daemon has it: ask that one (--socket PATH)", path);
+}

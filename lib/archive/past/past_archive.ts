@@ -1,0 +1,46 @@
+/** A moment of a history as an archive: its nodes, and nothing else. */
+import { HISTORY_UNKNOWN_LINES } from "../../limits.ts";
+import { nodeOf } from "../../state/bare_records.ts";
+import type { Point } from "../../history/points.ts";
+import { hiddenValue } from "../../store/redaction.ts";
+import { toBytes } from "../../wire/text.ts";
+import type { Archive } from "../archive.ts";
+import type { HistorySource } from "./history_source.ts";
+import { PastNodes, unknownText } from "./past_nodes.ts";
+
+/** All nodes and specials at a point. */
+export async function readPastArchive(
+  source: HistorySource,
+  point: Point,
+  name: string,
+): Promise<Archive> {
+  const past = await PastNodes.read(source, point, ["/", ...SPECIALS]);
+  const { number, unknowns } = past;
+  const paths = [...past.nodes.keys()].sort();
+  const hidden = new Set(paths.filter((path) => past.hidden(path) !== null));
+  const records = paths.map((path) => {
+    const { perms, value } = past.nodes.get(path)!;
+    const shown = value instanceof Uint8Array ? value : toBytes(hiddenValue(value.redacted));
+    return nodeOf(path, shown, perms);
+  });
+  const notes = [
+    `${name}: as after #${number} of the history, which has nodes and permissions only`,
+  ];
+  const hides = hidden.size === 1 ? "one value is hidden" : `${hidden.size} values are hidden`;
+  if (hidden.size > 0) notes.push(`${name}: ${hides}`);
+  for (const { isBelow, path, ...between } of unknowns.slice(0, HISTORY_UNKNOWN_LINES)) {
+    const what = isBelow ? `${path} and below` : path;
+    notes.push(`${name}: ${what}: ${unknownText(between)}`);
+  }
+  const more = unknowns.length - HISTORY_UNKNOWN_LINES;
+  if (more > 0) notes.push(`${name}: and ${more} paths more that are not known`);
+  const lack = hidden.size > 0
+    ? `${hides} in the history`
+    : unknowns.length > 0
+    ? "not all of that moment is known"
+    : null;
+  return { name, records, nodesOnly: true, notes, hidden, ...(lack === null ? {} : { lack }) };
+}
+
+/** Nodes outside of the tree. */
+const SPECIALS = ["@introduceDomain", "@releaseDomain"];

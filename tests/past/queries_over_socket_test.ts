@@ -1,0 +1,235 @@
+/** What a daemon answers of its history: to privileged clients, in slices, within limits, while it goes on. */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { askDaemon } from "../../lib/archive/past/ask_daemon.ts";
+import { XenstoreError } from "../../lib/client/error.ts";
+import { Operations } from "../../lib/client/operations.ts";
+import { Session } from "../../lib/client/session.ts";
+import { openStream } from "../../lib/client/stream.ts";
+import type { Answer } from "../../lib/history/answers.ts";
+import { formatQuery, type LogQuery, QUERY_VERSION } from "../../lib/history/query.ts";
+import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
+import { ARCHIVE_IDLE_MS, HISTORY_QUERIES_MAX } from "../../lib/limits.ts";
+import { PAYLOAD_MAX } from "../../lib/wire/header.ts";
+import { MessageType } from "../../lib/wire/message_type.ts";
+import { joinStrings } from "../../lib/wire/payload.ts";
+import { type RecordedDaemon, startRecorded } from "../support/recorded_daemon.ts";
+import { Client } from "../support/engine_client.ts";
+import { failure, xs } from "./support.ts";
+
+const ALL: LogQuery = {
+  kind: "log",
+  since: null,
+  until: null,
+  filter: {},
+  backwards: false,
+  last: null,
+};
+
+async function connect({ socketPath }: RecordedDaemon): Promise<Operations> {
+  return new Operations(new Session(await openStream(socketPath), socketPath));
+}
+
+async function control(nodes: Operations, ...words: string[]): Promise<string> {
+  return await nodes.ask(MessageType.CONTROL, "control", "history", ...words);
+}
+
+async function read(nodes: Operations, number: string): Promise<Uint8Array> {
+  const payload = joinStrings("history", "read", number);
+  const subject = { operation: "control", path: "history" };
+  return await nodes.session.request(MessageType.CONTROL, 0, payload, subject);
+}
+
+async function begin(nodes: Operations, query: LogQuery = ALL): Promise<string> {
+  const reply = await control(nodes, "query", QUERY_VERSION, formatQuery(query));
+  assertMatch(reply, /^query \d+$/);
+  return reply.slice("query ".length);
+}
+
+/** Writes from different nodes, so that nothing is folded. */
+async function fill(nodes: Operations, count: number, bytes = 10): Promise<void> {
+  const value = new Uint8Array(bytes).fill(0x61);
+  for (let i = 0; i < count; i++) await nodes.write(`/fill/${i}`, value);
+}
+
+async function answers(nodes: Operations, query: LogQuery = ALL): Promise<Answer[]> {
+  const found: Answer[] = [];
+  for await (const answer of askDaemon(nodes, query)) found.push(answer);
+  return found;
+}
+
+Deno.test("a long answer comes reply by reply, and none is longer than a message", async () => {
+  await using server = await startRecorded();
+  const nodes = await connect(server);
+  await fill(nodes, 1_500, 300);
+  const number = await begin(nodes);
+  const sizes: number[] = [];
+  for (;;) {
+    const { length } = await read(nodes, number);
+    if (length === 0) break;
+    sizes.push(length);
+  }
+  assert(sizes.length > 100, `${sizes.length} replies`);
+  assert(Math.max(...sizes) <= PAYLOAD_MAX);
+  assertEquals((await read(nodes, number)).length, 0, "the end stays the end");
+  const found = await answers(nodes);
+  assertEquals(found.length, 1_502);
+  assertEquals(
+    found.flatMap((one) => one.type === "record" ? [one.record.number] : []),
+    [
+      ...Array(1_501).keys(),
+    ].map((i) => i + 1),
+  );
+  nodes.session.close();
+});
+
+Deno.test("so many queries are answered at once, each for its own client", async () => {
+  await using server = await startRecorded();
+  const nodes = await connect(server), other = await connect(server);
+  await fill(nodes, 300, 300);
+  const numbers: string[] = [];
+  for (let i = 0; i < HISTORY_QUERIES_MAX; i++) numbers.push(await begin(nodes));
+  assertEquals(
+    await control(other, "query", QUERY_VERSION, formatQuery(ALL)),
+    `busy ${HISTORY_QUERIES_MAX}`,
+  );
+  const refused = (action: () => Promise<unknown>): Promise<XenstoreError> =>
+    assertRejects(action, XenstoreError, "ENOENT");
+  await refused(() => read(other, numbers[0]!));
+  await refused(() => control(other, "end", numbers[0]!));
+  await refused(() => read(nodes, "99"));
+  assertEquals(await control(nodes, "end", numbers[0]!), "OK");
+  await refused(() => read(nodes, numbers[0]!));
+  const taken = await begin(other);
+  assertEquals(
+    (await control(nodes, "query", QUERY_VERSION, formatQuery(ALL))).split(" ")[0],
+    "busy",
+  );
+  // Those of a client that has gone are gone.
+  nodes.session.close();
+  while ((await control(other, "query", QUERY_VERSION, formatQuery(ALL))).startsWith("busy"));
+  assert((await read(other, taken)).length > 0);
+  other.session.close();
+});
+
+Deno.test("a tool waits while others are answered", async () => {
+  await using server = await startRecorded();
+  const nodes = await connect(server), other = await connect(server);
+  await fill(nodes, 300, 300);
+  for (let i = 0; i < HISTORY_QUERIES_MAX; i++) await begin(nodes);
+  const waiting = answers(other);
+  const first = await Promise.race([
+    waiting,
+    control(nodes, "query", QUERY_VERSION, "{}").then(() => null),
+  ]);
+  assertEquals(first, null);
+  nodes.session.close();
+  assertEquals((await waiting).length, 302);
+  other.session.close();
+});
+
+Deno.test("a query that its client forgets is given up", async () => {
+  await using server = await startRecorded();
+  const nodes = await connect(server);
+  const { history } = server.daemon.engine.state.admin;
+  await begin(nodes);
+  const now = performance.now();
+  assert(history!.wakeAt <= now + ARCHIVE_IDLE_MS);
+  history!.look(history!.wakeAt - 1);
+  assert(Number.isFinite(history!.wakeAt));
+  history!.look(history!.wakeAt);
+  assertEquals(history!.wakeAt, Infinity);
+  await assertRejects(() => read(nodes, "1"), XenstoreError, "ENOENT");
+  nodes.session.close();
+});
+
+Deno.test("a log that is taken slowly goes on where it was when its query was given up", async () => {
+  await using server = await startRecorded();
+  const nodes = await connect(server), { history } = server.daemon.engine.state.admin;
+  await fill(nodes, 1_200, 100);
+  for (const backwards of [false, true]) {
+    const numbers: number[] = [];
+    for await (const answer of askDaemon(nodes, { ...ALL, backwards })) {
+      if (answer.type !== "record") continue;
+      numbers.push(answer.record.number);
+      if (numbers.length === 3 || numbers.length === 700) history!.look(Infinity);
+    }
+    const expected = Array.from({ length: 1_201 }, (_, i) => i + 1);
+    assertEquals(numbers, backwards ? expected.reverse() : expected);
+  }
+  nodes.session.close();
+});
+
+Deno.test("only privileged clients may ask", async () => {
+  await using server = await startRecorded();
+  const query = `history\0query\0${QUERY_VERSION}\0${formatQuery(ALL)}\0`;
+  const { engine } = server.daemon;
+  assertMatch(new Client(engine, 0).ask(MessageType.CONTROL, query), /^CONTROL query \d+\0$/);
+  assertEquals(new Client(engine, 7).ask(MessageType.CONTROL, query), "ERROR EACCES\0");
+});
+
+Deno.test("what is no query, or of another version, is refused in a line", async () => {
+  await using server = await startRecorded();
+  const nodes = await connect(server);
+  assertEquals(
+    await control(nodes, "query", "2", formatQuery(ALL)),
+    "this daemon answers queries of version 1 (use the xs that belongs to it)",
+  );
+  for (const text of ["", "{}", "[1", '{"kind":"log"}']) {
+    assertEquals(
+      await control(nodes, "query", QUERY_VERSION, text),
+      "it is no query (use the xs that belongs to this daemon)",
+    );
+  }
+  for (const words of [[], ["query"], ["query", "1"], ["read"], ["drop", "1"], ["end", "1", "2"]]) {
+    await assertRejects(() => control(nodes, ...words), XenstoreError, "EINVAL");
+  }
+  const [failed] = await answers(nodes, { ...ALL, last: 1e9 }).then((all) => all.slice(-1));
+  assertEquals(failed, { type: "failure", text: "more than 250000 rows (ask for less)" });
+  nodes.session.close();
+});
+
+Deno.test("queries while blocks are pruned under them: what is left is answered, or a line says what is not", async () => {
+  await using server = await startRecorded();
+  const { history, socketPath } = server, nodes = await connect(server);
+  for (let i = 0; i < 3_000; i++) {
+    // What compresses badly.
+    const value = Uint8Array.from(
+      { length: 200 },
+      (_, at) => Math.imul(i + 1, at * at + 7_919) >> 5,
+    );
+    await nodes.write(`/p/${i % 50}/${i}`, value);
+  }
+  const blocks = history.closed.length;
+  assert(blocks > 5);
+  const upkeep = new HistoryUpkeep(history, { bytes: 100_000, age: Infinity, holderBytes: 20_000 });
+  const numbers: number[] = [];
+  let isPruned = false;
+  for await (const answer of askDaemon(nodes, ALL)) {
+    if (answer.type !== "record") continue;
+    numbers.push(answer.record.number);
+    if (isPruned || numbers.length < 600) continue;
+    isPruned = true;
+    while (upkeep.step(Date.now() * 1_000));
+  }
+  assert(history.closed.length < blocks, "something was pruned");
+  assert(numbers.every((number, i) => i === 0 || number > numbers[i - 1]!));
+  assertEquals(numbers.at(-1), history.last);
+  // A moment that begins before, and is asked for slowly, is known or said not to be.
+  const { horizon } = history;
+  assert(horizon!.number > 1);
+  assertEquals(await failure(socketPath, "read", "--at", "2", "/p/1/1"), [
+    1,
+    `xs: read: #2 was pruned: the history begins after #${horizon!.number}\n`,
+  ]);
+  const log = await xs(socketPath, ["log"]);
+  assertEquals([log.status, log.err], [0, ""]);
+  assertMatch(
+    log.out.split("\n")[0]!,
+    new RegExp(
+      `^-- the history begins at \\S+ \\S+, after #${
+        horizon!.number
+      }(, and is complete|; it is complete since \\S+ \\S+, after #\\d+)$`,
+    ),
+  );
+  nodes.session.close();
+});
