@@ -15,7 +15,9 @@ import type { Redaction } from "../store/redaction.ts";
 import type { Change as TreeChange, NodeState as TreeNode } from "../store/tree_changes.ts";
 import { escapeBytes } from "../wire/escape.ts";
 import { MessageType } from "../wire/message_type.ts";
+import { programOf } from "./filter.ts";
 import {
+  type Author,
   type Change,
   type Facet,
   FACETS,
@@ -36,6 +38,8 @@ export class Recorder implements CommitListener {
   readonly #parts: RecorderParts;
   #last = 0;
   #records: HistoryRecord[] = [];
+  /** Something of the present commit is hidden. */
+  #hidesSome = false;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
@@ -59,9 +63,10 @@ export class Recorder implements CommitListener {
   }
 
   committed(commit: Commit): void {
-    const number = ++this.#last, at = this.#parts.wall();
-    const { author, deeds } = commit;
+    const number = ++this.#last, at = this.#parts.wall(), { deeds } = commit;
+    this.#hidesSome = false;
     const parts = this.#changesOf(commit, number, at);
+    const author = this.#hidesSome ? withoutArguments(commit.author) : commit.author;
     const common = {
       type: "commit",
       number,
@@ -82,7 +87,8 @@ export class Recorder implements CommitListener {
       type: "abort",
       number,
       at,
-      author,
+      // What it would have written is not known here.
+      author: takesValues(author) ? withoutArguments(author) : author,
       operations,
       path: conflict?.path ?? "/",
       facet: facetOf(conflict?.facet),
@@ -122,6 +128,7 @@ export class Recorder implements CommitListener {
     isLarge: boolean,
   ): Change {
     const hides = this.#parts.redaction.hides(path);
+    if (hides) this.#hidesSome = true;
     return {
       path,
       old: stateOf(old, hides || isLarge),
@@ -131,6 +138,20 @@ export class Recorder implements CommitListener {
       firstAt: at,
     };
   }
+}
+
+/** Programs that are given values to write by their command lines. */
+const WRITERS: ReadonlySet<string> = new Set(["xs", "xenstore", "xenstore-write"]);
+
+function takesValues(author: Author): boolean {
+  return author.kind === "process" && author.command !== null &&
+    WRITERS.has(programOf(author.command));
+}
+
+/** The author without what its command line says behind the program's name, which may be what is to be hidden. */
+function withoutArguments(author: Author): Author {
+  if (author.kind !== "process" || author.command === null) return author;
+  return { ...author, command: author.command.split(/[ \0]/, 1)[0]! };
 }
 
 const CHANGE_BYTES = 32;

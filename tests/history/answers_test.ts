@@ -164,3 +164,18 @@ Deno.test("blame: what is not as its last change left it was changed where that 
   assertEquals(told(true), [["/gone", 3]]);
   history.close();
 });
+
+Deno.test("at: no more levels than are asked for", () => {
+  const history = beginHistory(), writer = new Writer();
+  history.add([writer.commit(1, guest(1), { "/a": "", "/a/b": "", "/a/b/c": "", "/ab": "" })]);
+  const found = (top: string, levels: number | null): string[] => {
+    const at = { kind: "commit", number: 1, back: 0 } as const;
+    return answersOf(history, { kind: "at", at, tops: [top], levels })
+      .flatMap((one) => one.type === "node" ? one.path : []).sort();
+  };
+  assertEquals(found("/a", 0), ["/a"]);
+  assertEquals(found("/a", 1), ["/a", "/a/b"]);
+  assertEquals(found("/", 1), ["/a", "/ab"]);
+  assertEquals(found("/a", null), ["/a", "/a/b", "/a/b/c"]);
+  history.close();
+});

@@ -1,7 +1,8 @@
 /** Looking back at a real daemon: while it serves, after it was killed, and after the next one has begun. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../../lib/client/client.ts";
-import { startDaemon } from "../support/daemon.ts";
+import { toText } from "../../lib/wire/text.ts";
+import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { failure, normal, xs } from "./support.ts";
 
@@ -71,4 +72,25 @@ Deno.test("a daemon without a store file keeps a history in memory; one that is 
     1,
     "xs: log: the daemon keeps no history (--history off)\n",
   ]);
+});
+
+Deno.test("a secret on a command line is in no record, and in no file of the history", async () => {
+  await using scratch = await makeScratch();
+  const store = `${scratch.path}/store`, secret = "hunter2-on-the-command-line";
+  await using daemon = await startDaemon({ args: ["--store", store] });
+  const path = "/local/domain/3/data/set_clipboard", [command, ...words] = xsCommand();
+  const { code } = await new Deno.Command(command, {
+    args: [...words, "write", path, secret],
+    env: { XENSTORED_PATH: daemon.socketPath },
+  }).output();
+  assertEquals(code, 0);
+  const { out } = await xs(daemon.socketPath, ["log", "--json", path]);
+  assert(out.includes('"hidden":'), out);
+  assert(!out.includes(secret), out);
+  Deno.kill(daemon.pid, "SIGTERM");
+  await daemon.status;
+  for (const end of ["", "-wal"]) {
+    const bytes = await Deno.readFile(`${store}.history${end}`).catch(() => new Uint8Array());
+    assert(!toText(bytes).includes(secret), end);
+  }
 });

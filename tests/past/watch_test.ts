@@ -1,7 +1,10 @@
 /** `xs watch` with --values, --by and --timestamps. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
+import { EventPrinter } from "../../cmd/history/event_printer.ts";
 import { Client } from "../../lib/client/client.ts";
+import type { Operations } from "../../lib/client/operations.ts";
+import { EVENTS_UNPRINTED_MAX } from "../../lib/limits.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { fakeShell } from "../support/fake_shell.ts";
 import { startRecorded } from "../support/recorded_daemon.ts";
@@ -95,7 +98,32 @@ Deno.test("watch: --timestamps alone, --json, and --by without a history", async
   ]);
 });
 
-Deno.test("watch --values: a flood is printed in the end, and takes no more memory than its paths", async () => {
+Deno.test("watch --values: what waits to be printed is bounded, and each path is printed", async () => {
+  const shell = fakeShell([]), waiting: (() => void)[] = [];
+  let reads = 0;
+  const nodes = {
+    read: async () => {
+      reads++;
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return new Uint8Array();
+    },
+  };
+  const printer = new EventPrinter(shell, nodes as unknown as Operations, { values: true });
+  for (let i = 0; i < 5_000; i++) printer.show("/w", "/w");
+  printer.show("/last", "/w");
+  let isOver = false;
+  const done = printer.done().then(() => isOver = true);
+  while (!isOver) {
+    for (const release of waiting.splice(0)) release();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await done;
+  assertEquals(reads, shell.printed.out.split("\n").length - 1);
+  assert(reads <= EVENTS_UNPRINTED_MAX + 3, `${reads} reads`);
+  assertEquals(shell.printed.out.split("\n").at(-2), '/last = ""');
+});
+
+Deno.test("watch --values: a flood is printed in the end", async () => {
   await using server = await EmbeddedServer.start();
   await using client = await Client.connect({ socket: server.socketPath });
   const shell = fakeShell(["watch", "--values", "/w"], {
