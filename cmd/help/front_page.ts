@@ -6,8 +6,8 @@ export const BRIEF_COLUMNS = 25;
 
 /** Which groups stand in which column. */
 const COLUMNS: readonly (readonly Group[])[] = [
-  ["read", "change", "daemon"],
-  ["back up", "debug", "watch"],
+  ["read", "change", "back up", "watch"],
+  ["debug", "daemon"],
 ];
 
 const NAME_COLUMNS = 12;

@@ -39,6 +39,9 @@ function normalised(line: string): string {
   return line
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
     .replaceAll(/\(pid \d+ [^)]*\)/g, "(pid N)")
+    // Of a command line only the program's name.
+    .replaceAll(/pid \d+ \(([\w-]+)[^)]*\)/g, "pid N ($1)")
+    .replaceAll(/\([\w.]+ ago\)/g, "(AGE)")
     .replaceAll(/\d+(?:\.\d+)?/g, "N")
     .replaceAll(/ +/g, " ")
     .trimEnd();
