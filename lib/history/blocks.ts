@@ -5,7 +5,7 @@ import { checksum } from "../journal/checksum.ts";
 import { makeFilter } from "./filter.ts";
 import { type Packed, type Packer, PLAIN, plain } from "./packing.ts";
 import type { HistoryRecord } from "./record.ts";
-import { decodeRecords, encodeRecords } from "./record_bytes.ts";
+import { decodeRecords, encodeRecords, type WantsPath } from "./record_bytes.ts";
 import { holderOf } from "./shares.ts";
 
 /** What is known of a block without reading its records. */
@@ -94,7 +94,7 @@ export class Blocks {
    *
    * @throws {DamagedBlock} when they are not what was written.
    */
-  read(head: BlockHead): HistoryRecord[] {
+  read(head: BlockHead, wants: WantsPath | null = null): HistoryRecord[] {
     const row = this.#read.get(head.block);
     try {
       const bytes = row?.["records"];
@@ -103,7 +103,7 @@ export class Blocks {
         throw new DamagedError("they are not what was written");
       }
       const packed: Packed = { packing: head.packing, size: Number(row!["size"]), bytes };
-      return decodeRecords(this.packer.unpack(packed));
+      return decodeRecords(this.packer.unpack(packed), wants);
     } catch (error) {
       if (error instanceof DamagedError) throw new DamagedBlock(head, error.message);
       throw error;

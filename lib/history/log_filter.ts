@@ -59,21 +59,27 @@ export class LogMatcher {
     return this.#touches(record);
   }
 
+  /** Which paths a record has to touch, one of them; null for any, or none. */
+  get wantsPath(): ((path: string) => boolean) | null {
+    return this.#patterns.length === 0 ? null : (path) => this.matchesPath(path);
+  }
+
   /** Whether a change is one of those that the filter asks for. */
   matchesChange({ new: now, old, path }: Change): boolean {
-    return this.#matchesPath(path) &&
+    return this.matchesPath(path) &&
       (hasText(old, this.#filter.text) || hasText(now, this.#filter.text));
   }
 
   #touches(record: HistoryRecord): boolean {
     if (record.type === "abort") {
-      return this.#filter.text === undefined && this.#matchesPath(record.path);
+      return this.#filter.text === undefined && this.matchesPath(record.path);
     }
     if (this.#patterns.length === 0 && this.#filter.text === undefined) return true;
     return record.type === "commit" && record.changes.some((change) => this.matchesChange(change));
   }
 
-  #matchesPath(path: string): boolean {
+  /** Whether a node at that path is one of those. */
+  matchesPath(path: string): boolean {
     return this.#patterns.length === 0 || this.#patterns.some((pattern) => pattern.matches(path));
   }
 }

@@ -1,7 +1,7 @@
 import { type ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import type { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
-import { sharedLength } from "../wire/text.ts";
+import { copyBytes, sharedLength } from "../wire/text.ts";
 import type { NodeState } from "./record.ts";
 import { putVarint, readVarint } from "./varint.ts";
 
@@ -43,6 +43,13 @@ export class NodesWriter {
   }
 }
 
+/** How far a {@link NodesReader} has come, with what the next node is told by. */
+export interface NodesPlace {
+  readonly at: number;
+  readonly path: string;
+  readonly perms: Perms;
+}
+
 /** Reads what a {@link NodesWriter} wrote; each throws {@link DamagedError} when it is something else. */
 export class NodesReader {
   #path = "";
@@ -60,10 +67,7 @@ export class NodesReader {
   }
 
   state(): NodeState | null {
-    const flags = this.from.u8(), kind = flags & VALUE_MASK;
-    if (flags > (VALUE_MASK | SAME_PERMS) || kind > REDACTED) {
-      throw new DamagedError("a node is of no kind");
-    }
+    const flags = this.#flags(), kind = flags & VALUE_MASK;
     if (kind === ABSENT) return null;
     const length = readVarint(this.from);
     const value = kind === REDACTED ? { redacted: length } : this.#bytes(length);
@@ -71,9 +75,35 @@ export class NodesReader {
     return { value, perms: this.#perms };
   }
 
+  /** Reads a state that nobody wants: nothing is made of its value. */
+  skipState(): void {
+    const flags = this.#flags(), kind = flags & VALUE_MASK;
+    if (kind === ABSENT) return;
+    const length = readVarint(this.from);
+    if (kind === BYTES) this.from.skip(length);
+    if ((flags & SAME_PERMS) === 0) this.#perms = this.#readPerms();
+  }
+
+  /** Where it is, for {@link goBack}. */
+  get place(): NodesPlace {
+    return { at: this.from.at, path: this.#path, perms: this.#perms };
+  }
+
+  goBack({ at, path, perms }: NodesPlace): void {
+    this.from.goBack(at);
+    this.#path = path;
+    this.#perms = perms;
+  }
+
+  #flags(): number {
+    const flags = this.from.u8();
+    if (flags <= (VALUE_MASK | SAME_PERMS) && (flags & VALUE_MASK) <= REDACTED) return flags;
+    throw new DamagedError("a node is of no kind");
+  }
+
   #bytes(length: number): Uint8Array {
     const at = this.from.skip(length);
-    return this.from.all.slice(at, at + length);
+    return copyBytes(this.from.all, at, at + length);
   }
 
   #readPerms(): Perms {

@@ -1,6 +1,6 @@
 /** What a history is asked, in steps: each generator yields null between two of them. */
 import { parentPath } from "../store/path.ts";
-import type { DamagedBlock } from "./blocks.ts";
+import type { BlockHead, DamagedBlock } from "./blocks.ts";
 import { checkWithin, having, OutsideError, readPieces, type Steps } from "./reading.ts";
 import type { History } from "./history.ts";
 import { type LogFilter, LogMatcher } from "./log_filter.ts";
@@ -26,7 +26,8 @@ export function* log(
   backwards = false,
 ): Generator<LogItem | null, void, void> {
   const matcher = new LogMatcher(filter);
-  for (const piece of readPieces(history, (head) => matcher.mayBeIn(head), backwards)) {
+  const blocks = (head: BlockHead): boolean => matcher.mayBeIn(head);
+  for (const piece of readPieces(history, blocks, backwards, matcher.wantsPath)) {
     if (piece.damage !== null) yield piece.damage;
     const records = backwards ? piece.records.toReversed() : piece.records;
     for (const record of records) if (matcher.matches(record)) yield record;

@@ -6,6 +6,7 @@ import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
 import { Moment } from "./moment.ts";
 import type { HistoryRecord } from "./record.ts";
+import type { WantsPath } from "./record_bytes.ts";
 
 /** Records that follow each other, or what is damaged in their place. */
 export interface Piece {
@@ -26,12 +27,13 @@ export type Steps<T> = Generator<null, T, void>;
 
 /**
  * The blocks of a history in order, and what is behind them; or backwards. One a step: a block that is pruned meanwhile is
- * left out, and what is recorded meanwhile is read as well, unless that goes backwards.
+ * left out, and what is recorded meanwhile is read as well, unless that goes backwards. Records that touch no path which `wantsPath` says may be left out.
  */
 export function* readPieces(
   history: History,
   wants: BlockFilter,
   backwards = false,
+  wantsPath: WantsPath | null = null,
 ): Generator<Piece, void, void> {
   const { blocks, era: { era } } = history;
   if (backwards) yield { records: [...history.latest], damage: null };
@@ -40,14 +42,14 @@ export function* readPieces(
     const head = blocks.neighbour(at, backwards);
     if (head === null || head.block >= history.growing) break;
     at = head.block;
-    if (head.era === era && wants(head)) yield readPiece(history, head);
+    if (head.era === era && wants(head)) yield readPiece(history, head, wantsPath);
   }
   if (!backwards) yield { records: history.latest, damage: null };
 }
 
-function readPiece(history: History, head: BlockHead): Piece {
+function readPiece(history: History, head: BlockHead, wants: WantsPath | null): Piece {
   try {
-    return { records: history.blocks.read(head), damage: null };
+    return { records: history.blocks.read(head, wants), damage: null };
   } catch (error) {
     if (error instanceof DamagedBlock) return { records: [], damage: error };
     throw error;

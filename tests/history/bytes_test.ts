@@ -32,6 +32,29 @@ Deno.test("records are read as they were written", () => {
   }
 });
 
+/** What a record touches, of which one has to be wanted. */
+function pathsOf(record: HistoryRecord): readonly string[] | null {
+  if (record.type === "gap") return null;
+  return record.type === "abort" ? [record.path] : record.changes.map(({ path }) => path);
+}
+
+Deno.test("of some paths only the records that touch one of them are read, whole", () => {
+  let count = 0;
+  for (const { seed } of roundsOf(100, 20)) {
+    withSeed((random) => {
+      const records = randomRecords(random, random.below(60)), bytes = encodeRecords(records);
+      const wanted = new Set(
+        records.flatMap((record) => pathsOf(record) ?? []).filter(() => random.chance(0.1)),
+      );
+      const wants = (path: string): boolean => wanted.has(path);
+      const expected = records.filter((record) => pathsOf(record)?.some(wants) ?? true);
+      assertEquals(decodeRecords(bytes, wants), expected);
+      count += records.length - expected.length;
+    }, seed);
+  }
+  assert(count > 200, `${count} were left out`);
+});
+
 Deno.test("no records are few bytes, and numbers of any size pass", () => {
   assertEquals(decodeRecords(encodeRecords([])), []);
   const number = Number.MAX_SAFE_INTEGER, at = 8_640_000_000_000_000;
@@ -71,7 +94,8 @@ Deno.test("damaged records are refused, whatever the bytes are", () => {
           damaged[random.below(damaged.length)] = random.below(256);
         }
         try {
-          const records = decodeRecords(damaged);
+          const wants = random.chance(0.3) ? (path: string) => path.length % 2 === 0 : null;
+          const records = decodeRecords(damaged, wants);
           // What can be read is a record like any other.
           assertEquals(decodeRecords(encodeRecords(records)), records);
         } catch (error) {

@@ -40,6 +40,11 @@ export class ByteReader {
     return true;
   }
 
+  /** Reads on from where it has been before. */
+  goBack(at: number): void {
+    this.#at = Math.min(at, this.#at);
+  }
+
   /** Leaves out `size` bytes; returns where they begin. */
   skip(size: number): number {
     return this.#take(size);
