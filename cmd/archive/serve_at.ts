@@ -1,16 +1,12 @@
 /** What `xs serve --at` does: loaded when it is called. */
 import type { Archive } from "../../lib/archive/archive.ts";
-import type { Source } from "../../lib/archive/source.ts";
-import { wallMs } from "../../lib/clock.ts";
 import { fromByteText, toByteText } from "../../lib/client/operations.ts";
-import { parsePoint, PointError } from "../../lib/history/points.ts";
 import { openLog } from "../../lib/server/logging/log.ts";
 import type { LogFormat, LogLevel } from "../../lib/server/logging/log_format.ts";
 import { MomentServer } from "../../lib/server/start/moment_server.ts";
 import { Signals } from "../../lib/server/start/signals.ts";
-import type { Node, StateRecord } from "../../lib/state/records.ts";
+import type { Node, Special, StateRecord } from "../../lib/state/records.ts";
 import type { XsContext } from "../context.ts";
-import { UsageError } from "../report.ts";
 import { serverFailure } from "../server_failure.ts";
 import { flush, type Shell } from "../shell.ts";
 import { version } from "../version.ts";
@@ -19,7 +15,8 @@ import { withSources } from "./sources.ts";
 /** The options of `xs serve --at`. */
 export interface ServeAtFlags {
   readonly at: string;
-  readonly store: string;
+  /** The running daemon's unless given. */
+  readonly store?: string;
   readonly socket: string;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
@@ -52,37 +49,29 @@ export async function runServeAt({ shell }: XsContext, flags: ServeAtFlags): Pro
   }
 }
 
-async function readMoment(shell: Shell, { at, store }: ServeAtFlags): Promise<Archive> {
-  const source = sourceOf(at, store, wallMs(shell.clock)), read: Archive[] = [];
+async function readMoment(shell: Shell, { at, store = "live" }: ServeAtFlags): Promise<Archive> {
+  const read: Archive[] = [];
   await withSources(shell, {}, async (sources) => {
-    const archive = await sources.read(source, null);
+    const archive = await sources.read(sources.parse(store, at), null);
     sources.note(archive.notes);
+    flush(shell.stderr);
     read.push(archive);
     return 0;
   });
   return read[0]!;
 }
 
-function sourceOf(at: string, store: string, now: number): Source {
-  const path = fromByteText(store), text = fromByteText(at);
-  try {
-    return { kind: "file", path, point: parsePoint(text, now), text: `${path}@${text}` };
-  } catch (error) {
-    if (!(error instanceof PointError)) throw error;
-    throw new UsageError(toByteText(error.message), "--at");
-  }
-}
-
-function isNode(record: StateRecord): record is Node {
-  return record.kind === "node";
+function isNode(record: StateRecord): record is Node | Special {
+  return record.kind === "node" || record.kind === "special";
 }
 
 /** What is served, and what to type next. */
 function greeting({ at, socket, store }: ServeAtFlags): string {
+  const of = store === undefined ? "the daemon" : store;
   // It must be pasted into other terminals.
   const place = socket.startsWith("/") ? socket : `${toByteText(Deno.cwd())}/${socket}`;
   return [
-    `xs serves the store of ${store} as it was at ${at}, for reading only`,
+    `xs serves the store of ${of} as it was at ${at}, for reading only`,
     "Next, in another terminal:",
     `  xs --socket ${place} ls`,
     `  export XENSTORED_PATH=${place}   # for xs, xenstore-ls and all other clients`,

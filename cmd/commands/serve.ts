@@ -13,8 +13,7 @@ import {
   parseHistory,
   parseQuota,
 } from "../parameters.ts";
-import type { ServeAtFlags } from "../archive/serve_at.ts";
-import { kebab } from "../help/command_page.ts";
+import { momentFlags } from "../archive/moment_flags.ts";
 import { UsageError } from "../report.ts";
 import type { XsContext } from "../context.ts";
 import { runtimeArguments } from "../runtime_arguments.ts";
@@ -64,32 +63,6 @@ export interface ServeFlags {
   readonly liveUpdateCheck?: string;
 }
 
-/** What goes with `--at`: options, or those of their values that are asked for or usual. */
-const WITH_AT: Readonly<Record<string, readonly string[] | true>> = {
-  at: true,
-  socket: true,
-  store: true,
-  logLevel: true,
-  logFile: true,
-  logFormat: true,
-  xen: ["auto", "no"],
-  persist: ["crash", "none"],
-  onDamage: ["refuse"],
-};
-
-/** @throws {UsageError} for what `--at` needs or contradicts. */
-function momentFlags(flags: ServeFlags, at: string): ServeAtFlags {
-  for (const [name, value] of Object.entries(flags)) {
-    const may = WITH_AT[name] ?? [];
-    if (value === undefined || may === true || may.includes(value)) continue;
-    throw new UsageError("it contradicts --at (leave one of them out)", `--${kebab(name)}`);
-  }
-  const { socket, store } = flags;
-  if (store === undefined) throw new UsageError("it needs --store (name the store file)", "--at");
-  if (socket !== undefined) return { ...flags, at, socket, store };
-  throw new UsageError("it needs --socket (name a path where nothing is)", "--at");
-}
-
 /** @throws {UsageError} for options that contradict each other. */
 function checkTogether(flags: ServeFlags): void {
   const { keep = [], persist, store, supervise, restartDelay, restarts } = flags;
@@ -111,7 +84,7 @@ function checkTogether(flags: ServeFlags): void {
 async function run(this: XsContext, flags: ServeFlags): Promise<void> {
   if (flags.at !== undefined) {
     const { runServeAt } = await import("../archive/serve_at.ts");
-    return await runServeAt(this, momentFlags(flags, flags.at));
+    return await runServeAt(this, momentFlags({ ...flags, at: flags.at }));
   }
   checkTogether(flags);
   // What must be taken over is in this very process: a child could not have it.
@@ -293,7 +266,7 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
         optional: true,
         placeholder: "POINT",
         brief:
-          "Serve the store of --store as it was at POINT, for reading only; needs a --socket of its own",
+          "Serve the store, or that of --store, as it was at POINT, for reading only; needs a --socket of its own",
       },
       onDamage: {
         kind: "enum",
@@ -391,7 +364,7 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
       ["xs serve --socket /tmp/s --persist none", "serve a test store that is gone at the end"],
       ["xs serve --supervise --persist disk", "survive crashes and loss of power"],
       [
-        "xs serve --at 14:03 --store /var/run/xenstored/socket.store --socket /tmp/past",
+        "xs serve --at 14:03 --socket /tmp/past",
         "let any client look at the store as it was at 14:03",
       ],
     ],

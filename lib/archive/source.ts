@@ -20,12 +20,7 @@ import { JsonError } from "../codec/json_fields.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { Collected, dumpLive } from "./daemon_archive.ts";
 import { findLiveStore } from "./find_store_file.ts";
-import {
-  fileHistory,
-  findHistory,
-  historyPath,
-  type HistorySource,
-} from "./past/history_source.ts";
+import { findHistory, type HistorySource } from "./past/history_source.ts";
 import { readPastArchive } from "./past/past_archive.ts";
 import { storePoint } from "./store_point.ts";
 import { readStoreArchive } from "./store_source.ts";
@@ -169,8 +164,8 @@ async function historyOf(
   source: Source & { readonly kind: "live" | "file" },
   { connect, socketPath }: SourceContext,
 ): Promise<HistorySource> {
-  if (source.kind === "file") return fileHistory(historyPath(source.path));
-  return await findHistory({ connect, socketPath, store: null });
+  const store = source.kind === "file" ? source.path : null;
+  return await findHistory({ connect, socketPath, store });
 }
 
 /** A stream, decoded only where more is wanted than its bytes. */

@@ -252,7 +252,7 @@ Deno.test("a history that a daemon has is not read behind its back", async () =>
   await reader.read();
   assertEquals(await failure("/nowhere/socket", "log", "--store", store), [
     1,
-    `xs: log ${path}: a daemon has it: ask that one (--socket PATH)\n`,
+    `xs: log ${path}: a daemon has it: ask that one (name its socket in XENSTORED_PATH)\n`,
   ]);
   await child.stdin.close();
   await reader.cancel();

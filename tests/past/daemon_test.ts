@@ -25,11 +25,12 @@ Deno.test("a daemon's history: asked over its socket, read from its file once it
     before = await onelines(socket);
     assertMatch(before[0]!, /^#1 TIME the daemon: start with an empty store/);
     assertEquals(before.at(-1), '#3 TIME PROCESS: write /x "1" -> "2"');
-    // Behind its back the file is not read.
-    const [status, err] = await failure(socket, "log", "--store", store);
+    // Its file is not read behind its back: the daemon is asked, or nobody.
+    assertEquals(await onelines(socket, "--store", store), before);
+    const [status, err] = await failure("/nowhere/socket", "log", "--store", store);
     assertEquals([status, err], [
       1,
-      `xs: log ${store}.history: a daemon has it: ask that one (--socket PATH)\n`,
+      `xs: log ${store}.history: a daemon has it: ask that one (name its socket in XENSTORED_PATH)\n`,
     ]);
     for (let i = 0; i < 40; i++) await client.write(`/y/${i}`, `${i}`);
     acknowledged = await onelines(socket);

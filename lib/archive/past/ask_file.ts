@@ -78,5 +78,10 @@ function checkFree(path: string): void {
   } catch (error) {
     throw fileError(error, path, "read");
   }
-  if (isLocked) throw new ArchiveError("a daemon has it: ask that one (--socket PATH)", path);
+  if (isLocked) {
+    throw new ArchiveError(
+      "a daemon has it: ask that one (name its socket in XENSTORED_PATH)",
+      path,
+    );
+  }
 }

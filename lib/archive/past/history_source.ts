@@ -41,16 +41,25 @@ export function historyPath(path: string): string {
 export async function findHistory(
   { connect, socketPath, store }: HistoryPlace,
 ): Promise<HistorySource> {
-  if (store !== null) return fileHistory(historyPath(store));
+  if (store !== null) {
+    // What a daemon answers needs no locks.
+    const { daemonOfHistory } = await import("./daemon_of_history.ts");
+    const path = historyPath(store), nodes = await daemonOfHistory(path, store, connect);
+    return nodes === null ? fileHistory(path) : daemonHistory(nodes);
+  }
   try {
-    const nodes = await connect();
-    return { isLive: true, ask: (query) => withoutFailure(askDaemon(nodes, query)) };
+    return daemonHistory(await connect());
   } catch (error) {
     const usual = historyPath(`${socketPath}.store`);
     const isMissing = error instanceof XenstoreError && error.operation === "connect";
     if (isMissing && isFile(usual)) return fileHistory(usual);
     throw error;
   }
+}
+
+/** The history of a daemon. */
+export function daemonHistory(nodes: Operations): HistorySource {
+  return { isLive: true, ask: (query) => withoutFailure(askDaemon(nodes, query)) };
 }
 
 /** The history in a file. */

@@ -1,11 +1,9 @@
 /** A moment of a history as an archive: its nodes, and nothing else. */
 import { HISTORY_UNKNOWN_LINES } from "../../limits.ts";
-import { nodeOf } from "../../state/bare_records.ts";
 import type { Point } from "../../history/points.ts";
-import { hiddenValue } from "../../store/redaction.ts";
-import { toBytes } from "../../wire/text.ts";
 import type { Archive } from "../archive.ts";
 import type { HistorySource } from "./history_source.ts";
+import { momentRecords } from "./moment_records.ts";
 import { PastNodes, unknownText } from "./past_nodes.ts";
 
 /** All nodes and specials at a point. */
@@ -18,11 +16,7 @@ export async function readPastArchive(
   const { number, unknowns } = past;
   const paths = [...past.nodes.keys()].sort();
   const hidden = new Set(paths.filter((path) => past.hidden(path) !== null));
-  const records = paths.map((path) => {
-    const { perms, value } = past.nodes.get(path)!;
-    const shown = value instanceof Uint8Array ? value : toBytes(hiddenValue(value.redacted));
-    return nodeOf(path, shown, perms);
-  });
+  const records = momentRecords(past.nodes);
   const notes = [
     `${name}: as after #${number} of the history, which has nodes and permissions only`,
   ];

@@ -2,8 +2,9 @@ import type { Clock } from "../../clock.ts";
 import type { State } from "../../engine/state.ts";
 import { NoJournal } from "../../journal/journal.ts";
 import { adoptTree } from "../../persist/adopt_tree.ts";
+import { buildSpecial } from "../../persist/build_state.ts";
 import { collectAll } from "../../state/checked_records.ts";
-import type { Node } from "../../state/records.ts";
+import type { Node, Special } from "../../state/records.ts";
 import { NoDomains } from "../domains/no_domains.ts";
 import type { Log } from "../logging/log.ts";
 import { Trace } from "../logging/trace.ts";
@@ -15,8 +16,8 @@ import { Daemon } from "./daemon.ts";
 export interface MomentOptions {
   /** Where it listens: nothing may be there yet. */
   readonly socket: string;
-  /** All nodes, parents first. */
-  readonly nodes: Iterable<Node>;
+  /** All nodes, parents first, and the specials that are known. */
+  readonly nodes: Iterable<Node | Special>;
   /** What the program says of its version. */
   readonly version: string;
   readonly log: Log;
@@ -81,15 +82,18 @@ export class MomentServer implements AsyncDisposable {
 
 /** Brings the nodes of a moment, and keeps nothing. */
 class MomentJournal extends NoJournal {
-  readonly #tree: ReturnType<typeof collectAll>["tree"];
+  readonly #moment: ReturnType<typeof collectAll>;
 
-  constructor(nodes: Iterable<Node>) {
+  constructor(nodes: Iterable<Node | Special>) {
     super();
-    this.#tree = collectAll(nodes).tree;
+    this.#moment = collectAll(nodes);
   }
 
   override recover(state?: State): null {
-    if (state !== undefined) adoptTree(state, this.#tree);
+    if (state === undefined) return null;
+    const { specials, tree } = this.#moment;
+    for (const special of specials.values()) buildSpecial(state, special);
+    adoptTree(state, tree);
     return null;
   }
 }

@@ -1,0 +1,62 @@
+/** Which daemon has the history of a store file. */
+import { isFileLocked } from "../../../ffi/file_lock.ts";
+import { XenstoreError } from "../../client/error.ts";
+import { fromByteText, type Operations } from "../../client/operations.ts";
+import type { Status } from "../../engine/status.ts";
+import { exists } from "../../journal/database.ts";
+import { MessageType } from "../../wire/message_type.ts";
+import { ArchiveError, fileError } from "../archive.ts";
+
+/**
+ * The daemon that has the history at `path`, of the store at `store`; null when none has it, or it is not there.
+ *
+ * @param connect connects to the daemon that may have it.
+ * @throws {ArchiveError} when another one has it.
+ */
+export async function daemonOfHistory(
+  path: string,
+  store: string,
+  connect: () => Promise<Operations>,
+): Promise<Operations | null> {
+  if (!exists(path) || !isLocked(path)) return null;
+  const nodes = await connectTo(connect);
+  if (nodes !== null && await storeOf(nodes) === realPath(store)) return nodes;
+  throw new ArchiveError("a daemon has it: ask that one (name its socket in XENSTORED_PATH)", path);
+}
+
+function isLocked(path: string): boolean {
+  try {
+    return isFileLocked(path);
+  } catch (error) {
+    throw fileError(error, path, "read");
+  }
+}
+
+async function connectTo(connect: () => Promise<Operations>): Promise<Operations | null> {
+  try {
+    return await connect();
+  } catch (error) {
+    if (error instanceof XenstoreError) return null;
+    throw error;
+  }
+}
+
+/** The store file of a daemon; null where it tells none. */
+async function storeOf(nodes: Operations): Promise<string | null> {
+  try {
+    const text = fromByteText(await nodes.ask(MessageType.CONTROL, "control", "status"));
+    const { store }: Pick<Status, "store"> = JSON.parse(text);
+    return store.path === null ? null : realPath(store.path);
+  } catch (error) {
+    if (error instanceof XenstoreError || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
