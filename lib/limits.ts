@@ -980,6 +980,12 @@ export const DOCTOR_CLOCK_JUMP_MS = 5_000;
 /** Rows of an answer that are collected before the first one is sent: some hundred bytes each, less than a large store. */
 export const HISTORY_ROWS_MAX = 250_000;
 
+/** Characters of a file in git before its suffix, of a node's name: file systems take names of 255. */
+export const GIT_NAME_MAX = 240;
+
+/** Paths of a commit whose folded changes its message in git names: a message is for people. */
+export const GIT_COUNTED_MAX = 20;
+
 /** Bytes of a frame of an answer: 64 records of the largest size, and as much again. */
 export const HISTORY_FRAME_BYTES_MAX = 16_777_216;
 

@@ -108,6 +108,12 @@ export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
         withNegated: false,
         brief: "Print one line a commit",
       },
+      format: {
+        kind: "enum",
+        values: ["git-fast-import"],
+        optional: true,
+        brief: "Write it as a stream for git fast-import, which makes a repository of it",
+      },
     },
     aliases: { n: "number", f: "follow", S: "search" },
     positional: { kind: "array", parameter: globParameter },
@@ -127,6 +133,10 @@ export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
       ["xs log --process xl --op transaction", "the transactions of xl"],
       ["xs log -S 192.168.1.7 --json", "where an address came and went"],
       ["xs log -f", "what happens now"],
+      [
+        "xs log --format git-fast-import >stream",
+        "write it for git fast-import, which makes a repository of it",
+      ],
     ],
   },
 });

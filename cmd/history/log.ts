@@ -29,6 +29,7 @@ export interface LogFlags extends HistoryFlags {
   readonly reverse?: boolean;
   readonly follow?: boolean;
   readonly oneline?: boolean;
+  readonly format?: "git-fast-import";
 }
 
 /** `xs log`. */
@@ -39,6 +40,10 @@ export async function runLog(
 ): Promise<void> {
   checkTogether(flags);
   await lookBack(context, flags, async (past) => {
+    if (flags.format !== undefined) {
+      const { logToGit } = await import("./log_git.ts");
+      return await logToGit(past, { ...flags }, paths);
+    }
     const query = queryOf(past, flags, paths);
     const source = await past.source();
     const printer = logPrinter(flags, new LogMatcher(query.filter), past.colour, paths.length > 0);

@@ -26,10 +26,15 @@ const ALL: Picks = () => true;
 /** A record as one line: number, time, author, what; of a commit above all the changes that are of interest. */
 export function oneLine(record: HistoryRecord, zone: Zone, picks: Picks = ALL): string {
   const head = `#${record.number} ${timeText(record.at, zone)}`;
-  if (record.type === "gap") return `${head} ${gapText(record)}`;
-  const { author, count } = { count: 1, ...record };
-  const what = record.type === "abort" ? abortText(record) : commitText(record, picks);
-  return `${head} ${whoText(author)}: ${what}${count > 1 ? ` (${count} times)` : ""}`;
+  const who = record.type === "gap" ? "" : `${whoText(record.author)}: `;
+  return `${head} ${who}${whatText(record, picks)}`;
+}
+
+/** What a record says was done, without number, time and author. */
+export function whatText(record: HistoryRecord, picks: Picks = ALL): string {
+  if (record.type === "gap") return gapText(record);
+  if (record.type === "commit") return commitText(record, picks);
+  return `${abortText(record)}${record.count > 1 ? ` (${record.count} times)` : ""}`;
 }
 
 /**
