@@ -1,6 +1,7 @@
 /** All commands of `xs`: each states its own name, group and help. */
 import type { XsCommand } from "./command.ts";
 import { blameCommand } from "./commands/blame.ts";
+import { bisectCommand } from "./commands/bisect.ts";
 import { chmodCommand } from "./commands/chmod.ts";
 import { completionsCommand } from "./commands/completions.ts";
 import { controlCommand } from "./commands/control.ts";
@@ -59,6 +60,7 @@ export const commands: readonly XsCommand[] = [
   showCommand,
   blameCommand,
   revertCommand,
+  bisectCommand,
   statusCommand,
   quotaCommand,
   doctorCommand,

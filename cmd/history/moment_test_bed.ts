@@ -1,0 +1,98 @@
+/** Runs a command on moments of the past: each is served on a socket of its own, for as long as the command runs. */
+import { momentRecords } from "../../lib/archive/past/moment_records.ts";
+import type { PastNodes } from "../../lib/archive/past/past_nodes.ts";
+import { toByteText } from "../../lib/client/operations.ts";
+import { SILENT } from "../../lib/server/logging/log.ts";
+import { MomentServer } from "../../lib/server/start/moment_server.ts";
+import { CommandError } from "../report.ts";
+import { serverFailure } from "../server_failure.ts";
+import { flush, type Shell } from "../shell.ts";
+import { version } from "../version.ts";
+
+/** What the error says when the user has interrupted a command. */
+export const INTERRUPTED = "interrupted";
+
+/** A command and its arguments. */
+export type Words = readonly [command: string, ...args: string[]];
+
+/** Where moments are served, and a command runs that a user can interrupt. */
+export class MomentTestBed implements Disposable {
+  readonly #shell: Shell;
+  readonly #folder = Deno.makeTempDirSync({ prefix: "xs-moment-" });
+  readonly #heed: () => void;
+  #child: Deno.ChildProcess | null = null;
+  #interrupts = 0;
+
+  constructor(shell: Shell) {
+    this.#shell = shell;
+    this.#heed = shell.onInterrupt(() => this.#interrupt());
+  }
+
+  /**
+   * The exit status of the command, in whose environment the moment is the daemon's socket.
+   *
+   * @throws {CommandError} when it cannot be run, or is ended by a signal; or when the user interrupts it: {@link INTERRUPTED}.
+   */
+  async run(moment: PastNodes, words: Words): Promise<number> {
+    const socket = `${this.#folder}/socket`;
+    const server = await MomentServer.start({
+      socket,
+      nodes: momentRecords(moment.nodes),
+      version: version(),
+      log: SILENT,
+      clock: this.#shell.clock,
+    }).catch(serverFailure);
+    try {
+      return await this.#runOn(moment.number, words);
+    } finally {
+      await server.stop();
+    }
+  }
+
+  async #runOn(number: number, [command, ...args]: Words): Promise<number> {
+    const { stderr, stdout } = this.#shell;
+    flush(stdout);
+    flush(stderr);
+    this.#checkInterrupt();
+    // Where libxenstore and all other clients look.
+    const env = {
+      XENSTORED_PATH: `${this.#folder}/socket`,
+      XENSTORED_RUNDIR: this.#folder,
+      XS_COMMIT: `${number}`,
+    };
+    try {
+      this.#child = new Deno.Command(command, { args, env, stdin: "inherit" }).spawn();
+    } catch (error) {
+      throw new CommandError(`cannot run it: ${reasonOf(error)}`, toByteText(command));
+    }
+    const { code, signal } = await this.#child.status;
+    this.#child = null;
+    this.#checkInterrupt();
+    if (signal === null) return code;
+    throw new CommandError(`it was ended by ${signal}: the search is given up`, command);
+  }
+
+  /** A terminal's Ctrl-C is the command's, too; it need not obey. */
+  #interrupt(): void {
+    const signal = ++this.#interrupts === 1 ? "SIGTERM" : "SIGKILL";
+    try {
+      this.#child?.kill(signal);
+    } catch {
+      // It has just ended.
+    }
+  }
+
+  #checkInterrupt(): void {
+    if (this.#interrupts > 0) throw new CommandError(INTERRUPTED);
+  }
+
+  [Symbol.dispose](): void {
+    this.#heed();
+    Deno.removeSync(this.#folder, { recursive: true });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such command";
+  return error instanceof Deno.errors.PermissionDenied ? "permission denied" : "it is no program";
+}
