@@ -7,7 +7,9 @@ import { systemClock } from "../../lib/clock.ts";
 import { NOTIFY_STATUS_MS } from "../../lib/limits.ts";
 import { type EventSink, Loop, type LoopPolicy } from "../../lib/server/loop.ts";
 import { heartbeatOf } from "../../lib/server/process/heartbeat.ts";
-import { startDaemon } from "../support/daemon.ts";
+import { startDaemon, xsCommand } from "../support/daemon.ts";
+import { update } from "../support/operator.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { until } from "../support/patience.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { TestTurns } from "../support/test_turns.ts";
@@ -72,6 +74,48 @@ Deno.test("heartbeat: twice within the time that the service manager gives, if i
     intervalOf({ NOTIFY_SOCKET, WATCHDOG_USEC: "8000000", WATCHDOG_PID: "41" }),
     NOTIFY_STATUS_MS,
   );
+});
+
+/** A service manager's socket, and the lines that it has heard. */
+class ManagerSocket implements Disposable {
+  readonly heard: string[] = [];
+  readonly #fd: number;
+
+  constructor(path: string) {
+    this.#fd = bindDatagram(path);
+  }
+
+  hear(): string[] {
+    for (let next = receiveWithDescriptors(this.#fd); next !== null;) {
+      this.heard.push(...next.text.trimEnd().split("\n"));
+      next = receiveWithDescriptors(this.#fd);
+    }
+    return this.heard;
+  }
+
+  [Symbol.dispose](): void {
+    closeFd(this.#fd);
+  }
+}
+
+Deno.test("heartbeat: over a live update the service manager watches for none, then again", async () => {
+  for (const args of [[], ["--supervise"]]) {
+    await using scratch = await makeScratch();
+    using manager = new ManagerSocket(`${scratch.path}/notify`);
+    const env = { NOTIFY_SOCKET: `${scratch.path}/notify`, WATCHDOG_USEC: "60000000" };
+    await using daemon = await startDaemon({ args, env });
+    const watching = (): string[] =>
+      manager.hear().filter((line) => line.startsWith("WATCHDOG_USEC="));
+    assertEquals(watching(), []);
+    await using client = await RawClient.connect(daemon.socketPath);
+    // The trial is refused: all goes on as it was.
+    assertEquals(await update(client, { file: "/none" }), "File not accessible.");
+    const [file, ...words] = xsCommand();
+    const commandLine = [...words, "serve", "--socket", daemon.socketPath].join(" ");
+    assertEquals(await update(client, { file, commandLine }), "OK", daemon.output());
+    await until("it is watched again", () => watching().length === 2);
+    assertEquals(watching(), ["WATCHDOG_USEC=0", "WATCHDOG_USEC=60000000"]);
+  }
 });
 
 Deno.test("heartbeat: what a service manager hears of a daemon, alone and under a supervisor", async () => {

@@ -14,7 +14,7 @@ import { joinBytes } from "../../wire/text.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { keepForNext } from "../supervision/inherited_descriptors.ts";
 import { type Log, message } from "../logging/log.ts";
-import { notifyReady, notifyReloading } from "../process/notify.ts";
+import { notifyReady, notifyReloading, notifyWatched } from "../process/notify.ts";
 import { Peer } from "../peer/peer.ts";
 import type { Sockets } from "../peer/sockets.ts";
 import type { CodeCache } from "./code_cache.ts";
@@ -167,7 +167,9 @@ export function handOver(
   if (kind === "xs") notifyReloading(log);
   // Should it die, nobody is to take for new what is old by then.
   if (kind === "c") journal.handOver(`${file} took over at ${wallDate(clock).toISOString()}`);
+  notifyWatched(false);
   const code = leave(parts, successor, staying, [file, ...words]);
+  notifyWatched(true);
   if (kind === "xs") notifyReady(log);
   if (kind === "c") journal.handOver(null);
   sockets.open();

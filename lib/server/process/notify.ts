@@ -33,6 +33,15 @@ export function notifyAlive(status: string): void {
   send(`WATCHDOG=1\nSTATUS=${status}\n`);
 }
 
+/**
+ * Has a service manager that watches us stop or begin again to do so. C xenstored and older xs give no signs of life: watched,
+ * they would be killed for that.
+ */
+export function notifyWatched(isWatched: boolean): void {
+  const limit = Deno.env.get("WATCHDOG_USEC") ?? "";
+  if (/^[1-9]\d*$/.test(limit)) send(`WATCHDOG_USEC=${isWatched ? limit : 0}\n`);
+}
+
 /** What {@link notifyRefused} says: our own word, which service managers pass over. */
 export const REFUSED = "X_XS_REFUSED";
 

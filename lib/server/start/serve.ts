@@ -20,7 +20,13 @@ import { DAEMON_POLICY } from "../loop.ts";
 import { defaultMemory, memoryShare } from "../process/host_memory.ts";
 import { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 import { heartbeatOf } from "../process/heartbeat.ts";
-import { notifyReady, notifyRefused, notifyReloading, notifyStopping } from "../process/notify.ts";
+import {
+  notifyReady,
+  notifyRefused,
+  notifyReloading,
+  notifyStopping,
+  notifyWatched,
+} from "../process/notify.ts";
 import { greeting } from "./greeting.ts";
 import { handleDamage } from "../persistence/damaged_store.ts";
 import {
@@ -147,6 +153,7 @@ export async function serve(given: ServeOptions, print: (text: string) => void):
     const identity = identityOf(options, socket.path), { keeping } = identity;
     log("info", startLine(daemon, identity));
     notifyReady(log);
+    if (options.liveUpdate) notifyWatched(true);
     daemon.heartbeat = heartbeatOf(Deno.env, Deno.pid, () => daemon.summary);
     // Of a daemon that is started again the operator knows.
     if (options.liveUpdate) returnCodeCache();

@@ -56,7 +56,15 @@ const SIGNAL_NAMES: Readonly<Record<number, string>> = {
 const OWN_DESCRIPTORS = 64;
 
 /** What we pass on to who started us, of what the daemon tells. */
-const FORWARDED = ["READY", "STATUS", "RELOADING", "STOPPING", "MONOTONIC_USEC", "WATCHDOG"];
+const FORWARDED = [
+  "READY",
+  "STATUS",
+  "RELOADING",
+  "STOPPING",
+  "MONOTONIC_USEC",
+  "WATCHDOG",
+  "WATCHDOG_USEC",
+];
 
 /**
  * Runs the daemon as a child, keeps what descriptors it gives us, and starts it again with them
