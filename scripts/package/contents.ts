@@ -60,7 +60,9 @@ export async function stageDaemon(files: Staging, release: Release): Promise<voi
   await stagePages(files, release, "daemon");
   await files.link("/usr/libexec/xs/xenstored", "../../bin/xs");
   await files.copy("packaging/debian/host-ready", "/usr/libexec/xs/host-ready", 0o755);
-  await files.copy("systemd/xs-xenstored.service", `${UNITS}/xs-xenstored.service`);
+  for (const unit of ["xs-xenfs.service", "xs-xenstored.service"]) {
+    await files.copy(`systemd/${unit}`, `${UNITS}/${unit}`);
+  }
   await files.copy("systemd/xen.service.d/50-xs.conf", `${UNITS}/xen.service.d/50-xs.conf`);
   await files.copy("packaging/debian/needrestart.conf", "/etc/needrestart/conf.d/xs.conf");
 }

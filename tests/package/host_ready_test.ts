@@ -7,7 +7,7 @@ const SCRIPT = new URL("../../packaging/debian/host-ready", import.meta.url).pat
 
 interface Host {
   readonly type?: string;
-  readonly capabilities?: string;
+  readonly capabilities?: string | null;
   readonly settings?: string;
   /** The pid file, and where /proc says that process's program is. */
   readonly pid?: string;
@@ -23,7 +23,8 @@ async function ready(host: Host): Promise<readonly [number, string]> {
     await Deno.writeTextFile(`${root}${path}`, text);
   };
   await write("/sys/hypervisor/type", host.type ?? "xen\n");
-  await write("/proc/xen/capabilities", host.capabilities ?? "control_d\n");
+  const { capabilities = "control_d\n" } = host;
+  await write("/proc/xen/capabilities", capabilities ?? undefined);
   await write("/etc/default/xen", host.settings);
   await write("/run/xenstore.pid", host.pid);
   if (host.program !== undefined) {
@@ -55,6 +56,11 @@ Deno.test("the unit is skipped in a guest, without Xen, and where another daemon
   assertEquals(await ready({ capabilities: "" }), [1, guest]);
   const chosen = `${not}XENSTORED in /etc/default/xen names /usr/sbin/oxenstored`;
   assertEquals(await ready({ settings: "XENSTORED=/usr/sbin/oxenstored\n" }), [1, chosen]);
+});
+
+Deno.test("the unit fails, and says so, where xenfs is not mounted", async () => {
+  const why = "xenfs is not mounted on /proc/xen (systemctl status xs-xenfs.service says why)";
+  assertEquals(await ready({ capabilities: null }), [255, `cannot start: ${why}`]);
 });
 
 Deno.test("the unit is skipped while a daemon runs, whose program may be deleted", async () => {

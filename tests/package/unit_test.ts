@@ -19,8 +19,16 @@ testUnless(
     await using scratch = await makeScratch();
     const files = new Staging(scratch.path, {});
     await stageDaemon(files, releaseOf("0.1.0-1"));
-    for (const path of ["/usr/bin/xs", "/bin/kill"]) await files.text(path, "#!/bin/sh\n", 0o755);
-    const args = [`--root=${scratch.path}`, "verify", "--man=no", "xs-xenstored.service"];
+    for (const path of ["/usr/bin/xs", "/bin/kill", "/bin/mount"]) {
+      await files.text(path, "#!/bin/sh\n", 0o755);
+    }
+    const args = [
+      `--root=${scratch.path}`,
+      "verify",
+      "--man=no",
+      "xs-xenstored.service",
+      "xs-xenfs.service",
+    ];
     assertEquals(await outcome("systemd-analyze", args), { code: 0, text: "" });
   },
 );
