@@ -81,6 +81,15 @@ export function domainText(root: Node, domid: number): string {
   return authorText({ kind: "domain", domid, uniqueId: null, name });
 }
 
+/**
+ * The program that a process runs, one character a byte: its arguments may hold secrets, as those of `xs write` do, which
+ * belong neither into a recording nor into what others print.
+ */
+export function commandAlone(process: ClientProcess | null): string | null {
+  const command = process?.author.command ?? null;
+  return command === null ? null : command.split(" ", 1)[0]!;
+}
+
 /** An author as people read it, on one line, with nothing in it that a terminal could obey. */
 export function authorText(author: Author): string {
   if (author.kind === "daemon") return "the daemon";

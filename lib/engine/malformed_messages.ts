@@ -9,6 +9,7 @@ import {
 import { type BytesJson, textJson } from "../wire/json.ts";
 import { messageTypeName } from "../wire/message_type.ts";
 import { toText } from "../wire/text.ts";
+import { commandAlone } from "./author.ts";
 import type { ConnectionBase } from "./connection_base.ts";
 import { fillPage, type Row } from "./pages.ts";
 
@@ -106,14 +107,14 @@ function rowOf(
   now: number,
 ): MalformedRow {
   const { domid, id, kind, label, open, process } = connection;
-  const author = kind === "socket" ? process?.author ?? null : null;
-  const command = author?.command ?? null;
+  const client = kind === "socket" ? process : null;
+  const command = commandAlone(client);
   const header = bytes.length < HEADER_SIZE ? null : decodeHeader(bytes, 0, emptyHeader());
   return {
     connection: id,
     client: label,
     domid,
-    pid: author?.pid ?? null,
+    pid: client?.author.pid ?? null,
     command: command === null ? null : textJson(command.slice(0, WHO_COMMAND_SHOWN_MAX)),
     open,
     reason,

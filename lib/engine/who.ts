@@ -9,7 +9,7 @@ import type { Node } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { isStale, OWNER, permDomid, permMask, type Perms, READ, WRITE } from "../store/perms.ts";
 import { type BytesJson, textJson } from "../wire/json.ts";
-import { nameIn } from "./author.ts";
+import { commandAlone, nameIn } from "./author.ts";
 import type { Connection } from "./connection.ts";
 import { fillPage, type Row } from "./pages.ts";
 import { rightsOf } from "./rights.ts";
@@ -175,8 +175,8 @@ function watchRow(
   hears: boolean,
 ): WatchRow {
   const { domid, id, kind, outbox, process } = connection;
-  const author = kind === "socket" ? process?.author ?? null : null;
-  const command = author?.command ?? null;
+  const client = kind === "socket" ? process : null;
+  const command = commandAlone(client);
   return {
     kind: "watch",
     where,
@@ -186,7 +186,7 @@ function watchRow(
     connection: id,
     domid,
     name: kind === "ring" ? nameOf(state, domid) : null,
-    pid: author?.pid ?? null,
+    pid: client?.author.pid ?? null,
     command: command === null ? null : textJson(command.slice(0, WHO_COMMAND_SHOWN_MAX)),
     hears,
     queuedBytes: outbox.unsent ?? 0,

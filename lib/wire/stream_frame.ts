@@ -73,6 +73,7 @@ export interface StreamClientInfo {
   /** The domain's name; null where it has none. */
   readonly name: string | null;
   readonly pid: number | null;
+  /** The program, without its arguments, which may hold secrets. */
   readonly command: string | null;
 }
 

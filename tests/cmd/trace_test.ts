@@ -6,8 +6,9 @@ import { surroundings } from "../../lib/client/socket_path.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
-import { toBytes } from "../../lib/wire/text.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
 import { type FakeShell, fakeShell } from "../support/fake_shell.ts";
+import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 
 interface Run {
@@ -192,6 +193,30 @@ Deno.test("xs trace --domain NAME shows that domain's messages only", async () =
   await using _names = await withNames(server.socketPath);
   const { shell, status } = start(server.socketPath, "--domain", "mail", "--for", "0.05");
   assertEquals([await status, shell.printed], [0, { out: "", err: "" }]);
+});
+
+Deno.test("xs trace: arguments of programs, which may be secrets, are in no recording", async () => {
+  await using daemon = await startDaemon({ args: ["--persist", "none"] });
+  await using scratch = await makeScratch();
+  const file = `${scratch.path}/recording`;
+  const { shell, status } = start(daemon.socketPath, "--write", file);
+  const [command, ...words] = xsCommand();
+  const write = async (): Promise<void> => {
+    const { success } = await new Deno.Command(command, {
+      args: [...words, "--socket", daemon.socketPath, "write", "/tool/password", "SECRET"],
+    }).output();
+    assert(success);
+  };
+  while (
+    !toText(await Deno.readFile(file).catch(() => new Uint8Array(0))).includes("/tool/password")
+  ) {
+    await write();
+  }
+  shell.interrupt();
+  await status;
+  const text = toText(await Deno.readFile(file));
+  assert(text.includes('"command":"'), text);
+  assertEquals(text.match(/SECRET/), null);
 });
 
 Deno.test("the dissector for Wireshark knows all types of messages", async () => {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { nameIn } from "../../engine/author.ts";
+import { commandAlone, nameIn } from "../../engine/author.ts";
 import type { Connection } from "../../engine/connection.ts";
 import { STREAM_DELAY_MS, STREAM_SEND_BYTES, STREAM_WALL_MS } from "../../limits.ts";
 import type { Node } from "../../store/node.ts";
@@ -247,8 +247,8 @@ export class MessageStream {
 
   #infoOf({ domid, home, kind, label, process }: Connection): StreamClientInfo {
     const name = this.root === null ? null : nameIn(this.root(), home);
-    const author = kind === "socket" ? process?.author ?? null : null;
-    const command = author?.command ?? null, pid = author?.pid ?? null;
+    const client = kind === "socket" ? process : null;
+    const command = commandAlone(client), pid = client?.author.pid ?? null;
     return { kind, domid, label, name, pid, command };
   }
 
