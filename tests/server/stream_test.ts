@@ -6,7 +6,11 @@ import { XenstoreError } from "../../lib/client/error.ts";
 import { FrameStream } from "../../lib/client/frames.ts";
 import { openStream } from "../../lib/client/stream.ts";
 import { type TracedCall, TraceDecoder, type TraceEntry } from "../../lib/client/trace/entries.ts";
-import { STREAM_QUEUE_BYTES, STREAM_READERS_MAX } from "../../lib/limits.ts";
+import {
+  STREAM_QUEUE_BYTES,
+  STREAM_READERS_MAX,
+  STREAM_ROOM_AGAIN_BYTES,
+} from "../../lib/limits.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { FrameQueue } from "../../lib/server/stream/frame_queue.ts";
 import { StreamReader } from "../../lib/server/stream/stream_reader.ts";
@@ -136,6 +140,36 @@ Deno.test("stream: a reader's loss is told once it has caught up, though nothing
   const got = far.read(received, 0, received.length);
   const [loss] = new FrameDecoder(1_000).add(received.slice(frame.length, got));
   assertEquals([loss?.kind, loss?.number, loss?.at], [FrameKind.LOST, 3, 5]);
+});
+
+Deno.test("stream: a loss is told where it was, before what comes next, and not before there is much room", () => {
+  const queue = new FrameQueue();
+  const old = new Uint8Array(STREAM_QUEUE_BYTES);
+  assert(queue.hasRoom(old.length, 0));
+  queue.add(old, old.length);
+  for (let i = 0; i < 3; i++) assertEquals(queue.hasRoom(32, 0), false);
+  const [near, far] = MemoryTransport.pair(STREAM_ROOM_AGAIN_BYTES);
+  const received = new Uint8Array(STREAM_QUEUE_BYTES);
+  assert(queue.sendTo(near, 0));
+  assertEquals(far.read(received, 0, received.length), STREAM_ROOM_AGAIN_BYTES);
+  // Room for the frame, but none for the next ones.
+  assertEquals(queue.hasRoom(32, 0), false);
+  assert(queue.sendTo(near, 0));
+  let taken = STREAM_ROOM_AGAIN_BYTES + far.read(received, 0, received.length);
+  assert(queue.hasRoom(32, 9));
+  const next = new Uint8Array(32).fill(7);
+  queue.add(next, next.length);
+  const rest: number[] = [];
+  while (queue.length > 0) {
+    assert(queue.sendTo(near, 0));
+    const count = far.read(received, 0, received.length);
+    const fresh = received.subarray(Math.max(0, old.length - taken), count);
+    if (taken + count > old.length) rest.push(...fresh);
+    taken += count;
+  }
+  const [loss] = new FrameDecoder(1_000).add(Uint8Array.from(rest.slice(0, 32)));
+  assertEquals([loss?.kind, loss?.number, loss?.at], [FrameKind.LOST, 4, 9]);
+  assertEquals(rest.slice(32), [...next]);
 });
 
 Deno.test("stream: values of hidden paths and the bytes of dumps are hidden", async () => {
