@@ -139,7 +139,7 @@ function whoWaits(facts: RingFacts, ring: RingContents, moved: Moved | null, ms:
   if (facts.unhandled > 0 && !facts.waits) {
     lines.push(`${facts.unhandled} bytes of a request were taken: the daemon waits for the rest`);
   }
-  if (lines.length === 0) lines.push("nobody waits");
+  if (lines.length === 0) lines.push("no client waits");
   if (moved !== null) lines.push(movedText(moved, ms));
   return lines;
 }

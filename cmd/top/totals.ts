@@ -72,7 +72,7 @@ export function ratesBetween(
 ): Rates[] {
   return [...now].map(([key, totals]) => {
     const old = before.get(key);
-    // A domid, or a pid, that is another's by now begins anew.
+    // A domid, or a pid, that is another's by now begins again.
     const rate = (value: number, was = 0): number => Math.max(0, value - was) / seconds;
     const requests = new Map<string, number>();
     const sums: Record<Group, number> = { reads: 0, writes: 0, transactions: 0, others: 0 };

@@ -91,7 +91,7 @@ function watchLines(
   watches: readonly WatchRow[],
   rateOf: (watch: WatchRow) => number | null,
 ): string[] {
-  if (watches.length === 0) return ["nobody watches it, or what is above or below"];
+  if (watches.length === 0) return ["no client watches it, or what is above or below"];
   const table = watches.map((watch) => {
     const rate = rateOf(watch);
     return [

@@ -68,7 +68,7 @@ export class FieldReader {
   /** A file descriptor, or -1. */
   fd(): number {
     const fd = this.#view.getInt32(this.#take(4, "a file descriptor"), this.#littleEndian);
-    if (fd < -1) this.fail(`${fd} is no file descriptor, nor -1`);
+    if (fd < -1) this.fail(`invalid file descriptor ${fd} (a number from 0 up, or -1)`);
     return fd;
   }
 

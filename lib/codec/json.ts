@@ -298,7 +298,9 @@ function permsFrom(fields: Fields): Perms {
   const stale = new Set(fields.has("stale") ? fields.list("stale") : []);
   return fields.list("perms").map((text, i) => {
     const entry = typeof text === "string" ? parsePerm(text) : null;
-    if (entry === null) throw fields.error(`${JSON.stringify(text)} is no permission such as r5`);
+    if (entry === null) {
+      throw fields.error(`invalid permission ${JSON.stringify(text)} (such as r5)`);
+    }
     return stale.has(i) ? asStale(entry) : entry;
   });
 }

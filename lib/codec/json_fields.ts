@@ -32,7 +32,7 @@ export class Fields {
     if (typeof values === "object" && values !== null && !Array.isArray(values)) {
       return new Fields(values as Record<string, unknown>, line);
     }
-    throw new JsonError(`line ${line}: ${what} is no object`);
+    throw new JsonError(`line ${line}: ${what} must be an object`);
   }
 
   error(problem: string): JsonError {

@@ -108,7 +108,7 @@ class TextReader {
   }
 
   #socket(fd: number): void {
-    if (fd < 0) this.#fail(`${fd} is no file descriptor`);
+    if (fd < 0) this.#fail(`invalid file descriptor ${fd}`);
     this.#connect(-fd, { kind: "socket", fd, held: null });
   }
 
@@ -157,7 +157,7 @@ class TextReader {
     const entries = toText(this.#hex(fields[2]!, "permissions")).split(/[\0,]/);
     const perms = entries.map((text) => {
       const entry = parsePerm(text);
-      if (entry === null) this.#fail(`${JSON.stringify(text.slice(0, 20))} is no permission`);
+      if (entry === null) this.#fail(`invalid permission ${JSON.stringify(text.slice(0, 20))}`);
       return entry;
     });
     this.#put(nodeOf(fromOxenstored(path), value, perms));
@@ -188,7 +188,9 @@ class TextReader {
   /** That of the first field, or -1. */
   #descriptor(fields: string[], least: number, most = least): number {
     const fd = this.#number32(fields, 1, least, most);
-    if (fd < -1 || fd > 0x7fffffff) this.#fail(`${fd} is no file descriptor, nor -1`);
+    if (fd < -1 || fd > 0x7fffffff) {
+      this.#fail(`invalid file descriptor ${fd} (a number from 0 up, or -1)`);
+    }
     return fd;
   }
 

@@ -37,7 +37,7 @@ export class RecordWriter {
 
   #wrongText(what: string, field: string, text: string, at: number): never {
     const shown = JSON.stringify(text.slice(0, 80));
-    this.fail(what, `character ${at + 1} of the ${field} ${shown} is no byte other than NUL`);
+    this.fail(what, `character ${at + 1} of the ${field} ${shown} must be a byte other than NUL`);
   }
 
   u16(what: string, ...values: number[]): void {
@@ -60,7 +60,7 @@ export class RecordWriter {
   descriptors(what: string, ...fds: number[]): void {
     for (const fd of fds) {
       if (!(Number.isInteger(fd) && fd >= -1 && fd <= 0x7fffffff)) {
-        this.fail(what, `${fd} is no file descriptor, nor -1`);
+        this.fail(what, `invalid file descriptor ${fd} (a number from 0 up, or -1)`);
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
  * The open transactions of one connection, by their ids, in the order in which they started. Most clients have
- * one at most, and begin and end it again and again: that takes no table, which a Map makes anew each time.
+ * one at most, and begin and end it again and again: that takes no table, which a Map makes again each time.
  */
 export class OpenTransactions<Transaction extends { readonly id: number }> {
   #only: Transaction | null = null;

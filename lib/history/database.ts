@@ -80,7 +80,7 @@ function prepare(database: DatabaseSync, path: string): void {
 
 function checkKind(database: DatabaseSync, path: string): void {
   if (pragma(database, "application_id") !== APPLICATION_ID) {
-    throw new HistoryError(`${path} is no history of xs: name another place, or delete it`);
+    throw new HistoryError(`${path} is not a history of xs: name another place, or delete it`);
   }
   const version = pragma(database, "user_version");
   if (version > LAYOUT_VERSION) {

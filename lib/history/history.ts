@@ -146,7 +146,7 @@ export class History {
   /**
    * Takes records, each commit with all its parts; those that it has are left out.
    *
-   * A kill loses those that are not saved: whoever tells them keeps them until {@link save} has succeeded.
+   * A kill loses those that are not saved: the caller keeps them until {@link save} has succeeded.
    */
   add(records: readonly HistoryRecord[]): void {
     const known = this.#last, [first] = records;
@@ -361,7 +361,7 @@ export class History {
     this.keyframes.packer = packer;
   }
 
-  /** Lets go of the file as it is. */
+  /** Closes the file as it is. */
   abandon(): void {
     this.#database.close();
   }

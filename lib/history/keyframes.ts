@@ -124,7 +124,7 @@ export class Keyframes {
    * @throws {DamagedError} when they are not what was written.
    */
   *read({ keyframe }: KeyframeHead): Generator<Entry> {
-    // Row by row, since a statement that is under way would hold up whoever writes between two.
+    // Row by row, since a statement that is under way would hold up a write between two.
     const next = this.#database.prepare(
       "SELECT from_key, packing, size, sum, nodes FROM pieces WHERE keyframe = ? AND from_key > ? " +
         "ORDER BY from_key LIMIT 1",

@@ -78,7 +78,7 @@ function checkHeader(path: string): void {
     if (isDirectory) throw new JournalError(`${path} is a directory (name a file with --store)`);
     // To read a pipe could take for ever.
     if (!isFile) {
-      throw new JournalError(`${path} is no ordinary file (name another file with --store)`);
+      throw new JournalError(`${path} is not a regular file (name another file with --store)`);
     }
     header = readHeader(path);
   } catch (error) {
@@ -91,12 +91,12 @@ function checkHeader(path: string): void {
   const isDatabase = MAGIC.startsWith(start);
   if (header.length < HEADER_BYTES) {
     if (isDatabase) throw new DamagedError(`the file ends after ${header.length} bytes`);
-    throw new JournalError(`${path} is no store file (name another file with --store)`);
+    throw new JournalError(`${path} is not a store file (name another file with --store)`);
   }
   const id = new DataView(header.buffer).getUint32(APPLICATION_ID_AT);
   if (isDatabase && id === APPLICATION_ID) return;
   if (id === APPLICATION_ID) throw new DamagedError("the file's first bytes are not SQLite's");
-  const what = isDatabase ? "another program's database" : "no store file";
+  const what = isDatabase ? "another program's database" : "not a store file";
   throw new JournalError(`${path} is ${what} (name another file with --store)`);
 }
 
@@ -161,7 +161,7 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
     checkKind(database, path);
     checkWhole(database);
   }
-  // Before there is a log, so that the file itself says from the start whose it is.
+  // Before there is a log, so that the file itself names its owner from the start.
   if (isNew) {
     // SQLite takes auto_vacuum only before there is a table, and writes it in a transaction of its own unless
     // it is in one: a daemon killed after that would leave a file that does not name its owner.

@@ -236,7 +236,7 @@ function idOf(about: About, tail: string): string {
  * Tells `sink` what the store file at `path` holds, up to the turn that `upto` refuses. The file
  * is not touched, and may be that of a daemon that is running.
  *
- * @throws {JournalError} when it is no store file, {@link DamagedError} when it is damaged.
+ * @throws {JournalError} when it is not a store file, {@link DamagedError} when it is damaged.
  */
 export function readStore(path: string, makeSink: () => ChangeSink, upto?: UpTo): void {
   for (let tries = 1;; tries++) {

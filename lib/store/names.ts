@@ -47,7 +47,7 @@ export function keepNames(path: string): Names {
   return cached;
 }
 
-/** The names of `path` if it is the last one and somebody keeps them, else null. */
+/** The names of `path` if it is the last one and its owner keeps them, else null. */
 export function sharedNames(path: string): Names | null {
   return path === latestPath && latest !== scratch ? latest : null;
 }

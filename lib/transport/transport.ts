@@ -46,7 +46,7 @@ export interface Transport {
    */
   rejectOversize(): void;
   /**
-   * Gives the descriptor to the caller: it stays open when the transport is closed, as it is to be at once.
+   * Gives the descriptor to the caller: it stays open when the transport is closed, as it will be at once.
    * Missing where there is none.
    */
   detach?(): number;

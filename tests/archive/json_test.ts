@@ -72,11 +72,14 @@ Deno.test("JSON: a field that is not as it must be is named, with its line", () 
   const header = '{"kind":"xs-dump","version":1}';
   for (
     const [line, problem] of [
-      ["[]", "line 2: it is no object"],
+      ["[]", "line 2: it must be an object"],
       ["x", "line 2: it is no JSON"],
       ['{"kind":"node"}', "line 2: 'path' is missing"],
       ['{"kind":"node","path":"/","value":{"base64":"?"}}', "'value' is neither a string nor"],
-      ['{"kind":"node","path":"/","value":"","perms":["x1"]}', '"x1" is no permission such as r5'],
+      [
+        '{"kind":"node","path":"/","value":"","perms":["x1"]}',
+        'invalid permission "x1" (such as r5)',
+      ],
       ['{"kind":"node","path":"/","value":"","perms":{}}', "'perms' must be a list"],
       ['{"kind":"domain","domid":65536}', "'domid' must be a domid"],
       ['{"kind":"domain","domid":1,"features":-1}', "'features' is less than 0"],
@@ -86,7 +89,7 @@ Deno.test("JSON: a field that is not as it must be is named, with its line", () 
         "'uniqueId' must be a number of 64 bits",
       ],
       ['{"kind":"connection-detail","connection":1,"transactionIdLast":1,"ignored":0}', "neither"],
-      ['{"kind":"quota","domain":[],"global":{}}', "'domain' is no object"],
+      ['{"kind":"quota","domain":[],"global":{}}', "'domain' must be an object"],
       [
         '{"kind":"ring-detail","connection":1,"gfn":"0","remotePort":1}',
         "there is no connection 1",

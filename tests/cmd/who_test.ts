@@ -67,7 +67,7 @@ Deno.test("xs who: a node that is missing, a special, a path that is none", asyn
     missing.out,
     /^\/tool\/none\/deep does not exist; \/tool decides who may create it\n/,
   );
-  assertMatch(missing.out, /nobody watches it/);
+  assertMatch(missing.out, /no client watches it/);
   using client = await Client.connect({ socket });
   await client.watch("@releaseDomain");
   assertMatch(

@@ -485,7 +485,7 @@ Deno.test("So it is when dom0's transactions overlap, and there is no moment bet
     arena.pass(0.5);
     if (turn % 2 === 0) writers[turn / 2]?.write("/a", `${turn}`);
   }
-  assert(writers.some(({ waits }) => waits.length > 0), "nobody waits");
+  assert(writers.some(({ waits }) => waits.length > 0), "no client waits");
   assert(longest <= RESERVED_AFTER + 1, `${longest} in a row`);
   for (const { waits } of writers) for (const ms of waits) assert(ms <= RESERVATION_MS_MAX + 0.5);
 });

@@ -188,7 +188,7 @@ Deno.test("a history is its owner's, and one daemon's; others' files are left al
   const database = new DatabaseSync(other);
   database.exec("CREATE TABLE t (x)");
   database.close();
-  assertThrows(() => open(other), HistoryError, "is no history of xs");
+  assertThrows(() => open(other), HistoryError, "is not a history of xs");
   const newer = new DatabaseSync(path);
   newer.exec("PRAGMA user_version = 2");
   newer.close();

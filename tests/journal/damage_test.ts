@@ -178,7 +178,7 @@ Deno.test("store file: another program's, a newer one's and one in use are left 
   assertEquals(Deno.readFileSync(path), before);
   assertEquals(Deno.statSync(path).mode! & 0o777, 0o644);
   Deno.writeTextFileSync(path, "not a database at all");
-  assertStringIncludes(refusal(), "is no store file");
+  assertStringIncludes(refusal(), "is not a store file");
   assertEquals(Deno.readTextFileSync(path), "not a database at all");
   Deno.removeSync(path);
   const ours = openDatabase(path, "crash");

@@ -153,7 +153,7 @@ const BYTES: Row[] = [
   [
     "a descriptor that is none",
     one(1, u32(-2), u32(0)),
-    "record 1 (GLOBAL_DATA) at offset 16: -2 is no file descriptor, nor -1",
+    "record 1 (GLOBAL_DATA) at offset 16: invalid file descriptor -2 (a number from 0 up, or -1)",
   ],
   [
     "a ring without the unique id that it promises",
@@ -220,7 +220,7 @@ const BYTES: Row[] = [
   [
     "a text dump's wrong permission",
     text("store,2f,6e30006e,\n"),
-    `line 2 (store) at offset 23: "n" is no permission`,
+    `line 2 (store) at offset 23: invalid permission "n"`,
   ],
   [
     "a text dump's watch of nobody",
@@ -476,17 +476,17 @@ const VALUES: readonly (readonly [name: string, StateRecord, problem: string])[]
   [
     "a path that is not bytes",
     node("/\u20ac"),
-    `character 2 of the path "/\u20ac" is no byte other than NUL`,
+    `character 2 of the path "/\u20ac" must be a byte other than NUL`,
   ],
   [
     "a path with a NUL",
     node("/\0"),
-    `character 2 of the path "/\\u0000" is no byte other than NUL`,
+    `character 2 of the path "/\\u0000" must be a byte other than NUL`,
   ],
   [
     "a token with a NUL",
     watch(1, "/", "a\0"),
-    `character 2 of the token "a\\u0000" is no byte other than NUL`,
+    `character 2 of the token "a\\u0000" must be a byte other than NUL`,
   ],
   [
     "a depth below 0",
@@ -506,7 +506,11 @@ const VALUES: readonly (readonly [name: string, StateRecord, problem: string])[]
   ],
   ["an id that is none", socket(-1, 5), "-1 is not from 0 to 4294967295"],
   ["a domid that is none", ring(1, 65536), "65536 is not from 0 to 65535"],
-  ["a descriptor that is none", socket(1, -2), "-2 is no file descriptor, nor -1"],
+  [
+    "a descriptor that is none",
+    socket(1, -2),
+    "invalid file descriptor -2 (a number from 0 up, or -1)",
+  ],
 ];
 
 for (const [name, record, problem] of VALUES) {

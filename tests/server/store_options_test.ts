@@ -118,11 +118,11 @@ Deno.test("store options: places where no store file can be", async () => {
     ],
     [`${path}/file/store`, /--store \S+: there is no directory \S+\/file /],
     [`${path}/folder`, /\/folder is a directory \(.*--store\)/],
-    [`${path}/fifo`, /\/fifo is no ordinary file \(.*--store\)/],
-    ["/dev/null", /\/dev\/null is no ordinary file \(.*--store\)/],
+    [`${path}/fifo`, /\/fifo is not a regular file \(.*--store\)/],
+    ["/dev/null", /\/dev\/null is not a regular file \(.*--store\)/],
     [`${path}/dangling`, /\/dangling cannot be made: .*--store/],
-    [`${path}/file`, /\/file is no store file \(.*--store\)/],
-    ["/proc/version", /\/proc\/version is no store file \(.*--store\)/],
+    [`${path}/file`, /\/file is not a store file \(.*--store\)/],
+    ["/proc/version", /\/proc\/version is not a store file \(.*--store\)/],
     [`${path}/other`, /\/other is another program's database \(.*--store\)/],
   ];
   for (const [place, line] of cases) await assertRefused(path, store(place), line);
@@ -320,8 +320,12 @@ Deno.test("store options: who is refused has not put the usual store aside", asy
   await (await startDaemon({ socket: `${path}/socket`, args: ["--xen", "no"] })).stop();
   assert(Deno.statSync(`${path}/socket.store`).isFile);
   Deno.writeTextFileSync(`${path}/file`, "text\n");
-  await assertRefused(path, ["--store", `${path}/file`], /is no store file/);
-  await assertRefused(path, ["--persist", "disk", "--store", `${path}/file`], /is no store file/);
+  await assertRefused(path, ["--store", `${path}/file`], /is not a store file/);
+  await assertRefused(
+    path,
+    ["--persist", "disk", "--store", `${path}/file`],
+    /is not a store file/,
+  );
 });
 
 Deno.test("store options: a supervisor does not try again what was refused", async () => {
@@ -329,7 +333,7 @@ Deno.test("store options: a supervisor does not try again what was refused", asy
   const { path } = scratch;
   Deno.writeTextFileSync(`${path}/file`, "text\n");
   const supervise = ["--supervise", "--restart-delay", "1ms"];
-  await assertRefused(path, [...supervise, "--store", `${path}/file`], /is no store file/);
+  await assertRefused(path, [...supervise, "--store", `${path}/file`], /is not a store file/);
   const usage = { code: 2 };
   await assertRefused(
     path,

@@ -72,7 +72,7 @@ export class ByteReader {
     // A small one as the runtime keeps it in place: as a double each would take memory of its own.
     const small = value | 0;
     if (small === value && small >= 0) return small;
-    if (!Number.isSafeInteger(value) || value < 0) throw new DamagedError(`${value} is no count`);
+    if (!Number.isSafeInteger(value) || value < 0) throw new DamagedError(`invalid count ${value}`);
     return value;
   }
 

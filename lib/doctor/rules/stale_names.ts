@@ -1,6 +1,6 @@
 /**
  * Story: libvmi #280. `/local/domain/1/name`, left by a domain of an earlier boot, shadowed the living domain of that name:
- * whoever looked a domain up by its name got the dead one.
+ * a program that looked a domain up by its name got the dead one.
  */
 import { escapeBytes } from "../../wire/escape.ts";
 import { type Finding, isGone, type Rule } from "../evidence.ts";

@@ -60,7 +60,7 @@ export class HistoryFile {
     this.#clock = clock;
   }
 
-  /** Opens it; a damaged file is moved aside. Null when it cannot be had: then nothing is recorded. */
+  /** Opens it; a damaged file is moved aside. Null when it cannot be opened: then nothing is recorded. */
   open(packer: Packer): History | null {
     const { path } = this, options = { path, store: this.#store, packer };
     try {
@@ -80,7 +80,7 @@ export class HistoryFile {
   /** Gives what cannot be used another name. */
   replace(why: string): void {
     const { path } = this;
-    if (path === IN_MEMORY) return this.#say(`the history is begun anew: ${why}`);
+    if (path === IN_MEMORY) return this.#say(`the history begins again: ${why}`);
     try {
       const renamed = renameStore(path, `damaged-${wallMs(this.#clock)}`);
       this.#say(`the history ${path} is now ${renamed}, and another is begun: ${why}`);

@@ -59,7 +59,7 @@ export function writeStateFile(path: string, pieces: readonly Uint8Array[]): voi
 export function readStateFile(path: string): Uint8Array<ArrayBuffer> {
   try {
     const { isFile, mode, uid } = Deno.lstatSync(path);
-    if (!isFile) throw new Error("it is no ordinary file");
+    if (!isFile) throw new Error("it is not a regular file");
     if (uid !== Deno.uid()) throw new Error(`it belongs to user ${uid}, not to ${Deno.uid()}`);
     if (((mode ?? 0) & OTHERS_WRITE) !== 0) throw new Error("others may write it");
     return Deno.readFileSync(path);

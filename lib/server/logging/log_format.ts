@@ -21,7 +21,7 @@ export const PRIORITIES: Readonly<Record<LogLevel, number>> = {
   debug: 7,
 };
 
-/** A line without its end; `time` is left out of text where whoever takes it notes the time. */
+/** A line without its end; `time` is left out of text where its receiver notes the time. */
 export function formatLine(
   format: LogFormat,
   level: LogLevel,

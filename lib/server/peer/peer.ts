@@ -305,7 +305,7 @@ export class Peer implements Outbox {
     this.#host.gone(this, reason);
   }
 
-  /** Forgets all that is buffered either way, and what has befallen the client so far. */
+  /** Forgets all that is buffered either way, and what has happened to the client so far. */
   drop(): void {
     this.#epoch++;
     this.buffers.drop();

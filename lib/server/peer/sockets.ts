@@ -337,7 +337,7 @@ export class Sockets implements EventSink, HeldClients {
     this.#engine.disconnect(peer.connection);
   }
 
-  /** Hangs up all clients. */
+  /** Disconnects all clients. */
   close(): void {
     for (const peer of this.#peers) if (peer !== undefined) this.#end(peer);
     this.streams?.close();

@@ -26,7 +26,7 @@ export class ListeningSocket {
   /** Stops listening, and removes the socket's file unless another daemon has put its own there. */
   close(): void {
     if (this.activated) return closeFd(this.fd);
-    // Whoever else has it: nobody gets in any more.
+    // Other processes may have it, too: no client can connect any more.
     shutDown(this.fd);
     this.onClose();
     closeFd(this.fd);

@@ -70,7 +70,7 @@ export class MomentServer implements AsyncDisposable {
     return this.#daemon.finished;
   }
 
-  /** Hangs up all clients and removes the socket; a second time does nothing more. */
+  /** Disconnects all clients and removes the socket; a second time does nothing more. */
   async stop(): Promise<void> {
     await this.#daemon.stop();
   }

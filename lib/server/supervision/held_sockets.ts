@@ -85,7 +85,7 @@ export class HeldSockets implements HeldBy {
     }
   }
 
-  /** Hangs up all clients that are left with the holder. */
+  /** Disconnects all clients that are left with the holder. */
   static abandon(holder: DescriptorHolder): void {
     const fd = holder.take(SLOTS);
     if (fd !== null) {
@@ -293,7 +293,7 @@ function isPassed(name: string): boolean {
   return name.startsWith(PASSED);
 }
 
-/** Hangs up a client that nothing is known of. */
+/** Disconnects a client of which nothing is known. */
 function discard(holder: DescriptorHolder, name: string): void {
   const fd = holder.take(name);
   holder.remove(name);
