@@ -18,7 +18,7 @@ export type Words = readonly [command: string, ...args: string[]];
 /** Where moments are served, and a command runs that a user can interrupt. */
 export class MomentTestBed implements Disposable {
   readonly #shell: Shell;
-  readonly #folder = Deno.makeTempDirSync({ prefix: "xs-moment-" });
+  readonly #folder = Deno.makeTempDirSync({ prefix: `xs-moment-${Deno.pid}-` });
   readonly #heed: () => void;
   #child: Deno.ChildProcess | null = null;
   #interrupts = 0;

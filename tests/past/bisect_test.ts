@@ -55,11 +55,11 @@ const TEST_GIT = 'test "$(cat driver/state.value)" = right';
 
 const noTool = await missingFile("/usr/bin/xenstore-read", "xenstore-utils");
 
-/** A folder with nothing of this command in it before and afterwards. */
+/** What this process has left where temporary files are. */
 function leftovers(): string[] {
   const folder = Deno.env.get("TMPDIR") ?? "/tmp";
   return [...Deno.readDirSync(folder)].map(({ name }) => name)
-    .filter((name) => name.startsWith("xs-moment-"));
+    .filter((name) => name.startsWith(`xs-moment-${Deno.pid}-`));
 }
 
 testUnless(
