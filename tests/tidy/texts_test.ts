@@ -17,10 +17,6 @@ const OTHERS: readonly RegExp[] = [
   /the port of the domain exception VIRQ: it is bound anew/,
 ];
 
-/** Files that are not read yet: rename their words, then take them from this list. */
-const UNREAD =
-  /^(?:cmd\/(?:top|doctor|ring|who|trace|replay|query|history)|cmd\/commands|lib\/(?:doctor|metrics|history)|lib\/server\/(?:stream|history|start|logging))\/|^docs\/(?:operations|debugging|history|fleet|install|architecture)\.md$/;
-
 function isOthers(text: string): boolean {
   return OTHERS.some((pattern) => pattern.test(text));
 }
@@ -61,13 +57,12 @@ function found(texts: readonly Text[], lists: Parameters<typeof bannedIn>[1]): s
   );
 }
 
-const program = ["lib", "cmd", "ffi", "scripts"].flatMap((folder) => filesUnder(folder, /\.ts$/))
-  .filter((path) => !UNREAD.test(path));
+const program = ["lib", "cmd", "ffi", "scripts"].flatMap((folder) => filesUnder(folder, /\.ts$/));
 const entries = ["mod.ts", "client.ts", "wire.ts", "testing.ts"];
 const documents = [
   ...["README.md", "CONTRIBUTING.md", "SECURITY.md"],
   // The guide quotes what not to write.
-  ...filesUnder("docs", /\.md$/).filter((path) => path !== "docs/style.md" && !UNREAD.test(path)),
+  ...filesUnder("docs", /\.md$/).filter((path) => path !== "docs/style.md"),
 ];
 
 Deno.test("texts: the patterns find what they are meant to find", () => {
@@ -98,7 +93,7 @@ Deno.test("texts: the patterns find what they are meant to find", () => {
 
 Deno.test("texts: comments have none of the words that docs/style.md replaces", () => {
   const texts = [...program, ...entries].flatMap((path) => comments(path, readText(path)));
-  assert(texts.length > 3_000, `only ${texts.length} comments were read`);
+  assert(texts.length > 5_000, `only ${texts.length} comments were read`);
   assertEquals(found(texts, EVERYWHERE), []);
 });
 
