@@ -80,7 +80,7 @@ class Filler {
   fill(history: History, bytes: number): number {
     history.beginKeyframe(this.#at, this.#sorted());
     while (history.stepKeyframe());
-    const upkeep = new HistoryUpkeep(history, { bytes, holderBytes: bytes, age: Infinity });
+    const upkeep = new HistoryUpkeep(history, { bytes, age: Infinity });
     while (history.bytes < bytes * 0.97) {
       history.add(Array.from({ length: BATCH }, () => this.#commit()));
       if (history.wantsKeyframe) history.beginKeyframe(this.#at, this.#sorted());

@@ -649,8 +649,11 @@ export const HISTORY_MISSING_AUTHORS_MAX = 64;
 /** Blocks that are folded together: a few milliseconds. */
 export const HISTORY_FOLD_BLOCKS = 8;
 
-/** The part of the bound that one author may take while there is no space: an eighth. */
-export const HISTORY_HOLDER_PARTS = 8;
+/** Blocks that come before folding is tried again of an author of whom it was not worth it. */
+export const HISTORY_FOLD_PAUSE_BLOCKS = 16;
+
+/** Records among which an author's oldest are looked for at once: some milliseconds. */
+export const HISTORY_THIN_RECORDS = 2_048;
 
 /**
  * Transactions of the history, bytes, and microseconds, after which SQLite's log goes into the file: what was overwritten is out of

@@ -1,4 +1,5 @@
 /** Whose records take how much: an author that does much must not push out what others did. */
+import type { ProcessAuthor } from "../engine/author.ts";
 import { programOf } from "./filter.ts";
 import type { Author } from "./record.ts";
 
@@ -11,10 +12,21 @@ export function holderOf(author: Author): string {
     case "domain":
       return `domain ${author.domid} ${author.uniqueId}`;
     case "process":
-      return `program ${author.uid} ${programOf(author.command ?? "")}`;
+      return programHolder(author);
     default:
       return author.kind;
   }
+}
+
+/** A process has one author for all that it does on one connection. */
+const known = new WeakMap<ProcessAuthor, string>();
+
+function programHolder(author: ProcessAuthor): string {
+  const holder = known.get(author);
+  if (holder !== undefined) return holder;
+  const found = `program ${author.uid} ${programOf(author.command ?? "")}`;
+  known.set(author, found);
+  return found;
 }
 
 /** Bytes by their holders. */
@@ -31,16 +43,19 @@ export class Shares {
     for (const [holder, bytes] of shares) this.add(holder, sign * bytes);
   }
 
-  get(holder: string): number {
-    return this.#bytes.get(holder) ?? 0;
-  }
-
-  /** The holder of most, of those that can be thinned. */
-  largest(): { readonly holder: string; readonly bytes: number } | null {
-    let found: { holder: string; bytes: number } | null = null;
-    for (const [holder, bytes] of this.#bytes) {
-      if (holder !== "pruned" && bytes > (found?.bytes ?? 0)) found = { holder, bytes };
+  /**
+   * Those with the most, the first of all first, of which `bytes` have to go so that all that are left with as much have the same,
+   * and no one else loses any: as water that is drained off stands level.
+   */
+  above(bytes: number): string[] {
+    const all = [...this.#bytes].filter(([holder]) => holder !== "pruned")
+      .sort(([, a], [, b]) => b - a);
+    let sum = 0;
+    for (const [i, [, share]] of all.entries()) {
+      // If the first i came down to this one's share, that would be enough.
+      if (sum - i * share >= bytes) return all.slice(0, i).map(([holder]) => holder);
+      sum += share;
     }
-    return found;
+    return sum > bytes ? all.map(([holder]) => holder) : [];
   }
 }

@@ -1,9 +1,13 @@
 /** What keeps a history within its bounds, in slices: folding, thinning, pruning. */
 import {
+  HISTORY_BLOCK_BYTES,
+  HISTORY_BLOCK_RECORDS,
   HISTORY_FOLD_BLOCKS,
+  HISTORY_FOLD_PAUSE_BLOCKS,
   HISTORY_LOG_BYTES,
   HISTORY_LOG_COMMITS,
   HISTORY_LOG_MICROSECONDS,
+  HISTORY_THIN_RECORDS,
 } from "../limits.ts";
 import { type BlockHead, DamagedBlock } from "./blocks.ts";
 import { mayHave } from "./filter.ts";
@@ -11,6 +15,7 @@ import { foldRecords } from "./fold.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
 import { PLAIN } from "./packing.ts";
+import { blocksOf } from "./pending.ts";
 import { type Author, hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
 import { holderOf, Shares } from "./shares.ts";
 import { thinRecords } from "./thin.ts";
@@ -18,14 +23,15 @@ import { thinRecords } from "./thin.ts";
 /** The bounds of a history. */
 export interface HistoryBounds {
   readonly bytes: number;
-  /** Bytes of one holder's records beyond which these go first when there is no space. */
-  readonly holderBytes: number;
   /** Microseconds. */
   readonly age: number;
 }
 
 /** SQLite's log has this part of the bound at most, as far as it has a choice. */
 const LOG_PARTS = 8;
+
+/** Folding that leaves more than this part of records and changes is not worth what it costs. */
+const WORTH_FOLDING = 0.9;
 
 /** Pages that are given back at once. */
 const SHRINK_PAGES = 32;
@@ -98,10 +104,11 @@ export class HistoryUpkeep {
     if (bytes <= this.#bounds.bytes) return false;
     const shares = new Shares();
     for (const head of blocks.heads) if (head.block < growing) shares.addAll(head.shares, 1);
-    const largest = shares.largest();
-    const isGreedy = largest !== null &&
-      largest.bytes > this.#bounds.holderBytes;
-    return (isGreedy && (this.#fold(largest.holder) || this.#thin(largest.holder))) ||
+    // So much goes at once that the next block does not begin all this again.
+    const most = this.#bounds.bytes, more = Math.min(HISTORY_BLOCK_BYTES / 4, most / LOG_PARTS);
+    const greedy = shares.above(bytes - most + more);
+    const [largest] = greedy;
+    return (largest !== undefined && (this.#fold(largest) || this.#thin(new Set(greedy)))) ||
       this.#dropOldest();
   }
 
@@ -119,7 +126,10 @@ export class HistoryUpkeep {
     const numbers = keyframes.heads.filter((head) => head.era === window[0]!.era)
       .map(({ number }) => number);
     const result = foldRecords(records, isHeldBy(holder), numbers);
-    if (result.incompleteTo === 0) return true;
+    // To fold on would cost more than it gives.
+    const isWorthIt = sizeOf(result.records) < sizeOf(records) * WORTH_FOLDING;
+    if (!isWorthIt) this.#folded.set(holder, this.#history.growing + HISTORY_FOLD_PAUSE_BLOCKS);
+    if (result.incompleteTo === 0 || !isWorthIt) return false;
     const { blocks, era: { era }, eras } = this.#history;
     return this.#history.rewrite(() => {
       eras.incomplete(era, result.incompleteTo);
@@ -132,40 +142,57 @@ export class HistoryUpkeep {
     });
   }
 
-  /** Removes the oldest records of a holder. */
-  #thin(holder: string): boolean {
-    const { blocks, closed } = this.#history;
-    const head = closed.find((one) => hasShare(one, holder));
+  /** Removes the oldest records of these holders. */
+  #thin(holders: ReadonlySet<string>): boolean {
+    const { blocks } = this.#history;
+    const window = this.#oldestOf(holders), [head] = window;
     if (head === undefined) return false;
-    const records = ifWhole(() => blocks.read(head));
+    const records = ifWhole(() => window.flatMap((one) => blocks.read(one)));
     if (records === null) return false;
     const parts = this.#segments(head, records);
     if (parts === null) return false;
     return this.#history.rewrite(() => {
-      const left = parts.flatMap((part) => [
-        ...part.start,
-        ...this.#thinPart(head, holder, part),
-      ]);
-      if (left.length === 0) blocks.remove(head);
-      else blocks.put(head.block, head.era, left, true);
+      const left = blocksOf(
+        parts.flatMap((part) => [...part.start, ...this.#thinPart(head, holders, part)]),
+      );
+      for (const [i, { block, era }] of window.entries()) {
+        const some = left[i];
+        if (some === undefined) blocks.remove(window[i]!);
+        else blocks.put(block, era, some, true);
+      }
     });
+  }
+
+  /** The oldest blocks with records of these holders, and one before them of which little was left. */
+  #oldestOf(holders: ReadonlySet<string>): BlockHead[] {
+    const { closed } = this.#history;
+    let at = closed.findIndex(({ shares }) => shares.some(([holder]) => holders.has(holder)));
+    if (at < 0) return [];
+    if (at > 0 && closed[at - 1]!.count < HISTORY_BLOCK_RECORDS / 8) at--;
+    let end = at, count = 0;
+    while (end < closed.length && count < HISTORY_THIN_RECORDS) count += closed[end++]!.count;
+    return closed.slice(at, end);
   }
 
   #thinPart(
     head: BlockHead,
-    holder: string,
+    holders: ReadonlySet<string>,
     { isFirst, keyframe, records }: Segment,
   ): HistoryRecord[] {
     const { eras, keyframes } = this.#history;
-    const earlier = isFirst ? this.#between(keyframe, head) : [];
-    const touches = this.#touching(earlier);
+    const touches = this.#touching(isFirst ? this.#between(keyframe, head) : []);
     const before = { keyframe: keyframe.number, touches };
-    const result = thinRecords(records, holder, isHeldBy(holder), Infinity, before);
-    if (result.absorbed.size > 0) {
-      keyframes.change(keyframe, result.absorbed, keyframe.number, keyframe.at);
+    const absorbed = new Map<string, NodeState | null>();
+    let left: HistoryRecord[] = [...records];
+    for (const holder of holdersIn(records)) {
+      if (!holders.has(holder)) continue;
+      const result = thinRecords(left, holder, isHeldBy(holder), Infinity, before);
+      for (const [path, node] of result.absorbed) absorbed.set(path, node);
+      if (result.thinned !== null) eras.addThinned(head.era, result.thinned);
+      left = result.records;
     }
-    if (result.thinned !== null) eras.addThinned(head.era, result.thinned);
-    return result.records;
+    if (absorbed.size > 0) keyframes.change(keyframe, absorbed, keyframe.number, keyframe.at);
+    return left;
   }
 
   /** Whether some blocks have a change of a path: of many, filters alone would nearly always say that one may have it. */
@@ -294,6 +321,20 @@ function changedPaths(records: readonly HistoryRecord[]): Set<string> {
   return new Set(
     records.flatMap((record) => record.type === "commit" ? record.changes : [])
       .map(({ path }) => path),
+  );
+}
+
+/** Records and changes. */
+function sizeOf(records: readonly HistoryRecord[]): number {
+  return records.reduce(
+    (sum, record) => sum + 1 + (record.type === "commit" ? record.changes.length : 0),
+    0,
+  );
+}
+
+function holdersIn(records: readonly HistoryRecord[]): Set<string> {
+  return new Set(
+    records.flatMap((record) => record.type === "gap" ? [] : [holderOf(record.author)]),
   );
 }
 

@@ -57,7 +57,6 @@ Deno.test("answers: bytes, however they are cut, are what was answered", () => {
       const upkeep = new HistoryUpkeep(history, {
         bytes: 60_000,
         age: Infinity,
-        holderBytes: 9_000,
       });
       for (let i = 0; i < 8; i++) {
         history.add(Array.from({ length: 300 }, () => source.next()));

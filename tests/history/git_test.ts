@@ -65,8 +65,8 @@ function grow(random: Random): { history: History; source: RandomHistory } {
   history.beginKeyframe(source.now, []);
   while (history.stepKeyframe());
   const limits = random.chance(0.5)
-    ? { bytes: 60_000, age: Infinity, holderBytes: 9_000 }
-    : { bytes: 1e9, age: Infinity, holderBytes: 1e9 };
+    ? { bytes: 60_000, age: Infinity }
+    : { bytes: 1e9, age: Infinity };
   const upkeep = new HistoryUpkeep(history, limits);
   for (let i = 0; i < 4; i++) {
     history.add(Array.from({ length: 20 + random.below(300) }, () => source.next()));

@@ -270,7 +270,7 @@ async function checkShow(source: HistorySource, record: HistoryRecord): Promise<
 function prune(history: History): void {
   const { closed } = history, now = Date.now() * 1_000;
   const age = now - closed[closed.length >> 1]!.toAt - 1;
-  const upkeep = new HistoryUpkeep(history, { bytes: Infinity, age, holderBytes: 1e9 });
+  const upkeep = new HistoryUpkeep(history, { bytes: Infinity, age });
   while (upkeep.step(now));
 }
 
@@ -279,7 +279,7 @@ Deno.test("the same when what comes fast was folded, and the oldest pruned", asy
   await forSeeds(3, 2, async (random) => {
     await using model = await Model.start();
     const { history } = model;
-    const bounds = { bytes: 200_000, age: Infinity, holderBytes: 80_000 };
+    const bounds = { bytes: 200_000, age: Infinity };
     const upkeep = new HistoryUpkeep(history, bounds), source = overSocket(model.clients[0]!);
     for (let i = 0; i < 1_600; i++) {
       await model.step(random);

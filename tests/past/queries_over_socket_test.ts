@@ -201,7 +201,7 @@ Deno.test("queries while blocks are pruned under them: what is left is answered,
   }
   const blocks = history.closed.length;
   assert(blocks > 5);
-  const upkeep = new HistoryUpkeep(history, { bytes: 100_000, age: Infinity, holderBytes: 20_000 });
+  const upkeep = new HistoryUpkeep(history, { bytes: 100_000, age: Infinity });
   const numbers: number[] = [];
   let isPruned = false;
   for await (const answer of askDaemon(nodes, ALL)) {

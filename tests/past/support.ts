@@ -56,7 +56,7 @@ export async function startPruned(): Promise<RecordedDaemon> {
     );
     await client.write(`/p/${i}`, value);
   }
-  const upkeep = new HistoryUpkeep(history, { bytes: 100_000, age: Infinity, holderBytes: 1e9 });
+  const upkeep = new HistoryUpkeep(history, { bytes: 100_000, age: Infinity });
   while (upkeep.step(Date.now() * 1_000));
   return server;
 }

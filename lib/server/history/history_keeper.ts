@@ -11,7 +11,6 @@ import type { Journal } from "../../journal/journal.ts";
 import type { Rider, RidingFrom } from "../../journal/rider.ts";
 import {
   COMMIT_RETRY_MS,
-  HISTORY_HOLDER_PARTS,
   HISTORY_LOOK_MS,
   HISTORY_RETRY_MS,
   HISTORY_STEPS_A_BLOCK,
@@ -69,7 +68,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   constructor(parts: KeeperParts) {
     const { clock, journal, log, redaction, store } = parts, { ageMs, bytes } = parts.choice;
     this.#parts = parts;
-    this.bounds = { bytes, holderBytes: bytes / HISTORY_HOLDER_PARTS, age: ageMs * 1_000 };
+    this.bounds = { bytes, age: ageMs * 1_000 };
     this.#recorder = new Recorder({ wall: clock.wall, redaction });
     this.#file = new HistoryFile(store, storeId(journal), log, clock);
     journal.rider = this;
