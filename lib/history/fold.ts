@@ -116,17 +116,21 @@ function take(draft: Draft, path: string): Change {
 
 /** One change for both. */
 export function merged(earlier: Change, later: Change): Change {
-  const { count, first, firstAt, old } = earlier;
-  return { ...later, old, first, firstAt, count: count + later.count };
+  const { count, first, firstAt, old, path } = earlier;
+  return { path, old, new: later.new, count: count + later.count, first, firstAt };
 }
 
 /** What such a commit did is all in its changes. */
 const IN_CHANGES: readonly Kind[] = ["write", "mkdir", "rm", "set-perms", "transaction", "pruned"];
 
+export function isAllInChanges(kind: Kind): boolean {
+  return IN_CHANGES.includes(kind);
+}
+
 /** A commit of which nothing is left is told by the later ones' counts. */
 function pushLeft(records: HistoryRecord[], { changes, moved, record }: Draft): void {
   if (record.type !== "commit") return void records.push(record);
-  if (changes.length === 0 && moved > 0 && IN_CHANGES.includes(record.kind)) return;
+  if (changes.length === 0 && moved > 0 && isAllInChanges(record.kind)) return;
   const left: Commit = { ...record, changes, moved: record.moved + moved };
   records.push(left);
 }

@@ -76,6 +76,9 @@ export class History {
   }
 
   get era(): Era {
+    if (this.#pending.incompleteTo > this.#era.completeAfter) {
+      this.#note(this.#pending.incompleteTo);
+    }
     return this.#era;
   }
 
@@ -182,7 +185,8 @@ export class History {
 
   #isFoldedEnough(): boolean {
     const { length } = this.#pending.records;
-    this.#note(this.#pending.fold());
+    this.#pending.fold();
+    this.#note(this.#pending.incompleteTo);
     return this.#pending.records.length * 2 <= length && !this.#pending.isFull;
   }
 
@@ -203,6 +207,7 @@ export class History {
   save(turn: number | null = null): boolean {
     const isSettled = turn === null || turn === this.#era.turn;
     if (!this.#pending.isDirty && isSettled) return true;
+    this.#note(this.#pending.incompleteTo);
     const { records } = this.#pending, { era } = this.#era;
     const isSaved = this.commit(() => {
       if (turn !== null) this.eras.settle(era, turn);

@@ -12,12 +12,20 @@ const REDACTED = 2;
 /** The permissions are those of the state before. */
 const SAME_PERMS = 4;
 
+const NO_PERMS: Perms = [];
+
 /** What {@link NodesReader} reads: paths and states of nodes, each as what differs from the one before. */
 export class NodesWriter {
   #path = "";
-  #perms: Perms = [];
+  #perms: Perms = NO_PERMS;
 
   constructor(private readonly to: ByteWriter) {}
+
+  /** What follows stands by itself. */
+  restart(): void {
+    this.#path = "";
+    this.#perms = NO_PERMS;
+  }
 
   path(path: string): void {
     const shared = sharedLength(this.#path, path);

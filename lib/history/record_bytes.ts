@@ -22,30 +22,47 @@ export const RECORD_FORMAT = 1;
 
 const TYPES = ["commit", "abort", "gap"] as const;
 
-/** Records with their authors, each of which stands there once; `sizes` gets the bytes of each record. */
+/** Records with their authors, each of which stands there once; `sizes` gets the bytes of each record. Valid until the next call. */
 export function encodeRecords(
   records: readonly HistoryRecord[],
   sizes?: number[],
 ): Uint8Array<ArrayBuffer> {
-  const encoder = new Encoder();
-  for (const record of records) sizes?.push(encoder.record(record));
-  if (sizes === undefined) { for (const record of records) encoder.record(record); }
-  return encoder.end(records.length);
+  return encoder.all(records, sizes);
 }
 
 const FIRST_CAPACITY = 4_096;
 
-class Encoder {
+/** What makes bytes of records again and again, in the same memory. */
+export class RecordsEncoder {
+  readonly #head = new ByteWriter(FIRST_CAPACITY);
   readonly #to = new ByteWriter(FIRST_CAPACITY);
   readonly #nodes = new NodesWriter(this.#to);
   readonly #authors: Author[] = [];
   #number = 0;
   #at = 0;
 
+  /** As {@link encodeRecords}: valid until its next call. */
+  all(records: readonly HistoryRecord[], sizes?: number[]): Uint8Array<ArrayBuffer> {
+    this.#begin();
+    for (let i = 0; i < records.length; i++) {
+      const size = this.#record(records[i]!);
+      sizes?.push(size);
+    }
+    return this.#end(records.length);
+  }
+
+  #begin(): void {
+    this.#to.clear();
+    this.#nodes.restart();
+    this.#authors.length = 0;
+    this.#number = 0;
+    this.#at = 0;
+  }
+
   /** Returns how many bytes it takes. */
-  record(record: HistoryRecord): number {
+  #record(record: HistoryRecord): number {
     const to = this.#to, begin = to.length;
-    to.u8(TYPES.indexOf(record.type));
+    to.u8(record.type === "commit" ? 0 : TYPES.indexOf(record.type));
     putVarint(to, record.number - this.#number);
     putSigned(to, record.at - this.#at);
     this.#number = record.number;
@@ -102,21 +119,26 @@ class Encoder {
   }
 
   #author(author: Author): void {
-    let at = this.#authors.findIndex((other) => sameAuthor(other, author));
-    if (at < 0) at = this.#authors.push(author) - 1;
+    const authors = this.#authors;
+    let at = 0;
+    while (at < authors.length && !sameAuthor(authors[at]!, author)) at++;
+    if (at === authors.length) authors.push(author);
     putVarint(this.#to, at);
   }
 
-  end(count: number): Uint8Array<ArrayBuffer> {
-    const head = new ByteWriter(FIRST_CAPACITY);
+  #end(count: number): Uint8Array<ArrayBuffer> {
+    const head = this.#head;
+    head.clear();
     head.u8(RECORD_FORMAT);
     putVarint(head, this.#authors.length);
     for (const author of this.#authors) putAuthor(head, author);
     putVarint(head, count);
     head.raw(this.#to.written);
-    return head.written.slice();
+    return head.written;
   }
 }
+
+const encoder = new RecordsEncoder();
 
 /** Which paths are of interest. */
 export type WantsPath = (path: string) => boolean;

@@ -33,10 +33,14 @@ export interface RecorderParts {
   readonly redaction: Redaction;
 }
 
+const NO_CHANGES: readonly Change[] = [];
+
 /** Takes down what is done, until it is taken. */
 export class Recorder implements CommitListener {
   readonly #parts: RecorderParts;
   #last = 0;
+  /** The time of this turn, in microseconds; 0 before something was done in it. */
+  #at = 0;
   #records: HistoryRecord[] = [];
   /** Something of the present commit is hidden. */
   #hidesSome = false;
@@ -57,32 +61,41 @@ export class Recorder implements CommitListener {
 
   /** What was recorded since the last call: each commit with all its parts. */
   take(): readonly HistoryRecord[] {
+    this.#at = 0;
     const records = this.#records;
     if (records.length > 0) this.#records = [];
     return records;
   }
 
+  #now(): number {
+    if (this.#at === 0) this.#at = this.#parts.wall();
+    return this.#at;
+  }
+
   committed(commit: Commit): void {
-    const number = ++this.#last, at = this.#parts.wall(), { deeds } = commit;
+    const number = ++this.#last, at = this.#now(), { deeds } = commit;
     this.#hidesSome = false;
     const parts = this.#changesOf(commit, number, at);
     const author = this.#hidesSome ? withoutArguments(commit.author) : commit.author;
-    const common = {
+    const first: HistoryRecord = {
       type: "commit",
       number,
       at,
       author,
       kind: kindOf(commit),
-      operations: deeds.reduce((sum, deed) => sum + operationsOf(deed), 0) || 1,
-      detail: detailOf(commit),
+      operations: deeds.length === 0 ? 1 : operationsOf(deeds),
+      detail: deeds.length === 0 && commit.group === 0 ? "" : detailOf(commit),
       moved: 0,
       isKeyframe: parts === null,
-    } as const;
-    for (const changes of parts ?? [[]]) this.#records.push({ ...common, changes });
+      changes: parts === null ? NO_CHANGES : parts[0]!,
+    };
+    this.#records.push(first);
+    if (parts === null) return;
+    for (let i = 1; i < parts.length; i++) this.#records.push({ ...first, changes: parts[i]! });
   }
 
   aborted({ author, conflict, operations }: Abort): void {
-    const number = ++this.#last, at = this.#parts.wall();
+    const number = ++this.#last, at = this.#now();
     this.#records.push({
       type: "abort",
       number,
@@ -105,9 +118,14 @@ export class Recorder implements CommitListener {
   #changesOf({ changes, kind }: Commit, number: number, at: number): Change[][] | null {
     // What a store has that is new, or restored, may be more than all that led to it.
     const most = kind === "restore" || kind === "start" ? HISTORY_RESTORE_CHANGES_MAX : Infinity;
+    const all = changes();
+    // The usual commit: an array that is as long as it has to be takes a third of the memory.
+    if (Array.isArray(all) && all.length === 1) {
+      return [[this.#changeOf(all[0], number, at, false)]];
+    }
     const parts: Change[][] = [[]];
     let bytes = 0, count = 0, oldBytes = 0;
-    for (const change of changes()) {
+    for (const change of all) {
       if (++count > most) return null;
       if (bytes > HISTORY_PART_BYTES) {
         parts.push([]);
@@ -196,11 +214,15 @@ function facetOf(facet: string | undefined): Facet {
   return FACETS.find((known) => known === facet) ?? "other";
 }
 
-function operationsOf(deed: Deed): number {
-  return deed.kind === "transaction" ? deed.operations : 0;
+/** Of a transaction; anything else is one. */
+function operationsOf(deeds: readonly Deed[]): number {
+  let operations = 0;
+  for (const deed of deeds) if (deed.kind === "transaction") operations += deed.operations;
+  return operations || 1;
 }
 
 function detailOf({ deeds, group }: Commit): string {
+  if (group === 0 && deeds.length === 1 && deeds[0]!.kind === "transaction") return "";
   const texts = deeds.map(deedText).filter((text) => text !== "");
   if (group !== 0) texts.push(`part of death ${group}`);
   return texts.join("; ");

@@ -8,7 +8,7 @@ import {
 import type { History } from "./history.ts";
 import { countAuthor } from "./pending.ts";
 import { type Author, type Gap, hasKeyframe, type HistoryRecord } from "./record.ts";
-import { decodeRecords, encodeRecords } from "./record_bytes.ts";
+import { decodeRecords, RecordsEncoder } from "./record_bytes.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** What a store remembers of its history, for when the history's file is lost. */
@@ -25,6 +25,8 @@ export class HistoryRider implements Rider {
   readonly #recorder: Recorder;
   readonly #numbers: Numbers;
   readonly #wall: () => number;
+  /** Its own: to make room for what a turn carries, blocks may be written first. */
+  readonly #encoder = new RecordsEncoder();
   #carried: readonly HistoryRecord[] = [];
   #reserved = 0;
   /** Called when the store after the last record is to be written down, before it changes again. */
@@ -41,7 +43,7 @@ export class HistoryRider implements Rider {
     this.#collect();
     const records = this.#carried;
     if (records.length === 0) return null;
-    return encodeRecords(isMuch(records) ? [missingOf(records)] : records);
+    return this.#encoder.all(isMuch(records) ? [missingOf(records)] : records);
   }
 
   /** A commit that failed is tried again, with what the turn has had since. */
@@ -58,7 +60,12 @@ export class HistoryRider implements Rider {
     this.#carried = [];
     this.#history.add(records);
     if (isMuch(records)) this.#history.save();
-    if (records.some(hasKeyframe)) this.onKeyframe();
+    if (records.some(hasKeyframe) || this.#isNew(records[0]!)) this.onKeyframe();
+  }
+
+  /** A history begins with the store's first record. */
+  #isNew(record: HistoryRecord): boolean {
+    return record.type === "commit" && record.kind === "start" && this.#history.needsKeyframe;
   }
 
   settle(turn: number): void {

@@ -95,6 +95,8 @@ export class Tail {
   readonly #words: Int32Array<ArrayBuffer>;
   #start: number;
   #end: number;
+  /** Where turns are put together without what rides with them, again and again. */
+  #turns = new Uint8Array(0);
   /** Bytes of records that ride with turns. */
   #riding = 0;
 
@@ -178,7 +180,8 @@ export class Tail {
   }
 
   #turnsFrom(from: number): Uint8Array<ArrayBuffer> {
-    const turns = new Uint8Array(this.#end - from);
+    if (this.#turns.length < this.#end - from) this.#turns = new Uint8Array(this.#end - from);
+    const turns = this.#turns;
     let length = 0;
     for (let at = from; at < this.#end;) {
       const next = nextRecord(this.#view, at);

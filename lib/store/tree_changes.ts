@@ -72,7 +72,9 @@ export class TreeChanges implements TreeObserver {
 
   /** Nothing has changed from now on. */
   clear(): void {
-    if (this.#entries.length > 0) this.#entries = [];
+    // One place stays: most commits need no more, and an array that grows takes several.
+    if (this.#entries.length === 1) this.#entries.pop();
+    else if (this.#entries.length > 1) this.#entries = [];
     this.#base = null;
   }
 
@@ -80,7 +82,17 @@ export class TreeChanges implements TreeObserver {
    * Each path at which something changed, once, parents that are there before their children. `find`
    * finds what now stands at a path, `root` is the tree. To be read before anything changes again.
    */
-  *read(root: Node, find: (path: string) => Node | null): Generator<Change, void> {
+  read(root: Node, find: (path: string) => Node | null): Iterable<Change> {
+    // Most often it is one, and a generator would cost more than all else.
+    const [only] = this.#entries;
+    const isOnly = only !== undefined && this.#entries.length === 1 && this.#base === null &&
+      (only.removed === null || only.removed.children === null);
+    if (!isOnly) return this.#readAll(root, find);
+    const { old, path } = only, now = find(path);
+    return old === null && now === null ? [] : [{ path, old, new: now }];
+  }
+
+  *#readAll(root: Node, find: (path: string) => Node | null): Generator<Change, void> {
     const entries = this.#entries;
     const first = entries.length < 2 && this.#base === null ? null : firstOf(entries);
     // What was removed before another tree came may be in that, too.

@@ -206,7 +206,7 @@ Deno.test("after a kill at any step each commit that was acknowledged is there o
       const open = new Map<Client, number>();
       for (let i = 0; i < 300; i++) {
         for (let steps = random.below(9); steps > 0; steps--) world.step(random, open);
-        const bytes = rider.take();
+        const bytes = rider.take()?.slice() ?? null;
         kill();
         if (bytes !== null) tail.carried.push(bytes);
         // Here the turn is committed.

@@ -1,0 +1,254 @@
+/** A daemon's history with the true journal: killed at any moment, each acknowledged commit is there once, and no other. */
+import { assert, assertEquals } from "@std/assert";
+import { type Clock, systemClock } from "../../lib/clock.ts";
+import { Engine } from "../../lib/engine/engine.ts";
+import type { History } from "../../lib/history/history.ts";
+import { log } from "../../lib/history/queries.ts";
+import { momentAt } from "../../lib/history/reading.ts";
+import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
+import type { Durability } from "../../lib/journal/database.ts";
+import { openStore } from "../../lib/journal/store_file.ts";
+import type { StoreJournal } from "../../lib/journal/store_journal.ts";
+import { HistoryKeeper } from "../../lib/server/history/history_keeper.ts";
+import { subtree } from "../../lib/store/lookup.ts";
+import { Redaction } from "../../lib/store/redaction.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { Client, randomRequest } from "../support/engine_client.ts";
+import { type Random, roundsOf, withSeed } from "../support/random.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { finish } from "./support.ts";
+
+/** So small that its turns go to the store file again and again. */
+const TAIL_BYTES = 16_384;
+
+let wall = 1_700_000_000_000_000;
+/** So slow that nothing is folded. */
+const SLOW: Clock = { ...systemClock, wall: () => wall += 1_000_000 };
+
+interface LifeOptions {
+  readonly durability?: Durability;
+  readonly isRecorded?: boolean;
+}
+
+/** A daemon's engine, journal and history, without its sockets. */
+class RecordedLife {
+  readonly journal: StoreJournal;
+  readonly keeper: HistoryKeeper | null;
+  readonly engine: Engine;
+  readonly clients: Client[];
+  /** The store after each committed number. */
+  readonly trees = new Map<number, string[]>();
+  readonly said: string[] = [];
+
+  constructor(path: string, { durability = "crash", isRecorded = true }: LifeOptions = {}) {
+    const say = (_: string, text: string): void => void this.said.push(text);
+    const options = { durability, log: say, tailBytes: TAIL_BYTES };
+    this.journal = openStore(path, options).journal;
+    const { journal } = this;
+    this.keeper = isRecorded
+      ? new HistoryKeeper({
+        choice: { bytes: 4_000_000, ageMs: 1e9 },
+        journal,
+        store: path,
+        redaction: new Redaction(),
+        log: say,
+        clock: SLOW,
+      })
+      : null;
+    this.engine = new Engine({
+      domains: { info: () => null, open: () => 0, reset: () => {}, close: () => {} },
+      dirty: journal.dirty,
+      ...(this.keeper === null ? {} : { listener: this.keeper.listener }),
+    });
+    const { state } = this.engine;
+    this.keeper?.attach(state);
+    const recovered = journal.recover(state);
+    journal.begin({ state, rings: () => [] });
+    state.commits?.started(recovered === null ? "nothing" : "death");
+    this.clients = [0, 0].map((domid) => new Client(this.engine, domid));
+    this.turn();
+    // The store as it was at the beginning is written down.
+    while (this.keeper?.maintain(true) === true);
+  }
+
+  get history(): History {
+    assert(this.keeper!.history !== null, this.said.join("\n"));
+    return this.keeper!.history!;
+  }
+
+  turn(): void {
+    assert(this.journal.commit());
+    // With `disk` the start is recorded with the first turn that changes something.
+    const last = this.keeper === null ? 0 : this.history.last;
+    if (last > 0) this.trees.set(last, this.nodes());
+  }
+
+  nodes(): string[] {
+    const { specials, tree } = this.engine.state;
+    return lines([...specials, ...subtree(tree.root)]);
+  }
+
+  /** As a kill leaves it, elsewhere. */
+  copyTo(path: string): void {
+    for (const end of ["", "-wal", ".tail", ".history", ".history-wal"]) {
+      Deno.copyFileSync(`${this.#path}${end}`, `${path}${end}`);
+    }
+  }
+
+  get #path(): string {
+    return this.history.path.replace(/\.history$/, "");
+  }
+
+  end(): void {
+    this.journal.close();
+    this.keeper?.close();
+  }
+}
+
+function lines(nodes: Iterable<readonly [string, NodeState]>): string[] {
+  return [...nodes].map(([path, { perms, value }]) => `${path} ${value} ${perms}`).sort();
+}
+
+function listed(history: History): HistoryRecord[] {
+  return [...log(history, {})].filter((one): one is HistoryRecord => one !== null && "type" in one);
+}
+
+function step(life: RecordedLife, random: Random): void {
+  const client = random.pick(life.clients);
+  if (random.chance(0.1)) {
+    const id = parseInt(client.ask(T.TRANSACTION_START, "\0").split(" ")[1]!);
+    for (let i = random.below(4); i > 0; i--) client.ask(...randomRequest(random), id);
+    client.ask(T.TRANSACTION_END, "T\0", id);
+  } else client.ask(...randomRequest(random));
+}
+
+/** What a new life finds: all that was committed, and then its own start. */
+function checkKilled(life: RecordedLife, copy: string, durability: Durability): void {
+  const was = listed(life.history), { last } = life.history;
+  const next = new RecordedLife(copy, { durability });
+  const found = listed(next.history);
+  assertEquals(found.slice(0, was.length), was);
+  // With `disk` a turn without changes waits for the next one.
+  const started = durability === "disk" ? [] : [last + 1];
+  assertEquals(found.slice(was.length).map(({ number }) => number), started);
+  assert(next.history.horizon!.number <= 10, "all but its very beginning");
+  for (const [number, tree] of life.trees) {
+    if (number < next.history.horizon!.number) continue;
+    const moment = finish(momentAt(next.history, number));
+    assertEquals([moment.inexact(), lines(moment.nodes)], [null, tree], `#${number}`);
+  }
+  next.end();
+}
+
+for (const durability of ["crash", "disk"] as const) {
+  Deno.test(`after a kill each commit is in the history once: ${durability}`, async () => {
+    await using scratch = await makeScratch();
+    for (const [round, { seed }] of roundsOf(3, 2).entries()) {
+      withSeed((random) => {
+        const life = new RecordedLife(`${scratch.path}/${round}`, { durability });
+        for (let turn = 0; turn < 400; turn++) {
+          for (let steps = random.below(6); steps > 0; steps--) step(life, random);
+          life.turn();
+          if (random.chance(0.5)) life.journal.maintain(random.chance(0.3));
+          if (random.chance(0.3)) life.keeper!.maintain(random.chance(0.5));
+          if (!random.chance(0.02)) continue;
+          const copy = `${scratch.path}/copy-${round}-${turn}`;
+          life.copyTo(copy);
+          checkKilled(life, copy, durability);
+        }
+        life.end();
+      }, seed);
+    }
+  });
+}
+
+Deno.test("what a turn that was not committed did is not in the history", async () => {
+  await using scratch = await makeScratch();
+  const life = new RecordedLife(`${scratch.path}/store`), [client] = life.clients as [Client];
+  client.ask(T.WRITE, "/a\x001");
+  life.turn();
+  client.ask(T.WRITE, "/a\x002");
+  life.copyTo(`${scratch.path}/copy`);
+  const next = new RecordedLife(`${scratch.path}/copy`);
+  assertEquals(listed(next.history).map(({ number }) => number), [1, 2, 3]);
+  assertEquals(next.nodes().filter((line) => line.startsWith("/a ")), ["/a 49 0"]);
+  next.end();
+  life.end();
+});
+
+Deno.test("what rides with turns does not get into the store file", async () => {
+  await using scratch = await makeScratch();
+  const old = "value-that-was-overwritten";
+  const timesIn = (path: string, isRecorded: boolean): number => {
+    const life = new RecordedLife(path, { isRecorded }), [client] = life.clients;
+    for (let i = 0; i < 100; i++) {
+      client!.ask(T.WRITE, `/a\0${old}`);
+      client!.ask(T.WRITE, `/a\0${i}`);
+      life.turn();
+      client!.ask(T.WRITE, `/b/${i}\0${"x".repeat(200)}`);
+      life.turn();
+    }
+    life.end();
+    const text = new TextDecoder("latin1").decode(Deno.readFileSync(path));
+    return text.split(old).length - 1;
+  };
+  assertEquals([timesIn(`${scratch.path}/on`, true), timesIn(`${scratch.path}/off`, false)], [
+    0,
+    0,
+  ]);
+});
+
+Deno.test("a daemon without a history leaves a gap, and so does one whose history is lost", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`;
+  const write = (life: RecordedLife, text: string): void => {
+    life.clients[0]!.ask(T.WRITE, text);
+    life.turn();
+  };
+  const first = new RecordedLife(path);
+  write(first, "/a\x001");
+  const { last } = first.history;
+  first.end();
+  const without = new RecordedLife(path, { isRecorded: false });
+  write(without, "/a\x002");
+  without.end();
+  const second = new RecordedLife(path);
+  const gap = listed(second.history).find(({ type }) => type === "gap");
+  assertEquals(gap?.type === "gap" && gap.first, last + 1);
+  while (second.keeper!.maintain(true));
+  const moment = finish(momentAt(second.history, second.history.last));
+  assertEquals([moment.inexact(), lines(moment.nodes)], [null, second.nodes()]);
+  const most = second.history.last;
+  second.end();
+  for (const end of ["", "-wal"]) {
+    try {
+      Deno.removeSync(`${path}.history${end}`);
+    } catch {
+      // There is no log after an orderly end.
+    }
+  }
+  const third = new RecordedLife(path);
+  assert(third.history.last > most, "no number is given twice");
+  third.end();
+});
+
+Deno.test("a history that cannot be used refuses no store: it is renamed, and another is begun", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`;
+  const first = new RecordedLife(path);
+  first.clients[0]!.ask(T.WRITE, "/a\x001");
+  first.turn();
+  first.end();
+  const bytes = Deno.readFileSync(`${path}.history`);
+  bytes.fill(0x5a, 100, 8_000);
+  Deno.writeFileSync(`${path}.history`, bytes);
+  const second = new RecordedLife(path);
+  second.clients[0]!.ask(T.WRITE, "/a\x002");
+  second.turn();
+  for (let i = 0; i < 20; i++) second.keeper!.maintain(true);
+  assertEquals(second.nodes().filter((line) => line.startsWith("/a ")), ["/a 50 0"]);
+  const names = [...Deno.readDirSync(scratch.path)].map(({ name }) => name);
+  assert(names.some((name) => name.startsWith("store.history.damaged-")), names.join(" "));
+  assert(second.said.some((text) => text.includes("another is begun")), second.said.join("\n"));
+  second.end();
+});
