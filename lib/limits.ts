@@ -669,6 +669,12 @@ export const HISTORY_PART_BYTES = 65_536;
 /** Bytes of old values in one commit beyond which only their lengths are told: a guest's quota of nodes, and not a whole store. */
 export const HISTORY_OLD_BYTES_MAX = 2_097_152;
 
+/**
+ * Bytes that ride with turns and stay in the tail when these go to the store file: so a block of the history is written once
+ * for some thousand turns. They are copied each time, some 50 us.
+ */
+export const TAIL_RIDING_BYTES_MAX = 262_144;
+
 /** Records that ride with one turn in the journal; more are a gap, if the process dies before they are saved. */
 export const HISTORY_RIDING_RECORDS_MAX = 1_024;
 

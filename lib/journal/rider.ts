@@ -36,24 +36,21 @@ export const NO_TURNS: RidingFrom = { last: 0, unread: 0, alone: [], another: fa
 
 /** Hands a rider what had ridden with the turns of a dead daemon, and finds those that carried nothing. */
 export class RiderReplay {
-  readonly alone: number[] = [];
-  /** The last turn, if it changed nodes, and what rode with it has not been seen. */
-  #open: number | null = null;
+  /** Turns that changed nodes, as long as what rode with them has not been seen: it may come behind later ones. */
+  readonly #open = new Set<number>();
 
   constructor(private readonly rider: Rider | null) {}
 
   turn(turn: number, isOfNodes: boolean): void {
-    this.end();
-    if (isOfNodes) this.#open = turn;
+    if (isOfNodes && this.rider !== null) this.#open.add(turn);
   }
 
-  carried(bytes: Uint8Array): void {
-    this.#open = null;
+  carried(turn: number, bytes: Uint8Array): void {
+    this.#open.delete(turn);
     this.rider?.recover(bytes);
   }
 
-  end(): void {
-    if (this.#open !== null) this.alone.push(this.#open);
-    this.#open = null;
+  get alone(): readonly number[] {
+    return [...this.#open];
   }
 }

@@ -1,4 +1,4 @@
-import { TAIL_HALF_BYTES } from "../limits.ts";
+import { TAIL_HALF_BYTES, TAIL_RIDING_BYTES_MAX } from "../limits.ts";
 import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
@@ -251,11 +251,33 @@ export class Tail {
     return true;
   }
 
-  /** Forgets all records: the store file has them, up to turn `last`. */
+  /** Forgets all records: the store file has the turns, up to `last`, and their rider what rode with them. */
   clear(last: number): void {
     this.#view.setFloat64(MOVED_AT, last, true);
     this.#publish(this.#start);
     this.#riding = 0;
+  }
+
+  /** Forgets the turns only, which the store file has up to `last`: what rides with them goes to the half that is not in use. */
+  clearTurns(last: number): void {
+    const start = this.#otherStart();
+    let to = start;
+    for (let at = this.#start; at < this.#end;) {
+      const next = nextRecord(this.#view, at);
+      if (isRider(turnAt(this.#view, at))) {
+        this.#bytes.copyWithin(to, at, next);
+        to += next - at;
+      }
+      at = next;
+    }
+    this.#view.setFloat64(MOVED_AT, last, true);
+    this.#publish(to);
+    this.#start = start;
+  }
+
+  /** Whether what rides with turns is so little that it can stay when these go. */
+  get canKeepRiders(): boolean {
+    return this.#riding < Math.min(TAIL_RIDING_BYTES_MAX, (this.#size - HEADER_BYTES) / 8);
   }
 
   /** The last turn that the store file must have. */

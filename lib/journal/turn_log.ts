@@ -98,6 +98,7 @@ export class TurnLog {
   /** Of a turn that changes nothing, what rides with it is not worth a row of its own. */
   #insertLarge(turn: number, at: number, changes: Uint8Array, riding: Uint8Array | null): void {
     if (changes.length === 0) return;
+    this.settle();
     this.#insertTurn(turn, at, changes, riding);
     this.#tail.clear(turn);
   }
@@ -173,13 +174,17 @@ export class TurnLog {
    */
   drain(probe = false, upto = 0): void {
     if (this.#tail.used === 0 && !probe) return;
-    this.settle();
+    // With `disk` the tail is to be empty, so that turns go to the file.
+    const tail = this.#tail, isCrash = this.#durability === "crash";
+    const keepsRiders = isCrash && tail.turnBytes > 0 && tail.canKeepRiders;
+    if (!keepsRiders) this.settle();
     if (probe) this.#database.exec("INSERT OR REPLACE INTO about VALUES ('space', 'found')");
     // A death between the insertion and the clearing has left turns in both.
     const records = this.#tail.turnsAfter(Math.max(this.#stored, upto));
     if (records !== null) this.#insertRow(this.#last, records);
     this.#stored = this.#last;
-    this.#tail.clear(this.#stored);
+    if (keepsRiders) tail.clearTurns(this.#stored);
+    else tail.clear(this.#stored);
   }
 
   /** From now on turns come; `another` program may have had the store since the last one. */
@@ -206,7 +211,7 @@ export class TurnLog {
     let last = after, size = 0;
     const riding = new RiderReplay(this.rider);
     const isNext = ({ turn, at, changes }: TurnRecord): boolean => {
-      if (isRider(turn)) riding.carried(changes);
+      if (isRider(turn)) riding.carried(riderNumber(turn), changes);
       if (turn <= last) return true;
       if (!upto(turn, at)) return false;
       if (followed(turn, changes) > last) throw new DamagedError(`turn ${last + 1} is missing`);
@@ -221,7 +226,6 @@ export class TurnLog {
     // SQLite cuts a log off at the first page that is not whole, without a word.
     if (last < this.#tail.moved) throw new DamagedError(`turn ${last + 1} is missing`);
     for (const record of this.#tail.records()) if (!isNext(record)) return size;
-    riding.end();
     this.#replayed = riding;
     this.#unread = after;
     return size;

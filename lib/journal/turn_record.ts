@@ -56,7 +56,7 @@ export function readRecord(
 
 /**
  * What rides with turn `turn` (rider.ts) is a record of its own behind the turn's, with this number: a reader that knows of no
- * riders takes it for an old turn and passes it over.
+ * riders takes it for an old turn and passes it over. The same of that number is the turn again.
  */
 export function riderNumber(turn: number): number {
   return -1 - turn;

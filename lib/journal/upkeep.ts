@@ -5,6 +5,7 @@ import {
   IMAGE_RETRY_MS,
   IMAGES_APART_MS,
   PIECES_DELETED_MAX,
+  TAIL_RIDING_BYTES_MAX,
   UPKEEP_BYTES_LEAST,
   UPKEEP_OWED_MAX,
   UPKEEP_SHARE,
@@ -25,9 +26,6 @@ const DUE_PART = 1;
 const IDLE_PART = 0.25;
 /** An image that is more than so many times what one would be now is not worth keeping. */
 const SHRUNK_PART = 2;
-
-/** Bytes in the tail with what rides with turns, as a part of those without it, at which they go to where they belong. */
-const RIDING_PART = 8;
 
 /** Of an image, by what is charged: more than any takes, for where it has to fit. */
 const IMAGE_BYTES_PER_CHARGED = 1.5;
@@ -196,11 +194,11 @@ export class StoreUpkeep {
     return true;
   }
 
-  /** What rides with the turns takes no space in the file, but its rider's time, which grows with it. */
+  /** What rides with the turns takes no space in the file, but it is to go on when it is much. */
   get #isMuchWaiting(): boolean {
     const { waiting, waitingWithRiders } = this.#turns;
-    const { drainBytes } = this.#settings;
-    return waiting > drainBytes || waitingWithRiders > RIDING_PART * drainBytes;
+    return waiting > this.#settings.drainBytes ||
+      waitingWithRiders - waiting > TAIL_RIDING_BYTES_MAX;
   }
 
   /** One slice; returns the bytes that it counts as, 0 when there was nothing to do. */
