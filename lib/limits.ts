@@ -694,7 +694,7 @@ export const HISTORY_VALUE_COLUMNS = 40;
  * Numbers of commits that a store reserves at once for its history, in case the history's file is lost: none is used twice,
  * and to reserve writes a row.
  */
-export const HISTORY_NUMBERS_RESERVED = 1_000_000;
+export const HISTORY_NUMBERS_RESERVED = 65_536;
 
 /** How often, in ms, a history is looked at although nothing was recorded: whether some of it is too old. */
 export const HISTORY_LOOK_MS = 10_000;

@@ -121,12 +121,12 @@ export class Blocks {
   /** Compresses a block that is not; false when there is nothing to do. */
   pack(head: BlockHead): boolean {
     if (head.packing !== PLAIN) return false;
-    const records = this.#read.get(head.block)?.["records"];
+    const row = this.#read.get(head.block), records = row?.["records"];
     if (!(records instanceof Uint8Array)) return false;
+    // Of a damaged block the sum must stay wrong.
+    if (checksum(records, head.last) !== row!["sum"]) return false;
     const packed = this.packer.pack(records);
     if (packed.packing === PLAIN) return false;
-    // Of a damaged block the sum must stay wrong.
-    this.read(head);
     const shrink = packed.bytes.length / records.length;
     const shares = head.shares.map(([holder, bytes]) =>
       [holder, Math.ceil(bytes * shrink)] as const

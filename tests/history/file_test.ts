@@ -74,7 +74,7 @@ function trial(random: Random, path: string, count: Found): void {
   const open = (): History => new History({ path, store, packer });
   let history = open();
   const bounds = {
-    bytes: 60_000 + random.below(30_000),
+    bytes: 75_000 + random.below(30_000),
     age: Infinity,
   };
   let upkeep = new HistoryUpkeep(history, bounds);
