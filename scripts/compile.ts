@@ -111,6 +111,8 @@ async function chooseBase(wanted: Base): Promise<string | undefined> {
 
 async function main(): Promise<void> {
   const { base, out } = parse(Deno.args);
+  const slash = out.lastIndexOf("/");
+  if (slash > 0) await Deno.mkdir(out.slice(0, slash), { recursive: true });
   const denort = await chooseBase(base);
   const program = await bundle();
   // The binary has its own name in it: it is always the same one, wherever the file goes.
