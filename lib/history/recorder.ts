@@ -248,7 +248,7 @@ function deedText(deed: Deed): string {
     case "setting":
       return `${deed.name}: ${escapeBytes(deed.value)}`;
     case "died": {
-      const name = deed.name === null ? "" : ` (${escapeBytes(deed.name)})`;
+      const name = deed.name === null ? "" : ` (${escapedName(deed.name)})`;
       return `domain ${deed.domid}${name} died`;
     }
     case "erased":
@@ -256,6 +256,11 @@ function deedText(deed: Deed): string {
     case "started":
       return startText(deed.after);
   }
+}
+
+/** A guest chose its name: it must not end the parentheses in which it stands. */
+function escapedName(name: string): string {
+  return escapeBytes(name).replaceAll("(", "\\x28").replaceAll(")", "\\x29");
 }
 
 function startText(after: StartedAfter): string {

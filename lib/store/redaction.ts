@@ -42,10 +42,13 @@ export class Redaction {
     return hidden;
   }
 
-  /** The same for a path as a client of domain `domid` writes it: a relative one is below its home. */
+  /**
+   * The same for a path as a client of domain `domid` writes it: a relative one is below its home. Of an invalid
+   * one nobody knows what it was meant for, so its value is hidden.
+   */
   hidesFor(text: string, domid: number): boolean {
     const path = canonicalPath(text, `/local/domain/${domid}`, true);
-    return path !== null && this.hides(path);
+    return path === null || this.hides(path);
   }
 }
 

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../../lib/client/client.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { type RecordedDaemon, startRecorded } from "../support/recorded_daemon.ts";
+import { until } from "../support/patience.ts";
 import { failure, lines, makeWorld, xs } from "./support.ts";
 
 /** All nodes with their permissions. */
@@ -105,6 +106,26 @@ Deno.test("revert: what cannot be undone is refused, in a line that says why", a
     1,
     `xs: revert #${removed + 20}: parts of it were folded or pruned\n`,
   ]);
+});
+
+Deno.test("revert: a guest's name for itself does not tell which domains have died", async () => {
+  for (
+    const name of ["domain 0", "domain 0) died; (domain 0", "x) died; nothing is left of domain 0"]
+  ) {
+    await using world = await makeWorld();
+    const { domains, socketPath } = world.server;
+    await using client = await Client.connect({ socket: socketPath });
+    domains.create(5);
+    await client.introduce(5, 1n, 1);
+    await client.write("/local/domain/5/name", name);
+    await client.rm("/x");
+    const removed = world.server.history.last;
+    domains.die(5);
+    const log = async () => (await xs(socketPath, ["log", "--op", "death"])).out;
+    await until("the death to be recorded", async () => (await log()).includes("died"));
+    const [first] = await lines(socketPath, "revert", `${removed}`);
+    assertEquals(first, `#${removed} is reverted: 1 path`);
+  }
 });
 
 Deno.test("revert: any commit that can be undone leaves the store as it was before it", async () => {

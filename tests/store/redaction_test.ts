@@ -47,7 +47,9 @@ Deno.test("redaction: an operator names more, a guest's path may be relative", (
   assertEquals(redaction.hidesFor("vm-data/key", 5), true);
   assertEquals(redaction.hidesFor("data/set_clipboard", 5), true);
   assertEquals(redaction.hidesFor("data/other", 5), false);
-  assertEquals(redaction.hidesFor("/no//path", 5), false);
+  for (const invalid of ["/no//path", "/secret/key/", "/secret/key ", ""]) {
+    assertEquals(redaction.hidesFor(invalid, 5), true, invalid);
+  }
 });
 
 /** The same by trying everything. */

@@ -104,7 +104,9 @@ async function deadSince(source: HistorySource, number: number): Promise<Readonl
   const gone = new Set<number>();
   for (const answer of answers) {
     if (answer.type !== "record" || answer.record.type !== "commit") continue;
-    for (const [, domid] of answer.record.detail.matchAll(/\bdomain (\d+)\b/g)) {
+    // What stands in parentheses is a guest's name for itself, and says nothing.
+    const detail = answer.record.detail.replace(/\([^)]*\)/g, "");
+    for (const [, domid] of detail.matchAll(/\bdomain (\d+)\b/g)) {
       gone.add(Number(domid));
     }
   }
