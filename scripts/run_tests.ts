@@ -46,7 +46,19 @@ const TESTS: Check = {
 const XEN_HOST: Check = {
   name: "xen host",
   args: [
-    ...["run", "-A", "tests/xen-host/main.ts", "--clock", "work", "--kills", "3", "--flood", "20"],
+    ...[
+      "run",
+      "-A",
+      "tests/xen-host/main.ts",
+      "--boot",
+      "rig",
+      "--clock",
+      "work",
+      "--kills",
+      "3",
+      "--flood",
+      "20",
+    ],
     // It ends by itself then, and shows its console, before it is ended from here.
     ...["--limit", `${(LIMIT_MIN - 3) * 60}`],
   ],

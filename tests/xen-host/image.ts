@@ -128,12 +128,12 @@ export async function buildImages(
   packages: Packages,
   options: ImageOptions,
   folder: string,
-): Promise<{ dom0: string }> {
+): Promise<{ dom0: string; guest: string }> {
   const guest = `${folder}/guest.cpio`;
   const dom0 = `${folder}/dom0.cpio`;
   await (await guestRoot(packages, options)).write(guest);
   await (await dom0Root(packages, options, guest)).write(dom0);
-  return { dom0 };
+  return { dom0, guest };
 }
 
 async function guestRoot(packages: Packages, options: ImageOptions): Promise<CpioArchive> {

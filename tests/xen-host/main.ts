@@ -4,6 +4,7 @@
  *
  * The binary is the one that XS_BINARY names, else build/xs.
  *
+ *   --boot NAME               rig, installed or switched; repeatable [all of them]
  *   --store xs|c              which daemon the host runs [xs]
  *   --only NAME               run these checks of dom0/checks only; repeatable
  *   --without NAME            do not run these; repeatable
@@ -16,50 +17,17 @@
 
 import { boot } from "./boot.ts";
 import { run } from "./command.ts";
-import { buildImages, type Store } from "./image.ts";
+import { buildImages } from "./image.ts";
+import { buildInstalledImage } from "./installed/image.ts";
 import { buildRingVandal } from "./kernel.ts";
-import { cacheFolder, prepare, Unavailable } from "./packages.ts";
+import { cacheFolder, type Packages, prepare, Unavailable } from "./packages.ts";
 import { type Result, Results } from "./results.ts";
+import { type BootName, readArguments, type Settings } from "./settings.ts";
 
 const BUILD = new URL("../../build", import.meta.url).pathname;
 const OUTPUT = `${BUILD}/xen-host`;
 /** How much of the console a failure shows. */
 const TAIL = 60;
-
-interface Settings {
-  readonly store: Store;
-  readonly only: readonly string[];
-  readonly without: readonly string[];
-  readonly cpus: number;
-  readonly clock: "wall" | "work";
-  readonly limit: number;
-  readonly kills: number;
-  readonly flood: number;
-}
-
-function readArguments(args: readonly string[]): Settings {
-  let store: Store = "xs";
-  let cpus = 1;
-  let clock: Settings["clock"] = "wall";
-  let limit = 1500;
-  let kills = 10;
-  let flood = 60;
-  const only: string[] = [], without: string[] = [];
-  for (let i = 0; i < args.length; i += 2) {
-    const value = args[i + 1] ?? "";
-    if (args[i] === "--store" && ["xs", "c"].includes(value)) store = value as Store;
-    else if (args[i] === "--only" && value !== "") only.push(value);
-    else if (args[i] === "--without" && value !== "") without.push(value);
-    else if (args[i] === "--cpus" && Number(value) > 0) cpus = Number(value);
-    else if (args[i] === "--clock" && ["wall", "work"].includes(value)) {
-      clock = value as Settings["clock"];
-    } else if (args[i] === "--limit" && Number(value) > 0) limit = Number(value);
-    else if (args[i] === "--kills" && /^([1-9]|10)$/.test(value)) kills = Number(value);
-    else if (args[i] === "--flood" && Number(value) > 0) flood = Number(value);
-    else throw new Error(`Unknown or incomplete option ${args[i]} ${value}`);
-  }
-  return { store, only, without, cpus, clock, limit, kills, flood };
-}
 
 async function main(): Promise<number> {
   const settings = readArguments(Deno.args);
@@ -73,17 +41,37 @@ async function main(): Promise<number> {
   const storeLoop = await compileClient("store_loop");
   const storeFlood = await compileClient("store_flood");
   const parts = { ...settings, xs, ringVandal, storeLoop, storeFlood };
-  const { dom0 } = await buildImages(packages, parts, OUTPUT);
+  const images = await buildImages(packages, parts, OUTPUT);
+  let status = 0;
+  for (const name of settings.boots) {
+    let dom0 = images.dom0;
+    if (name !== "rig") {
+      dom0 = `${OUTPUT}/${name}.cpio`;
+      await buildInstalledImage(name, packages, { xs, storeLoop, guest: images.guest }, dom0);
+    }
+    if (!await isGood(name, packages, dom0, settings)) status = 1;
+  }
+  return status;
+}
+
+/** Boots the host, shows its checks as they come, and says whether all passed. */
+async function isGood(
+  name: BootName,
+  packages: Packages,
+  dom0: string,
+  { clock, cpus, limit, store }: Settings,
+): Promise<boolean> {
+  const consoleLog = `${OUTPUT}/${name === "rig" ? "console" : name}.log`;
   const results = new Results();
   const tail: string[] = [];
   const started = Date.now();
   const seconds = (): string => `${Math.round((Date.now() - started) / 1000)} s`;
   const accident = await boot(packages, {
     dom0,
-    cpus: settings.cpus,
-    clock: settings.clock,
-    consoleLog: `${OUTPUT}/console.log`,
-    limit: settings.limit * 1000,
+    cpus,
+    clock,
+    consoleLog,
+    limit: limit * 1000,
     line: (text) => {
       if (tail.push(text) > TAIL) tail.shift();
       const result = results.take(text);
@@ -97,16 +85,14 @@ async function main(): Promise<number> {
   ];
   const fault = accident ?? results.fault();
   if (fault !== null) {
-    console.log(
-      `\nlast lines of ${OUTPUT}/console.log:\n${tail.map((t) => `  | ${t}\n`).join("")}`,
-    );
+    console.log(`\nlast lines of ${consoleLog}:\n${tail.map((t) => `  | ${t}\n`).join("")}`);
   }
+  const what = name === "rig" ? `with ${store}` : name;
   console.log(
-    `xen host with ${settings.store}: ${passed} passed, ${failed} failed, ${skipped} skipped, ${seconds()}`,
+    `xen host ${what}: ${passed} passed, ${failed} failed, ${skipped} skipped, ${seconds()}`,
   );
-  if (fault === null) return 0;
-  console.log(`FAILED: ${fault}`);
-  return 1;
+  if (fault !== null) console.log(`FAILED: ${fault}`);
+  return fault === null;
 }
 
 /** Compiles a client of the folder guest; returns where it is. */
