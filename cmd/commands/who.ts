@@ -51,7 +51,7 @@ export const whoCommand: XsCommand = buildCommand<WhoFlags, [path: string]>({
     group: "debug",
     brief: "show who uses a node",
     description: [
-      "Shows the owner of a node, who may read and write it and by which entry of its permissions, and who watches it, a node above it or one below it: process or domain, events a second, bytes that wait to be read, path and token.",
+      "Shows the owner of a node, who may read and write it and by which entry of its permissions, and who watches it, a node above it or one below it: process or domain, events a second, bytes that wait to be read, path and token. Where the daemon keeps a history, also who changed the node last.",
       "# and a number name a connection: a process may have several.",
     ],
     examples: [

@@ -8,6 +8,7 @@ import { toText } from "../../lib/wire/text.ts";
 import type { CommonFlags } from "../context.ts";
 import { printJson } from "../json.ts";
 import type { Shell } from "../shell.ts";
+import { changeJson, changeText, lastChange } from "./last_change.ts";
 import { countEvents } from "./count_events.ts";
 import { readRows } from "./read_pages.ts";
 
@@ -41,17 +42,20 @@ export async function who(
     : await countEvents(shell, flags, path, ms);
   const rateOf = ({ connection, token }: WatchRow): number | null =>
     counts === null ? null : (counts.get(`${connection}\0${bytesText(token)}`) ?? 0) * 1_000 / ms;
+  const change = flags.watchers === true ? null : await lastChange(nodes, path);
   const { stdout } = shell;
   if (flags.json === true) {
     for (const row of rows) {
       if (row.kind === "watch") continue;
       if (flags.watchers !== true) printJson(stdout, row);
     }
+    if (change !== null) printJson(stdout, changeJson(change));
     for (const watch of watches) printJson(stdout, { ...watch, eventsPerSecond: rateOf(watch) });
     if (isMore) printJson(stdout, { kind: "more" });
     return;
   }
   const lines = flags.watchers === true ? [] : rightsLines(path, rows);
+  if (change !== null) lines.push(`  ${changeText(change, nodes)}`);
   lines.push(...watchLines(watches, rateOf));
   if (isMore) lines.push(`... and more (-n sets how many; ${most} are shown)`);
   stdout.write(toByteText(lines.map((line) => `${line}\n`).join("")));

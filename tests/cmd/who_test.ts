@@ -9,6 +9,7 @@ import { openStream } from "../../lib/client/stream.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { WHO_ROWS_MAX, WHO_WATCHES_PER_REQUEST } from "../../lib/limits.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
+import { startRecorded } from "../support/recorded_daemon.ts";
 import { fakeShell } from "../support/fake_shell.ts";
 
 async function who(
@@ -98,6 +99,23 @@ Deno.test("xs who: long lists come page by page, are cut where a person stops, a
   assertEquals(rows.length, WHO_ROWS_MAX + 53);
   assertEquals(rows.filter((row) => row.kind === "more"), []);
   session.close();
+});
+
+Deno.test("xs who: the last change of a node, where there is a history", async () => {
+  await using server = await startRecorded();
+  using client = await Client.connect({ socket: server.socketPath });
+  await client.write("/a/b", "1");
+  const { err, out, status } = await who(server.socketPath, "/a/b", "--for", "0");
+  assertEquals([status, err], [0, ""]);
+  assertMatch(
+    out,
+    new RegExp(`^  last changed by pid ${Deno.pid} .* in #\\d+, \\S+ \\S+ \\(.* ago\\)$`, "m"),
+  );
+  const json = (await who(server.socketPath, "--json", "/a/b", "--for", "0")).out.trimEnd().split(
+    "\n",
+  );
+  const change = json.map((line) => JSON.parse(line)).find(({ kind }) => kind === "change");
+  assertEquals([typeof change.commit, change.author.pid], ["number", Deno.pid]);
 });
 
 Deno.test("CONTROL who: a request looks at so many watches and no more, whether they belong or not", async () => {
