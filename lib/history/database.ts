@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { exists, messageOf, pragma } from "../journal/database.ts";
+import { makePrivate, messageOf, pragma } from "../journal/database.ts";
 import schema from "./history.sql" with { type: "text" };
 
 // The compiled binary runs us as a script, which has no other imports (docs/binary.md).
@@ -49,11 +49,9 @@ export function openHistoryDatabase(path: string): DatabaseSync {
   }
 }
 
-/** SQLite takes the mode of its other files from that of the first. */
 function createPrivately(path: string): void {
   try {
-    if (exists(path)) return Deno.chmodSync(path, 0o600);
-    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+    makePrivate(path);
   } catch (error) {
     throw new HistoryError(`the history ${path} cannot be made: ${messageOf(error)}`);
   }

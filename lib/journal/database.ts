@@ -141,11 +141,20 @@ export function exists(path: string): boolean {
   }
 }
 
-/** SQLite takes the mode of its other files from that of the first. */
+/**
+ * Makes a file that only its owner may read, or an existing one so. SQLite takes the mode of its other files from
+ * that of the first. What a link leads to keeps its mode: it may be another program's.
+ *
+ * @throws {Error} the runtime's own.
+ */
+export function makePrivate(path: string): void {
+  if (!exists(path)) Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  else if (!Deno.lstatSync(path).isSymlink) Deno.chmodSync(path, 0o600);
+}
+
 function createPrivately(path: string): void {
   try {
-    if (exists(path)) return Deno.chmodSync(path, 0o600);
-    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+    makePrivate(path);
   } catch (error) {
     const hint = "another place can be named with --store";
     throw new JournalError(`the store file ${path} cannot be made: ${messageOf(error)} (${hint})`);
