@@ -74,7 +74,8 @@ export interface Abort {
 /** The second of the engine's two hooks: told of each commit as it is done, and of those that fail. */
 export interface CommitListener {
   committed(commit: Commit): void;
-  aborted(abort: Abort): void;
+  /** Returns the number by which the abort can be asked about later; nothing where there is none. */
+  aborted(abort: Abort): number | void;
 }
 
 /** What was going on when something else had to be done first. */
@@ -175,8 +176,8 @@ export class Commits {
   }
 
   /** A commit has failed. */
-  aborted({ connection, id, operations }: Transaction, conflict: Conflict | null): void {
-    this.listener.aborted({ author: this.#authorOf(connection), id, operations, conflict });
+  aborted({ connection, id, operations }: Transaction, conflict: Conflict | null): number | void {
+    return this.listener.aborted({ author: this.#authorOf(connection), id, operations, conflict });
   }
 
   #authorOf(connection: ConnectionBase): Author {

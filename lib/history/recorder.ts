@@ -94,7 +94,7 @@ export class Recorder implements CommitListener {
     for (let i = 1; i < parts.length; i++) this.#records.push({ ...first, changes: parts[i]! });
   }
 
-  aborted({ author, conflict, operations }: Abort): void {
+  aborted({ author, conflict, operations }: Abort): number {
     const number = ++this.#last, at = this.#now();
     this.#records.push({
       type: "abort",
@@ -112,6 +112,7 @@ export class Recorder implements CommitListener {
       first: number,
       firstAt: at,
     });
+    return number;
   }
 
   /** The changes of a commit in parts of bounded size; null where a keyframe stands for them. */

@@ -4,6 +4,7 @@ import { FileLog } from "../../lib/server/logging/log.ts";
 import { formatLine } from "../../lib/server/logging/log_format.ts";
 import { isJournal } from "../../lib/server/logging/journal_stream.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { until } from "../support/patience.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -108,4 +109,27 @@ Deno.test("log: one line at the start, one for SIGHUP, one at the end, for CONTR
     "daemon: SIGHUP: the files of the log and the trace are opened again",
     "daemon: stopped by SIGTERM",
   ]);
+});
+
+Deno.test("log: a refused commit is told with its facet, its path, who changed it, and its number in the history", async () => {
+  const daemon = await startDaemon();
+  await using one = await RawClient.connect(daemon.socketPath);
+  await using two = await RawClient.connect(daemon.socketPath);
+  await two.ask(T.WRITE, "/shared\0hunter2");
+  const start = await one.exchange({ type: T.TRANSACTION_START, txId: 0, payload: toBytes("\0") });
+  const txId = Number.parseInt(start.at(-1)!.text);
+  for (const [type, text] of [[T.READ, "/shared\0"], [T.WRITE, "/shared\0hunter3"]] as const) {
+    await one.exchange({ type, txId, payload: toBytes(text) });
+  }
+  await two.ask(T.WRITE, "/shared\0hunter45");
+  const end = await one.exchange({ type: T.TRANSACTION_END, txId, payload: toBytes("T\0") });
+  assertEquals(end.at(-1)!.text, "EAGAIN\0");
+  await daemon.stop();
+  const client = "socket \\d+ \\(pid \\d+ [^)]*\\)";
+  const why = "value of /shared: saw 7 bytes, now 8 bytes";
+  assertMatch(
+    daemon.output(),
+    new RegExp(`EAGAIN for transaction 1 of ${client}: ${why}, changed by ${client} \\(#\\d+\\)\n`),
+  );
+  assert(!daemon.output().includes("hunter"));
 });

@@ -77,7 +77,6 @@ function commit(call: Call, transaction: Transaction): Outcome {
   state.meter.add(WRITTEN_UNITS * written.length + (isCurrent ? 0 : SEEN_UNITS * touched.size));
   const conflict = findConflict(transaction, state.tree.root);
   if (conflict !== null) {
-    state.commits?.aborted(transaction, conflict);
     state.reservations.refused(transaction, conflict);
     refuse(call, transaction, conflict);
     return EAGAIN;
@@ -90,7 +89,6 @@ function commit(call: Call, transaction: Transaction): Outcome {
   if (!connection.privileged) {
     const overgrown = merged.isShared ? findOvergrown(merged.nodes, isTooLarge(call)) : null;
     if (overgrown !== null) {
-      state.commits?.aborted(transaction, overgrown);
       refuse(call, transaction, overgrown);
       return EAGAIN;
     }
@@ -179,10 +177,13 @@ function setManyValues(
 function refuse(call: Call, transaction: Transaction, conflict: Conflict): void {
   const { connection, now, state } = call;
   const causing = connection.privileged ? conflict.by.guest : connection.domid;
+  const number = state.commits?.aborted(transaction, conflict);
   const { lines } = countConflict(call, conflict);
   const left = causing === undefined ? lines.take(now) : "";
   if (left === null) return;
-  const why = (): string => `${explain(conflict)}${left}`;
+  // By that number the history tells more.
+  const place = number === undefined ? "" : ` (#${number})`;
+  const why = (): string => `${explain(conflict)}${place}${left}`;
   logRefusal(call, transaction, causing ?? state.privDomid, why);
 }
 
