@@ -247,6 +247,7 @@ async function onDaemon<T>(
     history: {
       listener: { committed: () => {}, aborted: () => {} },
       history,
+      status: () => null,
       attach: () => {},
       maintain: () => false,
       maintainAt: Infinity,

@@ -40,6 +40,7 @@ Deno.test("socket process: a change is told with the process, its start, user an
         committed: ({ author, type }) => void told.push({ author, type }),
         aborted: () => {},
       },
+      status: () => null,
       attach: () => {},
       maintain: () => false,
       maintainAt: Infinity,

@@ -55,6 +55,10 @@ Deno.test("xs status counts what is there", async () => {
   assert(first !== undefined && others.every((units) => units <= first), "the busiest is first");
   assert(after.busiest.every(({ client }) => client.startsWith("socket ")));
   assert(after.uptimeMs >= before.uptimeMs);
+  const { ageMaxMs, bytes: historyBytes, bytesMax, since } = after.history!;
+  assertEquals(ageMaxMs, 7 * 86_400_000);
+  assert(historyBytes > 0 && historyBytes < bytesMax && bytesMax <= 64 * 2 ** 20);
+  assert(Date.parse(since!) > Date.now() - 3_600_000 && Date.parse(since!) <= Date.now(), since!);
   assertEquals(after.store.persist, "crash");
   assertEquals(after.store.path, `${socketPath}.store`);
   const sizes = new Map(after.store.files.map(({ name, bytes }) => [name, bytes]));
@@ -68,7 +72,7 @@ Deno.test("xs status counts what is there", async () => {
 });
 
 Deno.test("xs status prints a line for each figure", async () => {
-  await using daemon = await startDaemon({ args: ["--persist", "none"] });
+  await using daemon = await startDaemon({ args: ["--persist", "none", "--history", "off"] });
   const { status, out, err } = await xsStatus(daemon.socketPath, "--timeout", "60");
   assertEquals([status, err], [0, ""]);
   assertMatch(out, /^version +\d/);

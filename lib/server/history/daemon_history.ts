@@ -1,4 +1,5 @@
 import type { CommitListener } from "../../engine/commit_listener.ts";
+import type { HistoryStatus } from "../../engine/process_status.ts";
 import type { State } from "../../engine/state.ts";
 import type { History } from "../../history/history.ts";
 
@@ -15,6 +16,8 @@ export interface DaemonHistory extends Maintained {
   readonly history: History | null;
   /** The state of which it is; told before the journal begins. */
   attach(state: State): void;
+  /** What there is of it; null while it cannot be used. */
+  status(): HistoryStatus | null;
   /** After the journal's end. */
   close(): void;
 }

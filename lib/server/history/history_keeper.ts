@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { CommitListener } from "../../engine/commit_listener.ts";
+import type { HistoryStatus } from "../../engine/process_status.ts";
 import type { State } from "../../engine/state.ts";
 import type { History } from "../../history/history.ts";
 import { keyframeNodes } from "../../history/keyframe_nodes.ts";
@@ -82,6 +83,14 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   /** Null while it cannot be used. */
   get history(): History | null {
     return this.#open?.history ?? null;
+  }
+
+  status(): HistoryStatus | null {
+    const { history } = this, { age, bytes: bytesMax } = this.bounds;
+    if (history === null) return null;
+    const at = history.horizon?.at ?? null;
+    const since = at === null ? null : new Date(at / 1_000).toISOString();
+    return { bytes: history.bytes, bytesMax, ageMaxMs: age / 1_000, since };
   }
 
   attach(state: State): void {

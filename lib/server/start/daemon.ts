@@ -81,7 +81,7 @@ export interface DaemonParts {
 
 /** What tells how the process is, from now on. */
 function factsOf(
-  { clock, identity = EMBEDDED, journal }: DaemonParts,
+  { clock, history = null, identity = EMBEDDED, journal }: DaemonParts,
   turns: Turns,
   beginning: Beginning,
 ): () => ProcessFacts {
@@ -93,7 +93,7 @@ function factsOf(
     uptimeMs: clock.now() - since,
     since: at,
     beginning,
-    history: null,
+    history: history?.status() ?? null,
     journalBytes: journal.pendingBytes,
     turns: turns.count,
     units: turns.units,
