@@ -11,6 +11,7 @@ import { systemAdvice, systemReason } from "../lib/wire/system_error.ts";
 import { type CommonFlags, openSession, type XsContext } from "./context.ts";
 import { CommandError } from "./report.ts";
 import { runtimeArguments } from "./runtime_arguments.ts";
+import { exportHistory } from "./history_records.ts";
 import { flush, type Shell } from "./shell.ts";
 import { version } from "./version.ts";
 
@@ -19,6 +20,7 @@ export interface MetricsFlags extends CommonFlags {
   readonly listen?: ListenAddress;
   readonly output?: string;
   readonly otlp?: boolean;
+  readonly history?: boolean;
   /** Between two exports, in ms. */
   readonly interval: number;
 }
@@ -27,7 +29,7 @@ export interface MetricsFlags extends CommonFlags {
 export async function runMetrics({ shell }: XsContext, flags: MetricsFlags): Promise<number> {
   const scraper = new Scraper(() => openSession(shell, flags, METRICS_TIMEOUT_MS));
   if (flags.listen !== undefined) return await serve(shell, flags.listen, scraper);
-  if (flags.otlp) return await exportOtlp(shell, flags.interval, scraper);
+  if (flags.otlp) return await exportOtlp(shell, flags, scraper);
   const { error, families } = await scraper.scrape();
   // Who reads the file is to see that there is no daemon, not what was there before.
   if (flags.output !== undefined) write(flags.output, prometheusText(families));
@@ -80,16 +82,22 @@ async function serve(shell: Shell, address: ListenAddress, scraper: Scraper): Pr
   return 0;
 }
 
-async function exportOtlp(shell: Shell, interval: number, scraper: Scraper): Promise<number> {
+async function exportOtlp(
+  shell: Shell,
+  { history, interval, socket }: MetricsFlags,
+  scraper: Scraper,
+): Promise<number> {
   if (Deno.env.get(OTEL_SWITCH) !== "true") return await runWithTelemetry(shell);
   const telemetry = new OtlpExport(version());
-  let isOver = false;
-  const ended = interrupted(shell).then(() => void (isOver = true));
-  while (!isOver) {
+  const ending = { isOver: false, ended: interrupted(shell) };
+  void ending.ended.then(() => ending.isOver = true);
+  const records = history ? exportHistory(shell, socket, interval, ending) : Promise.resolve();
+  while (!ending.isOver) {
     const { families } = await scraper.scrape();
     telemetry.update(families);
-    await Promise.race([ended, sleep(shell.clock, interval)]);
+    await Promise.race([ending.ended, sleep(shell.clock, interval)]);
   }
+  await records;
   return 0;
 }
 
@@ -97,7 +105,13 @@ async function exportOtlp(shell: Shell, interval: number, scraper: Scraper): Pro
 async function runWithTelemetry(shell: Shell): Promise<number> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...runtimeArguments(), ...shell.args.map(fromByteText)],
-    env: { OTEL_SERVICE_NAME: "xs", ...Deno.env.toObject(), [OTEL_SWITCH]: "true" },
+    env: {
+      OTEL_SERVICE_NAME: "xs",
+      // What the console is given is exported, and not printed as well.
+      OTEL_DENO_CONSOLE: "replace",
+      ...Deno.env.toObject(),
+      [OTEL_SWITCH]: "true",
+    },
     stdin: "null",
   }).spawn();
   const stop = shell.onInterrupt(() => child.kill("SIGTERM"));

@@ -18,7 +18,8 @@ function parseAddress(input: string): NonNullable<MetricsFlags["listen"]> {
 }
 
 /** @throws {UsageError} for options of which only one can be meant. */
-function checkTogether({ json, listen, otlp, output }: MetricsFlags): void {
+function checkTogether({ history, json, listen, otlp, output }: MetricsFlags): void {
+  if (history && !otlp) throw new UsageError("it needs --otlp", "--history");
   const ways = [listen && "--listen", output && "--output", otlp && "--otlp"].filter(Boolean);
   if (ways.length > 1) {
     throw new UsageError(`it contradicts ${ways[0]} (leave one of them out)`, `${ways[1]}`);
@@ -65,6 +66,12 @@ export const metricsCommand: XsCommand = buildCommand<MetricsFlags, []>({
         withNegated: false,
         brief: "Export metrics to an OpenTelemetry collector until SIGTERM",
       },
+      history: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "With --otlp, export the history, too, as log records; they hold values",
+      },
       interval: {
         kind: "parsed",
         parse: parseDurationOption,
@@ -86,6 +93,7 @@ export const metricsCommand: XsCommand = buildCommand<MetricsFlags, []>({
     examples: [
       ["xs metrics", "print all metrics once"],
       ["xs metrics --listen 127.0.0.1:9465", "serve them to Prometheus"],
+      ["xs metrics --otlp --history", "export metrics and history to a collector"],
       [
         "xs metrics -o /var/lib/prometheus/node-exporter/xs.prom",
         "write them for the node exporter",

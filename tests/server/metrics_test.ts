@@ -282,6 +282,40 @@ Deno.test("metrics: --otlp exports them to a collector", async () => {
   await collector.shutdown();
 });
 
+Deno.test("metrics: --otlp --history exports what was done as log records", async () => {
+  await using daemon = await startDaemon();
+  await using client = await RawClient.connect(daemon.socketPath);
+  const logs: string[] = [];
+  const collector = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const text = await request.text();
+      if (new URL(request.url).pathname === "/v1/logs") logs.push(text);
+      return Response.json({});
+    },
+  );
+  const words = ["--socket", daemon.socketPath, "--otlp", "--history", "--interval", "50ms"];
+  const { end } = await startMetrics(words, {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.addr.port}`,
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+    OTEL_BLRP_SCHEDULE_DELAY: "100",
+  }, false);
+  let writes = 0;
+  await until("a record at the collector", async () => {
+    await client.ask(T.WRITE, `/exported/node\0${writes++}`);
+    return logs.some((text) => text.includes("/exported/node"));
+  });
+  const text = logs.find((text) => text.includes("/exported/node"))!;
+  const [{ scopeLogs }] = JSON.parse(text).resourceLogs;
+  const bodies = scopeLogs.flatMap((
+    { logRecords }: { logRecords: { body: { stringValue: string } }[] },
+  ) => logRecords.map(({ body }) => body.stringValue));
+  const record = JSON.parse(bodies.find((body: string) => body.includes("/exported/node")));
+  assertEquals([record.type, record.kind], ["commit", "write"]);
+  assertEquals(await end(), 0);
+  await collector.shutdown();
+});
+
 Deno.test("metrics: wrong usage", async () => {
   for (
     const [words, text] of [
@@ -289,6 +323,7 @@ Deno.test("metrics: wrong usage", async () => {
       [["--listen", "127.0.0.1:70000"], /invalid address/],
       [["--listen", "9465", "--otlp"], /^xs: metrics --otlp: it contradicts --listen/],
       [["--json"], /^.*metrics are no JSON/],
+      [["--history"], /^xs: metrics --history: it needs --otlp/],
     ] as const
   ) {
     const [code, out, err] = await xsMetrics(...words);
