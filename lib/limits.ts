@@ -713,7 +713,7 @@ export const HISTORY_AGE_MS_USUAL = 604_800_000;
 export const HISTORY_FILE_SYSTEM_PARTS = 10;
 
 /** Bytes of a history in memory unless told: a store that nothing outlives has little past, and memory is dear. */
-export const HISTORY_BYTES_IN_MEMORY = 8_388_608;
+export const HISTORY_BYTES_IN_MEMORY = 4_194_304;
 
 /** How long to wait, in ms, before a history that cannot be used is opened once more. */
 export const HISTORY_RETRY_MS = 1_000;
