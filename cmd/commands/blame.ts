@@ -16,18 +16,18 @@ export const blameCommand: XsCommand = buildCommand<BlameFlags, [string]>({
     flags: {
       ...commonFlags,
       store: storeFlag,
-      at: pointFlag("Who had written what was there at POINT"),
+      at: pointFlag("Show who had written what was there at POINT"),
       recursive: {
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "The nodes below as well",
+        brief: "Include all nodes below",
       },
       deleted: {
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "What is gone, and who removed it",
+        brief: "Show nodes that were removed, and who removed them",
       },
     },
     aliases: { r: "recursive" },

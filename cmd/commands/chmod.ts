@@ -75,7 +75,7 @@ export const chmodCommand: XsCommand = buildCommand<
     brief: "set permissions",
     description: [
       "Sets the permissions of a node.",
-      "A permission is a letter and a domid: n none, r read, w write, b both. The first one names the owner, which may do everything; its letter holds for all domains that have no permission of their own.",
+      "A permission is a letter and a domid: n none, r read, w write, b both. The first one names the owner, which may do everything; its letter applies to all domains that are not in the list. The owner must be a domain that exists (else ENOENT).",
       "n0 r5, n0,r5 and (n0,r5), as xs ls -p prints it, mean the same.",
     ],
     usage: ["PATH PERMISSION..."],

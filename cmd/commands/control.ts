@@ -56,7 +56,7 @@ export const controlCommand: XsCommand = buildCommand<
     brief: "send the daemon a command",
     description: [
       "Sends the daemon a command; `xs control help` lists the commands that it knows.",
-      "All words behind the command are the daemon's, also those that begin with -.",
+      "All words after the command go to the daemon, also those that begin with -.",
       "live-update FILE waits until the next daemon serves. live-update with -a, -f or -s is sent as it is.",
     ],
     usage: ["COMMAND [ARGUMENT]..."],

@@ -24,7 +24,7 @@ export const dumpCommand: XsCommand = buildCommand<DumpFlags, [string?]>({
         placeholder: "FILE",
         brief: "Write to FILE, all of it or nothing (default standard output)",
       },
-      at: pointFlag("As it was at POINT, which is -5m, 14:03, 1234 (a commit) or such"),
+      at: pointFlag("Write the store as it was at POINT: -5m, 14:03, 1234 (a commit) and so on"),
       domain: domidFlag,
       format: {
         kind: "enum",

@@ -74,7 +74,7 @@ export const errorsCommand: XsCommand = buildCommand<ErrorsFlags, []>({
     brief: "show malformed messages",
     description: [
       "Shows the last malformed message of each connection, the latest first, also of connections that have ended: when, who, what is wrong, and its header.",
-      "Malformed is what is too long, of an unknown type (ENOSYS), or rejected as invalid (EINVAL); and a ring with broken indices.",
+      "A message is malformed if it is too long, of an unknown type (ENOSYS), or rejected as invalid (EINVAL). A ring with invalid indices counts, too.",
     ],
     examples: [
       ["xs errors", "see which clients break the protocol, and how"],

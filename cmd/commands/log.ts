@@ -46,28 +46,29 @@ export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
     flags: {
       ...commonFlags,
       store: storeFlag,
-      since: pointFlag("Only what came since this point"),
-      until: pointFlag("Only what came up to this point"),
+      since: pointFlag("Show only what was done since POINT"),
+      until: pointFlag("Show only what was done up to POINT"),
       domain: {
         kind: "parsed",
         parse: String,
         optional: true,
         placeholder: "DOMID|NAME",
-        brief: "Only what this domain did; a name is what the domain called itself then",
+        brief: "Show only what this domain did; NAME is the name that it had then",
       },
       process: {
         kind: "parsed",
         parse: String,
         optional: true,
         placeholder: "NAME|PID",
-        brief: "Only what this process did, or any of a program",
+        brief: "Show only what this process did, or all processes of a program",
       },
       op: {
         kind: "parsed",
         parse: parseKind,
         optional: true,
         placeholder: "KIND",
-        brief: "Only commits of this kind, such as write, rm, transaction, death, restore or start",
+        brief:
+          "Show only commits of this KIND, such as write, rm, transaction, death, restore or start",
         proposeCompletions: (partial) => KINDS.filter((kind) => kind.startsWith(partial)),
       },
       search: {
@@ -75,20 +76,20 @@ export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
         parse: String,
         optional: true,
         placeholder: "TEXT",
-        brief: "Only changes whose old or new value has this text",
+        brief: "Show only changes whose old or new value contains TEXT",
       },
       aborted: {
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Only transactions that ended in EAGAIN",
+        brief: "Show only transactions that ended in EAGAIN",
       },
       number: {
         kind: "parsed",
         parse: parseCount,
         optional: true,
         placeholder: "COUNT",
-        brief: "Only so many, the newest",
+        brief: "Show only the newest COUNT commits",
       },
       reverse: {
         kind: "boolean",
@@ -123,7 +124,7 @@ export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
     group: "debug",
     brief: "show who changed what",
     description: [
-      "Shows what was done in the store, when and by whom, the newest last. With paths, it shows what changed at or below them; * and ? stand for other characters of a name, ** for any names.",
+      "Shows what was done in the store, when and by whom, the newest last. With paths, it shows what changed at or below them; * matches any characters of a name, ? one character, ** any number of names.",
       "On a terminal it goes through a pager: XS_PAGER, PAGER or less.",
       POINTS,
     ],

@@ -80,7 +80,7 @@ export const permsCommand: XsCommand = buildCommand<PermsFlags, string[]>({
     ],
     examples: [
       ["xs perms /local/domain/7/data", "who may read and write a node"],
-      ["xs perms --at @-1h -p /vm/7/name", "what its permissions were an hour ago"],
+      ["xs perms --at -1h -p /vm/7/name", "what its permissions were an hour ago"],
     ],
   },
 });

@@ -181,7 +181,7 @@ export const quotaCommand: XsCommand = buildCommand<QuotaFlags, string[]>({
         kind: "boolean",
         optional: true,
         withNegated: false,
-        brief: "Show or set the quotas of domains that are yet to come",
+        brief: "Show or set the quotas of domains that are introduced later",
       },
       reset: {
         kind: "boolean",
@@ -201,10 +201,10 @@ export const quotaCommand: XsCommand = buildCommand<QuotaFlags, string[]>({
     group: "debug",
     brief: "show or set quotas",
     description: [
-      "Shows what a domain, or every domain, uses of each quota: now, at most so far, the limit, the share in percent, and how many requests the quota has refused.",
-      "With NAME=VALUE it sets quotas of a domain, or with --default those of domains that are yet to come; 0 is no limit. What is set stays when the daemon restarts.",
+      "Shows what a domain, or every domain, uses of each quota: what it uses now, its peak, the limit, the use in percent of the limit, and how many requests the quota has refused.",
+      "NAME=VALUE sets a quota of a domain, or with --default of domains that are introduced later; 0 is no limit. What is set stays when the daemon restarts.",
       `The quotas are ${QUOTAS.map(({ name }) => name).join(", ")}.`,
-      "The words of C xenstored's `control quota` are taken, too: set [DOMID] NAME VALUE, max [-r].",
+      "The arguments of C xenstored's `control quota` work, too: set [DOMID] NAME VALUE, max [-r].",
     ],
     usage: [
       "[DOMID|NAME]",
@@ -216,7 +216,7 @@ export const quotaCommand: XsCommand = buildCommand<QuotaFlags, string[]>({
     examples: [
       ["xs quota 7", "show what domain 7 uses of each quota"],
       ["xs quota web1 watches=512 nodes=4000", "allow a domain more"],
-      ["xs quota --default transactions=20", "allow more to domains yet to come"],
+      ["xs quota --default transactions=20", "allow more to domains that are introduced later"],
     ],
   },
 });

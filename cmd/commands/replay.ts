@@ -39,8 +39,8 @@ export const replayCommand: XsCommand = buildCommand<ReplayFlags, [file: string]
     brief: "send a recording again",
     description: [
       "Sends the requests of a recording again, one after the other, each client's on a connection of its own, and prints which answers and events differ. Exits with status 1 if any do.",
-      "What speaks of domains to the hypervisor or to the daemon itself (introduce, release, control and the like) is not sent. A guest's requests are sent with the rights of domain 0. Hidden values are sent as stars.",
-      "Nodes that were there before the recording can be brought to the other daemon with xs dump and xs restore.",
+      "Requests that manage domains or the daemon (introduce, release, control and the like) are not sent. A guest's requests are sent with the rights of domain 0. Hidden values are sent as stars.",
+      "Watches that were set before the recording began are missing in the replay, so their events differ. To bring nodes from before the recording to the other daemon, use xs dump and xs restore.",
     ],
     examples: [
       ["xs replay FILE --against /tmp/test/socket", "see what another daemon answers"],

@@ -31,7 +31,7 @@ export const ringCommand: XsCommand = buildCommand<RingFlags, [domid: number]>({
         parse: parseDurationOption,
         optional: true,
         placeholder: "DURATION",
-        brief: "See what moves within DURATION; 0 looks once (default 1s)",
+        brief: "Look for changes for DURATION; 0 looks once (default 1s)",
       },
     },
     positional: domidParameter,
@@ -41,7 +41,7 @@ export const ringCommand: XsCommand = buildCommand<RingFlags, [domid: number]>({
     group: "debug",
     brief: "show a domain's ring",
     description: [
-      "Shows the ring page by which a domain speaks to the daemon, which it does not change: indices, features, error word, the messages that are in it both ways, who waits for whom, and what cannot be a message.",
+      "Shows the ring page between a domain and the daemon: indices, features, error word, the messages in both directions, which side waits for the other, and bytes that are not a valid message. It changes nothing.",
       "Only headers are printed, since messages may hold hidden values.",
     ],
     examples: [

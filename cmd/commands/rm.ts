@@ -54,7 +54,7 @@ export const rmCommand: XsCommand = buildCommand<RmFlags, string[]>({
     group: "change",
     brief: "remove nodes, all below",
     description: [
-      "Removes nodes with all nodes below them.",
+      "Removes nodes with all nodes below them. A missing node is no error if its parent exists.",
       "Several paths are removed in one transaction: all of them or none.",
     ],
     examples: [

@@ -296,7 +296,7 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
         optional: true,
         placeholder: "SIZE,AGE",
         brief:
-          "How much history to keep, and for how long, or off [64M or a tenth of the disk, 7d]",
+          "How much history to keep, and for how long; or off (default 64M, or a tenth of the file system if that is less, and 7d)",
       },
       syslog: {
         kind: "boolean",

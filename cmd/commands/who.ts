@@ -52,7 +52,7 @@ export const whoCommand: XsCommand = buildCommand<WhoFlags, [path: string]>({
     brief: "show who uses a node",
     description: [
       "Shows the owner of a node, who may read and write it and by which entry of its permissions, and who watches it, a node above it or one below it: process or domain, events a second, bytes that wait to be read, path and token. Where the daemon keeps a history, also who changed the node last.",
-      "# and a number name a connection: a process may have several.",
+      "#24 is the number of a connection: a process may have several.",
     ],
     examples: [
       ["xs who /local/domain/0/backend", "find out who hears of each change there"],

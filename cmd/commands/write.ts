@@ -86,7 +86,7 @@ export const writeCommand: XsCommand = buildCommand<WriteFlags, string[]>({
     description: [
       "Sets the values of nodes. Nodes and their parents are created where they are missing.",
       "Several pairs of a path and a value are written in one transaction.",
-      "In values, \\t \\n \\r \\\\ \\xHH and \\OOO stand for bytes, unless --raw. A value that begins with - stands behind --.",
+      "In values, \\t \\n \\r \\\\ \\xHH and \\OOO stand for bytes, unless --raw. Put -- before a value that begins with -.",
     ],
     usage: ["PATH VALUE [PATH VALUE]...", "--from FILE PATH"],
     examples: [

@@ -13,7 +13,7 @@ export const storeFlag = {
   parse: String,
   optional: true,
   placeholder: "FILE",
-  brief: "Ask the history of this store file, of a daemon that has ended",
+  brief: "Read the history of this store file, of a daemon that has stopped",
 } as const;
 
 /** The options of a command that reads the store. */
@@ -34,7 +34,7 @@ export function pointFlag(brief: string): {
 
 /** The parameters that {@link AtFlags} adds. */
 export const atFlags = {
-  at: pointFlag("As it was at POINT, which is -5m, 14:03, 1234 (a commit) or such"),
+  at: pointFlag("Show the store as it was at POINT: -5m, 14:03, 1234 (a commit) and so on"),
   store: { ...storeFlag, brief: "With --at: the history of this store file, without a daemon" },
 } as const;
 
