@@ -84,7 +84,7 @@ Deno.test("stories: who wrote a value, undo it, what was it then, why a transact
   await happen(socketPath);
   await tellStory("A value is wrong: who wrote it?", scene);
   await tellStory("Undo it", scene);
-  await tellStory("What was it then?", scene);
+  await tellStory("What was the value at an earlier time?", scene);
   await tellStory("A transaction fails again and again", scene);
   // Nothing of it has changed the store, and what the page calls wrong can be undone.
   await using client = await Client.connect({ socket: socketPath });

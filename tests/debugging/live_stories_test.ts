@@ -32,7 +32,7 @@ Deno.test("story: everything is slow", async () => {
   const { socketPath } = server;
   await using _watchers = await startProgram("qemu-system-i386", socketPath, WATCHERS);
   await using _writer = await startProgram("netback", socketPath, WRITER);
-  await tellStory("Everything is slow: who does so much?", { socketPath, log: [] });
+  await tellStory("Everything is slow: which client is busy?", { socketPath, log: [] });
 });
 
 Deno.test("story: no guest starts any more", async () => {
