@@ -1,34 +1,10 @@
-import {
-  encodeFrame,
-  readRecording,
-  type Recording,
-  RECORDING_HEAD,
-  RecordingError,
-} from "../../lib/client/trace/recording.ts";
-import { toByteText } from "../../lib/client/operations.ts";
+import { encodeFrame, RECORDING_HEAD } from "../../lib/client/trace/recording.ts";
 import type { Frame } from "../../lib/wire/stream_frame.ts";
 import { systemAdvice } from "../../lib/wire/system_error.ts";
 import { CommandError } from "../report.ts";
-import type { Shell } from "../shell.ts";
 
 /** Only its owner may read it: messages hold values. */
 const NEW_FILE = { write: true, createNew: true, mode: 0o600 } as const;
-
-/** Reads a recording. @throws {CommandError} when the file cannot be read, or is none. */
-export async function openRecording(shell: Shell, file: string): Promise<Recording> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await shell.readFile(toByteText(file));
-  } catch (error) {
-    throw new CommandError(systemAdvice(error, "read"), file);
-  }
-  try {
-    return readRecording(bytes);
-  } catch (error) {
-    if (!(error instanceof RecordingError)) throw error;
-    throw new CommandError(error.message, file);
-  }
-}
 
 /** A recording that is being written. */
 export class RecordingFile {
@@ -42,24 +18,22 @@ export class RecordingFile {
 
   /** A new file of mode 0600, begun as a recording. @throws {CommandError} */
   static create(name: string): RecordingFile {
-    const file = open(name);
-    const recording = new RecordingFile(file, name);
-    recording.#write(RECORDING_HEAD);
+    return RecordingFile.begin(name, RECORDING_HEAD);
+  }
+
+  /** A new file of mode 0600, begun with `head`. @throws {CommandError} */
+  static begin(name: string, head: Uint8Array): RecordingFile {
+    const recording = new RecordingFile(open(name), name);
+    recording.write(head);
     return recording;
   }
 
-  /** A new file of mode 0600 with these bytes. @throws {CommandError} */
-  static write(name: string, bytes: Uint8Array): void {
-    const recording = new RecordingFile(open(name), name);
-    recording.#write(bytes);
-    recording.close();
-  }
-
   add(frames: readonly Frame[]): void {
-    for (const frame of frames) this.#write(encodeFrame(frame));
+    for (const frame of frames) this.write(encodeFrame(frame));
   }
 
-  #write(bytes: Uint8Array): void {
+  /** @throws {CommandError} */
+  write(bytes: Uint8Array): void {
     try {
       for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
     } catch (error) {

@@ -4,48 +4,56 @@ import {
   TraceDecoder,
   type TracedEvent,
 } from "../../lib/client/trace/entries.ts";
-import { MessageFilter } from "../../lib/server/stream/message_filter.ts";
+import type { MessageFilter } from "../../lib/server/stream/message_filter.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { splitStrings } from "../../lib/wire/payload.ts";
 import { type Frame, FrameKind } from "../../lib/wire/stream_frame.ts";
-import { CommandError, UsageError } from "../report.ts";
-import { domidIn, type FilterFlags, filterWords } from "./parameters.ts";
+import { CommandError } from "../report.ts";
+import { parseFilter } from "./filter.ts";
+import { domidIn, type FilterFlags } from "./parameters.ts";
 
 /** The daemon's filter, for the frames of a recording. */
 export class FrameFilter {
-  readonly #filter = new MessageFilter();
+  readonly #filter: MessageFilter;
   /** A domain's name, where the flags have that and not its number. */
   readonly #name: string | null;
+  readonly #decoder = new TraceDecoder();
+  /** As of the daemon, of a client's end only who has seen something of it hears. */
+  readonly #shown = new Set<number>();
+  #isAnySeen = false;
 
   /** @throws {UsageError} */
   constructor(flags: FilterFlags) {
     const domid = flags.domain === undefined ? null : domidIn(flags.domain);
     this.#name = flags.domain === undefined || domid !== null ? null : flags.domain;
-    const problem = this.#filter.parse(filterWords(flags, domid));
-    if (problem !== null) throw new UsageError(problem);
+    this.#filter = parseFilter(flags, domid);
   }
 
-  /** Those that are wanted, and all that say who is who. */
+  /** Those that are wanted of the next frames, and all that say who is who. */
   of(frames: readonly Frame[]): Frame[] {
-    const decoder = new TraceDecoder();
-    // As of the daemon, of a client's end only who has seen something of it hears.
-    const shown = new Set<number>();
-    const wanted = frames.filter((frame) => {
-      const entries = [...decoder.add([frame]), ...decoder.rest()];
-      return entries.every((entry) => {
-        if (entry.kind === "lost") return true;
-        const { client } = entry;
-        if (entry.kind === "closed") return shown.delete(client.id);
-        const isWanted = this.#wantsClient(client) && this.#wants(entry);
-        if (isWanted) shown.add(client.id);
-        return isWanted;
-      });
-    });
-    const isSeen = wanted.some(({ kind }) => kind === FrameKind.CALL || kind === FrameKind.EVENT);
-    if (this.#name !== null && !isSeen) {
-      throw new CommandError("no domain has this name in the recording", this.#name);
-    }
+    const wanted = frames.filter((frame) => this.#keeps(frame));
+    this.#isAnySeen ||= wanted.some(({ kind }) =>
+      kind === FrameKind.CALL || kind === FrameKind.EVENT
+    );
     return wanted;
+  }
+
+  /** There are no more. @throws {CommandError} when none had the domain that the flags name. */
+  end(): void {
+    if (this.#name === null || this.#isAnySeen) return;
+    throw new CommandError("no domain has this name in the recording", this.#name);
+  }
+
+  #keeps(frame: Frame): boolean {
+    const entries = [...this.#decoder.add([frame]), ...this.#decoder.rest()];
+    return entries.every((entry) => {
+      if (entry.kind === "lost") return true;
+      const { client } = entry;
+      if (entry.kind === "closed") return this.#shown.delete(client.id);
+      const isWanted = this.#wantsClient(client) && this.#wants(entry);
+      if (isWanted) this.#shown.add(client.id);
+      return isWanted;
+    });
   }
 
   #wants(entry: TracedCall | TracedEvent): boolean {

@@ -7,13 +7,15 @@ import { type CommonFlags, openSession } from "../context.ts";
 import { CommandError } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { toText } from "../../lib/wire/text.ts";
+import { parseFilter } from "./filter.ts";
 import { domidIn, type FilterFlags, filterWords } from "./parameters.ts";
 
-/** Opens a stream of the messages that the flags name. */
+/** Opens a stream of the messages that the flags name. @throws {UsageError} */
 export async function openMessages(
   shell: Shell,
   flags: CommonFlags & FilterFlags,
 ): Promise<FrameStream> {
+  parseFilter(flags, null);
   const domid = flags.domain === undefined ? null : await domainOf(shell, flags, flags.domain);
   const named = flags.socket === undefined ? undefined : fromByteText(flags.socket);
   const path = findSocket(named, shell.around);

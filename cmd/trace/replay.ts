@@ -15,7 +15,7 @@ import type { CommonFlags } from "../context.ts";
 import { printJson } from "../json.ts";
 import { CommandError } from "../report.ts";
 import type { Shell } from "../shell.ts";
-import { openRecording } from "./files.ts";
+import { RecordingReader } from "./recording_reader.ts";
 
 /** The options of `xs replay`. */
 export interface ReplayFlags extends CommonFlags {
@@ -25,7 +25,7 @@ export interface ReplayFlags extends CommonFlags {
 
 /** Sends a recording again; false when something differs. */
 export async function replay(shell: Shell, flags: ReplayFlags, file: string): Promise<boolean> {
-  const { frames, damage } = await openRecording(shell, file);
+  using recording = new RecordingReader(file);
   const path = socketOf(shell, flags);
   const { clock, stdout } = shell;
   const timeout = flags.timeout ?? shell.timeout;
@@ -37,7 +37,11 @@ export async function replay(shell: Shell, flags: ReplayFlags, file: string): Pr
   };
   const run = new Replay(open, tell);
   const decoder = new TraceDecoder();
-  await run.run([...decoder.add(frames), ...decoder.rest()]);
+  for (let frames = recording.next(); frames !== null; frames = recording.next()) {
+    await run.add(decoder.add(frames));
+  }
+  await run.add(decoder.rest());
+  await run.end();
   const { differences, notSent, sent } = run.result;
   const kinds = [...notSent].map(([kind, count]) => `${count} ${kind}`).join(", ");
   if (flags.json === true) {
@@ -46,6 +50,7 @@ export async function replay(shell: Shell, flags: ReplayFlags, file: string): Pr
     const left = kinds === "" ? "" : `; not sent: ${kinds}`;
     stdout.write(toByteText(`${sent} calls sent, ${differences} differences${left}\n`));
   }
+  const { damage } = recording;
   if (damage !== null) throw new CommandError(`${damage}; all before that was sent`, file);
   return differences === 0;
 }

@@ -1,16 +1,17 @@
 import { toByteText } from "../../lib/client/operations.ts";
 import { TraceDecoder, type TraceEntry } from "../../lib/client/trace/entries.ts";
 import { entryJson, entryText } from "../../lib/client/trace/entry_text.ts";
-import { pcapng } from "../../lib/client/trace/pcapng.ts";
+import { PcapngEncoder, pcapngHead } from "../../lib/client/trace/pcapng.ts";
 import { TraceSummary } from "../../lib/client/trace/summary.ts";
 import type { Frame } from "../../lib/wire/stream_frame.ts";
 import { printJson } from "../json.ts";
 import { CommandError, UsageError } from "../report.ts";
 import { flush, type Shell } from "../shell.ts";
-import { openRecording, RecordingFile } from "./files.ts";
+import { RecordingFile } from "./files.ts";
 import { FrameFilter } from "./frame_filter.ts";
 import { openMessages } from "./live.ts";
 import type { TraceFlags } from "./parameters.ts";
+import { RecordingReader } from "./recording_reader.ts";
 
 /** Shows entries, or counts them, until there are as many as are wanted. */
 class TracePrinter {
@@ -57,17 +58,41 @@ export async function trace(shell: Shell, flags: TraceFlags, file?: string): Pro
   if (flags.write !== undefined) {
     throw new UsageError("a recording is shown, not written", "--write");
   }
-  const { frames, damage } = await openRecording(shell, file);
-  const wanted = new FrameFilter(flags).of(frames);
-  if (flags.pcapng !== undefined) {
-    RecordingFile.write(flags.pcapng, pcapng(wanted));
-  } else {
-    const decoder = new TraceDecoder();
-    const printer = new TracePrinter(shell, flags);
-    printer.show([...decoder.add(wanted), ...decoder.rest()]);
-    printer.end();
-  }
+  const filter = new FrameFilter(flags);
+  using recording = new RecordingReader(file);
+  if (flags.pcapng !== undefined) convert(recording, filter, flags.pcapng);
+  else show(recording, filter, new TracePrinter(shell, flags));
+  const { damage } = recording;
   if (damage !== null) throw new CommandError(`${damage}; all before that is used`, file);
+}
+
+function show(recording: RecordingReader, filter: FrameFilter, printer: TracePrinter): void {
+  const decoder = new TraceDecoder();
+  let frames: readonly Frame[] | null = null;
+  while (!printer.full && (frames = recording.next()) !== null) {
+    printer.show(decoder.add(filter.of(frames)));
+  }
+  printer.show(decoder.rest());
+  if (!printer.full) filter.end();
+  printer.end();
+}
+
+/** The file is made when it is clear that it gets something, or that all was read. */
+function convert(recording: RecordingReader, filter: FrameFilter, name: string): void {
+  const encoder = new PcapngEncoder();
+  let output: RecordingFile | null = null;
+  try {
+    for (let frames = recording.next(); frames !== null; frames = recording.next()) {
+      const packets = encoder.add(filter.of(frames));
+      if (packets.length === 0) continue;
+      output ??= RecordingFile.begin(name, pcapngHead());
+      output.write(packets);
+    }
+    filter.end();
+    output ??= RecordingFile.begin(name, pcapngHead());
+  } finally {
+    output?.close();
+  }
 }
 
 async function traceLive(shell: Shell, flags: TraceFlags): Promise<void> {

@@ -1,10 +1,11 @@
 import type { Clock } from "../clock.ts";
 import { FRAME_BYTES_MAX, STREAM_READ_BYTES } from "../limits.ts";
 import { formatDuration } from "../wire/duration.ts";
+import { FrameDecoder, FrameError } from "../wire/frame_decoder.ts";
 import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { joinStrings } from "../wire/payload.ts";
-import { type Frame, FrameDecoder, FrameError } from "../wire/stream_frame.ts";
+import type { Frame } from "../wire/stream_frame.ts";
 import { isSystemError } from "../wire/system_error.ts";
 import { toText } from "../wire/text.ts";
 import { decodeErrorName, XenstoreError } from "./error.ts";

@@ -15,7 +15,7 @@
  * | 24     | 4     | how long the request waited before it was handled, in us                          |
  * | 28     | 4     | how long it was handled until its reply was there, in us                          |
  */
-import { getU32, putU32 } from "./header.ts";
+import { putU32 } from "./header.ts";
 
 /** Bytes of a frame before what belongs to it. */
 export const FRAME_HEADER_BYTES = 32;
@@ -99,60 +99,4 @@ export function putFrameHead(bytes: Uint8Array, length: number, head: FrameHead)
   for (let i = 0; i < 8; i++) bytes[16 + i] = timeBytes[i]!;
   putU32(bytes, 24, head.waitedUs);
   putU32(bytes, 28, head.tookUs);
-}
-
-/** Bytes that are no frame. */
-export class FrameError extends Error {
-  override readonly name = "FrameError";
-
-  /** @param frames those that came whole before. */
-  constructor(message: string, readonly frames: readonly Frame[] = []) {
-    super(message);
-  }
-}
-
-/** Takes frames out of bytes as they come. */
-export class FrameDecoder {
-  #bytes = new Uint8Array(0);
-
-  /** @param most bytes of the longest frame that is believed. */
-  constructor(private readonly most: number) {}
-
-  /** Bytes of a frame that is not whole. */
-  get rest(): number {
-    return this.#bytes.length;
-  }
-
-  /** The frames that are whole with `more` bytes. @throws {FrameError} for what is no frame. */
-  add(more: Uint8Array): Frame[] {
-    const bytes = new Uint8Array(this.#bytes.length + more.length);
-    bytes.set(this.#bytes);
-    bytes.set(more, this.#bytes.length);
-    const frames: Frame[] = [];
-    let at = 0;
-    while (bytes.length - at >= FRAME_HEADER_BYTES) {
-      const length = getU32(bytes, at);
-      if (length < FRAME_HEADER_BYTES || length > this.most) {
-        throw new FrameError(`a frame of ${length} bytes`, frames);
-      }
-      if (bytes.length - at < length) break;
-      frames.push(decodeFrame(bytes.subarray(at, at + length)));
-      at += length;
-    }
-    this.#bytes = bytes.slice(at);
-    return frames;
-  }
-}
-
-function decodeFrame(bytes: Uint8Array): Frame {
-  return {
-    kind: bytes[4]!,
-    flags: bytes[5]!,
-    number: getU32(bytes, 8),
-    connection: getU32(bytes, 12),
-    at: new DataView(bytes.buffer, bytes.byteOffset).getFloat64(16, true),
-    waitedUs: getU32(bytes, 24),
-    tookUs: getU32(bytes, 28),
-    body: bytes.slice(FRAME_HEADER_BYTES),
-  };
 }

@@ -13,8 +13,7 @@ import { testUnless } from "../support/skip.ts";
 
 function start(socket: string, ...args: string[]): { shell: FakeShell; status: Promise<number> } {
   const shell = fakeShell(args, { env: { XENSTORED_PATH: socket }, exists: surroundings.exists });
-  const readFile = (path: string): Promise<Uint8Array> => Deno.readFile(path);
-  return { shell, status: runApp({ ...shell, readFile }) };
+  return { shell, status: runApp(shell) };
 }
 
 /** What a toolstack and its guest's driver do at a domain's start, as far as nodes and watches go. */

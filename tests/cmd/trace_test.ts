@@ -21,8 +21,7 @@ function start(socket: string, ...args: string[]): Run {
     env: { XENSTORED_PATH: socket },
     exists: surroundings.exists,
   });
-  const readFile = (path: string): Promise<Uint8Array> => Deno.readFile(path);
-  return { shell, status: runApp({ ...shell, readFile }) };
+  return { shell, status: runApp(shell) };
 }
 
 async function run(socket: string, ...args: string[]): Promise<{ status: number } & FakeShell> {
@@ -159,11 +158,19 @@ Deno.test("xs trace: bad input, one line each", async () => {
     // As oxenstored, which says OK to whatever it is told.
     [agreeing, ["--timeout", "0.1"], 1, /^xs: trace \S+: the daemon did not answer within 100ms/],
     [closing, [], 1, /^xs: trace \S+: the daemon has ended the stream/],
-    [path, ["--op", "paint"], 1, /^xs: trace: unknown kind of request 'paint'/],
+    [
+      path,
+      ["--op", "paint"],
+      2,
+      /^xs: trace: unknown kind of request 'paint' \(see: xs trace --help/,
+    ],
+    [path, ["--path", "["], 2, /^xs: trace: a path's pattern begins with \//],
+    [path, ["--process", ""], 2, /^xs: trace: a process is missing/],
+    [path, [bad, "--process", ""], 2, /^xs: trace: a process is missing/],
     [path, ["--domain", "web"], 1, /^xs: trace web: no domain has this name/],
     [path, [`${scratch.path}/none`], 1, /^xs: trace \S+none: no such file/],
-    [path, [cut], 1, /^xs: trace \S+cut: it ends within a frame \(5 bytes of it\)/],
-    [path, [bad], 1, /^xs: trace \S+bad: it is damaged/],
+    [path, [cut], 1, /^xs: trace \S+cut: it ends within the frame at byte 11 \(5 bytes of it\)/],
+    [path, [bad], 1, /^xs: trace \S+bad: it is damaged at byte 11 \(a frame of 4294967295 bytes\)/],
     [path, [other], 1, /^xs: trace \S+other: not a recording/],
     [path, ["--write", bad], 1, /^xs: trace \S+bad: the file exists already/],
     [path, ["--pcapng", "x"], 2, /^xs: trace --pcapng: a recording is needed/],

@@ -18,7 +18,8 @@ import { TestTurns } from "../support/test_turns.ts";
 import { MessageFilter } from "../../lib/server/stream/message_filter.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { joinStrings, splitStrings } from "../../lib/wire/payload.ts";
-import { FrameDecoder, FrameKind } from "../../lib/wire/stream_frame.ts";
+import { FrameDecoder } from "../../lib/wire/frame_decoder.ts";
+import { FrameKind } from "../../lib/wire/stream_frame.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { MemoryTransport } from "../support/memory_transport.ts";
 

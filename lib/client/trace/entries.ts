@@ -1,7 +1,7 @@
 import { decodeHeader, emptyHeader, HEADER_SIZE } from "../../wire/header.ts";
+import { clientIn } from "../../wire/frame_decoder.ts";
 import {
   type Frame,
-  FrameError,
   FrameKind,
   HIDDEN_REPLY,
   HIDDEN_REQUEST,
@@ -74,7 +74,7 @@ export class TraceDecoder {
   /** Events whose call has not come yet. */
   #early: TracedEvent[] = [];
 
-  /** The entries that are whole with `frames`. @throws {FrameError} */
+  /** The entries that are whole with `frames`. */
   add(frames: readonly Frame[]): TraceEntry[] {
     const entries: TraceEntry[] = [];
     for (const frame of frames) this.#addOne(frame, entries);
@@ -91,7 +91,7 @@ export class TraceDecoder {
   #addOne(frame: Frame, entries: TraceEntry[]): void {
     const { at, connection, kind, number } = frame;
     if (kind === FrameKind.CONNECTION) {
-      this.#clients.set(connection, { ...clientInfo(frame.body), id: connection });
+      this.#clients.set(connection, { ...clientIn(frame.body) ?? UNKNOWN, id: connection });
     } else if (kind === FrameKind.CALL) {
       const call = this.#call(frame);
       const isBefore = ({ cause }: TracedEvent): boolean => cause === 0 || cause < call.number;
@@ -99,7 +99,7 @@ export class TraceDecoder {
       entries.push(...this.#early.filter((event) => !isBefore(event)));
       this.#early = [];
     } else if (kind === FrameKind.EVENT) {
-      const message = messages(frame, false)[0]!;
+      const message = messages(frame)[0]!;
       const event = { at, client: this.#client(connection), cause: number, message };
       if (number === 0) entries.push(...this.rest(), { kind: "event", ...event });
       else this.#early.push({ kind: "event", ...event });
@@ -117,49 +117,21 @@ export class TraceDecoder {
 
   #call(frame: Frame): TracedCall {
     const { at, number, tookUs, waitedUs } = frame;
-    const [request, reply] = messages(frame, true);
+    const [request, reply] = messages(frame);
     const client = this.#client(frame.connection);
     return { kind: "call", at, client, number, request: request!, reply: reply!, waitedUs, tookUs };
   }
 }
 
-function messages({ body, flags }: Frame, isCall: boolean): TracedMessage[] {
+/** The messages of a frame, which its decoder has checked. */
+function messages({ body, flags }: Frame): TracedMessage[] {
   const found: TracedMessage[] = [];
   for (let at = 0; at < body.length;) {
-    if (body.length - at < HEADER_SIZE) throw new FrameError("a message that is cut");
     const { len, reqId, txId, type } = decodeHeader(body, at, emptyHeader());
     const end = at + HEADER_SIZE + len;
-    if (end > body.length) throw new FrameError("a message that is cut");
     const hidden = (flags & (found.length === 0 ? HIDDEN_REQUEST : HIDDEN_REPLY)) !== 0;
     found.push({ type, reqId, txId, payload: body.subarray(at + HEADER_SIZE, end), hidden });
     at = end;
   }
-  if (found.length !== (isCall ? 2 : 1)) throw new FrameError("not the messages that belong to it");
   return found;
-}
-
-function clientInfo(body: Uint8Array): StreamClientInfo {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder().decode(body));
-  } catch {
-    throw new FrameError("a client that is no JSON");
-  }
-  const fields = new Map<string, unknown>(Object.entries(Object(json)));
-  const text = (name: string): string | null => {
-    const value = fields.get(name);
-    return typeof value === "string" ? value : null;
-  };
-  const number = (name: string): number | null => {
-    const value = fields.get(name);
-    return typeof value === "number" ? value : null;
-  };
-  return {
-    kind: fields.get("kind") === "ring" ? "ring" : "socket",
-    domid: number("domid") ?? 0,
-    label: text("label") ?? UNKNOWN.label,
-    name: text("name"),
-    pid: number("pid"),
-    command: text("command"),
-  };
 }

@@ -1,4 +1,4 @@
-import { joinBytes, toText } from "../../wire/text.ts";
+import { joinBytes } from "../../wire/text.ts";
 import { type Frame, FrameKind } from "../../wire/stream_frame.ts";
 import { decodeHeader, emptyHeader, HEADER_SIZE } from "../../wire/header.ts";
 
@@ -15,28 +15,38 @@ const SECTION_HEADER = 0x0a0d0d0a, INTERFACE = 1, ENHANCED_PACKET = 6;
 const BYTE_ORDER = 0x1a2b3c4d;
 const OPTION_END = 0, OPTION_COMMENT = 1;
 
-/**
- * A recording as a pcapng file (draft-ietf-opsawg-pcapng): each message is a packet, behind 12 bytes of ours:
- * what it is, the frame's flags, two bytes 0, the connection, the call's number.
- */
-export function pcapng(frames: readonly Frame[]): Uint8Array {
-  const blocks = [
+/** What a pcapng file begins with. */
+export function pcapngHead(): Uint8Array {
+  return joinBytes([
     block(SECTION_HEADER, [u32(BYTE_ORDER), u16(1), u16(0), u32(0xffff_ffff), u32(0xffff_ffff)]),
     block(INTERFACE, [u16(LINK_TYPE), u16(0), u32(0)]),
-  ];
-  const names = new Map<number, string>();
-  for (const frame of frames) {
-    if (frame.kind === FrameKind.CONNECTION) names.set(frame.connection, toText(frame.body));
-    if (frame.kind !== FrameKind.CALL && frame.kind !== FrameKind.EVENT) continue;
-    const comment = names.get(frame.connection) ?? null;
-    names.delete(frame.connection);
-    blocks.push(...packets(frame, comment));
+  ]);
+}
+
+/**
+ * Makes a pcapng file (draft-ietf-opsawg-pcapng) of a recording: each message is a packet, behind 12 bytes of
+ * ours: what it is, the frame's flags, two bytes 0, the connection, the call's number.
+ */
+export class PcapngEncoder {
+  /** Who has a connection that has no packet yet. */
+  readonly #clients = new Map<number, Uint8Array>();
+
+  /** The packets of frames, which come behind {@link pcapngHead}. */
+  add(frames: readonly Frame[]): Uint8Array {
+    const blocks: Uint8Array[] = [];
+    for (const frame of frames) {
+      if (frame.kind === FrameKind.CONNECTION) this.#clients.set(frame.connection, frame.body);
+      if (frame.kind !== FrameKind.CALL && frame.kind !== FrameKind.EVENT) continue;
+      const comment = this.#clients.get(frame.connection) ?? null;
+      this.#clients.delete(frame.connection);
+      blocks.push(...packets(frame, comment));
+    }
+    return joinBytes(blocks);
   }
-  return joinBytes(blocks);
 }
 
 /** Who a connection is stands as a comment at its first packet. */
-function packets(frame: Frame, comment: string | null): Uint8Array[] {
+function packets(frame: Frame, comment: Uint8Array | null): Uint8Array[] {
   const { body } = frame;
   if (frame.kind === FrameKind.EVENT) return [packet(EVENT, frame, body, frame.at, comment)];
   const end = HEADER_SIZE + decodeHeader(body, 0, emptyHeader()).len;
@@ -52,7 +62,7 @@ function packet(
   { connection, flags, number }: Frame,
   message: Uint8Array,
   atMs: number,
-  comment: string | null,
+  comment: Uint8Array | null,
 ): Uint8Array {
   const us = BigInt(Math.round(atMs * 1_000));
   const length = PSEUDO_HEADER_BYTES + message.length;
@@ -65,8 +75,7 @@ function packet(
     padded(joinBytes([Uint8Array.of(what, flags, 0, 0), u32(connection), u32(number), message])),
   ];
   if (comment !== null) {
-    const bytes = new TextEncoder().encode(comment);
-    parts.push(u16(OPTION_COMMENT), u16(bytes.length), padded(bytes), u16(OPTION_END), u16(0));
+    parts.push(u16(OPTION_COMMENT), u16(comment.length), padded(comment), u16(OPTION_END), u16(0));
   }
   return block(ENHANCED_PACKET, parts);
 }

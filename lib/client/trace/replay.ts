@@ -76,14 +76,18 @@ export class Replay {
     this.#tell = tell;
   }
 
-  /** @throws {XenstoreError} when the connection is lost. */
-  async run(entries: readonly TraceEntry[]): Promise<void> {
+  /** Sends the next calls. @throws {XenstoreError} when the connection is lost. */
+  async add(entries: readonly TraceEntry[]): Promise<void> {
     for (const entry of entries) {
       if (entry.kind === "call") await this.#call(entry);
       else if (entry.kind === "event") {
         await this.#event(entry.client, toText(entry.message.payload));
       } else if (entry.kind === "closed") await this.#close(entry.client.id);
     }
+  }
+
+  /** There are no more. @throws {XenstoreError} when the connection is lost. */
+  async end(): Promise<void> {
     for (const id of [...this.#stands.keys()]) await this.#close(id);
   }
 
