@@ -192,7 +192,7 @@ Deno.test("each command of xs has a file of its name, and no other", () => {
   );
 });
 
-Deno.test("each room of the server has its line in docs/architecture.md, and no file lies loose", () => {
+Deno.test("each folder of the server has its line in docs/architecture.md, and no file lies loose", () => {
   const files = filesUnder("lib/server", /\.ts$/).map((path) => path.split("/").slice(2));
   const loose = files.filter(({ length }) => length === 1).map(([name]) => name);
   assertEquals(loose, ["loop.ts", "scheduler.ts"]);
