@@ -586,6 +586,12 @@ export const STREAM_NOTES_MAX = 10;
 export const CLIENT_TIMEOUT_MS = 30_000;
 
 /**
+ * How long a client whose time-out rings late still reads what has come meanwhile, in ms: reading takes a turn
+ * of its event loop, and a busy machine gives it one within that.
+ */
+export const LATE_READ_MS = 250;
+
+/**
  * The least time that the daemon has to answer a command that waits for something, in ms, however short
  * its --timeout: with 0 it looks once.
  */

@@ -1,4 +1,4 @@
-import { REPLY_BYTES_MAX } from "../limits.ts";
+import { LATE_READ_MS, REPLY_BYTES_MAX } from "../limits.ts";
 import { type Clock, systemClock, type Timer } from "../clock.ts";
 import {
   decodeHeader,
@@ -49,6 +49,10 @@ const HARMLESS: ReadonlySet<number> = new Set([
   MessageType.GET_QUOTA,
 ]);
 
+/** The same of CONTROL: commands that show something, or whose effect ends with the connection. */
+const HARMLESS_CONTROL =
+  /^(?:archive|check|domains|dump|errors|help|history\0(?:end|query|read)|quota(?:-soft)?(?!\0(?:set|max\0-r)\0)|ring|status|stream|who)\0/;
+
 interface Pending extends Pick<Subject, "operation" | "path"> {
   readonly type: number;
   /** Whether the daemon may carry it out although its reply does not come. */
@@ -94,6 +98,10 @@ export class Session {
   #alarm: Timer | null = null;
   /** When the daemon last sent something, or began to owe an answer. */
   #heardAt = 0;
+  /** When the alarm is due. */
+  #alarmAt = 0;
+  /** What was last heard when this process was late to look; null while it was not. */
+  #lateSince: number | null = null;
 
   /** @param name what the stream leads to, for errors: normally the socket's path. */
   constructor(stream: ByteStream, name: string, options: SessionOptions = {}) {
@@ -190,6 +198,7 @@ export class Session {
 
   /** There is one alarm at a time, however many requests come and go until it rings. */
   #setAlarm(delay: number): void {
+    this.#alarmAt = this.clock.now() + delay;
     this.#alarm = this.clock.alarm(delay, () => this.#expire());
   }
 
@@ -197,9 +206,14 @@ export class Session {
   #expire(): void {
     this.#alarm = null;
     if (this.#ended !== null || this.#pending.length === 0) return;
-    const timeout = this.#timeout!;
-    const left = this.#heardAt + timeout - this.clock.now();
+    const timeout = this.#timeout!, now = this.clock.now();
+    const left = this.#heardAt + timeout - now;
     if (left > 0) return this.#setAlarm(left);
+    // While this process did not run, for its own output was full or it was stopped, an answer may have come.
+    if (now > this.#alarmAt && this.#lateSince !== this.#heardAt) {
+      this.#lateSince = this.#heardAt;
+      return this.#setAlarm(Math.min(timeout, LATE_READ_MS));
+    }
     const detail = `the daemon did not answer within ${formatDuration(timeout)}`;
     this.#fail(new XenstoreError("ETIMEDOUT", "connection to", this.#name, detail));
   }
@@ -324,10 +338,6 @@ function lostError(
 /** Whether a request changes something that outlives the connection; in a transaction its commit does. */
 function canTakeEffect(type: number, txId: number, payload: Uint8Array): boolean {
   if (type === MessageType.TRANSACTION_END) return payload[0] === COMMIT;
-  if (
-    type === MessageType.CONTROL && /^(?:archive|check|dump|help|status)\0/.test(toText(payload))
-  ) {
-    return false;
-  }
+  if (type === MessageType.CONTROL && HARMLESS_CONTROL.test(toText(payload))) return false;
   return txId === 0 && !HARMLESS.has(type);
 }
