@@ -1007,6 +1007,12 @@ export const HISTORY_FRAME_BYTES_MAX = 16_777_216;
 /** Queries of the history that are answered at once: a moment of a large store may take some 50 MB while it is. */
 export const HISTORY_QUERIES_MAX = 4;
 
+/**
+ * A query that its client has not read for so long gives way to another one, in ms: a pager that shows a page must
+ * not hold others up, and a client that reads on asks some hundred times a second.
+ */
+export const HISTORY_REST_MS = 1_000;
+
 /** Work on one step of a query, in units of the meter: to read a block of records. */
 export const HISTORY_STEP_UNITS = 50_000;
 

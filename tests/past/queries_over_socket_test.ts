@@ -8,7 +8,7 @@ import { openStream } from "../../lib/client/stream.ts";
 import type { Answer } from "../../lib/history/answers.ts";
 import { formatQuery, type LogQuery, QUERY_VERSION } from "../../lib/history/query.ts";
 import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
-import { ARCHIVE_IDLE_MS, HISTORY_QUERIES_MAX } from "../../lib/limits.ts";
+import { ARCHIVE_IDLE_MS, HISTORY_QUERIES_MAX, HISTORY_REST_MS } from "../../lib/limits.ts";
 import { PAYLOAD_MAX } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { joinStrings } from "../../lib/wire/payload.ts";
@@ -87,11 +87,13 @@ Deno.test("so many queries are answered at once, each for its own client", async
   const nodes = await connect(server), other = await connect(server);
   await fill(nodes, 300, 300);
   const numbers: string[] = [];
+  const { engine } = server.daemon, { connection } = new Client(engine, 0);
+  // At a moment at which no query has rested for long.
+  const early = performance.now();
+  const askEarly = (): string =>
+    engine.state.admin.history!.query(connection, QUERY_VERSION, formatQuery(ALL), early);
   for (let i = 0; i < HISTORY_QUERIES_MAX; i++) numbers.push(await begin(nodes));
-  assertEquals(
-    await control(other, "query", QUERY_VERSION, formatQuery(ALL)),
-    `busy ${HISTORY_QUERIES_MAX}`,
-  );
+  assertEquals(askEarly(), `busy ${HISTORY_QUERIES_MAX}`);
   const refused = (action: () => Promise<unknown>): Promise<XenstoreError> =>
     assertRejects(action, XenstoreError, "ENOENT");
   await refused(() => read(other, numbers[0]!));
@@ -100,10 +102,7 @@ Deno.test("so many queries are answered at once, each for its own client", async
   assertEquals(await control(nodes, "end", numbers[0]!), "OK");
   await refused(() => read(nodes, numbers[0]!));
   const taken = await begin(other);
-  assertEquals(
-    (await control(nodes, "query", QUERY_VERSION, formatQuery(ALL))).split(" ")[0],
-    "busy",
-  );
+  assertEquals(askEarly(), `busy ${HISTORY_QUERIES_MAX}`);
   // Those of a client that has gone are gone.
   nodes.session.close();
   while ((await control(other, "query", QUERY_VERSION, formatQuery(ALL))).startsWith("busy"));
@@ -146,15 +145,49 @@ Deno.test("a log that is taken slowly goes on where it was when its query was gi
   await using server = await startRecorded();
   const nodes = await connect(server), { history } = server.daemon.engine.state.admin;
   await fill(nodes, 1_200, 100);
-  for (const backwards of [false, true]) {
-    const numbers: number[] = [];
-    for await (const answer of askDaemon(nodes, { ...ALL, backwards })) {
-      if (answer.type !== "record") continue;
-      numbers.push(answer.record.number);
-      if (numbers.length === 3 || numbers.length === 700) history!.look(Infinity);
+  let total = 1_201;
+  for (const last of [null, 900, 2_000]) {
+    for (const backwards of [false, true]) {
+      const numbers: number[] = [], count = Math.min(last ?? total, total);
+      const expected = Array.from({ length: count }, (_, i) => total - i);
+      for await (const answer of askDaemon(nodes, { ...ALL, backwards, last })) {
+        if (answer.type !== "record") continue;
+        numbers.push(answer.record.number);
+        if (![3, 700, count].includes(numbers.length)) continue;
+        history!.look(Infinity);
+        // What comes meanwhile is not one of the last.
+        if (last === null) continue;
+        await nodes.write(`/new/${total++}`, new Uint8Array());
+      }
+      assertEquals(numbers, backwards ? expected : expected.reverse(), `${last} ${backwards}`);
     }
-    const expected = Array.from({ length: 1_201 }, (_, i) => i + 1);
-    assertEquals(numbers, backwards ? expected.reverse() : expected);
+  }
+  nodes.session.close();
+});
+
+Deno.test("a query that rests gives way to another one, and its log goes on where it was", async () => {
+  await using server = await startRecorded();
+  const nodes = await connect(server), { history } = server.daemon.engine.state.admin;
+  await fill(nodes, 1_200, 100);
+  const { connection } = new Client(server.daemon.engine, 0);
+  const ask = (now: number): string =>
+    history!.query(connection, QUERY_VERSION, formatQuery(ALL), now);
+  const before = performance.now(), logs: AsyncGenerator<Answer, void>[] = [];
+  for (let i = 0; i < HISTORY_QUERIES_MAX; i++) {
+    logs.push(askDaemon(nodes, ALL));
+    await logs[i]!.next();
+  }
+  assertEquals(ask(before + HISTORY_REST_MS - 1), `busy ${HISTORY_QUERIES_MAX}`);
+  for (let i = 0; i < HISTORY_QUERIES_MAX; i++) {
+    assertMatch(ask(performance.now() + HISTORY_REST_MS + i), /^query \d+$/);
+  }
+  history!.forget(connection);
+  for (const log of logs) {
+    const numbers: number[] = [];
+    for await (const answer of log) {
+      if (answer.type === "record") numbers.push(answer.record.number);
+    }
+    assertEquals(numbers, Array.from({ length: 1_201 }, (_, i) => i + 1));
   }
   nodes.session.close();
 });

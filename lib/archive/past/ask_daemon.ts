@@ -27,7 +27,7 @@ const UNKNOWN = new Set(["EINVAL", "ENOSYS", "ENOENT"]);
  *   {@link XenstoreError} from the daemon.
  */
 export async function* askDaemon(nodes: Operations, query: Query): AsyncGenerator<Answer, void> {
-  if (query.kind !== "log" || query.last !== null) return yield* askOnce(nodes, query);
+  if (query.kind !== "log") return yield* askOnce(nodes, query);
   const place = new Place(query);
   for (let tries = 1;;) {
     try {
@@ -35,6 +35,7 @@ export async function* askDaemon(nodes: Operations, query: Query): AsyncGenerato
         if (!place.takes(answer)) continue;
         tries = 1;
         yield answer;
+        if (place.isOver) return;
       }
       return;
     } catch (error) {
@@ -46,11 +47,15 @@ export async function* askDaemon(nodes: Operations, query: Query): AsyncGenerato
 /** How far a log has been read. */
 class Place {
   readonly #query: LogQuery;
-  #hasHead = false;
+  /** The last number that there was when it was first asked for. */
+  #end: number | null = null;
   #number: number | null = null;
   /** How many parts of that number there were, and how many come again. */
   #parts = 0;
   #again = 0;
+  /** The first numbers of what was damaged. */
+  readonly #damaged = new Set<number>();
+  #rows = 0;
 
   constructor(query: LogQuery) {
     this.#query = query;
@@ -58,21 +63,37 @@ class Place {
 
   /** What is still to be asked. */
   get rest(): LogQuery {
-    const number = this.#number, query = this.#query;
+    const end = this.#end, number = this.#number, query = this.#query;
     this.#again = this.#parts;
-    if (number === null) return query;
-    const { filter } = query;
-    return query.backwards
-      ? { ...query, filter: { ...filter, until: Math.min(filter.until ?? Infinity, number) } }
-      : { ...query, filter: { ...filter, since: Math.max(filter.since ?? 0, number) } };
+    if (number === null || end === null) return query;
+    const { backwards, filter, last } = query, { since = 0, until = Infinity } = filter;
+    if (backwards) {
+      return { ...query, last: null, filter: { ...filter, until: Math.min(until, number) } };
+    }
+    const rest = { ...filter, since: Math.max(since, number) };
+    // Those that have come since then are newer than the newest that were asked for.
+    return last === null
+      ? { ...query, filter: rest }
+      : { ...query, last: null, filter: { ...rest, until: Math.min(until, end) } };
+  }
+
+  /** Whether as many as were asked for have come: what is still to be asked says no number of rows. */
+  get isOver(): boolean {
+    return this.#rows === this.#query.last;
   }
 
   /** Whether an answer is news. */
   takes(answer: Answer): boolean {
     if (answer.type === "head") {
-      const isFirst = !this.#hasHead;
-      this.#hasHead = true;
+      const isFirst = this.#end === null;
+      this.#end ??= answer.last;
       return isFirst;
+    }
+    if (answer.type === "damage") {
+      if (this.#damaged.has(answer.first)) return false;
+      this.#damaged.add(answer.first);
+      this.#rows++;
+      return true;
     }
     if (answer.type !== "record") return true;
     const { number } = answer.record;
@@ -83,6 +104,7 @@ class Place {
     this.#parts = number === this.#number ? this.#parts + 1 : 1;
     this.#number = number;
     this.#again = 0;
+    this.#rows++;
     return true;
   }
 }

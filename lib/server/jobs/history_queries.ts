@@ -10,6 +10,7 @@ import {
   ARCHIVE_IDLE_MS,
   ARCHIVE_SLICE_MS,
   HISTORY_QUERIES_MAX,
+  HISTORY_REST_MS,
   HISTORY_STEP_UNITS,
 } from "../../limits.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
@@ -100,8 +101,10 @@ export class HistoryQueries implements HistoryActions {
     }
     const query = parseQuery(text);
     if (query === null) return "it is no query (use the xs that belongs to this daemon)";
-    const underWay = [...this.#queries.values()].filter(({ isUnderWay }) => isUnderWay);
-    if (underWay.length >= HISTORY_QUERIES_MAX) return `busy ${underWay.length}`;
+    const underWay = [...this.#queries].filter(([, { isUnderWay }]) => isUnderWay);
+    if (underWay.length >= HISTORY_QUERIES_MAX && !this.#giveUpIdle(underWay, now)) {
+      return `busy ${underWay.length}`;
+    }
     const { history } = this.#parts.keeper, number = `${++this.#last}`;
     if (history === null) return "the history cannot be used now (the daemon's log says why)";
     const running = new RunningQuery(by, this.#parts, answer(history, query));
@@ -109,6 +112,14 @@ export class HistoryQueries implements HistoryActions {
     this.#queries.set(number, running);
     this.wakeAt = Math.min(this.wakeAt, now + ARCHIVE_IDLE_MS);
     return `query ${number}`;
+  }
+
+  /** Gives up the query that was not read for longest, if its client rests: it asks again from where it was. */
+  #giveUpIdle(queries: [string, RunningQuery][], now: number): boolean {
+    const [number, { askedAt }] = queries.reduce((oldest, query) =>
+      query[1].askedAt < oldest[1].askedAt ? query : oldest
+    );
+    return now - askedAt >= HISTORY_REST_MS && this.#queries.delete(number);
   }
 
   read(by: Connection, number: string, now: number): Uint8Array | null {
