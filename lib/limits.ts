@@ -389,6 +389,14 @@ export const LOADED_GUEST_BYTES_MAX = 98_304;
 export const RECORDS_A_LOOK = 512;
 
 /**
+ * What clients of the socket that is only for reading may have: how many there may be, and watches and open
+ * transactions of each. They are no guests, so no quota of a domain holds them; their users need not be root.
+ */
+export const READERS_MAX = 32;
+export const READER_WATCHES_MAX = 1_024;
+export const READER_TRANSACTIONS_MAX = 10;
+
+/**
  * The part of `--memory` that guests cannot use: one in so many is for the privileged domain, so that
  * the toolstack can still destroy and start domains when guests have used up all that they may.
  */

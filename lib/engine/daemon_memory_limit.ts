@@ -24,21 +24,29 @@ export class DaemonMemoryLimit {
     this.#guestsMax = bytes === Infinity ? bytes : bytes - Math.floor(bytes / MEMORY_RESERVE_PART);
   }
 
-  /** Whether `bytes` more are more than a client may be given. */
-  exceeded(privileged: boolean, bytes: number): boolean {
-    return this.accounts.cost + bytes > (privileged ? this.#max : this.#guestsMax);
+  /** Whether `bytes` more are more than a client may be given; `all`: also of the part of the privileged. */
+  exceeded(all: boolean, bytes: number): boolean {
+    return this.accounts.cost + bytes > (all ? this.#max : this.#guestsMax);
   }
 
   /** Tells the operator that a request was refused because of it. */
-  refused({ label, privileged }: Connection, now: number): void {
+  refused(connection: Connection, now: number): void {
     const more = this.#lines.take(now);
     if (more === null) return;
-    const max = privileged ? this.#max : this.#guestsMax;
-    const whose = privileged ? "" : ", what is above is for the privileged domain";
+    const { label } = connection, all = mayUseAll(connection);
+    const max = all ? this.#max : this.#guestsMax;
+    const whose = all ? "" : ", what is above is for the privileged domain";
     this.log(
       "warning",
       `${label}: ENOSPC: the store takes ${this.accounts.cost} bytes of memory, and ${max} are ` +
         `allowed${whose} (--memory)${more}`,
     );
   }
+}
+
+/** Those that may only look leave the toolstack its part, as guests do. */
+export function mayUseAll(
+  { privileged, readOnly }: Pick<Connection, "privileged" | "readOnly">,
+): boolean {
+  return privileged && !readOnly;
 }

@@ -1,3 +1,4 @@
+import { mayUseAll } from "./daemon_memory_limit.ts";
 import type { Account } from "./accounts.ts";
 import { costMax } from "./memory_model.ts";
 import type { State } from "./state.ts";
@@ -16,7 +17,7 @@ export function limitOldVersions(state: State, now: number): void {
     const { account, privileged } = transaction.connection;
     if (account === null) continue;
     const isOver = !privileged && exceedsOwn(state, account, transaction) ||
-      state.memory.exceeded(privileged, 0);
+      state.memory.exceeded(mayUseAll(transaction.connection), 0);
     if (isOver) giveUp(state, transaction, now);
   }
 }

@@ -1,3 +1,4 @@
+import { mayUseAll } from "./daemon_memory_limit.ts";
 import type { Walk } from "../store/lookup.ts";
 import { type Node, NODE_BYTES, nodeSize, versionBytes } from "../store/node.ts";
 import { ENOMEM, ENOSPC, type ErrorCode, OK } from "../wire/errors.ts";
@@ -53,7 +54,7 @@ export function isOver(
  */
 export function roomFor({ connection, now, state }: QuotaCaller, bytes: number): ErrorCode {
   const { account, privileged } = connection;
-  if (state.memory.exceeded(privileged, bytes)) {
+  if (state.memory.exceeded(mayUseAll(connection), bytes)) {
     state.memory.refused(connection, now);
     return ENOSPC;
   }

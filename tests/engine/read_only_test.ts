@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
 import { OPERATIONS } from "../../lib/engine/operation_table.ts";
+import { READER_TRANSACTIONS_MAX, READER_WATCHES_MAX } from "../../lib/limits.ts";
 import { adoptTree } from "../../lib/persist/adopt_tree.ts";
 import { snapshot } from "../../lib/persist/snapshot.ts";
 import { collectAll } from "../../lib/state/checked_records.ts";
@@ -121,4 +122,28 @@ function hold(random: Random): void {
 
 Deno.test("read-only: random requests, within transactions and without, change nothing", async () => {
   for (let i = 0; i < 20; i++) await withSeed(hold);
+});
+
+Deno.test("readers: watches and transactions of one are bounded, and memory for the privileged is left", () => {
+  const engine = newEngine();
+  const reader = new Client(engine, 0, { readOnly: true }), dom0 = new Client(engine, 0);
+  let watches = 0, open = 0;
+  while (reader.ask(MessageType.WATCH, `/a\0${watches}\0`) === "WATCH OK\0") watches++;
+  while (!reader.ask(MessageType.TRANSACTION_START, "\0").startsWith("ERROR")) open++;
+  assertEquals([watches, open], [READER_WATCHES_MAX, READER_TRANSACTIONS_MAX]);
+  assertEquals(reader.reply, "ERROR ENOSPC\0");
+  assertEquals(dom0.ask(MessageType.WATCH, "/a\0t\0"), "WATCH OK\0");
+  // All that guests may use is used up.
+  const { accounts, memory } = engine.state;
+  memory.max = accounts.cost * 8 / 7;
+  const others = [new Client(engine, 0, { readOnly: true }), dom0];
+  const replies = others.map((client) => client.ask(MessageType.WATCH, "/b\0t\0"));
+  assertEquals(replies, ["ERROR ENOSPC\0", "WATCH OK\0"]);
+});
+
+Deno.test("readers: they see the highest values of quotas, and do not reset them", () => {
+  const engine = newEngine();
+  const reader = new Client(engine, 0, { readOnly: true });
+  assertMatch(reader.ask(MessageType.CONTROL, "quota\0max\0"), /^CONTROL /);
+  assertMatch(reader.ask(MessageType.CONTROL, "quota\0max\0-r\0"), /^ERROR E(ACCES|ROFS)\0$/);
 });

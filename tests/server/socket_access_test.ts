@@ -1,8 +1,10 @@
 /** Who may connect: --socket-group, --socket-mode and --socket-ro, over deaths and live updates. */
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { READERS_MAX } from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { update } from "../support/operator.ts";
+import { until } from "../support/patience.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { Supervised } from "../support/supervised.ts";
@@ -127,4 +129,26 @@ Deno.test("a client that may only look is not held over a death, others are", as
   assertEquals(await writer.ask(T.WRITE, "/a\x002"), "OK\0");
   await using next = await RawClient.connect(path);
   assertEquals(await next.ask(T.WRITE, "/a\x003"), "EROFS\0");
+});
+
+Deno.test("at the second socket so many clients are let in, and another once one has gone", async () => {
+  await using daemon = await startDaemon({ args: ["--socket-ro", `${GROUP}`] });
+  const path = `${daemon.socketPath}_ro`;
+  const readers: RawClient[] = [];
+  for (let i = 0; i < READERS_MAX; i++) readers.push(await RawClient.connect(path));
+  for (const reader of readers) {
+    assertEquals(await reader.ask(T.GET_DOMAIN_PATH, "0\0"), "/local/domain/0\0");
+  }
+  {
+    await using late = await RawClient.connect(path);
+    await assertRejects(() => late.ask(T.GET_DOMAIN_PATH, "0\0"));
+  }
+  await using root = await RawClient.connect(daemon.socketPath);
+  assertEquals(await root.ask(T.WRITE, "/a\x001"), "OK\0");
+  readers.pop()!.close();
+  await until("a place to be free", async () => {
+    await using next = await RawClient.connect(path);
+    return await next.ask(T.GET_DOMAIN_PATH, "0\0").then(() => true, () => false);
+  });
+  for (const reader of readers) reader.close();
 });

@@ -14,6 +14,7 @@ export interface ClientOptions {
   readonly kind?: ConnectionKind;
   readonly label?: string;
   readonly key?: number;
+  readonly readOnly?: boolean;
 }
 
 /** A client that keeps its latest reply as text. */
@@ -28,12 +29,13 @@ export class Client {
   readonly connection: Connection;
 
   constructor(readonly engine: Engine, domid: number, options: ClientOptions = {}) {
-    const { key = -1, kind = domid === 0 ? "socket" : "ring" } = options;
+    const { key = -1, readOnly = false, kind = domid === 0 ? "socket" : "ring" } = options;
     this.connection = engine.connect({
       kind,
       domid,
       label: options.label ?? `client of ${domid}`,
       key,
+      readOnly,
       outbox: {
         reply: (type, _reqId, _txId, payload) => {
           this.text = toText(payload);

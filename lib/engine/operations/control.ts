@@ -91,8 +91,9 @@ const COMMANDS: readonly Command[] = [
   { name: "help", usage: [""], run: runHelp, shows: true },
 ];
 
-function sets(args: readonly string[]): boolean {
-  return args[0] === "set";
+/** `set` changes a quota, `max -r` what was the most of each. */
+function sets([word, option]: readonly string[]): boolean {
+  return word === "set" || word === "max" && option !== undefined;
 }
 
 /** CONTROL `command args...`: the operator's commands. */

@@ -2,6 +2,7 @@ import { Cursor } from "../../store/cursor.ts";
 import { lookup } from "../../store/lookup.ts";
 import { type Node, nodeSize } from "../../store/node.ts";
 import { EAGAIN, EBUSY, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/errors.ts";
+import { READER_TRANSACTIONS_MAX } from "../../limits.ts";
 import { oneArgument } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
 import { exceeds, isOver, roomFor } from "../quota_refusal.ts";
@@ -23,6 +24,8 @@ const UINT32_MAX = 0xffffffff;
 export function start(call: Call): Outcome {
   const { connection, state, now } = call;
   if (call.transaction !== null) return EBUSY;
+  const open = connection.transactions.size;
+  if (connection.readOnly && open >= READER_TRANSACTIONS_MAX) return ENOSPC;
   const account = state.accounts.of(connection.domid);
   if (exceeds(call, "transactions", account.now.transactions + 1)) return ENOSPC;
   const error = roomFor(call, TRANSACTION_BYTES);

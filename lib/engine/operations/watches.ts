@@ -1,4 +1,5 @@
 import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/errors.ts";
+import { READER_WATCHES_MAX } from "../../limits.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
 import { exceeds, roomFor } from "../quota_refusal.ts";
@@ -19,6 +20,7 @@ export function watch(call: Call): Outcome {
   if (path === null) return EINVAL;
   const key = watchKey(path, token);
   if (connection.watches.has(key)) return EEXIST;
+  if (connection.readOnly && connection.watches.size >= READER_WATCHES_MAX) return ENOSPC;
   const account = state.accounts.of(connection.domid);
   const bytes = path.length + token.length;
   if (exceeds(call, "watches", account.now.watches + 1, path)) return ENOSPC;

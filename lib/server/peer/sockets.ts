@@ -2,12 +2,12 @@ import type { Clock } from "../../clock.ts";
 import { type Epoll, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../../../ffi/epoll.ts";
 import { EAGAIN, ECONNABORTED, EMFILE, ENFILE, errorText } from "../../../ffi/libc.ts";
 import { keepOnExec } from "../../../ffi/exec.ts";
-import { acceptUnix, peerCredentials } from "../../../ffi/unix_socket.ts";
+import { acceptUnix, closeFd, peerCredentials } from "../../../ffi/unix_socket.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { ConnectionSpec } from "../../engine/connection_base.ts";
 import type { RingState } from "../../state/ring_state.ts";
 import type { HeldSocket } from "../../state/records.ts";
-import { ACCEPTS_PER_TURN_MAX } from "../../limits.ts";
+import { ACCEPTS_PER_TURN_MAX, READERS_MAX } from "../../limits.ts";
 import type { HeldSocketTransport } from "../../transport/held_socket.ts";
 import { SocketTransport } from "../../transport/socket.ts";
 import type { HeldSockets } from "../supervision/held_sockets.ts";
@@ -53,6 +53,7 @@ export class Sockets implements EventSink, HeldClients {
   /** Where clients come in that may only look; -1 where none do. */
   readonly #readers: number;
   #readersWait = false;
+  #readerCount = 0;
   #full = false;
   /** Set where a client can leave. */
   streams: SocketStreams | null = null;
@@ -130,6 +131,11 @@ export class Sockets implements EventSink, HeldClients {
         if (-fd !== EAGAIN && -fd !== ECONNABORTED) this.#acceptFailed(-fd);
         return;
       }
+      if (this.#readerCount === READERS_MAX) {
+        closeFd(fd);
+        continue;
+      }
+      this.#readerCount++;
       this.#welcome(fd, null, true);
     }
   }
@@ -333,6 +339,7 @@ export class Sockets implements EventSink, HeldClients {
 
   #forget(peer: Peer): void {
     this.#peers[peer.key] = undefined;
+    if (peer.connection.readOnly) this.#readerCount--;
     if (this.#turns.trace.obj) this.#turns.trace.connection("DESTROY", peer.connection.id);
     this.#engine.disconnect(peer.connection);
   }
