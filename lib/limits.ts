@@ -293,9 +293,6 @@ export const LOG_BUDGETS_MAX = 4_096;
 /** Things of a kind that a turn marks, up to which they are looked through one by one: hashing takes longer. */
 export const MARKS_SCANNED_MAX = 16;
 
-/** Paths of which it is remembered whether their values are hidden: more than a busy host writes to. */
-export const REDACTED_PATHS_KNOWN_MAX = 4_096;
-
 /** Bytes of a process's command line, or of a domain's name, that say who an author is: all of most. */
 export const AUTHOR_TEXT_MAX = 256;
 

@@ -14,32 +14,47 @@ function namesIn(path: string): string[] {
  */
 export class Glob {
   readonly #names: readonly string[];
-  /** Capitals are as good as small letters. */
-  readonly #ignoresCase: boolean;
+  /** The longest text within a name that each path has that it matches; "" for none. */
+  readonly #text: string;
+  /** It is `/**\/*TEXT*`, which matches each path that has the text. */
+  readonly #isText: boolean;
 
   /** `pattern` begins with `/`. */
-  constructor(pattern: string, { ignoreCase = false }: { readonly ignoreCase?: boolean } = {}) {
-    this.#ignoresCase = ignoreCase;
-    this.#names = namesIn(ignoreCase ? pattern.toLowerCase() : pattern);
+  constructor(pattern: string) {
+    const names = namesIn(pattern);
+    this.#names = names;
+    const texts = names.flatMap((name) => name.split(/[*?]/));
+    this.#text = texts.reduce((longest, text) => text.length > longest.length ? text : longest, "");
+    this.#isText = this.#text !== "" && pattern === `/${ANY_NAMES}/*${this.#text}*`;
   }
 
   /** Whether it matches an absolute path, or one above it. */
   matches(path: string): boolean {
+    // Most paths are done with here.
+    if (!path.includes(this.#text)) return false;
+    return this.#isText || this.#matchesNames(namesIn(path));
+  }
+
+  #matchesNames(names: readonly string[]): boolean {
     const patterns = this.#names, { length } = patterns;
     // Which of its names, and (last) its end, may come next.
     let next = new Uint8Array(length + 1);
     reach(next, patterns, 0);
     if (next[length] === 1) return true;
-    for (const name of namesIn(this.#ignoresCase ? path.toLowerCase() : path)) {
+    for (const name of names) {
       const before = next;
+      let any = false;
       next = new Uint8Array(length + 1);
       for (let at = 0; at < length; at++) {
         if (before[at] !== 1) continue;
         const pattern = patterns[at]!;
-        if (pattern === ANY_NAMES) reach(next, patterns, at);
-        else if (matchesName(pattern, name)) reach(next, patterns, at + 1);
+        const isAny = pattern === ANY_NAMES;
+        if (!isAny && !matchesName(pattern, name)) continue;
+        reach(next, patterns, isAny ? at : at + 1);
+        any = true;
       }
       if (next[length] === 1) return true;
+      if (!any) return false;
     }
     return false;
   }

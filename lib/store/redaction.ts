@@ -1,4 +1,3 @@
-import { REDACTED_PATHS_KNOWN_MAX } from "../limits.ts";
 import { Glob } from "./glob.ts";
 import { canonicalPath } from "./path.ts";
 
@@ -23,23 +22,20 @@ export const REDACTED_PATHS: readonly string[] = [
 
 /** Which paths' values must not be shown. */
 export class Redaction {
+  /** In small letters. */
   readonly #globs: readonly Glob[];
-  /** What was found of paths: the same few are asked about again and again. */
-  readonly #known = new Map<string, boolean>();
 
   /** `more` patterns besides {@link REDACTED_PATHS}, as {@link Glob} takes them. */
   constructor(more: readonly string[] = []) {
-    this.#globs = [...REDACTED_PATHS, ...more].map((glob) => new Glob(glob, { ignoreCase: true }));
+    this.#globs = [...REDACTED_PATHS, ...more].map((glob) => new Glob(glob.toLowerCase()));
   }
 
   /** Whether the value at an absolute path is hidden. */
   hides(path: string): boolean {
-    const known = this.#known.get(path);
-    if (known !== undefined) return known;
-    const hidden = path.startsWith("/") && this.#globs.some((glob) => glob.matches(path));
-    if (this.#known.size >= REDACTED_PATHS_KNOWN_MAX) this.#known.clear();
-    this.#known.set(path, hidden);
-    return hidden;
+    if (!path.startsWith("/")) return false;
+    const small = path.toLowerCase();
+    for (const glob of this.#globs) if (glob.matches(small)) return true;
+    return false;
   }
 
   /**
