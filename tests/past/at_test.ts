@@ -66,8 +66,8 @@ Deno.test("--at: what is not known is said, and between which commits it changed
     await client.write("/quiet", "1");
     for (let i = 0; i < 700; i++) await client.write("/busy", `${i}`);
   }
-  const between = /known only to have changed between #3 and #\d+/;
-  const [status, err] = await failure(socketPath, "read", "--at", "9", "/busy");
+  const between = /known only to have changed between #257 and #\d+/;
+  const [status, err] = await failure(socketPath, "read", "--at", "300", "/busy");
   assertEquals(status, 1);
   assertMatch(
     err,
@@ -75,14 +75,14 @@ Deno.test("--at: what is not known is said, and between which commits it changed
       `^xs: read /busy: ${between.source} \\(see: xs read --help\\)\\n$|^xs: read /busy: ${between.source}\\n$`,
     ),
   );
-  assertEquals((await failure(socketPath, "exists", "--at", "9", "/busy"))[0], 2);
-  assertEquals(await lines(socketPath, "read", "--at", "9", "/quiet"), ["1"]);
-  const ls = await xs(socketPath, ["ls", "--at", "9"]);
+  assertEquals((await failure(socketPath, "exists", "--at", "300", "/busy"))[0], 2);
+  assertEquals(await lines(socketPath, "read", "--at", "300", "/quiet"), ["1"]);
+  const ls = await xs(socketPath, ["ls", "--at", "300"]);
   assertEquals(ls.status, 0);
   assertStringIncludes(ls.out, 'quiet = "1"\n');
   assertMatch(ls.err, new RegExp(`^xs: /busy: ${between.source}\\n$`));
-  const diff = await xs(socketPath, ["diff", "#9", "#2"]);
-  assertMatch(diff.err, new RegExp(`^xs: #9: /busy: ${between.source}$`, "m"));
+  const diff = await xs(socketPath, ["diff", "#300", "#2"]);
+  assertMatch(diff.err, new RegExp(`^xs: #300: /busy: ${between.source}$`, "m"));
 });
 
 Deno.test("diff: between any two points, and the daemon as it is", async () => {

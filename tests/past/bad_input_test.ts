@@ -154,7 +154,7 @@ Deno.test("the history of a store that has none, of another program, of a newer 
   const other = new DatabaseSync(path);
   other.exec("CREATE TABLE t (a)");
   other.close();
-  await refused(/\S+ is no history of xs: name another place, or delete it/);
+  await refused(/\S+ is not a history of xs: name another place, or delete it/);
   Deno.removeSync(path);
   {
     await using server = await startRecorded({ store });

@@ -102,9 +102,9 @@ Deno.test("revert: what cannot be undone is refused, in a line that says why", a
     `xs: revert #${removed}: the permissions of /of-5 name domain 5, which is gone\n`,
   ]);
   for (let i = 0; i < 700; i++) await client.write("/busy", `${i}`);
-  assertEquals(await failure(socketPath, "revert", `${removed + 20}`), [
+  assertEquals(await failure(socketPath, "revert", `${removed + 300}`), [
     1,
-    `xs: revert #${removed + 20}: parts of it were folded or pruned\n`,
+    `xs: revert #${removed + 300}: parts of it were folded or pruned\n`,
   ]);
 });
 

@@ -56,8 +56,10 @@ export async function startPruned(): Promise<RecordedDaemon> {
     );
     await client.write(`/p/${i}`, value);
   }
-  const upkeep = new HistoryUpkeep(history, { bytes: 100_000, age: Infinity });
-  while (upkeep.step(Date.now() * 1_000));
+  const { closed } = history, now = Date.now() * 1_000;
+  const age = now - closed[closed.length >> 1]!.toAt - 1;
+  const upkeep = new HistoryUpkeep(history, { bytes: Infinity, age });
+  while (upkeep.step(now));
   return server;
 }
 
