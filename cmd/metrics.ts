@@ -40,7 +40,7 @@ export async function runMetrics({ shell }: XsContext, flags: MetricsFlags): Pro
 
 function explained(error: unknown): unknown {
   if (!(error instanceof UnknownStatus)) return error;
-  return new CommandError("the daemon does not tell its metrics (it is an older xs, or not xs)");
+  return new CommandError("the daemon has no metrics (it is an older xs, or not xs)");
 }
 
 /** For the node exporter's collector of text files: whole or not at all, and for all to read. */

@@ -48,7 +48,7 @@ async function update(
     if (error.reply === null) throw error.cause ?? error;
     const text = error.reply.trim().replace(/\.$/, "");
     const what = text.charAt(0).toLowerCase() + text.slice(1);
-    throw new CommandError(`not done: ${what} (the old daemon serves on)`, file);
+    throw new CommandError(`not done: ${what} (the old daemon still serves)`, file);
   }
   const now = await status(nodes);
   if (flags.json) {
@@ -70,7 +70,7 @@ async function status(nodes: Operations): Promise<Status | null> {
 /** The file that runs this command, by the name that every daemon can run it by, where it has one. */
 function installedDaemon(): string {
   if (runtimeArguments().length > 0) {
-    throw new CommandError("this xs runs from its source: name the file that is to serve");
+    throw new CommandError("this xs runs from its source: name the file of the next daemon");
   }
   const own = Deno.execPath();
   try {

@@ -24,7 +24,7 @@ function checkTogether({ history, json, listen, otlp, output }: MetricsFlags): v
   if (ways.length > 1) {
     throw new UsageError(`it contradicts ${ways[0]} (leave one of them out)`, `${ways[1]}`);
   }
-  if (json) throw new UsageError("metrics are no JSON (`xs --json status` is)", "--json");
+  if (json) throw new UsageError("metrics have no JSON form (use `xs --json status`)", "--json");
 }
 
 async function run(this: XsContext, flags: MetricsFlags): Promise<void> {

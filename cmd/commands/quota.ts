@@ -171,7 +171,7 @@ function printRows({ shell }: XsContext, { json }: QuotaFlags, rows: readonly Ro
 export const quotaCommand: XsCommand = buildCommand<QuotaFlags, string[]>({
   func: withDaemon(quota, {
     check: (flags, first) => {
-      if (flags.reset && first !== "max") throw new UsageError("it goes with max", "-r");
+      if (flags.reset && first !== "max") throw new UsageError("it needs max", "-r");
     },
   }),
   parameters: {

@@ -28,7 +28,7 @@ function checkWrite(flags: WriteFlags, ...words: string[]): void {
   const last = words.at(-1);
   if (last === undefined) throw new UsageError("PATH and VALUE are missing");
   throw new UsageError(
-    "VALUE is missing (values stand behind their paths; --from FILE reads one)",
+    "VALUE is missing (each value follows its path; --from FILE reads one)",
     last,
   );
 }

@@ -59,7 +59,7 @@ async function examine(shell: Shell, nodes: Operations, flags: DoctorFlags): Pro
       error instanceof XenstoreError && error.code === "EINVAL" && error.operation === "control";
     if (!isOld) throw error;
     throw new CommandError(
-      "the daemon does not know what it is asked (it is an older xs, or not xs)",
+      "the daemon does not know this command (it is an older xs, or not xs)",
     );
   } finally {
     unlisten();

@@ -46,5 +46,5 @@ function noteUnknown({ stderr }: Shell, { unknowns }: PastNodes): void {
     stderr.write(`xs: ${readable(what)}: ${readable(toByteText(unknownText(between)))}\n`);
   }
   const more = unknowns.length - HISTORY_UNKNOWN_LINES;
-  if (more > 0) stderr.write(`xs: and ${more} paths more that are not known\n`);
+  if (more > 0) stderr.write(`xs: and ${more} more unknown paths\n`);
 }

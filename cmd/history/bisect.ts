@@ -83,7 +83,7 @@ class Search {
     const good = await this.#momentAt(goodPoint);
     const bad = await this.#momentAt(badPoint ?? commitPoint(await this.#last()));
     if (bad.number < good.number) {
-      const why = `#${bad.number} is not behind the good moment, #${good.number}`;
+      const why = `#${bad.number} is before the good moment, #${good.number}`;
       throw new CommandError(why, "--bad");
     }
     if (bad.number === good.number) {
@@ -94,7 +94,7 @@ class Search {
     const { first, last } = await this.#halve(new Bisection(good.number, bad.number));
     const numbers = await this.#changesWithin(first, last);
     if (numbers.length > 0) return numbers;
-    throw new CommandError("nothing is left of what was done there", `#${first}`);
+    throw new CommandError("the history no longer has these changes", `#${first}`);
   }
 
   async #halve(bisection: Bisection): Promise<Bisection["found"]> {
@@ -144,7 +144,7 @@ class Search {
     const [unknown] = unknowns;
     if (unknown !== undefined) {
       const { path } = unknown, more = unknowns.length - 1;
-      const others = more === 0 ? "" : `, and ${more} paths more`;
+      const others = more === 0 ? "" : `, and ${more} more paths`;
       say(this.#shell, `#${number}: ${path}: ${unknownText(unknown)}${others}`);
       if (unknowns.some(({ isBelow, path }) => isBelow && path === "/")) return "skip";
     }
@@ -154,7 +154,7 @@ class Search {
     if (status < STATUS_FAILED) return "bad";
     const [command] = this.#words;
     const rule = "0 is good, 125 skips, others below 128 are bad";
-    throw new CommandError(`it has failed with status ${status} (${rule})`, toByteText(command));
+    throw new CommandError(`failed with status ${status} (${rule})`, toByteText(command));
   }
 }
 

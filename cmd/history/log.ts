@@ -49,7 +49,7 @@ export async function runLog(
     const printer = logPrinter(flags, new LogMatcher(query.filter), past.colour, paths.length > 0);
     const isFollowed = flags.follow === true;
     if (isFollowed && !source.isLive) {
-      throw new CommandError("no daemon runs that could be followed (leave --follow out)");
+      throw new CommandError("there is no daemon to follow (leave --follow out)");
     }
     // A pager shows what there is.
     if (isFollowed) return await follow(past, source, query, printer);

@@ -69,7 +69,7 @@ export class MomentTestBed implements Disposable {
     this.#child = null;
     this.#checkInterrupt();
     if (signal === null) return code;
-    throw new CommandError(`it was ended by ${signal}: the search is given up`, command);
+    throw new CommandError(`killed by ${signal}: the search ends`, command);
   }
 
   /** A terminal's Ctrl-C is the command's, too; it need not obey. */

@@ -32,7 +32,9 @@ export async function runRevert(
   await lookBack(context, flags, async (past) => {
     const point = past.point(commit), dryRun = flags.dryRun === true;
     const source = await past.source();
-    if (!source.isLive) throw new CommandError("no daemon runs whose store could be changed");
+    if (!source.isLive) {
+      throw new CommandError("there is no daemon (revert changes the store of a running one)");
+    }
     const { answers, head } = await askWhole(source, { kind: "show", point });
     if (head.number === head.begins.number) throw new CommandError(BEGINNING, `#${head.number}`);
     const records = answers.filter((answer) => answer.type === "record");

@@ -25,7 +25,10 @@ export async function runShow(
     const records = answers.filter((answer) => answer.type === "record");
     if (head.number === head.begins.number) throw new CommandError(BEGINNING, `#${head.number}`);
     if (records.length === 0) {
-      throw new CommandError("nothing is left of it: it was folded or pruned", `#${head.number}`);
+      throw new CommandError(
+        "the history no longer has this commit (it was folded or pruned)",
+        `#${head.number}`,
+      );
     }
     const output = openPaged(past.shell, false);
     const lines = flags.json === true ? jsonLines(records) : textLines(records, head.number);

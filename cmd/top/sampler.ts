@@ -68,7 +68,9 @@ export class Sampler {
       };
     } catch (error) {
       if (!(error instanceof UnknownStatus)) throw error;
-      throw new CommandError("the daemon cannot be asked for this (it is an older xs, or not xs)");
+      throw new CommandError(
+        "the daemon does not know this command (it is an older xs, or not xs)",
+      );
     }
   }
 

@@ -26,7 +26,7 @@ export class Terminal {
   static open(shell: Shell, onKeys: (text: string) => void, onResize: () => void): Terminal {
     const kind = shell.around.env("TERM") ?? "dumb";
     if (!shell.isTerminal("stdout") || !Deno.stdin.isTerminal() || kind === "dumb") {
-      throw new CommandError("this is no terminal that it could draw on (use --once or --json)");
+      throw new CommandError("no usable terminal (use --once or --json)");
     }
     const terminal = new Terminal(shell, onResize);
     void terminal.#read(onKeys);

@@ -56,7 +56,7 @@ class TracePrinter {
 export async function trace(shell: Shell, flags: TraceFlags, file?: string): Promise<void> {
   if (file === undefined) return await traceLive(shell, flags);
   if (flags.write !== undefined) {
-    throw new UsageError("a recording is shown, not written", "--write");
+    throw new UsageError("it contradicts a recording (leave one of them out)", "--write");
   }
   const filter = new FrameFilter(flags);
   using recording = new RecordingReader(file);

@@ -166,7 +166,7 @@ testCases("a mistake is one line: the command, its object, what is wrong, what t
   {
     args: ["write", "/a"],
     status: 2,
-    err: "xs: write /a: VALUE is missing (values stand behind their paths; --from FILE reads one)",
+    err: "xs: write /a: VALUE is missing (each value follows its path; --from FILE reads one)",
   },
   {
     args: ["write", "--from", "-", "/a", "1"],

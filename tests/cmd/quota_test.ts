@@ -89,7 +89,7 @@ Deno.test("xs quota says what is wrong before it sets anything", async () => {
       /^xs: quota memory=2G: it is too large \(at most 2147483647\)/,
     ],
     [["9", "nodes=4"], 1, /^xs: quota 9: no such domain \(ENOENT\)\n$/],
-    [["--reset"], 2, /^xs: quota -r: it goes with max/],
+    [["--reset"], 2, /^xs: quota -r: it needs max/],
   ];
   for (const [args, status, err] of cases) {
     const got = await test.xs(...args);

@@ -188,7 +188,7 @@ Deno.test("xs top: no terminal, no daemon", async () => {
   assertEquals(dumb.status, 1);
   assertMatch(
     dumb.shell.printed.err,
-    /^xs: top: this is no terminal that it could draw on \(use --once or --json\)\n$/,
+    /^xs: top: no usable terminal \(use --once or --json\)\n$/,
   );
   const none = await xs("/nowhere/socket", "top", "--once");
   assertMatch(none.shell.printed.err, /^xs: top: cannot connect to /);

@@ -82,7 +82,7 @@ Deno.test("store file: one of an earlier boot is put aside, and the daemon begin
         assertEquals(lines.length, round);
         assertEquals(
           lines.at(-1),
-          `info: the store file ${path} was of an earlier boot of this host: it is now ${path}.old`,
+          `info: the store file ${path} is from an earlier boot of this host: it is now ${path}.old`,
         );
         assert(OLD_NODES.every((node) => nodesOf(`${path}.old`).includes(node)));
         assertEquals(isAside(Deno.readDirSync(scratch.path)), ["store", "store.old"]);
@@ -117,7 +117,7 @@ Deno.test("store file: after a boot it has what is to be kept, and nothing else"
       assertEquals(check(state), []);
       assertEquals(lines, [
         `info: the store file ${path}: after a boot of the host it keeps /kept/*`,
-        `info: the store file ${path} was of an earlier boot of this host: it is now ${path}.old, ` +
+        `info: the store file ${path} is from an earlier boot of this host: it is now ${path}.old, ` +
         "but for 2 nodes that are kept, without 1 entries of permissions for domains of before",
       ]);
       assert(nodesOf(`${path}.old`).includes("/libxl/1"));
@@ -149,7 +149,7 @@ Deno.test("store file: a damaged one of an earlier boot is put aside, too", asyn
   Deno.truncateSync(path, 5000);
   Deno.utimeSync(path, 1, 1);
   open(choice, lines).close();
-  assertStringIncludes(lines.join(), `was of an earlier boot of this host: it is now ${path}.old`);
+  assertStringIncludes(lines.join(), `is from an earlier boot of this host: it is now ${path}.old`);
 });
 
 /** Files as a daemon of boot `boot` that was killed has left them; some are last written long ago. */

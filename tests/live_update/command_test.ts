@@ -76,7 +76,7 @@ testUnless(
     try {
       const none = await xs(binary, socketPath, "/none/xs");
       const line =
-        "xs: live-update /none/xs: not done: file not accessible (the old daemon serves on)\n";
+        "xs: live-update /none/xs: not done: file not accessible (the old daemon still serves)\n";
       assertEquals(none, { code: 1, out: "", err: line });
       const { code, err } = await xs(binary, socketPath, "/bin/sh");
       assertEquals(code, 1);

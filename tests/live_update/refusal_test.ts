@@ -121,7 +121,7 @@ const CASES: readonly Case[] = [
       file: XS,
       commandLine: [...XS_WORDS, "serve", "--socket", "/nonexistent/socket"].join(" "),
     }),
-    reply: /^Its trial failed: .*it would look for the state in \/nonexistent\/state_dump/,
+    reply: /^Its trial failed: .*it looks for the state in \/nonexistent\/state_dump/,
   },
 ];
 

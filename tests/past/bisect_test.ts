@@ -197,14 +197,14 @@ Deno.test("xs bisect: what it cannot do is one line", async () => {
     [
       [...good, "--bad", `${first - 1}`, "--", "true"],
       1,
-      /--bad: #\d+ is not behind the good moment, #\d+/,
+      /--bad: #\d+ is before the good moment, #\d+/,
     ],
     [["--good", `${last}`, "--", "true"], 1, /nothing has changed since #\d+/],
     [[...good, "--", "false"], 1, /--good: after #\d+ the store is bad/],
     [[...good, "--", "true"], 1, /--bad: after #\d+ the store is good/],
     [[...good, "--", "sh", "-c", "exit 125"], 1, /--good: after #\d+ the store cannot be tested/],
-    [[...good, "--", "sh", "-c", "exit 128"], 1, /bisect sh: it has failed with status 128/],
-    [[...good, "--", "sh", "-c", "kill -9 $$"], 1, /bisect sh: it was ended by SIGKILL/],
+    [[...good, "--", "sh", "-c", "exit 128"], 1, /bisect sh: failed with status 128/],
+    [[...good, "--", "sh", "-c", "kill -9 $$"], 1, /bisect sh: killed by SIGKILL/],
     [[...good, "--", "/none/command"], 1, /bisect \/none\/command: cannot run it: no such command/],
     [[...good, "--store", "/none/store", "--", "true"], 1, /\/none\/store/],
   ];

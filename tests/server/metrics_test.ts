@@ -322,7 +322,7 @@ Deno.test("metrics: wrong usage", async () => {
       [["--listen", "nowhere"], /--listen: invalid address|--listen nowhere: invalid address/],
       [["--listen", "127.0.0.1:70000"], /invalid address/],
       [["--listen", "9465", "--otlp"], /^xs: metrics --otlp: it contradicts --listen/],
-      [["--json"], /^.*metrics are no JSON/],
+      [["--json"], /^.*metrics have no JSON form/],
       [["--history"], /^xs: metrics --history: it needs --otlp/],
     ] as const
   ) {

@@ -220,5 +220,5 @@ testUnless(missing, "a host of which nothing answers is refused in a clear line"
     String,
   );
   assertStringIncludes(message, "cannot get the port of this domain's own ring");
-  assertStringIncludes(message, "not one domain could be connected at the start");
+  assertStringIncludes(message, "cannot connect any domain at the start");
 });

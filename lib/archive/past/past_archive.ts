@@ -27,7 +27,7 @@ export async function readPastArchive(
     notes.push(`${name}: ${what}: ${unknownText(between)}`);
   }
   const more = unknowns.length - HISTORY_UNKNOWN_LINES;
-  if (more > 0) notes.push(`${name}: and ${more} paths more that are not known`);
+  if (more > 0) notes.push(`${name}: and ${more} more unknown paths`);
   const lack = hidden.size > 0
     ? `${hides} in the history`
     : unknowns.length > 0

@@ -22,7 +22,7 @@ export function answerTrial(file: string, socket: string): string {
   const place = stateFileOf(socket);
   if (file !== `${place}.trial`) {
     throw new HandOverError(
-      `it would look for the state in ${place}, not beside ${file} ` +
+      `it looks for the state in ${place}, not beside ${file} ` +
         "(--socket and XENSTORED_RUNDIR must be those of the daemon that runs)",
     );
   }
@@ -41,6 +41,6 @@ export function answerTrial(file: string, socket: string): string {
   adoptTree(state, all.tree);
   build(state, all, { asksDomains: false, openRing: () => true, openSocket: () => null });
   const [finding] = check(state);
-  if (finding !== undefined) throw new HandOverError(`the store it would have: ${finding}`);
+  if (finding !== undefined) throw new HandOverError(`its own store: ${finding}`);
   return `${trialAnswer({ bytes: bytes.length, records: count })}\n${TAKES_HELD}`;
 }

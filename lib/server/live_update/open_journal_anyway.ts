@@ -24,7 +24,7 @@ export function openJournalAnyway(
       log("error", `the store file is now ${renameStore(path, `unusable-${wallMs(clock)}`)}`);
       return openJournal(choice, socket, log, clock);
     } catch (again) {
-      log("error", `nothing is kept, a restart will lose everything: ${message(again)}`);
+      log("error", `nothing is kept: a restart loses everything: ${message(again)}`);
       return new NoJournal();
     }
   }

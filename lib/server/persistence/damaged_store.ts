@@ -19,7 +19,7 @@ export function handleDamage(
   if (choice.onDamage === "refuse") {
     throw new JournalError(
       `the store file ${path} is damaged (${error.message}); nothing was changed. ` +
-        "With --on-damage fresh it is moved aside and the daemon begins with an empty store",
+        "With --on-damage fresh the daemon renames it and begins with an empty store",
     );
   }
   const stamp = wallDate(clock).toISOString().replaceAll(/[-:.]/g, "");

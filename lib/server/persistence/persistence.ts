@@ -69,7 +69,7 @@ export function openJournal(
 }
 
 /** What a host's domains left in the store means nothing after the host has been booted again. */
-const OLD = "was of an earlier boot of this host";
+const OLD = "is from an earlier boot of this host";
 
 function openChosen(
   choice: PersistenceChoice,

@@ -79,7 +79,7 @@ export class HeldSockets implements HeldBy {
       return new HeldSockets(holder, slots ?? newSlots(holder, maker), log);
     } catch (error) {
       if (!(error instanceof SystemCallError)) throw error;
-      log("warning", `sockets will not outlive this process: ${error.message}`);
+      log("warning", `connections of clients end with this process: ${error.message}`);
       HeldSockets.abandon(holder);
       return null;
     }

@@ -112,7 +112,7 @@ export class Holder implements Passer {
   #judge(code: number): boolean {
     if (code === 0) return true;
     if (!this.#failed) {
-      this.#log("warning", `who held our descriptors cannot be reached: ${errorText(code)}`);
+      this.#log("warning", `cannot reach the holder of our descriptors: ${errorText(code)}`);
     }
     this.#failed = true;
     this.gone = code !== EAGAIN;

@@ -93,7 +93,7 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
     }
     if (introduced === 0) {
       throw new XenError(
-        "not one domain could be connected at the start: the warnings above tell why",
+        "cannot connect any domain at the start: the warnings above say why",
       );
     }
   }
@@ -246,7 +246,7 @@ export class XenDomains implements HostedDomains, Wakeups, RingHandover {
   #bind(domid: number, page: RingPage, port: number): number {
     const remote = this.#remotePort(domid, page, port);
     if (remote === NO_PORT) {
-      this.#log("info", `domain ${domid}: found at the start, waits for its introduction`);
+      this.#log("info", `domain ${domid}: found at the start: waiting for its introduction`);
       return -EINVAL;
     }
     const local = this.#host.events.bindInterdomain(domid, remote);
