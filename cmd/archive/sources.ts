@@ -102,7 +102,7 @@ function onInterrupt(shell: Shell, interrupt: Interrupt): () => void {
       return interrupt.request();
     }
     if (shell.clock.now() - firstAt < SAME_SIGNAL_MS) return;
-    shell.stderr.write("xs: interrupted again: the daemon has not said what became of it\n");
+    shell.stderr.write("xs: interrupted again: the daemon did not say whether it is done\n");
     flush(shell.stderr);
     Deno.exit(STATUS_INTERRUPTED);
   });

@@ -77,7 +77,7 @@ async function mend(nodes: Operations, { fix }: Finding, flags: DoctorFlags): Pr
 function findingText({ command, fix, object, rule, text }: Finding, result: Result): string {
   const lines = [`${rule}: ${object}: ${text}`];
   if (result === "done") lines.push("  mended");
-  else if (result === "not so any more") lines.push("  nothing done: it is not so any more");
+  else if (result === "not so any more") lines.push("  nothing done: this is no longer true");
   else if (result === "would") lines.push(`  --yes would ${fixText(fix!.kind, fix!.path)}`);
   else if (command !== null) lines.push(`  ${command}`);
   return lines.map((line) => `${escapeText(line)}\n`).join("");

@@ -94,5 +94,5 @@ export class MomentTestBed implements Disposable {
 
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such command";
-  return error instanceof Deno.errors.PermissionDenied ? "permission denied" : "it is no program";
+  return error instanceof Deno.errors.PermissionDenied ? "permission denied" : "not a program";
 }

@@ -113,7 +113,7 @@ function packetsIn(
     packets.push({
       bytes: at,
       header: null,
-      note: "the rest of a message that was taken in part",
+      note: "the rest of a message that was read in part",
       data,
     });
   }

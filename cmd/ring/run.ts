@@ -54,7 +54,7 @@ async function look(nodes: Operations, domid: number): Promise<Look> {
   } catch (error) {
     if (!(error instanceof XenstoreError)) throw error;
     if (error.code === "ENOENT") {
-      throw new CommandError("there is no ring of this domain (it is not introduced)", `${domid}`);
+      throw new CommandError("the domain has no ring (it is not introduced)", `${domid}`);
     }
     if (error.code !== "EINVAL") throw error;
     throw new CommandError("the daemon does not know this command (it is an older xs, or not xs)");
@@ -124,7 +124,7 @@ function whoWaits(facts: RingFacts, ring: RingContents, moved: Moved | null, ms:
   }
   if (error !== ERROR_NONE) lines.push(`the error word is ${error}: ${ERRORS[error] ?? "unknown"}`);
   if (facts.waits) {
-    lines.push("a request waits for what other clients do (a reservation or a live update)");
+    lines.push("a request waits for other clients (a reservation or a live update)");
   }
   if (facts.stalled) {
     lines.push("the daemon reads no further request until the guest has read its answers");
@@ -137,7 +137,7 @@ function whoWaits(facts: RingFacts, ring: RingContents, moved: Moved | null, ms:
     lines.push(`the daemon has ${requests.waiting} bytes of requests to read`);
   }
   if (facts.unhandled > 0 && !facts.waits) {
-    lines.push(`${facts.unhandled} bytes of a request were taken: the daemon waits for the rest`);
+    lines.push(`${facts.unhandled} bytes of a request are read: the daemon waits for the rest`);
   }
   if (lines.length === 0) lines.push("no client waits");
   if (moved !== null) lines.push(movedText(moved, ms));

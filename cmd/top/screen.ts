@@ -203,13 +203,13 @@ const HELP: readonly (readonly [keys: string, text: string])[] = [
   ["Enter", "show the selected row alone, with all its kinds of requests"],
   ["p", "pause, and go on"],
   ["q, Ctrl-C", "quit"],
-  ["ABORT", "commits of a row that others made fail"],
-  ["CAUSED", "commits of others that it made fail"],
-  ["QUOTA", "the quota that is used most, in percent"],
-  ["-", "what is not known on this axis"],
+  ["ABORT", "commits of this row that others made fail"],
+  ["CAUSED", "commits of others that this row made fail"],
+  ["QUOTA", "the most used quota, in percent"],
+  ["-", "unknown on this axis"],
   [
     "",
-    "Domains are counted by the daemon itself; for the other axes it is traced (xs help trace).",
+    "The daemon counts domains itself; other axes use a trace (xs help trace).",
   ],
 ];
 

@@ -51,7 +51,7 @@ export async function replay(shell: Shell, flags: ReplayFlags, file: string): Pr
     stdout.write(toByteText(`${sent} calls sent, ${differences} differences${left}\n`));
   }
   const { damage } = recording;
-  if (damage !== null) throw new CommandError(`${damage}; all before that was sent`, file);
+  if (damage !== null) throw new CommandError(`${damage}; replay sent all before that`, file);
   return differences === 0;
 }
 
@@ -62,7 +62,7 @@ function socketOf(shell: Shell, { against, socket, yes }: ReplayFlags): string {
   const path = findSocket(given === undefined ? undefined : fromByteText(given), shell.around);
   if (yes === true || realPath(path) !== realPath(own)) return path;
   throw new CommandError(
-    "this is the host's own daemon, whose nodes would be changed (name another with --against, or add --yes)",
+    "replay changes nodes of the host's own daemon (name another with --against, or add --yes)",
     path,
   );
 }

@@ -63,7 +63,7 @@ export async function trace(shell: Shell, flags: TraceFlags, file?: string): Pro
   if (flags.pcapng !== undefined) convert(recording, filter, flags.pcapng);
   else show(recording, filter, new TracePrinter(shell, flags));
   const { damage } = recording;
-  if (damage !== null) throw new CommandError(`${damage}; all before that is used`, file);
+  if (damage !== null) throw new CommandError(`${damage}; the recording is read up to there`, file);
 }
 
 function show(recording: RecordingReader, filter: FrameFilter, printer: TracePrinter): void {

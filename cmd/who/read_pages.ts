@@ -32,7 +32,7 @@ export async function ask(nodes: Operations, words: readonly string[]): Promise<
     if (!(error instanceof XenstoreError) || error.code !== "EINVAL") throw error;
     const help = await nodes.ask(MessageType.CONTROL, "control", "help").catch(() => "");
     if (new RegExp(`^${words[0]} `, "m").test(help)) {
-      throw new CommandError("the daemon rejects it as invalid", words[1]);
+      throw new CommandError("invalid argument (EINVAL)", words[1]);
     }
     throw new CommandError("the daemon does not know this command (it is an older xs, or not xs)");
   }

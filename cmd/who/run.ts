@@ -85,7 +85,7 @@ function entryText({ domid, name, owner, read, stale, write }: EntryRow): string
   if (owner) {
     return `${domain}: everything, as owner; all others: ${rights}, by entry ${letter}${domid}`;
   }
-  const but = stale ? ", but the entry is older than this domain and counts for nothing" : "";
+  const but = stale ? ", but the entry is older than this domain and has no effect" : "";
   return `${domain}: ${rights}, by entry ${letter}${domid}${but}`;
 }
 
@@ -95,7 +95,7 @@ function watchLines(
   watches: readonly WatchRow[],
   rateOf: (watch: WatchRow) => number | null,
 ): string[] {
-  if (watches.length === 0) return ["no client watches it, or what is above or below"];
+  if (watches.length === 0) return ["no client watches it, its parents or nodes below"];
   const table = watches.map((watch) => {
     const rate = rateOf(watch);
     return [

@@ -249,6 +249,6 @@ Deno.test("a second Ctrl-C does not wait for a daemon that is stopped, and says 
   assertEquals(code, 130);
   assertEquals(
     new TextDecoder().decode(stderr),
-    "xs: interrupted again: the daemon has not said what became of it\n",
+    "xs: interrupted again: the daemon did not say whether it is done\n",
   );
 });

@@ -254,7 +254,7 @@ Deno.test("jobs: a restore takes the bytes over the connection, and a dry run sa
   assertEquals(lines.length, 1);
   assertMatch(
     lines[0]!,
-    /^info: client of 0: dry run of a restore: nothing is changed, it can be done: /,
+    /^info: client of 0: dry run of a restore: nothing is changed; the restore is possible: /,
   );
   const job = world.restore(bytes);
   world.put(job, bytes);
@@ -317,10 +317,10 @@ Deno.test("jobs: what cannot be restored says why", () => {
   const { queue, engine } = world;
   const order = { mapping: null, check: false, overQuota: true };
   const tooLong = queue.restore(world.by, { ...order, bytes: RESTORE_BYTES_MAX + 1 }, 0);
-  assertMatch(tooLong, /^1073741825 bytes are too many: /);
+  assertMatch(tooLong, /^1073741825 bytes are too many \(at most /);
   engine.state.memory.max = engine.state.accounts.cost + 1_000;
   const noMemory = queue.restore(world.by, { ...order, bytes: 2_000 }, 0);
-  assertMatch(noMemory, /^there is no memory for 2000 bytes more/);
+  assertMatch(noMemory, /^no memory for 2000 more bytes/);
   engine.state.memory.max = Infinity;
   for (const bytes of [new Uint8Array(0), new TextEncoder().encode("hello")]) {
     const job = world.restore(bytes);
@@ -329,7 +329,7 @@ Deno.test("jobs: what cannot be restored says why", () => {
     assertMatch(world.status(job), /^failed .*(?:empty|no migration stream)/);
   }
   const job = world.restore(new Uint8Array(3));
-  assertEquals(world.put(job, new Uint8Array(4)), "failed it has more bytes than were announced");
+  assertEquals(world.put(job, new Uint8Array(4)), "failed it has more bytes than announced");
   world.assertClean();
 });
 

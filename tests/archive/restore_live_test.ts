@@ -292,9 +292,9 @@ Deno.test("restore: what belongs to a domain that is not there is left out, and 
   const report = restore(life, file);
   assertEquals(recordsOf(life.state).filter(({ kind }) => kind === "node").length, 2);
   assertEquals(report["leftOut"], [
-    "1 nodes of domain 5 or below such: it is not there, or another one",
-    "1 nodes of domain 0 or below such: it is not there, or another one",
-    "1 nodes of domain 1 or below such: it is not there, or another one",
+    "1 nodes of domain 5, or below: this domain is missing, or another one",
+    "1 nodes of domain 0, or below: this domain is missing, or another one",
+    "1 nodes of domain 1, or below: this domain is missing, or another one",
   ]);
   const stale = 1 << 18;
   // Neither the domain that is gone nor the later one of domid 1 gets any right.

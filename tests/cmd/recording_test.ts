@@ -98,7 +98,8 @@ Deno.test("xs trace FILE: each field of a frame is checked; the line names the f
   for (const [problem, bad] of rows) {
     await Deno.writeFile(file, joinBytes([GOOD, encodeFrame(bad), encodeFrame(FRAMES[3]!)]));
     const { err, out, status } = await run("trace", file);
-    const place = `it is damaged at byte ${GOOD.length} (${problem}); all before that is used`;
+    const place =
+      `it is damaged at byte ${GOOD.length} (${problem}); the recording is read up to there`;
     assertEquals([status, err], [1, `xs: trace ${file}: ${place}\n`]);
     assertMatch(out, /^\S+ xl\[7\] watch \/a token = OK\n/);
     assertMatch(out, / xl\[7\] write \/a "value" = OK\n\S+ xl\[7\] <- event \/a "token"\n/);
@@ -121,7 +122,7 @@ Deno.test("xs trace FILE, replay: a file that is not regular, or begins otherwis
     [scratch.path, /: it is a directory \(name a file\)\n$/],
     [`${scratch.path}/none`, /: no such file or directory \(name another file\)\n$/],
     [other, /: not a recording \(/],
-    [endless, new RegExp(`: it is damaged at byte ${GOOD.length} \\(a frame of 0 bytes\\); all `)],
+    [endless, new RegExp(`: it is damaged at byte ${GOOD.length} \\(a frame of 0 bytes\\); `)],
   ];
   await using server = await EmbeddedServer.start();
   for (const [file, says] of rows) {

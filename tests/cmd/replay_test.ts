@@ -94,7 +94,7 @@ Deno.test("xs replay: never against the host's own daemon without --yes", async 
   for (const words of [[], ["--against", server.socketPath], ["--against", link]]) {
     const { shell, status } = start(server.socketPath, "replay", file, ...words);
     assertEquals(await status, 1);
-    assertMatch(shell.printed.err, /this is the host's own daemon/);
+    assertMatch(shell.printed.err, /changes nodes of the host's own daemon/);
   }
   using client = await Client.connect({ socket: server.socketPath });
   assertEquals(await client.directory("/"), ["tool"]);

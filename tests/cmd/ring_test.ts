@@ -82,7 +82,7 @@ Deno.test("xs ring: broken indices, and a domain without a ring", async () => {
   assertMatch(out, /^requests: consumer 0, producer 5000, more than a ring apart$/m);
   const none = await xs(server.socketPath, "ring", "8", "--for", "0");
   assertEquals(none.status, 1);
-  assertMatch(none.err, /^xs: ring 8: there is no ring of this domain \(it is not introduced\)\n/);
+  assertMatch(none.err, /^xs: ring 8: the domain has no ring \(it is not introduced\)\n/);
 });
 
 /** A page with these bytes of requests behind the consumer index. */
@@ -115,14 +115,14 @@ Deno.test("xs ring: what is a message, a part of one, and none", () => {
   assertEquals(
     notes(new Uint8Array([...read.subarray(10), ...read]), 10, [...read.subarray(0, 10)]),
     [
-      "the rest of a message that was taken in part",
+      "the rest of a message that was read in part",
       null,
     ],
   );
   assertEquals(
     notes(new Uint8Array([...read.subarray(17), ...read]), 17, [...read.subarray(0, 16)]),
     [
-      "the rest of a message that was taken in part",
+      "the rest of a message that was read in part",
       null,
     ],
   );

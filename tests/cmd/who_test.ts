@@ -44,7 +44,7 @@ Deno.test("xs who: owner, entries, and the watches at, above and below; events a
   assertEquals(lines.slice(0, 4), [
     "/a/b",
     "  domain 0: everything, as owner; all others: nothing, by entry n0",
-    "  domain 5: read, by entry r5, but the entry is older than this domain and counts for nothing",
+    "  domain 5: read, by entry r5, but the entry is older than this domain and has no effect",
     "  domain 0 and all sockets: everything, by privilege",
   ]);
   assertMatch(lines[4]!, /^where +client +events\/s +queued +path +token$/);

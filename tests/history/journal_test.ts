@@ -232,7 +232,7 @@ Deno.test("a daemon without a history leaves a gap, and so does one whose histor
   third.end();
 });
 
-Deno.test("a history that cannot be used refuses no store: it is renamed, and another is begun", async () => {
+Deno.test("a history that cannot be used refuses no store: it is renamed, and a new one begins", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/store`;
   const first = new RecordedLife(path);
@@ -249,6 +249,6 @@ Deno.test("a history that cannot be used refuses no store: it is renamed, and an
   assertEquals(second.nodes().filter((line) => line.startsWith("/a ")), ["/a 50 0"]);
   const names = [...Deno.readDirSync(scratch.path)].map(({ name }) => name);
   assert(names.some((name) => name.startsWith("store.history.damaged-")), names.join(" "));
-  assert(second.said.some((text) => text.includes("another is begun")), second.said.join("\n"));
+  assert(second.said.some((text) => text.includes("a new one begins")), second.said.join("\n"));
   second.end();
 });

@@ -37,7 +37,10 @@ Deno.test("Events not read for 20 s are dropped, but one of which the guest has 
   assertEquals(world.log, []);
   world.turns.turn(EVENT_TIMEOUT_MS + 1);
   assertEquals(world.log.length, 1);
-  assertStringIncludes(world.log[0]!, "domain 1: watch events dropped: they were not read in time");
+  assertStringIncludes(
+    world.log[0]!,
+    "domain 1: watch events dropped: the client did not read them in time",
+  );
   assertEquals(numbers(guest), [0, 1, 2, 3, 4, 5]);
   assertEquals(world.turns.lookAt < Infinity, true);
   world.turns.turn(EVENT_TIMEOUT_MS + 2 * EVENT_LOOK_MS);
@@ -189,7 +192,7 @@ Deno.test("A daemon that has nothing else to do wakes up to drop events", async 
     assertEquals(daemon.engine.state.openDomain(1, 5), 0);
     const { outbox } = daemon.engine.state.domains.get(1)!.connection!;
     for (let i = 0; i < 10; i++) outbox.event(path(i), "t");
-    const wanted = "warning: domain 1: watch events dropped: they were not read in time";
+    const wanted = "warning: domain 1: watch events dropped: the client did not read them in time";
     await until("the events to be dropped", () => log.includes(wanted));
   } finally {
     await daemon.stop();

@@ -162,7 +162,7 @@ Deno.test("settings: a trace file that can't be opened again is a warning", asyn
   assert(Deno.statSync(`${place.path}/logs/träce`).isFile);
   Deno.removeSync(`${place.path}/logs`, { recursive: true });
   await place.start();
-  assertMatch(place.output(), /xs: warning: the trace is off, its file cannot be opened again: /);
+  assertMatch(place.output(), /xs: warning: the trace is off: its file cannot be opened again: /);
   assertStringIncludes(place.output(), `${place.path}/logs/träce`);
   await place.write("untraced");
   assertEquals(await place.ask(T.CONTROL, "log", "on"), "ENOENT");

@@ -387,7 +387,7 @@ Deno.test("store options: --keep is told at the start, and carries over a boot w
     said,
     /info: the store file \S+: after a boot of the host it keeps \/tool\/mine, \/none\/\*\n/,
   );
-  assertMatch(said, /it is now \S+\/store\.old, but for 2 nodes that are kept, /);
+  assertMatch(said, /it is now \S+\/store\.old, except 2 kept nodes, /);
   assertEquals(await ask(second, T.READ, "/tool/mine/a\0"), "x");
   assertEquals(await ask(second, T.READ, "/local/domain/1/name\0"), "ENOENT\0");
 });

@@ -72,7 +72,7 @@ export class HistoryFile {
         return new History(options);
       }
     } catch (error) {
-      this.#say(`nothing is recorded of what is done: ${message(error)}`);
+      this.#say(`changes are not recorded: ${message(error)}`);
       return null;
     }
   }
@@ -83,7 +83,7 @@ export class HistoryFile {
     if (path === IN_MEMORY) return this.#say(`the history begins again: ${why}`);
     try {
       const renamed = renameStore(path, `damaged-${wallMs(this.#clock)}`);
-      this.#say(`the history ${path} is now ${renamed}, and another is begun: ${why}`);
+      this.#say(`the history ${path} is now ${renamed}, and a new one begins: ${why}`);
     } catch (error) {
       this.#say(`${why}, and it cannot be renamed: ${message(error)}`);
     }

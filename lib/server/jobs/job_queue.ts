@@ -61,10 +61,10 @@ export class JobQueue implements ArchiveActions {
   restore(by: Connection, order: RestoreOrder, now: number): string {
     const { bytes, check } = order;
     if (bytes > RESTORE_BYTES_MAX) {
-      return `${bytes} bytes are too many: at most ${RESTORE_BYTES_MAX} are restored`;
+      return `${bytes} bytes are too many (at most ${RESTORE_BYTES_MAX})`;
     }
     if (this.#state.memory.exceeded(true, bytes)) {
-      return `there is no memory for ${bytes} bytes more (--memory)`;
+      return `no memory for ${bytes} more bytes (--memory)`;
     }
     const begin: Job["begin"] = (onEnd) =>
       new RestoreWork(
@@ -99,7 +99,7 @@ export class JobQueue implements ArchiveActions {
     const job = this.#asked(by, number, now);
     if (job === null) return null;
     if (job.work instanceof RestoreWork && !job.work.put(bytes)) {
-      this.#giveUp(job, "failed it has more bytes than were announced", "it got too many bytes");
+      this.#giveUp(job, "failed it has more bytes than announced", "it got too many bytes");
     }
     return this.#statusOf(job);
   }

@@ -64,7 +64,7 @@ export function* restoreSteps(
     }
     journal.endStaging(false);
     if (tries === RESTORE_TRIES_MAX) {
-      throw new RecordError("domains come and go while it is prepared: try again");
+      throw new RecordError("domains changed during the preparation: try again");
     }
   }
 }
@@ -147,13 +147,15 @@ function reportOf(
 function leftOutOf(all: CheckedRecords, replacement: Replacement): readonly string[] {
   const lines: string[] = [];
   for (const [domid, count] of replacement.leftOut) {
-    lines.push(`${count} nodes of domain ${domid} or below such: it is not there, or another one`);
+    lines.push(
+      `${count} nodes of domain ${domid}, or below: this domain is missing, or another one`,
+    );
   }
   const { transactions, watches } = all.held;
   if (watches + transactions > 0) {
     lines.push(
       `${watches} watches and ${transactions} transactions of ${all.connections.size} connections: ` +
-        "those who are connected now keep their own",
+        "clients that are connected now keep their own",
     );
   }
   return shorten(lines);

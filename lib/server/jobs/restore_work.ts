@@ -85,7 +85,7 @@ export class RestoreWork implements Work, TurnJob {
     this.#bytes = new Uint8Array(0);
     const { check } = this.#order;
     const what = inWords(report);
-    const text = check ? `nothing is changed, it can be done: ${what}` : `done: ${what}`;
+    const text = check ? `nothing is changed; the restore is possible: ${what}` : `done: ${what}`;
     this.#onEnd({ status: `done ${jsonLine(report)}`, level: "info", text });
   }
 }

@@ -145,7 +145,7 @@ export function handOver(
   const started = clock.now();
   if (!sockets.shut()) {
     sockets.open();
-    return "The supervisor does not answer, which accepts connections for this daemon.";
+    return "The supervisor, which accepts connections for this daemon, does not answer.";
   }
   sockets.dropReaders();
   const staying = [listener, ...sockets.descriptors().values(), ...inherited];

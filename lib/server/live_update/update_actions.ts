@@ -68,7 +68,7 @@ export class LiveUpdater implements UpdateActions {
       why = message(error);
     }
     if (signal.aborted) return;
-    if (why !== null) this.#log(`${order.file} is refused: ${why}`);
+    if (why !== null) this.#log(`refused ${order.file}: ${why}`);
     this.#parts.state.liveUpdate.tried(why);
     this.#turns.tick();
   }
@@ -110,7 +110,7 @@ export class LiveUpdater implements UpdateActions {
     const file = order.file.startsWith("/") ? order.file : `${Deno.cwd()}/${order.file}`;
     const candidate = await inspect(file);
     if (candidate.kind === "unknown") {
-      return "The file is neither xs nor C xenstored: it would not take up the state.";
+      return "The file is neither xs nor C xenstored: it cannot take over the state.";
     }
     if (candidate.kind === "xs") {
       const words = nextXs(commandLine, own, isOurProgram(file));

@@ -238,9 +238,9 @@ export class Peer implements Outbox {
   }
 
   #overflow(bytes: number): void {
-    const what = `${bytes} bytes wait to be read`;
+    const what = `${bytes} bytes are unread`;
     if (this.kind === "ring") return this.#warnOfDropping(what);
-    this.#host.warn(this, `disconnected: ${what} and another watch event was due`);
+    this.#host.warn(this, `disconnected: ${what} and another watch event came`);
     this.#doomFor("overflow");
   }
 
@@ -290,7 +290,7 @@ export class Peer implements Outbox {
     const tell = (path: string): void => this.#host.trace.timeout(this.#connection!, path);
     if (this.#outstanding === null) this.#output.releaseDue(now);
     else if (this.#output.dropDue(now, this.#host.eventDue, tell) > 0) {
-      this.#warnOfDropping("they were not read in time");
+      this.#warnOfDropping("the client did not read them in time");
       this.#news.noteReset();
       this.#host.unflushed(this);
     }

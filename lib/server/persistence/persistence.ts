@@ -123,8 +123,8 @@ function replaceButKeep(
   const renamed = replaceOldStore(path, { ...options, state: next?.state ?? null });
   const what = next === null
     ? ""
-    : `, but for ${next.nodes} nodes that are kept, without ${next.entriesDropped} entries of ` +
-      "permissions for domains of before";
+    : `, except ${next.nodes} kept nodes, without ${next.entriesDropped} permission entries ` +
+      "for earlier domains";
   log("info", `the store file ${path} ${OLD}: it is now ${renamed}${what}`);
 }
 

@@ -45,7 +45,7 @@ export class StoreFileGuard {
       const trouble = this.#troubleOf(name, known);
       if (trouble === null) continue;
       this.close();
-      const advice = "a restart would lose data (do a live update: it writes the store again)";
+      const advice = "a restart loses data (run `xs live-update`: it writes the store again)";
       this.#log("error", `store ${this.#path}: ${name} ${trouble}: ${advice}`);
       return;
     }

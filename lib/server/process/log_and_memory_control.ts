@@ -107,7 +107,7 @@ export class LogAndMemoryControl implements DaemonActions {
     } catch (error) {
       const why = message(error);
       const hint = "name another one with CONTROL logfile, or try again with CONTROL log on";
-      this.#log("warning", `the trace is off, its file cannot be opened again: ${why}; ${hint}`);
+      this.#log("warning", `the trace is off: its file cannot be opened again: ${why}; ${hint}`);
     }
   }
 

@@ -12,7 +12,9 @@ export function greeting(
   const place = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
   const lines = [`xs serves Xenstore on ${path}`];
   if (isFallback) {
-    lines.push("(not root, and no rights on /var/run/xenstored: this place is for you alone)");
+    lines.push(
+      "(you are not root and have no rights on /var/run/xenstored: only you can use this place)",
+    );
   }
   lines.push(
     `${keepingText(keeping, globs)}. Next, in another terminal:`,
@@ -25,7 +27,7 @@ export function greeting(
 /** What becomes of the store when the daemon ends. */
 function keepingText({ path, persist }: Keeping, globs: readonly string[]): string {
   if (path === null) {
-    return "The store is in memory only: what is written is gone when the daemon stops";
+    return "The store is in memory only: it is gone when the daemon stops";
   }
   const place = persist === "disk" ? "on disk, " : "";
   const until = globs.length === 0 ? "" : `, but for ${globs.join(", ")}`;
