@@ -17,6 +17,7 @@ import { StreamReader } from "../../lib/server/stream/stream_reader.ts";
 import { TestTurns } from "../support/test_turns.ts";
 import { MessageFilter } from "../../lib/server/stream/message_filter.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { encodeMessage } from "../../lib/wire/header.ts";
 import { joinStrings, splitStrings } from "../../lib/wire/payload.ts";
 import { FrameDecoder } from "../../lib/wire/frame_decoder.ts";
 import { FrameKind } from "../../lib/wire/stream_frame.ts";
@@ -213,6 +214,36 @@ Deno.test("stream: what is asked for wrongly is refused, and the client stays on
   const error = await assertRejects(() => open(server), XenstoreError);
   assertEquals([error.code, /read already/.test(error.message)], ["EBUSY", true]);
   for (const stream of streams) stream.close();
+});
+
+Deno.test("stream: of many who ask in one turn, those beyond the limit are told so, and none is ended", async () => {
+  await using server = await EmbeddedServer.start();
+  const path = server.socketPath;
+  const gone = await openStream(path), words = ["messages"];
+  const connected = [];
+  for (let i = 0; i < STREAM_READERS_MAX + 4; i++) connected.push(await openStream(path));
+  // One asks that is gone before it can read: it takes nobody's place for good.
+  await gone.write(encodeMessage(T.CONTROL, 1, 0, joinStrings("stream", ...words)));
+  gone.close();
+  const results = await Promise.allSettled(
+    connected.map((stream) => FrameStream.open(stream, path, words, OPTIONS)),
+  );
+  const readers = [], refused = [];
+  for (const result of results) {
+    if (result.status === "fulfilled") readers.push(result.value);
+    else refused.push(result.reason);
+  }
+  assert(readers.length >= STREAM_READERS_MAX - 1 && readers.length <= STREAM_READERS_MAX);
+  for (const error of refused) {
+    assert(error instanceof XenstoreError);
+    assertEquals([error.code, /read already/.test(error.message)], ["EBUSY", true], error.message);
+  }
+  for (let tries = 0; tries < 200 && readers.length < STREAM_READERS_MAX; tries++) {
+    const more = await open(server).catch(() => null);
+    if (more !== null) readers.push(more);
+  }
+  assertEquals(readers.length, STREAM_READERS_MAX);
+  for (const stream of readers) stream.close();
 });
 
 Deno.test("stream: a reader that says something is ended, and so are all when the daemon is", async () => {

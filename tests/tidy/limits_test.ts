@@ -48,7 +48,6 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
   "numbers of the language, the runtime and the system": [
     "lib/archive/file.ts MODE_ALLOWED",
     "lib/codec/json_fields.ts UINT32_MAX",
-    "lib/wire/frame_decoder.ts TIME_MAX_MS",
     "lib/client/tools/chmod.ts INT64_MAX",
     "lib/clock.ts TIMER_MS_MAX",
     "lib/engine/operations/transactions.ts UINT32_MAX",

@@ -30,6 +30,8 @@ export interface Connector {
 export interface SocketStreams {
   /** Takes up the descriptor of a client that left, with what was not sent. */
   take(by: Connection, fd: number, unsent: Uint8Array): void;
+  /** A client has ended, which may have been about to leave. */
+  ended(by: Connection): void;
   /** Descriptor `fd`, which may be one of those, has the epoll bits `events`. */
   event(fd: number, events: number): void;
   /** Ends them all. */
@@ -328,6 +330,7 @@ export class Sockets implements EventSink, HeldClients {
 
   #end(peer: Peer): void {
     this.#forget(peer);
+    this.streams?.ended(peer.connection);
     peer.close();
   }
 

@@ -21,7 +21,7 @@ export class Streams implements StreamActions, SocketStreams {
   readonly #epoll: Epoll;
   readonly #hello: StreamHello;
   /** What those asked for that have not left yet. */
-  readonly #asked = new WeakMap<Connection, MessageFilter>();
+  readonly #asked = new Map<Connection, MessageFilter>();
   /** By descriptor. */
   readonly #readers = new Map<number, StreamReader>();
 
@@ -36,7 +36,8 @@ export class Streams implements StreamActions, SocketStreams {
     const [what, ...conditions] = words;
     if (what !== "messages") return "there is one stream: messages";
     if (!(by.outbox instanceof Peer) || by.kind !== "socket") return "only over the socket";
-    if (this.#readers.size >= STREAM_READERS_MAX) {
+    // Those that leave at the end of this turn have their places already.
+    if (this.#readers.size + this.#asked.size >= STREAM_READERS_MAX) {
       return `${STREAM_READERS_MAX} read already (end one of them)`;
     }
     const filter = new MessageFilter();
@@ -50,12 +51,17 @@ export class Streams implements StreamActions, SocketStreams {
   take(by: Connection, fd: number, unsent: Uint8Array): void {
     const transport = new SocketTransport(fd, this.#epoll);
     const filter = this.#asked.get(by);
-    if (filter === undefined || this.#readers.size >= STREAM_READERS_MAX) return transport.close();
+    this.#asked.delete(by);
+    if (filter === undefined) return transport.close();
     const reader = new StreamReader(transport, filter);
     this.#readers.set(fd, reader);
     // The reply, as far as the kernel had no room for it.
     reader.queue.add(unsent, unsent.length);
     this.#messages.add(reader, this.#hello);
+  }
+
+  ended(by: Connection): void {
+    this.#asked.delete(by);
   }
 
   event(fd: number, events: number): void {
