@@ -150,6 +150,8 @@ export function exists(path: string): boolean {
 export function makePrivate(path: string): void {
   if (!exists(path)) Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
   else if (!Deno.lstatSync(path).isSymlink) Deno.chmodSync(path, 0o600);
+  // One that leads nowhere is no file.
+  else Deno.statSync(path);
 }
 
 function createPrivately(path: string): void {
