@@ -1,5 +1,5 @@
 import { STATUS_AUTHOR_MAX, STATUS_BUSIEST_MAX } from "../limits.ts";
-import { authorOf, authorText } from "./author.ts";
+import { authorOf, authorText, commandAlone } from "./author.ts";
 import { quantile } from "./histogram.ts";
 import type { Phase } from "./last_minute.ts";
 import type { ProcessStatus } from "./process_status.ts";
@@ -104,7 +104,9 @@ function busiestOf({ connections, domains, tree }: State): BusyClient[] {
     .slice(0, STATUS_BUSIEST_MAX)
     .map((connection) => {
       const uniqueId = domains.get(connection.domid)?.uniqueId ?? null;
-      const author = authorText(authorOf(connection, tree.root, uniqueId));
+      const who = authorOf(connection, tree.root, uniqueId);
+      const command = commandAlone(connection.process);
+      const author = authorText(who.kind === "process" ? { ...who, command } : who);
       const { label, share: { units } } = connection;
       return { client: label, author: author.slice(0, STATUS_AUTHOR_MAX), units };
     });
