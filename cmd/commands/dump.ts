@@ -55,6 +55,7 @@ export const dumpCommand: XsCommand = buildCommand<DumpFlags, [string?]>({
     brief: "write the store to a file",
     description: [
       "Writes the whole store as it is at one moment. The default source is `live`, the running daemon.",
+      "A moment of the history with hidden values is written as --format text only, so that no restore takes what stands for them.",
       ...SOURCES,
     ],
     examples: [

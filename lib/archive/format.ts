@@ -49,6 +49,7 @@ function* pieces(
   how: Format,
   note: (text: string) => void,
 ): Generator<Uint8Array> {
+  if (how.format !== "text") checkNothingIsHidden(archive);
   const { isFresh, stream } = archive;
   if (stream !== undefined && isFresh === true && isSame(stream, how)) return yield stream;
   const { records } = archive;
@@ -69,6 +70,18 @@ function* pieces(
       }
       return yield* streamOf(archive, how);
   }
+}
+
+/** What stands for a hidden value would be taken for the value when it is restored. */
+function checkNothingIsHidden({ hidden = new Set(), name }: Archive): void {
+  const [first] = hidden, { size } = hidden;
+  if (first === undefined) return;
+  const what = size === 1
+    ? `one value is hidden in the history (${first})`
+    : `${size} values are hidden in the history (the first is ${first})`;
+  const why = "a restore would put its placeholder into the store";
+  const advice = "take --format text, or a point that hides nothing";
+  throw new ArchiveError(`${what}, and ${why} (${advice})`, name);
 }
 
 /** Whether a stream, of which the beginning is enough, is wanted as it already is. */

@@ -102,12 +102,14 @@ export async function readSource(source: Source, context: SourceContext): Promis
   }
   if (isPart) return whole;
   const { hidden, lack, name, nodesOnly, notes } = whole;
+  const isThere = ({ path }: Node): boolean => hidden?.has(path) ?? false;
+  const hiddenThere = records.filter((record) => record.kind === "node").filter(isThere);
   return {
     name,
     nodesOnly,
     notes,
     records,
-    ...(hidden === undefined ? {} : { hidden }),
+    ...(hidden === undefined ? {} : { hidden: new Set(hiddenThere.map(({ path }) => path)) }),
     ...(lack === undefined ? {} : { lack }),
   };
 }
