@@ -30,7 +30,7 @@ export const revertCommand: XsCommand = buildCommand<Omit<RevertFlags, "store">,
     brief: "undo one commit",
     description: [
       "Undoes one commit, in one transaction: each path gets back the value and the permissions that it had before, or is removed or made again. Where something is not as the commit left it, xs revert says which path changed since and by whom, and does nothing.",
-      "A commit with values that are hidden in the history cannot be undone.",
+      "A commit with values that the history hides, or has left out as too many, cannot be undone.",
     ],
     examples: [
       ["xs revert --dry-run 1234", "see what would be undone"],

@@ -162,8 +162,10 @@ export class EventPrinter {
   }
 }
 
-/** A value for JSON under its name; of one that is hidden, how long it is. */
+/** A value for JSON under its name; of one that the history does not have, how long it is. */
 function shown(name: string, value: NodeState["value"] | null): Record<string, unknown> {
   if (value === null) return { [name]: null };
-  return { [name]: value instanceof Uint8Array ? valueJson(value) : { hidden: value.redacted } };
+  if (value instanceof Uint8Array) return { [name]: valueJson(value) };
+  const { isLeftOut, redacted } = value;
+  return { [name]: isLeftOut === true ? { leftOut: redacted } : { hidden: redacted } };
 }

@@ -70,6 +70,8 @@ export function nodeJson(node: NodeState | null): Json | null {
   const stale = perms.flatMap((entry, i) => isStale(entry) ? [i] : []);
   const common = value instanceof Uint8Array
     ? { value: valueJson(value) }
+    : value.isLeftOut === true
+    ? { leftOut: value.redacted }
     : { hidden: value.redacted };
   return { ...common, perms: perms.map(formatPerm), ...(stale.length === 0 ? {} : { stale }) };
 }

@@ -9,6 +9,8 @@ const VALUE_MASK = 3;
 const ABSENT = 0;
 const BYTES = 1;
 const REDACTED = 2;
+/** Its length, as of one that is redacted. */
+const LEFT_OUT = 3;
 /** The permissions are those of the state before. */
 const SAME_PERMS = 4;
 
@@ -38,7 +40,7 @@ export class NodesWriter {
     const { to } = this;
     if (node === null) return to.u8(ABSENT);
     const { perms, value } = node, isSame = equalPerms(perms, this.#perms);
-    to.u8((value instanceof Uint8Array ? BYTES : REDACTED) | (isSame ? SAME_PERMS : 0));
+    to.u8(kindOf(value) | (isSame ? SAME_PERMS : 0));
     if (!(value instanceof Uint8Array)) putVarint(to, value.redacted);
     else {
       putVarint(to, value.length);
@@ -49,6 +51,11 @@ export class NodesWriter {
     for (const entry of perms) putVarint(to, entry);
     this.#perms = perms;
   }
+}
+
+function kindOf(value: NodeState["value"]): number {
+  if (value instanceof Uint8Array) return BYTES;
+  return value.isLeftOut === true ? LEFT_OUT : REDACTED;
 }
 
 /** How far a {@link NodesReader} has come, with what the next node is told by. */
@@ -78,7 +85,11 @@ export class NodesReader {
     const flags = this.#flags(), kind = flags & VALUE_MASK;
     if (kind === ABSENT) return null;
     const length = readVarint(this.from);
-    const value = kind === REDACTED ? { redacted: length } : this.#bytes(length);
+    const value = kind === BYTES
+      ? this.#bytes(length)
+      : kind === REDACTED
+      ? { redacted: length }
+      : { redacted: length, isLeftOut: true as const };
     if ((flags & SAME_PERMS) === 0) this.#perms = this.#readPerms();
     return { value, perms: this.#perms };
   }
@@ -105,7 +116,7 @@ export class NodesReader {
 
   #flags(): number {
     const flags = this.from.u8();
-    if (flags <= (VALUE_MASK | SAME_PERMS) && (flags & VALUE_MASK) <= REDACTED) return flags;
+    if (flags <= (VALUE_MASK | SAME_PERMS)) return flags;
     throw new DamagedError("a node is of no kind");
   }
 

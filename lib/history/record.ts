@@ -3,10 +3,12 @@ import type { Author as KnownAuthor } from "../engine/author.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
 import { equalBytes } from "../wire/text.ts";
 
-/** In place of a value that must not be kept: only its length is told. */
+/** In place of a value that is not kept: only its length is told. */
 export interface Redacted {
   /** Bytes that the value had. */
   readonly redacted: number;
+  /** It was too much to keep, and is no secret. */
+  readonly isLeftOut?: true;
 }
 
 /** A node as it was. */

@@ -150,7 +150,7 @@ export class Recorder implements CommitListener {
     if (hides) this.#hidesSome = true;
     return {
       path,
-      old: stateOf(old, hides || isLarge),
+      old: isLarge && !hides ? withoutValue(old) : stateOf(old, hides),
       new: stateOf(now, hides),
       count: 1,
       first: number,
@@ -184,6 +184,12 @@ export function stateOf(node: TreeNode | null, hides: boolean): NodeState | null
   if (node === null) return null;
   const { perms, value } = node;
   return { value: hides ? { redacted: value.length } : value, perms };
+}
+
+/** A node of which the value is left out, though it may be shown. */
+function withoutValue(node: TreeNode | null): NodeState | null {
+  if (node === null) return null;
+  return { value: { redacted: node.value.length, isLeftOut: true }, perms: node.perms };
 }
 
 const BY_DEED: Readonly<Partial<Record<Deed["kind"], Kind>>> = {

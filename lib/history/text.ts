@@ -167,7 +167,11 @@ export function nodeText({ perms, value }: NodeState, most: number): string {
 
 /** A value; at most so many bytes of it. */
 export function valueText(value: NodeState["value"], most: number): string {
-  if (!(value instanceof Uint8Array)) return hiddenValue(value.redacted);
+  if (!(value instanceof Uint8Array)) {
+    return value.isLeftOut === true
+      ? `<${value.redacted} bytes left out>`
+      : hiddenValue(value.redacted);
+  }
   if (value.length <= most) return `"${escapeBytes(toText(value))}"`;
   return `"${escapeBytes(toText(value, 0, most))}"... ${value.length} bytes`;
 }

@@ -3,6 +3,8 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Client } from "../../lib/client/client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { HISTORY_OLD_BYTES_MAX } from "../../lib/limits.ts";
+import { startRecorded } from "../support/recorded_daemon.ts";
 import { makeWorld, xs } from "./support.ts";
 
 Deno.test("dump --at: no placeholder gets into a dump that can be restored", async () => {
@@ -56,4 +58,33 @@ Deno.test("dump of a moment that the store file has: with all values, while the 
     assertEquals([status, err], [0, ""]);
     assertMatch(out, /^<[56] bytes hidden>\n$/);
   }
+});
+
+Deno.test("values that are left out of a commit that removed too much are not called hidden", async () => {
+  await using server = await startRecorded();
+  const { history, socketPath } = server;
+  {
+    await using client = await Client.connect({ socket: socketPath });
+    const value = "v".repeat(4_000);
+    for (let i = 0; i * value.length <= HISTORY_OLD_BYTES_MAX; i++) {
+      await client.write(`/f/${i}`, value);
+    }
+    await client.write("/f/secret", "hidden");
+    await client.rm("/f");
+  }
+  const removed = `${history.last}`;
+  const show = await xs(socketPath, ["show", removed]);
+  assertEquals([show.status, show.err], [0, ""]);
+  assertEquals(show.out.match(/^- \S+ = <.*$/gm)!.toSorted(), [
+    `- /f/${history.last - 4} = <4000 bytes left out> (n0)`,
+    "- /f/secret = <6 bytes hidden> (n0)",
+  ]);
+  const { out } = await xs(socketPath, ["show", "--json", removed]);
+  assertEquals(out.match(/"(leftOut|hidden)":\d+/g)!.toSorted(), ['"hidden":6', '"leftOut":4000']);
+  assertEquals(await xs(socketPath, ["revert", removed]), {
+    status: 1,
+    out: "",
+    err: `xs: revert /f/${history.last - 4}: the history has left out its value, since the ` +
+      "commit was too large, so it cannot be restored\n",
+  });
 });

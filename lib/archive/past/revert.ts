@@ -88,7 +88,10 @@ function wholeNode(node: NodeState | null, path: string): WholeNode | null {
   if (node === null) return null;
   const { perms, value } = node;
   if (value instanceof Uint8Array) return { value, perms: perms.map(formatPerm) };
-  throw new ArchiveError("its value is hidden in the history, so it cannot be restored", path);
+  const why = value.isLeftOut === true
+    ? "the history has left out its value, since the commit was too large"
+    : "its value is hidden in the history";
+  throw new ArchiveError(`${why}, so it cannot be restored`, path);
 }
 
 /** Domains that have died since: their numbers may be those of others by now. */
