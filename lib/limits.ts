@@ -293,6 +293,18 @@ export const LOG_BUDGETS_MAX = 4_096;
 /** Things of a kind that a turn marks, up to which they are looked through one by one: hashing takes longer. */
 export const MARKS_SCANNED_MAX = 16;
 
+/**
+ * Overwritten values that are hidden stay in the store's files for so long, in ms, before their erasure begins:
+ * many make one image, and half of the minute that is promised is left for it.
+ */
+export const ERASURE_AFTER_MS = 30_000;
+
+/** Pages that a slice writes which overwrites what it deletes: of a quarter of {@link PIECES_DELETED_MAX}, nine each. */
+export const ERASED_PAGES_PER_SLICE = 36;
+
+/** Removed nodes of a turn among which hidden values are looked for: beyond, an erasure costs less than to look on. */
+export const HIDDEN_LOOKED_FOR_MAX = 256;
+
 /** Bytes of a process's command line, or of a domain's name, that say who an author is: all of most. */
 export const AUTHOR_TEXT_MAX = 256;
 

@@ -183,6 +183,8 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   // A process that is killed leaves what it has written to the kernel; only power loss does not.
   database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "OFF"}`);
   database.exec("PRAGMA wal_autocheckpoint = 0");
+  // What is deleted is overwritten where its page is written anyway; pages that become free are left to erasure.ts.
+  database.exec("PRAGMA secure_delete = FAST");
   database.exec(`PRAGMA journal_size_limit = ${LOG_BYTES_LEFT}`);
 }
 

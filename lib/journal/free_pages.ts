@@ -56,6 +56,14 @@ export class FreePages {
     return given;
   }
 
+  /** Gives a slice of all back; false when there was none, or the file cannot be made smaller. */
+  giveSliceBack(): boolean {
+    const free = this.bytes;
+    if (free === 0) return false;
+    this.#vacuum(PAGES_PER_SLICE);
+    return this.bytes < free;
+  }
+
   #vacuum(pages: number): void {
     // Each page is a row of its result: exec would ask for one only.
     this.database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();

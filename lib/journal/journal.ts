@@ -2,6 +2,7 @@ import type { Dirty } from "../engine/dirty.ts";
 import type { RingState } from "../state/ring_state.ts";
 import type { State } from "../engine/state.ts";
 import type { Node } from "../store/node.ts";
+import { Redaction } from "../store/redaction.ts";
 import type { Caution } from "./caution.ts";
 import type { HeldConnections, Recovered } from "./recovery.ts";
 import { NO_TURNS, type Rider } from "./rider.ts";
@@ -27,6 +28,8 @@ export interface Notes {
 export interface Journal {
   /** What rides with the turns; null for nothing. To be set before all else. */
   rider: Rider | null;
+  /** Which values have to be out of all files soon after they are overwritten or removed; to be set likewise. */
+  redaction: Redaction;
   /** Notes about the store, in its file: by `id` what store it is; null where there is no file. */
   readonly about: Notes | null;
   /**
@@ -94,6 +97,7 @@ export interface Journal {
 /** `--persist none`: the store lives in memory only, so that every commit is done at once. */
 export class NoJournal implements Journal {
   rider: Rider | null = null;
+  redaction: Redaction = new Redaction();
   readonly about = null;
   readonly dirty = null;
   readonly full = false;

@@ -4,12 +4,14 @@ import type { State } from "../engine/state.ts";
 import { COMMIT_RETRY_MS, WATCH_BYTES_WHILE_FULL_MAX } from "../limits.ts";
 import type { Draft } from "../store/draft.ts";
 import type { Node } from "../store/node.ts";
+import { Redaction } from "../store/redaction.ts";
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import * as put from "../codec/journal/changes.ts";
 import { NetChanges } from "./net_changes.ts";
-import { AUTO_VACUUM_INCREMENTAL, messageOf, pragma } from "./database.ts";
+import { messageOf } from "./database.ts";
 import { putDirty } from "./dirty_changes.ts";
+import { Erasure } from "./erasure.ts";
 import { makeRoom } from "./full_disk.ts";
 import { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource, Journal, Notes } from "./journal.ts";
@@ -21,7 +23,7 @@ import type { Rider } from "./rider.ts";
 import { type HeldConnections, type Recovered, recoverState } from "./recovery.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
 import { recordBytes } from "./turn_record.ts";
-import { StoreUpkeep } from "./upkeep.ts";
+import { makeShrinkable, StoreUpkeep } from "./upkeep.ts";
 
 const NO_CHANGES = new Uint8Array(0);
 
@@ -35,6 +37,8 @@ export class StoreJournal implements Journal {
   readonly keepsRings = true;
   readonly syncs: boolean;
   readonly #parts: JournalParts;
+  redaction: Redaction = new Redaction();
+  readonly #erasure: Erasure;
   readonly #upkeep: StoreUpkeep;
   readonly #turns: TurnLog;
   readonly #images: ImageShelf;
@@ -58,7 +62,8 @@ export class StoreJournal implements Journal {
     this.syncs = durability === "disk";
     this.#images = new ImageShelf(database);
     this.#turns = new TurnLog(database, tail, durability, this.#images.upto, clock);
-    this.#upkeep = new StoreUpkeep(database, upkeep, this.#turns, this.#images, clock);
+    const erasure = this.#erasure = new Erasure(database, clock, parts.about);
+    this.#upkeep = new StoreUpkeep(database, upkeep, this.#turns, this.#images, clock, erasure);
     // What is marked from then on changes what the image has.
     this.#upkeep.onImage = () => this.#putDirty();
   }
@@ -149,15 +154,10 @@ export class StoreJournal implements Journal {
     this.#parts.reserve?.fill();
   }
 
-  /** A file of before layout 2 never gets smaller unless it is written again: once, and not all of it. */
   #enableShrinking(): void {
     const { database, log } = this.#parts;
-    if (pragma(database, "auto_vacuum") === AUTO_VACUUM_INCREMENTAL) return;
     try {
-      this.#upkeep.makeImage();
-      this.#upkeep.deleteAllStale();
-      // Its working copy would else be a file in /var/tmp.
-      database.exec("PRAGMA temp_store = MEMORY; PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
+      makeShrinkable(database, this.#upkeep);
     } catch (error) {
       this.#giveUp();
       log("warning", `the store file cannot be made one that shrinks yet: ${messageOf(error)}`);
@@ -333,10 +333,8 @@ export class StoreJournal implements Journal {
     try {
       this.#parts.onHandOver?.(to);
     } catch (error) {
-      this.#parts.log(
-        "warning",
-        `the store file does not know that it is left: ${messageOf(error)}`,
-      );
+      const text = `the store file does not know that it is left: ${messageOf(error)}`;
+      this.#parts.log("warning", text);
     }
   }
 
@@ -371,6 +369,7 @@ export class StoreJournal implements Journal {
   #putDirty(): void {
     const { dirty } = this;
     if (this.#source === null || dirty.isEmpty) return;
+    this.#erasure.oweFor(dirty.nodes, this.redaction);
     putDirty(this.#changes, this.#nodes, this.#source.state, dirty);
     dirty.clear();
   }
@@ -383,6 +382,7 @@ export class StoreJournal implements Journal {
   adoptStaged(): void {
     // What had changed of the former tree is gone with it.
     this.dirty.nodes.clear();
+    this.#erasure.owe();
     put.putAdopted(this.#changes);
   }
 

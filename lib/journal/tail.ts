@@ -324,6 +324,15 @@ export class Tail {
     }
   }
 
+  /** Overwrites what records have left that count no more; `durably` also on the disk, on which these must count no more before. */
+  eraseUnused(durably = false): void {
+    if (durably) this.sync();
+    this.#bytes.fill(0, HEADER_BYTES, this.#start);
+    this.#bytes.fill(0, this.#end);
+    this.#turns.fill(0);
+    if (durably) this.sync();
+  }
+
   /** Waits until the disk has it all. */
   sync(): void {
     using file = Deno.openSync(this.path, { write: true });

@@ -187,6 +187,11 @@ export class TurnLog {
     else tail.clear(this.#stored);
   }
 
+  /** Overwrites in the tail what it has forgotten. */
+  eraseForgotten(): void {
+    this.#tail.eraseUnused(this.#durability === "disk");
+  }
+
   /** From now on turns come; `another` program may have had the store since the last one. */
   beginRiding(another: boolean): void {
     const { alone } = this.#replayed;

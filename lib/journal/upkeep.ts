@@ -1,9 +1,11 @@
 import type { Clock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import {
+  ERASED_PAGES_PER_SLICE,
   IMAGE_BYTES_LEAST,
   IMAGE_RETRY_MS,
   IMAGES_APART_MS,
+  PAGES_PER_SLICE,
   PIECES_DELETED_MAX,
   TAIL_RIDING_BYTES_MAX,
   UPKEEP_BYTES_LEAST,
@@ -12,7 +14,8 @@ import {
   UPKEEP_SLICE_BYTES,
   UPKEEP_STEPS_PER_TURN_MAX,
 } from "../limits.ts";
-import { PAGE_BYTES } from "./database.ts";
+import { AUTO_VACUUM_INCREMENTAL, PAGE_BYTES, pragma } from "./database.ts";
+import type { Erasure } from "./erasure.ts";
 import { FreePages } from "./free_pages.ts";
 import type { ImageShelf } from "./image_shelf.ts";
 import type { ImageSource } from "./journal.ts";
@@ -27,6 +30,8 @@ const IDLE_PART = 0.25;
 /** An image that is more than so many times what one would be now is not worth keeping. */
 const SHRUNK_PART = 2;
 
+/** A slice that overwrites what it deletes has so many times less of it, since it writes all these pages. */
+const ERASED_PART = 4;
 /** Of an image, by what is charged: more than any takes, for where it has to fit. */
 const IMAGE_BYTES_PER_CHARGED = 1.5;
 
@@ -47,8 +52,8 @@ export class StoreUpkeep {
   onImage: () => void = () => {};
   /** A tree is being staged, or not all have heard of it: an image would leave that out. */
   staging = false;
-  /** When to go on even if nothing happens, by the clock; Infinity for not before it does. */
-  maintainAt = Infinity;
+  /** When an image is due even if nothing happens, by the clock; Infinity for not before it does. */
+  #imageAt = Infinity;
   #source: ImageSource | null = null;
   /** Bytes of turns behind the last whole image, and behind the one under way. */
   #behind = 0;
@@ -74,6 +79,7 @@ export class StoreUpkeep {
     turns: TurnLog,
     images: ImageShelf,
     private readonly clock: Clock,
+    private readonly erasure: Erasure,
   ) {
     this.#database = database;
     this.#free = new FreePages(database);
@@ -88,6 +94,12 @@ export class StoreUpkeep {
     this.#behind = behind;
     this.#memoryAtBegin = Math.max(1, source.state.accounts.total("memory"));
     this.#bytesPerCharged = this.#images.bytes / this.#memoryAtBegin;
+    this.erasure.resume();
+  }
+
+  /** When to go on even if nothing happens, by the clock; Infinity for not before it does. */
+  get maintainAt(): number {
+    return this.staging ? this.#imageAt : Math.min(this.#imageAt, this.erasure.dueAt);
   }
 
   /** A turn of so many bytes was committed. */
@@ -146,6 +158,7 @@ export class StoreUpkeep {
 
   /** Gives up the image under way, of which the pieces are needless from then on. */
   abandonImage(): void {
+    this.erasure.abandon();
     if (!this.#images.isMaking) return;
     this.#images.abandon();
     this.#stalePieces = true;
@@ -208,6 +221,8 @@ export class StoreUpkeep {
       this.#deleteStale();
       return UPKEEP_SLICE_BYTES;
     }
+    if (this.erasure.isUnderWay) return this.#endErasure();
+    if (this.erasure.isDue && !this.staging) return this.#beginErasure();
     if (this.imageIsDue(idle)) return this.#beginImage();
     return this.#free.mayShrink(idle) ? this.#shrink(idle) : 0;
   }
@@ -221,14 +236,14 @@ export class StoreUpkeep {
   imageIsDue(idle: boolean): boolean {
     if (this.staging || this.#source === null) return false;
     if (this.imageIsUrgent) return true;
-    this.maintainAt = Infinity;
+    this.#imageAt = Infinity;
     const isWorthIt = idle ? this.#isBehind(1, IDLE_PART) : this.#isBehind(4, DUE_PART);
     // What is left of a tree costs little, and gives back what there was.
     if (this.#hasShrunk(idle)) return true;
     if (!isWorthIt) return false;
     const dueAt = this.#imagedAt + IMAGES_APART_MS;
     if (this.clock.now() >= dueAt) return true;
-    this.maintainAt = dueAt;
+    this.#imageAt = dueAt;
     return false;
   }
 
@@ -249,6 +264,26 @@ export class StoreUpkeep {
       this.#isShrunk = bytes > now * SHRUNK_PART + imageAfterBytes;
     }
     return this.#isShrunk;
+  }
+
+  /** First the free pages go, in which former records may be, then an image is begun behind all turns of the tail. */
+  #beginErasure(): number {
+    if (this.#free.giveSliceBack()) {
+      this.#logPages += 2 * PAGES_PER_SLICE;
+      return UPKEEP_SLICE_BYTES;
+    }
+    this.drain();
+    this.erasure.begin();
+    return this.#beginImage();
+  }
+
+  /** The former image and its turns are deleted: what is left of them is in the tail and in the log. */
+  #endErasure(): number {
+    this.drain();
+    this.#turns.eraseForgotten();
+    this.erasure.end();
+    this.#logPages = 0;
+    return UPKEEP_SLICE_BYTES;
   }
 
   #beginImage(): number {
@@ -279,10 +314,12 @@ export class StoreUpkeep {
 
   /** A slice of what is needless; false when there was none left. */
   #deleteStale(): boolean {
-    this.#logPages += 2;
-    if (this.#stalePieces) this.#stalePieces = this.#images.deleteStale(PIECES_DELETED_MAX);
+    const { isUnderWay } = this.erasure, part = isUnderWay ? ERASED_PART : 1;
+    this.#logPages += isUnderWay ? ERASED_PAGES_PER_SLICE : 2;
+    if (this.#stalePieces) this.#stalePieces = this.#images.deleteStale(PIECES_DELETED_MAX / part);
     else if (this.#staleTurns) {
-      this.#staleTurns = this.#turns.deleteUpTo(this.#images.upto, this.#settings.rowsDeletedMax);
+      const rows = Math.ceil(this.#settings.rowsDeletedMax / part);
+      this.#staleTurns = this.#turns.deleteUpTo(this.#images.upto, rows);
     }
     this.#free.freed();
     return this.#stalePieces || this.#staleTurns;
@@ -311,4 +348,13 @@ export class StoreUpkeep {
     this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
     this.#logPages = 0;
   }
+}
+
+/** A file of before layout 2 never gets smaller unless it is written again: once, and not all of it. */
+export function makeShrinkable(database: DatabaseSync, upkeep: StoreUpkeep): void {
+  if (pragma(database, "auto_vacuum") === AUTO_VACUUM_INCREMENTAL) return;
+  upkeep.makeImage();
+  upkeep.deleteAllStale();
+  // Its working copy would else be a file in /var/tmp.
+  database.exec("PRAGMA temp_store = MEMORY; PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
 }

@@ -53,6 +53,8 @@ export class DirtyNodes implements NodeMarks {
   #count = 0;
   /** Paths whose former nodes are gone with all below, in order. */
   readonly gone: string[] = [];
+  /** These nodes as they were, by the same indices. */
+  readonly goneNodes: Node[] = [];
   /** Charged with what it takes to write down what changed. */
   meter: Metered | null = null;
 
@@ -84,6 +86,7 @@ export class DirtyNodes implements NodeMarks {
     if (known !== null) known.node = null;
     if (known === null || (known.what & DIRTY_NEW) === 0) {
       this.gone.push(path);
+      this.goneNodes.push(node);
       this.#charge(path.length >> PATH_SHIFT);
     }
     if (node.children === null || this.#count === 0) return;
@@ -138,7 +141,10 @@ export class DirtyNodes implements NodeMarks {
     if (this.#entries.length > DIRTY_ENTRIES_REUSED) this.#entries.length = DIRTY_ENTRIES_REUSED;
     this.#count = 0;
     // Most have a few at most, and to set the length would give their memory back.
-    while (this.gone.length > 0) this.gone.pop();
+    while (this.gone.length > 0) {
+      this.gone.pop();
+      this.goneNodes.pop();
+    }
   }
 }
 

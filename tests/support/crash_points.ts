@@ -13,6 +13,7 @@ import type { Caution } from "../../lib/journal/caution.ts";
 import type { HeldConnections, Recovered } from "../../lib/journal/recovery.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import type { Node } from "../../lib/store/node.ts";
+import type { Redaction } from "../../lib/store/redaction.ts";
 import { RingPage } from "../../lib/transport/ring_page.ts";
 
 /** The daemon is dead: nothing it does from here on has any effect. */
@@ -123,6 +124,14 @@ export class MortalJournal implements Journal {
 
   set rider(rider: Rider | null) {
     this.#journal.rider = rider;
+  }
+
+  get redaction(): Redaction {
+    return this.#journal.redaction;
+  }
+
+  set redaction(redaction: Redaction) {
+    this.#journal.redaction = redaction;
   }
 
   get about(): Notes | null {

@@ -10,6 +10,7 @@ import type { Handled } from "../../lib/engine/engine.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import type { GoneReason } from "../../lib/server/peer/peer_host.ts";
+import { Redaction } from "../../lib/store/redaction.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { type TurnHandler, Turns } from "../../lib/server/scheduler.ts";
 import { MEMORY_PIPE_BYTES, MemoryTransport } from "./memory_transport.ts";
@@ -37,6 +38,7 @@ export class TestClient extends StreamClient<MemoryTransport> {
 /** A journal whose commits a test can let fail. */
 export class TestJournal implements Journal {
   readonly rider = null;
+  readonly redaction = new Redaction();
   readonly about = null;
   readonly dirty = null;
   readonly keepsRings = false;

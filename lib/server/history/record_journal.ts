@@ -22,16 +22,17 @@ export interface RecordedJournal {
   readonly history: DaemonHistory | null;
 }
 
-/** Has a journal's store recorded; `place` is where its file is, if it has one. */
+/** Tells a journal which values are hidden, and has its store recorded; `place` is where its file is, if it has one. */
 export function recordJournal(
   journal: Journal,
   place: string,
   { clock, history, redact }: HistoryOptions,
   log: Log,
 ): RecordedJournal {
+  const redaction = journal.redaction = new Redaction(redact);
   if (history === "off") return { journal, history: null };
   const store = journal.about === null ? null : place;
-  const choice = history ?? usualHistory(store), redaction = new Redaction(redact);
+  const choice = history ?? usualHistory(store);
   const parts = { choice, journal, store, redaction, log: budgeted(log, clock), clock };
   return { journal, history: new HistoryKeeper(parts) };
 }
