@@ -16,7 +16,7 @@ Deno.test("Events of many guests whose time is over are dropped over several tur
   for (let i = 0; i < 30; i++) host.ask(T.WRITE, `/tool/${value}/${i}\0`);
   host.settle();
   const peersLeft = (): number =>
-    host.log.filter((line) => line.includes("not read in time")).length;
+    host.log.filter((line) => line.includes("did not read them in time")).length;
   host.now += EVENT_TIMEOUT_MS + 1;
   let turns = 0;
   for (let before = 0; before < GUESTS && turns < 1_000; turns++) {

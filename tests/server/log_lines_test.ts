@@ -58,7 +58,7 @@ Deno.test("log lines: events dropped for a guest are lines at its own expense", 
     assertEquals(peer.unsent, 0);
   }
   assert(test.log.length <= most && test.log.length >= most - 2, `${test.log.length} lines`);
-  assertStringIncludes(test.log[0]!, "domain 5: watch events dropped: 1048576 bytes wait");
+  assertStringIncludes(test.log[0]!, "domain 5: watch events dropped: 1048576 bytes are unread");
 });
 
 Deno.test("log lines: what a guest's request does to another client is a line at that guest's", () => {

@@ -41,7 +41,7 @@ Deno.test("secrecy: a state on its way to the next daemon", async () => {
   other.close();
   const link = `${scratch.path}/link`;
   Deno.symlinkSync(path, link);
-  assertThrows(() => readStateFile(link), StateFileError, "no ordinary file");
+  assertThrows(() => readStateFile(link), StateFileError, "not a regular file");
   writeStateFile(link, [new Uint8Array([9])]);
   assertEquals(readStateFile(path), bytes);
 });
