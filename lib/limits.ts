@@ -710,6 +710,13 @@ export const HISTORY_RESTORE_CHANGES_MAX = 512;
 /** Compressed bytes of records behind the last keyframe at which another one is written: some 100,000, half a second to read. */
 export const HISTORY_KEYFRAME_BYTES = 2_097_152;
 
+/**
+ * The part of a history's bound that keyframes may have: records have the rest. A store whose keyframe does not fit is looked at again
+ * when so many microseconds have passed, as to try costs as much as to write that part.
+ */
+export const HISTORY_KEYFRAME_PARTS = 2;
+export const HISTORY_KEYFRAME_RETRY_MICROSECONDS = 600_000_000;
+
 /** Bytes of a value that one line of `xs log` shows. */
 export const HISTORY_VALUE_COLUMNS = 40;
 

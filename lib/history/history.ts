@@ -134,7 +134,8 @@ export class History {
   /** Whether so much has come since the last keyframe that a moment takes long to rebuild. */
   get wantsKeyframe(): boolean {
     if (this.#writing !== null) return false;
-    if (this.needsKeyframe) return true;
+    if (this.needsKeyframe) return this.#gap !== null || this.keyframes.mayFit(this.#lastAt);
+    if (!this.keyframes.hasRoom) return false;
     const { number } = this.keyframes.before(this.#era.era, Infinity)!;
     let bytes = 0;
     const { heads } = this.blocks;

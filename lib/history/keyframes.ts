@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { checksum } from "../journal/checksum.ts";
-import { HISTORY_PIECE_NODES } from "../limits.ts";
+import { HISTORY_KEYFRAME_RETRY_MICROSECONDS, HISTORY_PIECE_NODES } from "../limits.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { NodesReader, NodesWriter } from "./node_bytes.ts";
 import type { Packer } from "./packing.ts";
@@ -38,6 +38,12 @@ export class Keyframes {
   packer: Packer;
   /** Bytes of nodes so far. */
   written = 0;
+  /** Bytes that they may have in the file; one that needs more is not written. */
+  bytesMax = Infinity;
+  /** When the last one was given up because it did not fit; null when it did. */
+  #tooLargeAt: number | null = null;
+  /** Null when it is to be counted again. */
+  #bytes: number | null = null;
   #heads: KeyframeHead[] = [];
 
   constructor(database: DatabaseSync, packer: Packer) {
@@ -56,7 +62,45 @@ export class Keyframes {
     return this.#heads;
   }
 
+  /** Bytes of their nodes in the file. */
+  get bytes(): number {
+    const count = "SELECT total(length(nodes)) AS bytes FROM pieces";
+    return this.#bytes ??= Number(this.#database.prepare(count).get()!["bytes"]);
+  }
+
+  /** Whether the store is too large for a keyframe. */
+  get isTooLarge(): boolean {
+    return this.#tooLargeAt !== null;
+  }
+
+  /** Whether one that must be written may fit, at a time: what did not may be smaller after a while. */
+  mayFit(at: number): boolean {
+    const since = this.#tooLargeAt;
+    return since === null || Math.abs(at - since) > HISTORY_KEYFRAME_RETRY_MICROSECONDS;
+  }
+
+  /** Whether one more, as large as the others are, would fit beside them. */
+  get hasRoom(): boolean {
+    const count = this.#heads.filter(({ isWhole }) => isWhole).length;
+    return this.bytes * (count + 1) <= this.bytesMax * Math.max(count, 1);
+  }
+
+  /** Forgets the nodes of the oldest one when they have more than they may: false when they have not. */
+  shed(at: number): boolean {
+    if (this.bytes <= this.bytesMax) return false;
+    const head = this.#heads.find(({ isWhole }) => isWhole);
+    if (head === undefined) return false;
+    const { era, number } = head;
+    if (this.#heads.at(-1) === head) this.#tooLargeAt = at;
+    // What is not known from an earlier one on needs no other one to say so.
+    const isUnknown = this.before(era, number - 1)?.isWhole === false;
+    if (isUnknown && !head.isNeeded) this.remove(head);
+    else this.lose(head, number, head.at);
+    return true;
+  }
+
   reload(): void {
+    this.#bytes = null;
     this.#heads = this.#database.prepare(
       "SELECT keyframe, era, number, at, is_needed, is_whole FROM keyframes " +
         "ORDER BY era, number, keyframe",
@@ -88,23 +132,36 @@ export class Keyframes {
     return this.declare(era, number, at, isNeeded);
   }
 
-  /** Writes the nodes, in the order of their paths, one row a step; the keyframe is whole after the last. */
-  *write({ keyframe }: KeyframeHead, nodes: Iterable<Entry>): Generator<void, void, void> {
+  /**
+   * Writes the nodes, in the order of their paths, one row a step; the keyframe is whole after the last. One that is larger than
+   * {@link bytesMax} is given up.
+   */
+  *write(head: KeyframeHead, nodes: Iterable<Entry>): Generator<void, void, void> {
+    const { keyframe } = head;
     // What an attempt that failed has left.
     this.#database.prepare("DELETE FROM pieces WHERE keyframe = ?").run(keyframe);
-    let some: Entry[] = [];
+    let some: Entry[] = [], bytes = 0;
     for (const entry of nodes) {
       if (some.push(entry) < HISTORY_PIECE_NODES) continue;
-      this.#putPiece(keyframe, some);
+      bytes += this.#putPiece(keyframe, some);
+      if (bytes > this.bytesMax) return this.#giveUpTooLarge(head);
       some = [];
       yield;
     }
-    if (some.length > 0) this.#putPiece(keyframe, some);
+    if (some.length > 0) bytes += this.#putPiece(keyframe, some);
+    if (bytes > this.bytesMax) return this.#giveUpTooLarge(head);
+    this.#tooLargeAt = null;
     this.#database.prepare("UPDATE keyframes SET is_whole = 1 WHERE keyframe = ?").run(keyframe);
     this.reload();
   }
 
-  #putPiece(keyframe: number, entries: readonly Entry[]): void {
+  #giveUpTooLarge(head: KeyframeHead): void {
+    this.#tooLargeAt = head.at;
+    this.giveUp(head);
+  }
+
+  /** Returns how many bytes it has. */
+  #putPiece(keyframe: number, entries: readonly Entry[]): number {
     const packed = this.packer.pack(encodeNodes(entries));
     this.written += packed.bytes.length;
     this.#database.prepare("INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)").run(
@@ -116,6 +173,8 @@ export class Keyframes {
       checksum(packed.bytes, keyframe),
       packed.bytes,
     );
+    this.#bytes = null;
+    return packed.bytes.length;
   }
 
   /**

@@ -4,6 +4,7 @@ import {
   HISTORY_BLOCK_RECORDS,
   HISTORY_FOLD_BLOCKS,
   HISTORY_FOLD_PAUSE_BLOCKS,
+  HISTORY_KEYFRAME_PARTS,
   HISTORY_LOG_BYTES,
   HISTORY_LOG_COMMITS,
   HISTORY_LOG_MICROSECONDS,
@@ -49,13 +50,14 @@ export class HistoryUpkeep {
   constructor(history: History, bounds: HistoryBounds) {
     this.#history = history;
     this.#bounds = bounds;
+    history.keyframes.bytesMax = bounds.bytes / HISTORY_KEYFRAME_PARTS;
   }
 
   /** Does one slice of what is to be done at time `now`; false when there is nothing, or it cannot be written. */
   step(now: number): boolean {
     const history = this.#history;
     return history.stepKeyframe() || this.#checkpoint(now) || this.#pack() || this.#age(now) ||
-      this.#makeRoom() || history.shrink(SHRINK_PAGES);
+      this.#makeRoom(now) || history.shrink(SHRINK_PAGES);
   }
 
   /** What was overwritten is to be out of all files soon, and the log is not to grow. */
@@ -99,7 +101,7 @@ export class HistoryUpkeep {
     return this.#dropOldest();
   }
 
-  #makeRoom(): boolean {
+  #makeRoom(now: number): boolean {
     const { blocks, bytes, growing } = this.#history;
     if (bytes <= this.#bounds.bytes) return false;
     const shares = new Shares();
@@ -108,8 +110,17 @@ export class HistoryUpkeep {
     const most = this.#bounds.bytes, more = Math.min(HISTORY_BLOCK_BYTES / 4, most / LOG_PARTS);
     const greedy = shares.above(bytes - most + more);
     const [largest] = greedy;
-    return (largest !== undefined && (this.#fold(largest) || this.#thin(new Set(greedy)))) ||
+    if (largest !== undefined && this.#fold(largest)) return true;
+    // A store larger than the bound must not push out what was done.
+    return this.#shedKeyframe(now) || (largest !== undefined && this.#thin(new Set(greedy))) ||
       this.#dropOldest();
+  }
+
+  #shedKeyframe(now: number): boolean {
+    const { keyframes } = this.#history;
+    if (keyframes.bytes <= keyframes.bytesMax) return false;
+    let isShed = false;
+    return this.#history.rewrite(() => void (isShed = keyframes.shed(now))) && isShed;
   }
 
   /** Folds the next blocks in which a holder has records. */
@@ -191,7 +202,10 @@ export class HistoryUpkeep {
       if (result.thinned !== null) eras.addThinned(head.era, result.thinned);
       left = result.records;
     }
-    if (absorbed.size > 0) keyframes.change(keyframe, absorbed, keyframe.number, keyframe.at);
+    // Of one that is lost nobody knows anyway what the paths have.
+    if (absorbed.size > 0 && keyframe.isWhole) {
+      keyframes.change(keyframe, absorbed, keyframe.number, keyframe.at);
+    }
     return left;
   }
 
@@ -213,7 +227,7 @@ export class HistoryUpkeep {
     return this.#history.closed.filter((other) => other.block < block && other.last >= number);
   }
 
-  /** The records of a block by the keyframes that they follow; null when one of these is not there. */
+  /** The records of a block by the keyframes that they follow; null when one of these is being written. */
   #segments({ era }: BlockHead, records: readonly HistoryRecord[]): Segment[] | null {
     const { keyframes, unfinished } = this.#history;
     const segments: Segment[] = [];
@@ -222,7 +236,7 @@ export class HistoryUpkeep {
       const number = start[0]?.number ?? (rest[0]?.number ?? 0) - 1;
       const keyframe = keyframes.before(era, number);
       // One that is being written does not hear of what changes.
-      const isThere = keyframe !== null && keyframe.isWhole &&
+      const isThere = keyframe !== null &&
         !(unfinished !== null && number >= unfinished.number);
       if (!isThere) return start.length + rest.length === 0;
       segments.push({ keyframe, start, records: rest, isFirst: start.length === 0 });

@@ -126,8 +126,8 @@ Deno.test("a commit of many parts is there as a whole, or not at all, after a ki
   assertEquals(count(path), 100);
   assert(history.closed.length > 5, "in blocks of the usual size");
   // The oldest blocks go with all parts.
-  const upkeep = new HistoryUpkeep(history, { bytes: 1, age: 7 * DAY });
-  runUpkeep(upkeep, 3);
+  const upkeep = new HistoryUpkeep(history, { bytes: 1e9, age: 7 * DAY });
+  runUpkeep(upkeep, 7 * DAY + 3);
   assertEquals(history.horizon!.number, 2);
   assertEquals(finish(momentAt(history, 2)).nodes.size, 10_001);
   history.close();

@@ -73,15 +73,21 @@ function trial(random: Random, path: string, count: Found): void {
   const store = "a store";
   const open = (): History => new History({ path, store, packer });
   let history = open();
-  const bounds = {
-    bytes: 75_000 + random.below(30_000),
+  let bounds = {
+    bytes: 110_000 + random.below(30_000),
     age: Infinity,
   };
+  const begin = source.now;
   let upkeep = new HistoryUpkeep(history, bounds);
   assert(history.needsKeyframe);
   assert(history.beginKeyframe(source.now, []));
   for (let step = 0; step < 60; step++) {
     const dice = random.next();
+    if (step === 40) {
+      // From now on what is old goes as well.
+      bounds = { ...bounds, age: (source.now - begin) / 2 };
+      upkeep = new HistoryUpkeep(history, bounds);
+    }
     const some = Array.from({ length: random.below(250) }, () => source.next());
     history.add(some);
     if (dice < 0.1) {

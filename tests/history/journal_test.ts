@@ -28,6 +28,8 @@ const SLOW: Clock = { ...systemClock, wall: () => wall += 1_000_000 };
 interface LifeOptions {
   readonly durability?: Durability;
   readonly isRecorded?: boolean;
+  /** The bound of the history. */
+  readonly bytes?: number;
 }
 
 /** A daemon's engine, journal and history, without its sockets. */
@@ -40,14 +42,17 @@ class RecordedLife {
   readonly trees = new Map<number, string[]>();
   readonly said: string[] = [];
 
-  constructor(path: string, { durability = "crash", isRecorded = true }: LifeOptions = {}) {
+  constructor(
+    path: string,
+    { bytes = 4_000_000, durability = "crash", isRecorded = true }: LifeOptions = {},
+  ) {
     const say = (_: string, text: string): void => void this.said.push(text);
     const options = { durability, log: say, tailBytes: TAIL_BYTES };
     this.journal = openStore(path, options).journal;
     const { journal } = this;
     this.keeper = isRecorded
       ? new HistoryKeeper({
-        choice: { bytes: 4_000_000, ageMs: 1e9 },
+        choice: { bytes, ageMs: 1e9 },
         journal,
         store: path,
         redaction: new Redaction(),
@@ -251,4 +256,19 @@ Deno.test("a history that cannot be used refuses no store: it is renamed, and a 
   assert(names.some((name) => name.startsWith("store.history.damaged-")), names.join(" "));
   assert(second.said.some((text) => text.includes("a new one begins")), second.said.join("\n"));
   second.end();
+});
+
+Deno.test("the log says once that the store is too large for the history's bound", async () => {
+  await using scratch = await makeScratch();
+  const life = new RecordedLife(`${scratch.path}/store`, { bytes: 100_000 });
+  const noise = (): string =>
+    Array.from({ length: 60 }, () => Math.random().toString(36).slice(2)).join("");
+  for (let i = 0; i < 600; i++) {
+    life.clients[0]!.ask(T.WRITE, `/n/${i}\0${noise()}`);
+    if (i % 10 === 0) life.turn();
+    while (life.keeper!.maintain(true));
+  }
+  assertEquals(life.said.filter((text) => text.includes("raise --history")).length, 1);
+  assert(life.history.bytes <= 100_000 * 1.5, `${life.history.bytes} bytes`);
+  life.end();
 });

@@ -234,7 +234,7 @@ Deno.test("queries while blocks are pruned under them: what is left is answered,
   }
   const blocks = history.closed.length;
   assert(blocks > 5);
-  const upkeep = new HistoryUpkeep(history, { bytes: 100_000, age: Infinity });
+  const upkeep = new HistoryUpkeep(history, { bytes: 1e9, age: 0 });
   const numbers: number[] = [];
   let isPruned = false;
   for await (const answer of askDaemon(nodes, ALL)) {

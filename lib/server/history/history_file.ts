@@ -8,6 +8,7 @@ import {
   HISTORY_BYTES_IN_MEMORY,
   HISTORY_BYTES_USUAL,
   HISTORY_FILE_SYSTEM_PARTS,
+  HISTORY_KEYFRAME_PARTS,
 } from "../../limits.ts";
 import { exists, renameStore } from "../../journal/database.ts";
 import { type Log, message } from "../logging/log.ts";
@@ -99,6 +100,15 @@ export class HistoryFile {
     } catch (error) {
       this.#say(`the history ${path} cannot be deleted: ${message(error)}`);
     }
+  }
+
+  /** Says that the store is too large for its keyframes, once. */
+  sayTooLarge(bytesMax: number): void {
+    const half = bytesMax / HISTORY_KEYFRAME_PARTS;
+    this.#say(
+      `the history ${this.path} has no copy of the store, which is larger than half of its bound (${half} bytes): ` +
+        "commits are recorded, moments of the past are known in part (raise --history)",
+    );
   }
 
   /** The same again and again would help nobody. */

@@ -224,6 +224,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     this.#guard(() => {
       if (history.wantsKeyframe) this.#beginKeyframe(history);
       isMore = upkeep.step(clock.wall());
+      if (history.keyframes.isTooLarge) this.#file.sayTooLarge(this.bounds.bytes);
     });
     if (isMore || this.#open === null) return isMore;
     open.owed = 0;
