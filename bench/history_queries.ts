@@ -2,6 +2,7 @@
  * How long it takes to look back in a large history, `deno task bench:history-queries [--mb=N] [--nodes=N] [--rounds=N]`: in the file
  * itself, by a command that reads the file, and by a command that asks a daemon.
  */
+import { Purges } from "../lib/server/history/purges.ts";
 import process from "node:process";
 import { runApp } from "../cmd/app.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -245,6 +246,7 @@ async function onDaemon<T>(
     log,
     clock,
     history: {
+      purges: new Purges(),
       listener: { committed: () => {}, aborted: () => {} },
       history,
       status: () => null,

@@ -11,6 +11,7 @@ import { dumpCommand } from "./commands/dump.ts";
 import { errorsCommand } from "./commands/errors.ts";
 import { existsCommand } from "./commands/exists.ts";
 import { getPathCommand } from "./commands/getpath.ts";
+import { historyCommand } from "./commands/history.ts";
 import { introducedCommand } from "./commands/introduced.ts";
 import { listCommand } from "./commands/list.ts";
 import { liveUpdateCommand } from "./commands/live_update.ts";
@@ -56,6 +57,7 @@ export const commands: readonly XsCommand[] = [
   dumpCommand,
   restoreCommand,
   diffCommand,
+  historyCommand,
   logCommand,
   showCommand,
   blameCommand,

@@ -1040,6 +1040,15 @@ export const HISTORY_REST_MS = 1_000;
 /** Work on one step of a query, in units of the meter: to read a block of records. */
 export const HISTORY_STEP_UNITS = 50_000;
 
+/** Purges of the history that have not ended: each keeps its paths in memory, and nothing else of the history's upkeep is done meanwhile. */
+export const HISTORY_PURGES_MAX = 8;
+
+/** Purges whose ends are remembered for clients that ask late. */
+export const HISTORY_PURGE_ENDS_REMEMBERED = 32;
+
+/** Rows of turns of which one slice takes out what rode with them: with `disk` a row is a turn of some hundred bytes. */
+export const RIDING_ROWS_A_STEP = 32;
+
 /** How often a tool asks again while the daemon answers other queries of the history, once in 50 ms: for 10 s. */
 export const HISTORY_BUSY_TRIES_MAX = 200;
 

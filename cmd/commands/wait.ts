@@ -58,7 +58,7 @@ export const waitCommand: XsCommand = buildCommand<CommonFlags, string[]>({
   },
   docs: {
     name: "wait",
-    group: "watch",
+    group: "read",
     brief: "wait for a condition",
     description: [
       "Waits until a condition on nodes holds. Exits with status 0 then.",

@@ -124,7 +124,7 @@ export const watchCommand: XsCommand = buildCommand<WatchFlags, string[]>({
   },
   docs: {
     name: "watch",
-    group: "watch",
+    group: "read",
     brief: "print every change",
     description: [
       "Prints the path of every change at or below nodes, until Ctrl-C.",

@@ -1,7 +1,7 @@
 /** What each command states for its help. */
 
 /** The groups of `xs --help`, in its order. */
-export const GROUPS = ["read", "change", "watch", "back up", "debug", "daemon"] as const;
+export const GROUPS = ["read", "change", "back up", "debug", "daemon"] as const;
 
 export type Group = typeof GROUPS[number];
 

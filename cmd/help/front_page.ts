@@ -6,7 +6,7 @@ export const BRIEF_COLUMNS = 25;
 
 /** Which groups stand in which column. */
 const COLUMNS: readonly (readonly Group[])[] = [
-  ["read", "change", "back up", "watch"],
+  ["read", "change", "back up"],
   ["debug", "daemon"],
 ];
 
@@ -15,9 +15,8 @@ const COLUMN_WIDTH = 2 + NAME_COLUMNS + BRIEF_COLUMNS + 1;
 
 /** What stands above a group. */
 export const HEADINGS: Readonly<Record<Group, string>> = {
-  "read": "Read",
+  "read": "Read and watch",
   "change": "Change",
-  "watch": "Watch",
   "back up": "Back up and look back",
   "debug": "Debug",
   "daemon": "Daemon",

@@ -88,6 +88,10 @@ export interface HistoryActions {
   read(by: Connection, number: string, now: number): Uint8Array | null;
   /** The rest is not wanted; false when there is no such query. */
   end(by: Connection, number: string): boolean;
+  /** Takes paths and all below them out of the history: the purge's number, or why not, as the reply's text. */
+  purge(paths: readonly string[]): string;
+  /** How a purge stands: `running`, `done <values>` or `failed <why>`; null when there is no such purge. */
+  purged(number: string): string | null;
   /** A connection has ended: nobody waits for its answers. */
   forget(by: Connection): void;
   /** When {@link look} is to be called although nothing has come, in ms; Infinity for never. */

@@ -158,6 +158,14 @@ export class Blocks {
     this.#heads.splice(at, this.#heads[at]?.block === head.block ? 1 : 0, head);
   }
 
+  /** Takes the bytes of a damaged block away, which stays one. */
+  blank(head: BlockHead): void {
+    const bytes = new Uint8Array(0), sum = checksum(bytes, head.last) ^ 1;
+    this.#database.prepare("UPDATE blocks SET sum = ?, records = ? WHERE block = ?")
+      .run(sum, bytes, head.block);
+    this.reload();
+  }
+
   remove(head: BlockHead): void {
     this.#remove.run(head.block);
     const at = this.#position(head.block);

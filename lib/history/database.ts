@@ -100,3 +100,9 @@ export function asHistoryError(error: unknown, path: string): Error {
   }
   return new HistoryError(`the history ${path} cannot be used: ${text}`);
 }
+
+/** Whether SQLite says that it could not write, which may pass. */
+export function isWriteError(error: unknown): boolean {
+  return error instanceof Error &&
+    /disk I\/O error|disk is full|readonly|unable to open/.test(error.message);
+}

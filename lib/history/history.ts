@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { pragma } from "../journal/database.ts";
 import { HISTORY_KEYFRAME_BYTES } from "../limits.ts";
 import { type BlockHead, Blocks } from "./blocks.ts";
-import { asHistoryError, openHistoryDatabase } from "./database.ts";
+import { asHistoryError, isWriteError, openHistoryDatabase } from "./database.ts";
 import { type Era, Eras } from "./eras.ts";
 import { type KeyframeHead, Keyframes } from "./keyframes.ts";
 import type { Packer } from "./packing.ts";
@@ -207,15 +207,21 @@ export class History {
    */
   save(turn: number | null = null): boolean {
     const isSettled = turn === null || turn === this.#era.turn;
-    if (!this.#pending.isDirty && isSettled) return true;
+    return !this.#pending.isDirty && isSettled || this.#write(turn, this.#pending.isDirty);
+  }
+
+  #write(turn: number | null, isDirty: boolean): boolean {
     this.#note(this.#pending.incompleteTo);
     const { records } = this.#pending, { era } = this.#era;
     const isSaved = this.commit(() => {
       if (turn !== null) this.eras.settle(era, turn);
-      if (!this.#pending.isDirty) return;
-      for (const [i, some] of blocksOf(records).entries()) {
+      if (!isDirty) return;
+      const blocks = blocksOf(records), end = this.#growing + blocks.length;
+      for (const [i, some] of blocks.entries()) {
         this.blocks.put(this.#growing + i, era, some, false);
       }
+      // What has become less may have taken more of them.
+      while (this.blocks.next > end) this.blocks.remove(this.blocks.heads.at(-1)!);
       this.eras.update(era, this.#last);
       this.eras.incomplete(era, this.#era.completeAfter);
       for (const record of records) {
@@ -224,6 +230,13 @@ export class History {
     });
     if (isSaved) this.#pending.saved();
     return isSaved;
+  }
+
+  /** Changes the {@link latest} records, here and in the file; false when that cannot be written now. */
+  rewriteLatest(change: (record: HistoryRecord) => HistoryRecord): boolean {
+    this.#revision++;
+    this.#pending.change(change);
+    return this.#write(null, true);
   }
 
   /** Notes that the store has come as far as `number` at most, by `count` commits at least that are not here: they are a gap. */
@@ -381,10 +394,4 @@ export class History {
 
 function endOf({ first, firstAt, missing }: OpenGap, number: number, at: number): Gap {
   return { type: "gap", number, at, first, firstAt, missing };
-}
-
-/** Whether SQLite says that it could not write, which may pass. */
-function isWriteError(error: unknown): boolean {
-  return error instanceof Error &&
-    /disk I\/O error|disk is full|readonly|unable to open/.test(error.message);
 }

@@ -255,6 +255,35 @@ export class Keyframes {
     return next;
   }
 
+  /**
+   * Changes the nodes of the next piece, each by itself, behind the one that begins at `from`; returns where it begins, null where
+   * there is none. A keyframe that is damaged is lost; the caller commits it.
+   */
+  changeNext(
+    head: KeyframeHead,
+    from: Uint8Array,
+    change: (path: string, node: NodeState) => NodeState,
+  ): Uint8Array | null {
+    const row = this.#database.prepare(
+      "SELECT from_key, packing, size, sum, nodes FROM pieces WHERE keyframe = ? AND from_key > ? " +
+        "ORDER BY from_key LIMIT 1",
+    ).get(head.keyframe, from);
+    const start = row?.["from_key"];
+    if (row === undefined || !(start instanceof Uint8Array)) return null;
+    try {
+      const entries = this.#decode(head.keyframe, row);
+      const changed = entries.map(([path, node]): Entry => [path, change(path, node)]);
+      if (changed.some(([, node], i) => node !== entries[i]![1])) {
+        this.#putPiece(head.keyframe, changed);
+      }
+      return start;
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error;
+      this.lose(head, head.number, head.at);
+      return null;
+    }
+  }
+
   #nextStart(keyframe: number, start: Uint8Array | null): string | null {
     if (start === null) return null;
     const row = this.#database.prepare(

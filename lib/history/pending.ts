@@ -116,6 +116,12 @@ export class Pending {
     for (let i = 0; i < record.changes.length; i++) this.#last.set(record.changes[i]!.path, at);
   }
 
+  /** Puts another record in the place of each, which says as much of its author and its paths. */
+  change(to: (record: HistoryRecord) => HistoryRecord): void {
+    this.#records = this.records.map(to);
+    this.#bytes = this.records.reduce((sum, record) => sum + bytesOf(record), 0);
+  }
+
   /** Folds what came too fast. */
   fold(): void {
     const { records } = this;

@@ -160,15 +160,15 @@ export class Recorder implements CommitListener {
 }
 
 /** Programs that are given values to write by their command lines. */
-const WRITERS: ReadonlySet<string> = new Set(["xs", "xenstore", "xenstore-write"]);
+export const WRITERS: readonly string[] = ["xs", "xenstore", "xenstore-write"];
 
 function takesValues(author: Author): boolean {
   return author.kind === "process" && author.command !== null &&
-    WRITERS.has(programOf(author.command));
+    WRITERS.includes(programOf(author.command));
 }
 
 /** The author without what its command line says behind the program's name, which may be what is to be hidden. */
-function withoutArguments(author: Author): Author {
+export function withoutArguments(author: Author): Author {
   if (author.kind !== "process" || author.command === null) return author;
   return { ...author, command: author.command.split(/[ \0]/, 1)[0]! };
 }

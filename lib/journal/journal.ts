@@ -80,6 +80,12 @@ export interface Journal {
   /** What rides with the turns is brought to where it outlives the process, as far as that can be written. */
   settle(): void;
   /**
+   * Takes what has ridden with turns out of all files, in steps; the rider has it.
+   *
+   * @throws {Error} when that cannot be written.
+   */
+  forgetRiding(): Iterable<void>;
+  /**
    * A daemon that does not know the file takes this one's place: what comes then is not in it. Null:
    * it did not come to that.
    */
@@ -150,6 +156,10 @@ export class NoJournal implements Journal {
 
   settle(): void {
     this.rider?.settle(0);
+  }
+
+  forgetRiding(): Iterable<void> {
+    return [];
   }
 
   close(): void {

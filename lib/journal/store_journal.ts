@@ -309,12 +309,8 @@ export class StoreJournal implements Journal {
   /** Changes are taken again when there is space for them. True when there is more to be done. */
   #makeRoom(): boolean {
     const { clock, log, reserve } = this.#parts;
-    const room = makeRoom({
-      images: this.#images,
-      reserve,
-      turns: this.#turns,
-      upkeep: this.#upkeep,
-    });
+    const parts = { images: this.#images, reserve, turns: this.#turns, upkeep: this.#upkeep };
+    const room = makeRoom(parts);
     if (room === "more") return true;
     if (room === "none") {
       this.#retryAt = clock.now() + COMMIT_RETRY_MS;
@@ -327,6 +323,10 @@ export class StoreJournal implements Journal {
 
   settle(): void {
     this.#turns.settle();
+  }
+
+  forgetRiding(): Iterable<void> {
+    return this.#turns.forgetRiding(this.#images.upto);
   }
 
   handOver(to: string | null): void {

@@ -258,6 +258,12 @@ export class Tail {
     this.#riding = 0;
   }
 
+  /** Overwrites what records were there before; the ones that count stay. */
+  wipe(): void {
+    if (this.#start === HEADER_BYTES) this.#bytes.fill(0, this.#end);
+    else this.#bytes.fill(0, HEADER_BYTES, this.#start).fill(0, this.#end);
+  }
+
   /** Forgets the turns only, which the store file has up to `last`: what rides with them goes to the half that is not in use. */
   clearTurns(last: number): void {
     const start = this.#otherStart();

@@ -6,6 +6,7 @@ import { checkedBytes, checksum } from "./checksum.ts";
 import type { Durability } from "./database.ts";
 import type { Tail } from "./tail.ts";
 import { bridged, followed, unbridged } from "./turn_bridge.ts";
+import { forgetRiding } from "./forget_riding.ts";
 import { type Rider, RiderReplay } from "./rider.ts";
 import {
   isRider,
@@ -168,15 +169,15 @@ export class TurnLog {
 
   /**
    * Moves the turns of the tail to the store file, but for those up to `upto`, which an image has. With `probe` something is written in any case,
-   * to see whether that is possible.
+   * to see whether that is possible; `forgetsRiders` leaves nothing that rode with them.
    *
    * @throws {Error} when the file cannot be written; the tail then stays as it is.
    */
-  drain(probe = false, upto = 0): void {
+  drain(probe = false, upto = 0, forgetsRiders = false): void {
     if (this.#tail.used === 0 && !probe) return;
     // With `disk` the tail is to be empty, so that turns go to the file.
     const tail = this.#tail, isCrash = this.#durability === "crash";
-    const keepsRiders = isCrash && tail.turnBytes > 0 && tail.canKeepRiders;
+    const keepsRiders = !forgetsRiders && isCrash && tail.turnBytes > 0 && tail.canKeepRiders;
     if (!keepsRiders) this.settle();
     if (probe) this.#database.exec("INSERT OR REPLACE INTO about VALUES ('space', 'found')");
     // A death between the insertion and the clearing has left turns in both.
@@ -201,6 +202,18 @@ export class TurnLog {
   /** Nothing that has ridden with a turn so far needs to be kept here any more. */
   settle(): void {
     this.rider?.settle(this.#last);
+  }
+
+  /**
+   * Leaves nothing that has ridden with turns; `upto` is the last turn that an image has.
+   *
+   * @throws {Error} when the store file cannot be written.
+   */
+  *forgetRiding(upto: number): Generator<void, void, void> {
+    this.settle();
+    this.drain(false, upto, true);
+    this.#tail.wipe();
+    yield* forgetRiding(this.#database);
   }
 
   /**

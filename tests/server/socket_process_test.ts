@@ -1,4 +1,5 @@
 /** Who is behind a socket: found when it is asked for, and never taken for another process. */
+import { Purges } from "../../lib/server/history/purges.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { systemClock } from "../../lib/clock.ts";
 import { authorText } from "../../lib/engine/author.ts";
@@ -35,6 +36,7 @@ Deno.test("socket process: a change is told with the process, its start, user an
     log: SILENT,
     clock: systemClock,
     history: {
+      purges: new Purges(),
       history: null,
       listener: {
         committed: ({ author, type }) => void told.push({ author, type }),

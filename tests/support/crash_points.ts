@@ -142,6 +142,10 @@ export class MortalJournal implements Journal {
     this.#journal.settle();
   }
 
+  forgetRiding(): Iterable<void> {
+    return this.#journal.forgetRiding();
+  }
+
   get dirty(): Dirty {
     return this.#journal.dirty;
   }

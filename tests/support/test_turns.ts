@@ -58,6 +58,9 @@ export class TestJournal implements Journal {
   adoptStaged(): void {}
   endStaging(): void {}
   settle(): void {}
+  forgetRiding(): Iterable<void> {
+    return [];
+  }
   handOver(): void {}
   ring(): void {}
   maintain(): boolean {

@@ -68,7 +68,7 @@ const COMMANDS: readonly Command[] = [
   { name: "archive", usage: ["<job> [cancel|read|put <bytes>]"], run: archive, isBinary: true },
   {
     name: "history",
-    usage: ["query <version> <query>", "read|end <number>"],
+    usage: ["query <version> <query>", "read|end|purged <number>", "purge <path>..."],
     run: history,
   },
   {

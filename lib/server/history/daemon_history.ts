@@ -2,6 +2,7 @@ import type { CommitListener } from "../../engine/commit_listener.ts";
 import type { HistoryStatus } from "../../engine/process_status.ts";
 import type { State } from "../../engine/state.ts";
 import type { History } from "../../history/history.ts";
+import type { Purges } from "./purges.ts";
 
 /** Work that nobody waits for: as a {@link Journal}'s. */
 export interface Maintained {
@@ -14,6 +15,8 @@ export interface DaemonHistory extends Maintained {
   readonly listener: CommitListener;
   /** Null while it cannot be used. */
   readonly history: History | null;
+  /** What was asked to be taken out of it. */
+  readonly purges: Purges;
   /** The state of which it is; told before the journal begins. */
   attach(state: State): void;
   /** What there is of it; null while it cannot be used. */

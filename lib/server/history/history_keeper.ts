@@ -3,8 +3,10 @@ import type { CommitListener } from "../../engine/commit_listener.ts";
 import type { HistoryStatus } from "../../engine/process_status.ts";
 import type { State } from "../../engine/state.ts";
 import type { History } from "../../history/history.ts";
+import { HistoryError } from "../../history/database.ts";
 import { keyframeNodes } from "../../history/keyframe_nodes.ts";
 import { loadPacker, type Packer, PLAIN_PACKER } from "../../history/packing.ts";
+import { purge } from "../../history/purge.ts";
 import { Recorder } from "../../history/recorder.ts";
 import { HistoryRider } from "../../history/rider.ts";
 import { type HistoryBounds, HistoryUpkeep } from "../../history/upkeep.ts";
@@ -20,6 +22,7 @@ import type { Redaction } from "../../store/redaction.ts";
 import { type Log, message } from "../logging/log.ts";
 import type { DaemonHistory } from "./daemon_history.ts";
 import { type HistoryChoice, HistoryFile } from "./history_file.ts";
+import { Purges } from "./purges.ts";
 
 /** What a keeper needs. */
 export interface KeeperParts {
@@ -57,6 +60,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   readonly #recorder: Recorder;
   readonly #file: HistoryFile;
   readonly bounds: HistoryBounds;
+  readonly purges = new Purges();
   #packer: Packer = PLAIN_PACKER;
   #state: State | null = null;
   /** What a dead daemon has left in the journal, until the history is open. */
@@ -194,6 +198,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
 
   #letGo(): void {
     this.#open?.history.abandon();
+    this.purges.failAll("the history cannot be used (the daemon's log says why)");
     this.#open = null;
     this.#lookAt = this.#parts.clock.now() + HISTORY_RETRY_MS;
   }
@@ -204,6 +209,8 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     if (this.#parts.journal.full) return this.#giveWay(open);
     this.#fullSince = Infinity;
     if (open === null) return this.#beginAnother();
+    // Nothing moves records from block to block meanwhile. What is compressed cannot be read before there is a packer.
+    if (this.purges.isUnderWay && this.#packer !== PLAIN_PACKER) return this.#purge(open);
     const { growing } = open.history;
     if (growing !== open.growing) {
       open.owed += (growing - open.growing) * HISTORY_STEPS_A_BLOCK;
@@ -212,6 +219,30 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     if (open.owed > 0) open.owed--;
     else if (!idle || !this.#mayHaveWork(open)) return false;
     return this.#step(open);
+  }
+
+  /** A slice of a purge; true, since there may be more. */
+  #purge({ history }: Open): boolean {
+    const { journal } = this.#parts;
+    function* steps(paths: readonly string[]): Generator<unknown, number> {
+      const count = yield* purge(history, paths);
+      try {
+        yield* journal.forgetRiding();
+      } catch (error) {
+        throw new HistoryError(`the store file still has some of it: ${message(error)}`);
+      }
+      history.checkpoint();
+      return count;
+    }
+    this.#guard(() => {
+      try {
+        this.purges.step(steps);
+      } catch (error) {
+        if (!(error instanceof HistoryError)) throw error;
+        this.purges.fail(error.message);
+      }
+    });
+    return true;
   }
 
   #mayHaveWork({ history, seen }: Open): boolean {
@@ -241,6 +272,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   /** There is no space for the store: first the log goes into the file, and if that was not enough, all goes. */
   #giveWay(open: Open | null): boolean {
     const now = this.#parts.clock.now();
+    this.purges.failAll("there is no space for the store");
     if (open === null) return false;
     if (this.#fullSince === Infinity) {
       this.#fullSince = now;

@@ -14,14 +14,16 @@ import {
   HISTORY_STEP_UNITS,
 } from "../../limits.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
+import type { Purges } from "../history/purges.ts";
 import { type Log, stackOf } from "../logging/log.ts";
 
+const UNUSABLE = "the history cannot be used now (the daemon's log says why)";
 const NOTHING = new Uint8Array(0);
 
 /** What queries need of the daemon. */
 export interface QueryParts {
   /** Whose history is asked, as it is now: one that cannot be used any more is replaced. */
-  readonly keeper: { readonly history: History | null };
+  readonly keeper: { readonly history: History | null; readonly purges: Purges };
   readonly meter: Meter;
   readonly clock: Clock;
   readonly log: Log;
@@ -106,7 +108,7 @@ export class HistoryQueries implements HistoryActions {
       return `busy ${underWay.length}`;
     }
     const { history } = this.#parts.keeper, number = `${++this.#last}`;
-    if (history === null) return "the history cannot be used now (the daemon's log says why)";
+    if (history === null) return UNUSABLE;
     const running = new RunningQuery(by, this.#parts, answer(history, query));
     running.askedAt = now;
     this.#queries.set(number, running);
@@ -132,6 +134,15 @@ export class HistoryQueries implements HistoryActions {
   end(by: Connection, number: string): boolean {
     if (this.#queries.get(number)?.by !== by) return false;
     return this.#queries.delete(number);
+  }
+
+  purge(paths: readonly string[]): string {
+    const { history, purges } = this.#parts.keeper;
+    return history === null ? UNUSABLE : purges.begin(paths);
+  }
+
+  purged(number: string): string | null {
+    return this.#parts.keeper.purges.status(number);
   }
 
   forget(by: Connection): void {
