@@ -167,7 +167,10 @@ Deno.test("the history of a store that has none, of another program, of a newer 
   newer.close();
   await refused(/\S+ has layout 99, made by a newer xs: this one reads up to \d+/);
   const [status, err] = await failure("/nowhere/socket", "log", "-f", "--store", store);
-  assertEquals([status, err.includes("layout 99") || err.includes("no daemon runs")], [1, true]);
+  assertEquals([status, err.includes("layout 99") || err.includes("no daemon to follow")], [
+    1,
+    true,
+  ]);
 });
 
 Deno.test("a damaged block is named, the rest is shown, and the status says that something is missing", async () => {
