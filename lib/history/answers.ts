@@ -1,18 +1,17 @@
 /** What a history answers, piece by piece: the same from a daemon and from a file. */
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { HISTORY_ROWS_MAX } from "../limits.ts";
-import { ROOT_PATH } from "../store/path.ts";
 import { blame } from "./blame.ts";
 import { DamagedBlock } from "./blocks.ts";
 import type { History } from "./history.ts";
 import type { LogFilter } from "./log_filter.ts";
 import type { Between, Unknown } from "./moment.ts";
-import { isUnder } from "./path_set.ts";
 import type { Point } from "./points.ts";
 import { lastOfLog, log, type LogItem, numberAt, show } from "./queries.ts";
 import type { AtQuery, BlameQuery, LogQuery, Query, ShowQuery } from "./query.ts";
 import { momentAt, OutsideError, type Steps } from "./reading.ts";
 import type { Commit, HistoryRecord, NodeState } from "./record.ts";
+import { isWithin, Scope } from "./scope.ts";
 
 /** What is known of the history as a whole, before anything else. */
 export interface Head {
@@ -186,23 +185,14 @@ function tooMany(): OutsideError {
 
 const NODES_A_STEP = 1_024;
 
-/** Whether a path is at most so many levels below another. */
-function isWithin(path: string, top: string, levels: number | null): boolean {
-  return isUnder(path, top) && (levels === null || depthOf(path) - depthOf(top) <= levels);
-}
-
-function depthOf(path: string): number {
-  return path === ROOT_PATH ? 0 : path.split("/").length - 1;
-}
-
 function* answerAt(history: History, { at, levels, tops }: AtQuery): Answers {
   const number = yield* numberAt(history, at);
   yield headOf(history, number);
-  const moment = yield* momentAt(history, number);
-  let looked = 0;
+  const moment = yield* momentAt(history, number, new Scope(tops, levels));
+  let given = 0;
   for (const [path, node] of moment.nodes) {
-    if (++looked % NODES_A_STEP === 0) yield null;
-    if (tops.some((top) => isWithin(path, top, levels))) yield { type: "node", path, node };
+    if (++given % NODES_A_STEP === 0) yield null;
+    yield { type: "node", path, node };
   }
   for (const top of tops) {
     for (const unknown of moment.unknowns(top)) {

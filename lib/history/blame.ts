@@ -1,9 +1,16 @@
 /** Who wrote what a history's store has, or removed what it had. */
 import type { History } from "./history.ts";
 import type { Between, Moment } from "./moment.ts";
-import { isUnder } from "./path_set.ts";
-import { type BlockFilter, having, momentAt, type Piece, readPieces } from "./reading.ts";
+import {
+  type BlockFilter,
+  having,
+  momentAt,
+  type Piece,
+  readPieces,
+  type Steps,
+} from "./reading.ts";
 import { type Change, type Commit, hasKeyframe, type NodeState, sameNode } from "./record.ts";
+import { Scope } from "./scope.ts";
 
 /** Who gave a path what it has, or removed it. */
 export interface Blame {
@@ -28,13 +35,12 @@ export function* blame(
   number: number,
   { deleted = false, recursive = false } = {},
 ): Generator<Blame | null, void, void> {
-  const moment = yield* momentAt(history, number);
-  const search = new Search(
-    moment,
-    deleted,
-    (path) => recursive ? isUnder(path, top) : path === top,
-  );
-  for (const piece of readPieces(history, havingOrHiding(history, top), true)) {
+  const scope = new Scope([top], recursive ? null : 0);
+  const moment = yield* momentAt(history, number, scope);
+  const wants = (path: string): boolean => scope.has(path);
+  const search = new Search(moment, deleted, wants);
+  yield* search.begin();
+  for (const piece of readPieces(history, havingOrHiding(history, top), true, wants)) {
     if (search.isDone) return;
     yield* search.look(piece, number);
     yield null;
@@ -51,10 +57,12 @@ function havingOrHiding({ era: { era }, keyframes }: History, top: string): Bloc
     has(head) || numbers.some((number) => head.begin <= number && number <= head.last);
 }
 
+const PATHS_A_STEP = 1_024;
+
 /** Goes back through records until all that is wanted has been found. */
 class Search {
   /** Paths that are there, and whose last change has not been found. */
-  readonly #left: Set<string>;
+  readonly #left = new Set<string>();
   /** Paths that are gone, and have been told. */
   readonly #gone = new Set<string>();
   /** The newest record that does not say which paths it changed. */
@@ -64,8 +72,15 @@ class Search {
     private readonly moment: Moment,
     private readonly deleted: boolean,
     private readonly wants: (path: string) => boolean,
-  ) {
-    this.#left = new Set(deleted ? [] : [...moment.nodes.keys()].filter(wants));
+  ) {}
+
+  /** Takes down what it has to find. */
+  *begin(): Steps<void> {
+    if (this.deleted) return;
+    for (const path of this.moment.nodes.keys()) {
+      this.#left.add(path);
+      if (this.#left.size % PATHS_A_STEP === 0) yield null;
+    }
   }
 
   get isDone(): boolean {

@@ -4,10 +4,12 @@ import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { checksum } from "../journal/checksum.ts";
 import { HISTORY_KEYFRAME_RETRY_MICROSECONDS, HISTORY_PIECE_NODES } from "../limits.ts";
+import { ROOT_PATH } from "../store/path.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { NodesReader, NodesWriter } from "./node_bytes.ts";
 import type { Packer } from "./packing.ts";
 import type { NodeState } from "./record.ts";
+import { Scope } from "./scope.ts";
 import { putVarint, readVarint } from "./varint.ts";
 
 /** What is known of a keyframe without reading it. */
@@ -21,6 +23,8 @@ export interface KeyframeHead {
   /** All its nodes are there. */
   readonly isWhole: boolean;
 }
+
+const NO_KEY = new Uint8Array(0);
 
 type Entry = readonly [path: string, node: NodeState];
 
@@ -178,32 +182,56 @@ export class Keyframes {
   }
 
   /**
-   * The nodes of a keyframe, in the order of their paths.
+   * The nodes of a keyframe that a scope has, in the order of their paths, row by row: those without any are not read.
    *
    * @throws {DamagedError} when they are not what was written.
    */
-  *read({ keyframe }: KeyframeHead): Generator<Entry> {
-    // Row by row, since a statement that is under way would hold up a write between two.
-    const next = this.#database.prepare(
-      "SELECT from_key, packing, size, sum, nodes FROM pieces WHERE keyframe = ? AND from_key > ? " +
-        "ORDER BY from_key LIMIT 1",
-    );
-    let from: unknown = new Uint8Array(0);
-    while (from instanceof Uint8Array) {
-      const row = next.get(keyframe, from);
-      if (row === undefined) return;
-      yield* this.#decode(keyframe, row);
-      from = row["from_key"];
+  *read({ keyframe }: KeyframeHead, scope: Scope = Scope.ALL): Generator<Entry[]> {
+    const tops = inWalkOrder(scope.tops.map((top) => [top, top]));
+    for (const top of tops) yield* this.#readUnder(keyframe, top, scope);
+  }
+
+  *#readUnder(keyframe: number, top: string, scope: Scope): Generator<Entry[]> {
+    const isAll = top === ROOT_PATH && scope.levels !== 0, key = walkKey(top);
+    // The first key behind all that is at and below it.
+    const end = isAll ? null : `${key}${scope.levels === 0 ? "\x01" : "\x02"}`;
+    let from = isAll ? NO_KEY : this.#pieceOf(keyframe, key);
+    let row = this.#piece(keyframe, ">=", from);
+    while (row !== undefined) {
+      const found = row["from_key"];
+      if (!(found instanceof Uint8Array) || (end !== null && toText(found) >= end)) return;
+      from = found;
+      yield this.#decode(keyframe, row, scope);
+      // Prepared again each time, since a statement that is under way would hold up a write between two.
+      row = this.#piece(keyframe, ">", from);
     }
   }
 
-  #decode(keyframe: number, row: Record<string, unknown>): Entry[] {
+  /** Where the piece begins in which a key has its place. */
+  #pieceOf(keyframe: number, key: string): Uint8Array {
+    const select = "SELECT max(from_key) AS found FROM pieces WHERE keyframe = ? AND from_key <= ?";
+    const found = this.#database.prepare(select).get(keyframe, toBytes(key))?.["found"];
+    return found instanceof Uint8Array ? found : NO_KEY;
+  }
+
+  #piece(
+    keyframe: number,
+    compare: ">=" | ">",
+    from: Uint8Array,
+  ): Record<string, unknown> | undefined {
+    return this.#database.prepare(
+      "SELECT from_key, packing, size, sum, nodes FROM pieces " +
+        `WHERE keyframe = ? AND from_key ${compare} ? ORDER BY from_key LIMIT 1`,
+    ).get(keyframe, from);
+  }
+
+  #decode(keyframe: number, row: Record<string, unknown>, scope: Scope = Scope.ALL): Entry[] {
     const bytes = row["nodes"];
     if (!(bytes instanceof Uint8Array) || checksum(bytes, keyframe) !== row["sum"]) {
       throw new DamagedError("a keyframe is not what was written");
     }
     const packed = { packing: Number(row["packing"]), size: Number(row["size"]), bytes };
-    return decodeNodes(this.packer.unpack(packed));
+    return decodeNodes(this.packer.unpack(packed), scope);
   }
 
   /** Changes nodes of a keyframe, and from when on it holds; the caller commits it. */
@@ -334,11 +362,16 @@ function encodeNodes(entries: readonly Entry[]): Uint8Array {
   return to.written;
 }
 
-function decodeNodes(bytes: Uint8Array): Entry[] {
+function decodeNodes(bytes: Uint8Array, scope: Scope): Entry[] {
   const from = new ByteReader(bytes), nodes = new NodesReader(from);
   const entries: Entry[] = [];
   for (let left = readVarint(from); left > 0; left--) {
-    const path = nodes.path(), node = nodes.state();
+    const path = nodes.path();
+    if (!scope.has(path)) {
+      nodes.skipState();
+      continue;
+    }
+    const node = nodes.state();
     if (node === null) throw new DamagedError(`a keyframe has no node at ${path}`);
     entries.push([path, node]);
   }

@@ -1,6 +1,7 @@
 /** The store at a moment of the past, rebuilt from a keyframe and what came after it. */
 import { type Change, hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
 import { isUnder } from "./path_set.ts";
+import { Scope } from "./scope.ts";
 import type { Thinned } from "./thin.ts";
 
 /** From this number to below `to`, what a path had is not known; before and from `to` on it is. */
@@ -20,7 +21,7 @@ export interface Unknown extends Between {
  * as changes that are folded into a later one are told by that.
  */
 export class Moment {
-  /** All nodes by their paths; of one that is not {@link known}, as it was before. */
+  /** All nodes within its scope by their paths; of one that is not {@link known}, as it was before. */
   readonly nodes: Map<string, NodeState>;
   readonly #unknown = new Map<string, Between>();
   readonly #thinned: readonly Thinned[];
@@ -30,6 +31,7 @@ export class Moment {
     readonly number: number,
     nodes: Iterable<readonly [string, NodeState]>,
     thinned: readonly Thinned[],
+    private readonly scope: Scope = Scope.ALL,
   ) {
     this.nodes = new Map(nodes);
     this.#thinned = thinned.filter(({ from, to }) => from <= number && number < to);
@@ -58,6 +60,7 @@ export class Moment {
   }
 
   #change(number: number, { path, new: now, first }: Change): void {
+    if (!this.scope.has(path)) return;
     if (number <= this.number) {
       if (now === null) this.nodes.delete(path);
       else this.nodes.set(path, now);

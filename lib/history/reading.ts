@@ -7,6 +7,7 @@ import type { KeyframeHead } from "./keyframes.ts";
 import { Moment } from "./moment.ts";
 import type { HistoryRecord } from "./record.ts";
 import type { WantsPath } from "./record_bytes.ts";
+import { Scope } from "./scope.ts";
 
 /** Records that follow each other, or what is damaged in their place. */
 export interface Piece {
@@ -73,14 +74,18 @@ export class OutsideError extends Error {
 const TRIES_IN_STEPS = 3;
 
 /**
- * The store after number `number`.
+ * The store after number `number`, or as much of it as is asked for.
  *
  * @throws {OutsideError} when the history begins later, or has not come so far.
  */
-export function* momentAt(history: History, number: number): Steps<Moment> {
+export function* momentAt(
+  history: History,
+  number: number,
+  scope: Scope = Scope.ALL,
+): Steps<Moment> {
   for (let tries = 0;; tries++) {
     const { revision } = history;
-    const steps = rebuild(history, number);
+    const steps = rebuild(history, number, scope);
     let step = steps.next();
     while (step.done !== true && history.revision === revision) {
       if (tries < TRIES_IN_STEPS) yield null;
@@ -90,19 +95,20 @@ export function* momentAt(history: History, number: number): Steps<Moment> {
   }
 }
 
-function* rebuild(history: History, number: number): Steps<Moment> {
+function* rebuild(history: History, number: number, scope: Scope): Steps<Moment> {
   const { era: { era }, keyframes } = history;
   const base = keyframes.before(era, number);
   checkWithin(history, number);
-  const moment = new Moment(number, [], history.thinned);
+  const moment = new Moment(number, [], history.thinned, scope);
   const next = keyframes.heads.find((head) => head.era === era && head.number > number);
   const end = next?.number ?? Infinity;
   if (base === null || !base.isWhole) moment.lose(base?.number ?? 0, end);
-  else yield* readBase(history, base, moment, end);
+  else yield* readBase(history, base, moment, scope, end);
   const from = base?.number ?? 0;
   // Nothing that is folded goes over a keyframe.
   const wants = ({ begin, last }: BlockHead): boolean => last > from && begin <= end;
-  for (const { damage, records } of readPieces(history, wants)) {
+  const wantsPath = scope === Scope.ALL ? null : (path: string) => scope.has(path);
+  for (const { damage, records } of readPieces(history, wants, false, wantsPath)) {
     if (damage !== null) moment.lose(damage.head.begin, end);
     const later = records.filter((record) => record.number > from && record.number <= end);
     if (!later.every((record) => moment.add(record))) break;
@@ -115,21 +121,19 @@ function* readBase(
   { keyframes }: History,
   base: KeyframeHead,
   moment: Moment,
+  scope: Scope,
   end: number,
 ): Steps<void> {
   try {
-    let count = 0;
-    for (const [path, node] of keyframes.read(base)) {
-      moment.nodes.set(path, node);
-      if (++count % NODES_A_STEP === 0) yield null;
+    for (const nodes of keyframes.read(base, scope)) {
+      for (const [path, node] of nodes) moment.nodes.set(path, node);
+      yield null;
     }
   } catch (error) {
     if (!(error instanceof DamagedError)) throw error;
     moment.lose(base.number, end);
   }
 }
-
-const NODES_A_STEP = 1_024;
 
 /** @throws {OutsideError} when a number is not one of the history's. */
 export function checkWithin(history: History, number: number): void {

@@ -144,8 +144,8 @@ const encoder = new RecordsEncoder();
 export type WantsPath = (path: string) => boolean;
 
 /**
- * The records that {@link encodeRecords} wrote; with `wants`, those that touch a path which it says, and gaps: of all others
- * nothing is made, which takes half the time.
+ * The records that {@link encodeRecords} wrote; with `wants`, those that touch a path which it says, gaps and keyframes: of all
+ * others nothing is made, which takes half the time.
  *
  * @throws {DamagedError} when they are something else, or of a newer version.
  */
@@ -201,7 +201,7 @@ class Decoder {
     const kind = oneOf(KINDS, from.u8(), "kind"), operations = readVarint(from);
     const detail = from.text(), moved = readVarint(from);
     const isKeyframe = oneOf([false, true], from.u8(), "flag");
-    if (wants !== null && !this.#touches(wants)) return null;
+    if (wants !== null && !isKeyframe && !this.#touches(wants)) return null;
     const common = { type, number, at, author, kind, operations, detail, moved, isKeyframe };
     return { ...common, changes: this.#changes() };
   }
