@@ -1,6 +1,8 @@
+import { Cursor } from "./cursor.ts";
 import { differences } from "./difference.ts";
 import { subtree } from "./lookup.ts";
 import type { Node } from "./node.ts";
+import { isSpecial } from "./path.ts";
 
 /** What stands at a node: its value and permissions. Neither is ever written into. */
 export type NodeState = Pick<Node, "value" | "perms">;
@@ -94,15 +96,18 @@ export class TreeChanges implements TreeObserver {
 
   *#readAll(root: Node, find: (path: string) => Node | null): Generator<Change, void> {
     const entries = this.#entries;
+    // Paths come in the order in which they were made: a chain of 990 levels is walked once, not from the root each time.
+    const cursor = new Cursor(root);
+    const look = (path: string): Node | null => isSpecial(path) ? find(path) : cursor.find(path);
     const first = entries.length < 2 && this.#base === null ? null : firstOf(entries);
     // What was removed before another tree came may be in that, too.
     const reported = this.#base === null ? null : new Set<string>();
     for (let i = 0; i < entries.length; i++) {
       const { isReported, old, path, removed } = entries[i]!;
-      const now = find(path);
+      const now = look(path);
       if (!isReported && (old !== null || now !== null)) yield { path, old, new: now };
       if (removed !== null && removed.children !== null) {
-        for (const change of readRemoved(path, removed, now, find, entries, i, first)) {
+        for (const change of readRemoved(path, removed, now, look, entries, i, first)) {
           reported?.add(change.path);
           yield change;
         }

@@ -83,3 +83,16 @@ Deno.test("tree changes: each path is told once, with its first and its last sta
     assert(told > 10_000, `${told}`);
   });
 });
+
+Deno.test("tree changes: of a deep chain each node is found from the one above it, not from the root", () => {
+  const versions = new Versions();
+  const root = newNode("", 0, versions.nextEpoch(), [0]);
+  const draft = new Draft(root, versions, new Accounts(), null, true);
+  const changes = draft.observer = new TreeChanges();
+  const path = "/d".repeat(990);
+  draft.create(path, [0], ORIGIN, 0);
+  const find = (): never => {
+    throw new Error("a path is looked up from the root");
+  };
+  assertEquals([...changes.read(draft.root, find)].length, 990);
+});
