@@ -32,28 +32,56 @@ export function programOf(command: string): string {
 
 /** All that records touch: each of their paths with every node above it, and their authors. */
 export function makeFilter(records: readonly HistoryRecord[]): Uint8Array<ArrayBuffer> {
-  const hashes = new Set<number>(), authors = new Set<Author>();
+  const paths = new PathHashes(), hashes = paths.all, authors = new Set<Author>();
   for (const record of records) {
     if (record.type === "gap") {
       for (const { author } of record.missing) authors.add(author);
       continue;
     }
     authors.add(record.author);
-    if (record.type === "abort") addPath(hashes, record.path);
-    else for (const { path } of record.changes) addPath(hashes, path);
+    if (record.type === "abort") paths.add(record.path);
+    else for (const { path } of record.changes) paths.add(path);
   }
   for (const author of authors) for (const key of authorKeys(author)) hashes.add(hashOf(key));
   return filterOf(hashes);
 }
 
-/** Adds a path and the nodes above it; the root is above all. */
-function addPath(hashes: Set<number>, path: string): void {
-  let hash = FNV_START;
-  for (let i = 0; i < path.length; i++) {
-    if (i > 0 && path[i] === "/") hashes.add(mixedHash(hash));
-    hash = Math.imul(hash ^ path.charCodeAt(i), FNV_PRIME);
+const SLASH = 0x2f;
+
+/** Hashes of paths and of the nodes above them; the root is above all. */
+class PathHashes {
+  readonly all = new Set<number>();
+  /** The last path and the one above it, with their hashes: what is above these has been added. */
+  #last = "";
+  #lastHash = FNV_START;
+  #parent = "";
+  #parentHash = FNV_START;
+
+  add(path: string): void {
+    let from = 0, hash = FNV_START;
+    if (isBelow(path, this.#last)) [from, hash] = [this.#last.length, this.#lastHash];
+    else if (isBelow(path, this.#parent)) [from, hash] = [this.#parent.length, this.#parentHash];
+    let parentLength = from, parentHash = hash;
+    for (let i = from; i < path.length; i++) {
+      const code = path.charCodeAt(i);
+      if (i > 0 && code === SLASH) {
+        this.all.add(mixedHash(hash));
+        parentLength = i;
+        parentHash = hash;
+      }
+      hash = Math.imul(hash ^ code, FNV_PRIME);
+    }
+    this.all.add(mixedHash(hash));
+    this.#last = path;
+    this.#lastHash = hash;
+    this.#parent = path.slice(0, parentLength);
+    this.#parentHash = parentHash;
   }
-  hashes.add(mixedHash(hash));
+}
+
+function isBelow(path: string, above: string): boolean {
+  const { length } = above;
+  return length > 0 && path.charCodeAt(length) === SLASH && path.slice(0, length) === above;
 }
 
 function hashOf(text: string): number {
