@@ -8,7 +8,7 @@ import {
 import { clientText, kindName } from "../../lib/client/trace/entry_text.ts";
 import { TOP_ROWS_COUNTED_MAX } from "../../lib/limits.ts";
 import { escapeBytes } from "../../lib/wire/escape.ts";
-import { MessageType } from "../../lib/wire/message_type.ts";
+import { MessageType, WITH_PATH } from "../../lib/wire/message_type.ts";
 import { splitStrings } from "../../lib/wire/payload.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { emptyTotals, type Totals } from "./totals.ts";
@@ -102,19 +102,6 @@ export class StreamTotals {
     return rowOf(this.paths, template, () => escapeBytes(template));
   }
 }
-
-const WITH_PATH: ReadonlySet<number> = new Set([
-  MessageType.DIRECTORY,
-  MessageType.DIRECTORY_PART,
-  MessageType.READ,
-  MessageType.GET_PERMS,
-  MessageType.SET_PERMS,
-  MessageType.WATCH,
-  MessageType.UNWATCH,
-  MessageType.WRITE,
-  MessageType.MKDIR,
-  MessageType.RM,
-]);
 
 function keyOf({ domid, id, kind, pid }: TracedClient): string {
   return kind === "ring" ? `domain ${domid}` : pid === null ? `#${id}` : `pid ${pid}`;

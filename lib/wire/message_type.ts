@@ -35,6 +35,20 @@ export const MessageType = {
 /** The number of a message type. */
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
+/** Requests whose first word is a path. */
+export const WITH_PATH: ReadonlySet<number> = new Set([
+  MessageType.DIRECTORY,
+  MessageType.DIRECTORY_PART,
+  MessageType.READ,
+  MessageType.GET_PERMS,
+  MessageType.SET_PERMS,
+  MessageType.WATCH,
+  MessageType.UNWATCH,
+  MessageType.WRITE,
+  MessageType.MKDIR,
+  MessageType.RM,
+]);
+
 const names: string[] = [];
 for (const [name, type] of Object.entries(MessageType)) names[type] = name;
 

@@ -1,22 +1,8 @@
 import { STREAM_PATTERN_MAX } from "../../limits.ts";
 import { Glob } from "../../store/glob.ts";
 import { canonicalPath } from "../../store/path.ts";
-import { MessageType, messageTypeName } from "../../wire/message_type.ts";
+import { MessageType, messageTypeName, WITH_PATH } from "../../wire/message_type.ts";
 import { toText } from "../../wire/text.ts";
-
-/** Requests whose first word is a path. */
-const WITH_PATH: ReadonlySet<number> = new Set([
-  MessageType.DIRECTORY,
-  MessageType.DIRECTORY_PART,
-  MessageType.READ,
-  MessageType.GET_PERMS,
-  MessageType.SET_PERMS,
-  MessageType.WATCH,
-  MessageType.UNWATCH,
-  MessageType.WRITE,
-  MessageType.MKDIR,
-  MessageType.RM,
-]);
 
 const NUMBER = /^\d{1,9}$/;
 
