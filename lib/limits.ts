@@ -806,7 +806,7 @@ export const PROGRESS_AFTER_MS = 1_000;
 /** Between two such lines, in ms. */
 export const PROGRESS_INTERVAL_MS = 100;
 
-/** Paths that the engine remembers by their bytes, a power of two. */
+/** Paths that the engine remembers by their bytes, and those of which it knows whether they are hidden; a power of two. */
 export const KNOWN_PATHS_MAX = 1_024;
 
 /** Bytes of such a path at most: longer ones are rare, and would take the memory of many. */

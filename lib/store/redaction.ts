@@ -1,3 +1,4 @@
+import { KNOWN_PATH_BYTES_MAX, KNOWN_PATHS_MAX } from "../limits.ts";
 import { Glob } from "./glob.ts";
 import { canonicalPath } from "./path.ts";
 
@@ -24,6 +25,9 @@ export const REDACTED_PATHS: readonly string[] = [
 export class Redaction {
   /** In small letters. */
   readonly #globs: readonly Glob[];
+  /** Paths that were asked for lately, and what was found of them: the same ones come again and again. */
+  readonly #paths: string[] = new Array<string>(KNOWN_PATHS_MAX).fill("");
+  readonly #hidden = new Uint8Array(KNOWN_PATHS_MAX);
 
   /** `more` patterns besides {@link REDACTED_PATHS}, as {@link Glob} takes them. */
   constructor(more: readonly string[] = []) {
@@ -32,6 +36,16 @@ export class Redaction {
 
   /** Whether the value at an absolute path is hidden. */
   hides(path: string): boolean {
+    if (path.length > KNOWN_PATH_BYTES_MAX) return this.#matches(path);
+    const place = placeOf(path);
+    if (this.#paths[place] !== path) {
+      this.#hidden[place] = this.#matches(path) ? 1 : 0;
+      this.#paths[place] = path;
+    }
+    return this.#hidden[place] === 1;
+  }
+
+  #matches(path: string): boolean {
     if (!path.startsWith("/")) return false;
     const small = path.toLowerCase();
     for (const glob of this.#globs) if (glob.matches(small)) return true;
@@ -46,6 +60,18 @@ export class Redaction {
     const path = canonicalPath(text, `/local/domain/${domid}`, true);
     return path === null || this.hides(path);
   }
+}
+
+/** Paths differ most at their ends. */
+const PLACE_CHARACTERS = 24;
+
+/** Where a path is remembered. */
+function placeOf(path: string): number {
+  let hash = path.length;
+  for (let i = Math.max(0, path.length - PLACE_CHARACTERS); i < path.length; i++) {
+    hash = Math.imul(hash, 31) + path.charCodeAt(i);
+  }
+  return (hash ^ hash >>> 15) & KNOWN_PATHS_MAX - 1;
 }
 
 /** Whether a text is what stands for a value. */

@@ -115,3 +115,14 @@ Deno.test("globs: the longest paths against the worst patterns take few steps", 
     for (const path of paths) assertEquals(glob.matches(path), false);
   }
 });
+
+Deno.test("redaction: what is remembered of a path is of that path", () => {
+  const redaction = new Redaction();
+  withSeed((random) => {
+    for (let i = 0; i < 20_000; i++) {
+      const name = random.pick(["state", "vncpasswd", "key"]);
+      const path = `/local/domain/${random.below(2_000)}/${name}`;
+      assertEquals(redaction.hides(path), name === "vncpasswd", path);
+    }
+  });
+});
