@@ -7,6 +7,7 @@ import { openStream } from "../lib/client/stream.ts";
 import { fromByteText } from "../lib/client/operations.ts";
 import { CLIENT_TIMEOUT_MS, WAITING_TIMEOUT_MS } from "../lib/limits.ts";
 import { formatDuration } from "../lib/wire/duration.ts";
+import { switchFlag, valueFlag } from "./flags.ts";
 import { explainMissing } from "./missing.ts";
 import { parseDurationOption } from "./parameters.ts";
 import type { Shell } from "./shell.ts";
@@ -27,29 +28,18 @@ export interface CommonFlags {
 
 /** The parameters that go with {@link CommonFlags}. */
 export const commonFlags = {
-  socket: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    placeholder: "PATH",
-    brief:
-      "Connect to this socket (default XENSTORED_PATH, else XENSTORED_RUNDIR/socket, else /var/run/xenstored/socket)",
-  },
-  timeout: {
-    kind: "parsed",
-    parse: parseDurationOption,
-    optional: true,
-    placeholder: "DURATION",
-    brief: `Give up when the daemon does not answer within DURATION (default ${
+  socket: valueFlag(
+    "PATH",
+    "Connect to this socket (default XENSTORED_PATH, else XENSTORED_RUNDIR/socket, else /var/run/xenstored/socket)",
+  ),
+  timeout: valueFlag(
+    "DURATION",
+    `Give up when the daemon does not answer within DURATION (default ${
       formatDuration(CLIENT_TIMEOUT_MS)
     })`,
-  },
-  json: {
-    kind: "boolean",
-    optional: true,
-    withNegated: false,
-    brief: "Print one JSON object a line, also for errors",
-  },
+    parseDurationOption,
+  ),
+  json: switchFlag("Print one JSON object a line, also for errors"),
 } as const;
 
 /** The option that {@link socketOnlyFlag} reads. */
@@ -59,11 +49,8 @@ export interface SocketOnly {
 
 /** The stock tools' -s, "only through the socket": accepted, and without meaning, as there. */
 export const socketOnlyFlag = {
-  kind: "boolean",
-  optional: true,
+  ...switchFlag("Accepted, without effect, as by the stock tools"),
   hidden: true,
-  withNegated: false,
-  brief: "Accepted, without effect, as by the stock tools",
 } as const;
 
 /** What a client command does with its connection; false means exit status 1. */

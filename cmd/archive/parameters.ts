@@ -1,3 +1,4 @@
+import { valueFlag } from "../flags.ts";
 import { parseDomid } from "../parameters.ts";
 
 /** What the commands that read sources tell of them. */
@@ -18,10 +19,8 @@ export const sourceParameter = {
 } as const;
 
 /** One domain's part of a source. */
-export const domidFlag = {
-  kind: "parsed",
-  parse: parseDomid,
-  optional: true,
-  placeholder: "DOMID",
-  brief: "Only what belongs to domain DOMID: its nodes, watches and connection",
-} as const;
+export const domidFlag = valueFlag(
+  "DOMID",
+  "Only what belongs to domain DOMID: its nodes, watches and connection",
+  parseDomid,
+);

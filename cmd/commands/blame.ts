@@ -1,5 +1,6 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import type { BlameFlags } from "../history/blame.ts";
 import { nodeParameter, pointFlag, POINTS, storeFlag } from "../history/parameters.ts";
 
@@ -17,18 +18,8 @@ export const blameCommand: XsCommand = buildCommand<BlameFlags, [string]>({
       ...commonFlags,
       store: storeFlag,
       at: pointFlag("Show who had written what was there at POINT"),
-      recursive: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Include all nodes below",
-      },
-      deleted: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Show nodes that were removed, and who removed them",
-      },
+      recursive: switchFlag("Include all nodes below"),
+      deleted: switchFlag("Show nodes that were removed, and who removed them"),
     },
     aliases: { r: "recursive" },
     positional: { kind: "tuple", parameters: [nodeParameter] },

@@ -10,6 +10,7 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import { printJson, textJson } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
 import { UsageError } from "../report.ts";
@@ -53,18 +54,8 @@ export const chmodCommand: XsCommand = buildCommand<
     flags: {
       ...commonFlags,
       socketOnly: socketOnlyFlag,
-      upto: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Also set them on all parents except /",
-      },
-      recurse: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Also set them on all nodes below",
-      },
+      upto: switchFlag("Also set them on all parents except /"),
+      recurse: switchFlag("Also set them on all nodes below"),
     },
     aliases: { u: "upto", r: "recurse", s: "socketOnly" },
     positional: pathsParameter,

@@ -2,6 +2,7 @@ import type { Operations } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, withDaemon, type XsContext } from "../context.ts";
 import type { DoctorFlags } from "../doctor/run.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import { parseDurationOption } from "../parameters.ts";
 
 async function doctor(
@@ -19,25 +20,9 @@ export const doctorCommand: XsCommand = buildCommand<DoctorFlags, []>({
   parameters: {
     flags: {
       ...commonFlags,
-      fix: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Show what would be changed to mend what is found",
-      },
-      yes: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "With --fix: change it",
-      },
-      for: {
-        kind: "parsed",
-        parse: parseDurationOption,
-        optional: true,
-        placeholder: "DURATION",
-        brief: "Look for changes for DURATION (default 2s)",
-      },
+      fix: switchFlag("Show what would be changed to mend what is found"),
+      yes: switchFlag("With --fix: change it"),
+      for: valueFlag("DURATION", "Look for changes for DURATION (default 2s)", parseDurationOption),
     },
   },
   docs: {

@@ -1,6 +1,7 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
 import type { DumpFlags } from "../archive/dump.ts";
+import { choiceFlag, valueFlag } from "../flags.ts";
 import { pointFlag } from "../history/parameters.ts";
 import { domidFlag, sourceParameter, SOURCES } from "../archive/parameters.ts";
 
@@ -17,34 +18,16 @@ export const dumpCommand: XsCommand = buildCommand<DumpFlags, [string?]>({
     flags: {
       ...commonFlags,
       json: { ...commonFlags.json, brief: "The same as --format json, and print errors as JSON" },
-      output: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "FILE",
-        brief: "Write to FILE, all of it or nothing (default standard output)",
-      },
+      output: valueFlag("FILE", "Write to FILE, all of it or nothing (default standard output)"),
       at: pointFlag("Write the store as it was at POINT: -5m, 14:03, 1234 (a commit) and so on"),
       domain: domidFlag,
-      format: {
-        kind: "enum",
-        values: ["stream", "json", "text", "oxenstored-binary"],
-        default: "stream",
-        brief:
-          "Xen's migration stream, JSON lines, readable text, or oxenstored's binary format of 2021",
-      },
-      endian: {
-        kind: "enum",
-        values: ["little", "big"],
-        default: "little",
-        brief: "Byte order of a stream",
-      },
-      version: {
-        kind: "enum",
-        values: ["1", "2"],
-        default: "2",
-        brief: "Version of a stream; Xen before 4.21 reads 1",
-      },
+      format: choiceFlag(
+        ["stream", "json", "text", "oxenstored-binary"],
+        "stream",
+        "Xen's migration stream, JSON lines, readable text, or oxenstored's binary format of 2021",
+      ),
+      endian: choiceFlag(["little", "big"], "little", "Byte order of a stream"),
+      version: choiceFlag(["1", "2"], "2", "Version of a stream; Xen before 4.21 reads 1"),
     },
     positional: { kind: "tuple", parameters: [{ ...sourceParameter, optional: true }] },
     aliases: { o: "output" },

@@ -4,6 +4,7 @@ import { formatDuration } from "../../lib/wire/duration.ts";
 import { escapeText } from "../../lib/wire/escape.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import { printJson } from "../json.ts";
 
 interface ErrorsFlags extends CommonFlags {
@@ -60,12 +61,7 @@ export const errorsCommand: XsCommand = buildCommand<ErrorsFlags, []>({
   parameters: {
     flags: {
       ...commonFlags,
-      data: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print also the first bytes of each message, hidden values too",
-      },
+      data: switchFlag("Print also the first bytes of each message, hidden values too"),
     },
   },
   docs: {

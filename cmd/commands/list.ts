@@ -11,6 +11,7 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
 import { orPast } from "../or_past.ts";
 import { printJson, textJson } from "../json.ts";
@@ -63,12 +64,7 @@ export const listCommand: XsCommand = buildCommand<ListFlags, string[]>({
       ...commonFlags,
       ...atFlags,
       socketOnly: socketOnlyFlag,
-      prefix: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print whole paths instead of names",
-      },
+      prefix: switchFlag("Print whole paths instead of names"),
     },
     aliases: { p: "prefix", s: "socketOnly" },
     positional: pathsParameter,

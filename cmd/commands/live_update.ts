@@ -8,6 +8,7 @@ import { formatDuration } from "../../lib/wire/duration.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import { printJson } from "../json.ts";
 import { parseDurationOption } from "../parameters.ts";
 import { CommandError } from "../report.ts";
@@ -98,12 +99,9 @@ export const liveUpdateCommand: XsCommand = buildCommand<LiveUpdateFlags, [strin
         placeholder: "DURATION",
         brief: "Wait at most DURATION for open transactions to end",
       },
-      force: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Abort transactions that are still open then, instead of giving up the update",
-      },
+      force: switchFlag(
+        "Abort transactions that are still open then, instead of giving up the update",
+      ),
       ...commonFlags,
     },
     aliases: { F: "force" },

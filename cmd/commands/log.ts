@@ -1,5 +1,6 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import type { LogFlags } from "../history/log.ts";
 import { globParameter, pointFlag, POINTS, storeFlag } from "../history/parameters.ts";
 import type { Kind } from "../../lib/history/record.ts";
@@ -48,67 +49,28 @@ export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
       store: storeFlag,
       since: pointFlag("Show only what was done since POINT"),
       until: pointFlag("Show only what was done up to POINT"),
-      domain: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "DOMID|NAME",
-        brief: "Show only what this domain did; NAME is the name that it had then",
-      },
-      process: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "NAME|PID",
-        brief: "Show only what this process did, or all processes of a program",
-      },
+      domain: valueFlag(
+        "DOMID|NAME",
+        "Show only what this domain did; NAME is the name that it had then",
+      ),
+      process: valueFlag(
+        "NAME|PID",
+        "Show only what this process did, or all processes of a program",
+      ),
       op: {
-        kind: "parsed",
-        parse: parseKind,
-        optional: true,
-        placeholder: "KIND",
-        brief:
+        ...valueFlag(
+          "KIND",
           "Show only commits of this KIND, such as write, rm, transaction, death, restore or start",
+          parseKind,
+        ),
         proposeCompletions: (partial) => KINDS.filter((kind) => kind.startsWith(partial)),
       },
-      search: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "TEXT",
-        brief: "Show only changes whose old or new value contains TEXT",
-      },
-      aborted: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Show only transactions that ended in EAGAIN",
-      },
-      number: {
-        kind: "parsed",
-        parse: parseCount,
-        optional: true,
-        placeholder: "COUNT",
-        brief: "Show only the newest COUNT commits",
-      },
-      reverse: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print the newest first",
-      },
-      follow: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print the last 10, then what comes, until Ctrl-C",
-      },
-      oneline: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print one line a commit",
-      },
+      search: valueFlag("TEXT", "Show only changes whose old or new value contains TEXT"),
+      aborted: switchFlag("Show only transactions that ended in EAGAIN"),
+      number: valueFlag("COUNT", "Show only the newest COUNT commits", parseCount),
+      reverse: switchFlag("Print the newest first"),
+      follow: switchFlag("Print the last 10, then what comes, until Ctrl-C"),
+      oneline: switchFlag("Print one line a commit"),
       format: {
         kind: "enum",
         values: ["git-fast-import"],

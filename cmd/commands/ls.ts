@@ -3,6 +3,7 @@ import type { NodeReader } from "../../lib/client/node_reader.ts";
 import { toByteText } from "../../lib/client/operations.ts";
 import { lookAt, lsLine, walk, type WalkedNode } from "../../lib/client/tools/ls.ts";
 import { commonFlags, socketOnlyFlag, withDaemon, type XsContext } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
 import { orPast } from "../or_past.ts";
 import { printJson, shownJson, textJson } from "../json.ts";
@@ -68,18 +69,8 @@ export const lsCommand: XsCommand = buildCommand<LsFlags, string[]>({
       ...commonFlags,
       ...atFlags,
       socketOnly: socketOnlyFlag,
-      flat: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print whole paths and uncut values",
-      },
-      perms: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print permissions, the owner's first",
-      },
+      flat: switchFlag("Print whole paths and uncut values"),
+      perms: switchFlag("Print permissions, the owner's first"),
     },
     aliases: { f: "flat", p: "perms", s: "socketOnly" },
     positional: { kind: "array", parameter: pathParameter },

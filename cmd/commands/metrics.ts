@@ -2,6 +2,7 @@ import { METRICS_INTERVAL_MS, METRICS_TIMEOUT_MS } from "../../lib/limits.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import type { MetricsFlags } from "../metrics.ts";
 import { parseDurationOption } from "../parameters.ts";
 import { UsageError } from "../report.ts";
@@ -46,32 +47,14 @@ export const metricsCommand: XsCommand = buildCommand<MetricsFlags, []>({
           formatDuration(METRICS_TIMEOUT_MS)
         })`,
       },
-      listen: {
-        kind: "parsed",
-        parse: parseAddress,
-        optional: true,
-        placeholder: "ADDRESS:PORT",
-        brief: "Serve metrics at http://ADDRESS:PORT/metrics until SIGTERM",
-      },
-      output: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "FILE",
-        brief: "Write metrics to FILE, whole or not at all",
-      },
-      otlp: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Export metrics to an OpenTelemetry collector until SIGTERM",
-      },
-      history: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "With --otlp, export the history, too, as log records; they hold values",
-      },
+      listen: valueFlag(
+        "ADDRESS:PORT",
+        "Serve metrics at http://ADDRESS:PORT/metrics until SIGTERM",
+        parseAddress,
+      ),
+      output: valueFlag("FILE", "Write metrics to FILE, whole or not at all"),
+      otlp: switchFlag("Export metrics to an OpenTelemetry collector until SIGTERM"),
+      history: switchFlag("With --otlp, export the history, too, as log records; they hold values"),
       interval: {
         kind: "parsed",
         parse: parseDurationOption,

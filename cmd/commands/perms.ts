@@ -10,6 +10,7 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
 import { orPast } from "../or_past.ts";
 import { printJson, textJson } from "../json.ts";
@@ -60,12 +61,7 @@ export const permsCommand: XsCommand = buildCommand<PermsFlags, string[]>({
       ...commonFlags,
       ...atFlags,
       socketOnly: socketOnlyFlag,
-      prefix: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print each path before its permissions",
-      },
+      prefix: switchFlag("Print each path before its permissions"),
     },
     aliases: { p: "prefix", s: "socketOnly" },
     positional: pathsParameter,

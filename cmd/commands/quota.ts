@@ -7,6 +7,7 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { findDomain } from "../domain_word.ts";
+import { switchFlag } from "../flags.ts";
 import { printJson } from "../json.ts";
 import { parseQuota } from "../parameters.ts";
 import { CommandError, UsageError } from "../report.ts";
@@ -177,18 +178,8 @@ export const quotaCommand: XsCommand = buildCommand<QuotaFlags, string[]>({
   parameters: {
     flags: {
       ...commonFlags,
-      default: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Show or set the quotas of domains that are introduced later",
-      },
-      reset: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "With max: reset the peaks to what is used now",
-      },
+      default: switchFlag("Show or set the quotas of domains that are introduced later"),
+      reset: switchFlag("With max: reset the peaks to what is used now"),
     },
     aliases: { r: "reset" },
     positional: {

@@ -12,6 +12,7 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
 import { orPast } from "../or_past.ts";
 import { printJson, shownJson, textJson } from "../json.ts";
@@ -63,18 +64,8 @@ export const readCommand: XsCommand = buildCommand<ReadFlags, string[]>({
       ...commonFlags,
       ...atFlags,
       socketOnly: socketOnlyFlag,
-      prefix: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print each path before its value",
-      },
-      raw: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print the bytes as they are, without a line break",
-      },
+      prefix: switchFlag("Print each path before its value"),
+      raw: switchFlag("Print the bytes as they are, without a line break"),
     },
     aliases: { p: "prefix", R: "raw", s: "socketOnly" },
     positional: pathsParameter,

@@ -1,6 +1,7 @@
 import { fromByteText } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import type { ReplayFlags } from "../trace/replay.ts";
 
 async function replay(this: XsContext, flags: ReplayFlags, file: string): Promise<void> {
@@ -14,19 +15,8 @@ export const replayCommand: XsCommand = buildCommand<ReplayFlags, [file: string]
   parameters: {
     flags: {
       ...commonFlags,
-      against: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "SOCKET",
-        brief: "Send to the daemon behind SOCKET",
-      },
-      yes: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Send even to the daemon of this host",
-      },
+      against: valueFlag("SOCKET", "Send to the daemon behind SOCKET"),
+      yes: switchFlag("Send even to the daemon of this host"),
     },
     positional: {
       kind: "tuple",

@@ -1,5 +1,6 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import { parseDomid } from "../parameters.ts";
 import { UsageError } from "../report.ts";
 import type { DomainChoice, RestoreFlags } from "../archive/restore.ts";
@@ -31,32 +32,19 @@ export const restoreCommand: XsCommand = buildCommand<
         brief: "Give up when the daemon does not answer within DURATION (default never)",
       },
       into: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "live|FILE",
-        brief: "Restore into the running daemon, or into a new store file for xs serve --store",
+        ...valueFlag(
+          "live|FILE",
+          "Restore into the running daemon, or into a new store file for xs serve --store",
+        ),
         proposeCompletions: (partial: string) => "live".startsWith(partial) ? ["live"] : [],
       },
-      dryRun: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Check everything and change nothing",
-      },
-      overQuota: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Restore also what exceeds the quotas of a domain",
-      },
-      domain: {
-        kind: "parsed",
-        parse: parseMapping,
-        optional: true,
-        placeholder: "N[:M]",
-        brief: "Restore only what belongs to domain N, as domain M if M is given",
-      },
+      dryRun: switchFlag("Check everything and change nothing"),
+      overQuota: switchFlag("Restore also what exceeds the quotas of a domain"),
+      domain: valueFlag(
+        "N[:M]",
+        "Restore only what belongs to domain N, as domain M if M is given",
+        parseMapping,
+      ),
     },
     positional: { kind: "tuple", parameters: [sourceParameter] },
   },

@@ -1,5 +1,6 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import { commitParameter } from "../history/parameters.ts";
 import type { RevertFlags } from "../history/revert.ts";
 
@@ -15,12 +16,7 @@ export const revertCommand: XsCommand = buildCommand<Omit<RevertFlags, "store">,
   parameters: {
     flags: {
       ...commonFlags,
-      dryRun: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Only see whether it could be done",
-      },
+      dryRun: switchFlag("Only see whether it could be done"),
     },
     positional: { kind: "tuple", parameters: [commitParameter] },
   },

@@ -1,6 +1,7 @@
 import type { Operations } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import { domidParameter, parseDurationOption } from "../parameters.ts";
 import type { RingFlags } from "../ring/run.ts";
 
@@ -20,19 +21,12 @@ export const ringCommand: XsCommand = buildCommand<RingFlags, [domid: number]>({
   parameters: {
     flags: {
       ...commonFlags,
-      data: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print also what the messages hold, hidden values too",
-      },
-      for: {
-        kind: "parsed",
-        parse: parseDurationOption,
-        optional: true,
-        placeholder: "DURATION",
-        brief: "Look for changes for DURATION; 0 looks once (default 1s)",
-      },
+      data: switchFlag("Print also what the messages hold, hidden values too"),
+      for: valueFlag(
+        "DURATION",
+        "Look for changes for DURATION; 0 looks once (default 1s)",
+        parseDurationOption,
+      ),
     },
     positional: domidParameter,
   },

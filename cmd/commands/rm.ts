@@ -10,6 +10,7 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
+import { switchFlag } from "../flags.ts";
 import { printJson, textJson } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
 
@@ -38,12 +39,7 @@ export const rmCommand: XsCommand = buildCommand<RmFlags, string[]>({
     flags: {
       ...commonFlags,
       socketOnly: socketOnlyFlag,
-      tidy: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Also remove parents that are left without value and children",
-      },
+      tidy: switchFlag("Also remove parents that are left without value and children"),
     },
     aliases: { t: "tidy", s: "socketOnly" },
     positional: pathsParameter,

@@ -1,4 +1,5 @@
 import { buildCommand, type XsCommand } from "../command.ts";
+import { choiceFlag, switchFlag, valueFlag } from "../flags.ts";
 import { version } from "../version.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
 import type { LogFormat, LogLevel } from "../../lib/server/logging/log_format.ts";
@@ -122,232 +123,149 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
   func: run,
   parameters: {
     flags: {
-      socket: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "PATH",
-        brief:
-          "Listen on this socket (default XENSTORED_PATH, else XENSTORED_RUNDIR/socket, else /var/run/xenstored/socket)",
-      },
-      socketGroup: {
-        kind: "parsed",
-        parse: parsePlace,
-        optional: true,
-        placeholder: "GROUP",
-        brief: "Let the users of this group connect, with all rights on the store",
-      },
-      socketMode: {
-        kind: "parsed",
-        parse: parseMode,
-        optional: true,
-        placeholder: "MODE",
-        brief: "Permissions of the socket (default 600; 660 with --socket-group)",
-      },
-      socketRo: {
-        kind: "parsed",
-        parse: parsePlace,
-        optional: true,
-        placeholder: "GROUP",
-        brief: "Let the users of this group look at the store, at a second socket, PATH_ro",
-      },
-      logLevel: {
-        kind: "enum",
-        values: ["error", "warning", "info", "debug"],
-        default: "info",
-        brief: "Log messages of this level and above",
-      },
-      logFile: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "PATH",
-        brief: "Log to this file; SIGHUP reopens it (default stderr)",
-      },
-      logFormat: {
-        kind: "enum",
-        values: ["text", "json"],
-        default: "text",
-        brief: "Write the log as text, or one JSON object a line",
-      },
-      traceFile: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "PATH",
-        brief: "Write every message to this file; SIGHUP reopens it (default none)",
-      },
+      socket: valueFlag(
+        "PATH",
+        "Listen on this socket (default XENSTORED_PATH, else XENSTORED_RUNDIR/socket, else /var/run/xenstored/socket)",
+      ),
+      socketGroup: valueFlag(
+        "GROUP",
+        "Let the users of this group connect, with all rights on the store",
+        parsePlace,
+      ),
+      socketMode: valueFlag(
+        "MODE",
+        "Permissions of the socket (default 600; 660 with --socket-group)",
+        parseMode,
+      ),
+      socketRo: valueFlag(
+        "GROUP",
+        "Let the users of this group look at the store, at a second socket, PATH_ro",
+        parsePlace,
+      ),
+      logLevel: choiceFlag(
+        ["error", "warning", "info", "debug"],
+        "info",
+        "Log messages of this level and above",
+      ),
+      logFile: valueFlag("PATH", "Log to this file; SIGHUP reopens it (default stderr)"),
+      logFormat: choiceFlag(
+        ["text", "json"],
+        "text",
+        "Write the log as text, or one JSON object a line",
+      ),
+      traceFile: valueFlag(
+        "PATH",
+        "Write every message to this file; SIGHUP reopens it (default none)",
+      ),
       traceControl: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
+        ...valueFlag(
+          "SWITCH",
+          "Set a trace switch, such as +acc; write --trace-control=-io for -io",
+        ),
         variadic: true,
-        placeholder: "SWITCH",
-        brief: "Set a trace switch, such as +acc; write --trace-control=-io for -io",
       },
-      xen: {
-        kind: "enum",
-        values: ["auto", "yes", "no"],
-        default: "auto",
-        brief: "Serve the domains of this Xen host; auto means yes in its control domain",
-      },
-      privDomid: {
-        kind: "parsed",
-        parse: parseDomid,
-        optional: true,
-        placeholder: "DOMID",
-        brief: "Give domain DOMID all rights (default the control domain)",
-      },
-      masterDomid: {
-        kind: "parsed",
-        parse: parseDomid,
-        optional: true,
-        placeholder: "DOMID",
-        brief:
-          "The daemon runs in domain DOMID (default as Xen reports, else that of --priv-domid)",
-      },
-      eventPort: {
-        kind: "parsed",
-        parse: parseCount,
-        optional: true,
-        placeholder: "PORT",
-        brief:
-          "Event channel of the ring of the daemon's own domain (default as its kernel reports)",
-      },
+      xen: choiceFlag(
+        ["auto", "yes", "no"],
+        "auto",
+        "Serve the domains of this Xen host; auto means yes in its control domain",
+      ),
+      privDomid: valueFlag(
+        "DOMID",
+        "Give domain DOMID all rights (default the control domain)",
+        parseDomid,
+      ),
+      masterDomid: valueFlag(
+        "DOMID",
+        "The daemon runs in domain DOMID (default as Xen reports, else that of --priv-domid)",
+        parseDomid,
+      ),
+      eventPort: valueFlag(
+        "PORT",
+        "Event channel of the ring of the daemon's own domain (default as its kernel reports)",
+        parseCount,
+      ),
       quota: {
-        kind: "parsed",
-        parse: parseQuota,
-        optional: true,
+        ...valueFlag(
+          "NAME=NUMBER",
+          "Set a quota of all domains, such as nodes=2000; 0 means unlimited",
+          parseQuota,
+        ),
         variadic: true,
-        placeholder: "NAME=NUMBER",
-        brief: "Set a quota of all domains, such as nodes=2000; 0 means unlimited",
       },
-      eventTimeout: {
-        kind: "parsed",
-        parse: parseDurationOption,
-        optional: true,
-        placeholder: "DURATION",
-        brief: `Drop the events of a guest that reads none for DURATION; 0 means never (default ${
+      eventTimeout: valueFlag(
+        "DURATION",
+        `Drop the events of a guest that reads none for DURATION; 0 means never (default ${
           formatDuration(EVENT_TIMEOUT_MS)
         })`,
-      },
-      memory: {
-        kind: "parsed",
-        parse: parseMemory,
-        optional: true,
-        placeholder: "BYTES",
-        brief:
-          "Limit the memory of the store, such as 512M; 0 means unlimited (default an eighth of the host's memory, 64M to 1G)",
-      },
-      keepOrphans: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Keep the nodes of dead domains (a security risk)",
-      },
-      persist: {
-        kind: "enum",
-        values: ["crash", "none", "disk"],
-        default: "crash",
-        brief:
-          "Keep the store when the daemon dies (crash), never (none), or also when the host loses power (disk)",
-      },
-      store: {
-        kind: "parsed",
-        parse: parsePlace,
-        optional: true,
-        placeholder: "PATH",
-        brief:
-          "Keep the store in this file (default beside the socket; with --persist disk /var/lib/xs/store)",
-      },
-      at: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "POINT",
-        brief:
-          "Serve the store, or that of --store, as it was at POINT, for reading only; needs a --socket of its own",
-      },
-      onDamage: {
-        kind: "enum",
-        values: ["refuse", "fresh"],
-        default: "refuse",
-        brief: "When the store file is damaged: do not start, or move it aside and start empty",
-      },
+        parseDurationOption,
+      ),
+      memory: valueFlag(
+        "BYTES",
+        "Limit the memory of the store, such as 512M; 0 means unlimited (default an eighth of the host's memory, 64M to 1G)",
+        parseMemory,
+      ),
+      keepOrphans: switchFlag("Keep the nodes of dead domains (a security risk)"),
+      persist: choiceFlag(
+        ["crash", "none", "disk"],
+        "crash",
+        "Keep the store when the daemon dies (crash), never (none), or also when the host loses power (disk)",
+      ),
+      store: valueFlag(
+        "PATH",
+        "Keep the store in this file (default beside the socket; with --persist disk /var/lib/xs/store)",
+        parsePlace,
+      ),
+      at: valueFlag(
+        "POINT",
+        "Serve the store, or that of --store, as it was at POINT, for reading only; needs a --socket of its own",
+      ),
+      onDamage: choiceFlag(
+        ["refuse", "fresh"],
+        "refuse",
+        "When the store file is damaged: do not start, or move it aside and start empty",
+      ),
       keep: {
-        kind: "parsed",
-        parse: parseGlob,
-        optional: true,
+        ...valueFlag(
+          "GLOB",
+          "Keep these nodes and all below them across a boot of the host, such as /tool/my*",
+          parseGlob,
+        ),
         variadic: true,
-        placeholder: "GLOB",
-        brief: "Keep these nodes and all below them across a boot of the host, such as /tool/my*",
       },
       redact: {
-        kind: "parsed",
-        parse: parseGlob,
-        optional: true,
+        ...valueFlag(
+          "GLOB",
+          "Hide the values of these nodes and of all below them in traces and history",
+          parseGlob,
+        ),
         variadic: true,
-        placeholder: "GLOB",
-        brief: "Hide the values of these nodes and of all below them in traces and history",
       },
-      history: {
-        kind: "parsed",
-        parse: parseHistory,
-        optional: true,
-        placeholder: "SIZE,AGE",
-        brief:
-          "How much history to keep, and for how long; or off (default 64M, or a tenth of the file system if that is less, and 7d)",
-      },
-      syslog: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Log to syslog instead of stderr",
-      },
-      pidFile: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "PATH",
-        brief: "Write the pid to this file, locked while the daemon runs",
-      },
-      supervise: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Restart the daemon when it dies; clients of the socket stay connected",
-      },
-      restarts: {
-        kind: "parsed",
-        parse: parseCount,
-        optional: true,
-        placeholder: "NUMBER",
-        brief:
-          `With --supervise: give up after NUMBER restarts within a minute; 0 means never (default ${RESTARTS_MAX})`,
-      },
-      restartDelay: {
-        kind: "parsed",
-        parse: parseRestartDelay,
-        optional: true,
-        placeholder: "DURATION",
-        brief:
-          `With --supervise: wait before the second restart in a row, doubled each time (default ${
-            formatDuration(RESTART_DELAY_MS)
-          })`,
-      },
-      liveUpdate: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Take over from the daemon that ran in this process (for live updates)",
-      },
-      liveUpdateCheck: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "FILE",
-        brief: "Only check whether the state in FILE can be taken over",
-      },
+      history: valueFlag(
+        "SIZE,AGE",
+        "How much history to keep, and for how long; or off (default 64M, or a tenth of the file system if that is less, and 7d)",
+        parseHistory,
+      ),
+      syslog: switchFlag("Log to syslog instead of stderr"),
+      pidFile: valueFlag("PATH", "Write the pid to this file, locked while the daemon runs"),
+      supervise: switchFlag(
+        "Restart the daemon when it dies; clients of the socket stay connected",
+      ),
+      restarts: valueFlag(
+        "NUMBER",
+        `With --supervise: give up after NUMBER restarts within a minute; 0 means never (default ${RESTARTS_MAX})`,
+        parseCount,
+      ),
+      restartDelay: valueFlag(
+        "DURATION",
+        `With --supervise: wait before the second restart in a row, doubled each time (default ${
+          formatDuration(RESTART_DELAY_MS)
+        })`,
+        parseRestartDelay,
+      ),
+      liveUpdate: switchFlag(
+        "Take over from the daemon that ran in this process (for live updates)",
+      ),
+      liveUpdateCheck: valueFlag("FILE", "Only check whether the state in FILE can be taken over"),
     },
     aliases: { U: "liveUpdate" },
   },

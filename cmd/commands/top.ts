@@ -1,6 +1,7 @@
 import type { Operations } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import { parseDurationOption } from "../parameters.ts";
 import type { TopFlags } from "../top/run.ts";
 
@@ -21,19 +22,12 @@ export const topCommand: XsCommand = buildCommand<TopFlags, []>({
         optional: true,
         brief: "Begin with this axis (default domains)",
       },
-      once: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print one table and end",
-      },
-      interval: {
-        kind: "parsed",
-        parse: parseDurationOption,
-        optional: true,
-        placeholder: "DURATION",
-        brief: "Look again after DURATION (default 1s)",
-      },
+      once: switchFlag("Print one table and end"),
+      interval: valueFlag(
+        "DURATION",
+        "Look again after DURATION (default 1s)",
+        parseDurationOption,
+      ),
     },
   },
   docs: {

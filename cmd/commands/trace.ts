@@ -1,6 +1,7 @@
 import { fromByteText } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, type XsContext } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import { parseCount, parseDurationOption } from "../parameters.ts";
 import { filterFlags, type TraceFlags } from "../trace/parameters.ts";
 
@@ -19,46 +20,12 @@ export const traceCommand: XsCommand = buildCommand<TraceFlags, [file?: string]>
     flags: {
       ...commonFlags,
       ...filterFlags,
-      count: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Count messages by kind, and print the sums at the end",
-      },
-      times: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print how long each request took, and waited before",
-      },
-      write: {
-        kind: "parsed",
-        parse: parseFile,
-        optional: true,
-        placeholder: "FILE",
-        brief: "Record into the new FILE instead of printing",
-      },
-      pcapng: {
-        kind: "parsed",
-        parse: parseFile,
-        optional: true,
-        placeholder: "FILE",
-        brief: "Write the recording as FILE for Wireshark",
-      },
-      number: {
-        kind: "parsed",
-        parse: parseCount,
-        optional: true,
-        placeholder: "COUNT",
-        brief: "Stop after COUNT messages",
-      },
-      for: {
-        kind: "parsed",
-        parse: parseDurationOption,
-        optional: true,
-        placeholder: "DURATION",
-        brief: "Stop after DURATION",
-      },
+      count: switchFlag("Count messages by kind, and print the sums at the end"),
+      times: switchFlag("Print how long each request took, and waited before"),
+      write: valueFlag("FILE", "Record into the new FILE instead of printing", parseFile),
+      pcapng: valueFlag("FILE", "Write the recording as FILE for Wireshark", parseFile),
+      number: valueFlag("COUNT", "Stop after COUNT messages", parseCount),
+      for: valueFlag("DURATION", "Stop after DURATION", parseDurationOption),
     },
     aliases: { c: "count", T: "times", n: "number" },
     positional: {

@@ -12,6 +12,7 @@ import {
 } from "../../lib/client/script.ts";
 import { inTransaction } from "../../lib/client/transaction.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { valueFlag } from "../flags.ts";
 import { printJson, textJson, valueJson } from "../json.ts";
 import { readStdin } from "../input.ts";
 import { parseCount } from "../parameters.ts";
@@ -80,13 +81,11 @@ export const txCommand: XsCommand = buildCommand<TxFlags, []>({
   parameters: {
     flags: {
       ...commonFlags,
-      retries: {
-        kind: "parsed",
-        parse: parseCount,
-        optional: true,
-        placeholder: "COUNT",
-        brief: "Give up after COUNT conflicts with other clients (default never)",
-      },
+      retries: valueFlag(
+        "COUNT",
+        "Give up after COUNT conflicts with other clients (default never)",
+        parseCount,
+      ),
     },
   },
   docs: {

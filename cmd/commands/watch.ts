@@ -10,6 +10,7 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import { printJson, textJson } from "../json.ts";
 import { parseCount } from "../parameters.ts";
 import { pathsParameter } from "../path_parameter.ts";
@@ -86,38 +87,19 @@ export const watchCommand: XsCommand = buildCommand<WatchFlags, string[]>({
         brief: "Stop after DURATION, with exit status 1 (default never)",
       },
       socketOnly: socketOnlyFlag,
-      number: {
-        kind: "parsed",
-        parse: parseCount,
-        optional: true,
-        placeholder: "COUNT",
-        brief: "Stop after COUNT lines, the first line of each path included",
-      },
-      depth: {
-        kind: "parsed",
-        parse: parseCount,
-        optional: true,
-        placeholder: "LEVELS",
-        brief: "Watch only LEVELS levels below the node; 0 is the node alone",
-      },
-      values: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print what each path has now",
-      },
-      by: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print what it had before as well, and who changed it (from the history)",
-      },
-      timestamps: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Print when each event came",
-      },
+      number: valueFlag(
+        "COUNT",
+        "Stop after COUNT lines, the first line of each path included",
+        parseCount,
+      ),
+      depth: valueFlag(
+        "LEVELS",
+        "Watch only LEVELS levels below the node; 0 is the node alone",
+        parseCount,
+      ),
+      values: switchFlag("Print what each path has now"),
+      by: switchFlag("Print what it had before as well, and who changed it (from the history)"),
+      timestamps: switchFlag("Print when each event came"),
     },
     aliases: { n: "number", d: "depth", s: "socketOnly" },
     positional: pathsParameter,

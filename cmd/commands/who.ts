@@ -2,6 +2,7 @@ import type { Operations } from "../../lib/client/operations.ts";
 import { WHO_ROWS_MAX } from "../../lib/limits.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import { parseCount, parseDurationOption } from "../parameters.ts";
 import { pathParameter } from "../path_parameter.ts";
 import type { WhoFlags } from "../who/run.ts";
@@ -22,26 +23,17 @@ export const whoCommand: XsCommand = buildCommand<WhoFlags, [path: string]>({
   parameters: {
     flags: {
       ...commonFlags,
-      watchers: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Show only the watches",
-      },
-      number: {
-        kind: "parsed",
-        parse: parseCount,
-        optional: true,
-        placeholder: "COUNT",
-        brief: `Show at most COUNT watches (default ${WHO_ROWS_MAX})`,
-      },
-      for: {
-        kind: "parsed",
-        parse: parseDurationOption,
-        optional: true,
-        placeholder: "DURATION",
-        brief: "Count events for DURATION; 0 counts none (default 1s)",
-      },
+      watchers: switchFlag("Show only the watches"),
+      number: valueFlag(
+        "COUNT",
+        `Show at most COUNT watches (default ${WHO_ROWS_MAX})`,
+        parseCount,
+      ),
+      for: valueFlag(
+        "DURATION",
+        "Count events for DURATION; 0 counts none (default 1s)",
+        parseDurationOption,
+      ),
     },
     aliases: { n: "number" },
     positional: { kind: "tuple", parameters: [pathParameter] },

@@ -10,6 +10,7 @@ import {
   withDaemon,
   type XsContext,
 } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import { printJson, textJson } from "../json.ts";
 import { readInput } from "../input.ts";
 import { pathsParameter } from "../path_parameter.ts";
@@ -61,19 +62,8 @@ export const writeCommand: XsCommand = buildCommand<WriteFlags, string[]>({
     flags: {
       ...commonFlags,
       socketOnly: socketOnlyFlag,
-      raw: {
-        kind: "boolean",
-        optional: true,
-        withNegated: false,
-        brief: "Store values as they are: a backslash is a backslash",
-      },
-      from: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        placeholder: "FILE",
-        brief: "Store the bytes of FILE; - is standard input",
-      },
+      raw: switchFlag("Store values as they are: a backslash is a backslash"),
+      from: valueFlag("FILE", "Store the bytes of FILE; - is standard input"),
     },
     aliases: { R: "raw", s: "socketOnly" },
     positional: { ...pathsParameter, minimum: 0 },

@@ -1,4 +1,5 @@
 import type { CommonFlags } from "../context.ts";
+import { type ValueFlag, valueFlag } from "../flags.ts";
 import { pathParameter } from "../path_parameter.ts";
 import { UsageError } from "../report.ts";
 
@@ -8,13 +9,10 @@ export interface HistoryFlags extends CommonFlags {
 }
 
 /** The parameter that {@link HistoryFlags} adds. */
-export const storeFlag = {
-  kind: "parsed",
-  parse: String,
-  optional: true,
-  placeholder: "FILE",
-  brief: "Read the history of this store file, of a daemon that has stopped",
-} as const;
+export const storeFlag = valueFlag(
+  "FILE",
+  "Read the history of this store file, of a daemon that has stopped",
+);
 
 /** The options of a command that reads the store. */
 export interface AtFlags extends HistoryFlags {
@@ -22,14 +20,8 @@ export interface AtFlags extends HistoryFlags {
 }
 
 /** An option that takes a point in time; the command reads it, since it knows what time it is. */
-export function pointFlag(brief: string): {
-  readonly kind: "parsed";
-  readonly parse: (input: string) => string;
-  readonly optional: true;
-  readonly placeholder: "POINT";
-  readonly brief: string;
-} {
-  return { kind: "parsed", parse: String, optional: true, placeholder: "POINT", brief };
+export function pointFlag(brief: string): ValueFlag<string> {
+  return valueFlag("POINT", brief);
 }
 
 /** The parameters that {@link AtFlags} adds. */

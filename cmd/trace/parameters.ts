@@ -1,4 +1,5 @@
 import type { CommonFlags } from "../context.ts";
+import { switchFlag, valueFlag } from "../flags.ts";
 import { parseDurationOption } from "../parameters.ts";
 
 /** What messages are wanted. */
@@ -26,47 +27,22 @@ export interface TraceFlags extends CommonFlags, FilterFlags {
 
 /** The parameters that go with {@link FilterFlags}. */
 export const filterFlags = {
-  domain: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    placeholder: "DOMAIN",
-    brief: "Show only messages of DOMAIN, a number or a name",
-  },
-  process: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    placeholder: "PROCESS",
-    brief: "Show only messages of PROCESS, a pid or a part of its command line",
-  },
-  op: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    placeholder: "KINDS",
-    brief: "Show only messages of these KINDS, such as write,rm,event",
-  },
-  path: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    placeholder: "GLOB",
-    brief: "Show only messages about paths that match GLOB or are below; ** stands for any names",
-  },
-  errors: {
-    kind: "boolean",
-    optional: true,
-    withNegated: false,
-    brief: "Show only requests that fail",
-  },
-  slowerThan: {
-    kind: "parsed",
-    parse: parseDurationOption,
-    optional: true,
-    placeholder: "DURATION",
-    brief: "Show only requests that take longer than DURATION",
-  },
+  domain: valueFlag("DOMAIN", "Show only messages of DOMAIN, a number or a name"),
+  process: valueFlag(
+    "PROCESS",
+    "Show only messages of PROCESS, a pid or a part of its command line",
+  ),
+  op: valueFlag("KINDS", "Show only messages of these KINDS, such as write,rm,event"),
+  path: valueFlag(
+    "GLOB",
+    "Show only messages about paths that match GLOB or are below; ** stands for any names",
+  ),
+  errors: switchFlag("Show only requests that fail"),
+  slowerThan: valueFlag(
+    "DURATION",
+    "Show only requests that take longer than DURATION",
+    parseDurationOption,
+  ),
 } as const;
 
 /** The conditions as the daemon takes them; `domid` is the domain's number. */
