@@ -3,10 +3,11 @@ import { UsageError } from "../report.ts";
 import type { ServeAtFlags } from "./serve_at.ts";
 
 /** What goes with `--at`: options, or those of their values that are asked for or usual. */
-const WITH_AT: Readonly<Record<string, readonly string[] | true>> = {
+const WITH_AT: Readonly<Record<string, readonly unknown[] | true>> = {
   at: true,
   socket: true,
   store: true,
+  timeout: true,
   logLevel: true,
   logFile: true,
   logFormat: true,

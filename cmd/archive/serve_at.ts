@@ -18,6 +18,8 @@ export interface ServeAtFlags {
   /** The running daemon's unless given. */
   readonly store?: string;
   readonly socket: string;
+  /** How long the daemon may take to answer, in ms. */
+  readonly timeout?: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly logFile?: string;
@@ -26,7 +28,7 @@ export interface ServeAtFlags {
 /** Serves a moment of the past until SIGTERM or SIGINT. */
 export async function runServeAt({ shell }: XsContext, flags: ServeAtFlags): Promise<void> {
   const { clock } = shell;
-  const { records } = await readMoment(shell, flags);
+  const { hidden = new Set<string>(), records } = await readMoment(shell, flags);
   const logFile = flags.logFile === undefined ? null : fromByteText(flags.logFile);
   const log = openLog({ ...flags, logFile }, clock);
   // Before there is a socket: a client that finds it may signal us at once.
@@ -35,6 +37,7 @@ export async function runServeAt({ shell }: XsContext, flags: ServeAtFlags): Pro
     const server = await MomentServer.start({
       socket: fromByteText(flags.socket),
       nodes: records.filter(isNode),
+      hidden,
       version: version(),
       log: log.log,
       clock,
@@ -49,9 +52,12 @@ export async function runServeAt({ shell }: XsContext, flags: ServeAtFlags): Pro
   }
 }
 
-async function readMoment(shell: Shell, { at, store = "live" }: ServeAtFlags): Promise<Archive> {
+async function readMoment(
+  shell: Shell,
+  { at, store = "live", timeout = shell.timeout }: ServeAtFlags,
+): Promise<Archive> {
   const read: Archive[] = [];
-  await withSources(shell, {}, async (sources) => {
+  await withSources(shell, { timeout }, async (sources) => {
     const archive = await sources.read(sources.parse(store, at), null);
     sources.note(archive.notes);
     flush(shell.stderr);

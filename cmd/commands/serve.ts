@@ -6,7 +6,12 @@ import type { LogFormat, LogLevel } from "../../lib/server/logging/log_format.ts
 import type { QuotaSetting } from "../../lib/engine/quotas.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import type { HistoryChoice } from "../../lib/server/history/history_file.ts";
-import { EVENT_TIMEOUT_MS, RESTART_DELAY_MS, RESTARTS_MAX } from "../../lib/limits.ts";
+import {
+  CLIENT_TIMEOUT_MS,
+  EVENT_TIMEOUT_MS,
+  RESTART_DELAY_MS,
+  RESTARTS_MAX,
+} from "../../lib/limits.ts";
 import {
   parseCount,
   parseDomid,
@@ -50,6 +55,8 @@ export interface ServeFlags {
   readonly persist: "crash" | "none" | "disk";
   readonly store?: string;
   readonly at?: string;
+  /** In ms. */
+  readonly timeout?: number;
   readonly onDamage: "refuse" | "fresh";
   readonly keep?: readonly string[];
   readonly redact?: readonly string[];
@@ -66,7 +73,8 @@ export interface ServeFlags {
 
 /** @throws {UsageError} for options that contradict each other. */
 function checkTogether(flags: ServeFlags): void {
-  const { keep = [], persist, store, supervise, restartDelay, restarts } = flags;
+  const { keep = [], persist, store, supervise, restartDelay, restarts, timeout } = flags;
+  if (timeout !== undefined) throw new UsageError("it needs --at", "--timeout");
   if (persist === "none" && keep.length > 0) {
     throw new UsageError("it contradicts --persist none (leave one of them out)", "--keep");
   }
@@ -218,6 +226,13 @@ export const serveCommand: XsCommand = buildCommand<ServeFlags, []>({
       at: valueFlag(
         "POINT",
         "Serve the store, or that of --store, as it was at POINT, for reading only; needs a --socket of its own",
+      ),
+      timeout: valueFlag(
+        "DURATION",
+        `With --at: give up when the daemon does not answer within DURATION (default ${
+          formatDuration(CLIENT_TIMEOUT_MS)
+        })`,
+        parseDurationOption,
       ),
       onDamage: choiceFlag(
         ["refuse", "fresh"],

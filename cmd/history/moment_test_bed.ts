@@ -38,6 +38,7 @@ export class MomentTestBed implements Disposable {
     const server = await MomentServer.start({
       socket,
       nodes: momentRecords(moment.nodes),
+      hidden: moment.hiddenPaths,
       version: version(),
       log: SILENT,
       clock: this.#shell.clock,

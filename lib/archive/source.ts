@@ -140,7 +140,8 @@ async function readPast(
     try {
       return await readPastArchive(await historyOf(source, context), point, text);
     } catch (inHistory) {
-      const isMissing = inHistory instanceof NoHistoryError || inHistory instanceof XenstoreError;
+      const isMissing = inHistory instanceof NoHistoryError ||
+        inHistory instanceof XenstoreError && inHistory.code !== "ETIMEDOUT";
       if (isMissing) throw error;
       if (!(inHistory instanceof ArchiveError) || inHistory.object !== "") throw inHistory;
       throw new ArchiveError(inHistory.text, text);

@@ -57,6 +57,7 @@ const meanings: Partial<Record<XenstoreErrorCode, string>> = {
   ENOENT: "no such node",
   ENOMEM: "the daemon is out of memory, or a memory quota is reached",
   ENOSPC: "a quota is reached, or the daemon's disk or memory is full",
+  EROFS: "this socket is read-only: it serves the past, or users that may only look",
   ENOSYS: "the daemon does not know this request",
   EAGAIN: "another client changed what the transaction had read",
   E2BIG: "too long for one message",

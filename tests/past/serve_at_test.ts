@@ -94,3 +94,57 @@ Deno.test("serve --at: a daemon that keeps its store in memory has a past, too",
   assertEquals(await xs(past, "read", "/a"), "0: 1\n");
   await server.stop();
 });
+
+Deno.test("serve --at: no placeholder gets into a dump, a difference or a restore by its socket", async () => {
+  await using scratch = await makeScratch();
+  await using daemon = await startDaemon({ args: ["--persist", "none"] });
+  const socket = daemon.socketPath, past = `${scratch.path}/past`, file = `${scratch.path}/dump`;
+  const hidden = "/local/domain/1/data/set_clipboard";
+  await using client = await Client.connect({ socket });
+  await client.write("/local/domain/2/name", "web");
+  await client.write(hidden, "secret");
+  await using server = await serveAt(past, socket, "--at", "-0s");
+  const why =
+    `xs: dump live: the value of ${hidden} is hidden in the history, and a restore would ` +
+    "put its placeholder into the store (dump the moment itself: xs dump --at POINT --format text)\n";
+  for (const format of ["stream", "json", "oxenstored-binary", "text"]) {
+    for (const more of [[], ["-o", file], ["--domain", "1"]]) {
+      assertEquals(await xs(past, "dump", "--format", format, ...more), `1: ${why}`);
+    }
+  }
+  const diff = await xs(past, "diff", "live", "live");
+  assertEquals(diff, `2: ${why.replace("dump live", "diff live")}`);
+  assertEquals([...Deno.readDirSync(scratch.path)].map(({ name }) => name), ["past"]);
+  // Another domain's part has nothing that is hidden.
+  const part = await xs(past, "dump", "--domain", "2", "--json");
+  assertStringIncludes(part, '"/local/domain/2/name","value":"web"');
+  await server.stop();
+});
+
+Deno.test("serve --at: a stopped daemon is one line, after as long as --timeout says", async () => {
+  await using scratch = await makeScratch();
+  const store = `${scratch.path}/store`, past = `${scratch.path}/past`;
+  await using daemon = await startDaemon({ args: ["--store", store] });
+  const socket = daemon.socketPath;
+  {
+    await using client = await Client.connect({ socket });
+    await client.write("/a", "1");
+  }
+  const why = "the daemon did not answer within 100ms " +
+    "(it may be stopped or very busy; --timeout sets the limit)\n";
+  const at = ["serve", "--at", "#2", "--socket", past];
+  Deno.kill(daemon.pid, "SIGSTOP");
+  try {
+    for (const args of [[], ["--store", store]]) {
+      const told = await xs(socket, ...at, "--timeout", "100ms", ...args);
+      assertMatch(told, /^1: xs: serve [^\n]*\n$/);
+      assertStringIncludes(told, why);
+    }
+    // A command beside it says the same.
+    assertStringIncludes(await xs(socket, "dump", "--at", "#2", "--timeout", "100ms"), why);
+  } finally {
+    Deno.kill(daemon.pid, "SIGCONT");
+  }
+  const alone = await xs(socket, "serve", "--socket", past, "--timeout", "1s");
+  assertMatch(alone, /^2: xs: serve --timeout: it needs --at /);
+});

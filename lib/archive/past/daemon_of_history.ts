@@ -11,7 +11,7 @@ import { ArchiveError, fileError } from "../archive.ts";
  * The daemon that has the history at `path`, of the store at `store`; null when none has it, or it is not there.
  *
  * @param connect connects to the daemon that may have it.
- * @throws {ArchiveError} when another one has it.
+ * @throws {ArchiveError} when another one has it; {@link XenstoreError} when that daemon does not answer in time.
  */
 export async function daemonOfHistory(
   path: string,
@@ -48,7 +48,8 @@ async function storeOf(nodes: Operations): Promise<string | null> {
     const { store }: Pick<Status, "store"> = JSON.parse(text);
     return store.path === null ? null : realPath(store.path);
   } catch (error) {
-    if (error instanceof XenstoreError || error instanceof SyntaxError) return null;
+    const isOther = error instanceof XenstoreError && error.code !== "ETIMEDOUT";
+    if (isOther || error instanceof SyntaxError) return null;
     throw error;
   }
 }

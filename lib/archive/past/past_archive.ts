@@ -14,8 +14,7 @@ export async function readPastArchive(
 ): Promise<Archive> {
   const past = await PastNodes.read(source, point, ["/", ...SPECIALS]);
   const { number, unknowns } = past;
-  const paths = [...past.nodes.keys()].sort();
-  const hidden = new Set(paths.filter((path) => past.hidden(path) !== null));
+  const hidden = past.hiddenPaths;
   const records = momentRecords(past.nodes);
   const notes = [
     `${name}: as after #${number} of the history, which has nodes and permissions only`,

@@ -78,6 +78,12 @@ export class PastNodes implements NodeReader {
     return value === undefined || value instanceof Uint8Array ? null : value.redacted;
   }
 
+  /** All of which only the length of the value is known, in the order of their paths. */
+  get hiddenPaths(): Set<string> {
+    const paths = [...this.nodes.keys()].sort();
+    return new Set(paths.filter((path) => this.hidden(path) !== null));
+  }
+
   #look<T>(operation: string, path: string, found: (node: NodeState) => T): Promise<T> {
     const absolute = absolutePath(path), unknown = this.unknown(absolute);
     const node = this.nodes.get(absolute);

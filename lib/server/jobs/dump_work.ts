@@ -10,7 +10,7 @@ import { StreamEncoder } from "../../codec/stream.ts";
 import type { Snapshot } from "../../store/snapshots.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
 import type { Progress, Work, WorkEnd } from "./job.ts";
-import { failure, OverrunError } from "./failure.ts";
+import { failure, HiddenValueError, OverrunError } from "./failure.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -37,19 +37,25 @@ export class DumpWork implements Work {
   /** Those were too many. */
   #isOverrun = false;
 
-  /** `io` tells what is buffered for a connection. */
+  /**
+   * `io` tells what is buffered for a connection; the dump fails at a node of which only the length of its value is known, one of
+   * `hidden`.
+   */
   constructor(
     state: State,
     domid: number | null,
     io: (connection: Connection) => ConnectionIo,
+    hidden: ReadonlySet<string>,
     onEnd: (end: WorkEnd) => void,
   ) {
     this.#state = state;
     this.#onEnd = onEnd;
-    this.#captured = snapshot(state, domid === null ? { io } : { io, domid });
+    const { expected, records } = snapshot(state, domid === null ? { io } : { io, domid });
+    const whole = hidden.size === 0 ? records : withoutHidden(records, hidden);
+    this.#captured = { expected, records: whole };
     // Of the same moment: it only tells what the captured one keeps in memory.
     this.#snapshot = state.tree.openSnapshot({ pin: (bytes) => this.#pin(bytes) });
-    this.progress = { done: 0, expected: this.#captured.expected };
+    this.progress = { done: 0, expected };
   }
 
   abandon(): true {
@@ -134,5 +140,16 @@ export class DumpWork implements Work {
   #release(): void {
     this.#captured = null;
     this.#state.versions.snapshots.drop(this.#snapshot);
+  }
+}
+
+/** @throws {HiddenValueError} at the first node that is one of `hidden`. */
+function* withoutHidden(
+  records: StateSnapshot["records"],
+  hidden: ReadonlySet<string>,
+): StateSnapshot["records"] {
+  for (const record of records) {
+    if (record.kind === "node" && hidden.has(record.path)) throw new HiddenValueError(record.path);
+    yield record;
   }
 }

@@ -15,10 +15,22 @@ export class OverrunError extends Error {
   }
 }
 
+/** A dump would have what stands for a hidden value, and a restore would take that for the value. */
+export class HiddenValueError extends Error {
+  override readonly name = "HiddenValueError";
+
+  constructor(path: string) {
+    super(
+      `the value of ${path} is hidden in the history, and a restore would put its placeholder ` +
+        "into the store (dump the moment itself: xs dump --at POINT --format text)",
+    );
+  }
+}
+
 /** How work ends that has thrown: what is wrong with a dump is told in a line, a defect with its stack. */
 export function failure(error: unknown): WorkEnd {
   const isExpected = error instanceof RecordError || error instanceof StreamError ||
-    error instanceof OverrunError;
+    error instanceof OverrunError || error instanceof HiddenValueError;
   return {
     status: `failed ${isExpected ? message(error) : "an internal error (the log has more)"}`,
     level: isExpected ? "warning" : "error",

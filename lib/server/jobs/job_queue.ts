@@ -42,6 +42,8 @@ export class JobQueue implements ArchiveActions {
     journal: Journal,
     log: Log,
     private readonly clock: Clock,
+    /** Nodes of which only the length of the value is known: see {@link DumpWork}. */
+    private readonly hidden: ReadonlySet<string> = new Set(),
   ) {
     this.#state = state;
     this.#turns = turns;
@@ -54,7 +56,8 @@ export class JobQueue implements ArchiveActions {
   }
 
   dump(by: Connection, domid: number | null, now: number): string {
-    const begin: Job["begin"] = (onEnd) => new DumpWork(this.#state, domid, ioOf, onEnd);
+    const begin: Job["begin"] = (onEnd) =>
+      new DumpWork(this.#state, domid, ioOf, this.hidden, onEnd);
     return this.#add(by, "dump", begin, now);
   }
 

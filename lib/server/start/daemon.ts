@@ -55,6 +55,8 @@ export interface DaemonParts {
   readonly history?: DaemonHistory | null;
   /** Clients can only look. */
   readonly readOnly?: boolean;
+  /** Nodes of which only the length of the value is known: no dump has them. */
+  readonly hidden?: ReadonlySet<string>;
   /** The domain that the daemon runs in, for which its sockets' clients speak; 0 by default. */
   readonly storeDomid?: number;
   /** The domain with all rights; 0 by default. */
@@ -178,7 +180,7 @@ export class Daemon {
     const { version } = parts.identity ?? EMBEDDED;
     const streams = new Streams(turns.stream, loop.epoll, { version, pid: Deno.pid });
     admin.streams = sockets.streams = streams;
-    admin.archive = new JobQueue(engine.state, turns, journal, adminLog, clock);
+    admin.archive = new JobQueue(engine.state, turns, journal, adminLog, clock, parts.hidden);
     if (history !== null) {
       const { meter } = engine.state;
       admin.history = new HistoryQueries({ keeper: history, meter, clock, log: adminLog });

@@ -18,6 +18,8 @@ export interface MomentOptions {
   readonly socket: string;
   /** All nodes, parents first, and the specials that are known. */
   readonly nodes: Iterable<Node | Special>;
+  /** Those whose values are only their placeholders: a dump that has one fails. */
+  readonly hidden: ReadonlySet<string>;
   /** What the program says of its version. */
   readonly version: string;
   readonly log: Log;
@@ -41,7 +43,7 @@ export class MomentServer implements AsyncDisposable {
    * @throws {SocketError} when the socket cannot be opened; {@link RecordError} when the nodes are no tree.
    */
   static async start(options: MomentOptions): Promise<MomentServer> {
-    const { clock, log, socket: path, version } = options;
+    const { clock, hidden, log, socket: path, version } = options;
     // Before there is a socket.
     const journal = new MomentJournal(options.nodes);
     const choice = { path, isFallback: false, named: "--socket", isNew: true } as const;
@@ -52,6 +54,7 @@ export class MomentServer implements AsyncDisposable {
         domains: new NoDomains(log),
         journal,
         readOnly: true,
+        hidden,
         policy: EMBEDDED_POLICY,
         trace: new Trace(),
         identity: { version, keeping: { persist: "none", path: null } },
