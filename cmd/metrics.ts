@@ -1,7 +1,14 @@
 /** What `xs metrics` does: loaded when it is called. */
 import { sleep } from "../lib/clock.ts";
 import { listen, type ListenAddress } from "../lib/metrics/listen.ts";
-import { OTEL_SWITCH, OtlpExport } from "../lib/metrics/otlp.ts";
+import {
+  OTEL_DEFAULT,
+  OTEL_ENDPOINT,
+  OTEL_SWITCH,
+  otlpEndpoint,
+  OtlpExport,
+  unreachable,
+} from "../lib/metrics/otlp.ts";
 import { prometheusText } from "../lib/metrics/prometheus.ts";
 import { Scraper } from "../lib/metrics/scrape.ts";
 import { UnknownStatus } from "../lib/metrics/read_status.ts";
@@ -9,7 +16,8 @@ import { METRICS_TIMEOUT_MS } from "../lib/limits.ts";
 import { fromByteText, toByteText } from "../lib/client/operations.ts";
 import { systemAdvice, systemReason } from "../lib/wire/system_error.ts";
 import { type CommonFlags, openSession, type XsContext } from "./context.ts";
-import { CommandError } from "./report.ts";
+import { formatDuration } from "../lib/wire/duration.ts";
+import { CommandError, UsageError } from "./report.ts";
 import { runtimeArguments } from "./runtime_arguments.ts";
 import { exportHistory } from "./history_records.ts";
 import { flush, type Shell } from "./shell.ts";
@@ -87,8 +95,10 @@ async function exportOtlp(
   { history, interval, socket }: MetricsFlags,
   scraper: Scraper,
 ): Promise<number> {
+  const url = collector();
   if (Deno.env.get(OTEL_SWITCH) !== "true") return await runWithTelemetry(shell);
   const telemetry = new OtlpExport(version());
+  tellCollector(shell, url, interval);
   const ending = { isOver: false, ended: interrupted(shell) };
   void ending.ended.then(() => ending.isOver = true);
   const records = history ? exportHistory(shell, socket, interval, ending) : Promise.resolve();
@@ -99,6 +109,25 @@ async function exportOtlp(
   }
   await records;
   return 0;
+}
+
+/** Where metrics go. @throws {UsageError} when the variable has no address. */
+function collector(): URL {
+  const given = Deno.env.get(OTEL_ENDPOINT), url = otlpEndpoint(given);
+  if (url !== null) return url;
+  throw new UsageError(`invalid address '${given}' (such as ${OTEL_DEFAULT})`, OTEL_ENDPOINT);
+}
+
+/** Says where metrics go and, later, if nothing answers there: the runtime's exporter says nothing. */
+function tellCollector({ stderr, stdout }: Shell, { href }: URL, interval: number): void {
+  stdout.write(toByteText(`metrics to ${href} every ${formatDuration(interval)}\n`));
+  flush(stdout);
+  void unreachable(new URL(href)).then((why) => {
+    if (why === null) return;
+    const hint = `start it, or name another in ${OTEL_ENDPOINT}; xs goes on trying`;
+    stderr.write(toByteText(`xs: metrics --otlp: no collector at ${href}: ${why} (${hint})\n`));
+    flush(stderr);
+  });
 }
 
 /** The runtime looks at its variables when it starts: so this program is started once more. */

@@ -77,7 +77,7 @@ export function reportFailure(
     " ",
   );
   const hint = code === "USAGE" && !text.endsWith(")")
-    ? ` (see: xs ${/^[a-z]+$/.test(command) ? `${command} ` : ""}--help)`
+    ? ` (see: xs ${/^[a-z]+(?:-[a-z]+)*$/.test(command) ? `${command} ` : ""}--help)`
     : "";
   const line = `${subject === "" ? "" : `${subject}: `}${text}${hint}`;
   const message = oneLine(isText ? toByteText(line) : line);

@@ -4,6 +4,7 @@ import { STATUS_CONFLICTS_MAX } from "../lib/limits.ts";
 import { formatDuration } from "../lib/wire/duration.ts";
 import { escapeBytes, escapeText } from "../lib/wire/escape.ts";
 import type { BytesJson } from "../lib/wire/json.ts";
+import { counted } from "../lib/wire/counted.ts";
 
 const NAME_COLUMNS = 16;
 
@@ -79,7 +80,7 @@ function workLines({ busiest, work }: Status): Line[] {
 
 /** Who made whose transactions fail: both are named by the daemon, which knows their processes or domids. */
 function conflictLine({ by, count, facet, loser, path }: ConflictStatus): Line {
-  const commits = count === 1 ? "1 commit" : `${count} commits`;
+  const commits = counted(count, "commit");
   return [
     "conflicts",
     `${commits} of ${loser} refused because of ${by}, last: ${facet} of ${path}`,
@@ -98,7 +99,7 @@ function domainLine({ domid, name, quotas }: DomainStatus): Line {
     refused += use.refused;
   }
   const title = name === null ? "" : `${nameText(name)}: `;
-  const refusals = refused === 0 ? "" : `; ${refused} requests refused`;
+  const refusals = refused === 0 ? "" : `; ${counted(refused, "request")} refused`;
   return [`domain ${domid}`, `${title}${used.join(", ") || "no quotas"}${refusals}`];
 }
 

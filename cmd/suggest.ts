@@ -37,9 +37,9 @@ function distance(a: string, b: string): number {
   return rows[a.length]![b.length]!;
 }
 
-/** How far a slip of the fingers may be from the word: one letter of a short one, two of others. */
-function slipMax(word: string): number {
-  return word.length <= 3 ? 1 : 2;
+/** How far a slip of the fingers may be from a name: a third of its letters, and two at most. */
+function slipMax(name: string): number {
+  return Math.min(2, Math.floor(name.length / 3));
 }
 
 /** The one of `names` that `word` is most probably meant to be; null when none is near. */
@@ -47,10 +47,10 @@ export function suggest(word: string, names: readonly string[]): string | null {
   const synonym = SYNONYMS[word.toLowerCase()];
   if (synonym !== undefined && names.includes(synonym)) return synonym;
   let best: string | null = null;
-  let least = slipMax(word) + 1;
+  let least = Infinity;
   for (const name of names) {
     const far = distance(word.toLowerCase(), name);
-    if (far < least) [best, least] = [name, far];
+    if (far <= slipMax(name) && far < least) [best, least] = [name, far];
   }
   if (best !== null) return best;
   const longer = names.filter((name) => word.length >= 2 && name.startsWith(word));

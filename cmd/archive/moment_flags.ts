@@ -28,5 +28,8 @@ export function momentFlags(flags: GivenFlags): ServeAtFlags {
   }
   const { socket } = flags;
   if (socket !== undefined) return { ...flags, socket };
-  throw new UsageError("it needs --socket (name a path where nothing is)", "--at");
+  throw new UsageError(
+    "it needs a --socket of its own (name a path that does not exist yet)",
+    "--at",
+  );
 }

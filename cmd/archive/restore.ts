@@ -1,6 +1,7 @@
 /** What `xs restore` does: loaded when it is called. */
 import { restoreArchive, type RestoreResult } from "../../lib/archive/restore.ts";
 import { fromByteText, toByteText } from "../../lib/client/operations.ts";
+import { counted } from "../../lib/wire/counted.ts";
 import type { CommonFlags, XsContext } from "../context.ts";
 import { printJson, textJson } from "../json.ts";
 import { UsageError } from "../report.ts";
@@ -21,10 +22,14 @@ export interface RestoreFlags extends CommonFlags {
   readonly domain?: DomainChoice;
 }
 
-/** A count with its word: `1 watch`, `2 nodes`. */
-function counted([words, count]: readonly [string, number]): string {
-  return `${count} ${count === 1 ? words.replace(/(?<=ch)es$|s$/, "") : words}`;
-}
+/** What the counts of a report are of, by their names. */
+const NOUNS: Readonly<Record<string, string>> = {
+  nodes: "node",
+  specials: "special",
+  domains: "domain",
+  watches: "watch",
+  transactions: "transaction",
+};
 
 /** `xs restore`; returns the exit status. */
 export function runRestore(
@@ -68,7 +73,10 @@ function printResult(
     const target = into === undefined ? null : textJson(into);
     return printJson(stdout, { from: textJson(name), into: target, dryRun, ...counts, leftOut });
   }
-  const what = Object.entries(counts).map(counted).join(", ");
+  const what = Object.entries(counts).map(([name, count]) => {
+    const noun = NOUNS[name];
+    return noun === undefined ? `${count} ${name}` : counted(count, noun);
+  }).join(", ");
   const done = dryRun ? "can be restored" : `restored into ${into}`;
   stdout.write(`${name}: ${done}: ${what}\n`);
   for (const line of leftOut) stdout.write(`left out: ${readable(toByteText(line))}\n`);

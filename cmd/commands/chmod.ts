@@ -1,11 +1,14 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
+import { XenstoreError } from "../../lib/client/error.ts";
 import { splitPermissions } from "../../lib/client/perms.ts";
 import { chmodTool } from "../../lib/client/tools/chmod.ts";
+import { ToolFailure } from "../../lib/client/tools/failure.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import {
   type CommonFlags,
   commonFlags,
+  isMissing,
   socketOnlyFlag,
   withDaemon,
   type XsContext,
@@ -13,7 +16,7 @@ import {
 import { switchFlag } from "../flags.ts";
 import { printJson, textJson } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
-import { UsageError } from "../report.ts";
+import { CommandError, UsageError } from "../report.ts";
 
 interface ChmodFlags extends CommonFlags {
   readonly socketOnly?: boolean;
@@ -40,8 +43,29 @@ async function chmod(
 ): Promise<void> {
   const perms = splitPermissions(words)!;
   const options = { upto: flags.upto === true, recurse: flags.recurse === true };
-  await runTool(nodes, (nodes) => chmodTool(nodes, path, perms, options), true, () => {});
+  try {
+    await runTool(nodes, (nodes) => chmodTool(nodes, path, perms, options), true, () => {});
+  } catch (error) {
+    throw await explainOwner(nodes, error, path, perms);
+  }
   if (flags.json) printJson(context.shell.stdout, { path: textJson(path), perms });
+}
+
+/** The daemon answers ENOENT for a missing node and for a missing owner alike: says which it is. */
+async function explainOwner(
+  nodes: Operations,
+  error: unknown,
+  path: string,
+  [owner = ""]: readonly string[],
+): Promise<unknown> {
+  const cause = error instanceof ToolFailure ? error.cause : error;
+  if (!(cause instanceof XenstoreError) || !isMissing(cause)) return error;
+  const isThere = await nodes.getPerms(path).then(() => true, () => false);
+  if (!isThere) return error;
+  const text = `no such domain ${
+    owner.slice(1)
+  } (ENOENT; the first permission names the owner, which must exist)`;
+  return new CommandError(text, `${path} ${owner}`);
 }
 
 /** `xs chmod`. */

@@ -70,7 +70,7 @@ export const metricsCommand: XsCommand = buildCommand<MetricsFlags, []>({
     group: "debug",
     brief: "print or serve metrics",
     description: [
-      "Prints what the daemon counts in Prometheus' text format. With --listen it serves it over HTTP, with --output it writes it to a file for the node exporter, with --otlp it exports it to an OpenTelemetry collector, which OTEL_EXPORTER_OTLP_ENDPOINT names.",
+      "Prints what the daemon counts in Prometheus' text format. With --listen it serves it over HTTP, with --output it writes it to a file for the node exporter, with --otlp it exports it to an OpenTelemetry collector, which OTEL_EXPORTER_OTLP_ENDPOINT names (default http://localhost:4318).",
       "It is a client of the daemon, in a process of its own. Exits with status 1 when no daemon answers; --listen and --otlp go on, and the metric xs_up is 0.",
     ],
     examples: [

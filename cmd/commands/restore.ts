@@ -54,8 +54,8 @@ export const restoreCommand: XsCommand = buildCommand<
     brief: "bring a dump back",
     description: [
       "Brings a dump back, all of it or nothing. It needs --into or --dry-run.",
-      "--into live replaces the daemon's nodes at one moment. Clients stay connected, and their watches fire. With --domain, nothing else changes.",
-      "--into FILE makes a new store file. The file must not exist.",
+      "--into live replaces the daemon's nodes and the quotas of new domains at one moment. Clients stay connected, and their watches fire; each domain keeps its own quotas. With --domain, nothing else changes.",
+      "--into FILE makes a new store file, with all quotas. The file must not exist.",
       ...SOURCES,
     ],
     examples: [

@@ -23,7 +23,7 @@ export interface DoctorFlags extends CommonFlags {
   readonly for?: number;
 }
 
-/** Prints what is wrong, and mends what can be; false when something is left. */
+/** Prints what is wrong, and fixes what can be fixed; false when something is left. */
 export async function doctor(
   shell: Shell,
   nodes: Operations,
@@ -34,7 +34,7 @@ export async function doctor(
   const { stdout } = shell;
   let left = 0;
   for (const finding of findings) {
-    const result = await mend(nodes, finding, flags);
+    const result = await fixOf(nodes, finding, flags);
     if (result !== "done") left++;
     if (flags.json === true) printJson(stdout, { ...finding, result });
     else stdout.write(toByteText(findingText(finding, result)));
@@ -69,14 +69,14 @@ async function examine(shell: Shell, nodes: Operations, flags: DoctorFlags): Pro
 /** What became of a finding: `done`, `would` where it only shows, null where nothing can be done. */
 type Result = "done" | "not so any more" | "would" | null;
 
-async function mend(nodes: Operations, { fix }: Finding, flags: DoctorFlags): Promise<Result> {
+async function fixOf(nodes: Operations, { fix }: Finding, flags: DoctorFlags): Promise<Result> {
   if (fix === null || flags.fix !== true) return null;
   return flags.yes === true ? await applyFix(nodes, fix) : "would";
 }
 
 function findingText({ command, fix, object, rule, text }: Finding, result: Result): string {
   const lines = [`${rule}: ${object}: ${text}`];
-  if (result === "done") lines.push("  mended");
+  if (result === "done") lines.push("  fixed");
   else if (result === "not so any more") lines.push("  nothing done: this is no longer true");
   else if (result === "would") lines.push(`  --yes would ${fixText(fix!.kind, fix!.path)}`);
   else if (command !== null) lines.push(`  ${command}`);

@@ -8,11 +8,12 @@ import type { LogQuery } from "../../lib/history/query.ts";
 import { hasKeyframe, type HistoryRecord } from "../../lib/history/record.ts";
 import type { XsContext } from "../context.ts";
 import { CommandError, StatusError, UsageError } from "../report.ts";
-import { readable, type Shell } from "../shell.ts";
+import { flush, readable, type Shell } from "../shell.ts";
 import { lookBack } from "./look_back.ts";
 import { INTERRUPTED, MomentTestBed, type Words } from "./moment_test_bed.ts";
 import type { HistoryFlags } from "./parameters.ts";
 import { runShow } from "./show.ts";
+import { counted } from "../../lib/wire/counted.ts";
 
 /** The options of `xs bisect`. */
 export interface BisectFlags extends HistoryFlags {
@@ -59,6 +60,8 @@ export async function runBisect(
 /** Progress is no result: it goes where it does not mix with what a program reads. */
 function say({ stderr }: Shell, text: string): void {
   stderr.write(`xs: ${readable(toByteText(text))}\n`);
+  // Both outputs are often one terminal, where the result is to come last.
+  flush(stderr);
 }
 
 class Search {
@@ -102,7 +105,7 @@ class Search {
       const verdict = await this.#test(await this.#momentAt(commitPoint(next)));
       bisection.take(next, verdict);
       const is = verdict === "skip" ? "skipped" : verdict, { left } = bisection;
-      say(this.#shell, `#${next} is ${is}: ${left} ${left === 1 ? "commit" : "commits"} left`);
+      say(this.#shell, `#${next} is ${is}: ${counted(left, "commit")} left`);
     }
     return bisection.found;
   }
@@ -134,7 +137,7 @@ class Search {
     if (verdict === wanted) return;
     const is = verdict === "skip" ? "cannot be tested" : `is ${verdict}`;
     throw new CommandError(
-      `after #${moment.number} the store ${is} (name another moment, or mend the command)`,
+      `after #${moment.number} the store ${is} (name another moment, or correct the command)`,
       option,
     );
   }
@@ -144,7 +147,7 @@ class Search {
     const [unknown] = unknowns;
     if (unknown !== undefined) {
       const { path } = unknown, more = unknowns.length - 1;
-      const others = more === 0 ? "" : `, and ${more} more paths`;
+      const others = more === 0 ? "" : `, and ${counted(more, "more path")}`;
       say(this.#shell, `#${number}: ${path}: ${unknownText(unknown)}${others}`);
       if (unknowns.some(({ isBelow, path }) => isBelow && path === "/")) return "skip";
     }

@@ -17,6 +17,7 @@ import { CommandError } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { BEGINNING, lookBack } from "./look_back.ts";
 import type { HistoryFlags } from "./parameters.ts";
+import { counted } from "../../lib/wire/counted.ts";
 
 /** The options of `xs revert`. */
 export interface RevertFlags extends HistoryFlags {
@@ -56,7 +57,7 @@ function print({ stdout }: Shell, { dryRun = false, json }: RevertFlags, plan: R
     const paths = changes.map(({ path }) => textJson(path));
     return printJson(stdout, { reverted: number, dryRun, paths });
   }
-  const count = `${changes.length} path${changes.length === 1 ? "" : "s"}`;
+  const count = counted(changes.length, "path");
   stdout.write(`#${number} ${dryRun ? "can be" : "is"} reverted: ${count}\n`);
   for (const change of changes) {
     const back = { ...change, old: change.new, new: change.old };

@@ -14,6 +14,7 @@ import { printJson } from "../json.ts";
 import { CommandError } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { decodeRing, type RingContents, type RingDirection } from "./decode.ts";
+import { counted } from "../../lib/wire/counted.ts";
 
 /** The options of `xs ring`. */
 export interface RingFlags extends CommonFlags {
@@ -130,14 +131,22 @@ function whoWaits(facts: RingFacts, ring: RingContents, moved: Moved | null, ms:
     lines.push("the daemon reads no further request until the guest has read its answers");
   }
   if ((responses.waiting ?? 0) > 0) {
-    lines.push(`the guest has ${responses.waiting} bytes of answers and events to read`);
+    lines.push(
+      `the guest has ${counted(responses.waiting ?? 0, "byte")} of answers and events to read`,
+    );
   }
-  if (facts.unsent > 0) lines.push(`${facts.unsent} bytes more wait for room in the ring`);
+  if (facts.unsent > 0) {
+    lines.push(`${counted(facts.unsent, "byte")} more must wait for room in the ring`);
+  }
   if ((requests.waiting ?? 0) > 0 && !facts.stalled && !facts.ignored) {
-    lines.push(`the daemon has ${requests.waiting} bytes of requests to read`);
+    lines.push(`the daemon has ${counted(requests.waiting ?? 0, "byte")} of requests to read`);
   }
   if (facts.unhandled > 0 && !facts.waits) {
-    lines.push(`${facts.unhandled} bytes of a request are read: the daemon waits for the rest`);
+    lines.push(
+      `the daemon has read ${
+        counted(facts.unhandled, "byte")
+      } of a request, and waits for the rest`,
+    );
   }
   if (lines.length === 0) lines.push("no client waits");
   if (moved !== null) lines.push(movedText(moved, ms));
@@ -150,19 +159,21 @@ function movedText(moved: Moved, ms: number): string {
   if (requestsPut + requestsTaken + responsesPut + responsesTaken === 0) {
     return `nothing has moved within ${seconds}`;
   }
-  return `within ${seconds} the guest has put ${requestsPut} bytes of requests and read ${responsesTaken} of answers, ` +
+  return `within ${seconds} the guest has put ${
+    counted(requestsPut, "byte")
+  } of requests and read ${responsesTaken} of answers, ` +
     `the daemon has read ${requestsTaken} and put ${responsesPut}`;
 }
 
 function directionLines(name: string, direction: RingDirection, withData: boolean): string[] {
   const { cons, packets, prod, waiting } = direction;
   const head = `${name}: consumer ${cons}, producer ${prod}, ` +
-    (waiting === null ? "more than a ring apart" : `${waiting} bytes between`);
+    (waiting === null ? "more than a ring apart" : `${counted(waiting, "byte")} between`);
   return [
     head,
     ...packets.flatMap(({ bytes, data, header, note }) => {
       const text = header === null
-        ? `${bytes} bytes`
+        ? counted(bytes, "byte")
         : `${header.type} request ${header.reqId} transaction ${header.txId} length ${header.len}`;
       const line = `  ${text}${note === null ? "" : `: ${note}`}`;
       return withData ? [line, `    ${escapeBytes(toText(data))}`] : [line];

@@ -19,8 +19,14 @@ export interface TopFlags extends CommonFlags {
   readonly interval?: number;
 }
 
-/** Columns of what is printed and not drawn. */
+/** Columns of what is printed where neither a terminal nor COLUMNS says how many there are. */
 const PRINTED_COLUMNS = 200;
+
+/** How wide a printed table may be: as the terminal, as COLUMNS says, or wide. */
+function printedColumns(shell: Shell): number {
+  const said = shell.around.env("COLUMNS") ?? "";
+  return shell.columns() ?? (/^[1-9]\d{0,3}$/.test(said) ? Number(said) : PRINTED_COLUMNS);
+}
 
 /** Shows what the daemon does, until the user has enough. */
 export async function top(shell: Shell, nodes: Operations, flags: TopFlags): Promise<void> {
@@ -56,11 +62,11 @@ async function print(
     else {
       const lines = screenLines(
         scene,
-        { ...firstView(axis), selected: -1 },
-        PRINTED_COLUMNS,
+        { ...firstView(axis), selected: -1, isPrinted: true },
+        printedColumns(shell),
         TOP_ROWS_PRINTED_MAX,
       );
-      const text = lines.slice(0, -1).map((line) => `${line.trimEnd()}\n`).join("");
+      const text = lines.map((line) => `${line.trimEnd()}\n`).join("");
       shell.stdout.write(toByteText(text.replace(/\n+$/, "\n")));
     }
     flush(shell.stdout);

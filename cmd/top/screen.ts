@@ -5,6 +5,7 @@ import { formatDuration } from "../../lib/wire/duration.ts";
 import { escapeText } from "../../lib/wire/escape.ts";
 import { wrap } from "../help/layout.ts";
 import type { Rates } from "./totals.ts";
+import { counted } from "../../lib/wire/counted.ts";
 
 export const AXES = ["domains", "processes", "paths"] as const;
 
@@ -53,6 +54,8 @@ export interface View {
   isTyping: boolean;
   isPaused: boolean;
   isHelp: boolean;
+  /** Printed once, and not drawn: without a line of keys, and no wider than its names need. */
+  isPrinted: boolean;
   /** The place of the selected row, -1 for none, and the key of the row that is shown alone. */
   selected: number;
   detail: string | null;
@@ -66,6 +69,7 @@ export function firstView(axis: Axis): View {
     isTyping: false,
     isPaused: false,
     isHelp: false,
+    isPrinted: false,
     selected: 0,
     detail: null,
   };
@@ -99,6 +103,10 @@ export function chosenRows(rows: readonly Rates[], { filter, sort }: View): Rate
 /** The lines of a screen. */
 export function screenLines(scene: Scene, view: View, columns: number, lines: number): string[] {
   const head = headLines(scene, view).flatMap((line) => wrap(line, columns));
+  if (view.isPrinted) {
+    const table = tableLines(scene, view, columns, Math.max(0, lines - head.length));
+    return [...head, ...table].map((line) => cut(line.trimEnd(), columns));
+  }
   const body = view.isHelp
     ? HELP.flatMap(([keys, text]) => helpLines(keys, text, columns))
     : view.detail !== null
@@ -127,9 +135,11 @@ function headLines(
       rate(turnsPerSecond)
     } turns/s, ` +
     `commit ${ms(commitMs)}, answers ${ms(work.waitP50Ms)} (half) ${ms(work.waitP99Ms)} (99 %)`,
-    `${counts.nodes} nodes, ${counts.domains} domains, ${counts.clients} clients, ${counts.watches} watches, ` +
-    `${counts.transactions} transactions, memory ${mebibytes(memory.resident)} MiB` +
-    (lost === 0 ? "" : `, ${lost} messages lost`),
+    `${counted(counts.nodes, "node")}, ${counted(counts.domains, "domain")}, ${
+      counted(counts.clients, "client")
+    }, ${counted(counts.watches, "watch")}, ` +
+    `${counted(counts.transactions, "transaction")}, memory ${mebibytes(memory.resident)} MiB` +
+    (lost === 0 ? "" : `, ${counted(lost, "message")} lost`),
   ];
   for (const { by, loser, path, perSecond } of conflicts.slice(0, 2)) {
     lines.push(
@@ -143,8 +153,10 @@ function headLines(
 
 function tableLines(scene: Scene, view: View, columns: number, lines: number): string[] {
   const shown = columnsFor(columns);
-  const nameWidth = Math.max(8, columns - shown.reduce((sum, { width }) => sum + width, 0));
+  const room = Math.max(8, columns - shown.reduce((sum, { width }) => sum + width, 0));
   const rows = chosenRows(scene.rows, view);
+  const longest = rows.slice(0, lines).reduce((most, { name }) => Math.max(most, name.length), 0);
+  const nameWidth = view.isPrinted ? Math.min(room, Math.max(NAME_COLUMNS, longest + 2)) : room;
   const from = Math.max(0, Math.min(view.selected - lines + 2, rows.length - lines + 1));
   const heading = view.axis.toUpperCase().padEnd(nameWidth) +
     shown.map(({ heading, width }) => heading.padStart(width)).join("");

@@ -16,6 +16,7 @@ import { printJson } from "../json.ts";
 import { CommandError } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { RecordingReader } from "./recording_reader.ts";
+import { counted } from "../../lib/wire/counted.ts";
 
 /** The options of `xs replay`. */
 export interface ReplayFlags extends CommonFlags {
@@ -35,6 +36,8 @@ export async function replay(shell: Shell, flags: ReplayFlags, file: string): Pr
     if (flags.json === true) printJson(stdout, differenceJson(difference));
     else stdout.write(`${toByteText(differenceText(difference))}\n`);
   };
+  // Of a recording without calls nothing would tell that there is no daemon.
+  (await open()).close();
   const run = new Replay(open, tell);
   const decoder = new TraceDecoder();
   for (let frames = recording.next(); frames !== null; frames = recording.next()) {
@@ -48,7 +51,9 @@ export async function replay(shell: Shell, flags: ReplayFlags, file: string): Pr
     printJson(stdout, { kind: "end", sent, differences, notSent: Object.fromEntries(notSent) });
   } else {
     const left = kinds === "" ? "" : `; not sent: ${kinds}`;
-    stdout.write(toByteText(`${sent} calls sent, ${differences} differences${left}\n`));
+    stdout.write(
+      toByteText(`${counted(sent, "call")} sent, ${counted(differences, "difference")}${left}\n`),
+    );
   }
   const { damage } = recording;
   if (damage !== null) throw new CommandError(`${damage}; replay sent all before that`, file);
@@ -82,7 +87,7 @@ function differenceText(difference: ReplayDifference | EventDifference): string 
       `${recorded} recorded, ${now} now`;
   }
   const { call, now } = difference;
-  const shown = call.reply.hidden ? `<${now.length} bytes hidden>` : escapeBytes(now);
+  const shown = call.reply.hidden ? `<${counted(now.length, "byte")} hidden>` : escapeBytes(now);
   return `${entryText(call)}, now ${shown}`;
 }
 

@@ -31,11 +31,18 @@ class TracePrinter {
     return this.#left <= 0;
   }
 
+  /** Whether the flags name messages, of which a client's end is none. */
+  get #wantsOnlyMessages(): boolean {
+    const { errors, op, path, slowerThan } = this.#flags;
+    return errors === true || [op, path, slowerThan].some((flag) => flag !== undefined);
+  }
+
   show(entries: readonly TraceEntry[]): void {
     const { stdout } = this.#shell;
     const { count, json, times = false } = this.#flags;
     for (const entry of entries) {
       if (this.full) return;
+      if (entry.kind === "closed" && this.#wantsOnlyMessages) continue;
       if (entry.kind === "call" || entry.kind === "event") this.#left--;
       if (count === true) this.#summary.add(entry);
       else if (json === true) printJson(stdout, entryJson(entry));

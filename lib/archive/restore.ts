@@ -8,6 +8,7 @@ import { formatArchive } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
 import { restoreIntoLive } from "./daemon_archive.ts";
 import { checkFree, loadState, writeStore } from "./store_target.ts";
+import { counted } from "../wire/counted.ts";
 
 /** What a restore is to do. */
 export interface RestoreRequest {
@@ -88,7 +89,7 @@ function partResult(all: CheckedRecords, { from }: DomainMapping): RestoreResult
       watches: connection?.watches.size ?? 0,
       transactions: connection?.transactions.size ?? 0,
     },
-    leftOut: all.others === 0 ? [] : [`${all.others} nodes that are not the domain's`],
+    leftOut: all.others === 0 ? [] : [`${counted(all.others, "node")} not of the domain`],
   };
 }
 

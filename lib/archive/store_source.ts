@@ -113,7 +113,10 @@ class HistorySearch {
       throw new ArchiveError("it has no history, only its present content", path);
     }
     const from = new Date(this.#firstAt).toISOString();
-    throw new ArchiveError(`its history begins at ${from} (turn ${this.#firstTurn})`, path);
+    throw new ArchiveError(
+      `this point is too early: its history begins at ${from} (turn ${this.#firstTurn})`,
+      path,
+    );
   }
 
   #checkTurn(path: string, turn: number): void {
@@ -122,7 +125,10 @@ class HistorySearch {
       throw new ArchiveError("it has no turns, only its present content", path);
     }
     if (turn < first - 1) {
-      throw new ArchiveError(`its history begins at turn ${first - 1}`, path);
+      throw new ArchiveError(
+        `turn ${turn} is too early: its history begins at turn ${first - 1}`,
+        path,
+      );
     }
     if (this.#refused || this.#lastTurn === turn) return;
     throw new ArchiveError(`its last turn is ${this.#lastTurn}`, path);

@@ -9,6 +9,7 @@ import { DOMID_ANY } from "../store/perms.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { ArchiveError } from "./archive.ts";
 import { OfflineDomains } from "./offline_domains.ts";
+import { counted } from "../wire/counted.ts";
 
 /** What a restore did, or would do. */
 export interface RestoreReport {
@@ -86,18 +87,22 @@ function noteConnections(state: State, all: CheckedRecords, leftOut: string[]): 
       if (end.domid !== 0) domain.introduced = false;
       const why = domain.port > 0 ? "which domain it was" : "its guest's event channel";
       leftOut.push(
-        `the ring of domain ${end.domid} and its ${held.size} watches: it is not told ${why}`,
+        `the ring of domain ${end.domid} and its ${
+          counted(held.size, "watch")
+        }: it is not told ${why}`,
       );
     }
   }
-  if (watches > 0) leftOut.push(`${watches} watches of ${sockets} sockets: these are gone`);
+  if (watches > 0) {
+    leftOut.push(`${counted(watches, "watch")} of ${counted(sockets, "socket")}: these are gone`);
+  }
 }
 
 function noteUnknown(state: State, all: CheckedRecords, leftOut: string[]): void {
   for (const [domid, { nodes }] of all.owned) {
     if (state.domains.get(domid)?.uniqueId !== NOBODYS) continue;
     leftOut.push(
-      `when a daemon takes it up: ${nodes} nodes of domain ${domid}, ` +
+      `when a daemon takes it up: ${counted(nodes, "node")} of domain ${domid}, ` +
         "which nothing tells from a later one of that domid",
     );
   }

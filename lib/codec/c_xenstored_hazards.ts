@@ -1,6 +1,7 @@
 import { HAZARD_NODES_SHOWN_MAX } from "../limits.ts";
 import type { StateRecord } from "../state/records.ts";
 import { ownerOf } from "../store/perms.ts";
+import { counted } from "../wire/counted.ts";
 
 /**
  * What C xenstored would die of, or take wrongly, when it reads these records (reference section
@@ -43,7 +44,9 @@ export function findHazards(records: Iterable<StateRecord>): string[] {
   }
   if (pending.size > 0) {
     lines.push(
-      `${pending.size} open transactions have nodes: C xenstored takes those for committed ones`,
+      `${
+        counted(pending.size, "open transaction")
+      } with nodes: C xenstored takes those for committed ones`,
     );
   }
   return lines;
@@ -67,5 +70,5 @@ export function* forC(
 function show(paths: readonly string[]): string {
   const more = paths.length - HAZARD_NODES_SHOWN_MAX;
   const shown = paths.slice(0, HAZARD_NODES_SHOWN_MAX).join(", ");
-  return more > 0 ? `${shown} and ${more} more nodes` : shown;
+  return more > 0 ? `${shown} and ${counted(more, "more node")}` : shown;
 }

@@ -80,7 +80,7 @@ export interface Finding {
   readonly object: string;
   /** The evidence. */
   readonly text: string;
-  /** What mends it, as a user types it; null where that is not known. */
+  /** What fixes it, as a user types it; null where that is not known. */
   readonly command: string | null;
   readonly fix: Fix | null;
 }

@@ -8,7 +8,7 @@ import type { Fix } from "./evidence.ts";
 export type FixResult = "done" | "not so any more";
 
 /**
- * Does what mends a finding, in one transaction: it looks again at the evidence, and at the hypervisor's list, and
+ * Does what fixes a finding, in one transaction: it looks again at the evidence, and at the hypervisor's list, and
  * changes nothing unless both are as they were. What others change meanwhile makes it begin again.
  *
  * @throws {XenstoreError} EAGAIN when others change it each time.

@@ -17,7 +17,7 @@ export type Deed =
   | { readonly kind: "released" | "resumed"; readonly domid: number }
   | { readonly kind: "target"; readonly domid: number; readonly target: number }
   | { readonly kind: "features"; readonly domid: number; readonly features: number }
-  /** Of a domain, or (null) of those yet to come. */
+  /** Of a domain, or (null) of new ones. */
   | { readonly kind: "quota"; readonly domid: number | null; readonly name: string } & Numbers
   | { readonly kind: "setting"; readonly name: string; readonly value: string }
   /** A domain died; what it leaves goes in this commit and in those of the same group. */

@@ -18,6 +18,7 @@ import {
   type Touched,
 } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
+import { counted } from "../wire/counted.ts";
 
 /** Why a transaction cannot be committed. */
 export interface Conflict {
@@ -154,11 +155,11 @@ function show(node: Node | null, facet: string): string {
     case "existence":
       return "a node";
     case "value":
-      return `${node.value.length} bytes`;
+      return counted(node.value.length, "byte");
     case "permissions":
       return cutForLog(formatPerms(node.perms));
     default:
-      return `${node.children?.size ?? 0} children`;
+      return counted(node.children?.size ?? 0, "child");
   }
 }
 
@@ -214,5 +215,5 @@ function isOvergrown(
 
 function conflictOfSize(path: string, before: Node | null, node: Node): Conflict {
   const by = (before ?? node).origin;
-  return { path, facet: "size", saw: "room", now: `${nodeSize(node)} bytes`, by };
+  return { path, facet: "size", saw: "room", now: counted(nodeSize(node), "byte"), by };
 }

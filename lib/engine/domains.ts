@@ -41,7 +41,7 @@ export class Domain {
 /** Domains, as the journal knows them. */
 export const DOMAIN: Kind<Domain> = new Kind();
 
-/** The quotas of domains yet to come: there is one such thing. */
+/** The quotas of new domains: there is one such thing. */
 export const DEFAULT_QUOTAS: Kind<null> = new Kind();
 
 /** The table of known domains. */

@@ -161,7 +161,8 @@ function* numberAtTime(history: History, at: number): Steps<number> {
   if (found < 0 && horizon.at <= at) return horizon.number;
   if (found >= horizon.number) return found;
   const from = new Date(horizon.at / 1_000).toISOString();
-  throw new OutsideError(`the history begins at ${from} (#${horizon.number})`, true);
+  const text = `this point is too early: the history begins at ${from} (#${horizon.number})`;
+  throw new OutsideError(text, true);
 }
 
 function lastBefore(record: HistoryRecord, at: number): number {

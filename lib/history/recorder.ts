@@ -249,7 +249,7 @@ function deedText(deed: Deed): string {
     case "features":
       return `domain ${deed.domid}, features ${deed.features}`;
     case "quota": {
-      const whose = deed.domid === null ? "domains to come" : `domain ${deed.domid}`;
+      const whose = deed.domid === null ? "new domains" : `domain ${deed.domid}`;
       return `${deed.name} of ${whose}: ${deed.old}, now ${deed.new}`;
     }
     case "setting":

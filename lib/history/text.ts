@@ -17,6 +17,7 @@ import {
   type NodeState,
   sameNode,
 } from "./record.ts";
+import { counted } from "../wire/counted.ts";
 
 /** Which changes of a commit are of interest. */
 export type Picks = (change: Change) => boolean;
@@ -53,7 +54,7 @@ export function* manyLines(
   }
   if (record.type === "abort") return yield* abortLines(record);
   for (const change of record.changes) yield* changeLines(change, zone);
-  if (record.moved > 0) yield `  ${record.moved} more are counted in later commits, or pruned`;
+  if (record.moved > 0) yield `  ${record.moved} more, counted in later commits, or pruned`;
   if (record.isKeyframe) yield "  the whole store is recorded as it was afterwards";
 }
 
@@ -64,7 +65,7 @@ function* abortLines({ by, count, facet, first, path, seen, there }: Abort): Gen
   yield `  at its end there was: ${escapeBytes(there)}`;
   if (by !== "") yield `  changed meanwhile by ${escapeBytes(by)}`;
   yield "  so nothing of it was done, and its client was answered EAGAIN (to try it again)";
-  if (count > 1) yield `  the same ended ${count} transactions since #${first}`;
+  if (count > 1) yield `  the same ended ${counted(count, "transaction")} since #${first}`;
 }
 
 /** A change as lines. */
@@ -74,7 +75,7 @@ export function* changeLines(change: Change, zone: Zone): Generator<string, void
   if (old !== null) yield `- ${name} = ${nodeText(old, Infinity)}`;
   if (now !== null) yield `+ ${name} = ${nodeText(now, Infinity)}`;
   if (old === null && now === null) yield `  ${name} is not there, before and afterwards`;
-  if (count > 1) yield `  ${count} changes since #${first} ${timeText(firstAt, zone)}`;
+  if (count > 1) yield `  ${counted(count, "change")} since #${first} ${timeText(firstAt, zone)}`;
 }
 
 /** Who it was, where records of authors may have been pruned. */
@@ -95,17 +96,19 @@ export function timeText(at: number, zone: Zone): string {
 
 function gapText({ first, missing }: Gap): string {
   const count = missing.reduce((sum, one) => sum + one.count, 0);
-  return `gap: ${count} records are missing, from #${first} on`;
+  return `gap: ${counted(count, "record")} missing, from #${first} on`;
 }
 
 function abortText({ facet, operations, path }: Abort): string {
-  return `aborted a transaction of ${operations} requests: ${facet} of ${escapeBytes(path)}`;
+  return `aborted a transaction of ${counted(operations, "request")}: ${facet} of ${
+    escapeBytes(path)
+  }`;
 }
 
 function commitText(commit: Commit, picks: Picks): string {
   const { changes, detail, kind, operations } = commit;
   const what = changes.length === 0 ? "" : changesText(commit, picks);
-  const of = kind === "transaction" ? ` of ${operations} requests,` : "";
+  const of = kind === "transaction" ? ` of ${counted(operations, "request")},` : "";
   const parts = [detail === "" ? "" : escapeBytes(detail), what].filter((text) => text !== "");
   return `${kind}${of} ${parts.join("; ")}`.replace(/,? $/, "");
 }
@@ -136,13 +139,9 @@ export function askedChange({ changes, kind }: Commit): Change | null {
     : null;
 }
 
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
-}
-
 /** A change on one line, its values cut: of a node that was there, only what is not the same. */
 export function shortChange({ count, new: now, old, path }: Change): string {
-  const name = escapeBytes(path), times = count > 1 ? ` (${count} changes)` : "";
+  const name = escapeBytes(path), times = count > 1 ? ` (${counted(count, "change")})` : "";
   return `${name} ${whatChanged(old, now)}${times}`;
 }
 

@@ -1,8 +1,30 @@
 /** Metrics to an OpenTelemetry collector, by the telemetry that the runtime has built in. */
+import { systemReason } from "../wire/system_error.ts";
 import type { Family, Labels } from "./families.ts";
 
 /** The variable that has the runtime export telemetry, if it is set when the process starts. */
 export const OTEL_SWITCH = "OTEL_DENO";
+
+/** The variable that names the collector, and which one the runtime takes where it names none. */
+export const OTEL_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", OTEL_DEFAULT = "http://localhost:4318";
+
+/** The collector that the variable's text names; null where that is no address. */
+export function otlpEndpoint(text: string | undefined): URL | null {
+  const url = URL.parse(text === undefined || text === "" ? OTEL_DEFAULT : text);
+  return url !== null && /^https?:$/.test(url.protocol) ? url : null;
+}
+
+/** Why nothing answers at an address; null where something does. */
+export async function unreachable({ hostname, port, protocol }: URL): Promise<string | null> {
+  const usual = protocol === "https:" ? 443 : 80;
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  try {
+    (await Deno.connect({ hostname: host, port: port === "" ? usual : Number(port) })).close();
+    return null;
+  } catch (error) {
+    return systemReason(error);
+  }
+}
 
 /** What the runtime's meters are here: the API of OpenTelemetry, of which this is what we use. */
 interface Observer {

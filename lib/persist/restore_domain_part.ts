@@ -18,6 +18,7 @@ import {
 import type { Connection as ConnectionRecord } from "../state/records.ts";
 import type { Holding } from "../state/store_records.ts";
 import { attach } from "./build_state.ts";
+import { counted } from "../wire/counted.ts";
 
 /** Gives a ring what was in flight on it in the stream; false where that cannot be done. */
 export type Inherit = (connection: Connection, record: ConnectionRecord) => boolean;
@@ -84,7 +85,9 @@ function checkPart(
   if (domain === null) throw new RecordError(`there is no domain ${to} on this host`);
   if (all.nodes > RESTORE_PART_NODES_MAX) {
     throw new RecordError(
-      `domain ${from} has ${all.nodes} nodes in it: a part may have ${RESTORE_PART_NODES_MAX}`,
+      `domain ${from} has ${
+        counted(all.nodes, "node")
+      } in it: a part may have ${RESTORE_PART_NODES_MAX}`,
     );
   }
   if (overQuota || to === state.privDomid) return domain;
@@ -142,9 +145,9 @@ function nodesToRestore(state: State, all: CheckedRecords, leftOut: string[]): P
     } else restored.push({ ...node, perms: freshPerms(state, node.perms) });
   }
   for (const [domid, count] of counts) {
-    leftOut.push(`${count} nodes of domain ${domid}, which is not there`);
+    leftOut.push(`${counted(count, "node")} of domain ${domid}, which is not there`);
   }
-  if (all.others > 0) leftOut.push(`${all.others} nodes that are not the domain's`);
+  if (all.others > 0) leftOut.push(`${counted(all.others, "node")} not of the domain`);
   return restored;
 }
 
@@ -195,7 +198,7 @@ function noteValues(
   const named = nodes.filter(({ value }) => value.length < 256 && name.test(toText(value)));
   if (named.length === 0) return;
   to_.push(
-    `the values of ${named.length} nodes still name paths of domain ${from}, such as ${
+    `the values of ${counted(named.length, "node")} still name paths of domain ${from}, such as ${
       named[0]!.path
     }`,
   );
@@ -205,7 +208,7 @@ function noteConnection(domain: Domain, held: Holding | null, to: string[]): voi
   if (held === null || domain.connection !== null) return;
   const { transactions, watches } = held;
   to.push(
-    `${watches.size} watches and ${transactions.size} transactions: ` +
+    `${counted(watches.size, "watch")} and ${counted(transactions.size, "transaction")}: ` +
       `domain ${domain.domid} has no ring here yet`,
   );
 }

@@ -37,6 +37,8 @@ export class Replacement {
   readonly #holders: ReadonlyMap<number, bigint | null>;
   readonly #base: Node;
   readonly #changed: NodeDifference[] = [];
+  /** Of the prepared tree, counted once: its account also counts the specials as soon as it is adopted. */
+  #nodes = 0;
   /** The tree that was replaced. */
   #before: Node;
   /** The topmost paths at which others changed something before that. */
@@ -55,9 +57,9 @@ export class Replacement {
     this.#base = this.#before = state.tree.snapshot();
   }
 
-  /** How many nodes the store will have, specials apart. */
+  /** How many nodes the restored tree has, specials apart; 0 before it is prepared. */
   get nodes(): number {
-    return this.#accounts.total("nodes");
+    return this.#nodes;
   }
 
   /**
@@ -67,12 +69,11 @@ export class Replacement {
    */
   *prepare(stage: Stage): Generator<void, void> {
     if (!this.#isWhole) yield* this.#build();
-    let steps = 0;
     const { versions } = this.#state;
     for (const [path, node] of subtree(this.#draft.root)) {
       if (this.#isWhole) node.generation = ++versions.generation;
       stage(path, node);
-      if (++steps % STEPS_PER_PAUSE === 0) yield;
+      if (++this.#nodes % STEPS_PER_PAUSE === 0) yield;
     }
     for (const difference of differences(this.#base, this.#draft.root)) {
       if (difference === null) yield;

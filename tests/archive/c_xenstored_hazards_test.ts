@@ -27,7 +27,7 @@ Deno.test("hazards for C xenstored: what can be left out is, what can't is told"
   life.ask(1, MessageType.READ, "/a\0", id);
   assertEquals(findHazards(recordsOf(life, false)), [
     'domain 2 was never introduced: C xenstored ends with "referenced domain not found"',
-    "1 open transactions have nodes: C xenstored takes those for committed ones",
+    "1 open transaction with nodes: C xenstored takes those for committed ones",
   ]);
   assertEquals(findHazards(recordsOf(life, true)), []);
   for (let i = 0; i < 5; i++) {

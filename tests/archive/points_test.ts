@@ -75,7 +75,10 @@ Deno.test("live@POINT finds the store wherever the daemon keeps it, at any form 
   }
   const { err, status } = await xs(socket, "diff", "live@5m", "live");
   assertEquals(status, 2);
-  assertMatch(err, /^xs: diff live@5m: the history begins at \S+ \(#0\)\n$/);
+  assertMatch(
+    err,
+    /^xs: diff live@5m: this point is too early: the history begins at \S+ \(#0\)\n$/,
+  );
 });
 
 Deno.test("the history of a daemon that is gone is found at the usual place", async () => {

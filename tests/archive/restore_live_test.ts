@@ -202,6 +202,8 @@ Deno.test("restore: --dry-run changes nothing", async () => {
   const before = wholeState(life.state);
   assertEquals(restore(life, file, { check: true })["nodes"], 2);
   assertEquals(wholeState(life.state), before);
+  // What is done counts as what was said before: the specials are counted by themselves.
+  assertEquals(restore(life, file)["nodes"], 2);
 });
 
 const RING = ring(7, 1);
@@ -292,9 +294,9 @@ Deno.test("restore: what belongs to a domain that is not there is left out, and 
   const report = restore(life, file);
   assertEquals(recordsOf(life.state).filter(({ kind }) => kind === "node").length, 2);
   assertEquals(report["leftOut"], [
-    "1 nodes of domain 5, or below: this domain is missing, or another one",
-    "1 nodes of domain 0, or below: this domain is missing, or another one",
-    "1 nodes of domain 1, or below: this domain is missing, or another one",
+    "1 node of domain 5, or below: this domain is missing, or another one",
+    "1 node of domain 0, or below: this domain is missing, or another one",
+    "1 node of domain 1, or below: this domain is missing, or another one",
   ]);
   const stale = 1 << 18;
   // Neither the domain that is gone nor the later one of domid 1 gets any right.

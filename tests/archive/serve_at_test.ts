@@ -137,11 +137,15 @@ Deno.test("serve --at: what it cannot do is one line", async () => {
   const store = ["--store", `${path}/store`], socket = ["--socket", `${path}/past`];
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
     [["--at", "-0s", ...socket], 1, /there is no such socket/],
-    [["--at", "-0s", ...store], 2, /--at: it needs --socket/],
+    [["--at", "-0s", ...store], 2, /--at: it needs a --socket/],
     [["--at", "soon", ...store, ...socket], 2, /--at: invalid point in time 'soon'/],
     [["--at", "2999-01-01", ...store, ...socket], 2, /--at: '2999-01-01' is in the future/],
     [["--at", "turn:99", ...store, ...socket], 1, /store: its last turn is \d+/],
-    [["--at", "-1h", ...store, ...socket], 1, /store@-1h: the history begins at /],
+    [
+      ["--at", "-1h", ...store, ...socket],
+      1,
+      /store@-1h: this point is too early: the history begins at /,
+    ],
     [["--at", "-0s", "--store", `${path}/none`, ...socket], 1, /none: no such file/],
     [["--at", "-0s", ...store, ...socket, "--supervise"], 2, /--supervise: it contradicts --at/],
     [["--at", "-0s", ...store, ...socket, "--persist", "disk"], 2, /--persist: it contradicts/],

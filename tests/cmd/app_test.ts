@@ -184,6 +184,22 @@ testCases("a mistake is one line: the command, its object, what is wrong, what t
     err: "xs: control bogus: unknown command, or wrong arguments " +
       "(`xs control help` lists the daemon's commands)",
   },
+  { args: ["nope"], status: 2, err: "xs: nope: unknown command (`xs --help` lists the commands)" },
+  { args: ["xx"], status: 2, err: "xs: xx: unknown command (`xs --help` lists the commands)" },
+  { args: ["tp"], status: 2, err: "xs: tp: unknown command (did you mean 'top'?)" },
+  { args: ["sttaus"], status: 2, err: "xs: sttaus: unknown command (did you mean 'status'?)" },
+  {
+    args: ["live-update", "-v"],
+    status: 2,
+    err: "xs: live-update -v: unknown option (see: xs live-update --help)",
+  },
+  {
+    args: ["chmod", "/here", "n99"],
+    status: 1,
+    err: "xs: chmod /here n99: no such domain 99 " +
+      "(ENOENT; the first permission names the owner, which must exist)",
+  },
+  { args: ["chmod", "/z", "n99"], status: 1, err: "xs: chmod /z: no such node (ENOENT)" },
   { args: ["raed", "/a"], status: 2, err: "xs: raed: unknown command (did you mean 'read'?)" },
   { args: ["remove"], status: 2, err: "xs: remove: unknown command (did you mean 'rm'?)" },
   { args: ["intro"], status: 2, err: "xs: intro: unknown command (did you mean 'introduced'?)" },

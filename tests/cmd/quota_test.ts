@@ -50,7 +50,7 @@ Deno.test("xs quota shows one domain by its number, by its name, and all", async
   assertMatch(all.out, /^0 +nodes +\d+ +\d+ +none +- +0$/m);
 });
 
-Deno.test("xs quota sets quotas of a domain, and those of domains to come", async () => {
+Deno.test("xs quota sets quotas of a domain, and those of new domains", async () => {
   await using test = await rig();
   assertEquals(await test.xs("web1", "nodes=4", "memory=4M"), { status: 0, out: "", err: "" });
   assertEquals(await test.client.ask(T.GET_QUOTA, "5\0nodes\0"), "4\0");

@@ -4,6 +4,7 @@ import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
 import { surroundings } from "../../lib/client/socket_path.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
+import { RECORDING_HEAD } from "../../lib/client/trace/recording.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { type FakeShell, fakeShell } from "../support/fake_shell.ts";
 import { until } from "../support/patience.ts";
@@ -100,6 +101,21 @@ Deno.test("xs replay: never against the host's own daemon without --yes", async 
   assertEquals(await client.directory("/"), ["tool"]);
   const { shell, status } = start(server.socketPath, "replay", file, "--yes");
   assertEquals([await status, shell.printed.err], [0, ""]);
+});
+
+Deno.test("xs replay: a recording without calls does not hide that there is no daemon", async () => {
+  await using scratch = await makeScratch();
+  const file = `${scratch.path}/recording`;
+  await Deno.writeFile(file, RECORDING_HEAD);
+  const { shell, status } = start("/nowhere", "replay", file, "--against", `${scratch.path}/none`);
+  assertEquals(await status, 1);
+  assertMatch(shell.printed.err, /^xs: replay: cannot connect to .*\/none: /);
+  await using server = await EmbeddedServer.start();
+  const alike = start("/nowhere", "replay", file, "--against", server.socketPath);
+  assertEquals(
+    [await alike.status, alike.shell.printed],
+    [0, { out: "0 calls sent, 0 differences\n", err: "" }],
+  );
 });
 
 const missing = await referenceMissing();

@@ -97,6 +97,19 @@ Deno.test("top: a screen of any size has its lines, none too wide, with a thousa
   assertMatch(detail, /^quota nodes +5%$/m);
 });
 
+Deno.test("top: what is printed is no wider than its names need, and than there are columns", () => {
+  const printed = { ...firstView("domains"), selected: -1, isPrinted: true };
+  const wide = screenLines(scene(3), printed, 200, 50);
+  assertEquals(wide.find((line) => line.startsWith("DOMAINS"))!.length, 112);
+  assertMatch(wide.at(-1)!, /^ domain 0 \(guest-0\) /);
+  const narrow = screenLines(scene(3), printed, 80, 50);
+  for (const line of narrow) assert(line.length <= 80 && line === line.trimEnd(), line);
+  assertMatch(
+    narrow.join("\n"),
+    /^DOMAINS +READ\/S WRITE\/S EVENT\/S ABORT CAUSED QUOTA {2}TX\/S$/m,
+  );
+});
+
 Deno.test("top: keys change axis, order, filter, selection; and end it", () => {
   const { rows } = scene(20);
   const view = firstView("domains");
@@ -171,6 +184,12 @@ Deno.test("xs top --once, and --json: each axis counts what clients do", async (
     return shell.printed.out;
   };
   assertMatch(await during(), /^ domain 0 +[\d.]+ +[\d.]+ /m);
+  const narrow = fakeShell(["top", "--once", "--interval", "0"], {
+    env: { XENSTORED_PATH: socket, COLUMNS: "60" },
+    exists: surroundings.exists,
+  });
+  assertEquals(await runApp(narrow), 0);
+  for (const line of narrow.printed.out.split("\n")) assert(line.length <= 60, line);
   await until("this process to show", async () => {
     const { daemon: figures, rows } = JSON.parse(await during("--json", "--axis", "processes"));
     assert(figures.turnsPerSecond > 0 && figures.memory.resident > 0);

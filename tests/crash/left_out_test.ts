@@ -99,7 +99,7 @@ Deno.test("behind two deaths for want of memory a guest's many watches are set a
     assertEquals(host.errorOf(USUAL), ERROR_NONE);
     const told = host.lives.lines.filter((line) => line.includes("are not loaded"));
     assertEquals(told.length, 1, host.lives.lines.join("\n"));
-    assert(/died 2 times.*100 watches and 1 transactions of domain 1 /.test(told[0]!), told[0]);
+    assert(/died 2 times.*100 watches and 1 transaction of domain 1 /.test(told[0]!), told[0]);
     // No node is gone.
     assertEquals(host.toolstack.ask(T.READ, "/local/domain/1/name\0"), "READ guest 1");
     // They do not come back, nor is the guest heard by the next life.

@@ -1,4 +1,4 @@
-/** `xs doctor` on a daemon: a leak of directories is found, shown, mended, and only what is still so. */
+/** `xs doctor` on a daemon: a leak of directories is found, shown, fixed, and only what is still so. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
@@ -40,7 +40,7 @@ async function leak(): Promise<{ server: EmbeddedServer; client: Client }> {
   return { server, client };
 }
 
-Deno.test("xs doctor: finds what a domain that is gone has left, shows, then mends it", async () => {
+Deno.test("xs doctor: finds what a domain that is gone has left, shows, then fixes it", async () => {
   const { client, server } = await leak();
   await using _server = server;
   using _client = client;
@@ -64,8 +64,9 @@ Deno.test("xs doctor: finds what a domain that is gone has left, shows, then men
     /^ {2}--yes would remove \/local\/domain\/0\/backend\/vif\/7 and all below it$/m,
   );
   assertEquals(await client.directory("/local/domain/0/backend/vif"), ["7", "8"]);
-  const mended = await doctor(socket, "--fix", "--yes");
-  assertEquals(mended.err, "");
+  const fixed = await doctor(socket, "--fix", "--yes");
+  assertEquals(fixed.err, "");
+  assertMatch(fixed.out, /^gone-domains: .*: 1 child left of domain 7, which is gone\n {2}fixed$/m);
   assertEquals(await client.directory("/local/domain/0/backend/vif"), ["8"]);
   assertEquals(await client.directory("/local/domain/0/backend/vchan"), ["8"]);
   assertEquals((await client.getPerms("/tool")).map(({ domid }) => domid), [0, 8]);

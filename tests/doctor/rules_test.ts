@@ -109,7 +109,7 @@ const CASES: Readonly<Record<string, readonly [given: Given, says: string | null
   "gone-domains": [
     [
       { nodes: [node("/local/domain/7", { children: 3 })], gone: [7] },
-      "3 children are left of domain 7, which is gone",
+      "3 children left of domain 7, which is gone",
     ],
     [{ nodes: [node("/local/domain/7", { children: 3 })], alive: [7] }, null],
     [{ nodes: [node("/local/domain/7/data", { children: 3 })], gone: [7] }, null],
@@ -177,19 +177,22 @@ const CASES: Readonly<Record<string, readonly [given: Given, says: string | null
   "busy-watches": [
     [
       { watches: [{ eventsPerSecond: 600 }, { connection: 2, eventsPerSecond: 600 }] },
-      "2 clients watch it, and get 1200 events a second together",
+      "watched by 2 clients: 1200 events a second together",
     ],
     [
       {
         watches: Array.from({ length: DOCTOR_SHARED_WATCHES }, (_, connection) => ({ connection })),
       },
-      `${DOCTOR_SHARED_WATCHES} clients watch it, and get 0 events a second together`,
+      `watched by ${DOCTOR_SHARED_WATCHES} clients: 0 events a second together`,
     ],
     [{ watches: [{ eventsPerSecond: 600 }, { path: "/b", eventsPerSecond: 600 }] }, null],
   ],
   "stuck-rings": [
     [{ rings: [{ responsesWaiting: 40 }] }, "has not read 40 bytes in its ring for 2 s"],
-    [{ rings: [{ requestsWaiting: 16 }] }, "16 bytes of its requests are not read for 2 s"],
+    [
+      { rings: [{ requestsWaiting: 16 }] },
+      "the daemon has not read 16 bytes of its requests for 2 s",
+    ],
     [
       { rings: [{ ignored: true }] },
       "the daemon ignores its ring: the guest broke the protocol (xs errors says how)",
@@ -207,7 +210,7 @@ const CASES: Readonly<Record<string, readonly [given: Given, says: string | null
   "open-transactions": [
     [
       { after: [domain(5, { transactions: use(2, 10) })] },
-      "2 transactions are open, and none has ended for 2 s",
+      "2 open transactions, and none has ended for 2 s",
     ],
     [{
       after: [domain(5, { transactions: use(2, 10) }, 4)],

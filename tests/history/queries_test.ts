@@ -190,7 +190,7 @@ Deno.test("points: a time is the last commit at or before it, a commit itself or
     assertThrows(
       () => at(499),
       OutsideError,
-      "the history begins at 1970-01-01T00:00:00.000Z (#0)",
+      "this point is too early: the history begins at 1970-01-01T00:00:00.000Z (#0)",
     );
     const commit = (number: number, back: number): number =>
       finish(numberAt(history, { kind: "commit", number, back }));

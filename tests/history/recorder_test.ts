@@ -162,7 +162,7 @@ Deno.test("a record says who did what, and hides secrets", () => {
     3,
   ]);
   assertEquals(finish(show(history, abort.number)).cause, cause);
-  assertEquals([quota.kind, quota.detail], ["quota", "watches of domains to come: 128, now 9"]);
+  assertEquals([quota.kind, quota.detail], ["quota", "watches of new domains: 128, now 9"]);
   assertEquals([special.kind, special.changes[0]!.path], ["set-perms", "@releaseDomain"]);
   history.close();
 });

@@ -88,7 +88,7 @@ Deno.test("a record on one line, and on several", () => {
       "- /a = <9 bytes hidden> (n0)",
       "  40 changes since #7 1970-01-01 00:00:00.000",
       `+ /b = "${"x".repeat(50)}" (n0)`,
-      "  2 more are counted in later commits, or pruned",
+      "  2 more, counted in later commits, or pruned",
     ]],
     [ABORT, [
       "#9 2026-05-04 14:03:10.250 the daemon: aborted a transaction of 3 requests: " +
@@ -112,7 +112,7 @@ Deno.test("a record on one line, and on several", () => {
         }],
       },
       [
-        "#20 2026-05-04 14:03:10.250 gap: 11 records are missing, from #10 on",
+        "#20 2026-05-04 14:03:10.250 gap: 11 records missing, from #10 on",
         "  4 of the daemon",
         "  7 of authors that were pruned",
       ],

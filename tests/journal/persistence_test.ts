@@ -118,7 +118,7 @@ Deno.test("store file: after a boot it has what is to be kept, and nothing else"
       assertEquals(lines, [
         `info: the store file ${path}: after a boot of the host it keeps /kept/*`,
         `info: the store file ${path} is from an earlier boot of this host: it is now ${path}.old, ` +
-        "except 2 kept nodes, without 1 permission entries for earlier domains",
+        "except 2 kept nodes, without 1 permission entry for earlier domains",
       ]);
       assert(nodesOf(`${path}.old`).includes("/libxl/1"));
     }

@@ -148,7 +148,7 @@ Deno.test("log --json: one object a line, as docs/history.md has it", async () =
     operations: 3,
     path: "/x",
     facet: "value",
-    seen: "1 bytes",
+    seen: "1 byte",
     there: "2 bytes",
   });
 });

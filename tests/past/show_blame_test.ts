@@ -39,7 +39,7 @@ Deno.test("show: an aborted transaction is explained, with the commit that cause
   assertMatch(found[3]!, /^ {2}changed meanwhile by socket \d+/);
   assertEquals(found.toSpliced(3, 1), [
     "#9 TIME PROCESS: aborted a transaction of 3 requests: value of /x",
-    "  the transaction saw: value of /x: 1 bytes",
+    "  the transaction saw: value of /x: 1 byte",
     "  at its end there was: 2 bytes",
     "  so nothing of it was done, and its client was answered EAGAIN (to try it again)",
     "It gave way to:",

@@ -138,7 +138,7 @@ Deno.test("heartbeat: what a service manager hears of a daemon, alone and under 
       });
       await until("signs of life", () => hear().filter((line) => line === "WATCHDOG=1").length > 2);
       const status = heard.find((line) => line.startsWith("STATUS="));
-      assertMatch(status!, /^STATUS=serving \S+\/socket: 1 domains, \d+ clients$/);
+      assertMatch(status!, /^STATUS=serving \S+\/socket: 1 domain, \d+ clients?$/);
       assertEquals(heard.filter((line) => line === "READY=1").length, 1);
       Deno.kill(daemon.pid, "SIGHUP");
       await until("reloading", () => hear().filter((line) => line === "READY=1").length === 2);

@@ -104,7 +104,7 @@ Deno.test("log: one line at the start, one for SIGHUP, one at the end, for CONTR
   assert(start!.includes(`, pid ${daemon.pid}, socket ${socket}, persist crash, store ${store}, `));
   assert(start!.endsWith(", with an empty store"));
   assertMatch(trace!, /^socket \d+ \(pid \d+ .*\): CONTROL: trace-switch io is now off$/);
-  assertMatch(quota!, /: quota nodes of domains yet to come: 77, was 1000$/);
+  assertMatch(quota!, /: quota nodes of new domains: 77, was 1000$/);
   assertEquals([hangup, end, ...more], [
     "daemon: SIGHUP: the files of the log and the trace are opened again",
     "daemon: stopped by SIGTERM",

@@ -23,7 +23,6 @@ async function xsMetrics(...words: readonly string[]): Promise<[number, string, 
 async function startMetrics(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  firstLine = true,
 ): Promise<{ line: string; end: () => Promise<number> }> {
   const [command, ...args] = xsCommand();
   const child = new Deno.Command(command, {
@@ -33,7 +32,7 @@ async function startMetrics(
     stderr: "inherit",
   }).spawn();
   const reader = child.stdout.getReader();
-  const line = firstLine ? decoder.decode((await reader.read()).value) : "";
+  const line = decoder.decode((await reader.read()).value);
   return {
     line,
     end: async () => {
@@ -262,11 +261,12 @@ Deno.test("metrics: --otlp exports them to a collector", async () => {
     },
   );
   const words = ["--socket", server.socketPath, "--otlp", "--interval", "50ms"];
-  const { end } = await startMetrics(words, {
+  const { end, line } = await startMetrics(words, {
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.addr.port}`,
     OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
     OTEL_METRIC_EXPORT_INTERVAL: "100",
-  }, false);
+  });
+  assertEquals(line, `metrics to http://127.0.0.1:${collector.addr.port}/ every 50ms\n`);
   const exported = (): string[] => bodies.filter((body) => body.includes('"xs_nodes"'));
   await until("metrics at the collector", () => exported().length > 1);
   const body = JSON.parse(exported().at(-1)!);
@@ -299,7 +299,7 @@ Deno.test("metrics: --otlp --history exports what was done as log records", asyn
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.addr.port}`,
     OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
     OTEL_BLRP_SCHEDULE_DELAY: "100",
-  }, false);
+  });
   let writes = 0;
   await until("a record at the collector", async () => {
     await client.ask(T.WRITE, `/exported/node\0${writes++}`);
@@ -314,6 +314,39 @@ Deno.test("metrics: --otlp --history exports what was done as log records", asyn
   assertEquals([record.type, record.kind], ["commit", "write"]);
   assertEquals(await end(), 0);
   await collector.shutdown();
+});
+
+Deno.test("metrics: --otlp says that there is no collector, and what is no address", async () => {
+  await using server = await EmbeddedServer.start();
+  const [command, ...args] = xsCommand();
+  const start = (endpoint: string): Deno.ChildProcess =>
+    new Deno.Command(command, {
+      args: [...args, "--socket", server.socketPath, "metrics", "--otlp"],
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint },
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+  // Nothing listens on a port that was just given back.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 }), { port } = listener.addr;
+  listener.close();
+  const child = start(`http://127.0.0.1:${port}`);
+  const reader = child.stderr.getReader();
+  assertMatch(
+    decoder.decode((await reader.read()).value),
+    new RegExp(
+      `^xs: metrics --otlp: no collector at http://127\\.0\\.0\\.1:${port}/: connection refused ` +
+        "\\(start it, or name another in OTEL_EXPORTER_OTLP_ENDPOINT; xs goes on trying\\)\n$",
+    ),
+  );
+  child.kill("SIGTERM");
+  await reader.cancel();
+  await within(child.status, "the end of xs metrics");
+  const wrong = await start("collector").output();
+  assertEquals(wrong.code, 2);
+  assertMatch(
+    decoder.decode(wrong.stderr),
+    /^xs: metrics OTEL_EXPORTER_OTLP_ENDPOINT: invalid address 'collector' \(such as http:/,
+  );
 });
 
 Deno.test("metrics: wrong usage", async () => {

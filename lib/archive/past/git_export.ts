@@ -21,6 +21,7 @@ import {
 import { ArchiveError } from "../archive.ts";
 import { askWhole, type HistorySource } from "./history_source.ts";
 import { PastNodes } from "./past_nodes.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** What of a history becomes a repository. */
 export interface ExportRange {
@@ -114,7 +115,10 @@ class GitExport {
     const { nodes, unknowns } = await PastNodes.read(this.#source, commit(number), ["/"]);
     if (unknowns.length > 0) {
       const count = unknowns.length;
-      this.#note(`#${number}: of ${count} paths it is not known exactly what they had`, false);
+      this.#note(
+        `#${number}: of ${counted(count, "path")} it is not known exactly what they had`,
+        false,
+      );
     }
     return [...nodes].filter(([path]) => this.#matcher.matchesPath(path));
   }

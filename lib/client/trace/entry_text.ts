@@ -5,6 +5,7 @@ import { splitStrings } from "../../wire/payload.ts";
 import { toText } from "../../wire/text.ts";
 import type { TracedCall, TracedClient, TracedMessage, TraceEntry } from "./entries.ts";
 import { xenbusState } from "./xenbus_state.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** How entries are printed. */
 export interface EntryTextOptions {
@@ -16,7 +17,7 @@ export interface EntryTextOptions {
 export function entryText(entry: TraceEntry, options: EntryTextOptions = {}): string {
   const time = clockTime(entry.at);
   if (entry.kind === "lost") {
-    return `${time} ... ${entry.count} messages lost: this reader is too slow`;
+    return `${time} ... ${counted(entry.count, "message")} lost: this reader is too slow`;
   }
   const who = clientText(entry.client);
   if (entry.kind === "closed") return `${time} ${who} has ended`;

@@ -1,6 +1,7 @@
 import { MessageType } from "../../wire/message_type.ts";
 import type { TraceEntry } from "./entries.ts";
 import { kindName } from "./entry_text.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** What was counted of one kind of messages. */
 export interface KindCount {
@@ -63,7 +64,9 @@ export class TraceSummary {
       ...this.kinds.map(line),
       rule,
       line(total),
-      ...(this.lost === 0 ? [] : [`${this.lost} messages were lost: this reader is too slow`]),
+      ...(this.lost === 0
+        ? []
+        : [`${counted(this.lost, "message")} lost: this reader is too slow`]),
     ].map((text) => `${text}\n`).join("");
   }
 }

@@ -5,6 +5,7 @@
 import { DOCTOR_EVENTS_PER_SECOND, DOCTOR_SHARED_WATCHES } from "../../limits.ts";
 import { escapeText } from "../../wire/escape.ts";
 import type { Finding, Rule, SeenWatch } from "../evidence.ts";
+import { counted } from "../../wire/counted.ts";
 
 export const busyWatches: Rule = {
   name: "busy-watches",
@@ -19,7 +20,9 @@ export const busyWatches: Rule = {
       findings.push({
         rule: "busy-watches",
         object: escapeText(path),
-        text: `${clients} clients watch it, and get ${Math.round(events)} events a second together`,
+        text: `watched by ${counted(clients, "client")}: ${
+          counted(Math.round(events), "event")
+        } a second together`,
         command: `xs who ${path}`,
         fix: null,
       });

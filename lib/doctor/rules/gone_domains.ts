@@ -3,6 +3,7 @@
  * quota of 1,000 nodes and no device could be attached.
  */
 import { type Finding, isGone, ownerByPlace, type Rule } from "../evidence.ts";
+import { counted } from "../../wire/counted.ts";
 
 export const goneDomains: Rule = {
   name: "gone-domains",
@@ -16,7 +17,7 @@ export const goneDomains: Rule = {
       findings.push({
         rule: "gone-domains",
         object: path,
-        text: `${children} children are left of domain ${domid}, which is gone`,
+        text: `${counted(children, "child")} left of domain ${domid}, which is gone`,
         command: `xs rm ${path}`,
         fix: { kind: "remove", path, domid },
       });

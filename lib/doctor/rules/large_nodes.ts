@@ -5,6 +5,7 @@
 import { DOCTOR_QUOTA_PERCENT } from "../../limits.ts";
 import { ownerOf } from "../../store/perms.ts";
 import type { Finding, Rule } from "../evidence.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** What an entry of the permissions takes of a node's size. */
 const ENTRY = 8;
@@ -27,7 +28,7 @@ export const largeNodes: Rule = {
         object: path,
         text:
           `about ${size} of ${limit} bytes by quota node-size (${percent} %), ${nameBytes} of them the names of ` +
-          `${children} children`,
+          counted(children, "child"),
         command: `xs quota ${ownerOf(perms)} node-size=${2 * limit}`,
         fix: null,
       });

@@ -5,6 +5,7 @@
 import { DOCTOR_QUOTA_PERCENT } from "../../limits.ts";
 import { formatDuration } from "../../wire/duration.ts";
 import type { Finding, Rule } from "../evidence.ts";
+import { counted } from "../../wire/counted.ts";
 
 export const nearQuota: Rule = {
   name: "near-quota",
@@ -22,7 +23,7 @@ export const nearQuota: Rule = {
         const full = slope > 0 && used < limit
           ? `; full in about ${soon((limit - used) / slope)}`
           : "";
-        const times = refused === 0 ? "" : `; ${refused} requests refused so far`;
+        const times = refused === 0 ? "" : `; ${counted(refused, "request")} refused so far`;
         findings.push({
           rule: "near-quota",
           object: `domain ${domid}`,

@@ -3,6 +3,7 @@
  * memory for it; a live update waits for its end.
  */
 import type { Finding, Rule } from "../evidence.ts";
+import { counted } from "../../wire/counted.ts";
 
 export const openTransactions: Rule = {
   name: "open-transactions",
@@ -17,7 +18,7 @@ export const openTransactions: Rule = {
       return [{
         rule: "open-transactions",
         object: `domain ${domid}`,
-        text: `${open} transactions are open, and none has ended for ${
+        text: `${counted(open, "open transaction")}, and none has ended for ${
           Math.round(seconds * 10) / 10
         } s`,
         command: `xs top --once --axis processes`,

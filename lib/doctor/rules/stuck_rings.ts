@@ -3,6 +3,7 @@
  * names the one that does not go on.
  */
 import type { Finding, Rule, SeenRing } from "../evidence.ts";
+import { counted } from "../../wire/counted.ts";
 
 export const stuckRings: Rule = {
   name: "stuck-rings",
@@ -29,8 +30,10 @@ function stuckText(
 ): string | null {
   if (moved) return null;
   const within = `for ${Math.round(seconds * 10) / 10} s`;
-  if (responsesWaiting > 0) return `has not read ${responsesWaiting} bytes in its ring ${within}`;
+  if (responsesWaiting > 0) {
+    return `has not read ${counted(responsesWaiting, "byte")} in its ring ${within}`;
+  }
   return requestsWaiting > 0
-    ? `${requestsWaiting} bytes of its requests are not read ${within}`
+    ? `the daemon has not read ${counted(requestsWaiting, "byte")} of its requests ${within}`
     : null;
 }

@@ -21,7 +21,7 @@ export function getQuota(call: Call): Outcome {
   return name === null ? EINVAL : textReply(`${quotas.get(name)}`);
 }
 
-/** SET_QUOTA: for domains yet to come, or for one domain; 0 switches the check off. */
+/** SET_QUOTA: for new domains, or for one domain; 0 switches the check off. */
 export function setQuota(call: Call): Outcome {
   const strings = splitStrings(call.payload);
   return strings.length < 2 || strings.length > 3 ? EINVAL : setQuotaOf(call, strings);
@@ -56,8 +56,7 @@ function tellOfSetting(
   old: number,
   value: number,
 ): void {
-  const whose = (): string =>
-    domid === null ? "domains yet to come" : domainText(state.tree.root, domid);
+  const whose = (): string => domid === null ? "new domains" : domainText(state.tree.root, domid);
   const line = (): string =>
     `${connection.label}: quota ${name} of ${whose()}: ${value}, was ${old}`;
   state.tell("info", connection.domid, now, line);

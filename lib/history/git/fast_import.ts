@@ -7,6 +7,7 @@ import { timeJson } from "../json.ts";
 import type { Author, Change, Commit, Gap, HistoryRecord, NodeState } from "../record.ts";
 import { whatText, whoText } from "../text.ts";
 import { fileNamesOf, filesOf } from "./node_files.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** The branch that is there, whatever it is called: it need not exist yet. */
 const BRANCH = "HEAD";
@@ -43,7 +44,7 @@ export function* replaceAll(
 export function recordHeader(record: Commit | Gap, hidden: number): Bytes {
   const author = record.type === "gap" ? DAEMON : record.author;
   const lines = [`#${record.number} ${whatText(record)}`, "", ...trailers({ ...record, author })];
-  if (hidden > 0) lines.push(`Xenstore-Hidden: ${hidden} values`);
+  if (hidden > 0) lines.push(`Xenstore-Hidden: ${counted(hidden, "value")}`);
   return header(author, record.at, lines);
 }
 
@@ -105,8 +106,8 @@ function trailers(
   },
 ): string[] {
   const { at, author, changes = [], kind, moved = 0, number, operations = 1 } = record;
-  const counted = changes.filter(({ count }) => count > 1);
-  const shown = counted.slice(0, GIT_COUNTED_MAX), more = counted.length - shown.length;
+  const several = changes.filter(({ count }) => count > 1);
+  const shown = several.slice(0, GIT_COUNTED_MAX), more = several.length - shown.length;
   const lines: (readonly [string, string] | null)[] = [
     ["Commit", `${number}`],
     ["Time", timeJson(at)],
@@ -114,10 +115,10 @@ function trailers(
     operations > 1 ? ["Requests", `${operations}`] : null,
     ...identity(author),
     ...shown.map(({ count, first, path }) =>
-      ["Counts", `${count} changes of ${escapeBytes(path)} since #${first}`] as const
+      ["Counts", `${counted(count, "change")} of ${escapeBytes(path)} since #${first}`] as const
     ),
-    more > 0 ? ["Counts", `changes of ${more} more paths`] : null,
-    moved > 0 ? ["Moved", `${moved} changes are counted in later commits, or pruned`] : null,
+    more > 0 ? ["Counts", `changes of ${counted(more, "more path")}`] : null,
+    moved > 0 ? ["Moved", `${counted(moved, "change")} counted in later commits, or pruned`] : null,
   ];
   return lines.filter((one) => one !== null).map(([name, text]) => `Xenstore-${name}: ${text}`);
 }

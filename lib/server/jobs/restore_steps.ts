@@ -11,6 +11,7 @@ import type { StateRecord } from "../../state/records.ts";
 import { Replacement } from "../../persist/restore_whole_store.ts";
 import { readRecords } from "../../codec/stream.ts";
 import type { JobSteps, Progress, RestoreReport } from "./job.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** What is restored into. */
 export interface RestoreTarget {
@@ -109,7 +110,7 @@ function shorten(lines: readonly string[]): readonly string[] {
   if (lines.length <= LEFT_OUT_LINES_MAX) return lines;
   return [
     ...lines.slice(0, LEFT_OUT_LINES_MAX),
-    `and ${lines.length - LEFT_OUT_LINES_MAX} things more`,
+    `and ${counted(lines.length - LEFT_OUT_LINES_MAX, "thing")} more`,
   ];
 }
 
@@ -125,7 +126,7 @@ function* adopt(
   replacement.adopt();
   state.commits?.restored(by);
   const nodes = replacement.nodes;
-  state.log("info", `the store was replaced by a restored one of ${nodes} nodes`);
+  state.log("info", `the store was replaced by a restored one of ${counted(nodes, "node")}`);
   let heard = false;
   try {
     yield* replacement.announce();
@@ -148,13 +149,17 @@ function leftOutOf(all: CheckedRecords, replacement: Replacement): readonly stri
   const lines: string[] = [];
   for (const [domid, count] of replacement.leftOut) {
     lines.push(
-      `${count} nodes of domain ${domid}, or below: this domain is missing, or another one`,
+      `${
+        counted(count, "node")
+      } of domain ${domid}, or below: this domain is missing, or another one`,
     );
   }
   const { transactions, watches } = all.held;
   if (watches + transactions > 0) {
     lines.push(
-      `${watches} watches and ${transactions} transactions of ${all.connections.size} connections: ` +
+      `${counted(watches, "watch")} and ${counted(transactions, "transaction")} of ${
+        counted(all.connections.size, "connection")
+      }: ` +
         "clients that are connected now keep their own",
     );
   }

@@ -7,6 +7,7 @@ import type { TurnJob } from "../scheduler.ts";
 import { type RestoreJob, type RestoreProgress, restoreSteps } from "./restore_steps.ts";
 import { failure } from "./failure.ts";
 import type { JobSteps, RestoreReport, Work, WorkEnd } from "./job.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** A restore: takes the dump's bytes as they come, then does its steps a slice a turn. */
 export class RestoreWork implements Work, TurnJob {
@@ -92,6 +93,6 @@ export class RestoreWork implements Work, TurnJob {
 
 /** For the log: the client gets all of it. */
 function inWords({ leftOut, nodes }: RestoreReport): string {
-  if (leftOut.length === 0) return `${nodes} nodes`;
-  return `${nodes} nodes; left out: ${cutForLog(leftOut.join("; "))}`;
+  if (leftOut.length === 0) return counted(nodes, "node");
+  return `${counted(nodes, "node")}; left out: ${cutForLog(leftOut.join("; "))}`;
 }

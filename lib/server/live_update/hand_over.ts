@@ -20,6 +20,7 @@ import type { Sockets } from "../peer/sockets.ts";
 import type { CodeCache } from "./code_cache.ts";
 import { readStateFile, removeStateFile, writeStateFile } from "./state_file.ts";
 import type { TrialSubject } from "./trial.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** The daemon that is to come, and what it reads. */
 export interface Successor {
@@ -157,7 +158,10 @@ export function handOver(
     const { bytes, records } = checkState(stateFile, successor);
     if (domains.handover !== undefined) staying.push(domains.handover.eventsFd);
     const ms = Math.ceil(clock.now() - started);
-    log("info", `live update: ${file} takes over ${records} records, ${bytes} bytes (${ms} ms)`);
+    log(
+      "info",
+      `live update: ${file} takes over ${counted(records, "record")}, ${bytes} bytes (${ms} ms)`,
+    );
   } catch (error) {
     tidyUp(stateFile, log);
     sockets.open();

@@ -20,6 +20,7 @@ import { takenOverBeginning } from "../process/beginning.ts";
 import type { InFlight } from "../peer/peer_host.ts";
 import type { Sockets } from "../peer/sockets.ts";
 import { readStateFile, removeStateFile, StateFileError } from "./state_file.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** What the daemon that was here before has left to us. */
 export interface Inheritance {
@@ -87,7 +88,9 @@ export function takeOver(next: NextDaemon, { file, records }: Inheritance): Begi
   const nodes = state.accounts.total("nodes");
   log(
     "info",
-    `live update: took over ${nodes} nodes, ${sockets} sockets, ${rings} rings (${ms} ms)`,
+    `live update: took over ${counted(nodes, "node")}, ${counted(sockets, "socket")}, ${
+      counted(rings, "ring")
+    } (${ms} ms)`,
   );
   return takenOverBeginning(nodes);
 }

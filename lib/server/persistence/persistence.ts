@@ -17,6 +17,7 @@ import { systemReason } from "../../wire/system_error.ts";
 import { budgeted } from "../logging/daemon_log_budget.ts";
 import type { Log } from "../logging/log.ts";
 import type { LogLevel } from "../logging/log_format.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
 export type Persistence = "none" | "crash" | "disk";
@@ -123,7 +124,9 @@ function replaceButKeep(
   const renamed = replaceOldStore(path, { ...options, state: next?.state ?? null });
   const what = next === null
     ? ""
-    : `, except ${next.nodes} kept nodes, without ${next.entriesDropped} permission entries ` +
+    : `, except ${counted(next.nodes, "kept node")}, without ${
+      counted(next.entriesDropped, "permission entry")
+    } ` +
       "for earlier domains";
   log("info", `the store file ${path} ${OLD}: it is now ${renamed}${what}`);
 }

@@ -16,6 +16,7 @@ import { LOADED_GUEST_BYTES_MAX, MEMORY_DEATHS } from "../../limits.ts";
 import type { Log } from "../logging/log.ts";
 import { emptyBeginning, recoveredBeginning } from "../process/beginning.ts";
 import type { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** The clients' sockets that outlive this process. */
 export interface HeldClients extends HeldConnections {
@@ -53,7 +54,9 @@ function reportLeftOut(leftOut: readonly LeftOut[], { deaths }: OutOfMemoryDeath
   for (const { bytes, connection, transactions, watches } of leftOut) {
     log(
       "error",
-      `${died}: ${watches.size} watches and ${transactions} transactions of ${connection.label} ` +
+      `${died}: ${counted(watches.size, "watch")} and ${
+        counted(transactions, "transaction")
+      } of ${connection.label} ` +
         `(${bytes} bytes with unsent answers) are not loaded, and its ring is ignored until it is ` +
         "introduced again (restart the guest, or save and restore it)",
     );
@@ -101,8 +104,8 @@ export function resumeStore(
     const nodes = state.accounts.total("nodes");
     const ms = Math.ceil(clock.now() - started);
     const { dead: { length: dead }, rings, sockets } = recovered;
-    const others = `${rings} rings, ${sockets} sockets, ${dead} deaths`;
-    log("info", `recovered ${nodes} nodes, ${others} in ${ms} ms`);
+    const others = `${counted(rings, "ring")}, ${counted(sockets, "socket")}, ${dead} deaths`;
+    log("info", `recovered ${counted(nodes, "node")}, ${others} in ${ms} ms`);
   }
   domains.connectExisting();
   // The list of what has changed since then may have been read by the life that died.

@@ -1,6 +1,7 @@
 /** How a daemon came up, for the log and `xs status`. */
 import type { Beginning } from "../../engine/process_status.ts";
 import type { Journal } from "../../journal/journal.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** There was no store, or it is kept in no file. */
 export function emptyBeginning(nodes: number): Beginning {
@@ -15,12 +16,12 @@ export function recoveredBeginning(
   const lastTurn = lastTurnAt === null ? null : new Date(lastTurnAt).toISOString();
   const end = wasKilled ? "a kill" : "an orderly end";
   const last = lastTurn === null ? "" : `, last change at ${lastTurn}`;
-  const text = `recovered ${nodes} nodes after ${end}${last}`;
+  const text = `recovered ${counted(nodes, "node")} after ${end}${last}`;
   return { how: "recovered", after: wasKilled ? "death" : "end", lastTurn, nodes, text };
 }
 
 /** It took the place of another daemon. */
 export function takenOverBeginning(nodes: number): Beginning {
-  const text = `by a live update, with ${nodes} nodes`;
+  const text = `by a live update, with ${counted(nodes, "node")}`;
   return { how: "live update", after: null, lastTurn: null, nodes, text };
 }

@@ -28,6 +28,7 @@ import { resumeStore } from "../persistence/resume_store.ts";
 import { Streams } from "../stream/streams.ts";
 import type { Trace } from "../logging/trace.ts";
 import { Turns } from "../scheduler.ts";
+import { counted } from "../../wire/counted.ts";
 
 /** Which program serves, and how it keeps its store. */
 export interface Identity {
@@ -213,7 +214,9 @@ export class Daemon {
   /** How it is, in a line for people. */
   get summary(): string {
     const { domains, clients } = countsOf(this.engine.state);
-    return `serving ${this.socketPath}: ${domains} domains, ${clients} clients`;
+    return `serving ${this.socketPath}: ${counted(domains, "domain")}, ${
+      counted(clients, "client")
+    }`;
   }
 
   /** What tells that it is alive. */
