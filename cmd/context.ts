@@ -53,13 +53,50 @@ export const socketOnlyFlag = {
   hidden: true,
 } as const;
 
-/** What a client command does with its connection; false means exit status 1. */
+/** The exit status, or false for 1. */
+export type Status = void | boolean | number;
+
+/** What a command does. */
+export type Action<F, A extends readonly unknown[]> = (
+  context: XsContext,
+  flags: F,
+  ...args: A
+) => Promise<Status>;
+
+/** What a client command does with its connection. */
 export type ClientAction<F, A extends readonly unknown[]> = (
   context: XsContext,
   nodes: Operations,
   flags: F,
   ...args: A
-) => Promise<void | boolean>;
+) => Promise<Status>;
+
+/** What the library for the command line calls. */
+export type CommandFunction<F, A extends readonly unknown[]> = (
+  this: XsContext,
+  flags: F,
+  ...args: A
+) => Promise<void>;
+
+/** A function that is loaded when it is called: other commands need none of it. */
+export function lazy<A extends readonly unknown[], R>(
+  load: () => Promise<(...args: A) => Promise<R>>,
+): (...args: A) => Promise<R> {
+  return async (...args) => await (await load())(...args);
+}
+
+/** A command function that connects by itself, if at all. */
+export function withContext<F, A extends readonly unknown[]>(
+  action: Action<F, A>,
+): CommandFunction<F, A> {
+  return async function (this: XsContext, flags: F, ...args: A): Promise<void> {
+    this.process.exitCode = exitCode(await action(this, flags, ...args));
+  };
+}
+
+function exitCode(status: Status): number {
+  return typeof status === "number" ? status : status === false ? 1 : 0;
+}
 
 /**
  * Connects to the daemon that the flags or the surroundings name.
@@ -105,7 +142,7 @@ export interface DaemonOptions<F, A extends readonly unknown[]> {
 export function withDaemon<F extends CommonFlags, A extends readonly unknown[]>(
   action: ClientAction<F, A>,
   { check, timeout, waits }: DaemonOptions<F, A> = {},
-): (this: XsContext, flags: F, ...args: A) => Promise<void> {
+): CommandFunction<F, A> {
   return async function (this: XsContext, flags: F, ...args: A): Promise<void> {
     check?.(flags, ...args);
     const usual = Math.min(timeout ?? Infinity, this.shell.timeout);
@@ -114,8 +151,7 @@ export function withDaemon<F extends CommonFlags, A extends readonly unknown[]>(
     const session = await openSession(this.shell, given, waiting ? Infinity : usual);
     const nodes = new Operations(session);
     try {
-      const success = await action(this, nodes, flags, ...args);
-      this.process.exitCode = success === false ? 1 : 0;
+      this.process.exitCode = exitCode(await action(this, nodes, flags, ...args));
     } catch (error) {
       throw await explainMissing(nodes, error);
     } finally {

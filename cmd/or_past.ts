@@ -1,5 +1,14 @@
 import type { NodeReader } from "../lib/client/node_reader.ts";
-import type { XsContext } from "./context.ts";
+import { type Print, runTool } from "../lib/client/tools/run.ts";
+import {
+  type ClientAction,
+  type CommandFunction,
+  printTo,
+  type Status,
+  withContext,
+  withDaemon,
+  type XsContext,
+} from "./context.ts";
 import type { AtFlags } from "./history/parameters.ts";
 
 /**
@@ -7,20 +16,47 @@ import type { AtFlags } from "./history/parameters.ts";
  * `live` does.
  */
 export function orPast<F extends AtFlags>(
-  live: (this: XsContext, flags: F, ...paths: string[]) => Promise<void>,
+  live: ClientAction<F, string[]>,
   levels: number | null,
-  look: (
-    context: XsContext,
-    nodes: NodeReader,
-    flags: F,
-    ...paths: string[]
-  ) => Promise<void | boolean>,
-): (this: XsContext, flags: F, ...paths: string[]) => Promise<void> {
-  return async function (this: XsContext, flags: F, ...paths: string[]): Promise<void> {
-    if (flags.at === undefined) return await live.call(this, flags, ...paths);
+  look: (context: XsContext, nodes: NodeReader, flags: F, ...paths: string[]) => Promise<Status>,
+): CommandFunction<F, string[]> {
+  const lookNow = withDaemon(live);
+  const lookBack = withContext(async (context: XsContext, flags: F, ...paths: string[]) => {
     // Loaded here: what is so now is read without it.
     const { readPast } = await import("./history/at.ts");
     const tops = paths.length === 0 ? ["/"] : paths;
-    await readPast(this, flags, tops, levels, (nodes) => look(this, nodes, flags, ...paths));
+    return await readPast(
+      context,
+      flags,
+      tops,
+      levels,
+      (nodes) => look(context, nodes, flags, ...paths),
+    );
+  });
+  return async function (this: XsContext, flags: F, ...paths: string[]): Promise<void> {
+    await (flags.at === undefined ? lookNow : lookBack).call(this, flags, ...paths);
   };
+}
+
+/**
+ * A command function that prints something of each path, or of its children with one of the `levels`. What a daemon has
+ * is read in one transaction if that takes more than one request.
+ */
+export function printsNodes<F extends AtFlags>(
+  print: (nodes: NodeReader, write: Print, flags: F, paths: readonly string[]) => Promise<void>,
+  levels: 0 | 1,
+): CommandFunction<F, string[]> {
+  return orPast<F>(
+    async (context, nodes, flags, ...paths) => {
+      const isLong = levels > 0 || paths.length > 1;
+      await runTool(
+        nodes,
+        (inside, write) => print(inside, write, flags, paths),
+        isLong,
+        printTo(context),
+      );
+    },
+    levels,
+    (context, nodes, flags, ...paths) => print(nodes, printTo(context), flags, paths),
+  );
 }

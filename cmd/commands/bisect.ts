@@ -1,17 +1,11 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import type { BisectFlags } from "../history/bisect.ts";
 import { pointFlag, POINTS, storeFlag } from "../history/parameters.ts";
 
-async function bisect(this: XsContext, flags: BisectFlags, ...words: string[]): Promise<void> {
-  // Loaded here: other clients need none of it.
-  const { runBisect } = await import("../history/bisect.ts");
-  await runBisect(this, flags, words);
-}
-
 /** `xs bisect`. */
 export const bisectCommand: XsCommand = buildCommand<BisectFlags, string[]>({
-  func: bisect,
+  func: withContext(lazy(async () => (await import("../history/bisect.ts")).runBisect)),
   parameters: {
     flags: {
       ...commonFlags,

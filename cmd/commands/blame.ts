@@ -1,18 +1,12 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import { switchFlag } from "../flags.ts";
 import type { BlameFlags } from "../history/blame.ts";
 import { nodeParameter, pointFlag, POINTS, storeFlag } from "../history/parameters.ts";
 
-async function blame(this: XsContext, flags: BlameFlags, path: string): Promise<void> {
-  // Loaded here: other clients need none of it.
-  const { runBlame } = await import("../history/blame.ts");
-  await runBlame(this, flags, path);
-}
-
 /** `xs blame`. */
 export const blameCommand: XsCommand = buildCommand<BlameFlags, [string]>({
-  func: blame,
+  func: withContext(lazy(async () => (await import("../history/blame.ts")).runBlame)),
   parameters: {
     flags: {
       ...commonFlags,

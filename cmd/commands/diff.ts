@@ -1,14 +1,8 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import type { DiffFlags } from "../archive/diff.ts";
 import { pointFlag } from "../history/parameters.ts";
 import { domidFlag, sourceParameter, SOURCES } from "../archive/parameters.ts";
-
-async function diff(this: XsContext, flags: DiffFlags, a?: string, b?: string): Promise<void> {
-  // Loaded here: other clients need none of it.
-  const { runDiff } = await import("../archive/diff.ts");
-  this.process.exitCode = await runDiff(this, flags, a, b);
-}
 
 const optionalSource = { ...sourceParameter, optional: true } as const;
 
@@ -17,7 +11,7 @@ export const diffCommand: XsCommand = buildCommand<
   DiffFlags,
   [string?, string?]
 >({
-  func: diff,
+  func: withContext(lazy(async () => (await import("../archive/diff.ts")).runDiff)),
   parameters: {
     flags: {
       ...commonFlags,

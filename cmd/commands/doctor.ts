@@ -1,22 +1,12 @@
-import type { Operations } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withDaemon } from "../context.ts";
 import type { DoctorFlags } from "../doctor/run.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import { parseDurationOption } from "../parameters.ts";
 
-async function doctor(
-  { shell }: XsContext,
-  nodes: Operations,
-  flags: DoctorFlags,
-): Promise<boolean> {
-  const run = await import("../doctor/run.ts");
-  return await run.doctor(shell, nodes, flags);
-}
-
 /** `xs doctor`. */
 export const doctorCommand: XsCommand = buildCommand<DoctorFlags, []>({
-  func: withDaemon(doctor),
+  func: withDaemon(lazy(async () => (await import("../doctor/run.ts")).doctor)),
   parameters: {
     flags: {
       ...commonFlags,

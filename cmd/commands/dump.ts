@@ -1,19 +1,13 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import type { DumpFlags } from "../archive/dump.ts";
 import { choiceFlag, valueFlag } from "../flags.ts";
 import { pointFlag } from "../history/parameters.ts";
 import { domidFlag, sourceParameter, SOURCES } from "../archive/parameters.ts";
 
-async function dump(this: XsContext, flags: DumpFlags, source?: string): Promise<void> {
-  // Loaded here: other clients need none of it.
-  const { runDump } = await import("../archive/dump.ts");
-  this.process.exitCode = await runDump(this, flags, source);
-}
-
 /** `xs dump`. */
 export const dumpCommand: XsCommand = buildCommand<DumpFlags, [string?]>({
-  func: dump,
+  func: withContext(lazy(async () => (await import("../archive/dump.ts")).runDump)),
   parameters: {
     flags: {
       ...commonFlags,

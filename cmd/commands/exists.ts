@@ -8,7 +8,6 @@ import {
   isMissing,
   type SocketOnly,
   socketOnlyFlag,
-  withDaemon,
   type XsContext,
 } from "../context.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
@@ -74,7 +73,7 @@ async function existsAsJson(
 
 /** `xs exists`. */
 export const existsCommand: XsCommand = buildCommand<ExistsFlags, string[]>({
-  func: orPast(withDaemon(exists), 0, existsPast),
+  func: orPast(exists, 0, existsPast),
   parameters: {
     flags: { ...commonFlags, ...atFlags, socketOnly: socketOnlyFlag },
     aliases: { s: "socketOnly" },

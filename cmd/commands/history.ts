@@ -1,16 +1,10 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import { type HistoryFlags, storeFlag } from "../history/parameters.ts";
-
-async function history(this: XsContext, flags: HistoryFlags, ...words: string[]): Promise<void> {
-  // Loaded here: other clients need none of it.
-  const { runHistory } = await import("../history/purge.ts");
-  await runHistory(this, flags, words);
-}
 
 /** `xs history`. */
 export const historyCommand: XsCommand = buildCommand<HistoryFlags, string[]>({
-  func: history,
+  func: withContext(lazy(async () => (await import("../history/purge.ts")).runHistory)),
   parameters: {
     flags: {
       ...commonFlags,

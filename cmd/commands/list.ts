@@ -1,19 +1,11 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import type { NodeReader } from "../../lib/client/node_reader.ts";
-import type { Operations } from "../../lib/client/operations.ts";
-import { runTool, type Tool } from "../../lib/client/tools/run.ts";
+import type { Print } from "../../lib/client/tools/run.ts";
 import { listTool } from "../../lib/client/tools/values.ts";
-import {
-  commonFlags,
-  printTo,
-  type SocketOnly,
-  socketOnlyFlag,
-  withDaemon,
-  type XsContext,
-} from "../context.ts";
+import { commonFlags, type SocketOnly, socketOnlyFlag } from "../context.ts";
 import { switchFlag } from "../flags.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
-import { orPast } from "../or_past.ts";
+import { printsNodes } from "../or_past.ts";
 import { printJson, textJson } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
 
@@ -24,7 +16,7 @@ interface ListFlags extends AtFlags, SocketOnly {
 /** Prints the names of children, of a daemon's nodes or of the past. */
 async function print(
   nodes: NodeReader,
-  write: (text: string) => void,
+  write: Print,
   { json, prefix = false }: ListFlags,
   paths: readonly string[],
 ): Promise<void> {
@@ -37,28 +29,9 @@ async function print(
   }
 }
 
-async function list(
-  context: XsContext,
-  nodes: Operations,
-  flags: ListFlags,
-  ...paths: string[]
-): Promise<void> {
-  const tool: Tool = (nodes, write) => print(nodes, write, flags, paths);
-  await runTool(nodes, tool, true, printTo(context));
-}
-
-async function listPast(
-  context: XsContext,
-  nodes: NodeReader,
-  flags: ListFlags,
-  ...paths: string[]
-): Promise<void> {
-  await print(nodes, printTo(context), flags, paths);
-}
-
 /** `xs list`. */
 export const listCommand: XsCommand = buildCommand<ListFlags, string[]>({
-  func: orPast(withDaemon(list), 1, listPast),
+  func: printsNodes(print, 1),
   parameters: {
     flags: {
       ...commonFlags,

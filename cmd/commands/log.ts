@@ -1,17 +1,11 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import type { LogFlags } from "../history/log.ts";
 import { globParameter, pointFlag, POINTS, storeFlag } from "../history/parameters.ts";
 import type { Kind } from "../../lib/history/record.ts";
 import { parseCount } from "../parameters.ts";
 import { UsageError } from "../report.ts";
-
-async function log(this: XsContext, flags: LogFlags, ...paths: string[]): Promise<void> {
-  // Loaded here: other clients need none of it.
-  const { runLog } = await import("../history/log.ts");
-  await runLog(this, flags, paths);
-}
 
 /** Kinds of commits, of which `lib/history/record.ts` has all. */
 const KINDS: readonly Kind[] = [
@@ -42,7 +36,7 @@ function parseKind(input: string): Kind {
 
 /** `xs log`. */
 export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
-  func: log,
+  func: withContext(lazy(async () => (await import("../history/log.ts")).runLog)),
   parameters: {
     flags: {
       ...commonFlags,

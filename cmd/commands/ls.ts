@@ -2,7 +2,7 @@ import { buildCommand, type XsCommand } from "../command.ts";
 import type { NodeReader } from "../../lib/client/node_reader.ts";
 import { toByteText } from "../../lib/client/operations.ts";
 import { lookAt, lsLine, walk, type WalkedNode } from "../../lib/client/tools/ls.ts";
-import { commonFlags, socketOnlyFlag, withDaemon, type XsContext } from "../context.ts";
+import { commonFlags, socketOnlyFlag, type XsContext } from "../context.ts";
 import { switchFlag } from "../flags.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
 import { orPast } from "../or_past.ts";
@@ -63,7 +63,7 @@ function printNode(
 
 /** `xs ls`. */
 export const lsCommand: XsCommand = buildCommand<LsFlags, string[]>({
-  func: orPast(withDaemon(ls), null, ls),
+  func: orPast(ls, null, ls),
   parameters: {
     flags: {
       ...commonFlags,

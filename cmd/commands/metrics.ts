@@ -1,7 +1,7 @@
 import { METRICS_INTERVAL_MS, METRICS_TIMEOUT_MS } from "../../lib/limits.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, withContext, type XsContext } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import type { MetricsFlags } from "../metrics.ts";
 import { parseDurationOption } from "../parameters.ts";
@@ -28,16 +28,16 @@ function checkTogether({ history, json, listen, otlp, output }: MetricsFlags): v
   if (json) throw new UsageError("metrics have no JSON form (use `xs --json status`)", "--json");
 }
 
-async function run(this: XsContext, flags: MetricsFlags): Promise<void> {
+async function run(context: XsContext, flags: MetricsFlags): Promise<number> {
   checkTogether(flags);
   // Other commands need none of this.
   const { runMetrics } = await import("../metrics.ts");
-  this.process.exitCode = await runMetrics(this, flags);
+  return await runMetrics(context, flags);
 }
 
 /** `xs metrics`. */
 export const metricsCommand: XsCommand = buildCommand<MetricsFlags, []>({
-  func: run,
+  func: withContext(run),
   parameters: {
     flags: {
       ...commonFlags,

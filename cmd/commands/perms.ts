@@ -1,18 +1,10 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import type { NodeReader } from "../../lib/client/node_reader.ts";
-import type { Operations } from "../../lib/client/operations.ts";
-import { runTool, type Tool } from "../../lib/client/tools/run.ts";
-import {
-  commonFlags,
-  printTo,
-  type SocketOnly,
-  socketOnlyFlag,
-  withDaemon,
-  type XsContext,
-} from "../context.ts";
+import type { Print } from "../../lib/client/tools/run.ts";
+import { commonFlags, type SocketOnly, socketOnlyFlag } from "../context.ts";
 import { switchFlag } from "../flags.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
-import { orPast } from "../or_past.ts";
+import { printsNodes } from "../or_past.ts";
 import { printJson, textJson } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
 
@@ -23,7 +15,7 @@ interface PermsFlags extends AtFlags, SocketOnly {
 /** Prints permissions, of a daemon's nodes or of the past. */
 async function print(
   nodes: NodeReader,
-  write: (text: string) => void,
+  write: Print,
   { json, prefix }: PermsFlags,
   paths: readonly string[],
 ): Promise<void> {
@@ -34,28 +26,9 @@ async function print(
   }
 }
 
-async function perms(
-  context: XsContext,
-  nodes: Operations,
-  flags: PermsFlags,
-  ...paths: string[]
-): Promise<void> {
-  const tool: Tool = (nodes, write) => print(nodes, write, flags, paths);
-  await runTool(nodes, tool, paths.length > 1, printTo(context));
-}
-
-async function permsPast(
-  context: XsContext,
-  nodes: NodeReader,
-  flags: PermsFlags,
-  ...paths: string[]
-): Promise<void> {
-  await print(nodes, printTo(context), flags, paths);
-}
-
 /** `xs perms`. */
 export const permsCommand: XsCommand = buildCommand<PermsFlags, string[]>({
-  func: orPast(withDaemon(perms), 0, permsPast),
+  func: printsNodes(print, 0),
   parameters: {
     flags: {
       ...commonFlags,

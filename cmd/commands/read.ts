@@ -1,20 +1,12 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { showValue } from "../../lib/client/escape.ts";
 import type { NodeReader } from "../../lib/client/node_reader.ts";
-import type { Operations } from "../../lib/client/operations.ts";
-import { runTool, type Tool } from "../../lib/client/tools/run.ts";
+import type { Print } from "../../lib/client/tools/run.ts";
 import { readTool } from "../../lib/client/tools/values.ts";
-import {
-  commonFlags,
-  printTo,
-  type SocketOnly,
-  socketOnlyFlag,
-  withDaemon,
-  type XsContext,
-} from "../context.ts";
+import { commonFlags, type SocketOnly, socketOnlyFlag } from "../context.ts";
 import { switchFlag } from "../flags.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
-import { orPast } from "../or_past.ts";
+import { printsNodes } from "../or_past.ts";
 import { printJson, shownJson, textJson } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
 
@@ -26,7 +18,7 @@ interface ReadFlags extends AtFlags, SocketOnly {
 /** Prints what nodes have, of a daemon or of the past. */
 async function print(
   nodes: NodeReader,
-  write: (text: string) => void,
+  write: Print,
   { json, prefix = false, raw = false }: ReadFlags,
   paths: readonly string[],
 ): Promise<void> {
@@ -37,28 +29,9 @@ async function print(
   }
 }
 
-async function read(
-  context: XsContext,
-  nodes: Operations,
-  flags: ReadFlags,
-  ...paths: string[]
-): Promise<void> {
-  const tool: Tool = (nodes, write) => print(nodes, write, flags, paths);
-  await runTool(nodes, tool, paths.length > 1, printTo(context));
-}
-
-async function readPast(
-  context: XsContext,
-  nodes: NodeReader,
-  flags: ReadFlags,
-  ...paths: string[]
-): Promise<void> {
-  await print(nodes, printTo(context), flags, paths);
-}
-
 /** `xs read`. */
 export const readCommand: XsCommand = buildCommand<ReadFlags, string[]>({
-  func: orPast(withDaemon(read), 0, readPast),
+  func: printsNodes(print, 0),
   parameters: {
     flags: {
       ...commonFlags,

@@ -1,17 +1,12 @@
 import { fromByteText } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import type { ReplayFlags } from "../trace/replay.ts";
 
-async function replay(this: XsContext, flags: ReplayFlags, file: string): Promise<void> {
-  const run = await import("../trace/replay.ts");
-  this.process.exitCode = await run.replay(this.shell, flags, file) ? 0 : 1;
-}
-
 /** `xs replay`. */
 export const replayCommand: XsCommand = buildCommand<ReplayFlags, [file: string]>({
-  func: replay,
+  func: withContext(lazy(async () => (await import("../trace/replay.ts")).replay)),
   parameters: {
     flags: {
       ...commonFlags,

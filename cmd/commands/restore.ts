@@ -1,5 +1,5 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import { parseDomid } from "../parameters.ts";
 import { UsageError } from "../report.ts";
@@ -12,18 +12,12 @@ function parseMapping(input: string): DomainChoice {
   return { from: parseDomid(from!), to: parseDomid(to!) };
 }
 
-async function restore(this: XsContext, flags: RestoreFlags, source: string): Promise<void> {
-  // Loaded here: other clients need none of it.
-  const { runRestore } = await import("../archive/restore.ts");
-  this.process.exitCode = await runRestore(this, flags, source);
-}
-
 /** `xs restore`. */
 export const restoreCommand: XsCommand = buildCommand<
   RestoreFlags,
   [string]
 >({
-  func: restore,
+  func: withContext(lazy(async () => (await import("../archive/restore.ts")).runRestore)),
   parameters: {
     flags: {
       ...commonFlags,

@@ -1,18 +1,12 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import { switchFlag } from "../flags.ts";
 import { commitParameter } from "../history/parameters.ts";
 import type { RevertFlags } from "../history/revert.ts";
 
-async function revert(this: XsContext, flags: RevertFlags, commit: string): Promise<void> {
-  // Loaded here: other clients need none of it.
-  const { runRevert } = await import("../history/revert.ts");
-  await runRevert(this, flags, commit);
-}
-
 /** `xs revert`. */
 export const revertCommand: XsCommand = buildCommand<Omit<RevertFlags, "store">, [string]>({
-  func: revert,
+  func: withContext(lazy(async () => (await import("../history/revert.ts")).runRevert)),
   parameters: {
     flags: {
       ...commonFlags,

@@ -1,23 +1,12 @@
-import type { Operations } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withDaemon } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import { domidParameter, parseDurationOption } from "../parameters.ts";
 import type { RingFlags } from "../ring/run.ts";
 
-async function ring(
-  { shell }: XsContext,
-  nodes: Operations,
-  flags: RingFlags,
-  domid: number,
-): Promise<void> {
-  const run = await import("../ring/run.ts");
-  await run.ring(shell, nodes, flags, domid);
-}
-
 /** `xs ring`. */
 export const ringCommand: XsCommand = buildCommand<RingFlags, [domid: number]>({
-  func: withDaemon(ring),
+  func: withDaemon(lazy(async () => (await import("../ring/run.ts")).ring)),
   parameters: {
     flags: {
       ...commonFlags,

@@ -1,16 +1,10 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import { commitParameter, type HistoryFlags, storeFlag } from "../history/parameters.ts";
-
-async function show(this: XsContext, flags: HistoryFlags, commit: string): Promise<void> {
-  // Loaded here: other clients need none of it.
-  const { runShow } = await import("../history/show.ts");
-  await runShow(this, flags, commit);
-}
 
 /** `xs show`. */
 export const showCommand: XsCommand = buildCommand<HistoryFlags, [string]>({
-  func: show,
+  func: withContext(lazy(async () => (await import("../history/show.ts")).runShow)),
   parameters: {
     flags: { ...commonFlags, store: storeFlag },
     positional: { kind: "tuple", parameters: [commitParameter] },

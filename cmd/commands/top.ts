@@ -1,18 +1,12 @@
-import type { Operations } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withDaemon } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import { parseDurationOption } from "../parameters.ts";
 import type { TopFlags } from "../top/run.ts";
 
-async function top({ shell }: XsContext, nodes: Operations, flags: TopFlags): Promise<void> {
-  const run = await import("../top/run.ts");
-  await run.top(shell, nodes, flags);
-}
-
 /** `xs top`. */
 export const topCommand: XsCommand = buildCommand<TopFlags, []>({
-  func: withDaemon(top),
+  func: withDaemon(lazy(async () => (await import("../top/run.ts")).top)),
   parameters: {
     flags: {
       ...commonFlags,

@@ -1,21 +1,16 @@
 import { fromByteText } from "../../lib/client/operations.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withContext } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import { parseCount, parseDurationOption } from "../parameters.ts";
 import { filterFlags, type TraceFlags } from "../trace/parameters.ts";
-
-async function trace(this: XsContext, flags: TraceFlags, file?: string): Promise<void> {
-  const run = await import("../trace/run.ts");
-  await run.trace(this.shell, flags, file);
-}
 
 /** A file's name as text. */
 const parseFile = fromByteText;
 
 /** `xs trace`. */
 export const traceCommand: XsCommand = buildCommand<TraceFlags, [file?: string]>({
-  func: trace,
+  func: withContext(lazy(async () => (await import("../trace/run.ts")).trace)),
   parameters: {
     flags: {
       ...commonFlags,

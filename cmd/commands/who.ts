@@ -1,25 +1,14 @@
-import type { Operations } from "../../lib/client/operations.ts";
 import { WHO_ROWS_MAX } from "../../lib/limits.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
-import { commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { commonFlags, lazy, withDaemon } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import { parseCount, parseDurationOption } from "../parameters.ts";
 import { pathParameter } from "../path_parameter.ts";
 import type { WhoFlags } from "../who/run.ts";
 
-async function who(
-  { shell }: XsContext,
-  nodes: Operations,
-  flags: WhoFlags,
-  path: string,
-): Promise<void> {
-  const run = await import("../who/run.ts");
-  await run.who(shell, nodes, flags, path);
-}
-
 /** `xs who`. */
 export const whoCommand: XsCommand = buildCommand<WhoFlags, [path: string]>({
-  func: withDaemon(who),
+  func: withDaemon(lazy(async () => (await import("../who/run.ts")).who)),
   parameters: {
     flags: {
       ...commonFlags,

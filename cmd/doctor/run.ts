@@ -8,7 +8,7 @@ import { RULES } from "../../lib/doctor/rules.ts";
 import { DOCTOR_LOOK_MS } from "../../lib/limits.ts";
 import { UnknownStatus } from "../../lib/metrics/read_status.ts";
 import { escapeText } from "../../lib/wire/escape.ts";
-import type { CommonFlags } from "../context.ts";
+import type { CommonFlags, XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
 import { Progress } from "../progress.ts";
 import { CommandError, UsageError } from "../report.ts";
@@ -25,7 +25,7 @@ export interface DoctorFlags extends CommonFlags {
 
 /** Prints what is wrong, and fixes what can be fixed; false when something is left. */
 export async function doctor(
-  shell: Shell,
+  { shell }: XsContext,
   nodes: Operations,
   flags: DoctorFlags,
 ): Promise<boolean> {

@@ -5,7 +5,7 @@ import type { NodeReader } from "../../lib/client/node_reader.ts";
 import { toByteText } from "../../lib/client/operations.ts";
 import { ToolFailure } from "../../lib/client/tools/failure.ts";
 import { HISTORY_UNKNOWN_LINES } from "../../lib/limits.ts";
-import type { XsContext } from "../context.ts";
+import type { Status, XsContext } from "../context.ts";
 import { UsageError } from "../report.ts";
 import { readable, type Shell } from "../shell.ts";
 import { lookBack } from "./look_back.ts";
@@ -20,11 +20,11 @@ export async function readPast(
   flags: AtFlags,
   paths: readonly string[],
   levels: number | null,
-  look: (nodes: NodeReader) => Promise<void | boolean>,
-): Promise<void> {
+  look: (nodes: NodeReader) => Promise<Status>,
+): Promise<Status> {
   const wrong = paths.find((path) => !WELL_FORMED.test(path));
   if (wrong !== undefined) throw new UsageError("invalid path", wrong);
-  await lookBack(context, flags, async (past) => {
+  return await lookBack(context, flags, async (past) => {
     const at = past.point(flags.at!, "--at");
     const nodes = await PastNodes.read(await past.source(), at, paths, levels);
     try {

@@ -6,7 +6,7 @@ import { Bisection, type Verdict } from "../../lib/history/bisection.ts";
 import type { Point } from "../../lib/history/points.ts";
 import type { LogQuery } from "../../lib/history/query.ts";
 import { hasKeyframe, type HistoryRecord } from "../../lib/history/record.ts";
-import type { XsContext } from "../context.ts";
+import type { Status, XsContext } from "../context.ts";
 import { CommandError, StatusError, UsageError } from "../report.ts";
 import { flush, readable, type Shell } from "../shell.ts";
 import { lookBack } from "./look_back.ts";
@@ -32,9 +32,9 @@ const STATUS_INTERRUPTED = 130;
 export async function runBisect(
   context: XsContext,
   flags: BisectFlags,
-  words: readonly string[],
-): Promise<void> {
-  const { process, shell } = context, { bad, good } = flags;
+  ...words: string[]
+): Promise<Status> {
+  const { shell } = context, { bad, good } = flags;
   if (good === undefined) {
     throw new UsageError("--good is missing (name a moment at which CMD succeeds)");
   }
@@ -54,7 +54,7 @@ export async function runBisect(
   if (others.length > 0) say(shell, "the first bad commit is one of these, which were skipped:");
   else if (flags.json !== true) shell.stdout.write(`#${first} is the first bad commit\n`);
   for (const number of found) await runShow(context, flags, `${number}`);
-  process.exitCode = others.length > 0 ? 1 : 0;
+  return others.length === 0;
 }
 
 /** Progress is no result: it goes where it does not mix with what a program reads. */

@@ -10,7 +10,7 @@ import { HISTORY_VALUE_COLUMNS } from "../../lib/limits.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import { escapeBytes } from "../../lib/wire/escape.ts";
 import { jsonLine } from "../../lib/wire/json.ts";
-import type { XsContext } from "../context.ts";
+import type { Status, XsContext } from "../context.ts";
 import { CommandError } from "../report.ts";
 import { lookBack } from "./look_back.ts";
 import { openPaged } from "./paged.ts";
@@ -27,8 +27,8 @@ export async function runBlame(
   context: XsContext,
   flags: BlameFlags,
   path: string,
-): Promise<void> {
-  await lookBack(context, flags, async (past) => {
+): Promise<Status> {
+  return await lookBack(context, flags, async (past) => {
     const { deleted = false, recursive = false } = flags;
     const at = past.pointOrNull(flags.at, "--at");
     const query = { kind: "blame", path, at, recursive, deleted } as const;

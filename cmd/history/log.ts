@@ -8,7 +8,7 @@ import type { LogFilter } from "../../lib/history/log_filter.ts";
 import type { LogQuery } from "../../lib/history/query.ts";
 import type { Kind } from "../../lib/history/record.ts";
 import { HISTORY_FOLLOW_MS, HISTORY_FOLLOW_ROWS } from "../../lib/limits.ts";
-import type { XsContext } from "../context.ts";
+import type { Status, XsContext } from "../context.ts";
 import { CommandError, UsageError } from "../report.ts";
 import { flush } from "../shell.ts";
 import { type LogPrinter, logPrinter } from "./log_printer.ts";
@@ -36,10 +36,10 @@ export interface LogFlags extends HistoryFlags {
 export async function runLog(
   context: XsContext,
   flags: LogFlags,
-  paths: readonly string[],
-): Promise<void> {
+  ...paths: string[]
+): Promise<Status> {
   checkTogether(flags);
-  await lookBack(context, flags, async (past) => {
+  return await lookBack(context, flags, async (past) => {
     if (flags.format !== undefined) {
       const { logToGit } = await import("./log_git.ts");
       return await logToGit(past, { ...flags }, paths);

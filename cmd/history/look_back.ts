@@ -6,7 +6,7 @@ import { wallMs } from "../../lib/clock.ts";
 import { ArchiveError } from "../../lib/archive/archive.ts";
 import { findHistory, type HistorySource } from "../../lib/archive/past/history_source.ts";
 import { parsePoint, type Point, PointError } from "../../lib/history/points.ts";
-import { openSession, type XsContext } from "../context.ts";
+import { openSession, type Status, type XsContext } from "../context.ts";
 import { CommandError, UsageError } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { type HistoryFlags, pointText } from "./parameters.ts";
@@ -69,15 +69,15 @@ export class LookBack {
   }
 }
 
-/** Runs an action; what is wrong with the history is given as the command's failure. False of it means exit status 1. */
+/** Runs an action; what is wrong with the history is given as the command's failure. */
 export async function lookBack(
-  { process, shell }: XsContext,
+  { shell }: XsContext,
   flags: HistoryFlags,
-  action: (past: LookBack) => Promise<void | boolean>,
-): Promise<void> {
+  action: (past: LookBack) => Promise<Status>,
+): Promise<Status> {
   const past = new LookBack(shell, flags);
   try {
-    process.exitCode = await action(past) === false ? 1 : 0;
+    return await action(past);
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     throw new CommandError(toByteText(error.text), toByteText(error.object));

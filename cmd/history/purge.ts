@@ -3,7 +3,7 @@ import { daemonOfHistory } from "../../lib/archive/past/daemon_of_history.ts";
 import { historyPath } from "../../lib/archive/past/history_source.ts";
 import { purgeDaemon } from "../../lib/archive/past/purge.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
-import type { XsContext } from "../context.ts";
+import type { Status, XsContext } from "../context.ts";
 import { printJson, textJson } from "../json.ts";
 import { UsageError } from "../report.ts";
 import { type LookBack, lookBack } from "./look_back.ts";
@@ -16,8 +16,8 @@ const ABSOLUTE = /^(?:\/|@[\w-]+|(?:\/[\w@-]+)+)$/;
 export async function runHistory(
   context: XsContext,
   flags: HistoryFlags,
-  words: readonly string[],
-): Promise<void> {
+  ...words: string[]
+): Promise<Status> {
   const [action, ...paths] = words;
   if (action !== "purge") throw new UsageError("unknown action (purge is the only one)", action);
   if (paths.length === 0) throw new UsageError("no path is given (xs history purge PATH...)");
@@ -26,7 +26,7 @@ export async function runHistory(
     const hint = "a path from /, of A-Z a-z 0-9 - / _ @, no doubled slash and none at its end";
     throw new UsageError(`invalid path (${hint})`, wrong);
   }
-  await lookBack(context, flags, async (past) => {
+  return await lookBack(context, flags, async (past) => {
     const count = await purgeOf(past, flags, paths);
     const { stdout } = past.shell;
     if (flags.json === true) printJson(stdout, { purged: count, paths: paths.map(textJson) });

@@ -11,7 +11,7 @@ import {
 import { toByteText } from "../../lib/client/operations.ts";
 import { LOCAL_ZONE } from "../../lib/history/points.ts";
 import { changeLines } from "../../lib/history/text.ts";
-import type { XsContext } from "../context.ts";
+import type { Status, XsContext } from "../context.ts";
 import { printJson, textJson } from "../json.ts";
 import { CommandError } from "../report.ts";
 import type { Shell } from "../shell.ts";
@@ -29,8 +29,8 @@ export async function runRevert(
   context: XsContext,
   flags: RevertFlags,
   commit: string,
-): Promise<void> {
-  await lookBack(context, flags, async (past) => {
+): Promise<Status> {
+  return await lookBack(context, flags, async (past) => {
     const point = past.point(commit), dryRun = flags.dryRun === true;
     const source = await past.source();
     if (!source.isLive) {

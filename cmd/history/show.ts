@@ -7,7 +7,7 @@ import { LOCAL_ZONE } from "../../lib/history/points.ts";
 import type { HistoryRecord } from "../../lib/history/record.ts";
 import { manyLines, oneLine } from "../../lib/history/text.ts";
 import { jsonLine } from "../../lib/wire/json.ts";
-import type { XsContext } from "../context.ts";
+import type { Status, XsContext } from "../context.ts";
 import { CommandError } from "../report.ts";
 import { BEGINNING, lookBack } from "./look_back.ts";
 import { openPaged } from "./paged.ts";
@@ -18,8 +18,8 @@ export async function runShow(
   context: XsContext,
   flags: HistoryFlags,
   commit: string,
-): Promise<void> {
-  await lookBack(context, flags, async (past) => {
+): Promise<Status> {
+  return await lookBack(context, flags, async (past) => {
     const point = past.point(commit);
     const { answers, head } = await askWhole(await past.source(), { kind: "show", point });
     const records = answers.filter((answer) => answer.type === "record");

@@ -9,10 +9,9 @@ import { bytesOfJson, valueJson } from "../../lib/wire/json.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { joinStrings } from "../../lib/wire/payload.ts";
 import { toText } from "../../lib/wire/text.ts";
-import type { CommonFlags } from "../context.ts";
+import type { CommonFlags, XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
 import { CommandError } from "../report.ts";
-import type { Shell } from "../shell.ts";
 import { decodeRing, type RingContents, type RingDirection } from "./decode.ts";
 import { counted } from "../../lib/wire/counted.ts";
 
@@ -30,7 +29,7 @@ interface Look {
 
 /** Prints what can be seen of a domain's ring. */
 export async function ring(
-  shell: Shell,
+  { shell }: XsContext,
   nodes: Operations,
   flags: RingFlags,
   domid: number,

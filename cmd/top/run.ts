@@ -1,7 +1,7 @@
 import { sleep } from "../../lib/clock.ts";
 import { type Operations, toByteText } from "../../lib/client/operations.ts";
 import { TOP_INTERVAL_MS, TOP_ROWS_PRINTED_MAX } from "../../lib/limits.ts";
-import type { CommonFlags } from "../context.ts";
+import type { CommonFlags, XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
 import { flush, type Shell } from "../shell.ts";
 import { openMessages } from "../trace/live.ts";
@@ -29,7 +29,7 @@ function printedColumns(shell: Shell): number {
 }
 
 /** Shows what the daemon does, until the user has enough. */
-export async function top(shell: Shell, nodes: Operations, flags: TopFlags): Promise<void> {
+export async function top({ shell }: XsContext, nodes: Operations, flags: TopFlags): Promise<void> {
   const { json: _json, once: _once, interval, axis = "domains", ...rest } = flags;
   const sampler = new Sampler(nodes, () => openMessages(shell, rest));
   const ms = interval ?? TOP_INTERVAL_MS;

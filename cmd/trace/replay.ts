@@ -11,7 +11,7 @@ import {
 } from "../../lib/client/trace/replay.ts";
 import { escapeBytes } from "../../lib/wire/escape.ts";
 import { textJson } from "../../lib/wire/json.ts";
-import type { CommonFlags } from "../context.ts";
+import type { CommonFlags, XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
 import { CommandError } from "../report.ts";
 import type { Shell } from "../shell.ts";
@@ -25,7 +25,11 @@ export interface ReplayFlags extends CommonFlags {
 }
 
 /** Sends a recording again; false when something differs. */
-export async function replay(shell: Shell, flags: ReplayFlags, file: string): Promise<boolean> {
+export async function replay(
+  { shell }: XsContext,
+  flags: ReplayFlags,
+  file: string,
+): Promise<boolean> {
   using recording = new RecordingReader(file);
   const path = socketOf(shell, flags);
   const { clock, stdout } = shell;

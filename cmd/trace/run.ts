@@ -6,6 +6,7 @@ import { TraceSummary } from "../../lib/client/trace/summary.ts";
 import type { Frame } from "../../lib/wire/stream_frame.ts";
 import { printJson } from "../json.ts";
 import { CommandError, UsageError } from "../report.ts";
+import type { XsContext } from "../context.ts";
 import { flush, type Shell } from "../shell.ts";
 import { RecordingFile } from "./files.ts";
 import { FrameFilter } from "./frame_filter.ts";
@@ -60,7 +61,7 @@ class TracePrinter {
 }
 
 /** Shows what passes, or the recording `file`. */
-export async function trace(shell: Shell, flags: TraceFlags, file?: string): Promise<void> {
+export async function trace({ shell }: XsContext, flags: TraceFlags, file?: string): Promise<void> {
   if (file === undefined) return await traceLive(shell, flags);
   if (flags.write !== undefined) {
     throw new UsageError("it contradicts a recording (leave one of them out)", "--write");

@@ -5,9 +5,8 @@ import { WHO_COUNT_MS, WHO_ROWS_MAX } from "../../lib/limits.ts";
 import { escapeBytes, escapeText } from "../../lib/wire/escape.ts";
 import { type BytesJson, bytesOfJson } from "../../lib/wire/json.ts";
 import { toText } from "../../lib/wire/text.ts";
-import type { CommonFlags } from "../context.ts";
+import type { CommonFlags, XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
-import type { Shell } from "../shell.ts";
 import { changeJson, changeText, lastChange } from "./last_change.ts";
 import { countEvents } from "./count_events.ts";
 import { readRows } from "./read_pages.ts";
@@ -22,7 +21,7 @@ export interface WhoFlags extends CommonFlags {
 
 /** Prints who owns a node, may use it, and hears of it. */
 export async function who(
-  shell: Shell,
+  { shell }: XsContext,
   nodes: Operations,
   flags: WhoFlags,
   path: string,
