@@ -3,35 +3,17 @@ import { commonFlags, lazy, withContext } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
 import type { LogFlags } from "../history/log.ts";
 import { globParameter, pointFlag, POINTS, storeFlag } from "../history/parameters.ts";
-import type { Kind } from "../../lib/history/record.ts";
+import { type Kind, KINDS } from "../../lib/history/kinds.ts";
 import { parseCount } from "../parameters.ts";
 import { UsageError } from "../report.ts";
 
-/** Kinds of commits, of which `lib/history/record.ts` has all. */
-const KINDS: readonly Kind[] = [
-  "write",
-  "mkdir",
-  "rm",
-  "set-perms",
-  "transaction",
-  "request",
-  "introduce",
-  "release",
-  "resume",
-  "set-target",
-  "death",
-  "features",
-  "quota",
-  "setting",
-  "restore",
-  "start",
-  "repair",
-];
+/** What can be asked for: of what was pruned no more than that is known. */
+const SHOWN: readonly Kind[] = KINDS.filter((kind) => kind !== "pruned");
 
 function parseKind(input: string): Kind {
-  const kind = KINDS.find((known) => known === input);
+  const kind = SHOWN.find((known) => known === input);
   if (kind !== undefined) return kind;
-  throw new UsageError(`invalid kind of a commit (one of ${KINDS.join(", ")})`);
+  throw new UsageError(`invalid kind of a commit (one of ${SHOWN.join(", ")})`);
 }
 
 /** `xs log`. */
@@ -57,7 +39,7 @@ export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
           "Show only commits of this KIND, such as write, rm, transaction, death, restore or start",
           parseKind,
         ),
-        proposeCompletions: (partial) => KINDS.filter((kind) => kind.startsWith(partial)),
+        proposeCompletions: (partial) => SHOWN.filter((kind) => kind.startsWith(partial)),
       },
       search: valueFlag("TEXT", "Show only changes whose old or new value contains TEXT"),
       aborted: switchFlag("Show only transactions that ended in EAGAIN"),

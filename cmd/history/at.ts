@@ -9,10 +9,7 @@ import type { Status, XsContext } from "../context.ts";
 import { UsageError } from "../report.ts";
 import { readable, type Shell } from "../shell.ts";
 import { lookBack } from "./look_back.ts";
-import type { AtFlags } from "./parameters.ts";
-
-/** Paths as the daemon takes them. */
-const WELL_FORMED = /^(?:\/|@[\w-]+|\/?[\w@-]+(?:\/[\w@-]+)*)$/;
+import { type AtFlags, isPath } from "./parameters.ts";
 
 /** Looks at nodes of the past as the live command does; `levels` below the paths are needed, null for all. */
 export async function readPast(
@@ -22,7 +19,7 @@ export async function readPast(
   levels: number | null,
   look: (nodes: NodeReader) => Promise<Status>,
 ): Promise<Status> {
-  const wrong = paths.find((path) => !WELL_FORMED.test(path));
+  const wrong = paths.find((path) => !isPath(path));
   if (wrong !== undefined) throw new UsageError("invalid path", wrong);
   return await lookBack(context, flags, async (past) => {
     const at = past.point(flags.at!, "--at");

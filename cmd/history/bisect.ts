@@ -4,7 +4,7 @@ import { PastNodes, unknownText } from "../../lib/archive/past/past_nodes.ts";
 import { fromByteText, toByteText } from "../../lib/client/operations.ts";
 import { Bisection, type Verdict } from "../../lib/history/bisection.ts";
 import type { Point } from "../../lib/history/points.ts";
-import type { LogQuery } from "../../lib/history/query.ts";
+import { ALL_RECORDS } from "../../lib/history/query.ts";
 import { hasKeyframe, type HistoryRecord } from "../../lib/history/record.ts";
 import type { Status, XsContext } from "../context.ts";
 import { CommandError, StatusError, UsageError } from "../report.ts";
@@ -112,7 +112,7 @@ class Search {
 
   /** The number of the last record. */
   async #last(): Promise<number> {
-    return (await askWhole(this.#source, { ...LOG, last: 0 })).head.last;
+    return (await askWhole(this.#source, { ...ALL_RECORDS, last: 0 })).head.last;
   }
 
   async #momentAt(point: Point): Promise<PastNodes> {
@@ -122,7 +122,7 @@ class Search {
   /** Numbers of all that changed the store, in order: what a search steps over may be an aborted transaction. */
   async #changesWithin(since: number, until: number): Promise<number[]> {
     const numbers = new Set<number>();
-    for await (const answer of this.#source.ask({ ...LOG, filter: { since, until } })) {
+    for await (const answer of this.#source.ask({ ...ALL_RECORDS, filter: { since, until } })) {
       if (answer.type === "damage") say(this.#shell, answer.text);
       if (answer.type === "record" && changesStore(answer.record)) {
         numbers.add(answer.record.number);
@@ -160,16 +160,6 @@ class Search {
     throw new CommandError(`failed with status ${status} (${rule})`, toByteText(command));
   }
 }
-
-/** All records. */
-const LOG: LogQuery = {
-  kind: "log",
-  since: null,
-  until: null,
-  filter: {},
-  backwards: false,
-  last: null,
-};
 
 /** Whether the store can be another one after a record than before it. */
 function changesStore(record: HistoryRecord): boolean {

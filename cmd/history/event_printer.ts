@@ -1,13 +1,13 @@
 /** What `xs watch` prints with --values, --by or --timestamps: loaded when one of them is given. */
 import { askDaemon } from "../../lib/archive/past/ask_daemon.ts";
-import { absolutePath } from "../../lib/archive/past/past_nodes.ts";
 import { ArchiveError } from "../../lib/archive/archive.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
+import { absolutePath } from "../../lib/client/node_reader.ts";
 import { type Operations, toByteText } from "../../lib/client/operations.ts";
 import { wallMs } from "../../lib/clock.ts";
 import { authorJson, timeJson } from "../../lib/history/json.ts";
 import { LOCAL_ZONE } from "../../lib/history/points.ts";
-import type { LogQuery } from "../../lib/history/query.ts";
+import { lastChangeOf } from "../../lib/history/query.ts";
 import type { Change, Commit, NodeState } from "../../lib/history/record.ts";
 import { timeText, valueText, whoText } from "../../lib/history/text.ts";
 import { EVENTS_UNPRINTED_MAX } from "../../lib/limits.ts";
@@ -109,16 +109,8 @@ export class EventPrinter {
   }
 
   async #lastChange(path: string): Promise<Found["change"]> {
-    const query: LogQuery = {
-      kind: "log",
-      since: null,
-      until: null,
-      filter: { paths: [path], exact: true, aborted: false },
-      backwards: false,
-      last: 1,
-    };
     try {
-      for await (const answer of askDaemon(this.#nodes, query)) {
+      for await (const answer of askDaemon(this.#nodes, lastChangeOf(path))) {
         if (answer.type === "failure") throw new ArchiveError(answer.text);
         if (answer.type !== "record" || answer.record.type !== "commit") continue;
         const commit = answer.record, change = commit.changes.find((one) => one.path === path);

@@ -1,3 +1,4 @@
+import { absolutePath } from "../../lib/client/node_reader.ts";
 import type { CommonFlags } from "../context.ts";
 import { type ValueFlag, valueFlag } from "../flags.ts";
 import { pathParameter } from "../path_parameter.ts";
@@ -41,8 +42,13 @@ export const POINTS =
   "POINT is -90s or 5m (ago), 14:03, 'yesterday 14:03', 2026-01-31T12:00:00, 1234 or '#1234' (a commit), " +
   "1234~3 (the third before it), start (of the daemon) or boot.";
 
-/** Where sockets' relative paths begin. */
-const HOME = "/local/domain/0";
+/** Paths as the daemon takes them. */
+const PATH = /^(?:\/|@[\w-]+|\/?[\w@-]+(?:\/[\w@-]+)*)$/;
+
+/** Whether the daemon takes it as a path. */
+export function isPath(text: string): boolean {
+  return PATH.test(text);
+}
 
 /** Paths in which `*` and `?` stand for other characters, and `**` for any names. */
 const GLOB = /^(?:\/|@[\w-]+|\/?[\w@*?-]+(?:\/[\w@*?-]+)*|(?:\/[\w@*?-]+)+)$/;
@@ -51,7 +57,7 @@ function parseGlob(input: string): string {
   if (!GLOB.test(input)) {
     throw new UsageError("invalid path (names of A-Z a-z 0-9 - _ @, and * and ? for others)");
   }
-  return /^[/@]/.test(input) ? input : `${HOME}/${input}`;
+  return absolutePath(input);
 }
 
 /** A path of which what is below counts as well, or a pattern of such. */
@@ -63,12 +69,12 @@ export const globParameter = {
 
 /** Paths as they are, without a pattern. */
 function parsePath(input: string): string {
-  if (!/^(?:\/|@[\w-]+|\/?[\w@-]+(?:\/[\w@-]+)*)$/.test(input)) {
+  if (!isPath(input)) {
     throw new UsageError(
       "invalid path (a path has only A-Z a-z 0-9 - / _ @, no doubled slash and none at its end)",
     );
   }
-  return /^[/@]/.test(input) ? input : `${HOME}/${input}`;
+  return absolutePath(input);
 }
 
 /** The path of one node. */

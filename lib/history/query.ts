@@ -19,6 +19,21 @@ export interface LogQuery {
   readonly last: number | null;
 }
 
+/** Asks for all records. */
+export const ALL_RECORDS: LogQuery = {
+  kind: "log",
+  since: null,
+  until: null,
+  filter: {},
+  backwards: false,
+  last: null,
+};
+
+/** Asks for the last commit that changed a path. */
+export function lastChangeOf(path: string): LogQuery {
+  return { ...ALL_RECORDS, filter: { paths: [path], exact: true, aborted: false }, last: 1 };
+}
+
 /** All that is known of one record. */
 export interface ShowQuery {
   readonly kind: "show";

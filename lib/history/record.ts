@@ -2,6 +2,9 @@
 import type { Author as KnownAuthor } from "../engine/author.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
 import { equalBytes } from "../wire/text.ts";
+import type { Kind } from "./kinds.ts";
+
+export { type Kind, KINDS } from "./kinds.ts";
 
 /** In place of a value that is not kept: only its length is told. */
 export interface Redacted {
@@ -24,29 +27,6 @@ export type Author = KnownAuthor | PrunedAuthor;
 export interface PrunedAuthor {
   readonly kind: "pruned";
 }
-
-/** What was asked for, or happened. New ones go to the end: files have their positions. */
-export const KINDS = [
-  "write",
-  "mkdir",
-  "rm",
-  "set-perms",
-  "transaction",
-  "request",
-  "introduce",
-  "release",
-  "resume",
-  "set-target",
-  "death",
-  "features",
-  "quota",
-  "setting",
-  "restore",
-  "start",
-  "repair",
-  "pruned",
-] as const;
-export type Kind = typeof KINDS[number];
 
 /**
  * What became of one path. With a `count` above 1 it stands for as many changes of the same author, the first of them

@@ -10,7 +10,7 @@ import {
 } from "../../history/git/fast_import.ts";
 import { LogMatcher } from "../../history/log_filter.ts";
 import type { Point } from "../../history/points.ts";
-import type { LogQuery } from "../../history/query.ts";
+import { ALL_RECORDS, type LogQuery } from "../../history/query.ts";
 import {
   type Commit,
   type Gap,
@@ -89,7 +89,7 @@ class GitExport {
       ...(paths.length === 0 ? {} : { paths }),
       ...(after === null ? {} : { since: after + 1 }),
     };
-    return { kind: "log", since, until, filter, backwards: false, last: null };
+    return { ...ALL_RECORDS, since, until, filter };
   }
 
   async *#begin(number: number, { begins }: Head): Pieces {

@@ -1,5 +1,5 @@
 /** The nodes of a moment of the past, for the tools that read a daemon's. */
-import type { NodeReader } from "../../client/node_reader.ts";
+import { absolutePath, type NodeReader } from "../../client/node_reader.ts";
 import { XenstoreError } from "../../client/error.ts";
 import type { Between, Unknown } from "../../history/moment.ts";
 import { isUnder } from "../../history/path_set.ts";
@@ -95,14 +95,6 @@ export class PastNodes implements NodeReader {
     const detail = `there was no such node, after #${this.number} (ENOENT)`;
     return Promise.reject(new XenstoreError("ENOENT", operation, path, detail));
   }
-}
-
-/** Where sockets' relative paths begin. */
-const HOME = "/local/domain/0";
-
-/** A path as a client of the socket means it. */
-export function absolutePath(path: string): string {
-  return /^[/@]/.test(path) ? path : `${HOME}/${path}`;
 }
 
 /** What is known of what is not. */

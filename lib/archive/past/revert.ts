@@ -3,6 +3,8 @@ import { XenstoreError } from "../../client/error.ts";
 import type { Operations } from "../../client/operations.ts";
 import { inTransaction } from "../../client/transaction.ts";
 import type { RecordAnswer } from "../../history/answers.ts";
+import type { LogFilter } from "../../history/log_filter.ts";
+import { ALL_RECORDS, lastChangeOf } from "../../history/query.ts";
 import type { Change, Commit, NodeState } from "../../history/record.ts";
 import { whoText } from "../../history/text.ts";
 import { childPath, parentPath } from "../../store/path.ts";
@@ -96,14 +98,8 @@ function wholeNode(node: NodeState | null, path: string): WholeNode | null {
 
 /** Domains that have died since: their numbers may be those of others by now. */
 async function deadSince(source: HistorySource, number: number): Promise<ReadonlySet<number>> {
-  const { answers } = await askWhole(source, {
-    kind: "log",
-    since: null,
-    until: null,
-    filter: { since: number + 1, kind: "death" },
-    backwards: false,
-    last: null,
-  });
+  const filter: LogFilter = { since: number + 1, kind: "death" };
+  const { answers } = await askWhole(source, { ...ALL_RECORDS, filter });
   const gone = new Set<number>();
   for (const answer of answers) {
     if (answer.type !== "record" || answer.record.type !== "commit") continue;
@@ -198,15 +194,7 @@ async function apply(nodes: Operations, undo: readonly Undo[]): Promise<void> {
 
 /** Who changed a path last, as far as the history knows: a part of a sentence. */
 export async function lastChange(source: HistorySource, path: string): Promise<string> {
-  const { answers } = await askWhole(source, {
-    kind: "log",
-    since: null,
-    until: null,
-    filter: { paths: [path], exact: true, aborted: false },
-    backwards: false,
-    last: 1,
-  });
-  const [answer] = answers;
+  const [answer] = (await askWhole(source, lastChangeOf(path))).answers;
   if (answer?.type !== "record" || answer.record.type !== "commit") return "";
   return `, by ${whoText(answer.record.author)} in #${answer.record.number}`;
 }
