@@ -938,6 +938,24 @@ export const STREAM_PATTERN_MAX = 3_072;
 /** Bytes of a frame of a stream that a client believes: a call has two of the largest messages. */
 export const FRAME_BYTES_MAX = 65_536;
 
+/** Connections of a stream or a recording that a reader remembers: more than the guests and clients of any host. */
+export const TRACE_CLIENTS_MAX = 16_384;
+
+/** Bytes in which a recording tells of a client: its three texts, each of 256 characters in at most six bytes, fit. */
+export const TRACE_CLIENT_BYTES_MAX = 5_120;
+
+/** Kinds of requests that `xs trace -c` counts one by one: some dozens are known, others are counted together. */
+export const TRACE_KINDS_MAX = 64;
+
+/** Clients of a recording that `xs replay` plays at once: each has a connection. */
+export const REPLAY_CLIENTS_MAX = 4_096;
+
+/** Transactions of one client that `xs replay` keeps open: a daemon keeps a snapshot for each. */
+export const REPLAY_TRANSACTIONS_MAX = 1_000;
+
+/** Kinds of events of one client that `xs replay` compares one by one; others are compared together. */
+export const REPLAY_EVENTS_MAX = 10_000;
+
 /** Bytes that a client reads of a stream at once. */
 export const STREAM_READ_BYTES = 65_536;
 

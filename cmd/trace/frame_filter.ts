@@ -4,6 +4,7 @@ import {
   TraceDecoder,
   type TracedEvent,
 } from "../../lib/client/trace/entries.ts";
+import { ClientTable } from "../../lib/client/trace/client_table.ts";
 import type { MessageFilter } from "../../lib/server/stream/message_filter.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { splitStrings } from "../../lib/wire/payload.ts";
@@ -19,7 +20,7 @@ export class FrameFilter {
   readonly #name: string | null;
   readonly #decoder = new TraceDecoder();
   /** As of the daemon, of a client's end only who has seen something of it hears. */
-  readonly #shown = new Set<number>();
+  readonly #shown = new ClientTable<true>();
   #isAnySeen = false;
 
   /** @throws {UsageError} */
@@ -51,7 +52,7 @@ export class FrameFilter {
       const { client } = entry;
       if (entry.kind === "closed") return this.#shown.delete(client.id);
       const isWanted = this.#wantsClient(client) && this.#wants(entry);
-      if (isWanted) this.#shown.add(client.id);
+      if (isWanted) this.#shown.set(client.id, true);
       return isWanted;
     });
   }

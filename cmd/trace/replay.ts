@@ -8,6 +8,7 @@ import {
   type EventDifference,
   Replay,
   type ReplayDifference,
+  TooManyClients,
 } from "../../lib/client/trace/replay.ts";
 import { escapeBytes } from "../../lib/wire/escape.ts";
 import { textJson } from "../../lib/wire/json.ts";
@@ -44,10 +45,16 @@ export async function replay(
   (await open()).close();
   const run = new Replay(open, tell);
   const decoder = new TraceDecoder();
-  for (let frames = recording.next(); frames !== null; frames = recording.next()) {
-    await run.add(decoder.add(frames));
+  try {
+    for (let frames = recording.next(); frames !== null; frames = recording.next()) {
+      await run.add(decoder.add(frames));
+    }
+    await run.add(decoder.rest());
+  } catch (error) {
+    if (!(error instanceof TooManyClients)) throw error;
+    await run.end();
+    throw new CommandError(error.message, file);
   }
-  await run.add(decoder.rest());
   await run.end();
   const { differences, notSent, sent } = run.result;
   const kinds = [...notSent].map(([kind, count]) => `${count} ${kind}`).join(", ");

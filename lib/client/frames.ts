@@ -2,7 +2,13 @@ import type { Clock } from "../clock.ts";
 import { FRAME_BYTES_MAX, STREAM_READ_BYTES } from "../limits.ts";
 import { formatDuration } from "../wire/duration.ts";
 import { FrameDecoder, FrameError } from "../wire/frame_decoder.ts";
-import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../wire/header.ts";
+import {
+  decodeHeader,
+  emptyHeader,
+  encodeMessage,
+  HEADER_SIZE,
+  PAYLOAD_MAX,
+} from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { joinStrings } from "../wire/payload.ts";
 import type { Frame } from "../wire/stream_frame.ts";
@@ -120,6 +126,9 @@ async function answer(stream: ByteStream): Promise<Uint8Array> {
     const end = bytes.length < HEADER_SIZE
       ? Infinity
       : HEADER_SIZE + decodeHeader(bytes, 0, header).len;
+    if (end !== Infinity && header.len > PAYLOAD_MAX) {
+      throw new Error("the daemon's reply is too long");
+    }
     if (bytes.length >= end) {
       const payload = bytes.subarray(HEADER_SIZE, end);
       const text = toText(payload).replace(/\0$/, "");

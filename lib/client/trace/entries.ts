@@ -1,12 +1,15 @@
+import { AUTHOR_TEXT_MAX, STREAM_QUEUE_BYTES } from "../../limits.ts";
 import { decodeHeader, emptyHeader, HEADER_SIZE } from "../../wire/header.ts";
 import { clientIn } from "../../wire/frame_decoder.ts";
 import {
   type Frame,
+  FRAME_HEADER_BYTES,
   FrameKind,
   HIDDEN_REPLY,
   HIDDEN_REQUEST,
   type StreamClientInfo,
 } from "../../wire/stream_frame.ts";
+import { ClientTable } from "./client_table.ts";
 
 /** A client whose messages are traced. */
 export interface TracedClient extends StreamClientInfo {
@@ -67,12 +70,13 @@ const UNKNOWN: StreamClientInfo = {
 
 /**
  * Makes entries of frames, in the order in which things happened: the events that a call causes come before it
- * in the stream, and behind it here.
+ * in the stream, and behind it here. Frames may be a recording of anyone: what is kept of them is bounded.
  */
 export class TraceDecoder {
-  readonly #clients = new Map<number, TracedClient>();
-  /** Events whose call has not come yet. */
+  readonly #clients = new ClientTable<TracedClient>();
+  /** Events whose call has not come yet, and the bytes of their frames. */
   #early: TracedEvent[] = [];
+  #earlyBytes = 0;
 
   /** The entries that are whole with `frames`. */
   add(frames: readonly Frame[]): TraceEntry[] {
@@ -82,32 +86,43 @@ export class TraceDecoder {
   }
 
   /** Events whose call has not come, and perhaps is not wanted. */
-  rest(): TraceEntry[] {
+  rest(): TracedEvent[] {
     const rest = this.#early;
     this.#early = [];
+    this.#earlyBytes = 0;
     return rest;
   }
 
   #addOne(frame: Frame, entries: TraceEntry[]): void {
     const { at, connection, kind, number } = frame;
     if (kind === FrameKind.CONNECTION) {
-      this.#clients.set(connection, { ...clientIn(frame.body) ?? UNKNOWN, id: connection });
+      this.#clients.set(connection, { ...shortened(clientIn(frame.body)), id: connection });
     } else if (kind === FrameKind.CALL) {
       const call = this.#call(frame);
       const isBefore = ({ cause }: TracedEvent): boolean => cause === 0 || cause < call.number;
-      entries.push(...this.#early.filter(isBefore), call);
-      entries.push(...this.#early.filter((event) => !isBefore(event)));
-      this.#early = [];
+      const early = this.rest();
+      append(entries, early.filter(isBefore));
+      entries.push(call);
+      append(entries, early.filter((event) => !isBefore(event)));
     } else if (kind === FrameKind.EVENT) {
       const message = messages(frame)[0]!;
       const event = { at, client: this.#client(connection), cause: number, message };
-      if (number === 0) entries.push(...this.rest(), { kind: "event", ...event });
-      else this.#early.push({ kind: "event", ...event });
+      if (number === 0) {
+        append(entries, this.rest());
+        entries.push({ kind: "event", ...event });
+      } else {
+        this.#early.push({ kind: "event", ...event });
+        this.#earlyBytes += FRAME_HEADER_BYTES + frame.body.length;
+        // A daemon queues no more for a reader, so their call is not among what it has sent.
+        if (this.#earlyBytes > STREAM_QUEUE_BYTES) append(entries, this.rest());
+      }
     } else if (kind === FrameKind.CLOSED) {
-      entries.push(...this.rest(), { kind: "closed", at, client: this.#client(connection) });
+      append(entries, this.rest());
+      entries.push({ kind: "closed", at, client: this.#client(connection) });
       this.#clients.delete(connection);
     } else if (kind === FrameKind.LOST) {
-      entries.push(...this.rest(), { kind: "lost", at, count: number });
+      append(entries, this.rest());
+      entries.push({ kind: "lost", at, count: number });
     }
   }
 
@@ -121,6 +136,24 @@ export class TraceDecoder {
     const client = this.#client(frame.connection);
     return { kind: "call", at, client, number, request: request!, reply: reply!, waitedUs, tookUs };
   }
+}
+
+/** One at a time: a call has no room for some ten thousand arguments. */
+function append(entries: TraceEntry[], more: readonly TraceEntry[]): void {
+  for (const entry of more) entries.push(entry);
+}
+
+/** A client with texts no longer than a daemon's. */
+function shortened(client: StreamClientInfo | null): StreamClientInfo {
+  if (client === null) return UNKNOWN;
+  const cut = (text: string | null): string | null => text?.slice(0, AUTHOR_TEXT_MAX) ?? null;
+  const { command, label, name } = client;
+  return {
+    ...client,
+    label: label.slice(0, AUTHOR_TEXT_MAX),
+    name: cut(name),
+    command: cut(command),
+  };
 }
 
 /** The messages of a frame, which its decoder has checked. */

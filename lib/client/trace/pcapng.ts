@@ -1,6 +1,8 @@
+import { TRACE_CLIENT_BYTES_MAX } from "../../limits.ts";
 import { joinBytes } from "../../wire/text.ts";
 import { type Frame, FrameKind } from "../../wire/stream_frame.ts";
 import { decodeHeader, emptyHeader, HEADER_SIZE } from "../../wire/header.ts";
+import { ClientTable } from "./client_table.ts";
 
 /** Of a packet what comes before the message; docs/wireshark/xenstore.lua reads it. */
 const PSEUDO_HEADER_BYTES = 12;
@@ -29,13 +31,17 @@ export function pcapngHead(): Uint8Array {
  */
 export class PcapngEncoder {
   /** Who has a connection that has no packet yet. */
-  readonly #clients = new Map<number, Uint8Array>();
+  readonly #clients = new ClientTable<Uint8Array>();
 
   /** The packets of frames, which come behind {@link pcapngHead}. */
   add(frames: readonly Frame[]): Uint8Array {
     const blocks: Uint8Array[] = [];
     for (const frame of frames) {
-      if (frame.kind === FrameKind.CONNECTION) this.#clients.set(frame.connection, frame.body);
+      // A longer one is none of a daemon's, and many of them would fill the memory.
+      const isClient = frame.kind === FrameKind.CONNECTION;
+      if (isClient && frame.body.length <= TRACE_CLIENT_BYTES_MAX) {
+        this.#clients.set(frame.connection, frame.body);
+      }
       if (frame.kind !== FrameKind.CALL && frame.kind !== FrameKind.EVENT) continue;
       const comment = this.#clients.get(frame.connection) ?? null;
       this.#clients.delete(frame.connection);

@@ -1,3 +1,9 @@
+import {
+  REPLAY_CLIENTS_MAX,
+  REPLAY_EVENTS_MAX,
+  REPLAY_TRANSACTIONS_MAX,
+  TRACE_KINDS_MAX,
+} from "../../limits.ts";
 import { equalBytes, joinBytes, toBytes, toText } from "../../wire/text.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { XenstoreError } from "../error.ts";
@@ -18,6 +24,17 @@ const NOT_SENT: ReadonlySet<number> = new Set([
   MessageType.GET_QUOTA,
   MessageType.IS_DOMAIN_INTRODUCED,
 ]);
+
+/** A recording has more clients at once than can be played. */
+export class TooManyClients extends Error {
+  override readonly name = "TooManyClients";
+
+  constructor() {
+    super(
+      `more than ${REPLAY_CLIENTS_MAX} clients at once (record some of them: --domain, --process)`,
+    );
+  }
+}
 
 /** A call that another daemon answers otherwise. */
 export interface ReplayDifference {
@@ -76,7 +93,7 @@ export class Replay {
     this.#tell = tell;
   }
 
-  /** Sends the next calls. @throws {XenstoreError} when the connection is lost. */
+  /** Sends the next calls. @throws {XenstoreError} when the connection is lost; {@link TooManyClients}. */
   async add(entries: readonly TraceEntry[]): Promise<void> {
     for (const entry of entries) {
       if (entry.kind === "call") await this.#call(entry);
@@ -94,10 +111,11 @@ export class Replay {
   async #stand(client: TracedClient): Promise<Stand> {
     const known = this.#stands.get(client.id);
     if (known !== undefined) return known;
+    if (this.#stands.size >= REPLAY_CLIENTS_MAX) throw new TooManyClients();
     const session = await this.#open();
     const now = new Map<string, number>();
     session.listen({
-      event: (path, token) => count(now, `${path}\0${token}\0`),
+      event: (path, token) => countEvent(now, `${path}\0${token}\0`),
       end: () => {},
     });
     const transactions = new Map<number, number>();
@@ -109,26 +127,29 @@ export class Replay {
   async #call(call: TracedCall): Promise<void> {
     const { client, request } = call;
     const isRefused = client.kind === "ring" && toText(call.reply.payload) === "EACCES\0";
-    if (NOT_SENT.has(request.type) || isRefused) {
-      count(this.result.notSent, kindName(request.type));
-      return;
-    }
+    if (NOT_SENT.has(request.type) || isRefused) return this.#notSent(request.type);
     const stand = await this.#stand(client);
     // A transaction that began before the recording is one that the other daemon does not have.
     const txId = request.txId === 0 ? 0 : stand.transactions.get(request.txId);
-    if (txId === undefined) {
-      count(this.result.notSent, kindName(request.type));
-      return;
-    }
+    const isStart = request.type === MessageType.TRANSACTION_START;
+    const isFull = isStart && stand.transactions.size >= REPLAY_TRANSACTIONS_MAX;
+    if (txId === undefined || isFull) return this.#notSent(request.type);
     const { isError, payload } = await this.#send(stand, call, txId);
     this.result.sent++;
-    if (request.type === MessageType.TRANSACTION_START && !isError) {
+    if (isStart && !isError) {
       stand.transactions.set(idIn(call.reply.payload), idIn(payload));
     }
     if (request.type === MessageType.TRANSACTION_END) stand.transactions.delete(request.txId);
     if (answersAlike(call, payload, isError)) return;
     this.result.differences++;
     this.#tell({ kind: "reply", call, now: toText(payload).replace(/\0$/, ""), isError });
+  }
+
+  /** A recording may have any number for a kind: those that are unknown are counted together. */
+  #notSent(type: number): void {
+    const { notSent } = this.result;
+    const kind = kindName(type);
+    count(notSent, notSent.size < TRACE_KINDS_MAX || notSent.has(kind) ? kind : "(others)");
   }
 
   async #send(
@@ -149,7 +170,7 @@ export class Replay {
   async #event(client: TracedClient, message: string): Promise<void> {
     // Guests' paths are others on a socket; a watch from before the recording has no events here.
     if (client.kind === "ring") return;
-    count((await this.#stand(client)).recorded, message);
+    countEvent((await this.#stand(client)).recorded, message);
   }
 
   async #close(id: number): Promise<void> {
@@ -169,6 +190,11 @@ export class Replay {
       this.#tell({ kind: "events", client: stand.client, path, token, recorded, now });
     }
   }
+}
+
+/** Events beyond {@link REPLAY_EVENTS_MAX} kinds are counted together, without path and token. */
+function countEvent(counts: Map<string, number>, message: string): void {
+  count(counts, counts.size < REPLAY_EVENTS_MAX || counts.has(message) ? message : "(others)\0");
 }
 
 function count(counts: Map<string, number>, key: string): void {

@@ -1,7 +1,11 @@
+import { TRACE_KINDS_MAX } from "../../limits.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import type { TraceEntry } from "./entries.ts";
 import { kindName } from "./entry_text.ts";
 import { counted } from "../../wire/counted.ts";
+
+/** What is counted together. */
+const OTHERS = "(others)";
 
 /** What was counted of one kind of messages. */
 export interface KindCount {
@@ -28,8 +32,12 @@ export class TraceSummary {
   }
 
   #of(op: string): KindCount {
-    let count = this.#kinds.get(op);
-    if (count === undefined) this.#kinds.set(op, count = { op, calls: 0, errors: 0, tookUs: 0 });
+    const isFull = this.#kinds.size >= TRACE_KINDS_MAX && !this.#kinds.has(op);
+    const counted = isFull ? OTHERS : op;
+    let count = this.#kinds.get(counted);
+    if (count === undefined) {
+      this.#kinds.set(counted, count = { op: counted, calls: 0, errors: 0, tookUs: 0 });
+    }
     return count;
   }
 
