@@ -1,18 +1,11 @@
 import { canonicalPath } from "../store/path.ts";
 import { connectionOf, nodeOf, transactionOf } from "../state/bare_records.ts";
+import { BinaryReader, type Decoded, type PlacedRecord, UNKNOWN } from "./binary_reader.ts";
 import { readPerms, readQuotas } from "./decode_fields.ts";
 import { StreamError } from "./errors.ts";
-import { FieldReader } from "./field_reader.ts";
+import type { FieldReader } from "./field_reader.ts";
 import * as types from "./record_types.ts";
 import type * as records from "../state/records.ts";
-import { DomainTable } from "./domain_table.ts";
-
-/** A record and where it was found. */
-export interface PlacedRecord {
-  readonly record: records.StateRecord;
-  /** Of the record's first byte in the file. */
-  readonly offset: number;
-}
 
 /** What the first 16 bytes of a stream say. */
 export interface Preamble {
@@ -45,121 +38,47 @@ export function readPreamble(bytes: Uint8Array): Preamble {
 
 /**
  * Reads the final format, record by record. Lengths may count the padding, as Xen's daemon writes
- * them, or not, as the specification says. Nothing is allocated by a length that the file claims,
- * and values are views into the file.
+ * them, or not, as the specification says.
  */
-export class StreamReader {
+export class StreamReader extends BinaryReader {
   readonly version: 1 | 2;
   readonly endian: "little" | "big";
-  /** Type numbers that are not known, each once. */
-  readonly skipped: Set<number> = new Set();
-  /** What could not be read as it was meant, in words; each thing once. */
-  readonly notes: Set<string> = new Set();
-  /** Records that the stream has, but for END and those of types that are not known. */
-  count = 0;
-  readonly #fields: FieldReader;
-  readonly #length: number;
-  /** What is told of domains in several places: they come last. */
-  readonly #domains = new DomainTable();
-  #domainsLeft: Iterator<records.Domain> | null = null;
   /** Domids by the connections that are rings. */
   readonly #rings = new Map<number, number>();
   /** The record read last, of which the next may tell more. */
   #latest: PlacedRecord | null = null;
-  #next = types.PREAMBLE_BYTES;
-  #number = 0;
-  #ended = false;
 
   /** @throws {StreamError} when the preamble is none */
   constructor(bytes: Uint8Array) {
-    ({ version: this.version, endian: this.endian } = readPreamble(bytes));
-    this.#fields = new FieldReader(bytes, this.endian);
-    this.#length = bytes.length;
+    const { endian, version } = readPreamble(bytes);
+    super(bytes, endian);
+    this.version = version;
+    this.endian = endian;
   }
 
-  /**
-   * The next record, of domains those behind all others; null at the end.
-   * @throws {StreamError} when the bytes are none
-   */
-  next(): PlacedRecord | null {
-    while (!this.#ended) {
-      const record = this.#step();
-      if (record === null) continue;
+  override next(): PlacedRecord | null {
+    while (!this.isEnded) {
       const before = this.#latest;
-      this.#latest = { record, offset: this.#fields.offset };
-      if (before !== null) return before;
+      if (this.step() !== null && before !== null) return before;
     }
     const last = this.#latest;
     this.#latest = null;
-    return last ?? this.#nextDomain();
+    return last ?? super.next();
   }
 
-  /**
-   * Reads a record of a known type only to see whether it can be; false after END.
-   * @throws {StreamError} when it cannot
-   */
-  scan(): boolean {
-    for (const before = this.count; !this.#ended;) {
-      const record = this.#step();
-      if (record !== null) this.#latest = { record, offset: 0 };
-      if (this.count > before) return true;
-    }
-    return false;
-  }
-
-  #nextDomain(): PlacedRecord | null {
-    this.#domainsLeft ??= this.#domains.all();
-    const { done, value } = this.#domainsLeft.next();
-    return done === true ? null : { record: value, offset: this.#length };
-  }
-
-  /** A record; null where there is none, or it told more of one before it. */
-  #step(): records.StateRecord | null {
-    const fields = this.#fields, start = this.#next;
-    if (start === this.#length) {
-      throw new StreamError("the stream ends without an END record", start);
-    }
-    fields.begin(start, ++this.#number);
-    if (fields.left < types.RECORD_HEADER_BYTES) {
-      fields.fail(`the stream ends in the record's header, after ${fields.left} bytes`);
-    }
-    const type = fields.u32(), length = fields.u32();
-    const body = start + types.RECORD_HEADER_BYTES, name = types.typeName(type);
-    fields.bound(this.#length, name);
-    if (length > fields.left) {
-      fields.fail(`its length is ${length}, but only ${fields.left} bytes follow`);
-    }
-    this.#next = body + types.aligned(length);
-    if (type === types.END) return this.#end(length);
-    if (this.#next > this.#length) fields.fail("the stream ends in the padding of the record");
-    fields.bound(body + length, name);
-    const record = this.#decode(type);
-    if (record === UNKNOWN) {
-      this.skipped.add(type);
-      return null;
-    }
-    this.count++;
-    // A newer version of ours may have appended fields.
-    if (!isOurs(type) && fields.left >= types.ALIGNMENT) {
-      fields.fail(
-        `its length is ${length}, but its fields end after ${length - fields.left} bytes`,
-      );
-    }
+  protected override step(): records.StateRecord | null {
+    const record = super.step();
+    if (record !== null) this.#latest = { record, offset: this.fields.offset };
     return record;
   }
 
-  #end(length: number): null {
-    if (length !== 0) this.#fields.fail(`its length is ${length}: it has no body`);
-    const behind = this.#length - this.#next;
-    if (behind > 0) {
-      throw new StreamError(`${behind} bytes follow the END record: the last of all`, this.#next);
-    }
-    this.#ended = true;
-    return null;
+  /** A newer version of ours may have appended fields. */
+  protected override mayLeave(type: number, left: number): boolean {
+    return isOurs(type) || left < types.ALIGNMENT;
   }
 
-  #decode(type: number): records.StateRecord | null | typeof UNKNOWN {
-    const fields = this.#fields;
+  protected override decode(type: number): Decoded {
+    const fields = this.fields;
     switch (type) {
       case types.NODE_DATA:
         return readNode(fields);
@@ -183,8 +102,8 @@ export class StreamReader {
       case types.DOMAIN_DATA: {
         const domid = fields.u16(), count = fields.u16(), features = fields.u32();
         const [quotas] = readQuotas(fields, count, 0);
-        if (this.#domains.get(domid).quotas !== null) fields.fail(`domain ${domid} is there twice`);
-        this.#domains.tellOwn(domid, { features: this.version >= 2 ? features : 0, quotas });
+        if (this.domains.get(domid).quotas !== null) fields.fail(`domain ${domid} is there twice`);
+        this.domains.tellOwn(domid, { features: this.version >= 2 ? features : 0, quotas });
         return null;
       }
       default:
@@ -193,17 +112,17 @@ export class StreamReader {
   }
 
   /** A record of ours, most of which tell more of another one. */
-  #detail(type: number): records.StateRecord | null | typeof UNKNOWN {
-    const fields: FieldReader = this.#fields, latest = this.#latest?.record;
+  #detail(type: number): Decoded {
+    const fields: FieldReader = this.fields, latest = this.#latest?.record;
     switch (type) {
       case types.RING_DETAIL: {
         const connection = fields.u32(), port = fields.u32(), gfn = fields.u64();
         const domid = this.#rings.get(connection);
         if (domid === undefined) fields.fail(`no ring of connection ${connection} came before`);
-        if (this.#domains.get(domid).port !== null) {
+        if (this.domains.get(domid).port !== null) {
           fields.fail(`the ring of domain ${domid} is there twice`);
         }
-        this.#domains.tell(domid, { port, gfn });
+        this.domains.tell(domid, { port, gfn });
         return null;
       }
       case types.TRANSACTION_DETAIL: {
@@ -228,10 +147,10 @@ export class StreamReader {
       }
       case types.DOMAIN_DETAIL: {
         const domid = fields.u16(), target = fields.u16(), flags = fields.u32();
-        if (this.#domains.get(domid).introduced !== null) {
+        if (this.domains.get(domid).introduced !== null) {
           fields.fail(`domain ${domid} is there twice`);
         }
-        this.#domains.tellOwn(domid, {
+        this.domains.tellOwn(domid, {
           uniqueId: fields.u64(),
           introduced: (flags & types.DOMAIN_INTRODUCED) !== 0,
           shutdownSeen: (flags & types.DOMAIN_SHUTDOWN_SEEN) !== 0,
@@ -253,7 +172,7 @@ export class StreamReader {
   }
 
   #connection(): records.Connection {
-    const fields = this.#fields, start = fields.at;
+    const fields = this.fields, start = fields.at;
     const id = fields.u32(), kind = fields.u16(), flags = fields.u16();
     const { end, target } = readEnd(fields, kind);
     const inputLength = fields.u16(), partialResponse = fields.u16(), outputLength = fields.u32();
@@ -277,7 +196,7 @@ export class StreamReader {
     }
     if (end.kind === "ring") {
       this.#rings.set(id, end.domid);
-      this.#domains.tellRing(end.domid, target, uniqueId);
+      this.domains.tellRing(end.domid, target, uniqueId);
     }
     return connectionOf(id, end, input, output, partialResponse);
   }
@@ -288,7 +207,7 @@ export class StreamReader {
    * length that counts four bytes that are not there. NULs and paths tell which it is.
    */
   #watchExtended(): records.Watch {
-    const fields = this.#fields, start = fields.at;
+    const fields = this.fields, start = fields.at;
     const connection = fields.u32(), pathLength = fields.u16(), tokenLength = fields.u16();
     const fits = (at: number): boolean => stringsFit(fields, start + at, pathLength, tokenLength);
     if (fits(12) || !(fits(10) || fits(8))) {
@@ -301,7 +220,7 @@ export class StreamReader {
     }
     this.notes.add("a watch with a limited depth was written without it: it is unlimited now");
     const watch = readWatch(fields, connection, pathLength, tokenLength, Infinity);
-    this.#next = start + types.aligned(fields.at - start);
+    this.nextAt = start + types.aligned(fields.at - start);
     fields.bound(fields.at, fields.what);
     return watch;
   }
@@ -365,9 +284,6 @@ function readNode(fields: FieldReader): records.Node | records.Special | records
   if (connection === 0) return nodeOf(path, value, perms);
   return { kind: "transaction-node", connection, transaction, path, value, access, perms };
 }
-
-/** A record of a type that is not known. */
-const UNKNOWN = Symbol("unknown");
 
 /** Types of our range, also those that newer versions may have. */
 function isOurs(type: number): boolean {

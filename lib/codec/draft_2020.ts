@@ -1,6 +1,6 @@
 import { NO_VALUE } from "../store/node.ts";
 import { connectionOf, nodeOf, transactionOf } from "../state/bare_records.ts";
-import type { PlacedRecord } from "./decode.ts";
+import type { PlacedRecord } from "./binary_reader.ts";
 import { readPerms } from "./decode_fields.ts";
 import { FieldReader } from "./field_reader.ts";
 import type { OlderStream } from "./oxenstored_live_update.ts";

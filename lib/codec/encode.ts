@@ -40,15 +40,11 @@ export class StreamEncoder extends RecordEncoder {
 
   constructor({ version, endian, details = true, depths = true }: EncodeOptions) {
     super();
-    this.#out = new RecordWriter(endian);
+    this.#out = new RecordWriter(version, endian);
     this.#to = this.#out.to;
     this.#version = version;
     this.#details = details;
     this.#depths = depths && version >= 2;
-    this.#to.reserve(types.PREAMBLE_BYTES);
-    this.#to.text(types.IDENT);
-    this.#to.u32Big(version);
-    this.#to.u32Big(endian === "big" ? types.FLAG_BIG_ENDIAN : 0);
   }
 
   /** Bytes written so far, those that were taken included. */

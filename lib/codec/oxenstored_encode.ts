@@ -1,7 +1,7 @@
 import { isStale, permDomid, permMask, type Perms } from "../store/perms.ts";
-import { ChunkWriter, joinChunks } from "./chunk_writer.ts";
-import { StreamError } from "./errors.ts";
+import { joinChunks } from "./chunk_writer.ts";
 import { RecordEncoder } from "./record_encoder.ts";
+import { RecordWriter } from "./record_writer.ts";
 import { toOxenstored } from "./oxenstored_paths.ts";
 import * as types from "./record_types.ts";
 import type * as records from "../state/records.ts";
@@ -30,37 +30,30 @@ export function encodeOxenstoredBinary(
 }
 
 class BinaryWriter extends RecordEncoder {
-  readonly #to = new ChunkWriter("big");
+  readonly #out = new RecordWriter(1, "big", false);
+  readonly #to = this.#out.to;
   readonly #notes = new Set<string>();
-  #records = 0;
-
-  constructor() {
-    super();
-    this.#to.reserve(types.PREAMBLE_BYTES);
-    this.#to.text(types.IDENT);
-    this.#to.u32(1);
-    this.#to.u32(types.FLAG_BIG_ENDIAN);
-  }
 
   end(): EncodedOxenstored {
     for (const { introduced, quotas } of this.domains.values()) {
       if (quotas !== null) this.#notes.add("features and quotas of domains");
       if (introduced !== null) this.#notes.add("domains that were never introduced");
     }
-    this.#begin(types.END, 0);
+    this.#out.begin(types.END, 0);
     return { bytes: joinChunks(this.#to.take()), notes: [...this.#notes] };
   }
 
   protected override transaction({ connection, id, operations }: records.Transaction): void {
-    this.#begin(types.TRANSACTION_DATA, 8);
-    this.#u32(connection);
-    this.#u32(id);
+    this.#out.u32("transaction", connection, id);
+    this.#out.begin(types.TRANSACTION_DATA, 8);
+    this.#to.u32(connection);
+    this.#to.u32(id);
     if (operations !== null) this.#notes.add("how many operations a transaction has done");
   }
 
   protected override descriptors({ eventChannelFd, socketFd }: records.Descriptors): void {
     if (eventChannelFd >= 0) this.#notes.add("the descriptor of the event channels");
-    this.#begin(types.GLOBAL_DATA, 8);
+    this.#out.begin(types.GLOBAL_DATA, 8);
     this.#to.u32(socketFd);
     this.#to.u32(0xffffffff);
   }
@@ -78,19 +71,22 @@ class BinaryWriter extends RecordEncoder {
     const domain = end.kind === "ring" ? this.domains.get(end.domid) : undefined;
     const port = domain?.port ?? null;
     if (partialResponse > output.length) {
-      this.#fail(`${partialResponse} bytes of a partly sent message in ${output.length}`);
+      const problem = `${partialResponse} bytes of a partly sent message in ${output.length}`;
+      this.#out.fail("connection", problem);
     }
     if ((domain?.uniqueId ?? null) !== null) this.#notes.add("unique ids of domains");
+    this.#out.u32("connection", id, port ?? 0);
+    if (end.kind === "ring") this.#out.u16("connection", end.domid, domain?.target ?? 0);
     // Its own writer forgets the partial response here, so that nothing could read the file.
-    this.#begin(types.CONNECTION_DATA, CONNECTION_BYTES + input.length + output.length);
-    this.#u32(id);
+    this.#out.begin(types.CONNECTION_DATA, CONNECTION_BYTES + input.length + output.length);
+    this.#to.u32(id);
     if (end.kind === "ring") {
       this.#to.u32(types.CONNECTION_RING);
       this.#to.u32(0);
-      this.#u16(end.domid);
-      this.#u16(domain?.target ?? types.DOMID_INVALID);
+      this.#to.u16(end.domid);
+      this.#to.u16(domain?.target ?? types.DOMID_INVALID);
       if (port === null) this.#notes.add("remote ports of event channels: not known");
-      this.#u32(port ?? 0);
+      this.#to.u32(port ?? 0);
     } else {
       this.#to.u32(types.CONNECTION_SOCKET);
       this.#to.u32(0);
@@ -102,20 +98,23 @@ class BinaryWriter extends RecordEncoder {
     this.#to.u32(output.length - partialResponse);
     this.#to.bytes(input);
     this.#to.bytes(output);
-    this.#pad();
+    this.#out.pad();
     if (transactionIdLast !== null) this.#notes.add("the highest transaction id of a connection");
     if (port !== null && domain!.gfn !== 0n) this.#notes.add("frame numbers of rings");
   }
 
   protected override watch({ connection, path, token, depth }: records.Watch): void {
     if (depth !== Infinity) this.#notes.add("depths of watches: they are unlimited now");
-    this.#begin(types.WATCH_DATA, 12 + path.length + token.length);
-    this.#u32(connection);
+    this.#out.u32("watch", connection);
+    this.#out.text("watch", "path", path);
+    this.#out.text("watch", "token", token);
+    this.#out.begin(types.WATCH_DATA, 12 + path.length + token.length);
+    this.#to.u32(connection);
     this.#to.u32(path.length);
     this.#to.u32(token.length);
-    this.#text(path);
-    this.#text(token);
-    this.#pad();
+    this.#to.text(path);
+    this.#to.text(token);
+    this.#out.pad();
   }
 
   protected override node(
@@ -129,58 +128,22 @@ class BinaryWriter extends RecordEncoder {
     const path = toOxenstored(ownPath);
     const perms = allPerms.filter((entry, i) => i === 0 || !isStale(entry));
     if (allPerms.some(isStale)) this.#notes.add("stale permissions: they are removed");
-    this.#begin(types.NODE_DATA, 24 + 4 * perms.length + path.length + value.length);
-    this.#u32(connection);
-    this.#u32(transaction);
+    this.#out.u32("node", connection, transaction, access);
+    this.#out.text("node", "path", path);
+    this.#out.begin(types.NODE_DATA, 24 + 4 * perms.length + path.length + value.length);
+    this.#to.u32(connection);
+    this.#to.u32(transaction);
     this.#to.u32(path.length);
     this.#to.u32(value.length);
-    this.#u32(access);
+    this.#to.u32(access);
     this.#to.u32(perms.length);
     for (const entry of perms) {
       this.#to.u8(types.PERM_LETTERS.charCodeAt(permMask(entry)));
       this.#to.u8(0);
       this.#to.u16(isStale(entry) ? 0 : permDomid(entry));
     }
-    this.#text(path);
+    this.#to.text(path);
     this.#to.bytes(value);
-    this.#pad();
-  }
-
-  /** Room for the record; its length does not count the padding. */
-  #begin(type: number, length: number): void {
-    this.#to.reserve(types.RECORD_HEADER_BYTES + types.aligned(length));
-    this.#to.u32(type);
-    this.#to.u32(length);
-    this.#records++;
-  }
-
-  #pad(): void {
-    this.#to.skip(types.aligned(this.#to.length) - this.#to.length);
-  }
-
-  #text(text: string): void {
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      if (code === 0 || code > 0xff) {
-        this.#fail(`${JSON.stringify(text.slice(0, 80))} is not bytes`);
-      }
-    }
-    this.#to.text(text);
-  }
-
-  #u16(value: number): void {
-    if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff)) {
-      this.#fail(`${value} is not from 0 to 65535`);
-    }
-    this.#to.u16(value);
-  }
-
-  #u32(value: number): void {
-    if (value >>> 0 !== value) this.#fail(`${value} is not from 0 to 4294967295`);
-    this.#to.u32(value);
-  }
-
-  #fail(problem: string): never {
-    throw new StreamError(problem, this.#to.length, this.#records);
+    this.#out.pad();
   }
 }

@@ -3,7 +3,7 @@ import { parsePerm } from "../store/perms.ts";
 import { toText } from "../wire/text.ts";
 import { NO_VALUE } from "../store/node.ts";
 import { connectionOf, nodeOf } from "../state/bare_records.ts";
-import type { PlacedRecord } from "./decode.ts";
+import type { PlacedRecord } from "./binary_reader.ts";
 import { DomainTable } from "./domain_table.ts";
 import { StreamError } from "./errors.ts";
 import { fromOxenstored } from "./oxenstored_paths.ts";

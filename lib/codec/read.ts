@@ -1,4 +1,5 @@
-import { type PlacedRecord, StreamReader } from "./decode.ts";
+import type { PlacedRecord } from "./binary_reader.ts";
+import { StreamReader } from "./decode.ts";
 import { type Detected, detectFormat } from "./detect.ts";
 import { readDraft } from "./draft_2020.ts";
 import { OxenstoredBinaryReader } from "./oxenstored_2021.ts";

@@ -2,23 +2,30 @@ import { ChunkWriter } from "./chunk_writer.ts";
 import { StreamError } from "./errors.ts";
 import * as types from "./record_types.ts";
 
-/** Writes records of the final format, and checks what their fields are to hold. */
+/** Writes a file's preamble and records, and checks what their fields are to hold. */
 export class RecordWriter {
   readonly to: ChunkWriter;
   /** How many records were begun. */
   records = 0;
+  readonly #countsPadding: boolean;
 
-  constructor(endian: "little" | "big") {
+  /** @param countsPadding whether a record's length counts its padding, as Xen's daemon wants it */
+  constructor(version: number, endian: "little" | "big", countsPadding = true) {
+    this.#countsPadding = countsPadding;
     this.to = new ChunkWriter(endian);
+    this.to.reserve(types.PREAMBLE_BYTES);
+    this.to.text(types.IDENT);
+    this.to.u32Big(version);
+    this.to.u32Big(endian === "big" ? types.FLAG_BIG_ENDIAN : 0);
   }
 
-  /** The header of a record; its length counts the padding, as Xen's daemon wants it. */
+  /** The header of a record. */
   begin(type: number, length: number): void {
     const padded = types.aligned(length);
     if (padded > 0xffff_ffff) this.fail(types.typeName(type), `${length} bytes: 4 GiB at most`);
     this.to.reserve(types.RECORD_HEADER_BYTES + padded);
     this.to.u32(type);
-    this.to.u32(padded);
+    this.to.u32(this.#countsPadding ? padded : length);
     this.records++;
   }
 

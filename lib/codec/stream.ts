@@ -19,7 +19,8 @@
  */
 export { StreamError } from "./errors.ts";
 export { type EncodeOptions, encodeStream, StreamEncoder } from "./encode.ts";
-export { type PlacedRecord, StreamReader } from "./decode.ts";
+export type { PlacedRecord } from "./binary_reader.ts";
+export { StreamReader } from "./decode.ts";
 export { type Detected, detectFormat } from "./detect.ts";
 export { type DecodedStream, decodeStream, isReadAtOnce, readRecords } from "./read.ts";
 export { type EncodedOxenstored, encodeOxenstoredBinary } from "./oxenstored_encode.ts";
