@@ -1,5 +1,6 @@
 /** What `xs metrics` does: loaded when it is called. */
 import { sleep } from "../lib/clock.ts";
+import { removeQuietly } from "../lib/files.ts";
 import { listen, type ListenAddress } from "../lib/metrics/listen.ts";
 import {
   OTEL_DEFAULT,
@@ -58,11 +59,7 @@ function write(output: string, text: string): void {
     Deno.writeTextFileSync(part, text, { mode: 0o644 });
     Deno.renameSync(part, path);
   } catch (error) {
-    try {
-      Deno.removeSync(part);
-    } catch {
-      // It was not made.
-    }
+    removeQuietly(part);
     throw new CommandError(systemAdvice(error, "write"), output);
   }
 }

@@ -10,6 +10,7 @@ import {
   type ReplayDifference,
   TooManyClients,
 } from "../../lib/client/trace/replay.ts";
+import { realPath } from "../../lib/files.ts";
 import { escapeBytes } from "../../lib/wire/escape.ts";
 import { textJson } from "../../lib/wire/json.ts";
 import type { CommonFlags, XsContext } from "../context.ts";
@@ -81,14 +82,6 @@ function socketOf(shell: Shell, { against, socket, yes }: ReplayFlags): string {
     "replay changes nodes of the host's own daemon (name another with --against, or add --yes)",
     path,
   );
-}
-
-function realPath(path: string): string {
-  try {
-    return Deno.realPathSync(path);
-  } catch {
-    return path;
-  }
 }
 
 function differenceText(difference: ReplayDifference | EventDifference): string {

@@ -1,3 +1,4 @@
+import { removeQuietly } from "../files.ts";
 import { WRITE_BUFFER_BYTES } from "../limits.ts";
 import { ArchiveError, fileError } from "./archive.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
@@ -186,12 +187,4 @@ function takeOver(part: string, { gid, mode, uid }: Deno.FileInfo): void {
   // Others than root cannot give files away; their own are theirs already.
   if (Deno.uid() === 0) Deno.chownSync(part, uid, gid);
   Deno.chmodSync(part, (mode ?? MODE_NEW) & MODE_ALLOWED);
-}
-
-function removeQuietly(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch {
-    // It has its name already, or goes with its folder.
-  }
 }

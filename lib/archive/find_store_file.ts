@@ -2,6 +2,7 @@
 import { XenstoreError } from "../client/error.ts";
 import { fromByteText, type Operations } from "../client/operations.ts";
 import type { Status } from "../engine/status.ts";
+import { isFile } from "../files.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { ArchiveError } from "./archive.ts";
 
@@ -57,13 +58,5 @@ async function askStatus(
     if (!(error instanceof XenstoreError)) throw error;
     if (error.code === "EINVAL" || isUsual()) return null;
     throw error;
-  }
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
   }
 }

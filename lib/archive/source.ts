@@ -1,6 +1,7 @@
 import { XenstoreError } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
 import { FEATURES } from "../engine/domains.ts";
+import { statOf } from "../files.ts";
 import { RESTORE_BYTES_MAX } from "../limits.ts";
 import { LOCAL_ZONE, parsePoint, type Point, type Zone } from "../history/points.ts";
 import { mapPath } from "../state/domain_part.ts";
@@ -65,23 +66,14 @@ export interface SourceContext {
 export function parseSource(text: string, now: number, zone: Zone = LOCAL_ZONE): Source {
   if (text === "live") return { kind: "live", point: null, text };
   if (text === "-") return { kind: "stdin", point: null, text };
-  if (/^#\d/.test(text) && !exists(text)) {
+  if (/^#\d/.test(text) && !statOf(text) !== null) {
     return { kind: "live", point: parsePoint(text, now, zone), text };
   }
   const at = text.lastIndexOf("@");
-  if (at < 0 || exists(text)) return { kind: "file", path: text, point: null, text };
+  if (at < 0 || statOf(text) !== null) return { kind: "file", path: text, point: null, text };
   const what = text.slice(0, at), point = parsePoint(text.slice(at + 1), now, zone);
   if (what === "live" || what === "") return { kind: "live", point, text };
   return { kind: "file", path: what, point, text };
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**

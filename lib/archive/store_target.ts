@@ -1,5 +1,5 @@
-import { isDirectory } from "../journal/database.ts";
 import { State } from "../engine/state.ts";
+import { directoryOf, exists, isDirectory, removeQuietly } from "../files.ts";
 import { openStore } from "../journal/store_file.ts";
 import { adoptTree } from "../persist/adopt_tree.ts";
 import { build } from "../persist/build_state.ts";
@@ -130,7 +130,10 @@ export function writeStore(path: string, state: State): void {
       journal.close();
     }
     sync(part);
-    for (const companion of ["-wal", "-shm", ".tail"]) mustNotBe(part + companion);
+    const left = ["-wal", "-shm", ".tail"].find((companion) => exists(part + companion));
+    if (left !== undefined) {
+      throw new ArchiveError("it is left over: not all of the store is in its file", part + left);
+    }
     Deno.linkSync(part, path);
     Deno.removeSync(part);
   } catch (error) {
@@ -148,7 +151,7 @@ function bootId(): string {
 
 /** A store is made where there is none: what is there may be what a daemon runs on. */
 export function checkFree(path: string): void {
-  const directory = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";
+  const directory = directoryOf(path);
   if (!isDirectory(directory)) {
     throw new ArchiveError(
       `there is no directory ${directory} (make it, or name another place)`,
@@ -172,22 +175,4 @@ export function checkFree(path: string): void {
 function sync(path: string): void {
   using file = Deno.openSync(path, { write: true });
   file.syncSync();
-}
-
-function mustNotBe(path: string): void {
-  try {
-    Deno.lstatSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
-  throw new ArchiveError("it is left over: not all of the store is in its file", path);
-}
-
-function removeQuietly(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch {
-    // It was never made, or goes with its folder.
-  }
 }

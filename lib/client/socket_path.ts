@@ -1,3 +1,4 @@
+import { attempt, statOf, textOf } from "../files.ts";
 /** Where the standard socket is when nothing else is said (libxenstore, 4.17 and later). */
 const STANDARD_RUN_DIR = "/var/run/xenstored";
 
@@ -43,28 +44,10 @@ export const surroundings: Surroundings = {
       return error instanceof Deno.errors.PermissionDenied;
     }
   },
-  owner: (path) => {
-    try {
-      return Deno.statSync(path).uid;
-    } catch {
-      return null;
-    }
-  },
-  uid: () => {
-    try {
-      return Deno.uid();
-    } catch {
-      // A program without the permission (--allow-sys) has no daemon of its own to look for.
-      return null;
-    }
-  },
-  text: (path) => {
-    try {
-      return Deno.readTextFileSync(path);
-    } catch {
-      return null;
-    }
-  },
+  owner: (path) => statOf(path)?.uid ?? null,
+  // A program without the permission (--allow-sys) has no daemon of its own to look for.
+  uid: () => attempt(() => Deno.uid(), null),
+  text: textOf,
 };
 
 /** The socket as libxenstore and the stock tools name it: the two variables, else the standard. */

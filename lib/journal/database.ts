@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { exists, removeIfThere, statOf } from "../files.ts";
 import { LOG_BYTES_LEFT } from "../limits.ts";
 import { toText } from "../wire/text.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
@@ -108,37 +109,14 @@ function checkAlone(path: string): void {
   }
 }
 
+function hasBytes(path: string): boolean {
+  return (statOf(path)?.size ?? 0) > 0;
+}
+
 function readHeader(path: string): Uint8Array<ArrayBuffer> {
   using file = Deno.openSync(path);
   const header = new Uint8Array(HEADER_BYTES);
   return header.slice(0, file.readSync(header) ?? 0);
-}
-
-function hasBytes(path: string): boolean {
-  try {
-    return Deno.statSync(path).size > 0;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether a path leads to a directory. */
-export function isDirectory(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether there is anything of that name, a dangling link included. */
-export function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -266,23 +244,11 @@ export function renameStore(path: string, suffix: string): string {
   return renamed;
 }
 
-/** Removes a file unless it is gone. */
-export function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
 /** When a store file, or what is beside it, was last written, in ms since 1970; -Infinity: never. */
 export function lastWritten(path: string): number {
   const times = ["", ...COMPANIONS].map((name) => {
-    try {
-      return Deno.statSync(path + name).mtime?.getTime() ?? Infinity;
-    } catch {
-      return -Infinity;
-    }
+    const file = statOf(path + name);
+    return file === null ? -Infinity : file.mtime?.getTime() ?? Infinity;
   });
   return Math.max(...times);
 }

@@ -1,5 +1,6 @@
 import { EAGAIN, ENOENT, errorText } from "../../ffi/libc.ts";
 import { closeFd, lockDirectory } from "../../ffi/unix_socket.ts";
+import { lstatOf, namesIn, removeQuietly } from "../files.ts";
 import { systemReason } from "../wire/system_error.ts";
 import { JournalError } from "./database.ts";
 
@@ -28,7 +29,7 @@ export class ReadPlace {
     for (;;) {
       const path = makeDirectory();
       const lock = lockDirectory(path);
-      if (lock >= 0 && isThere(path)) {
+      if (lock >= 0 && lstatOf(path)?.isDirectory === true) {
         const place = new ReadPlace(path, lock);
         removeDead(path);
         return place;
@@ -62,14 +63,6 @@ function noPlace(reason: string): JournalError {
   );
 }
 
-function isThere(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isDirectory;
-  } catch {
-    return false;
-  }
-}
-
 /** Removes what killed processes have left beside `own`. */
 function removeDead(own: string): void {
   const parent = own.slice(0, own.lastIndexOf("/"));
@@ -78,31 +71,14 @@ function removeDead(own: string): void {
     if (!name.startsWith(PREFIX) || path === own || !isOwn(path)) continue;
     const lock = lockDirectory(path);
     if (lock < 0) continue;
-    try {
-      Deno.removeSync(path, { recursive: true });
-    } catch {
-      // Another process removes it, too.
-    } finally {
-      closeFd(lock);
-    }
-  }
-}
-
-/** None of a directory that others may only use, not list. */
-function namesIn(directory: string): string[] {
-  try {
-    return [...Deno.readDirSync(directory)].map(({ name }) => name);
-  } catch {
-    return [];
+    // Another process may remove it, too.
+    removeQuietly(path, true);
+    closeFd(lock);
   }
 }
 
 /** Whether it is a directory of this user: links of others must lead nowhere. */
 function isOwn(path: string): boolean {
-  try {
-    const { isDirectory, uid } = Deno.lstatSync(path);
-    return isDirectory && uid === Deno.uid();
-  } catch {
-    return false;
-  }
+  const file = lstatOf(path);
+  return file?.isDirectory === true && file.uid === Deno.uid();
 }

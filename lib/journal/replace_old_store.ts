@@ -1,14 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { State } from "../engine/state.ts";
-import {
-  COMPANIONS,
-  type Durability,
-  exists,
-  JournalError,
-  messageOf,
-  removeIfThere,
-  renameStore,
-} from "./database.ts";
+import { exists, removeIfThere } from "../files.ts";
+import { COMPANIONS, type Durability, JournalError, messageOf, renameStore } from "./database.ts";
 import type { JournalParts } from "./journal_parts.ts";
 import { settleNames } from "./settle.ts";
 import { openStore } from "./store_file.ts";

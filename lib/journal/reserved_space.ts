@@ -1,5 +1,6 @@
+import { removeIfThere } from "../files.ts";
 import { BLOCK_BYTES, RESERVE_SPARE_BYTES } from "../limits.ts";
-import { isTrouble, messageOf, removeIfThere } from "./database.ts";
+import { isTrouble, messageOf } from "./database.ts";
 
 /**
  * Space that is held to be given back when there is no other: a file without a name, which is gone

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
+import { exists } from "../files.ts";
 import { READ_TRIES_MAX, RESERVE_BYTES_MAX } from "../limits.ts";
 import { systemAdvice } from "../wire/system_error.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
@@ -7,7 +8,6 @@ import type { ChangeSink } from "../codec/journal/changes.ts";
 import {
   asOurs,
   type Durability,
-  exists,
   JournalError,
   leaveAlone,
   messageOf,

@@ -1,8 +1,8 @@
+import { removeIfThere } from "../files.ts";
 import { TAIL_HALF_BYTES, TAIL_RIDING_BYTES_MAX } from "../limits.ts";
 import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
-import { removeIfThere } from "./database.ts";
 import {
   isRider,
   nextRecord,

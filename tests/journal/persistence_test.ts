@@ -2,7 +2,8 @@
 import { systemClock } from "../../lib/clock.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
-import { JournalError, openDatabase, removeIfThere } from "../../lib/journal/database.ts";
+import { removeIfThere } from "../../lib/files.ts";
+import { JournalError, openDatabase } from "../../lib/journal/database.ts";
 import { check } from "../../lib/engine/recount.ts";
 import { State } from "../../lib/engine/state.ts";
 import { readStoreArchive } from "../../lib/archive/store_source.ts";

@@ -25,7 +25,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files that every layer may use. */
-const COMMON = new Set(["lib/clock.ts", "lib/limits.ts", "lib/std.d.ts", "deno.json"]);
+const COMMON = new Set([
+  "lib/clock.ts",
+  "lib/files.ts",
+  "lib/limits.ts",
+  "lib/std.d.ts",
+  "deno.json",
+]);
 
 /** The layer of a file, by its path from the project's root; undefined for a file in none. */
 export function layerOf(path: string): string | undefined {

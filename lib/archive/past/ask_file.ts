@@ -1,5 +1,6 @@
 /** Asks the history in a file, while no daemon has it. */
 import { isFileLocked } from "../../../ffi/file_lock.ts";
+import { exists } from "../../files.ts";
 import { type Answer, answer } from "../../history/answers.ts";
 import { HistoryError } from "../../history/database.ts";
 import { History } from "../../history/history.ts";
@@ -7,7 +8,7 @@ import { loadPacker } from "../../history/packing.ts";
 import type { Query } from "../../history/query.ts";
 import { decodeRecords } from "../../history/record_bytes.ts";
 import { DamagedError } from "../../codec/journal/byte_reader.ts";
-import { exists, JournalError } from "../../journal/database.ts";
+import { JournalError } from "../../journal/database.ts";
 import { Replay } from "../../journal/replay.ts";
 import { type Carried, readCarried } from "../../journal/store_file.ts";
 import { emptyTree } from "../../state/checked_records.ts";

@@ -3,7 +3,7 @@ import { isFileLocked } from "../../../ffi/file_lock.ts";
 import { XenstoreError } from "../../client/error.ts";
 import { fromByteText, type Operations } from "../../client/operations.ts";
 import type { Status } from "../../engine/status.ts";
-import { exists } from "../../journal/database.ts";
+import { exists, realPath } from "../../files.ts";
 import { MessageType } from "../../wire/message_type.ts";
 import { ArchiveError, fileError } from "../archive.ts";
 
@@ -51,13 +51,5 @@ async function storeOf(nodes: Operations): Promise<string | null> {
     const isOther = error instanceof XenstoreError && error.code !== "ETIMEDOUT";
     if (isOther || error instanceof SyntaxError) return null;
     throw error;
-  }
-}
-
-function realPath(path: string): string {
-  try {
-    return Deno.realPathSync(path);
-  } catch {
-    return path;
   }
 }

@@ -1,4 +1,5 @@
 /** Where a history is asked: its daemon, or its file where there is none. */
+import { isFile } from "../../files.ts";
 import { DUMP_TRIES_MAX } from "../../limits.ts";
 import { XenstoreError } from "../../client/error.ts";
 import type { Operations } from "../../client/operations.ts";
@@ -101,13 +102,5 @@ export async function askWhole(source: HistorySource, query: Query): Promise<Who
     } catch (error) {
       if (!(error instanceof TakenOverError) || tries === DUMP_TRIES_MAX) throw error;
     }
-  }
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
   }
 }

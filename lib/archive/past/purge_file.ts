@@ -1,10 +1,11 @@
 /** Takes paths out of the history of a store that no daemon has. */
 import { DamagedError } from "../../codec/journal/byte_reader.ts";
+import { exists } from "../../files.ts";
 import { HistoryError } from "../../history/database.ts";
 import { History } from "../../history/history.ts";
 import { loadPacker } from "../../history/packing.ts";
 import { purge } from "../../history/purge.ts";
-import { exists, JournalError, messageOf, openDatabase } from "../../journal/database.ts";
+import { JournalError, messageOf, openDatabase } from "../../journal/database.ts";
 import { forgetRiding } from "../../journal/forget_riding.ts";
 import { tailPath } from "../../journal/store_file.ts";
 import { ArchiveError, NoHistoryError } from "../archive.ts";

@@ -1,5 +1,6 @@
 import { fileSystemBytes } from "../../../ffi/file_system.ts";
 import { type Clock, wallMs } from "../../clock.ts";
+import { exists } from "../../files.ts";
 import { HistoryError, IN_MEMORY } from "../../history/database.ts";
 import { History } from "../../history/history.ts";
 import type { Packer } from "../../history/packing.ts";
@@ -10,7 +11,7 @@ import {
   HISTORY_FILE_SYSTEM_PARTS,
   HISTORY_KEYFRAME_PARTS,
 } from "../../limits.ts";
-import { exists, renameStore } from "../../journal/database.ts";
+import { renameStore } from "../../journal/database.ts";
 import { type Log, message } from "../logging/log.ts";
 
 /** How much of what was done is kept, and how long. */

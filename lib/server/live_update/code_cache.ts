@@ -1,3 +1,4 @@
+import { removeQuietly } from "../../files.ts";
 import { type Log, message } from "../logging/log.ts";
 
 /** Where the runtime keeps what it has compiled, so that it need not be compiled at each start. */
@@ -45,7 +46,7 @@ export class CodeCache {
   remove(): void {
     if (this.#lent) giveBack();
     this.#lent = false;
-    removeFolder(this.path);
+    removeQuietly(this.path, true);
   }
 }
 
@@ -67,7 +68,7 @@ export function returnCodeCache(): void {
   const path = Deno.env.get(CACHE);
   if (Deno.env.get(BEFORE) === undefined || path === undefined) return;
   giveBack();
-  removeFolder(path);
+  removeQuietly(path, true);
 }
 
 function giveBack(): void {
@@ -75,12 +76,4 @@ function giveBack(): void {
   if (before === "") Deno.env.delete(CACHE);
   else Deno.env.set(CACHE, before);
   Deno.env.delete(BEFORE);
-}
-
-function removeFolder(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch {
-    // It was never made, or is in the way of nobody.
-  }
 }

@@ -1,13 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { DamagedError } from "../../codec/journal/byte_reader.ts";
-import {
-  type Durability,
-  exists,
-  isDirectory,
-  JournalError,
-  lastWritten,
-  renameStore,
-} from "../../journal/database.ts";
+import { exists, isDirectory } from "../../files.ts";
+import { type Durability, JournalError, lastWritten, renameStore } from "../../journal/database.ts";
 import { type Journal, NoJournal } from "../../journal/journal.ts";
 import { type Keep, keepFrom } from "../../journal/previous_boot.ts";
 import { finishReplacing, replaceOldStore } from "../../journal/replace_old_store.ts";

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../../clock.ts";
+import { statOf } from "../../files.ts";
 import { STORE_LOOK_MS } from "../../limits.ts";
 import type { Log } from "../logging/log.ts";
 
@@ -28,7 +29,7 @@ export class StoreFileGuard {
     this.#path = path;
     this.#log = log;
     for (const name of [path, `${path}-wal`, `${path}.tail`]) {
-      const identity = identityOf(name);
+      const identity = statOf(name);
       // A daemon that can keep nothing has said so.
       if (identity !== null) this.#known.set(name, identity);
     }
@@ -52,7 +53,7 @@ export class StoreFileGuard {
   }
 
   #troubleOf(name: string, known: Identity): string | null {
-    const now = identityOf(name);
+    const now = statOf(name);
     if (now === null) return "was deleted";
     if (now.ino !== known.ino || now.dev !== known.dev) return "was replaced";
     const isCut = name === this.#path && now.size < STORE_BYTES_MIN &&
@@ -64,14 +65,5 @@ export class StoreFileGuard {
     this.#timer?.cancel();
     this.#timer = null;
     this.#known.clear();
-  }
-}
-
-/** Null where there is no such file. */
-function identityOf(path: string): Identity | null {
-  try {
-    return Deno.statSync(path);
-  } catch {
-    return null;
   }
 }

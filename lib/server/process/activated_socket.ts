@@ -1,9 +1,10 @@
 import { keepOnExec, setNonblocking } from "../../../ffi/exec.ts";
 import { SystemCallError } from "../../../ffi/libc.ts";
 import { boundPath, checkListening } from "../../../ffi/unix_socket.ts";
+import { attempt, directoryOf, nameOf } from "../../files.ts";
 import { PREFIX } from "../supervision/passed_connections.ts";
 import type { Variables } from "../supervision/inherited_descriptors.ts";
-import { directoryOf, ListeningSocket, nameOf } from "./listening_socket.ts";
+import { ListeningSocket } from "./listening_socket.ts";
 
 /** The first descriptor that a service manager hands over (sd_listen_fds(3)). */
 const LISTEN_FDS_START = 3;
@@ -58,10 +59,8 @@ function isOurs(env: Variables, fd: number): boolean {
 function isSamePlace(bound: string | null, path: string): boolean {
   if (bound === path) return true;
   if (bound === null) return false;
-  try {
-    return nameOf(bound) === nameOf(path) &&
-      Deno.realPathSync(directoryOf(bound)) === Deno.realPathSync(directoryOf(path));
-  } catch {
-    return false;
-  }
+  const areSame = (): boolean =>
+    nameOf(bound) === nameOf(path) &&
+    Deno.realPathSync(directoryOf(bound)) === Deno.realPathSync(directoryOf(path));
+  return attempt(areSame, false);
 }

@@ -1,6 +1,7 @@
 import { keepOnExec, setNonblocking } from "../../../ffi/exec.ts";
 import { boundPath, checkListening } from "../../../ffi/unix_socket.ts";
-import { inodeOf, ListeningSocket } from "./listening_socket.ts";
+import { lstatOf } from "../../files.ts";
+import { ListeningSocket } from "./listening_socket.ts";
 
 /**
  * Takes up a socket that listens already, from the process that was here before.
@@ -20,6 +21,6 @@ export function adoptListeningSocketAt(
   fd: number,
   inode: number,
 ): ListeningSocket | null {
-  const isThere = boundPath(fd) === path && inodeOf(path) === inode;
+  const isThere = boundPath(fd) === path && lstatOf(path)?.ino === inode;
   return isThere ? adoptListeningSocket(path, fd) : null;
 }

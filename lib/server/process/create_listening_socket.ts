@@ -1,11 +1,11 @@
 import type { Clock } from "../../clock.ts";
 import { EAGAIN, ECONNREFUSED, ENOENT, errorText, SystemCallError } from "../../../ffi/libc.ts";
 import { listenUnix, probeUnix } from "../../../ffi/unix_socket.ts";
-import { isDirectory } from "../../journal/database.ts";
+import { directoryOf, isDirectory, nameOf } from "../../files.ts";
 import { LISTEN_BACKLOG, SOCKET_PATH_BYTES_MAX } from "../../limits.ts";
 import { OptionError, systemReason } from "../../wire/system_error.ts";
 import type { SocketChoice } from "./choose_socket_path.ts";
-import { directoryOf, ListeningSocket, nameOf } from "./listening_socket.ts";
+import { ListeningSocket } from "./listening_socket.ts";
 import { StartRaceLock } from "./start_race_lock.ts";
 
 /** What an operator can do where a place cannot be used. */

@@ -1,3 +1,4 @@
+import { textOf } from "../../files.ts";
 import { MEMORY_DEFAULT_MAX, MEMORY_DEFAULT_MIN, MEMORY_DEFAULT_PART } from "../../limits.ts";
 
 /** Memory that this host, or the control group that we are in, has in all, in bytes. */
@@ -13,17 +14,9 @@ export function defaultMemory(host: number = hostMemory()): number {
 
 /** The limit of our control group (version 2); Infinity where there is none. */
 function groupLimit(): number {
-  const path = /^0::(\/.*)$/m.exec(textOf("/proc/self/cgroup"))?.[1];
-  const text = path === undefined ? "" : textOf(`/sys/fs/cgroup${path}/memory.max`).trim();
+  const path = /^0::(\/.*)$/m.exec(textOf("/proc/self/cgroup") ?? "")?.[1];
+  const text = path === undefined ? "" : textOf(`/sys/fs/cgroup${path}/memory.max`)?.trim() ?? "";
   return /^\d+$/.test(text) ? Number(text) : Infinity;
-}
-
-function textOf(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return "";
-  }
 }
 
 /** A heap below this many bytes is far from any limit. */

@@ -1,3 +1,4 @@
+import { directoryOf, lstatOf, nameOf } from "../../files.ts";
 import { ECONNREFUSED } from "../../../ffi/libc.ts";
 import { closeFd, probeUnix, shutDown } from "../../../ffi/unix_socket.ts";
 import { StartRaceLock } from "./start_race_lock.ts";
@@ -20,7 +21,7 @@ export class ListeningSocket {
 
   /** The number of the socket's file: another one may come in its place. */
   get inode(): number {
-    return inodeOf(this.path) ?? 0;
+    return lstatOf(this.path)?.ino ?? 0;
   }
 
   /** Stops listening, and removes the socket's file unless another daemon has put its own there. */
@@ -41,23 +42,4 @@ export class ListeningSocket {
       lock.release();
     }
   }
-}
-
-/** The number of the file at `path`; null where there is none. */
-export function inodeOf(path: string): number | null {
-  try {
-    return Deno.lstatSync(path).ino;
-  } catch {
-    return null;
-  }
-}
-
-/** The directory that the socket at `path` is in. */
-export function directoryOf(path: string): string {
-  return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";
-}
-
-/** The name of the socket at `path` in its directory. */
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

@@ -1,3 +1,4 @@
+import { textOf } from "../../files.ts";
 import { MEMORY_SHORT_SHARE, MEMORY_WELL_SHARE, SETTLED_MS } from "../../limits.ts";
 
 /** How much of what memory there is the process uses: 1 for all. */
@@ -22,7 +23,7 @@ export class OutOfMemoryDeaths {
     this.#path = path;
     this.#share = share;
     this.#began = now;
-    this.#written = read(path);
+    this.#written = textOf(path);
     const found = /^(\d{1,4}) (short|well)$/.exec(this.#written ?? "");
     this.deaths = found?.[2] === "short" ? Number(found[1]) + 1 : 0;
     this.#write();
@@ -55,13 +56,5 @@ export class OutOfMemoryDeaths {
     } catch {
       // Without it the next daemon begins as after any other death.
     }
-  }
-}
-
-function read(path: string): string | null {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return null;
   }
 }

@@ -1,3 +1,4 @@
+import { removeQuietly } from "../../files.ts";
 import { descriptorTarget, keepOnExec, openDescriptors } from "../../../ffi/exec.ts";
 import { SystemCallError } from "../../../ffi/libc.ts";
 import { isFileLocked, lockFile, writeLockedFile } from "../../../ffi/file_lock.ts";
@@ -59,11 +60,7 @@ export class PidFile {
 
   /** Removes the file: what starts daemons takes it for one that runs. */
   remove(): void {
-    try {
-      Deno.removeSync(this.#path);
-    } catch {
-      // It was removed, or its directory is not ours any more: it names nobody.
-    }
+    removeQuietly(this.#path);
     closeFd(this.fd);
   }
 }

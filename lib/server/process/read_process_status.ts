@@ -4,6 +4,7 @@ import type {
   ProcessStatus,
   StoreFile,
 } from "../../engine/process_status.ts";
+import { lstatOf, namesIn } from "../../files.ts";
 import { STATUS_FILES_MAX } from "../../limits.ts";
 
 /** How the daemon's store is kept. */
@@ -52,25 +53,8 @@ function storeFiles(path: string | null): StoreFile[] {
   const files: StoreFile[] = [];
   for (const entry of namesIn(directory)) {
     if (!entry.startsWith(name) || files.length === STATUS_FILES_MAX) continue;
-    const bytes = sizeOf(`${path.slice(0, at)}${entry}`);
-    if (bytes !== null) files.push({ name: entry, bytes });
+    const file = lstatOf(`${path.slice(0, at)}${entry}`);
+    if (file?.isFile === true) files.push({ name: entry, bytes: file.size });
   }
   return files.sort((a, b) => a.name < b.name ? -1 : 1);
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return [...Deno.readDirSync(directory)].filter(({ isFile }) => isFile).map(({ name }) => name);
-  } catch {
-    return [];
-  }
-}
-
-/** Null for a file that has gone meanwhile. */
-function sizeOf(path: string): number | null {
-  try {
-    return Deno.statSync(path).size;
-  } catch {
-    return null;
-  }
 }

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from "../../clock.ts";
 import { EAGAIN, errorText } from "../../../ffi/libc.ts";
 import { closeFd, lockDirectory, lockPlainFile } from "../../../ffi/unix_socket.ts";
+import { removeQuietly } from "../../files.ts";
 import { START_LOCK_RETRY_MS, START_LOCK_TRIES_MAX } from "../../limits.ts";
 
 /**
@@ -52,7 +53,7 @@ export class StartRaceLock {
 
   release(): void {
     // While it is locked: another daemon has it open at most, and looks again (see isCurrent).
-    removeIfThere(this.#path);
+    removeQuietly(this.#path);
     for (const fd of this.#descriptors) closeFd(fd);
   }
 }
@@ -104,14 +105,6 @@ function isCurrent(path: string, fd: number): boolean {
     return Deno.lstatSync(path).ino === Deno.statSync(`/proc/self/fd/${fd}`).ino;
   } catch {
     return false;
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch {
-    // An operator was faster.
   }
 }
 

@@ -4,6 +4,7 @@ import { Epoll, EPOLLIN } from "../../../ffi/epoll.ts";
 import { receiveWithDescriptors } from "../../../ffi/fd_passing.ts";
 import { type ChildEnd, openPidFd, reap, spawn } from "../../../ffi/spawn.ts";
 import { closeFd } from "../../../ffi/unix_socket.ts";
+import { removeQuietly } from "../../files.ts";
 import {
   ACCEPT_RETRY_MS,
   BLOCKING_WAIT_MS,
@@ -130,7 +131,7 @@ class Supervisor {
     this.#held.close();
     this.#epoll.close();
     closeFd(this.#notices);
-    removeFolder(this.#folder);
+    removeQuietly(this.#folder, true);
   }
 
   /** The daemon hears what we hear. */
@@ -305,14 +306,6 @@ function makePrivateFolder(): string {
     }
   }
   return Deno.makeTempDirSync({ prefix });
-}
-
-function removeFolder(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch {
-    // Another process has removed it already.
-  }
 }
 
 /** How many descriptors this process may have. */

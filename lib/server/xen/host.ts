@@ -5,6 +5,7 @@ import { GrantTable } from "../../../ffi/xen/gnttab.ts";
 import { overrideOf, XenError } from "../../../ffi/xen/library.ts";
 import { ManagedDomains } from "../../../ffi/xen/manage.ts";
 import { errorText } from "../../../ffi/libc.ts";
+import { statOf } from "../../files.ts";
 import { GRANTS_MAX } from "../../limits.ts";
 import { kernelPagePath } from "./kernel_ring.ts";
 
@@ -40,14 +41,7 @@ const EVTCHN_DEVICE = "/dev/xen/evtchn";
 export function isXenHost(): boolean {
   if (overrideOf("libxenevtchn.so") !== undefined) return true;
   // Guests have the device too; the kernel's ring is only shown where a daemon may serve it.
-  return [EVTCHN_DEVICE, kernelPagePath()].every((path) => {
-    try {
-      Deno.statSync(path);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return [EVTCHN_DEVICE, kernelPagePath()].every((path) => statOf(path) !== null);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { overrideOf } from "../../../ffi/xen/library.ts";
 import { type Clock, sleep } from "../../clock.ts";
+import { statOf, textOf } from "../../files.ts";
 import { DEVICES_LOOK_MS, DEVICES_WAIT_MS } from "../../limits.ts";
 import type { Log } from "../logging/log.ts";
 import { notifyStatus } from "../process/notify.ts";
@@ -20,21 +21,8 @@ export interface DeviceProbe {
 }
 
 const systemProbe: DeviceProbe = {
-  exists: (path) => {
-    try {
-      Deno.statSync(path);
-      return true;
-    } catch {
-      return false;
-    }
-  },
-  text: (path) => {
-    try {
-      return Deno.readTextFileSync(path);
-    } catch {
-      return "";
-    }
-  },
+  exists: (path) => statOf(path) !== null,
+  text: (path) => textOf(path) ?? "",
   status: notifyStatus,
 };
 
