@@ -253,6 +253,7 @@ async function onDaemon<T>(
       attach: () => {},
       maintain: () => false,
       maintainAt: Infinity,
+      isBehind: false,
       close: () => history.close(),
     },
   });

@@ -735,6 +735,12 @@ export const HISTORY_LOOK_MS = 10_000;
  */
 export const HISTORY_STEPS_A_BLOCK = 4;
 
+/**
+ * Such slices that turns may owe: those of two blocks. While they owe more, busy clients wait, so that no flood records more than
+ * there is time to compress and to prune.
+ */
+export const HISTORY_STEPS_OWED_MAX = 2 * HISTORY_STEPS_A_BLOCK;
+
 /** Bytes and age of a history unless told: what is kept of a busy host's week. */
 export const HISTORY_BYTES_USUAL = 67_108_864;
 export const HISTORY_AGE_MS_USUAL = 604_800_000;

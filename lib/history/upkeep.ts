@@ -34,6 +34,9 @@ const LOG_PARTS = 8;
 /** Folding that leaves more than this part of records and changes is not worth what it costs. */
 const WORTH_FOLDING = 0.9;
 
+/** A history that has more than so many times its bound has to become smaller before more is recorded. */
+const FAR_BEHIND = 1.25;
+
 /** Pages that are given back at once. */
 const SHRINK_PAGES = 32;
 
@@ -75,6 +78,11 @@ export class HistoryUpkeep {
   /** Whether the bound is exceeded, or about to be: then {@link step} is to be called until it is not, or returns false. */
   get isBehind(): boolean {
     return this.#unpacked !== undefined || this.#history.bytes > this.#bounds.bytes;
+  }
+
+  /** Whether the bound is exceeded by more than a part of it. */
+  get isFarBehind(): boolean {
+    return this.#history.bytes > this.#bounds.bytes * FAR_BEHIND;
   }
 
   get #unpacked(): BlockHead | undefined {

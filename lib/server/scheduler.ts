@@ -325,14 +325,13 @@ export class Turns implements PeerHost<Peer> {
 
   /**
    * How far in virtual time those may stand who are served in this turn: such as have used much more than the
-   * first one wait until its answers have left, and while the journal is behind, all busy ones.
+   * first one wait until its answers have left, and while the journal or the history is behind, all busy ones.
    */
   get #furthest(): number {
-    const { isBehind, syncs } = this.#journal;
-    if (syncs) return Infinity;
-    const { next, quiet } = this.#queue;
-    const spread = next + TURN_SPREAD_UNITS;
-    return isBehind && quiet < spread ? quiet : spread;
+    const { isBehind, syncs } = this.#journal, { next, quiet } = this.#queue;
+    const spread = syncs ? Infinity : next + TURN_SPREAD_UNITS;
+    const isLate = (isBehind && !syncs) || this.history?.isBehind === true;
+    return isLate && quiet < spread ? quiet : spread;
   }
 
   #serve(now: number): void {

@@ -29,6 +29,8 @@ export class Skirmish {
   readonly crew: Crew;
   readonly domids: readonly number[];
   filesMax = 0;
+  /** Most bytes of the history that were in use. */
+  historyMax = 0;
   /** Most that one attacking guest cost, in bytes of the memory model. */
   chargedMax = 0;
   readonly #host: SmallHost;
@@ -91,6 +93,7 @@ export class Skirmish {
 
   #look(): void {
     this.filesMax = Math.max(this.filesMax, this.#host.fileBytes);
+    this.historyMax = Math.max(this.historyMax, this.#host.history.history?.bytes ?? Infinity);
     const { accounts } = this.#host.engine.state;
     for (const domid of this.domids) {
       this.chargedMax = Math.max(this.chargedMax, accounts.of(domid).cost);

@@ -1,12 +1,15 @@
 import { statSync } from "node:fs";
+import { systemClock } from "../../lib/clock.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { UNITS_PER_MS } from "../../lib/engine/work_meter.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
+import { HistoryKeeper } from "../../lib/server/history/history_keeper.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Peer } from "../../lib/server/peer/peer.ts";
 import { Turns } from "../../lib/server/scheduler.ts";
+import { Redaction } from "../../lib/store/redaction.ts";
 import { MemoryTransport } from "../support/memory_transport.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Attacker, type End, type Program, request } from "../support/attack/attacker.ts";
@@ -14,9 +17,12 @@ import { Attacker, type End, type Program, request } from "../support/attack/att
 /** Units that a turn takes beside its clients' work, about: the poll, the commit. */
 const TURN_OVERHEAD_UNITS = 500;
 
+/** Bytes that the history may have: little, so that all of its upkeep comes in a short attack. */
+export const HISTORY_BYTES = 2_097_152;
+
 /**
- * A daemon in this process with its store in files, whose clock goes by the units of its work: what
- * takes how long is the same in each run, on every machine.
+ * A daemon in this process with its store and a history in files, whose clock goes by the units of its work:
+ * what takes how long is the same in each run, on every machine.
  */
 export class SmallHost {
   readonly domains = new MemoryDomains();
@@ -24,6 +30,7 @@ export class SmallHost {
   readonly engine: Engine;
   readonly turns: Turns;
   readonly journal: StoreJournal;
+  readonly history: HistoryKeeper;
   /** Milliseconds, by units. */
   now = 0;
   /** Most units of one turn so far. */
@@ -37,14 +44,29 @@ export class SmallHost {
     const log = (level: string, text: string): void => void this.log.push(`${level}: ${text}`);
     this.journal = openStore(`${folder}/store`, { durability: "crash", log }).journal;
     const { dirty } = this.journal;
-    this.engine = new Engine({ domains: this.domains, log, ...(dirty === null ? {} : { dirty }) });
-    this.turns = new Turns(this.engine, this.journal, new Trace(), log);
+    this.history = new HistoryKeeper({
+      choice: { bytes: HISTORY_BYTES, ageMs: Infinity },
+      journal: this.journal,
+      store: `${folder}/store`,
+      redaction: new Redaction(),
+      log,
+      clock: { ...systemClock, now: () => this.now, wall: () => Math.floor(this.now * 1_000) },
+    });
+    const { listener } = this.history;
+    this.engine = new Engine({
+      ...{ domains: this.domains, log, listener },
+      ...(dirty === null ? {} : { dirty }),
+    });
+    this.turns = new Turns(this.engine, this.journal, new Trace(), log, this.history);
+    this.history.attach(this.engine.state);
     this.domains.attach(this.turns, this.engine);
     this.turns.onGone = (peer) => {
       if (peer.kind === "ring") this.domains.gone(peer);
       else this.engine.disconnect(peer.connection);
     };
+    this.journal.recover(this.engine.state);
     this.journal.begin({ state: this.engine.state, rings: () => this.domains.rings() });
+    this.engine.state.commits!.started("nothing");
     const { meter } = this.engine.state;
     const add = meter.add.bind(meter);
     meter.add = (units: number): void => {
@@ -127,5 +149,6 @@ export class SmallHost {
 
   close(): void {
     this.journal.close();
+    this.history.close();
   }
 }

@@ -15,7 +15,7 @@ import { makeScratch } from "../support/scratch.ts";
 import { type Attack, ATTACKS } from "../support/attack/attacks.ts";
 import type { PlainProbe } from "../support/attack/probes.ts";
 import { type Length, Skirmish } from "./skirmish.ts";
-import { SmallHost } from "./small_host.ts";
+import { HISTORY_BYTES, SmallHost } from "./small_host.ts";
 
 /** What an attack may do at most; milliseconds are those of units. */
 interface Bounds {
@@ -46,6 +46,9 @@ const EAGAIN_ROW_MAX = 3;
 
 /** What the store's files may have beside four images. */
 const FILES_BYTES_MAX = 16 * 1_048_576;
+
+/** What a history may have beyond its bound: a quarter of it, and what one turn and two blocks may bring. */
+const HISTORY_BYTES_MAX = 1.25 * HISTORY_BYTES + 2_097_152;
 
 /** What a guest may cost beyond its bound: what is under way when that is reached. */
 const CHARGED_BEYOND_MAX = 65_536;
@@ -100,6 +103,8 @@ async function play(attack: Attack, host: SmallHost, seed: number): Promise<void
   assert(longestRow <= EAGAIN_ROW_MAX, `${longestRow} times EAGAIN in a row`);
   const files = filesMax(host);
   assert(skirmish.filesMax <= files, `files of ${skirmish.filesMax} bytes, not ${files}`);
+  const { historyMax } = skirmish;
+  assert(historyMax <= HISTORY_BYTES_MAX, `a history of ${historyMax} bytes`);
   const cost = costMax(new Quotas()) + CHARGED_BEYOND_MAX;
   assert(skirmish.chargedMax <= cost, `a guest costs ${skirmish.chargedMax} bytes, not ${cost}`);
   assertLog(host, skirmish.domids.length);

@@ -46,6 +46,7 @@ Deno.test("socket process: a change is told with the process, its start, user an
       attach: () => {},
       maintain: () => false,
       maintainAt: Infinity,
+      isBehind: false,
       close: () => {},
     },
   });

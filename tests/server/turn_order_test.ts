@@ -146,6 +146,22 @@ Deno.test("turn order: while the journal is behind, the busy wait and the quiet 
   }
 });
 
+Deno.test("turn order: while the history is behind, the busy wait also where each commit waits for the disk", () => {
+  for (const syncs of [false, true]) {
+    const crowd = Crowd.ofGuests(240);
+    const quiet = crowd.world.connect(1_000, false);
+    crowd.world.journal.syncs = syncs;
+    crowd.world.history.isBehind = true;
+    const before = crowd.done;
+    assertEquals(crowd.ask(quiet), { units: 0, turns: 1 });
+    crowd.turn(7);
+    assertEquals(crowd.done - before, REQUEST_UNITS);
+    crowd.world.history.isBehind = false;
+    crowd.turn(2);
+    assert(crowd.done - before > TURN_UNITS, "they go on");
+  }
+});
+
 Deno.test("turn order: where each commit waits for the disk, nobody waits for the journal", () => {
   const crowd = Crowd.ofGuests(240);
   crowd.world.journal.isBehind = crowd.world.journal.syncs = true;

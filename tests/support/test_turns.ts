@@ -83,6 +83,7 @@ export class TestTurns implements TurnHandler {
   readonly meter = new Meter();
   readonly counters = new Counters();
   readonly journal = new TestJournal();
+  readonly history = { isBehind: false, maintainAt: Infinity, maintain: () => false };
   readonly log: string[] = [];
   readonly gone: [label: string, reason: GoneReason][] = [];
   /** The requests handled so far: who sent it, and its request id. */
@@ -93,9 +94,8 @@ export class TestTurns implements TurnHandler {
   onRequest: ((connection: Connection, header: Header, payload: Uint8Array) => void) | null = null;
 
   constructor() {
-    this.turns = new Turns(this, this.journal, new Trace(), (level, text) => {
-      this.log.push(`${level}: ${text}`);
-    });
+    const log = (level: string, text: string): void => void this.log.push(`${level}: ${text}`);
+    this.turns = new Turns(this, this.journal, new Trace(), log, this.history);
     this.turns.onGone = (peer, reason) => {
       this.gone.push([peer.connection.label, reason]);
       if (peer.kind === "socket") peer.close();

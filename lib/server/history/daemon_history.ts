@@ -8,6 +8,8 @@ import type { Purges } from "./purges.ts";
 export interface Maintained {
   maintain(idle: boolean): boolean;
   readonly maintainAt: number;
+  /** Turns have caused more of it than was done since: in the turn that follows busy clients wait. */
+  readonly isBehind: boolean;
 }
 
 /** What keeps what was done: it is told of it, and works on it between turns. */

@@ -17,6 +17,7 @@ import {
   HISTORY_LOOK_MS,
   HISTORY_RETRY_MS,
   HISTORY_STEPS_A_BLOCK,
+  HISTORY_STEPS_OWED_MAX,
 } from "../../limits.ts";
 import type { Redaction } from "../../store/redaction.ts";
 import { type Log, message } from "../logging/log.ts";
@@ -203,6 +204,13 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     this.#lookAt = this.#parts.clock.now() + HISTORY_RETRY_MS;
   }
 
+  /** So it keeps its bound whatever clients do: no more is recorded than is folded, thinned or pruned. */
+  get isBehind(): boolean {
+    if (this.#open === null || this.#open.owed <= HISTORY_STEPS_OWED_MAX) return false;
+    // Nothing of it is done then, so nobody is to wait for it.
+    return !this.#parts.journal.full && !this.purges.isUnderWay;
+  }
+
   /** What nobody waits for; true when there is more. Under load only what is owed is done. */
   maintain(idle: boolean): boolean {
     const open = this.#open;
@@ -218,7 +226,12 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     }
     if (open.owed > 0) open.owed--;
     else if (!idle || !this.#mayHaveWork(open)) return false;
-    return this.#step(open);
+    const isMore = this.#step(open);
+    // What was paid was not enough: busy clients wait until it is.
+    if (isMore && open.owed === 0 && open.upkeep.isFarBehind) {
+      open.owed = HISTORY_STEPS_OWED_MAX + 1;
+    }
+    return isMore;
   }
 
   /** A slice of a purge; true, since there may be more. */
