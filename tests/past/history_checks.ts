@@ -1,0 +1,126 @@
+/** What a history says, against what was true: moments, log, blame and records. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ArchiveError } from "../../lib/archive/archive.ts";
+import { askWhole, type HistorySource } from "../../lib/archive/past/history_source.ts";
+import { PastNodes } from "../../lib/archive/past/past_nodes.ts";
+import type { Blamed, Head } from "../../lib/history/answers.ts";
+import type { HistoryRecord } from "../../lib/history/record.ts";
+import { toText } from "../../lib/wire/text.ts";
+
+/** The nodes of a store, each as its value and its permissions. */
+export type Tree = ReadonlyMap<string, string>;
+
+/** The store after each number. */
+export type Trees = ReadonlyMap<number, Tree>;
+
+function textOf({ nodes }: PastNodes): Tree {
+  return new Map(
+    [...nodes].filter(([path]) => path.startsWith("/")).map(([path, { perms, value }]) => {
+      const shown = value instanceof Uint8Array ? toText(value) : `<${value.redacted}>`;
+      return [path, `${shown} ${perms}`];
+    }),
+  );
+}
+
+function sameTree(a: Tree, b: Tree): void {
+  assertEquals([...a].sort(), [...b].sort());
+}
+
+async function pastOf(source: HistorySource, number: number): Promise<PastNodes> {
+  return await PastNodes.read(source, { kind: "commit", number, back: 0 }, ["/"]);
+}
+
+/** What is said of each moment is so, or said not to be known; returns how many were exact. */
+export async function checkMoments(source: HistorySource, trees: Trees): Promise<number> {
+  const { answers, head } = await logOf(source);
+  let exact = 0;
+  for (const [number, tree] of trees) {
+    if (number < head.begins.number || number > head.last) {
+      await assertRejects(() => pastOf(source, number), ArchiveError, `#${number}`);
+      continue;
+    }
+    const past = await pastOf(source, number);
+    if (number >= head.completeAfter) assertEquals(past.unknowns, [], `#${number}`);
+    if (past.unknowns.length === 0) {
+      sameTree(textOf(past), tree);
+      exact++;
+      continue;
+    }
+    const found = textOf(past);
+    for (const path of new Set([...found.keys(), ...tree.keys()])) {
+      if (past.unknown(path) === null) assertEquals(found.get(path), tree.get(path), path);
+    }
+  }
+  checkLog(answers, trees, head);
+  return exact;
+}
+
+export async function logOf(
+  source: HistorySource,
+): Promise<{ head: Head; answers: readonly HistoryRecord[] }> {
+  const { answers, head } = await askWhole(source, {
+    kind: "log",
+    since: null,
+    until: null,
+    filter: {},
+    backwards: false,
+    last: null,
+  });
+  return { head, answers: answers.flatMap((one) => one.type === "record" ? one.record : []) };
+}
+
+/** The records of the part that is complete lead from each tree to the next. */
+export function checkLog(records: readonly HistoryRecord[], trees: Trees, head: Head): void {
+  const commits = records.filter((record) =>
+    record.type === "commit" && record.number > head.completeAfter
+  );
+  for (const commit of commits) {
+    const before = trees.get(commit.number - 1), after = trees.get(commit.number);
+    if (commit.type !== "commit" || before === undefined || after === undefined) continue;
+    const changed = [...new Set([...before.keys(), ...after.keys()])]
+      .filter((path) => before.get(path) !== after.get(path));
+    const recorded = commit.changes.map(({ path }) => path);
+    // What is written as it was is a change, too.
+    for (const path of changed) assert(recorded.includes(path), `#${commit.number} ${path}`);
+    for (const { new: now, old, path } of commit.changes) {
+      assertEquals([old !== null, now !== null], [before.has(path), after.has(path)], path);
+    }
+  }
+}
+
+/** Blame agrees with the log, for what is known. */
+export async function checkBlame(
+  source: HistorySource,
+  number: number,
+  records: readonly HistoryRecord[],
+  head: Head,
+): Promise<void> {
+  const point = { kind: "commit", number, back: 0 } as const;
+  for (const deleted of [false, true]) {
+    const query = { kind: "blame", path: "/", at: point, recursive: true, deleted } as const;
+    const { answers } = await askWhole(source, query);
+    const found = answers.filter((one): one is Blamed => one.type === "blame");
+    for (const { between, commit, node, path } of found) {
+      assertEquals(node === null, deleted, path);
+      if (between !== null) continue;
+      const last = records.findLast((record) =>
+        record.type === "commit" && record.number <= number &&
+        record.changes.some((change) => change.path === path)
+      );
+      if (last === undefined) assertEquals(commit, null, path);
+      else if (last.number > head.completeAfter) assertEquals(commit?.number, last.number, path);
+    }
+  }
+}
+
+/** What `xs show` is told of a record is what the log has. */
+export async function checkShow(source: HistorySource, record: HistoryRecord): Promise<void> {
+  const point = { kind: "commit", number: record.number, back: 0 } as const;
+  const { answers } = await askWhole(source, { kind: "show", point });
+  const [first] = answers;
+  assert(first?.type === "record");
+  assertEquals(first.record, record);
+  if (record.type !== "abort") return;
+  const cause = answers.find((one) => one.type === "record" && one.role === "cause");
+  assert(cause?.type === "record" && cause.record.number < record.number);
+}
