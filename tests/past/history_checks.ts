@@ -4,8 +4,9 @@ import { ArchiveError } from "../../lib/archive/archive.ts";
 import { askWhole, type HistorySource } from "../../lib/archive/past/history_source.ts";
 import { PastNodes } from "../../lib/archive/past/past_nodes.ts";
 import type { Blamed, Head } from "../../lib/history/answers.ts";
-import type { HistoryRecord } from "../../lib/history/record.ts";
+import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
 import { toText } from "../../lib/wire/text.ts";
+import { xs } from "./support.ts";
 
 /** The nodes of a store, each as its value and its permissions. */
 export type Tree = ReadonlyMap<string, string>;
@@ -15,11 +16,14 @@ export type Trees = ReadonlyMap<number, Tree>;
 
 function textOf({ nodes }: PastNodes): Tree {
   return new Map(
-    [...nodes].filter(([path]) => path.startsWith("/")).map(([path, { perms, value }]) => {
-      const shown = value instanceof Uint8Array ? toText(value) : `<${value.redacted}>`;
-      return [path, `${shown} ${perms}`];
-    }),
+    [...nodes].filter(([path]) => path.startsWith("/"))
+      .map(([path, node]) => [path, nodeText(node)]),
   );
+}
+
+function nodeText({ perms, value }: NodeState): string {
+  const shown = value instanceof Uint8Array ? toText(value) : `<${value.redacted}>`;
+  return `${shown} ${perms}`;
 }
 
 function sameTree(a: Tree, b: Tree): void {
@@ -83,9 +87,25 @@ export function checkLog(records: readonly HistoryRecord[], trees: Trees, head: 
     // What is written as it was is a change, too.
     for (const path of changed) assert(recorded.includes(path), `#${commit.number} ${path}`);
     for (const { new: now, old, path } of commit.changes) {
-      assertEquals([old !== null, now !== null], [before.has(path), after.has(path)], path);
+      const told = [old, now].map((node) => node === null ? undefined : nodeText(node));
+      assertEquals(told, [before.get(path), after.get(path)], `#${commit.number} ${path}`);
     }
   }
+}
+
+/** `xs diff` tells the paths at which two moments differ. */
+export async function checkDiff(
+  socket: string,
+  trees: Trees,
+  ...numbers: [number, number]
+): Promise<void> {
+  const { out, status } = await xs(socket, ["diff", "--json", ...numbers.map((one) => `#${one}`)]);
+  const [before, after] = numbers.map((number) => trees.get(number)!) as [Tree, Tree];
+  const differing = [...new Set([...before.keys(), ...after.keys()])]
+    .filter((path) => before.get(path) !== after.get(path)).sort();
+  const told = out.split("\n").slice(0, -1).map((line) => JSON.parse(line).path).sort();
+  assertEquals(told, differing, `#${numbers.join(" #")}`);
+  assertEquals(status, differing.length === 0 ? 0 : 1);
 }
 
 /** Blame agrees with the log, for what is known. */

@@ -15,7 +15,14 @@ import { toBytes, toText } from "../../lib/wire/text.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { type RecordedDaemon, startRecorded } from "../support/recorded_daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { checkBlame, checkMoments, checkShow, logOf, type Tree } from "./history_checks.ts";
+import {
+  checkBlame,
+  checkDiff,
+  checkMoments,
+  checkShow,
+  logOf,
+  type Tree,
+} from "./history_checks.ts";
 
 const PATHS = ["/a", "/a/b", "/a/b/c", "/d", "/d/e", "/f", "/f/secret", "/g/h"];
 
@@ -124,6 +131,12 @@ Deno.test("--at, log, blame and diff agree with the store at each commit", async
     const { answers, head } = await logOf(source);
     const numbers = [...model.trees.keys()];
     for (let i = 0; i < 10; i++) {
+      await checkDiff(
+        model.server.socketPath,
+        model.trees,
+        random.pick(numbers),
+        random.pick(numbers),
+      );
       await checkBlame(source, random.pick(numbers), answers, head);
       await checkShow(source, random.pick(answers));
     }
