@@ -116,11 +116,12 @@ export class HistoryUpkeep {
     for (const head of blocks.heads) if (head.block < growing) shares.addAll(head.shares, 1);
     // So much goes at once that the next block does not begin all this again.
     const most = this.#bounds.bytes, more = Math.min(HISTORY_BLOCK_BYTES / 4, most / LOG_PARTS);
-    const greedy = shares.above(bytes - most + more);
+    const excess = bytes - most + more, greedy = shares.above(excess);
     const [largest] = greedy;
     if (largest !== undefined && this.#fold(largest)) return true;
     // A store larger than the bound must not push out what was done.
-    return this.#shedKeyframe(now) || (largest !== undefined && this.#thin(new Set(greedy))) ||
+    return this.#shedKeyframe(now) ||
+      (largest !== undefined && this.#thin(new Set(greedy), excess)) ||
       this.#dropOldest();
   }
 
@@ -161,10 +162,10 @@ export class HistoryUpkeep {
     });
   }
 
-  /** Removes the oldest records of these holders. */
-  #thin(holders: ReadonlySet<string>): boolean {
+  /** Removes the oldest records of these holders, some `bytes` of them. */
+  #thin(holders: ReadonlySet<string>, bytes: number): boolean {
     const { blocks } = this.#history;
-    const window = this.#oldestOf(holders), [head] = window;
+    const window = this.#oldestOf(holders, bytes), [head] = window;
     if (head === undefined) return false;
     const records = ifWhole(() => window.flatMap((one) => blocks.read(one)));
     if (records === null) return false;
@@ -182,14 +183,18 @@ export class HistoryUpkeep {
     });
   }
 
-  /** The oldest blocks with records of these holders, and one before them of which little was left. */
-  #oldestOf(holders: ReadonlySet<string>): BlockHead[] {
+  /** The oldest blocks with so many bytes of these holders, and one before them of which little was left. */
+  #oldestOf(holders: ReadonlySet<string>, bytes: number): BlockHead[] {
     const { closed } = this.#history;
     let at = closed.findIndex(({ shares }) => shares.some(([holder]) => holders.has(holder)));
     if (at < 0) return [];
     if (at > 0 && closed[at - 1]!.count < HISTORY_BLOCK_RECORDS / 8) at--;
-    let end = at, count = 0;
-    while (end < closed.length && count < HISTORY_THIN_RECORDS) count += closed[end++]!.count;
+    let end = at, count = 0, found = 0;
+    while (end < closed.length && count < HISTORY_THIN_RECORDS && found < bytes) {
+      const head = closed[end++]!;
+      count += head.count;
+      for (const [holder, share] of head.shares) if (holders.has(holder)) found += share;
+    }
     return closed.slice(at, end);
   }
 

@@ -63,6 +63,21 @@ Deno.test("floods of one author stay within the bound, and push out no quiet one
   history.close();
 });
 
+Deno.test("no more goes than there has to", () => {
+  const history = beginHistory(), writer = new Writer();
+  const bounds = { bytes: 2_000_000, age: 7 * DAY }, upkeep = new HistoryUpkeep(history, bounds);
+  let at = 1, least = Infinity;
+  for (let i = 0; i < 4_000; i++) {
+    // Two paths, so that there is nothing to fold.
+    const values = { [`/n/${i % 200}`]: noise(i, 200), [`/new/${i}`]: "" };
+    history.add([writer.commit(at += 1e6, guest(2), values)]);
+    do upkeep.step(at); while (upkeep.isBehind && upkeep.step(at));
+    if (history.thinned.length > 0) least = Math.min(least, history.bytes);
+  }
+  assert(least > 1_600_000, `${least} bytes are left`);
+  history.close();
+});
+
 /** Words that compress badly. */
 function noise(seed: number, words: number): string {
   const word = (at: number): string =>
