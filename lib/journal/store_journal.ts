@@ -203,12 +203,13 @@ export class StoreJournal implements Journal {
     return true;
   }
 
-  /** Of a turn that changed nothing; a sync is not worth it, so that it waits for the next turn. */
+  /** Of a turn that changed nothing; with `disk` that is not worth a sync, so that the rider keeps it by itself. */
   #commitRiders(): void {
-    const { rider } = this.#turns;
-    if (rider === null || this.syncs && !this.#full) return;
-    const riding = rider.take();
-    if (riding === null || this.#full || this.#appendToFile(NO_CHANGES, riding)) rider.committed();
+    const { rider } = this.#turns, riding = rider?.take() ?? null;
+    const rides = riding !== null && !this.#full && !this.syncs;
+    if (rides && !this.#appendToFile(NO_CHANGES, riding)) return;
+    rider?.committed();
+    if (riding !== null && this.syncs && !this.#full) this.#turns.settle();
   }
 
   #append(changes: Uint8Array<ArrayBuffer>, riding: Uint8Array | null): boolean {
