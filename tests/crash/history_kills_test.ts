@@ -5,7 +5,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { fileHistory } from "../../lib/archive/past/history_source.ts";
 import type { HistoryRecord } from "../../lib/history/record.ts";
-import { checkBlame, checkDiff, checkMoments, checkShow, logOf } from "../past/history_checks.ts";
+import {
+  checkBlame,
+  checkDiff,
+  checkMoments,
+  checkShow,
+  logOf,
+} from "../support/history_checks.ts";
 import { Random, roundsOf } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { ClientProcess } from "./client_process.ts";

@@ -4,7 +4,7 @@ import { daemonHistory, type HistorySource } from "../../lib/archive/past/histor
 import type { Operations } from "../../lib/client/operations.ts";
 import { parsePerm } from "../../lib/store/perms.ts";
 import { toText } from "../../lib/wire/text.ts";
-import { logOf, type Tree } from "../past/history_checks.ts";
+import { logOf, type Tree } from "../support/history_checks.ts";
 import { startDaemon } from "../support/daemon.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { Random } from "../support/random.ts";

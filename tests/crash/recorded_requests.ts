@@ -4,7 +4,7 @@ import { XenstoreError } from "../../lib/client/error.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import type { Commit, HistoryRecord } from "../../lib/history/record.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
-import type { Tree } from "../past/history_checks.ts";
+import type { Tree } from "../support/history_checks.ts";
 import { type Change, changed } from "./store_model.ts";
 
 /** A request or a transaction, and how it was answered. */

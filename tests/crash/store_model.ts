@@ -1,6 +1,6 @@
 /** What requests do to a store, as far as tests of its history need it: every client is of the control domain. */
 import { parsePerm } from "../../lib/store/perms.ts";
-import type { Tree } from "../past/history_checks.ts";
+import type { Tree } from "../support/history_checks.ts";
 
 export type Change =
   | { readonly do: "write"; readonly path: string; readonly value: string }

@@ -22,7 +22,7 @@ import {
   checkShow,
   logOf,
   type Tree,
-} from "./history_checks.ts";
+} from "../support/history_checks.ts";
 
 const PATHS = ["/a", "/a/b", "/a/b/c", "/d", "/d/e", "/f", "/f/secret", "/g/h"];
 

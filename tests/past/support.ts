@@ -1,29 +1,13 @@
 /** Commands that look back, as they are called. */
 import { assertEquals } from "@std/assert";
-import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
 import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
-import { fakeShell, type FakeShellOptions } from "../support/fake_shell.ts";
 import { type RecordedDaemon, startRecorded } from "../support/recorded_daemon.ts";
+import { xs } from "../support/run_xs.ts";
 
-export interface Outcome {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
+export { xs };
 
-/** Runs `xs` in this process, against the daemon at `socket`. */
-export async function xs(
-  socket: string,
-  args: readonly string[],
-  options: FakeShellOptions = {},
-): Promise<Outcome> {
-  const shell = fakeShell(args, { env: { XENSTORED_PATH: socket }, ...options });
-  const status = await runApp(shell);
-  return { status, ...shell.printed };
-}
-
-/** The same, of what has nothing to complain about: its lines, with times and processes replaced. */
+/** Runs an `xs` that has nothing to complain about: its lines, with times and processes replaced. */
 export async function lines(socket: string, ...args: string[]): Promise<string[]> {
   const { err, out, status } = await xs(socket, args);
   assertEquals([status, err], [0, ""], args.join(" "));

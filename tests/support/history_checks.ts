@@ -6,7 +6,7 @@ import { PastNodes } from "../../lib/archive/past/past_nodes.ts";
 import type { Blamed, Head } from "../../lib/history/answers.ts";
 import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
 import { toText } from "../../lib/wire/text.ts";
-import { xs } from "./support.ts";
+import { xs } from "./run_xs.ts";
 
 /** The nodes of a store, each as its value and its permissions. */
 export type Tree = ReadonlyMap<string, string>;
