@@ -965,6 +965,9 @@ export const REPLAY_EVENTS_MAX = 10_000;
 /** Bytes that a client reads of a stream at once. */
 export const STREAM_READ_BYTES = 65_536;
 
+/** Nodes of which `xs doctor` asks the history who changed them last: each takes a search of its own. */
+export const DOCTOR_BLAMES_MAX = 100;
+
 /** Watches that one request of `xs who` looks at: some 50 us, so that it is no way to stop the daemon. */
 export const WHO_WATCHES_PER_REQUEST = 2_000;
 

@@ -20,7 +20,7 @@ export const doctorCommand: XsCommand = buildCommand<DoctorFlags, []>({
     group: "debug",
     brief: "find what is wrong",
     description: [
-      "Finds what is wrong or soon will be, with the evidence, and the command that fixes it: what domains that are gone have left behind, stale names, permissions that name domains that are gone, quotas and nodes that are nearly full, watches that fire all the time, rings that do not move, events that are not read, transactions that stay open, tools that spin, a slow store, a clock that was set. Exits with status 1 if anything is left.",
+      "Finds what is wrong or soon will be, with the evidence, since when, and the command that fixes it: what domains that are gone have left behind, stale names, permissions that name domains that are gone, quotas and nodes that are nearly full, watches that fire all the time, rings that do not move, events that are not read, transactions that stay open, tools that spin, a slow store, a clock that was set. Exits with status 1 if anything is left.",
       "Each change of --fix --yes is a transaction of its own, which first checks the node and the hypervisor's list of domains again.",
     ],
     examples: [

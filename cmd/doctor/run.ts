@@ -1,10 +1,13 @@
 import { Interrupt } from "../../lib/archive/interrupt.ts";
+import { daemonHistory } from "../../lib/archive/past/history_source.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { type Operations, toByteText } from "../../lib/client/operations.ts";
+import { wallMs } from "../../lib/clock.ts";
 import { collect } from "../../lib/doctor/collect.ts";
-import type { Finding } from "../../lib/doctor/evidence.ts";
+import type { Evidence, Finding } from "../../lib/doctor/evidence.ts";
 import { applyFix } from "../../lib/doctor/fix.ts";
 import { RULES } from "../../lib/doctor/rules.ts";
+import { type Since, sinceEach, sinceJson, sinceText } from "../../lib/doctor/since.ts";
 import { DOCTOR_LOOK_MS } from "../../lib/limits.ts";
 import { UnknownStatus } from "../../lib/metrics/read_status.ts";
 import { escapeText } from "../../lib/wire/escape.ts";
@@ -30,20 +33,26 @@ export async function doctor(
   flags: DoctorFlags,
 ): Promise<boolean> {
   if (flags.yes === true && flags.fix !== true) throw new UsageError("it needs --fix", "--yes");
-  const findings = await examine(shell, nodes, flags);
-  const { stdout } = shell;
+  const { evidence, findings } = await examine(shell, nodes, flags);
+  const { clock, stdout } = shell, history = daemonHistory(nodes);
+  const onsets = await sinceEach(findings, history, evidence.before.wallMs);
   let left = 0;
-  for (const finding of findings) {
+  for (const [i, finding] of findings.entries()) {
+    const since = onsets[i]!;
     const result = await fixOf(nodes, finding, flags);
     if (result !== "done") left++;
-    if (flags.json === true) printJson(stdout, { ...finding, result });
-    else stdout.write(toByteText(findingText(finding, result)));
+    if (flags.json === true) printJson(stdout, findingJson(finding, since, result));
+    else stdout.write(toByteText(findingText(finding, sinceText(since, wallMs(clock)), result)));
   }
   if (flags.json !== true && findings.length === 0) stdout.write("nothing is wrong\n");
   return left === 0;
 }
 
-async function examine(shell: Shell, nodes: Operations, flags: DoctorFlags): Promise<Finding[]> {
+async function examine(
+  shell: Shell,
+  nodes: Operations,
+  flags: DoctorFlags,
+): Promise<{ evidence: Evidence; findings: Finding[] }> {
   const { json: _json, fix: _fix, yes: _yes, for: ms = DOCTOR_LOOK_MS, ...rest } = flags;
   const interrupt = new Interrupt();
   const unlisten = shell.onInterrupt(() => interrupt.request());
@@ -53,7 +62,7 @@ async function examine(shell: Shell, nodes: Operations, flags: DoctorFlags): Pro
     const collecting = collect({ nodes, progress, interrupt, ms, countEvents: events });
     const evidence = await Promise.race([collecting, interrupt.stopped]);
     progress.clear();
-    return RULES.flatMap((rule) => rule.check(evidence));
+    return { evidence, findings: RULES.flatMap((rule) => rule.check(evidence)) };
   } catch (error) {
     const isOld = error instanceof UnknownStatus ||
       error instanceof XenstoreError && error.code === "EINVAL" && error.operation === "control";
@@ -74,8 +83,16 @@ async function fixOf(nodes: Operations, { fix }: Finding, flags: DoctorFlags): P
   return flags.yes === true ? await applyFix(nodes, fix) : "would";
 }
 
-function findingText({ command, fix, object, rule, text }: Finding, result: Result): string {
-  const lines = [`${rule}: ${object}: ${text}`];
+function findingJson({ onset: _onset, ...finding }: Finding, since: Since, result: Result): object {
+  return { ...finding, since: sinceJson(since), result };
+}
+
+function findingText(
+  { command, fix, object, rule, text }: Finding,
+  since: string,
+  result: Result,
+): string {
+  const lines = [`${rule}: ${object}: ${text}`, `  ${since}`];
   if (result === "done") lines.push("  fixed");
   else if (result === "not so any more") lines.push("  nothing done: this is no longer true");
   else if (result === "would") lines.push(`  --yes would ${fixText(fix!.kind, fix!.path)}`);

@@ -7,6 +7,7 @@ import { decodeStream } from "../codec/stream.ts";
 import { XenstoreError } from "../client/error.ts";
 import { fromByteText, type Operations } from "../client/operations.ts";
 import type { HostDomain } from "../engine/operations/insight.ts";
+import type { MalformedRow } from "../engine/malformed_messages.ts";
 import type { Page } from "../engine/pages.ts";
 import type { HistogramStatus } from "../engine/status_pages.ts";
 import type { WatchRow, WhoRow } from "../engine/who.ts";
@@ -76,7 +77,7 @@ export async function collect(collector: Collector): Promise<Evidence> {
     after,
     seconds,
     watches,
-    rings: movedRings(rings, ringsAfter),
+    rings: movedRings(rings, ringsAfter, await brokenSince(nodes, ringsAfter, after.wallMs)),
     spinning,
   };
 }
@@ -155,8 +156,26 @@ async function watchesOf(nodes: Operations): Promise<WatchRow[]> {
   return watches;
 }
 
+/** When guests whose rings are ignored broke the protocol, in ms since 1970, by their domids. */
+async function brokenSince(
+  nodes: Operations,
+  rings: readonly RingMoment[],
+  wallMs: number,
+): Promise<Map<number, number>> {
+  const broken = new Map<number, number>();
+  if (!rings.some(({ ignored }) => ignored)) return broken;
+  for (let from: string | null = ""; from !== null;) {
+    const page: Page<MalformedRow> = JSON.parse(await askDaemon(nodes, "errors", from));
+    for (const { ageMs, domid, open, pid } of page.rows) {
+      if (open && pid === null && !broken.has(domid)) broken.set(domid, wallMs - ageMs);
+    }
+    from = page.next;
+  }
+  return broken;
+}
+
 /** A ring at one look: where its four indices are, and what the daemon has for it. */
-interface RingMoment extends Omit<SeenRing, "moved"> {
+interface RingMoment extends Omit<SeenRing, "moved" | "brokenAt"> {
   readonly indices: string;
 }
 
@@ -192,7 +211,14 @@ async function lookAtRing(nodes: Operations, domid: number): Promise<RingMoment 
   }
 }
 
-function movedRings(before: readonly RingMoment[], after: readonly RingMoment[]): SeenRing[] {
+function movedRings(
+  before: readonly RingMoment[],
+  after: readonly RingMoment[],
+  broken: ReadonlyMap<number, number>,
+): SeenRing[] {
   const old = new Map(before.map((ring) => [ring.domid, ring.indices]));
-  return after.map(({ indices, ...ring }) => ({ ...ring, moved: old.get(ring.domid) !== indices }));
+  return after.map(({ indices, ...ring }) => {
+    const moved = old.get(ring.domid) !== indices;
+    return { ...ring, moved, brokenAt: broken.get(ring.domid) ?? null };
+  });
 }

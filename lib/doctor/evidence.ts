@@ -23,6 +23,15 @@ export interface SeenWatch extends WatchRow {
   readonly eventsPerSecond: number;
 }
 
+/** From when on something is so, as far as the evidence itself tells. */
+export type Onset =
+  /** At `from` at the earliest (null: nothing tells), at `to` at the latest; in ms since 1970. */
+  | { readonly kind: "seen"; readonly from: number | null; readonly to: number }
+  /** Since both are true: the domain is gone, and the node is as it is now. */
+  | { readonly kind: "left"; readonly domid: number; readonly path: string }
+  /** Not before the domain was introduced, and not after the first look. */
+  | { readonly kind: "domain"; readonly domid: number };
+
 /** What of a domain's ring was the same at two looks, and whether it moved between. */
 export interface SeenRing {
   readonly domid: number;
@@ -31,6 +40,8 @@ export interface SeenRing {
   readonly unsent: number;
   readonly moved: boolean;
   readonly ignored: boolean;
+  /** When the domain sent what the daemon ignores it for, in ms since 1970; null where that is not known. */
+  readonly brokenAt: number | null;
 }
 
 /** A process that used a processor all the time. */
@@ -80,6 +91,7 @@ export interface Finding {
   readonly object: string;
   /** The evidence. */
   readonly text: string;
+  readonly onset: Onset;
   /** What fixes it, as a user types it; null where that is not known. */
   readonly command: string | null;
   readonly fix: Fix | null;
@@ -89,6 +101,11 @@ export interface Finding {
 export interface Rule {
   readonly name: string;
   check(evidence: Evidence): Finding[];
+}
+
+/** The onset of what both looks saw: it was so at the first one. */
+export function sinceFirstLook({ before }: Pick<Evidence, "before">): Onset {
+  return { kind: "seen", from: null, to: before.wallMs };
 }
 
 /** The domain that a path belongs to by its place, if it is the top of what that has: its home or a backend's directory. */

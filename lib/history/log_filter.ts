@@ -2,7 +2,7 @@
 import { Glob } from "../store/glob.ts";
 import { toText } from "../wire/text.ts";
 import type { BlockHead } from "./blocks.ts";
-import { mayHave, programOf } from "./filter.ts";
+import { authorKeys, mayHave, programOf } from "./filter.ts";
 import { isUnder } from "./path_set.ts";
 import type { Author, Change, HistoryRecord, Kind, NodeState } from "./record.ts";
 
@@ -39,8 +39,9 @@ export class LogMatcher {
 
   /** Whether a block may have such a record; false is sure. */
   mayBeIn({ begin, filter, last }: BlockHead): boolean {
-    const { domain, process, since = 0, until = Infinity } = this.#filter;
+    const { domain, kind, process, since = 0, until = Infinity } = this.#filter;
     if (last < since || begin > until) return false;
+    if (kind === "death" && !mayHave(filter, DAEMON_KEY)) return false;
     if (domain !== undefined && !mayHave(filter, domainKey(domain))) return false;
     if (process !== undefined && !mayHave(filter, processKey(process))) return false;
     const patterns = this.#patterns;
@@ -87,6 +88,9 @@ export class LogMatcher {
 function kindOf(record: HistoryRecord): Kind | null {
   return record.type === "commit" ? record.kind : null;
 }
+
+/** Domains' deaths are the daemon's commits: few blocks have any. */
+const [DAEMON_KEY = ""] = authorKeys({ kind: "daemon" });
 
 function domainKey(domain: number | string): string {
   return typeof domain === "number" ? `domain ${domain}` : `name ${domain}`;

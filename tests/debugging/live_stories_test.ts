@@ -7,6 +7,7 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { joinStrings } from "../../lib/wire/payload.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { until } from "../support/patience.ts";
+import { startRecorded } from "../support/recorded_daemon.ts";
 import { tellStory } from "./page.ts";
 import { startProgram } from "./program.ts";
 
@@ -36,11 +37,20 @@ Deno.test("story: everything is slow", async () => {
 });
 
 Deno.test("story: no guest starts any more", async () => {
-  await using server = await EmbeddedServer.start();
-  const { socketPath } = server;
+  await using server = await startRecorded();
+  const { domains, history, socketPath } = server;
   using client = await Client.connect({ socket: socketPath });
+  for (const domid of [8, 9]) {
+    domains.create(domid);
+    await client.introduce(domid, 1, 1);
+  }
   await client.mkdir(`${BACKEND}/vchan/8`);
   await client.write(`${BACKEND}/vif/9/0/state`, "6");
+  for (const domid of [8, 9]) {
+    const before = history.last;
+    domains.remove(domid);
+    await until("the end of the domain", () => history.last > before);
+  }
   await tellStory("No guest starts any more: what fills the store?", { socketPath, log: [] });
 });
 

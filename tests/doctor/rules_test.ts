@@ -1,5 +1,5 @@
 /** Each rule of `xs doctor` on evidence made for it: what it finds, and what it leaves alone. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type {
   Evidence,
   Finding,
@@ -75,6 +75,7 @@ function evidence(given: Given): Evidence {
     unsent: 0,
     moved: false,
     ignored: false,
+    brokenAt: null,
   };
   return {
     nodes: new Map((given.nodes ?? []).map((seen) => [seen.path, seen])),
@@ -245,6 +246,20 @@ for (const { name } of RULES) {
     }
   });
 }
+
+Deno.test("doctor: each finding has an onset that is no later than the first look", () => {
+  for (const [name, rows] of Object.entries(CASES)) {
+    for (const { onset, rule } of rows.flatMap(([given]) => find(given))) {
+      if (onset.kind === "seen") assert(onset.to <= NOW && (onset.from ?? 0) <= onset.to, rule);
+      const isLeft = name === rule && /gone|empty|stale|dead/.test(rule);
+      if (isLeft) assertEquals(onset.kind, "left");
+    }
+  }
+  const broken = find({ rings: [{ ignored: true, brokenAt: NOW - 5 }] })[0]!;
+  assertEquals(broken.onset, { kind: "seen", from: NOW - 5, to: NOW - 5 });
+  const slow = find({ commitMs: 60 })[0]!;
+  assertEquals(slow.onset, { kind: "seen", from: null, to: NOW - 60_000 });
+});
 
 Deno.test("doctor: nothing is wrong with an empty store", () => {
   assertEquals(find({}), []);

@@ -4,12 +4,13 @@
  */
 import { DOCTOR_EVENTS_PER_SECOND, DOCTOR_SHARED_WATCHES } from "../../limits.ts";
 import { escapeText } from "../../wire/escape.ts";
-import type { Finding, Rule, SeenWatch } from "../evidence.ts";
+import { type Finding, type Rule, type SeenWatch, sinceFirstLook } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
 
 export const busyWatches: Rule = {
   name: "busy-watches",
-  check: ({ watches }) => {
+  check: (evidence) => {
+    const { watches } = evidence;
     const byPath = new Map<string, SeenWatch[]>();
     for (const watch of watches) byPath.set(watch.path, [...byPath.get(watch.path) ?? [], watch]);
     const findings: Finding[] = [];
@@ -23,6 +24,7 @@ export const busyWatches: Rule = {
         text: `watched by ${counted(clients, "client")}: ${
           counted(Math.round(events), "event")
         } a second together`,
+        onset: sinceFirstLook(evidence),
         command: `xs who ${path}`,
         fix: null,
       });

@@ -8,7 +8,7 @@ import type { Rule } from "../evidence.ts";
 
 export const clockJumps: Rule = {
   name: "clock-jumps",
-  check: ({ after: { status, wallMs } }) => {
+  check: ({ after: { status, wallMs }, before }) => {
     const expected = Date.parse(status.since) + status.uptimeMs;
     const jump = wallMs - expected;
     if (!(Math.abs(jump) >= DOCTOR_CLOCK_JUMP_MS)) return [];
@@ -18,6 +18,7 @@ export const clockJumps: Rule = {
       rule: "clock-jumps",
       object: "the host's clock",
       text,
+      onset: { kind: "seen", from: Date.parse(status.since), to: before.wallMs },
       command: "timedatectl",
       fix: null,
     }];

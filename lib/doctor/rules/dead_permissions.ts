@@ -20,6 +20,7 @@ export const deadPermissions: Rule = {
           rule: "dead-permissions",
           object: path,
           text: `an entry of its permissions names domain ${domid}, which is gone`,
+          onset: { kind: "left", domid, path },
           command: `xs doctor --fix`,
           fix: { kind: "permissions", path, domid },
         });

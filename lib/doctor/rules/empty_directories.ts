@@ -15,6 +15,7 @@ export const emptyDirectories: Rule = {
         rule: "empty-directories",
         object: path,
         text: `an empty directory of domain ${domid}, which is gone`,
+        onset: { kind: "left", domid, path },
         command: `xs rm ${path}`,
         fix: { kind: "remove empty", path, domid },
       });

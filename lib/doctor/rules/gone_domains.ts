@@ -18,6 +18,7 @@ export const goneDomains: Rule = {
         rule: "gone-domains",
         object: path,
         text: `${counted(children, "child")} left of domain ${domid}, which is gone`,
+        onset: { kind: "left", domid, path },
         command: `xs rm ${path}`,
         fix: { kind: "remove", path, domid },
       });

@@ -4,7 +4,7 @@
  */
 import { DOCTOR_QUOTA_PERCENT } from "../../limits.ts";
 import { ownerOf } from "../../store/perms.ts";
-import type { Finding, Rule } from "../evidence.ts";
+import { type Finding, type Rule, sinceFirstLook } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
 
 /** What an entry of the permissions takes of a node's size. */
@@ -12,7 +12,8 @@ const ENTRY = 8;
 
 export const largeNodes: Rule = {
   name: "large-nodes",
-  check: ({ after, nodes }) => {
+  check: (evidence) => {
+    const { after, nodes } = evidence;
     const findings: Finding[] = [];
     const limits = new Map(
       after.domains.map(({ domid, quotas }) => [domid, quotas["node-size"].limit]),
@@ -29,6 +30,7 @@ export const largeNodes: Rule = {
         text:
           `about ${size} of ${limit} bytes by quota node-size (${percent} %), ${nameBytes} of them the names of ` +
           counted(children, "child"),
+        onset: sinceFirstLook(evidence),
         command: `xs quota ${ownerOf(perms)} node-size=${2 * limit}`,
         fix: null,
       });

@@ -28,6 +28,7 @@ export const nearQuota: Rule = {
           rule: "near-quota",
           object: `domain ${domid}`,
           text: `${used} of ${limit} by quota ${name} (${percent} %)${full}${times}`,
+          onset: { kind: "domain", domid },
           command: `xs quota ${domid} ${name}=${2 * limit}`,
           fix: null,
         });

@@ -2,12 +2,13 @@
  * Story: a toolstack that was stopped in the middle of a transaction keeps its snapshot, and all that others replace meanwhile stays in
  * memory for it; a live update waits for its end.
  */
-import type { Finding, Rule } from "../evidence.ts";
+import { type Finding, type Rule, sinceFirstLook } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
 
 export const openTransactions: Rule = {
   name: "open-transactions",
-  check: ({ after, before, seconds }) => {
+  check: (evidence) => {
+    const { after, before, seconds } = evidence;
     const old = new Map(before.domains.map((domain) => [domain.domid, domain]));
     return after.domains.flatMap(({ commits, conflictsSuffered, domid, quotas }): Finding[] => {
       const then = old.get(domid);
@@ -21,6 +22,7 @@ export const openTransactions: Rule = {
         text: `${counted(open, "open transaction")}, and none has ended for ${
           Math.round(seconds * 10) / 10
         } s`,
+        onset: sinceFirstLook(evidence),
         command: `xs top --once --axis processes`,
         fix: null,
       }];

@@ -25,6 +25,7 @@ export const staleNames: Rule = {
         rule: "stale-names",
         object: path,
         text: `names domain ${domid}, which is gone, '${escapeBytes(value)}'${also}`,
+        onset: { kind: "left", domid, path },
         command: `xs rm ${path}`,
         fix: { kind: "remove", path, domid },
       });

@@ -2,22 +2,25 @@
  * Story: a guest hangs at its boot, and nothing tells whether it or the daemon waits. A ring in which something lies and nothing moves
  * names the one that does not go on.
  */
-import type { Finding, Rule, SeenRing } from "../evidence.ts";
+import { type Finding, type Rule, type SeenRing, sinceFirstLook } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
 
 export const stuckRings: Rule = {
   name: "stuck-rings",
-  check: ({ rings, seconds }) =>
-    rings.flatMap((ring): Finding[] => {
+  check: (evidence) =>
+    evidence.rings.flatMap((ring): Finding[] => {
       const text = ring.ignored
         ? "the daemon ignores its ring: the guest broke the protocol (xs errors says how)"
-        : stuckText(ring, seconds);
+        : stuckText(ring, evidence.seconds);
       if (text === null) return [];
-      const { domid } = ring;
+      const { brokenAt, domid, ignored } = ring;
       return [{
         rule: "stuck-rings",
         object: `domain ${domid}`,
         text,
+        onset: ignored && brokenAt !== null
+          ? { kind: "seen", from: brokenAt, to: brokenAt }
+          : sinceFirstLook(evidence),
         command: `xs ring ${domid}`,
         fix: null,
       }];

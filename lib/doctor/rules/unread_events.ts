@@ -6,11 +6,12 @@ import { DOCTOR_QUEUED_BYTES } from "../../limits.ts";
 import { bytesOfJson } from "../../wire/json.ts";
 import { escapeBytes } from "../../wire/escape.ts";
 import { toText } from "../../wire/text.ts";
-import type { Finding, Rule } from "../evidence.ts";
+import { type Finding, type Rule, sinceFirstLook } from "../evidence.ts";
 
 export const unreadEvents: Rule = {
   name: "unread-events",
-  check: ({ watches }) => {
+  check: (evidence) => {
+    const { watches } = evidence;
     const clients = new Map(watches.map((watch) => [watch.connection, watch]));
     return [...clients.values()].filter(({ queuedBytes }) => queuedBytes >= DOCTOR_QUEUED_BYTES)
       .map(({ command, connection, domid, pid, queuedBytes }): Finding => {
@@ -23,6 +24,7 @@ export const unreadEvents: Rule = {
           rule: "unread-events",
           object,
           text,
+          onset: sinceFirstLook(evidence),
           command: pid === null ? `xs ring ${domid}` : null,
           fix: null,
         };
