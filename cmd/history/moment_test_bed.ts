@@ -2,6 +2,7 @@
 import { momentRecords } from "../../lib/archive/past/moment_records.ts";
 import type { PastNodes } from "../../lib/archive/past/past_nodes.ts";
 import { toByteText } from "../../lib/client/operations.ts";
+import { FolderError, LockedFolder } from "../../lib/journal/locked_folder.ts";
 import { SILENT } from "../../lib/server/logging/log.ts";
 import { MomentServer } from "../../lib/server/start/moment_server.ts";
 import { CommandError } from "../report.ts";
@@ -18,13 +19,16 @@ export type Words = readonly [command: string, ...args: string[]];
 /** Where moments are served, and a command runs that a user can interrupt. */
 export class MomentTestBed implements Disposable {
   readonly #shell: Shell;
-  readonly #folder = Deno.makeTempDirSync({ prefix: `xs-moment-${Deno.pid}-` });
+  readonly #folder = makeFolder();
+  /** Where the socket is: its server locks the folder for itself. */
+  readonly #run = `${this.#folder.path}/run`;
   readonly #heed: () => void;
   #child: Deno.ChildProcess | null = null;
   #interrupts = 0;
 
   constructor(shell: Shell) {
     this.#shell = shell;
+    Deno.mkdirSync(this.#run);
     this.#heed = shell.onInterrupt(() => this.#interrupt());
   }
 
@@ -34,7 +38,7 @@ export class MomentTestBed implements Disposable {
    * @throws {CommandError} when it cannot be run, or is ended by a signal; or when the user interrupts it: {@link INTERRUPTED}.
    */
   async run(moment: PastNodes, words: Words): Promise<number> {
-    const socket = `${this.#folder}/socket`;
+    const socket = `${this.#run}/socket`;
     const server = await MomentServer.start({
       socket,
       nodes: momentRecords(moment.nodes),
@@ -57,8 +61,8 @@ export class MomentTestBed implements Disposable {
     this.#checkInterrupt();
     // Where libxenstore and all other clients look.
     const env = {
-      XENSTORED_PATH: `${this.#folder}/socket`,
-      XENSTORED_RUNDIR: this.#folder,
+      XENSTORED_PATH: `${this.#run}/socket`,
+      XENSTORED_RUNDIR: this.#run,
       XS_COMMIT: `${number}`,
     };
     try {
@@ -89,7 +93,21 @@ export class MomentTestBed implements Disposable {
 
   [Symbol.dispose](): void {
     this.#heed();
-    Deno.removeSync(this.#folder, { recursive: true });
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+/** Not that of versions which did not lock theirs. */
+const FOLDER_PREFIX = "xs-bisect-";
+
+/** Where the sockets are. */
+function makeFolder(): LockedFolder {
+  try {
+    return LockedFolder.make(FOLDER_PREFIX);
+  } catch (error) {
+    if (!(error instanceof FolderError)) throw error;
+    const what = "no directory for its sockets can be made";
+    throw new CommandError(`${what}: ${error.reason} (TMPDIR names where)`);
   }
 }
 

@@ -20,7 +20,7 @@ import { migrate } from "./layout.ts";
 import { ReservedSpace } from "./reserved_space.ts";
 import { StoreJournal } from "./store_journal.ts";
 import { settleFile, settleNames } from "./settle.ts";
-import { ReadPlace } from "./read_place.ts";
+import { makeReadPlace } from "./read_place.ts";
 import { Tail, TAIL_BYTES } from "./tail.ts";
 import type { UpTo } from "./turn_log.ts";
 
@@ -240,15 +240,14 @@ function idOf(about: About, tail: string): string {
  */
 export function readStore(path: string, makeSink: () => ChangeSink, upto?: UpTo): void {
   for (let tries = 1;; tries++) {
-    const place = ReadPlace.make(), copy = `${place.path}/store`;
+    using place = makeReadPlace();
+    const copy = `${place.path}/store`;
     try {
       copyStore(path, copy);
       return readCopy(copy, makeSink(), upto);
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
       if (tries === READ_TRIES_MAX) throw new DamagedError(error.message.replaceAll(copy, path));
-    } finally {
-      place.remove();
     }
   }
 }
@@ -268,26 +267,23 @@ export interface Carried {
  */
 export function readCarried(path: string, sink: ChangeSink): Carried | null {
   if (!exists(tailPath(path))) return null;
-  const place = ReadPlace.make(), copy = `${place.path}/store`;
+  using place = makeReadPlace();
+  const copy = `${place.path}/store`;
+  copyStore(path, copy);
+  const { about, journal } = openStore(copy, { durability: "crash", log: () => {} });
+  const bytes: Uint8Array[] = [];
+  journal.rider = {
+    recover: (some) => void bytes.push(some.slice()),
+    begin: () => {},
+    take: () => null,
+    committed: () => {},
+    settle: () => {},
+  };
   try {
-    copyStore(path, copy);
-    const { about, journal } = openStore(copy, { durability: "crash", log: () => {} });
-    const bytes: Uint8Array[] = [];
-    journal.rider = {
-      recover: (some) => void bytes.push(some.slice()),
-      begin: () => {},
-      take: () => null,
-      committed: () => {},
-      settle: () => {},
-    };
-    try {
-      journal.replay(sink);
-      return { id: about.get("id") ?? "", bytes };
-    } finally {
-      journal.close();
-    }
+    journal.replay(sink);
+    return { id: about.get("id") ?? "", bytes };
   } finally {
-    place.remove();
+    journal.close();
   }
 }
 

@@ -6,43 +6,32 @@ import { Replay } from "../../lib/journal/replay.ts";
 import { readStore } from "../../lib/journal/store_file.ts";
 import { emptyTree } from "../../lib/state/checked_records.ts";
 import { Hypervisor, Life } from "../support/lives.ts";
-import { ReadPlace } from "../../lib/journal/read_place.ts";
+import { makeReadPlace } from "../../lib/journal/read_place.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { temporaryIn } from "../support/temporary.ts";
 
 const MODULE = new URL("../../lib/journal/read_place.ts", import.meta.url).href;
 
 /** Takes every descriptor but those of the open file itself, and tries to make a place. */
 const POOR_PROGRAM = `
-  const { ReadPlace } = await import(${JSON.stringify(MODULE)});
-  ReadPlace.make().remove();
+  const { makeReadPlace } = await import(${JSON.stringify(MODULE)});
+  makeReadPlace()[Symbol.dispose]();
   const files = [];
   try {
     for (;;) files.push(Deno.openSync("/dev/null"));
   } catch {}
   try {
-    ReadPlace.make();
+    makeReadPlace();
   } catch (error) {
     files[0].close();
     console.log(error.name + ": " + error.message);
   }
 `;
 
-/** Does something while temporary files are made in `folder`. */
-function withTemporary<T>(folder: string, action: () => T): T {
-  const before = Deno.env.get("TMPDIR");
-  Deno.env.set("TMPDIR", folder);
-  try {
-    return action();
-  } finally {
-    if (before === undefined) Deno.env.delete("TMPDIR");
-    else Deno.env.set("TMPDIR", before);
-  }
-}
-
 /** Makes a place and lives on until it is killed. */
 const PROGRAM = `
-  const { ReadPlace } = await import(${JSON.stringify(MODULE)});
-  const place = ReadPlace.make();
+  const { makeReadPlace } = await import(${JSON.stringify(MODULE)});
+  const place = makeReadPlace();
   Deno.writeTextFileSync(place.path + "/store", "secret");
   console.log(place.path);
   await new Promise(() => setInterval(() => {}, 60_000));
@@ -94,19 +83,22 @@ Deno.test("the copy that an earlier version reads, which locks nothing, stays", 
   await using scratch = await makeScratch();
   const { path } = scratch;
   await Deno.mkdir(`${path}/xs-read-1234`);
-  withTemporary(path, () => ReadPlace.make().remove());
+  using _temporary = temporaryIn(path);
+  makeReadPlace()[Symbol.dispose]();
   assertEquals(names(path), ["xs-read-1234"]);
 });
 
 Deno.test("where no copy can be made, the reason is told and nothing is left", async () => {
   await using scratch = await makeScratch();
   const { path } = scratch;
-  withTemporary(`${path}/none`, () =>
+  {
+    using _temporary = temporaryIn(`${path}/none`);
     assertThrows(
-      () => ReadPlace.make(),
+      () => makeReadPlace(),
       JournalError,
       "no directory for a copy of the store can be made: no such file or directory (TMPDIR names where)",
-    ));
+    );
+  }
   await Deno.mkdir(`${path}/tmp`);
   await Deno.writeTextFile(`${path}/program.ts`, POOR_PROGRAM);
   const run = 'ulimit -n 256; exec "$@"';
@@ -139,9 +131,9 @@ Deno.test("what is wrong with a store is told of its own files, not of their cop
 });
 
 Deno.test("a copy is removed when it has been read", () => {
-  const place = ReadPlace.make();
+  const place = makeReadPlace();
   Deno.writeTextFileSync(`${place.path}/store`, "");
-  place.remove();
+  place[Symbol.dispose]();
   assertEquals(Deno.statSync(place.path.slice(0, place.path.lastIndexOf("/"))).isDirectory, true);
   assertEquals(
     [...Deno.readDirSync(place.path.slice(0, place.path.lastIndexOf("/")))]

@@ -10,6 +10,7 @@ import { until } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { type RecordedDaemon, startRecorded } from "../support/recorded_daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { temporaryIn } from "../support/temporary.ts";
 import { missingFile, testUnless } from "../support/skip.ts";
 
 interface Outcome {
@@ -55,11 +56,9 @@ const TEST_GIT = 'test "$(cat driver/state.value)" = right';
 
 const noTool = await missingFile("/usr/bin/xenstore-read", "xenstore-utils");
 
-/** What this process has left where temporary files are. */
-function leftovers(): string[] {
-  const folder = Deno.env.get("TMPDIR") ?? "/tmp";
-  return [...Deno.readDirSync(folder)].map(({ name }) => name)
-    .filter((name) => name.startsWith(`xs-moment-${Deno.pid}-`));
+/** The names of what is in a folder. */
+function namesIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name);
 }
 
 testUnless(
@@ -156,6 +155,8 @@ testUnless(
     const socket = server.socketPath,
       first = await numberOf(socket, 1),
       seen = `${scratch.path}/seen`;
+    Deno.mkdirSync(`${scratch.path}/tmp`);
+    using _temporary = temporaryIn(`${scratch.path}/tmp`);
     const script = `echo "$XS_COMMIT $(xenstore-read /count)" >>${seen}; ` +
       `test "$XENSTORED_RUNDIR/socket" = "$XENSTORED_PATH" || exit 200; ` +
       `xenstore-write /count 1 2>/dev/null && exit 201; test $(xenstore-read /count) -lt 13`;
@@ -176,13 +177,14 @@ testUnless(
       const [commit, count] = line.split(" ").map(Number);
       assertEquals(commit! - first, count! - 1);
     }
-    assertEquals(leftovers(), []);
+    assertEquals(namesIn(`${scratch.path}/tmp`), []);
     await using client = await Client.connect({ socket });
     assertEquals(await client.readText("/count"), "20");
   },
 );
 
 Deno.test("xs bisect: what it cannot do is one line", async () => {
+  await using scratch = await makeScratch();
   await using server = await countedDaemon();
   const socket = server.socketPath,
     first = await numberOf(socket, 1),
@@ -208,13 +210,63 @@ Deno.test("xs bisect: what it cannot do is one line", async () => {
     [[...good, "--", "/none/command"], 1, /bisect \/none\/command: cannot run it: no such command/],
     [[...good, "--store", "/none/store", "--", "true"], 1, /\/none\/store/],
   ];
+  using _temporary = temporaryIn(scratch.path);
   for (const [args, status, text] of cases) {
     const got = await xs(socket, "bisect", ...args);
     assertEquals([got.status, got.out], [status, ""], args.join(" "));
     assertMatch(got.err, /^xs: bisect[^\n]*\n$/);
     assertMatch(got.err, text);
   }
-  assertEquals(leftovers(), []);
+  assertEquals(namesIn(scratch.path), []);
+  using _nowhere = temporaryIn(`${scratch.path}/none`);
+  assertEquals(await xs(socket, "bisect", ...good, "--", "true"), {
+    status: 1,
+    out: "",
+    err: "xs: bisect: no directory for its sockets can be made: no such file or directory " +
+      "(TMPDIR names where)\n",
+  });
+});
+
+Deno.test("xs bisect: the next one removes what a killed one has left, and nothing else", async () => {
+  await using scratch = await makeScratch();
+  await using server = await countedDaemon();
+  const { path } = scratch, socket = server.socketPath, tmp = `${path}/tmp`;
+  const good = ["--good", `${await numberOf(socket, 1)}`], [command, ...words] = xsCommand();
+  for (const folder of [tmp, `${path}/elsewhere`]) Deno.mkdirSync(folder);
+  Deno.writeTextFileSync(`${path}/elsewhere/file`, "");
+  Deno.symlinkSync(`${path}/elsewhere`, `${tmp}/xs-bisect-link`);
+  const start = async (name: string): Promise<Deno.ChildProcess> => {
+    const script = `echo >${path}/${name}; exec sleep 1000`;
+    const child = new Deno.Command(command, {
+      args: [...words, "bisect", ...good, "--", "sh", "-c", script],
+      env: { XENSTORED_PATH: socket, TMPDIR: tmp },
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await until("the command runs", () => exists(`${path}/${name}`));
+    return child;
+  };
+  const folders = (): number => namesIn(tmp).filter((name) => name !== "xs-bisect-link").length;
+  const kill = async (child: Deno.ChildProcess): Promise<void> => {
+    const [sleeping] = Deno.readTextFileSync(`/proc/${child.pid}/task/${child.pid}/children`)
+      .split(" ").filter((word) => word !== "").map(Number);
+    child.kill("SIGKILL");
+    await child.status;
+    // What it ran lives on, and must not hold up what is removed.
+    Deno.kill(sleeping!, "SIGKILL");
+  };
+  const killed = await start("killed");
+  await kill(killed);
+  assertEquals(folders(), 1);
+  const living = await start("living");
+  assertEquals(folders(), 1);
+  using _temporary = temporaryIn(tmp);
+  const { status } = await xs(socket, "bisect", ...good, "--", "sh", "-c", "exit 128");
+  assertEquals([status, folders()], [1, 1]);
+  await kill(living);
+  await xs(socket, "bisect", ...good, "--", "sh", "-c", "exit 128");
+  assertEquals(namesIn(tmp), ["xs-bisect-link"]);
+  assertEquals(namesIn(`${path}/elsewhere`), ["file"]);
 });
 
 Deno.test("xs bisect: a signal ends the command that runs, and leaves nothing behind", async () => {

@@ -12,7 +12,7 @@ import { JournalError } from "../../journal/database.ts";
 import { Replay } from "../../journal/replay.ts";
 import { type Carried, readCarried } from "../../journal/store_file.ts";
 import { emptyTree } from "../../state/checked_records.ts";
-import { ReadPlace } from "../../journal/read_place.ts";
+import { makeReadPlace } from "../../journal/read_place.ts";
 import { ArchiveError, fileError, NoHistoryError } from "../archive.ts";
 
 /**
@@ -21,7 +21,8 @@ import { ArchiveError, fileError, NoHistoryError } from "../archive.ts";
  * @throws {ArchiveError} when there is none, it cannot be read, or a daemon has it.
  */
 export async function* askFile(path: string, query: Query): AsyncGenerator<Answer, void> {
-  const packer = await loadPacker(), place = ReadPlace.make();
+  const packer = await loadPacker();
+  using place = makeReadPlace();
   try {
     const copy = `${place.path}/history`;
     copyHistory(path, copy);
@@ -36,8 +37,6 @@ export async function* askFile(path: string, query: Query): AsyncGenerator<Answe
   } catch (error) {
     if (!(error instanceof HistoryError)) throw error;
     throw new ArchiveError(error.message.replaceAll(`${place.path}/history`, path));
-  } finally {
-    place.remove();
   }
 }
 

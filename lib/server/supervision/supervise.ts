@@ -4,7 +4,6 @@ import { Epoll, EPOLLIN } from "../../../ffi/epoll.ts";
 import { receiveWithDescriptors } from "../../../ffi/fd_passing.ts";
 import { type ChildEnd, openPidFd, reap, spawn } from "../../../ffi/spawn.ts";
 import { closeFd } from "../../../ffi/unix_socket.ts";
-import { removeQuietly } from "../../files.ts";
 import {
   ACCEPT_RETRY_MS,
   BLOCKING_WAIT_MS,
@@ -14,6 +13,7 @@ import {
   PASSED_MAX,
   RESTARTS_WITHIN_MS,
 } from "../../limits.ts";
+import { FolderError, LockedFolder } from "../../journal/locked_folder.ts";
 import { forOption } from "../../wire/system_error.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type HeldDescriptor, HeldDescriptors, parseNotice } from "./descriptor_store.ts";
@@ -102,8 +102,8 @@ class Supervisor {
   readonly #acceptor: Acceptor;
   readonly #epoll = new Epoll(4);
   /** Nobody else may fill our queue, for which the daemon would have to wait. */
-  readonly #folder = makePrivateFolder();
-  readonly #address = `${this.#folder}/notify`;
+  readonly #folder = makeFolder();
+  readonly #address = `${this.#folder.path}/notify`;
   readonly #notices = bindDatagram(this.#address);
   readonly #handlers: readonly (readonly [Deno.Signal, () => void])[];
   #pid = 0;
@@ -131,7 +131,7 @@ class Supervisor {
     this.#held.close();
     this.#epoll.close();
     closeFd(this.#notices);
-    removeQuietly(this.#folder, true);
+    this.#folder[Symbol.dispose]();
   }
 
   /** The daemon hears what we hear. */
@@ -295,17 +295,20 @@ class Supervisor {
   }
 }
 
+/** Not that of versions which did not lock theirs. */
+const FOLDER_PREFIX = "xs-supervisor-";
+
 /** A folder for this user alone, where files of the present boot lie if we may write there. */
-function makePrivateFolder(): string {
-  const prefix = "xs-supervise-";
+function makeFolder(): LockedFolder {
   for (const dir of ["/run", Deno.env.get("XDG_RUNTIME_DIR")]) {
     try {
-      if (dir !== undefined) return Deno.makeTempDirSync({ dir, prefix });
-    } catch {
+      if (dir !== undefined) return LockedFolder.make(FOLDER_PREFIX, dir);
+    } catch (error) {
       // The next may do.
+      if (!(error instanceof FolderError)) throw error;
     }
   }
-  return Deno.makeTempDirSync({ prefix });
+  return LockedFolder.make(FOLDER_PREFIX);
 }
 
 /** How many descriptors this process may have. */
