@@ -1,5 +1,6 @@
 /** A compiled xs, as hosts have it: under the name of xenstored, and with a cache of its own. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { attempt } from "../../lib/files.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { dumpTree, treeDifference } from "../support/tree.ts";
 import { SimulatedHost } from "../support/simulation/simulated_host.ts";
@@ -37,6 +38,12 @@ testUnless(
         );
         const left = [...Deno.readDirSync(scratch.path)].map(({ name }) => name);
         assertEquals(left.filter((name) => name.startsWith("state_dump")), []);
+        const open = [...Deno.readDirSync(`/proc/${daemon.pid}/fd`)]
+          .map(({ name }) =>
+            attempt(() => Deno.readLinkSync(`/proc/${daemon.pid}/fd/${name}`), "")
+          );
+        // The lock that came with it.
+        assertEquals(open.filter((target) => /state_dump\.code( |$)/.test(target)), []);
       }
       client.close();
     } finally {

@@ -8,7 +8,7 @@ import { build } from "../../persist/build_state.ts";
 import { collectAll } from "../../state/checked_records.ts";
 import { decodeStream } from "../../codec/stream.ts";
 import { HandOverError } from "./hand_over.ts";
-import { readStateFile, stateFileOf } from "./state_file.ts";
+import { readStateFile, stateFileOf, trialFileOf } from "./state_file.ts";
 import { TAKES_HELD, trialAnswer } from "./trial.ts";
 
 /**
@@ -20,7 +20,7 @@ import { TAKES_HELD, trialAnswer } from "./trial.ts";
  */
 export function answerTrial(file: string, socket: string): string {
   const place = stateFileOf(socket);
-  if (file !== `${place}.trial`) {
+  if (file !== trialFileOf(place)) {
     throw new HandOverError(
       `it looks for the state in ${place}, not beside ${file} ` +
         "(--socket and XENSTORED_RUNDIR must be those of the daemon that runs)",

@@ -1,4 +1,6 @@
-import { removeQuietly } from "../../files.ts";
+import { descriptorTarget, keepOnExec, openDescriptors } from "../../../ffi/exec.ts";
+import { closeFd, lockDirectory } from "../../../ffi/unix_socket.ts";
+import { realPath, removeQuietly } from "../../files.ts";
 import { type Log, message } from "../logging/log.ts";
 
 /** Where the runtime keeps what it has compiled, so that it need not be compiled at each start. */
@@ -6,6 +8,11 @@ const CACHE = "DENO_DIR";
 
 /** What {@link CACHE} was before it was lent; empty for nothing. */
 const BEFORE = "XS_DENO_DIR";
+
+/** Where that is, beside the state on its way to the next daemon. */
+export function codeFolderOf(stateFile: string): string {
+  return `${stateFile}.code`;
+}
 
 /**
  * A place for the next daemon's compiled code, between its trial and its start: clients wait for
@@ -16,10 +23,12 @@ export class CodeCache {
   readonly path: string;
   readonly #log: Log;
   #lent = false;
+  /** Locks it as long as our process lives, also as the next daemon; negative where there is none. */
+  #lock = -1;
 
   /** `stateFile` is where the state is left for the next daemon: only we may write there. */
   constructor(stateFile: string, log: Log) {
-    this.path = `${stateFile}.code`;
+    this.path = codeFolderOf(stateFile);
     this.#log = log;
   }
 
@@ -28,6 +37,7 @@ export class CodeCache {
     this.remove();
     try {
       Deno.mkdirSync(this.path, { mode: 0o700 });
+      this.#lock = lockDirectory(this.path);
       return { [CACHE]: this.path };
     } catch (error) {
       this.#log("warning", `live update: it will start slowly: ${message(error)}`);
@@ -35,8 +45,9 @@ export class CodeCache {
     }
   }
 
-  /** Lets the program that takes our place find it. */
+  /** Lets the program that takes our place find it, and keep the lock. */
   lend(): void {
+    if (this.#lock >= 0) keepOnExec(this.#lock, true);
     this.#lent = true;
     Deno.env.set(BEFORE, Deno.env.get(CACHE) ?? "");
     Deno.env.set(CACHE, this.path);
@@ -47,6 +58,8 @@ export class CodeCache {
     if (this.#lent) giveBack();
     this.#lent = false;
     removeQuietly(this.path, true);
+    if (this.#lock >= 0) closeFd(this.#lock);
+    this.#lock = -1;
   }
 }
 
@@ -68,7 +81,9 @@ export function returnCodeCache(): void {
   const path = Deno.env.get(CACHE);
   if (Deno.env.get(BEFORE) === undefined || path === undefined) return;
   giveBack();
+  const locks = openDescriptors().filter((fd) => descriptorTarget(fd) === realPath(path));
   removeQuietly(path, true);
+  for (const fd of locks) closeFd(fd);
 }
 
 function giveBack(): void {

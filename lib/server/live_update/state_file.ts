@@ -1,4 +1,6 @@
-import { errorText } from "../../../ffi/libc.ts";
+import { EAGAIN, ENOENT, errorText } from "../../../ffi/libc.ts";
+import { closeFd, lockPlainFile } from "../../../ffi/unix_socket.ts";
+import { lstatOf } from "../../files.ts";
 
 /** Where Xen's daemons keep what is theirs while they run, by default. */
 const STANDARD_RUN_DIRECTORY = "/var/run/xenstored";
@@ -27,6 +29,11 @@ export function stateFileOf(socket: string): string {
   return `${slash < 0 ? "." : socket.slice(0, slash)}/${NAME}`;
 }
 
+/** Where the state is while the next daemon tries it. */
+export function trialFileOf(stateFile: string): string {
+  return `${stateFile}.trial`;
+}
+
 /** Where C xenstored leaves and looks for it. */
 export function stateFileOfC(): string {
   return `${runDirectoryOfC()}/${NAME}`;
@@ -52,6 +59,26 @@ export function writeStateFile(path: string, pieces: readonly Uint8Array[]): voi
 }
 
 /**
+ * The same, locked as long as our process lives: a daemon that starts beside us must not take it for a dead one's. Returns the
+ * descriptor that holds the lock.
+ *
+ * @throws {StateFileError} when it cannot be written or locked; nothing is left then.
+ */
+export function writeLockedStateFile(path: string, pieces: readonly Uint8Array[]): number {
+  for (;;) {
+    writeStateFile(path, pieces);
+    const lock = lockPlainFile(path);
+    if (lock >= 0 && lstatOf(path)?.isFile === true) return lock;
+    if (lock >= 0) closeFd(lock);
+    // Before it was locked it may have been taken for a dead one's.
+    else if (lock !== -EAGAIN && lock !== -ENOENT) {
+      removeStateFile(path);
+      throw new StateFileError(`The state at ${path} cannot be locked: ${errorText(-lock)}`);
+    }
+  }
+}
+
+/**
  * Reads a state that the previous daemon left for us.
  *
  * @throws {StateFileError} when there is none, or one that others may have written.
@@ -69,7 +96,6 @@ export function readStateFile(path: string): Uint8Array<ArrayBuffer> {
 }
 
 const OTHERS_WRITE = 0o022;
-const ENOENT = 2;
 
 /** Removes a state that is not needed any more. */
 export function removeStateFile(path: string): void {

@@ -1,3 +1,4 @@
+import { closeFd } from "../../../ffi/unix_socket.ts";
 import type { Timer } from "../../clock.ts";
 import type { UpdateActions, UpdateOrder } from "../../engine/daemon_actions.ts";
 import { UPDATE_LOOK_MS } from "../../limits.ts";
@@ -13,7 +14,13 @@ import {
   type HandOverParts,
   type Successor,
 } from "./hand_over.ts";
-import { removeStateFile, stateFileOf, stateFileOfC, writeStateFile } from "./state_file.ts";
+import {
+  removeStateFile,
+  stateFileOf,
+  stateFileOfC,
+  trialFileOf,
+  writeLockedStateFile,
+} from "./state_file.ts";
 import { tryOut } from "./trial.ts";
 
 /** What only the daemon's start knows of how it can be succeeded. */
@@ -77,7 +84,7 @@ export class LiveUpdater implements UpdateActions {
     const successor = await this.#successorOf(order);
     if (typeof successor === "string") return successor;
     this.#successor = successor;
-    const trialFile = `${successor.stateFile}.trial`;
+    const trialFile = trialFileOf(successor.stateFile);
     const steps = encodeHandOver(this.#parts, successor);
     let step = steps.next();
     while (step.done !== true) {
@@ -86,7 +93,7 @@ export class LiveUpdater implements UpdateActions {
       step = steps.next();
     }
     const { pieces, subject } = step.value;
-    writeStateFile(trialFile, pieces);
+    const lock = writeLockedStateFile(trialFile, pieces);
     try {
       if (successor.kind === "c") {
         checkState(trialFile, successor);
@@ -99,6 +106,7 @@ export class LiveUpdater implements UpdateActions {
       return result.refusal;
     } finally {
       removeStateFile(trialFile);
+      closeFd(lock);
     }
   }
 

@@ -149,7 +149,7 @@ export async function serve(given: ServeOptions, print: (text: string) => void):
       notifyStopping(log);
       void daemon.stop().catch(() => {});
     };
-    deleteLeftovers(daemon.socketPath, log);
+    deleteLeftovers(daemon.socketPath, stateFileOf(socket.path), log);
     const identity = identityOf(options, socket.path), { keeping } = identity;
     log("info", startLine(daemon, identity));
     notifyReady(log);
