@@ -169,8 +169,11 @@ export class History {
 
   /** Before the first start of a new store there was nothing, which needs no looking at it. */
   #beginEmpty(first: HistoryRecord): void {
+    // A new store's first start tells all that it has; a store that is older than its history has more.
     const { era } = this.#era, isStart = first.type === "commit" && first.kind === "start";
-    if (first.number !== 1 || !isStart || first.isKeyframe || this.horizon !== null) return;
+    if (first.number !== 1 || !isStart || first.changes.length === 0 || this.horizon !== null) {
+      return;
+    }
     this.commit(() => {
       const head = this.keyframes.declare(era, 0, first.at, true);
       for (const _ of this.keyframes.write(head, []));

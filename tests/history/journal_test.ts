@@ -258,6 +258,25 @@ Deno.test("a daemon without a history leaves a gap, and so does one whose histor
   third.end();
 });
 
+Deno.test("the history of a store that is older than it begins with what the store has", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`;
+  const older = new RecordedLife(path, { isRecorded: false });
+  older.clients[0]!.ask(T.WRITE, "/old\x001");
+  older.turn();
+  older.end();
+  const life = new RecordedLife(path);
+  life.clients[0]!.ask(T.WRITE, "/new\x001");
+  life.turn();
+  while (life.keeper!.maintain(true));
+  assertEquals(listed(life.history).map(({ number }) => number).at(-1), 2);
+  for (const number of [1, 2]) {
+    const moment = finish(momentAt(life.history, number));
+    assertEquals([moment.inexact(), lines(moment.nodes)], [null, life.trees.get(number)]);
+  }
+  life.end();
+});
+
 Deno.test("a history that cannot be used refuses no store: it is renamed, and a new one begins", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/store`;
