@@ -36,8 +36,8 @@ interface Holder {
   readonly uniqueId: bigint;
 }
 
-/** What was before a start: no store, a daemon's orderly end or its death, or another one in this process. */
-export type StartedAfter = "nothing" | "end" | "death" | "live update";
+/** What was before a start: no store, a daemon's orderly end or its death, a boot of the host, or another one in this process. */
+export type StartedAfter = "nothing" | "end" | "death" | "boot" | "live update";
 
 /** What led to a commit: a client's request, or something else. */
 export type CommitKind = "request" | "death" | "restore" | "start" | "repair";
@@ -132,11 +132,11 @@ export class Commits {
     this.#tell("restore", this.#authorOf(by));
   }
 
-  /** The daemon has begun; where there was nothing before, all nodes are new. */
+  /** The daemon has begun; where there was nothing before, or another boot of the host, all nodes are new. */
   started(after: StartedAfter): void {
     this.#changes.clear();
     this.#deeds = [{ kind: "started", after }];
-    this.#tell("start", DAEMON, null, 0, after === "nothing");
+    this.#tell("start", DAEMON, null, 0, after === "nothing" || after === "boot");
   }
 
   get #isPending(): boolean {

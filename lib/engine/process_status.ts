@@ -8,8 +8,8 @@ export interface StoreFile {
 export interface Beginning {
   /** With an empty store, with the one that an earlier daemon left, or in the place of another daemon. */
   readonly how: "empty" | "recovered" | "live update";
-  /** How the earlier daemon ended. */
-  readonly after: "end" | "death" | null;
+  /** How the earlier daemon ended, or that the host was booted since. */
+  readonly after: "end" | "death" | "boot" | null;
   /** When that committed its last turn, as RFC 3339 has it; null where that is not known. */
   readonly lastTurn: string | null;
   /** Nodes that were there at once. */

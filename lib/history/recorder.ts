@@ -278,6 +278,8 @@ function startText(after: StartedAfter): string {
       return "after an orderly end";
     case "death":
       return "after a death";
+    case "boot":
+      return "after a boot of the host";
     case "live update":
       return "after a live update";
   }

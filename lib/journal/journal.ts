@@ -21,6 +21,9 @@ export interface Notes {
   set(name: string, value: string): void;
 }
 
+/** How the last daemon of a store has ended, or that this one is the first after a boot of the host. */
+export type Before = "end" | "death" | "boot";
+
 /**
  * Where a turn's changes are made durable. The turn calls {@link Journal.commit} once, after all
  * requests and before the first byte of any reply or event leaves the process.
@@ -92,8 +95,8 @@ export interface Journal {
   handOver(to: string | null): void;
   /** To whom and when the last life has done that; what is recovered is as it was then. */
   readonly handedTo: string | null;
-  /** The last life has not ended orderly: it was killed, or died. */
-  readonly wasKilled: boolean;
+  /** What was before this daemon. */
+  readonly before: Before;
   /** When the last turn was committed that was recovered, in ms since 1970; null where it is in an image, or there is none. */
   readonly lastTurnAt: number | null;
   /** Ends orderly, after the last commit. */
@@ -143,7 +146,7 @@ export class NoJournal implements Journal {
   }
 
   readonly handedTo = null;
-  readonly wasKilled = false;
+  readonly before = "end";
   readonly lastTurnAt = null;
 
   handOver(): void {

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { DatabaseSync } from "node:sqlite";
 import type { Durability } from "./database.ts";
-import type { Notes } from "./journal.ts";
+import type { Before, Notes } from "./journal.ts";
 import type { ReservedSpace } from "./reserved_space.ts";
 import type { Tail } from "./tail.ts";
 
@@ -55,6 +55,6 @@ export interface JournalParts {
   readonly onHandOver?: (to: string | null) => void;
   readonly handedTo?: string | null;
   readonly about?: Notes;
-  /** The last life has not ended orderly. */
-  readonly wasKilled?: boolean;
+  /** What was before this life; an orderly end unless told. */
+  readonly before?: Before;
 }

@@ -57,6 +57,8 @@ export interface StoreOptions {
   readonly durability: Durability;
   /** Which boot of the host this is; by default, that of the file. */
   readonly bootId?: string;
+  /** The store is the first one after a boot of the host. */
+  readonly isAfterBoot?: boolean;
   /** Told whether the file is of an earlier boot, as soon as it has said so itself. */
   readonly onStamp?: (isOld: boolean) => void;
   /** This machine's by default. */
@@ -132,7 +134,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
       handedTo,
       about,
       // An orderly end leaves no tail.
-      wasKilled: !opened.isNew,
+      before: options.isAfterBoot === true ? "boot" : opened.isNew ? "end" : "death",
       ...(upkeep === undefined ? {} : { upkeep }),
     });
     return { about, isOld, journal };

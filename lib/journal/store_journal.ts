@@ -14,7 +14,7 @@ import { putDirty } from "./dirty_changes.ts";
 import { Erasure } from "./erasure.ts";
 import { makeRoom } from "./full_disk.ts";
 import { ImageShelf } from "./image_shelf.ts";
-import type { ImageSource, Journal, Notes } from "./journal.ts";
+import type { Before, ImageSource, Journal, Notes } from "./journal.ts";
 import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
 import { NodeWriter } from "../codec/journal/node_writer.ts";
 import { Replay } from "./replay.ts";
@@ -345,8 +345,8 @@ export class StoreJournal implements Journal {
 
   lastTurnAt: number | null = null;
 
-  get wasKilled(): boolean {
-    return this.#parts.wasKilled ?? false;
+  get before(): Before {
+    return this.#parts.before ?? "end";
   }
 
   /** The file alone then has everything, unless there is no space for it. */

@@ -7,7 +7,7 @@ import {
 import type { Dirty } from "../../lib/engine/dirty.ts";
 import type { RingState } from "../../lib/state/ring_state.ts";
 import type { State } from "../../lib/engine/state.ts";
-import type { ImageSource, Journal, Notes } from "../../lib/journal/journal.ts";
+import type { Before, ImageSource, Journal, Notes } from "../../lib/journal/journal.ts";
 import type { Rider } from "../../lib/journal/rider.ts";
 import type { Caution } from "../../lib/journal/caution.ts";
 import type { HeldConnections, Recovered } from "../../lib/journal/recovery.ts";
@@ -182,8 +182,8 @@ export class MortalJournal implements Journal {
     return this.#journal.handedTo;
   }
 
-  get wasKilled(): boolean {
-    return this.#journal.wasKilled;
+  get before(): Before {
+    return this.#journal.before;
   }
 
   get lastTurnAt(): number | null {

@@ -48,7 +48,7 @@ export class TestJournal implements Journal {
   readonly maintainAt = Infinity;
   readonly pendingBytes = 0;
   readonly handedTo = null;
-  readonly wasKilled = false;
+  readonly before = "end";
   readonly lastTurnAt = null;
   recover(): null {
     return null;

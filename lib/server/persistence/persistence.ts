@@ -83,7 +83,7 @@ function openChosen(
   const onStamp = (isOld: boolean): void => void (stampIsOld = isOld);
   const options = { durability, log: budgeted(log, clock), clock, bootId: bootId(), onStamp };
   try {
-    const { isOld, journal } = openStore(path, options);
+    const { isOld, journal } = openStore(path, { ...options, isAfterBoot: found !== null });
     if (!isOld) return journal;
     replaceButKeep(choice, path, journal, options);
   } catch (error) {
@@ -95,7 +95,7 @@ function openChosen(
     const why = `is damaged (${error.message}), and ${OLD}`;
     log("warning", `the store file ${path} ${why}: it is now ${renamed}`);
   }
-  return openStore(path, options).journal;
+  return openStore(path, { ...options, isAfterBoot: true }).journal;
 }
 
 const KEEP_NOTHING: Keep = { globs: [], domid: 0 };

@@ -80,8 +80,8 @@ export function resumeStore(
   const started = state.now = clock.now();
   const recovered = journal.recover(state, held, cautionOf(mark, clock));
   journal.begin({ state, rings: () => [...domains.rings(), ...held?.states() ?? []] });
-  const { wasKilled } = journal;
-  state.commits?.started(recovered === null ? "nothing" : wasKilled ? "death" : "end");
+  const isFirst = recovered === null && journal.before !== "boot";
+  state.commits?.started(isFirst ? "nothing" : journal.before);
   for (const lost of recovered?.lost ?? []) state.dirty?.mark(CONNECTION, lost);
   for (const leftOut of recovered?.leftOut ?? []) forgetLeftOut(state, leftOut);
   held?.takeRest();

@@ -8,16 +8,17 @@ export function emptyBeginning(nodes: number): Beginning {
   return { how: "empty", after: null, lastTurn: null, nodes, text: "with an empty store" };
 }
 
+const ENDS = { end: "an orderly end", death: "a kill", boot: "a boot of the host" } as const;
+
 /** It goes on with the store of an earlier daemon. */
 export function recoveredBeginning(
-  { lastTurnAt, wasKilled }: Pick<Journal, "lastTurnAt" | "wasKilled">,
+  { before, lastTurnAt }: Pick<Journal, "before" | "lastTurnAt">,
   nodes: number,
 ): Beginning {
   const lastTurn = lastTurnAt === null ? null : new Date(lastTurnAt).toISOString();
-  const end = wasKilled ? "a kill" : "an orderly end";
   const last = lastTurn === null ? "" : `, last change at ${lastTurn}`;
-  const text = `recovered ${counted(nodes, "node")} after ${end}${last}`;
-  return { how: "recovered", after: wasKilled ? "death" : "end", lastTurn, nodes, text };
+  const text = `recovered ${counted(nodes, "node")} after ${ENDS[before]}${last}`;
+  return { how: "recovered", after: before, lastTurn, nodes, text };
 }
 
 /** It took the place of another daemon. */
