@@ -1,5 +1,5 @@
 import { buildCommand, type XsCommand } from "../command.ts";
-import { showValue } from "../../lib/client/escape.ts";
+import { showValue } from "../../lib/wire/stock_escape.ts";
 import type { NodeReader } from "../../lib/client/node_reader.ts";
 import type { Print } from "../../lib/client/tools/run.ts";
 import { readTool } from "../../lib/client/tools/values.ts";

@@ -1,6 +1,6 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { toText } from "../../lib/wire/text.ts";
-import { showValue } from "../../lib/client/escape.ts";
+import { showValue } from "../../lib/wire/stock_escape.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import {
   CheckFailed,

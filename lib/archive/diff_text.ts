@@ -1,4 +1,4 @@
-import { escapeValue } from "../client/escape.ts";
+import { escapeValue } from "../wire/stock_escape.ts";
 import { escapeText } from "../wire/escape.ts";
 import { formatPerm, isStale, type Perms } from "../store/perms.ts";
 import { textJson, valueJson } from "../wire/json.ts";

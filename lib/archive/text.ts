@@ -1,5 +1,5 @@
 import { lsLine, type LsOptions } from "../client/tools/ls.ts";
-import { escapeValue } from "../client/escape.ts";
+import { escapeValue } from "../wire/stock_escape.ts";
 import { escapeText } from "../wire/escape.ts";
 import type * as records from "../state/records.ts";
 import { ROOT_PATH } from "../store/path.ts";

@@ -1,4 +1,4 @@
-import { unescapeValue } from "./escape.ts";
+import { unescapeValue } from "../wire/stock_escape.ts";
 
 /** A word of a command line or expression. */
 export interface Word {

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { fromByteText, toByteText } from "../../lib/client/operations.ts";
-import { escapeValue, showValue, unescapeValue } from "../../lib/client/escape.ts";
+import { escapeValue, showValue, unescapeValue } from "../../lib/wire/stock_escape.ts";
 
 const shown: [value: string, text: string][] = [
   ["", ""],

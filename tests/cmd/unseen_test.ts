@@ -9,7 +9,7 @@ import { differenceJson, differenceLines } from "../../lib/archive/diff_text.ts"
 import { fromJson, toJsonLines } from "../../lib/codec/json.ts";
 import { toTextLines } from "../../lib/archive/text.ts";
 import { Client } from "../../lib/client/client.ts";
-import { escapeValue } from "../../lib/client/escape.ts";
+import { escapeValue } from "../../lib/wire/stock_escape.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { LogAndMemoryControl } from "../../lib/server/process/log_and_memory_control.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";

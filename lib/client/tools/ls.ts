@@ -2,7 +2,7 @@ import { LS_REQUESTS_AHEAD } from "../../limits.ts";
 import { toText } from "../../wire/text.ts";
 import { systemText, XenstoreError } from "../error.ts";
 import { escapeBytes } from "../../wire/escape.ts";
-import { escapeValue, showValue } from "../escape.ts";
+import { escapeValue, showValue } from "../../wire/stock_escape.ts";
 import type { NodeReader } from "../node_reader.ts";
 import { fromByteText, type Operations } from "../operations.ts";
 import { ToolFailure } from "./failure.ts";

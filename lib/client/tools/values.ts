@@ -1,5 +1,5 @@
 import { toBytes, toText } from "../../wire/text.ts";
-import { escapeValue, unescapeValue } from "../escape.ts";
+import { escapeValue, unescapeValue } from "../../wire/stock_escape.ts";
 import type { NodeReader } from "../node_reader.ts";
 import type { Operations } from "../operations.ts";
 import { ToolFailure } from "./failure.ts";

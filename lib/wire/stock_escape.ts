@@ -1,4 +1,4 @@
-import { escapeUnseen } from "../wire/escape.ts";
+import { escapeUnseen } from "./escape.ts";
 
 /**
  * Values as the stock tools show and read them. Both sides are byte strings (one character a
