@@ -4,7 +4,7 @@ import { equalPerms, type Perms } from "../store/perms.ts";
 import { hiddenValue, isHiddenValue } from "../store/redaction.ts";
 import { equalBytes, toBytes, toText } from "../wire/text.ts";
 import type { Archive } from "./archive.ts";
-import { connectionLabel } from "./text.ts";
+import { connectionLabel } from "../codec/text.ts";
 
 /** A node's value and permissions. */
 export interface NodeSide {

@@ -9,7 +9,7 @@ import {
 import { toBytes } from "../wire/text.ts";
 import { type Archive, ArchiveError } from "./archive.ts";
 import { toJsonLines } from "../codec/json.ts";
-import { toTextLines } from "./text.ts";
+import { toTextLines } from "../codec/text.ts";
 
 export const FORMATS = ["stream", "json", "text", "oxenstored-binary"] as const;
 

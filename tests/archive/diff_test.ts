@@ -3,9 +3,10 @@ import { assertEquals } from "@std/assert";
 import type { Archive } from "../../lib/archive/archive.ts";
 import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceJson, differenceLines } from "../../lib/archive/diff_text.ts";
-import { toTextLines } from "../../lib/archive/text.ts";
+import { lsLine } from "../../lib/client/tools/ls.ts";
+import { toTextLines } from "../../lib/codec/text.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
-import { asStale, permEntry } from "../../lib/store/perms.ts";
+import { asStale, formatPerm, permEntry } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import {
   domain,
@@ -134,4 +135,17 @@ Deno.test("dump as text: nodes as xenstore-ls prints them, all else behind a has
     "# domain 3: features 14, nodes=10",
     "# domain 3: introduced, unique id 5",
   ]);
+});
+
+Deno.test("a dump as text has a node's line as xenstore-ls -f -p prints it", () => {
+  const perms = [permEntry(5, 3), permEntry(7, 1)];
+  const options = { flat: true, perms: true, columns: null };
+  for (const value of ["", "v", "x".repeat(500), 'a"\\\n\x07\xff']) {
+    const path = `/${"name/".repeat(30)}a`, bytes = toBytes(value);
+    const printed = lsLine(
+      { path, name: "a", depth: 0, value: bytes, perms: perms.map(formatPerm) },
+      options,
+    );
+    assertEquals([...toTextLines([node(path, value, perms)])], [printed]);
+  }
 });

@@ -7,7 +7,7 @@ import { CommandError, reportFailure } from "../../cmd/report.ts";
 import { readable } from "../../cmd/shell.ts";
 import { differenceJson, differenceLines } from "../../lib/archive/diff_text.ts";
 import { fromJson, toJsonLines } from "../../lib/codec/json.ts";
-import { toTextLines } from "../../lib/archive/text.ts";
+import { toTextLines } from "../../lib/codec/text.ts";
 import { Client } from "../../lib/client/client.ts";
 import { escapeValue } from "../../lib/wire/stock_escape.ts";
 import type { StateRecord } from "../../lib/state/records.ts";

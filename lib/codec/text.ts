@@ -1,11 +1,8 @@
-import { lsLine, type LsOptions } from "../client/tools/ls.ts";
 import { escapeValue } from "../wire/stock_escape.ts";
 import { escapeText } from "../wire/escape.ts";
 import type * as records from "../state/records.ts";
 import { ROOT_PATH } from "../store/path.ts";
 import { formatPerm, formatPerms, isStale, permDomid, type Perms } from "../store/perms.ts";
-
-const OPTIONS: LsOptions = { flat: true, perms: true, columns: null };
 
 /**
  * A dump for people: a line a node, exactly as `xenstore-ls -f -p` prints it, and all else in lines
@@ -39,9 +36,9 @@ function* linesOf(all: Iterable<records.StateRecord>): Generator<string> {
   for (const domain of domains.values()) yield* domainLines(domain);
 }
 
+/** As the tool writes it where no width cuts it: three blanks stand before the permissions. */
 function nodeLine({ path, perms, value }: records.Node): string {
-  const node = { path, name: "", depth: 0, value, perms: perms.map(formatPerm) };
-  return lsLine(node, OPTIONS);
+  return `${path} = ${quote(value)}   ${permsText(perms)}`;
 }
 
 /** How a connection is called where its number says nothing. */
