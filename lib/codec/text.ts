@@ -2,7 +2,7 @@ import { escapeValue } from "../wire/stock_escape.ts";
 import { escapeText } from "../wire/escape.ts";
 import type * as records from "../state/records.ts";
 import { ROOT_PATH } from "../store/path.ts";
-import { formatPerm, formatPerms, isStale, permDomid, type Perms } from "../store/perms.ts";
+import { formatPerms, isStale, permDomid, type Perms } from "../store/perms.ts";
 
 /**
  * A dump for people: a line a node, exactly as `xenstore-ls -f -p` prints it, and all else in lines
