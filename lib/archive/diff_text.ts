@@ -1,6 +1,6 @@
 import { escapeValue } from "../wire/stock_escape.ts";
 import { escapeText } from "../wire/escape.ts";
-import { formatPerm, isStale, type Perms } from "../store/perms.ts";
+import { markedPerms, permsJson } from "../store/perms.ts";
 import { textJson, valueJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
 import type { Difference, NodeSide } from "./diff.ts";
@@ -21,14 +21,8 @@ export function differenceLines(difference: Difference, colour: boolean): string
 
 function nodeText(path: string, side: NodeSide | null): string | null {
   if (side === null) return null;
-  return `${escapeText(path)} = "${escapeValue(toText(side.value))}"   (${
-    permsText(side.perms).join(",")
-  })`;
-}
-
-/** A stale entry is marked: it says something, but grants nothing. */
-function permsText(perms: Perms): string[] {
-  return perms.map((entry) => `${formatPerm(entry)}${isStale(entry) ? " stale" : ""}`);
+  const perms = markedPerms(side.perms).join(",");
+  return `${escapeText(path)} = "${escapeValue(toText(side.value))}"   (${perms})`;
 }
 
 function otherText(
@@ -57,8 +51,5 @@ export function differenceJson(difference: Difference): Record<string, unknown> 
 }
 
 function sideJson(side: NodeSide | null): Record<string, unknown> | null {
-  if (side === null) return null;
-  const stale = side.perms.flatMap((entry, i) => isStale(entry) ? [i] : []);
-  const perms = side.perms.map(formatPerm);
-  return { value: valueJson(side.value), perms, ...(stale.length === 0 ? {} : { stale }) };
+  return side === null ? null : { value: valueJson(side.value), ...permsJson(side.perms) };
 }

@@ -1,4 +1,4 @@
-import { asStale, formatPerm, isStale, parsePerm, type Perms } from "../store/perms.ts";
+import { asStale, parsePerm, type Perms, permsJson } from "../store/perms.ts";
 import type * as records from "../state/records.ts";
 import { type BytesJson, jsonLine, textJson, valueJson } from "../wire/json.ts";
 import { toText } from "../wire/text.ts";
@@ -81,14 +81,7 @@ function mapJson(values: ReadonlyMap<string, number>): Json {
 }
 
 function nodeJson(path: string, value: Uint8Array, perms: Perms): Json {
-  const stale = perms.flatMap((entry, i) => isStale(entry) ? [i] : []);
-  return {
-    kind: "node",
-    path,
-    value: valueJson(value),
-    perms: perms.map(formatPerm),
-    ...(stale.length === 0 ? {} : { stale }),
-  };
+  return { kind: "node", path, value: valueJson(value), ...permsJson(perms) };
 }
 
 function connectionJson(record: records.Connection, domain: records.Domain | undefined): Json[] {

@@ -1,5 +1,5 @@
 /** Records as objects for JSON: docs/history.md has the fields. */
-import { formatPerm, isStale } from "../store/perms.ts";
+import { permsJson } from "../store/perms.ts";
 import { type BytesJson, textJson, valueJson } from "../wire/json.ts";
 import type { Author, Change, HistoryRecord, NodeState } from "./record.ts";
 
@@ -67,11 +67,10 @@ function countJson(
 export function nodeJson(node: NodeState | null): Json | null {
   if (node === null) return null;
   const { perms, value } = node;
-  const stale = perms.flatMap((entry, i) => isStale(entry) ? [i] : []);
   const common = value instanceof Uint8Array
     ? { value: valueJson(value) }
     : value.isLeftOut === true
     ? { leftOut: value.redacted }
     : { hidden: value.redacted };
-  return { ...common, perms: perms.map(formatPerm), ...(stale.length === 0 ? {} : { stale }) };
+  return { ...common, ...permsJson(perms) };
 }

@@ -2,7 +2,7 @@
 import { authorText } from "../engine/author.ts";
 import { HISTORY_VALUE_COLUMNS } from "../limits.ts";
 import { hiddenValue } from "../store/redaction.ts";
-import { equalPerms, formatPerm, isStale, type Perms } from "../store/perms.ts";
+import { equalPerms, markedPerms, type Perms } from "../store/perms.ts";
 import { escapeBytes } from "../wire/escape.ts";
 import { toText } from "../wire/text.ts";
 import { isUnder } from "./path_set.ts";
@@ -175,7 +175,6 @@ export function valueText(value: NodeState["value"], most: number): string {
   return `"${escapeBytes(toText(value, 0, most))}"... ${value.length} bytes`;
 }
 
-/** A stale entry is marked: it says something, but grants nothing. */
 function permsText(perms: Perms): string {
-  return perms.map((entry) => `${formatPerm(entry)}${isStale(entry) ? " stale" : ""}`).join(",");
+  return markedPerms(perms).join(",");
 }

@@ -92,3 +92,14 @@ export function formatPerm(entry: number): string {
 export function formatPerms(perms: Perms): string {
   return perms.map(formatPerm).join(",");
 }
+
+/** The text form of each entry, the stale ones marked: they say something, but grant nothing. */
+export function markedPerms(perms: Perms): string[] {
+  return perms.map((entry) => `${formatPerm(entry)}${isStale(entry) ? " stale" : ""}`);
+}
+
+/** Entries as JSON has them, and the positions of those that are stale, if any. */
+export function permsJson(perms: Perms): { perms: string[]; stale?: number[] } {
+  const stale = perms.flatMap((entry, i) => isStale(entry) ? [i] : []);
+  return { perms: perms.map(formatPerm), ...(stale.length === 0 ? {} : { stale }) };
+}

@@ -5,7 +5,7 @@
  */
 import { GIT_NAME_MAX } from "../../limits.ts";
 import { ROOT_PATH } from "../../store/path.ts";
-import { formatPerm, isStale } from "../../store/perms.ts";
+import { markedPerms } from "../../store/perms.ts";
 import { hiddenValue } from "../../store/redaction.ts";
 import { toText } from "../../wire/text.ts";
 import type { NodeState } from "../record.ts";
@@ -27,7 +27,7 @@ export function* filesOf(path: string, { perms, value }: NodeState): Generator<N
     const text = value instanceof Uint8Array ? toText(value) : hiddenValue(value.redacted);
     yield { path: `${stem}.value`, text };
   }
-  const lines = perms.map((entry) => `${formatPerm(entry)}${isStale(entry) ? " stale" : ""}\n`);
+  const lines = markedPerms(perms).map((entry) => `${entry}\n`);
   yield { path: `${stem}.perms`, text: lines.join("") };
 }
 
