@@ -1,5 +1,4 @@
 import type { CommandContext, StricliProcess } from "@stricli/core";
-import { XenstoreError } from "../lib/client/error.ts";
 import { Operations } from "../lib/client/operations.ts";
 import { Session } from "../lib/client/session.ts";
 import { findSocket } from "../lib/client/socket_path.ts";
@@ -163,9 +162,4 @@ export function withDaemon<F extends CommonFlags, A extends readonly unknown[]>(
 /** Where a tool's output goes. */
 export function printTo(context: XsContext): (text: string) => void {
   return (text) => context.shell.stdout.write(text);
-}
-
-/** Whether an error says that there is no such node. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof XenstoreError && error.code === "ENOENT" && error.operation !== "connect";
 }

@@ -1,6 +1,6 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
-import { XenstoreError } from "../../lib/client/error.ts";
+import { isMissing, XenstoreError } from "../../lib/client/error.ts";
 import { splitPermissions } from "../../lib/client/perms.ts";
 import { chmodTool } from "../../lib/client/tools/chmod.ts";
 import { ToolFailure } from "../../lib/client/tools/failure.ts";
@@ -8,7 +8,6 @@ import { runTool } from "../../lib/client/tools/run.ts";
 import {
   type CommonFlags,
   commonFlags,
-  isMissing,
   socketOnlyFlag,
   withDaemon,
   type XsContext,

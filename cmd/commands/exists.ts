@@ -1,15 +1,10 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import type { NodeReader } from "../../lib/client/node_reader.ts";
 import type { Operations } from "../../lib/client/operations.ts";
+import { isMissing, orNull } from "../../lib/client/error.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import { existsTool } from "../../lib/client/tools/values.ts";
-import {
-  commonFlags,
-  isMissing,
-  type SocketOnly,
-  socketOnlyFlag,
-  type XsContext,
-} from "../context.ts";
+import { commonFlags, type SocketOnly, socketOnlyFlag, type XsContext } from "../context.ts";
 import { type AtFlags, atFlags } from "../history/parameters.ts";
 import { orPast } from "../or_past.ts";
 import { printJson, textJson } from "../json.ts";
@@ -61,10 +56,7 @@ async function existsAsJson(
 ): Promise<boolean> {
   let all = true;
   for (const path of paths) {
-    const found = await nodes.read(path).then(() => true, (error) => {
-      if (isMissing(error)) return false;
-      throw error;
-    });
+    const found = await orNull(nodes.read(path)) !== null;
     all &&= found;
     printJson(context.shell.stdout, { path: textJson(path), exists: found });
   }

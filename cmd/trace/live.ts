@@ -1,4 +1,4 @@
-import { XenstoreError } from "../../lib/client/error.ts";
+import { orNull, XenstoreError } from "../../lib/client/error.ts";
 import { FrameStream } from "../../lib/client/frames.ts";
 import { fromByteText, Operations } from "../../lib/client/operations.ts";
 import { findSocket } from "../../lib/client/socket_path.ts";
@@ -57,16 +57,11 @@ async function findDomain(nodes: Operations, name: string): Promise<number> {
   const found: number[] = [];
   for (const domid of await nodes.directory("/local/domain")) {
     if (!/^\d+$/.test(domid)) continue;
-    const other = await nodes.read(`/local/domain/${domid}/name`).then(toText, ignoreMissing);
-    if (other === name) found.push(Number(domid));
+    const other = await orNull(nodes.read(`/local/domain/${domid}/name`));
+    if (other !== null && toText(other) === name) found.push(Number(domid));
   }
   const [domid, ...more] = found;
   if (domid === undefined) throw new CommandError("no domain has this name", name);
   if (more.length === 0) return domid;
   throw new CommandError(`domains ${found.join(", ")} have this name (give the number)`, name);
-}
-
-function ignoreMissing(error: unknown): null {
-  if (error instanceof XenstoreError && error.code === "ENOENT") return null;
-  throw error;
 }

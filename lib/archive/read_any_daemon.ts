@@ -1,5 +1,5 @@
 import { WALK_REQUESTS_AHEAD } from "../limits.ts";
-import { XenstoreError } from "../client/error.ts";
+import { orNull } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
 import { nodeOf } from "../state/bare_records.ts";
 import type * as records from "../state/records.ts";
@@ -76,20 +76,15 @@ function putInOrder(done: ReadonlyMap<string, Visit>, top: string, found: NodeRe
 }
 
 async function visit(nodes: Operations, path: string): Promise<Visit | null> {
-  try {
-    const [value, perms, names] = await Promise.all([
-      nodes.read(path),
-      nodes.getPerms(path),
-      nodes.directory(path),
-    ]);
-    // oxenstored lists the specials among the root's children.
-    const known = path.startsWith("/@") ? path.slice(1) : path;
-    return { record: recordOf(known, value, perms), names };
-  } catch (error) {
-    // Only the domain's own nodes may be missing: what it is asked for by name.
-    if (error instanceof XenstoreError && error.code === "ENOENT") return null;
-    throw error;
-  }
+  // Only the domain's own nodes may be missing: what it is asked for by name.
+  const found = await orNull(
+    Promise.all([nodes.read(path), nodes.getPerms(path), nodes.directory(path)]),
+  );
+  if (found === null) return null;
+  const [value, perms, names] = found;
+  // oxenstored lists the specials among the root's children.
+  const known = path.startsWith("/@") ? path.slice(1) : path;
+  return { record: recordOf(known, value, perms), names };
 }
 
 function recordOf(path: string, value: Uint8Array, texts: readonly string[]): NodeRecord {

@@ -119,3 +119,18 @@ export class XenstoreError extends Error {
     super(`${subject}: ${detail} (${code})`);
   }
 }
+
+/** Whether an error says that there is no such node. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof XenstoreError && error.code === "ENOENT" && error.operation !== "connect";
+}
+
+/** What is asked for; null where there is no such node. */
+export async function orNull<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}

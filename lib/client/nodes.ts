@@ -1,5 +1,5 @@
 import { bothLimits, type CallOptions, limitsOf } from "./call.ts";
-import { traceCaller, XenstoreError } from "./error.ts";
+import { orNull, traceCaller, XenstoreError } from "./error.ts";
 import { Operations, toByteText } from "./operations.ts";
 import { formatPermission, parsePermission, type Permission } from "./perms.ts";
 import type { Route } from "./route.ts";
@@ -129,12 +129,6 @@ export abstract class Nodes {
   /** Whether a node exists. @throws {XenstoreError} anything but ENOENT, such as EACCES. */
   async exists(path: string, options: CallOptions = {}): Promise<boolean> {
     const name = wirePath("exists", path);
-    try {
-      await call(this, options, (nodes) => nodes.read(name));
-      return true;
-    } catch (error) {
-      if (error instanceof XenstoreError && error.code === "ENOENT") return false;
-      throw error;
-    }
+    return await orNull(call(this, options, (nodes) => nodes.read(name))) !== null;
   }
 }

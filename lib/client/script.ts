@@ -1,7 +1,7 @@
 import { toBytes } from "../wire/text.ts";
 import { type Expression, holds, parseExpression, pathsOf } from "./expression.ts";
 import type { Operations } from "./operations.ts";
-import { XenstoreError } from "./error.ts";
+import { orNull } from "./error.ts";
 import { splitPermissions } from "./perms.ts";
 import { readAll } from "./wait.ts";
 import { splitWords } from "./words.ts";
@@ -165,11 +165,5 @@ async function runStep(nodes: Operations, step: Step): Promise<Finding | null> {
 }
 
 async function exists(nodes: Operations, path: string): Promise<boolean> {
-  try {
-    await nodes.read(path);
-    return true;
-  } catch (error) {
-    if (error instanceof XenstoreError && error.code === "ENOENT") return false;
-    throw error;
-  }
+  return await orNull(nodes.read(path)) !== null;
 }

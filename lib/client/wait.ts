@@ -3,7 +3,7 @@ import { toText } from "../wire/text.ts";
 import { formatDuration } from "../wire/duration.ts";
 import type { CallOptions } from "./call.ts";
 import type { Client } from "./client.ts";
-import { XenstoreError } from "./error.ts";
+import { orNull, XenstoreError } from "./error.ts";
 import { type Expression, holds, parseExpression, pathsOf } from "./expression.ts";
 import { call } from "./nodes.ts";
 import { Operations, toByteText } from "./operations.ts";
@@ -126,12 +126,8 @@ export async function readAll(
 }
 
 async function readIfThere(nodes: Operations, path: string): Promise<string | null> {
-  try {
-    return toText(await nodes.read(path));
-  } catch (error) {
-    if (error instanceof XenstoreError && error.code === "ENOENT") return null;
-    throw error;
-  }
+  const value = await orNull(nodes.read(path));
+  return value === null ? null : toText(value);
 }
 
 /** Wakes one waiter: for news that came while it was busy, once. */

@@ -4,7 +4,7 @@ import { Collected, dumpLive } from "../archive/daemon_archive.ts";
 import type { Interrupt } from "../archive/interrupt.ts";
 import { sleep, wallMs } from "../clock.ts";
 import { decodeStream } from "../codec/stream.ts";
-import { XenstoreError } from "../client/error.ts";
+import { orNull } from "../client/error.ts";
 import { fromByteText, type Operations } from "../client/operations.ts";
 import type { HostDomain } from "../engine/operations/insight.ts";
 import type { MalformedRow } from "../engine/malformed_messages.ts";
@@ -191,24 +191,22 @@ async function lookAtRings(nodes: Operations, { domains }: Figures): Promise<Rin
 async function lookAtRing(nodes: Operations, domid: number): Promise<RingMoment | null> {
   const payload = joinStrings("ring", `${domid}`);
   const subject = { operation: "control", path: "ring" };
-  try {
-    const reply = await nodes.session.request(MessageType.CONTROL, 0, payload, subject);
-    const nul = reply.indexOf(0);
-    const { ignored, unsent } = JSON.parse(new TextDecoder().decode(reply.subarray(0, nul)));
-    const word = (index: number): number => getU32(reply, nul + 1 + 4 * index);
-    const indices = [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD].map(word);
-    return {
-      domid,
-      requestsWaiting: (indices[1]! - indices[0]!) >>> 0,
-      responsesWaiting: (indices[3]! - indices[2]!) >>> 0,
-      unsent,
-      ignored,
-      indices: indices.join(),
-    };
-  } catch (error) {
-    if (error instanceof XenstoreError && error.code === "ENOENT") return null;
-    throw error;
-  }
+  const reply = await orNull(
+    nodes.session.request(MessageType.CONTROL, 0, payload, subject),
+  );
+  if (reply === null) return null;
+  const nul = reply.indexOf(0);
+  const { ignored, unsent } = JSON.parse(new TextDecoder().decode(reply.subarray(0, nul)));
+  const word = (index: number): number => getU32(reply, nul + 1 + 4 * index);
+  const indices = [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD].map(word);
+  return {
+    domid,
+    requestsWaiting: (indices[1]! - indices[0]!) >>> 0,
+    responsesWaiting: (indices[3]! - indices[2]!) >>> 0,
+    unsent,
+    ignored,
+    indices: indices.join(),
+  };
 }
 
 function movedRings(

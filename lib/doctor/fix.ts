@@ -1,4 +1,4 @@
-import { XenstoreError } from "../client/error.ts";
+import { isMissing, XenstoreError } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
 import { DOCTOR_TRIES_MAX } from "../limits.ts";
 import { hostOf } from "./collect.ts";
@@ -52,7 +52,7 @@ async function change(outside: Operations, inside: Operations, fix: Fix): Promis
     await inside.setPerms(path, [owner!, ...left]);
     return "done";
   } catch (error) {
-    if (error instanceof XenstoreError && error.code === "ENOENT") return "not so any more";
+    if (isMissing(error)) return "not so any more";
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** Undoes one commit, if what it left is still so. */
-import { XenstoreError } from "../../client/error.ts";
+import { orNull } from "../../client/error.ts";
 import type { Operations } from "../../client/operations.ts";
 import { inTransaction } from "../../client/transaction.ts";
 import type { RecordAnswer } from "../../history/answers.ts";
@@ -170,13 +170,8 @@ function isSame(a: WholeNode | null, b: WholeNode | null): boolean {
 }
 
 async function lookAt(nodes: Operations, path: string): Promise<WholeNode | null> {
-  try {
-    const [value, perms] = await Promise.all([nodes.read(path), nodes.getPerms(path)]);
-    return { value, perms };
-  } catch (error) {
-    if (error instanceof XenstoreError && error.code === "ENOENT") return null;
-    throw error;
-  }
+  const found = await orNull(Promise.all([nodes.read(path), nodes.getPerms(path)]));
+  return found === null ? null : { value: found[0], perms: found[1] };
 }
 
 /** Parents are made before their children, and removed after them. */
