@@ -18,6 +18,9 @@ abstract class Failure extends Error {
   }
 }
 
+/** What is said of a daemon that answers as one without a command. */
+export const OLDER_DAEMON = "the daemon does not know this command (it is an older xs, or not xs)";
+
 /** The command line is wrong: exit status 2. */
 export class UsageError extends Failure {
   override readonly name = "UsageError";

@@ -5,7 +5,6 @@ import { ControlFailure, liveUpdate } from "../../lib/client/tools/control.ts";
 import type { Status } from "../../lib/engine/status.ts";
 import { UPDATE_WAIT_MS } from "../../lib/limits.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
-import { MessageType } from "../../lib/wire/message_type.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { switchFlag } from "../flags.ts";
@@ -61,7 +60,7 @@ async function update(
 /** How the daemon is; null when it is not `xs`, or one that is too old to say. */
 async function status(nodes: Operations): Promise<Status | null> {
   try {
-    return JSON.parse(fromByteText(await nodes.ask(MessageType.CONTROL, "control", "status")));
+    return JSON.parse(await nodes.control("status"));
   } catch (error) {
     if (error instanceof XenstoreError && error.code === "EINVAL") return null;
     throw error;

@@ -123,7 +123,7 @@ async function setOne(nodes: Operations, words: readonly string[]): Promise<void
     if (!(error instanceof XenstoreError)) throw error;
     // C xenstored of Xen 4.17 has no such request, only the command.
     if (error.code === "ENOSYS") {
-      await nodes.ask(MessageType.CONTROL, "control", "quota", "set", ...words);
+      await nodes.control("quota", "set", ...words);
     } else if (error.code === "ENOENT") {
       throw new CommandError("no such domain (ENOENT)", words[0]);
     } else throw error;

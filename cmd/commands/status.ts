@@ -4,7 +4,7 @@ import { STATUS_TIMEOUT_MS } from "../../lib/limits.ts";
 import { readList, readStatus, UnknownStatus } from "../../lib/metrics/read_status.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
-import { CommandError } from "../report.ts";
+import { CommandError, OLDER_DAEMON } from "../report.ts";
 import { readable } from "../shell.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import { statusText, type WholeStatus } from "../status_text.ts";
@@ -25,7 +25,7 @@ async function ask(nodes: Operations): Promise<WholeStatus> {
     };
   } catch (error) {
     if (!(error instanceof UnknownStatus)) throw error;
-    throw new CommandError("the daemon does not know this command (it is an older xs, or not xs)");
+    throw new CommandError(OLDER_DAEMON);
   }
 }
 

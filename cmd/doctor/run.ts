@@ -14,7 +14,7 @@ import { escapeText } from "../../lib/wire/escape.ts";
 import type { CommonFlags, XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
 import { Progress } from "../progress.ts";
-import { CommandError, UsageError } from "../report.ts";
+import { CommandError, OLDER_DAEMON, UsageError } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { countEvents } from "../who/count_events.ts";
 
@@ -67,9 +67,7 @@ async function examine(
     const isOld = error instanceof UnknownStatus ||
       error instanceof XenstoreError && error.code === "EINVAL" && error.operation === "control";
     if (!isOld) throw error;
-    throw new CommandError(
-      "the daemon does not know this command (it is an older xs, or not xs)",
-    );
+    throw new CommandError(OLDER_DAEMON);
   } finally {
     unlisten();
   }

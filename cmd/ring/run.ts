@@ -3,15 +3,14 @@ import { XenstoreError } from "../../lib/client/error.ts";
 import { type Operations, toByteText } from "../../lib/client/operations.ts";
 import type { RingFacts } from "../../lib/engine/operations/insight.ts";
 import { RING_LOOK_MS } from "../../lib/limits.ts";
+import { readRing } from "../../lib/metrics/read_status.ts";
 import { CONNECTED, ERROR_NONE, RECONNECT } from "../../lib/transport/ring_page.ts";
 import { escapeBytes } from "../../lib/wire/escape.ts";
 import { bytesOfJson, valueJson } from "../../lib/wire/json.ts";
-import { MessageType } from "../../lib/wire/message_type.ts";
-import { joinStrings } from "../../lib/wire/payload.ts";
 import { toText } from "../../lib/wire/text.ts";
 import type { CommonFlags, XsContext } from "../context.ts";
 import { printJson } from "../json.ts";
-import { CommandError } from "../report.ts";
+import { CommandError, OLDER_DAEMON } from "../report.ts";
 import { decodeRing, type RingContents, type RingDirection } from "./decode.ts";
 import { counted } from "../../lib/wire/counted.ts";
 
@@ -46,22 +45,16 @@ export async function ring(
 }
 
 async function look(nodes: Operations, domid: number): Promise<Look> {
-  const payload = joinStrings("ring", `${domid}`);
-  const subject = { operation: "control", path: "ring" };
-  let reply: Uint8Array;
   try {
-    reply = await nodes.session.request(MessageType.CONTROL, nodes.txId, payload, subject);
+    const { facts, page } = await readRing(nodes, domid);
+    return { facts, ring: decodeRing(page.slice(), facts.unhandled, facts.unhandledHead) };
   } catch (error) {
     if (!(error instanceof XenstoreError)) throw error;
     if (error.code === "ENOENT") {
       throw new CommandError("the domain has no ring (it is not introduced)", `${domid}`);
     }
-    if (error.code !== "EINVAL") throw error;
-    throw new CommandError("the daemon does not know this command (it is an older xs, or not xs)");
+    throw error.code === "EINVAL" ? new CommandError(OLDER_DAEMON) : error;
   }
-  const nul = reply.indexOf(0);
-  const facts: RingFacts = JSON.parse(new TextDecoder().decode(reply.subarray(0, nul)));
-  return { facts, ring: decodeRing(reply.slice(nul + 1), facts.unhandled, facts.unhandledHead) };
 }
 
 /** How far the indices have moved. */

@@ -2,7 +2,7 @@ import type { FrameStream } from "../../lib/client/frames.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import type { ConflictStatus, HistogramStatus } from "../../lib/engine/status_pages.ts";
 import { readList, readStatus, UnknownStatus } from "../../lib/metrics/read_status.ts";
-import { CommandError } from "../report.ts";
+import { CommandError, OLDER_DAEMON } from "../report.ts";
 import { ask } from "../who/read_pages.ts";
 import { domainTotals } from "./domain_totals.ts";
 import type { Axis, Scene } from "./screen.ts";
@@ -68,9 +68,7 @@ export class Sampler {
       };
     } catch (error) {
       if (!(error instanceof UnknownStatus)) throw error;
-      throw new CommandError(
-        "the daemon does not know this command (it is an older xs, or not xs)",
-      );
+      throw new CommandError(OLDER_DAEMON);
     }
   }
 

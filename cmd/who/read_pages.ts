@@ -1,8 +1,7 @@
 import { XenstoreError } from "../../lib/client/error.ts";
-import { fromByteText, type Operations } from "../../lib/client/operations.ts";
+import type { Operations } from "../../lib/client/operations.ts";
 import type { Page } from "../../lib/engine/pages.ts";
-import { MessageType } from "../../lib/wire/message_type.ts";
-import { CommandError } from "../report.ts";
+import { CommandError, OLDER_DAEMON } from "../report.ts";
 
 /**
  * The rows of a list that the daemon tells page by page, as long as `wants` says so.
@@ -27,13 +26,13 @@ export async function readRows<T>(
 /** A CONTROL command's answer. @throws {CommandError} when the daemon does not know the command. */
 export async function ask(nodes: Operations, words: readonly string[]): Promise<string> {
   try {
-    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", ...words));
+    return await nodes.control(...words);
   } catch (error) {
     if (!(error instanceof XenstoreError) || error.code !== "EINVAL") throw error;
-    const help = await nodes.ask(MessageType.CONTROL, "control", "help").catch(() => "");
+    const help = await nodes.control("help").catch(() => "");
     if (new RegExp(`^${words[0]} `, "m").test(help)) {
       throw new CommandError("invalid argument (EINVAL)", words[1]);
     }
-    throw new CommandError("the daemon does not know this command (it is an older xs, or not xs)");
+    throw new CommandError(OLDER_DAEMON);
   }
 }

@@ -5,7 +5,7 @@ import { joinChunks } from "../codec/chunk_writer.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";
 import type { ByteSink } from "./file.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
-import { type JobStatus, RemoteJob, TakenOverError } from "./remote_job.ts";
+import { type JobStatus, RemoteJob, TakenOverError, tracked } from "./remote_job.ts";
 
 /**
  * Has an `xs` daemon write the stream of itself, or of one domain, into a sink: it comes over the connection, as fast as it
@@ -80,12 +80,6 @@ export class Collected implements ByteSink {
   get bytes(): Uint8Array {
     return joinChunks(this.#chunks);
   }
-}
-
-/** What fails while another is waited for is told by that one, or when its turn comes. */
-function tracked<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }
 
 /** What a daemon is to restore, and how: see CONTROL `restore`. */

@@ -1,9 +1,8 @@
 /** Where the store file of a daemon is, as the daemon itself tells. */
 import { XenstoreError } from "../client/error.ts";
-import { fromByteText, type Operations } from "../client/operations.ts";
+import type { Operations } from "../client/operations.ts";
 import type { Status } from "../engine/status.ts";
 import { isFile } from "../files.ts";
-import { MessageType } from "../wire/message_type.ts";
 import { ArchiveError } from "./archive.ts";
 
 /** The store of a daemon, for the history that it has. */
@@ -52,8 +51,7 @@ async function askStatus(
   isUsual: () => boolean,
 ): Promise<string | null> {
   try {
-    const nodes = await connect();
-    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", "status"));
+    return await (await connect()).control("status");
   } catch (error) {
     if (!(error instanceof XenstoreError)) throw error;
     if (error.code === "EINVAL" || isUsual()) return null;

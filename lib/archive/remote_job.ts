@@ -1,7 +1,7 @@
 import { JOB_LOOK_FIRST_MS, JOB_LOOK_MAX_MS } from "../limits.ts";
 import { sleep } from "../clock.ts";
 import { XenstoreError } from "../client/error.ts";
-import { fromByteText, type Operations, toByteText } from "../client/operations.ts";
+import { type Operations, toByteText } from "../client/operations.ts";
 import { PAYLOAD_MAX } from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { joinStrings } from "../wire/payload.ts";
@@ -130,12 +130,16 @@ export class RemoteJob {
 }
 
 async function ask(nodes: Operations, words: readonly string[]): Promise<string | null> {
-  const [command = "", ...args] = words;
   try {
-    const bytes = args.map(toByteText);
-    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", command, ...bytes));
+    return await nodes.control(...words.map(toByteText));
   } catch (error) {
     if (error instanceof XenstoreError && UNKNOWN.has(error.code)) return null;
     throw error;
   }
+}
+
+/** What fails while another is waited for is told by that one, or when its turn comes. */
+export function tracked<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }

@@ -139,6 +139,17 @@ export class Operations {
     const text = toText(await this.#ask(type, operation, strings[0] ?? "", payload));
     return text.endsWith("\0") ? text.slice(0, -1) : text;
   }
+
+  /** What a command for the daemon answers, as text. */
+  async control(...words: string[]): Promise<string> {
+    return fromByteText(await this.ask(MessageType.CONTROL, "control", ...words));
+  }
+
+  /** What a command for the daemon answers, as it is. */
+  controlBytes(...words: string[]): Promise<Uint8Array> {
+    const payload = joinStrings(...words);
+    return this.#ask(MessageType.CONTROL, "control", words[0] ?? "", payload);
+  }
 }
 
 const encoder = new TextEncoder();

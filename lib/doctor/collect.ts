@@ -5,7 +5,7 @@ import type { Interrupt } from "../archive/interrupt.ts";
 import { sleep, wallMs } from "../clock.ts";
 import { decodeStream } from "../codec/stream.ts";
 import { orNull } from "../client/error.ts";
-import { fromByteText, type Operations } from "../client/operations.ts";
+import type { Operations } from "../client/operations.ts";
 import type { HostDomain } from "../engine/operations/insight.ts";
 import type { MalformedRow } from "../engine/malformed_messages.ts";
 import type { Page } from "../engine/pages.ts";
@@ -17,12 +17,10 @@ import {
   DOCTOR_WATCHES_MAX,
   HOST_DOMAINS_PER_REQUEST,
 } from "../limits.ts";
-import { readList, readStatus } from "../metrics/read_status.ts";
+import { readList, readRing, readStatus } from "../metrics/read_status.ts";
 import { permDomid } from "../store/perms.ts";
 import { REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD } from "../transport/ring_page.ts";
 import { getU32 } from "../wire/header.ts";
-import { MessageType } from "../wire/message_type.ts";
-import { joinStrings } from "../wire/payload.ts";
 import { toText } from "../wire/text.ts";
 import {
   type Evidence,
@@ -42,11 +40,6 @@ export interface Collector {
   readonly ms: number;
   /** Counts events for so long, by connection, NUL and token. */
   countEvents(ms: number): Promise<ReadonlyMap<string, number>>;
-}
-
-/** CONTROL's answer as text. */
-export async function askDaemon(nodes: Operations, ...words: string[]): Promise<string> {
-  return fromByteText(await nodes.ask(MessageType.CONTROL, "control", ...words));
 }
 
 /** Looks at a daemon twice, and at its whole store once. */
@@ -131,7 +124,7 @@ export async function hostOf(
   const all = [...domids].sort((a, b) => a - b);
   for (let at = 0; at < all.length; at += HOST_DOMAINS_PER_REQUEST) {
     const words = all.slice(at, at + HOST_DOMAINS_PER_REQUEST).map(String);
-    const found: HostDomain[] = JSON.parse(await askDaemon(nodes, "domains", ...words));
+    const found: HostDomain[] = JSON.parse(await nodes.control("domains", ...words));
     for (const domain of found) host.set(domain.domid, domain);
   }
   return host;
@@ -141,7 +134,7 @@ async function figures(nodes: Operations): Promise<Figures> {
   const status = await readStatus(nodes);
   const domains = await readList(nodes, "domains");
   const { commits }: { commits: HistogramStatus } = JSON.parse(
-    await askDaemon(nodes, "status", "histograms"),
+    await nodes.control("status", "histograms"),
   );
   return { status, domains, commits, wallMs: wallMs(nodes.session.clock) };
 }
@@ -149,7 +142,7 @@ async function figures(nodes: Operations): Promise<Figures> {
 async function watchesOf(nodes: Operations): Promise<WatchRow[]> {
   const watches: WatchRow[] = [];
   for (let from: string | null = ""; from !== null && watches.length < DOCTOR_WATCHES_MAX;) {
-    const page: Page<WhoRow> = JSON.parse(await askDaemon(nodes, "who", "/", from));
+    const page: Page<WhoRow> = JSON.parse(await nodes.control("who", "/", from));
     for (const row of page.rows) if (row.kind === "watch") watches.push(row);
     from = page.next;
   }
@@ -165,7 +158,7 @@ async function brokenSince(
   const broken = new Map<number, number>();
   if (!rings.some(({ ignored }) => ignored)) return broken;
   for (let from: string | null = ""; from !== null;) {
-    const page: Page<MalformedRow> = JSON.parse(await askDaemon(nodes, "errors", from));
+    const page: Page<MalformedRow> = JSON.parse(await nodes.control("errors", from));
     for (const { ageMs, domid, open, pid } of page.rows) {
       if (open && pid === null && !broken.has(domid)) broken.set(domid, wallMs - ageMs);
     }
@@ -189,15 +182,10 @@ async function lookAtRings(nodes: Operations, { domains }: Figures): Promise<Rin
 }
 
 async function lookAtRing(nodes: Operations, domid: number): Promise<RingMoment | null> {
-  const payload = joinStrings("ring", `${domid}`);
-  const subject = { operation: "control", path: "ring" };
-  const reply = await orNull(
-    nodes.session.request(MessageType.CONTROL, 0, payload, subject),
-  );
-  if (reply === null) return null;
-  const nul = reply.indexOf(0);
-  const { ignored, unsent } = JSON.parse(new TextDecoder().decode(reply.subarray(0, nul)));
-  const word = (index: number): number => getU32(reply, nul + 1 + 4 * index);
+  const ring = await orNull(readRing(nodes, domid));
+  if (ring === null) return null;
+  const { facts: { ignored, unsent }, page } = ring;
+  const word = (index: number): number => getU32(page, 4 * index);
   const indices = [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD].map(word);
   return {
     domid,

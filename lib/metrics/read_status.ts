@@ -1,5 +1,6 @@
 import { XenstoreError } from "../client/error.ts";
-import { fromByteText, type Operations } from "../client/operations.ts";
+import type { Operations } from "../client/operations.ts";
+import type { RingFacts } from "../engine/operations/insight.ts";
 import type { Status } from "../engine/status.ts";
 import type { Page } from "../engine/pages.ts";
 import type {
@@ -8,7 +9,6 @@ import type {
   HistogramStatus,
   RequestStatus,
 } from "../engine/status_pages.ts";
-import { MessageType } from "../wire/message_type.ts";
 
 /** The lists that a daemon tells page by page. */
 interface Lists {
@@ -24,7 +24,7 @@ export class UnknownStatus extends Error {
 
 async function ask(nodes: Operations, ...words: readonly string[]): Promise<string> {
   try {
-    return fromByteText(await nodes.ask(MessageType.CONTROL, "control", "status", ...words));
+    return await nodes.control("status", ...words);
   } catch (error) {
     if (!(error instanceof XenstoreError) || error.code !== "EINVAL") throw error;
     throw new UnknownStatus();
@@ -56,4 +56,14 @@ export async function readHistograms(
   nodes: Operations,
 ): Promise<Readonly<Record<"turns" | "commits" | "waits", HistogramStatus>>> {
   return JSON.parse(await ask(nodes, "histograms"));
+}
+
+/** A domain's ring: what the daemon says of it, and the page as it is. @throws {XenstoreError} */
+export async function readRing(
+  nodes: Operations,
+  domid: number,
+): Promise<{ readonly facts: RingFacts; readonly page: Uint8Array }> {
+  const reply = await nodes.controlBytes("ring", `${domid}`), nul = reply.indexOf(0);
+  const facts: RingFacts = JSON.parse(new TextDecoder().decode(reply.subarray(0, nul)));
+  return { facts, page: reply.subarray(nul + 1) };
 }

@@ -7,15 +7,13 @@ import {
 } from "../../limits.ts";
 import { sleep } from "../../clock.ts";
 import { XenstoreError } from "../../client/error.ts";
-import { fromByteText, type Operations, toByteText } from "../../client/operations.ts";
+import { type Operations, toByteText } from "../../client/operations.ts";
 import { AnswerDecoder } from "../../history/answer_bytes.ts";
 import type { Answer } from "../../history/answers.ts";
 import { formatQuery, type LogQuery, type Query, QUERY_VERSION } from "../../history/query.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
-import { MessageType } from "../../wire/message_type.ts";
-import { joinStrings } from "../../wire/payload.ts";
 import { ArchiveError, NoHistoryError } from "../archive.ts";
-import { TakenOverError } from "../remote_job.ts";
+import { TakenOverError, tracked } from "../remote_job.ts";
 
 /** What daemons answer that do not know the command, or whose answer is not there any more. */
 const UNKNOWN = new Set(["EINVAL", "ENOSYS", "ENOENT"]);
@@ -125,7 +123,7 @@ async function* askOnce(nodes: Operations, query: Query): AsyncGenerator<Answer,
   } finally {
     // Nobody waits for the rest of it.
     if (!isOver && nodes.session.open) {
-      await control(nodes, "end", number).catch(() => {});
+      await nodes.controlBytes("history", "end", number).catch(() => {});
       await Promise.allSettled(flying);
     }
   }
@@ -136,7 +134,11 @@ async function begin(nodes: Operations, query: Query): Promise<string> {
   const text = toByteText(formatQuery(query));
   if (text.length > PAYLOAD_MAX / 2) throw new ArchiveError("too many or too long paths");
   for (let tries = 1;; tries++) {
-    const reply = await ask(nodes, text);
+    const reply = await historyControl(nodes, "query", QUERY_VERSION, text);
+    // oxenstored says OK to whatever it is told.
+    if (reply === null || reply === "OK") {
+      throw new NoHistoryError("the daemon keeps no history (only an xs with `xs log` does)");
+    }
     const [, number] = /^query (\d+)$/.exec(reply) ?? [];
     if (number !== undefined) return number;
     if (reply === "off") throw new NoHistoryError("the daemon keeps no history (--history off)");
@@ -148,16 +150,19 @@ async function begin(nodes: Operations, query: Query): Promise<string> {
   }
 }
 
-async function ask(nodes: Operations, query: string): Promise<string> {
-  const words = ["history", "query", QUERY_VERSION, query] as const;
-  const none = "the daemon keeps no history (only an xs with `xs log` does)";
+/**
+ * What a command about the history answers; null where the daemon does not know it, or what it names.
+ *
+ * @throws {ArchiveError} for a client that may not ask.
+ */
+export async function historyControl(
+  nodes: Operations,
+  ...words: string[]
+): Promise<string | null> {
   try {
-    const reply = fromByteText(await nodes.ask(MessageType.CONTROL, "control", ...words));
-    // oxenstored says OK to whatever it is told.
-    if (reply === "OK") throw new NoHistoryError(none);
-    return reply;
+    return await nodes.control("history", ...words);
   } catch (error) {
-    if (error instanceof XenstoreError && UNKNOWN.has(error.code)) throw new NoHistoryError(none);
+    if (error instanceof XenstoreError && UNKNOWN.has(error.code)) return null;
     if (error instanceof XenstoreError && error.code === "EACCES") {
       throw new ArchiveError("the history is for privileged clients only (EACCES)");
     }
@@ -167,20 +172,9 @@ async function ask(nodes: Operations, query: string): Promise<string> {
 
 async function read(nodes: Operations, number: string): Promise<Uint8Array> {
   try {
-    return await control(nodes, "read", number);
+    return await nodes.controlBytes("history", "read", number);
   } catch (error) {
     if (error instanceof XenstoreError && UNKNOWN.has(error.code)) throw new TakenOverError();
     throw error;
   }
-}
-
-function control({ session }: Operations, ...words: string[]): Promise<Uint8Array> {
-  const subject = { operation: "control", path: "history" };
-  return session.request(MessageType.CONTROL, 0, joinStrings("history", ...words), subject);
-}
-
-/** What fails while another is waited for is told when its turn comes. */
-function tracked<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }

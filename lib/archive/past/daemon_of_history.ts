@@ -1,10 +1,9 @@
 /** Which daemon has the history of a store file. */
 import { isFileLocked } from "../../../ffi/file_lock.ts";
 import { XenstoreError } from "../../client/error.ts";
-import { fromByteText, type Operations } from "../../client/operations.ts";
+import type { Operations } from "../../client/operations.ts";
 import type { Status } from "../../engine/status.ts";
 import { exists, realPath } from "../../files.ts";
-import { MessageType } from "../../wire/message_type.ts";
 import { ArchiveError, fileError } from "../archive.ts";
 
 /**
@@ -44,8 +43,7 @@ async function connectTo(connect: () => Promise<Operations>): Promise<Operations
 /** The store file of a daemon; null where it tells none. */
 async function storeOf(nodes: Operations): Promise<string | null> {
   try {
-    const text = fromByteText(await nodes.ask(MessageType.CONTROL, "control", "status"));
-    const { store }: Pick<Status, "store"> = JSON.parse(text);
+    const { store }: Pick<Status, "store"> = JSON.parse(await nodes.control("status"));
     return store.path === null ? null : realPath(store.path);
   } catch (error) {
     const isOther = error instanceof XenstoreError && error.code !== "ETIMEDOUT";
