@@ -2,10 +2,9 @@ import { buildCommand, type XsCommand } from "../command.ts";
 import { choiceFlag, switchFlag, valueFlag } from "../flags.ts";
 import { version } from "../version.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
-import type { LogFormat, LogLevel } from "../../lib/server/logging/log_format.ts";
 import type { QuotaSetting } from "../../lib/engine/quotas.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
-import type { HistoryChoice } from "../../lib/server/history/history_file.ts";
+import type { ServeOptions } from "../../lib/server/start/serve.ts";
 import {
   CLIENT_TIMEOUT_MS,
   EVENT_TIMEOUT_MS,
@@ -32,43 +31,24 @@ import {
 } from "../serve_values.ts";
 import { serverFailure } from "../server_failure.ts";
 
+/** Options that have a value whenever the command line is read. */
+type Defaulted = "logFormat" | "xen" | "persist" | "onDamage";
+
+/** Options that the command line does not have, or in another form. */
+type NotTyped = "quotas" | "logFile" | "version" | "commandLine" | "clock";
+
 /** The options of `xs serve` as typed on the command line. */
-export interface ServeFlags {
-  readonly socket?: string;
-  readonly socketGroup?: string;
-  readonly socketMode?: number;
-  readonly socketRo?: string;
-  readonly logLevel: LogLevel;
+export interface ServeFlags
+  extends Omit<ServeOptions, Defaulted | NotTyped>, Required<Pick<ServeOptions, Defaulted>> {
   readonly logFile?: string;
-  readonly logFormat: LogFormat;
-  readonly traceFile?: string;
-  readonly traceControl?: readonly string[];
-  readonly xen: "auto" | "yes" | "no";
-  readonly privDomid?: number;
-  readonly masterDomid?: number;
-  readonly eventPort?: number;
   readonly quota?: readonly QuotaSetting[];
-  /** In ms. */
-  readonly eventTimeout?: number;
-  readonly memory?: number;
-  readonly keepOrphans?: boolean;
-  readonly persist: "crash" | "none" | "disk";
-  readonly store?: string;
   readonly at?: string;
   /** In ms. */
   readonly timeout?: number;
-  readonly onDamage: "refuse" | "fresh";
-  readonly keep?: readonly string[];
-  readonly redact?: readonly string[];
-  readonly history?: HistoryChoice | "off";
-  readonly syslog?: boolean;
-  readonly pidFile?: string;
   readonly supervise?: boolean;
   readonly restarts?: number;
   /** In ms. */
   readonly restartDelay?: number;
-  readonly liveUpdate?: boolean;
-  readonly liveUpdateCheck?: string;
 }
 
 /** @throws {UsageError} for options that contradict each other. */

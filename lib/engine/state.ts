@@ -28,7 +28,8 @@ import { isPrivileged } from "./rights.ts";
 import { Settings } from "./settings.ts";
 import { TRANSACTION, type Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update_session.ts";
-import { WATCH, type Watch, Watches, watchKey } from "./watches.ts";
+import { watchKey } from "../state/store_records.ts";
+import { WATCH, type Watch, Watches } from "./watches.ts";
 
 export type LogLevel = "info" | "warning";
 export type Log = (level: LogLevel, text: string) => void;

@@ -57,11 +57,6 @@ export function isRegistered({ group }: Watch): boolean {
   return group !== null;
 }
 
-/** What a watch is known by within its connection (xenstore.txt, WATCH). */
-export function watchKey(path: string, token: string): string {
-  return `${path}\0${token}`;
-}
-
 /** The path of an event as the watch's owner wants it. */
 export function eventPath(watch: Watch, path: string): string {
   return watch.relative ? path.slice(watch.connection.home.length + 1) : path;

@@ -1,11 +1,11 @@
 /** What a history answers, piece by piece: the same from a daemon and from a file. */
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { HISTORY_ROWS_MAX } from "../limits.ts";
-import { blame } from "./blame.ts";
+import { type Blame, blame } from "./blame.ts";
 import { DamagedBlock } from "./blocks.ts";
 import type { History } from "./history.ts";
 import type { LogFilter } from "./log_filter.ts";
-import type { Between, Unknown } from "./moment.ts";
+import type { Unknown } from "./moment.ts";
 import type { Point } from "./points.ts";
 import { lastOfLog, log, type LogItem, numberAt, show } from "./queries.ts";
 import type { AtQuery, BlameQuery, LogQuery, Query, ShowQuery } from "./query.ts";
@@ -49,12 +49,8 @@ export interface NodeThen {
 }
 
 /** Who gave a path what it has, or removed it: the commit has only what it did there. */
-export interface Blamed {
+export interface Blamed extends Blame {
   readonly type: "blame";
-  readonly path: string;
-  readonly node: NodeState | null;
-  readonly commit: Commit | null;
-  readonly between: Between | null;
 }
 
 /** Why there is no more, for people. */

@@ -1,4 +1,5 @@
 import type { RingState } from "../state/ring_state.ts";
+import { watchKey } from "../state/store_records.ts";
 import type { Domain, HeldSocket, Setting, Transaction } from "../state/records.ts";
 import { PERMS_ONLY } from "../store/tree_loader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
@@ -141,7 +142,7 @@ export class NetChanges implements put.ChangeSink {
 
   watch(watch: put.WatchState): void {
     const { watches } = this.#of(watch.key);
-    const name = `${watch.path}\0${watch.token}`;
+    const name = watchKey(watch.path, watch.token);
     const wasThere = watches.get(name)?.wasThere ?? false;
     // Behind those that came before it, as it now is among the connection's.
     watches.delete(name);
@@ -150,7 +151,7 @@ export class NetChanges implements put.ChangeSink {
 
   unwatch(key: number, path: string, token: string): void {
     const net = this.#of(key);
-    const name = `${path}\0${token}`;
+    const name = watchKey(path, token);
     const known = net.watches.get(name);
     net.watches.delete(name);
     // One that came since, or with the connection, is not in the file.

@@ -45,7 +45,7 @@ export class StoreRecords {
   }
 }
 
-/** What hangs on a connection and tells it from others of it. */
+/** What a watch is known by within its connection (xenstore.txt, WATCH). */
 export function watchKey(path: string, token: string): string {
   return `${path}\0${token}`;
 }

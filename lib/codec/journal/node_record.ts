@@ -1,6 +1,12 @@
 import { SHORT_VALUE_BYTES, SHORT_VALUES_CACHED } from "../../limits.ts";
 import { FNV_PRIME, FNV_START, mixedHash, NO_VALUE } from "../../store/node.ts";
-import { GENERATION_ONLY, type LoadedPart, PERMS_ONLY, WHOLE } from "../../store/tree_loader.ts";
+import {
+  GENERATION_ONLY,
+  type LoadedNode,
+  type LoadedPart,
+  PERMS_ONLY,
+  WHOLE,
+} from "../../store/tree_loader.ts";
 import { canonicalPath } from "../../store/path.ts";
 import type { Perms } from "../../store/perms.ts";
 import { copyBytes, toText } from "../../wire/text.ts";
@@ -9,12 +15,8 @@ import { NODE_PERMS, NODE_WHOLE } from "./node_writer.ts";
 import { readPerms } from "./perms_bytes.ts";
 
 /** A node as it is persisted; also a special. */
-export interface NodeState {
+export interface NodeState extends LoadedNode {
   readonly path: string;
-  readonly value: Uint8Array;
-  readonly perms: Perms;
-  readonly generation: number;
-  readonly ordinal: number;
 }
 
 /** @throws {DamagedError} when it is no canonical path. */

@@ -4,6 +4,7 @@ import { EINVAL, ENOENT } from "../../wire/errors.ts";
 import { jsonLine, textJson } from "../../wire/json.ts";
 import { joinBytes } from "../../wire/text.ts";
 import { nameIn } from "../author.ts";
+import type { RingLook } from "../connection_base.ts";
 import { isAlive } from "../domain_control.ts";
 import { HOST_DOMAINS_PER_REQUEST } from "../../limits.ts";
 import type { Call } from "../request.ts";
@@ -23,17 +24,13 @@ export function who({ connection, state }: Call, args: readonly string[]): Outco
 }
 
 /** What of a ring the daemon knows beside its page. */
-export interface RingFacts {
+export interface RingFacts extends Omit<RingLook, "page" | "unhandled"> {
   readonly domid: number;
   readonly name: ReturnType<typeof textJson> | null;
   /** Bytes of requests that were taken and not handled. */
   readonly unhandled: number;
   /** The first of those, as far as they are a header, in decimal numbers. */
   readonly unhandledHead: readonly number[];
-  readonly unsent: number;
-  readonly stalled: boolean;
-  readonly waits: boolean;
-  readonly ignored: boolean;
 }
 
 /**

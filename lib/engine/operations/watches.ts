@@ -5,7 +5,7 @@ import type { Call } from "../request.ts";
 import { exceeds, roomFor } from "../quota_refusal.ts";
 import { FEATURE_WATCH_DEPTH } from "../domains.ts";
 import { watchOverhead } from "../memory_model.ts";
-import { watchKey } from "../watches.ts";
+import { watchKey } from "../../state/store_records.ts";
 import { DONE, type Outcome, parseLoose, Registered } from "./outcome.ts";
 
 /** WATCH: registers a watch; its first event follows the reply unconditionally. */

@@ -1,9 +1,4 @@
-import type {
-  Beginning,
-  HistoryStatus,
-  ProcessStatus,
-  StoreFile,
-} from "../../engine/process_status.ts";
+import type { ProcessStatus, StoreFile } from "../../engine/process_status.ts";
 import { lstatOf, namesIn } from "../../files.ts";
 import { STATUS_FILES_MAX } from "../../limits.ts";
 
@@ -15,14 +10,9 @@ export interface Keeping {
 }
 
 /** What a process knows of itself for {@link ProcessStatus}. */
-export interface ProcessFacts {
-  readonly version: string;
+export interface ProcessFacts
+  extends Pick<ProcessStatus, "version" | "uptimeMs" | "since" | "beginning" | "history"> {
   readonly keeping: Keeping;
-  /** How long it has served, in ms. */
-  readonly uptimeMs: number;
-  readonly since: string;
-  readonly beginning: Beginning;
-  readonly history: HistoryStatus | null;
   readonly journalBytes: number;
   readonly turns: number;
   readonly units: number;
