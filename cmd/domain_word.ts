@@ -1,6 +1,6 @@
 /** A domain as a user names it: by its number or by its name. */
 import { fromByteText } from "../lib/client/operations.ts";
-import type { BytesJson } from "../lib/wire/json.ts";
+import { type BytesJson, jsonText } from "../lib/wire/json.ts";
 import { CommandError, UsageError } from "./report.ts";
 
 /** What is known of a domain. */
@@ -31,4 +31,9 @@ export function findDomain<T extends Named>(domains: readonly T[], word: string)
   if (others.length === 0) return domain;
   const domids = found.map(({ domid }) => domid).join(", ");
   throw new CommandError(`several domains have this name (use the domid: ${domids})`, word);
+}
+
+/** A domain as people read of it: with its name, which is a guest's data. */
+export function domainTitle(domid: number, name: BytesJson | null): string {
+  return `domain ${domid}${name === null ? "" : ` (${jsonText(name)})`}`;
 }

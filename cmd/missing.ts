@@ -1,10 +1,8 @@
 import { XenstoreError } from "../lib/client/error.ts";
 import type { Operations } from "../lib/client/operations.ts";
 import { ToolFailure } from "../lib/client/tools/failure.ts";
+import { homePath } from "../lib/wire/home_path.ts";
 import { toText } from "../lib/wire/text.ts";
-
-/** Where sockets' relative paths begin. */
-const SOCKET_HOME = "/local/domain/0";
 
 /**
  * An error that says of a missing node with a relative path where the daemon looked for it, and
@@ -32,5 +30,5 @@ async function exists(nodes: Operations, path: string): Promise<boolean> {
 /** The toolstack writes each domain's number into its home. */
 async function home(nodes: Operations): Promise<string> {
   const domid = await nodes.read("domid").then(toText, () => null);
-  return domid !== null && /^\d+$/.test(domid) ? `/local/domain/${domid}` : SOCKET_HOME;
+  return domid !== null && /^\d+$/.test(domid) ? homePath(Number(domid)) : homePath(0);
 }

@@ -2,8 +2,7 @@ import type { Status } from "../lib/engine/status.ts";
 import type { ConflictStatus, DomainStatus } from "../lib/engine/status_pages.ts";
 import { STATUS_CONFLICTS_MAX } from "../lib/limits.ts";
 import { formatDuration } from "../lib/wire/duration.ts";
-import { escapeBytes, escapeText } from "../lib/wire/escape.ts";
-import type { BytesJson } from "../lib/wire/json.ts";
+import { jsonText } from "../lib/wire/json.ts";
 import { counted } from "../lib/wire/counted.ts";
 
 const NAME_COLUMNS = 16;
@@ -98,7 +97,7 @@ function domainLine({ domid, name, quotas }: DomainStatus): Line {
     }
     refused += use.refused;
   }
-  const title = name === null ? "" : `${nameText(name)}: `;
+  const title = name === null ? "" : `${jsonText(name)}: `;
   const refusals = refused === 0 ? "" : `; ${counted(refused, "request")} refused`;
   return [`domain ${domid}`, `${title}${used.join(", ") || "no quotas"}${refusals}`];
 }
@@ -108,11 +107,6 @@ export function percentOf(
   { limit, used }: { readonly limit: number | null; readonly used: number | null },
 ): number | null {
   return used === null || limit === null ? null : Math.floor(100 * used / limit);
-}
-
-/** A domain's name, which is a guest's data, on one line. */
-export function nameText(name: BytesJson): string {
-  return typeof name === "string" ? escapeText(name) : escapeBytes(atob(name.base64));
 }
 
 /** A number of bytes for people. */

@@ -49,6 +49,11 @@ export function realPath(path: string): string {
   return attempt(() => Deno.realPathSync(path), path);
 }
 
+/** A path from the root: of a relative one, from the working directory. */
+export function fromRoot(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+}
+
 /** The directory that a path is in. */
 export function directoryOf(path: string): string {
   return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";

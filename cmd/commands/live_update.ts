@@ -3,6 +3,7 @@ import { fromByteText, toByteText } from "../../lib/client/operations.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { ControlFailure, liveUpdate } from "../../lib/client/tools/control.ts";
 import type { Status } from "../../lib/engine/status.ts";
+import { fromRoot } from "../../lib/files.ts";
 import { UPDATE_WAIT_MS } from "../../lib/limits.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
@@ -40,7 +41,7 @@ async function update(
     );
   }
   const timeout = `${Math.ceil(flags.wait / 1_000)}`;
-  const request = { file: toByteText(absolute(file)), timeout, force: flags.force === true };
+  const request = { file: toByteText(fromRoot(file)), timeout, force: flags.force === true };
   try {
     await liveUpdate(nodes, request);
   } catch (error) {
@@ -79,10 +80,6 @@ function installedDaemon(): string {
     // There is no such link: the package xenstored-xs is not installed.
   }
   return own;
-}
-
-function absolute(path: string): string {
-  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
 }
 
 /** `xs live-update`. */

@@ -3,6 +3,7 @@ import { type Operations, toByteText } from "../../lib/client/operations.ts";
 import { QUOTAS } from "../../lib/engine/quotas.ts";
 import type { DomainStatus } from "../../lib/engine/status_pages.ts";
 import { readList, UnknownStatus } from "../../lib/metrics/read_status.ts";
+import { jsonText } from "../../lib/wire/json.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
@@ -12,7 +13,7 @@ import { printJson } from "../json.ts";
 import { parseQuota } from "../parameters.ts";
 import { CommandError, UsageError } from "../report.ts";
 import { readable } from "../shell.ts";
-import { nameText, percentOf } from "../status_text.ts";
+import { percentOf } from "../status_text.ts";
 
 interface QuotaFlags extends CommonFlags {
   readonly default?: boolean;
@@ -156,7 +157,7 @@ function printRows({ shell }: XsContext, { json }: QuotaFlags, rows: readonly Ro
     limit === null ? "none" : `${limit}`,
     shown(percent),
     `${refused}`,
-    name === null ? "" : nameText(name),
+    name === null ? "" : jsonText(name),
   ]);
   const table = [HEAD, ...cells];
   const widths = HEAD.map((_, i) => Math.max(...table.map((line) => line[i]!.length)));

@@ -2,7 +2,6 @@
 import { askDaemon } from "../../lib/archive/past/ask_daemon.ts";
 import { ArchiveError } from "../../lib/archive/archive.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
-import { absolutePath } from "../../lib/client/node_reader.ts";
 import { type Operations, toByteText } from "../../lib/client/operations.ts";
 import { wallMs } from "../../lib/clock.ts";
 import { authorJson, timeJson } from "../../lib/history/json.ts";
@@ -15,6 +14,7 @@ import { escapeBytes } from "../../lib/wire/escape.ts";
 import { printJson, textJson, valueJson } from "../json.ts";
 import { CommandError } from "../report.ts";
 import { flush, type Shell } from "../shell.ts";
+import { absolutePath } from "../../lib/wire/home_path.ts";
 
 /** What is printed of an event besides its path. */
 export interface EventForm {

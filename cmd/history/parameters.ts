@@ -1,8 +1,8 @@
-import { absolutePath } from "../../lib/client/node_reader.ts";
 import type { CommonFlags } from "../context.ts";
 import { type ValueFlag, valueFlag } from "../flags.ts";
 import { pathParameter } from "../path_parameter.ts";
 import { UsageError } from "../report.ts";
+import { absolutePath } from "../../lib/wire/home_path.ts";
 
 /** The options of every command that looks at the history. */
 export interface HistoryFlags extends CommonFlags {

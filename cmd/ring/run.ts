@@ -6,9 +6,10 @@ import { RING_LOOK_MS } from "../../lib/limits.ts";
 import { readRing } from "../../lib/metrics/read_status.ts";
 import { CONNECTED, ERROR_NONE, RECONNECT } from "../../lib/transport/ring_page.ts";
 import { escapeBytes } from "../../lib/wire/escape.ts";
-import { bytesOfJson, valueJson } from "../../lib/wire/json.ts";
+import { valueJson } from "../../lib/wire/json.ts";
 import { toText } from "../../lib/wire/text.ts";
 import type { CommonFlags, XsContext } from "../context.ts";
+import { domainTitle } from "../domain_word.ts";
 import { printJson } from "../json.ts";
 import { CommandError, OLDER_DAEMON } from "../report.ts";
 import { decodeRing, type RingContents, type RingDirection } from "./decode.ts";
@@ -89,7 +90,6 @@ function ringLines(
   ms: number,
   withData: boolean,
 ): string[] {
-  const name = facts.name === null ? "" : ` (${escapeBytes(toText(bytesOfJson(facts.name)!))})`;
   const { connection, error, features, port, requests, responses } = ring;
   const known = FEATURE_NAMES.filter((_, bit) => (features & 1 << bit) !== 0);
   const state = connection === CONNECTED
@@ -98,7 +98,7 @@ function ringLines(
     ? "reconnecting"
     : `${connection}`;
   return [
-    `domain ${facts.domid}${name}: ${state}, features ${known.join(" ") || "none"}, ` +
+    `${domainTitle(facts.domid, facts.name)}: ${state}, features ${known.join(" ") || "none"}, ` +
     `error ${ERRORS[error] ?? error}, port ${port}`,
     ...whoWaits(facts, ring, moved, ms).map((line) => `  ${line}`),
     ...directionLines("requests", requests, withData),

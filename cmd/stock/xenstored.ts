@@ -1,3 +1,4 @@
+import { fromRoot } from "../../lib/files.ts";
 import { isPidFileLocked } from "../../lib/server/process/pid_file.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
 import { runApp } from "../app.ts";
@@ -14,7 +15,7 @@ import {
 export async function runXenstored(shell: Shell): Promise<number> {
   let options: XenstoredOptions;
   try {
-    options = readXenstoredOptions(shell.args, (path) => absolute(path));
+    options = readXenstoredOptions(shell.args, (path) => fromRoot(path));
   } catch (error) {
     if (!(error instanceof XenstoredUsage)) throw error;
     shell.stderr.write(`xenstored: ${error.message}; see: xenstored --help\n`);
@@ -63,8 +64,4 @@ async function relay(stream: ReadableStream<Uint8Array>, shell: Shell): Promise<
     shell.stderr.write(text);
     flush(shell.stderr);
   }
-}
-
-function absolute(path: string): string {
-  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
 }

@@ -1,10 +1,8 @@
 import type { Operations } from "../../lib/client/operations.ts";
 import type { DomainStatus } from "../../lib/engine/status_pages.ts";
 import { readList } from "../../lib/metrics/read_status.ts";
-import { escapeBytes } from "../../lib/wire/escape.ts";
-import { bytesOfJson } from "../../lib/wire/json.ts";
-import { toText } from "../../lib/wire/text.ts";
 import { emptyTotals, type Totals } from "./totals.ts";
+import { domainTitle } from "../domain_word.ts";
 
 /** All domains, by the daemon's own counters: nothing is traced for that. */
 export async function domainTotals(nodes: Operations): Promise<Map<string, Totals>> {
@@ -14,7 +12,7 @@ export async function domainTotals(nodes: Operations): Promise<Map<string, Total
     readList(nodes, "requests"),
   ]);
   for (const domain of domains) {
-    const row = emptyTotals(nameOf(domain));
+    const row = emptyTotals(domainTitle(domain.domid, domain.name));
     const { commits, conflictsCaused, conflictsSuffered, events, queuedBytes, quotas } = domain;
     row.events = events;
     row.commits = commits;
@@ -33,11 +31,6 @@ export async function domainTotals(nodes: Operations): Promise<Map<string, Total
     }
   }
   return rows;
-}
-
-function nameOf({ domid, name }: DomainStatus): string {
-  const bytes = name === null ? null : bytesOfJson(name);
-  return `domain ${domid}${bytes === null ? "" : ` (${escapeBytes(toText(bytes))})`}`;
 }
 
 function highest(quotas: DomainStatus["quotas"]): Totals["quota"] {

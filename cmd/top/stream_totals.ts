@@ -8,6 +8,7 @@ import {
 import { clientText, kindName } from "../../lib/client/trace/entry_text.ts";
 import { TOP_ROWS_COUNTED_MAX } from "../../lib/limits.ts";
 import { escapeBytes } from "../../lib/wire/escape.ts";
+import { absolutePath } from "../../lib/wire/home_path.ts";
 import { MessageType, WITH_PATH } from "../../lib/wire/message_type.ts";
 import { splitStrings } from "../../lib/wire/payload.ts";
 import { toText } from "../../lib/wire/text.ts";
@@ -52,7 +53,7 @@ export class StreamTotals {
     if (entry.kind === "event") {
       process.events++;
       const [path = ""] = splitStrings(entry.message.payload);
-      this.#path(absolute(path, entry.client)).events++;
+      this.#path(absolutePath(path, entry.client.domid)).events++;
       return;
     }
     const result = entry.reply.type === MessageType.ERROR
@@ -63,7 +64,7 @@ export class StreamTotals {
     this.#transaction(entry, process, result);
     const [path = ""] = splitStrings(entry.request.payload);
     if (WITH_PATH.has(entry.request.type)) {
-      count(this.#path(absolute(path, entry.client)).requests, kind);
+      count(this.#path(absolutePath(path, entry.client.domid)).requests, kind);
     }
   }
 
@@ -105,10 +106,6 @@ export class StreamTotals {
 
 function keyOf({ domid, id, kind, pid }: TracedClient): string {
   return kind === "ring" ? `domain ${domid}` : pid === null ? `#${id}` : `pid ${pid}`;
-}
-
-function absolute(path: string, { domid }: TracedClient): string {
-  return /^[/@]/.test(path) ? path : `/local/domain/${domid}/${path}`;
 }
 
 const NUMBER = /^\d+$/;

@@ -6,6 +6,7 @@ import {
 } from "../../lib/client/trace/entries.ts";
 import { ClientTable } from "../../lib/client/trace/client_table.ts";
 import type { MessageFilter } from "../../lib/server/stream/message_filter.ts";
+import { homePath } from "../../lib/wire/home_path.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { splitStrings } from "../../lib/wire/payload.ts";
 import { type Frame, FrameKind } from "../../lib/wire/stream_frame.ts";
@@ -58,7 +59,7 @@ export class FrameFilter {
   }
 
   #wants(entry: TracedCall | TracedEvent): boolean {
-    const home = `/local/domain/${entry.client.domid}`;
+    const home = homePath(entry.client.domid);
     if (entry.kind === "event") {
       const [path = ""] = splitStrings(entry.message.payload);
       return this.#filter.wantsEvent(home, path);

@@ -6,6 +6,7 @@ import { openStream } from "../../lib/client/stream.ts";
 import { type CommonFlags, openSession } from "../context.ts";
 import { CommandError } from "../report.ts";
 import type { Shell } from "../shell.ts";
+import { homePath } from "../../lib/wire/home_path.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { parseFilter } from "./filter.ts";
 import { domidIn, type FilterFlags, filterWords } from "./parameters.ts";
@@ -57,7 +58,7 @@ async function findDomain(nodes: Operations, name: string): Promise<number> {
   const found: number[] = [];
   for (const domid of await nodes.directory("/local/domain")) {
     if (!/^\d+$/.test(domid)) continue;
-    const other = await orNull(nodes.read(`/local/domain/${domid}/name`));
+    const other = await orNull(nodes.read(`${homePath(Number(domid))}/name`));
     if (other !== null && toText(other) === name) found.push(Number(domid));
   }
   const [domid, ...more] = found;

@@ -1,4 +1,5 @@
 import { TraceDecoder } from "../../lib/client/trace/entries.ts";
+import { absolutePath } from "../../lib/wire/home_path.ts";
 import { splitStrings } from "../../lib/wire/payload.ts";
 import type { CommonFlags } from "../context.ts";
 import type { Shell } from "../shell.ts";
@@ -38,6 +39,5 @@ export async function countEvents(
 
 /** Of a special all events are looked at: there is no pattern of those. */
 function patternOf(path: string): { path?: string } {
-  if (path.startsWith("@")) return {};
-  return { path: path.startsWith("/") ? path : `/local/domain/0/${path}` };
+  return path.startsWith("@") ? {} : { path: absolutePath(path) };
 }

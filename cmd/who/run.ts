@@ -3,9 +3,10 @@ import { processName } from "../../lib/client/trace/entry_text.ts";
 import type { EntryRow, WatchRow, WhoRow } from "../../lib/engine/who.ts";
 import { WHO_COUNT_MS, WHO_ROWS_MAX } from "../../lib/limits.ts";
 import { escapeBytes, escapeText } from "../../lib/wire/escape.ts";
-import { type BytesJson, bytesOfJson } from "../../lib/wire/json.ts";
+import { type BytesJson, bytesOfJson, jsonText } from "../../lib/wire/json.ts";
 import { toText } from "../../lib/wire/text.ts";
 import type { CommonFlags, XsContext } from "../context.ts";
+import { domainTitle } from "../domain_word.ts";
 import { printJson } from "../json.ts";
 import { changeJson, changeText, lastChange } from "./last_change.ts";
 import { countEvents } from "./count_events.ts";
@@ -79,7 +80,7 @@ function rightsLines(path: string, rows: readonly WhoRow[]): string[] {
 
 function entryText({ domid, name, owner, read, stale, write }: EntryRow): string {
   const letter = read ? write ? "b" : "r" : write ? "w" : "n";
-  const domain = `domain ${domid}${name === null ? "" : ` (${shown(name)})`}`;
+  const domain = domainTitle(domid, name);
   const rights = read && write ? "read and write" : read ? "read" : write ? "write" : "nothing";
   if (owner) {
     return `${domain}: everything, as owner; all others: ${rights}, by entry ${letter}${domid}`;
@@ -103,7 +104,7 @@ function watchLines(
       rate === null ? "-" : `${Math.round(rate * 10) / 10}`,
       `${watch.queuedBytes}`,
       escapeText(watch.path) + (watch.depth < 0 ? "" : ` (${watch.depth} levels)`),
-      shown(watch.token),
+      jsonText(watch.token),
     ];
   });
   const rows = [HEADINGS, ...table];
@@ -117,7 +118,7 @@ function watchLines(
 
 function clientText({ command, connection, domid, name, pid }: WatchRow): string {
   if (pid === null && command === null) {
-    return `domain ${domid}${name === null ? "" : ` (${shown(name)})`}`;
+    return domainTitle(domid, name);
   }
   const text = command === null ? null : processName(bytesText(command));
   return `${text === null ? "pid" : escapeBytes(text)}[${pid ?? "?"}] #${connection}`;
@@ -125,8 +126,4 @@ function clientText({ command, connection, domid, name, pid }: WatchRow): string
 
 function bytesText(json: BytesJson): string {
   return toText(bytesOfJson(json) ?? new Uint8Array(0));
-}
-
-function shown(json: BytesJson): string {
-  return escapeBytes(bytesText(json));
 }

@@ -1,8 +1,9 @@
 import type * as records from "../state/records.ts";
+import { isSameNode } from "../store/difference.ts";
 import { NO_VALUE } from "../store/node.ts";
-import { equalPerms, type Perms } from "../store/perms.ts";
+import type { Perms } from "../store/perms.ts";
 import { hiddenValue, isHiddenValue } from "../store/redaction.ts";
-import { equalBytes, toBytes, toText } from "../wire/text.ts";
+import { toBytes, toText } from "../wire/text.ts";
 import type { Archive } from "./archive.ts";
 import { connectionLabel } from "../codec/text.ts";
 
@@ -67,17 +68,15 @@ function diffNodes(
   const found: Difference[] = [];
   for (const [path, before] of left) {
     const after = right.get(path) ?? null;
-    if (after === null || !isSame(before, after)) found.push({ kind: "node", path, before, after });
+    if (after === null || !isSameNode(before, after)) {
+      found.push({ kind: "node", path, before, after });
+    }
   }
   for (const [path, after] of right) {
     if (!left.has(path)) found.push({ kind: "node", path, before: null, after });
   }
   const keyed = found.map((difference) => ({ key: sortKey(difference), difference }));
   return keyed.sort((a, b) => a.key < b.key ? -1 : 1).map(({ difference }) => difference);
-}
-
-function isSame(a: NodeSide, b: NodeSide): boolean {
-  return equalPerms(a.perms, b.perms) && equalBytes(a.value, b.value);
 }
 
 /** A slash sorts before all that names are made of, so that children follow their parent. */

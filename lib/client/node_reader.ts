@@ -10,11 +10,3 @@ export interface NodeReader {
   /** How long a value is that must not be shown; null for one that may. A daemon hides none. */
   hidden?(path: string): number | null;
 }
-
-/** Where the relative paths of a socket's clients begin. */
-const HOME = "/local/domain/0";
-
-/** A path as a client of the socket means it. */
-export function absolutePath(path: string): string {
-  return /^[/@]/.test(path) ? path : `${HOME}/${path}`;
-}

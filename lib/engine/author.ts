@@ -2,6 +2,7 @@ import { lookup } from "../store/lookup.ts";
 import type { Node } from "../store/node.ts";
 import { AUTHOR_TEXT_MAX, LOG_NAME_MAX } from "../limits.ts";
 import { escapeBytes } from "../wire/escape.ts";
+import { homePath } from "../wire/home_path.ts";
 import { toText } from "../wire/text.ts";
 
 /** A domain, which speaks through its ring. */
@@ -77,7 +78,7 @@ export function nameIn(root: Node, home: string): string | null {
 
 /** A domain for a line of the log: with its name, which is cut, where it has one. */
 export function domainText(root: Node, domid: number): string {
-  const name = nameIn(root, `/local/domain/${domid}`)?.slice(0, LOG_NAME_MAX) ?? null;
+  const name = nameIn(root, homePath(domid))?.slice(0, LOG_NAME_MAX) ?? null;
   return authorText({ kind: "domain", domid, uniqueId: null, name });
 }
 

@@ -9,6 +9,7 @@ import type { Conflict } from "./conflict.ts";
 import type { Connection } from "./connection.ts";
 import type { Domain, Domains } from "./domains.ts";
 import type { Transaction } from "./transaction.ts";
+import { homePath } from "../wire/home_path.ts";
 
 /** What a commit did besides changing nodes, and what must be known of it. */
 export type Deed =
@@ -147,7 +148,7 @@ export class Commits {
   died({ domid, uniqueId }: Domain): void {
     if (!this.#isDying) this.#group++;
     this.#isDying = true;
-    const name = nameIn(this.tree.root, `/local/domain/${domid}`);
+    const name = nameIn(this.tree.root, homePath(domid));
     this.#dead.push({ kind: "died", domid, uniqueId, name });
   }
 

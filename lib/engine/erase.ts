@@ -11,6 +11,7 @@ import { type Dirty, SPECIAL } from "./dirty.ts";
 import type { Domain, Domains } from "./domains.ts";
 import { deliver, type DueEvent, type EventReaders } from "./event_readers.ts";
 import type { Meter } from "./work_meter.ts";
+import { homePath } from "../wire/home_path.ts";
 
 /** What is looked through: of the engine's state what bears on dead domains. */
 interface ErasedState {
@@ -94,7 +95,7 @@ export class Erasures {
     if (this.#home === null && this.#fresh.length > 0) {
       const domain = this.#fresh.shift()!;
       eraseFromSpecials(this.state, domain.domid);
-      this.#home = new Walk(this.state, `/local/domain/${domain.domid}`, [domain]);
+      this.#home = new Walk(this.state, homePath(domain.domid), [domain]);
     }
     const walk = this.#home ??
       (this.#all ??= new Walk(this.state, ROOT_PATH, this.#scattered.splice(0)));

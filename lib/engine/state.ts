@@ -30,6 +30,7 @@ import { TRANSACTION, type Transaction } from "./transaction.ts";
 import { LiveUpdate } from "./live_update_session.ts";
 import { watchKey } from "../state/store_records.ts";
 import { WATCH, type Watch, Watches } from "./watches.ts";
+import { homePath } from "../wire/home_path.ts";
 
 export type LogLevel = "info" | "warning";
 export type Log = (level: LogLevel, text: string) => void;
@@ -177,7 +178,7 @@ export class State {
   }
 
   connect(spec: ConnectionSpec): Connection {
-    const home = `/local/domain/${spec.domid}`;
+    const home = homePath(spec.domid);
     const privileged = isPrivileged(spec.domid, this.privDomid);
     const connection = new Connection(++this.#connectionIdLast, privileged, home, spec);
     const account = this.accounts.of(spec.domid);

@@ -1,3 +1,4 @@
+import { homePath } from "../wire/home_path.ts";
 import { type BytesJson, jsonLine, textJson } from "../wire/json.ts";
 import { ERROR_NAMES } from "../wire/errors.ts";
 import { messageTypeName } from "../wire/message_type.ts";
@@ -84,7 +85,7 @@ function* domainRows(state: State, from: number): Generator<Row> {
   for (const domain of domainsFrom(state, from)) {
     const { domid, introduced } = domain;
     const { counts } = state.accounts.of(domid);
-    const name = nameIn(state.tree.root, `/local/domain/${domid}`);
+    const name = nameIn(state.tree.root, homePath(domid));
     const row: DomainStatus = {
       domid,
       name: name === null ? null : textJson(name),

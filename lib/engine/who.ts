@@ -8,6 +8,7 @@ import { emptyWalk, walk } from "../store/lookup.ts";
 import type { Node } from "../store/node.ts";
 import { isSpecial, ROOT_PATH } from "../store/path.ts";
 import { isStale, OWNER, permDomid, permMask, type Perms, READ, WRITE } from "../store/perms.ts";
+import { homePath } from "../wire/home_path.ts";
 import { type BytesJson, textJson } from "../wire/json.ts";
 import { commandAlone, nameIn } from "./author.ts";
 import type { Connection } from "./connection.ts";
@@ -110,7 +111,7 @@ function entryRow(state: State, perms: Perms, index: number): EntryRow {
 }
 
 function nameOf(state: State, domid: number): BytesJson | null {
-  const name = nameIn(state.tree.root, `/local/domain/${domid}`);
+  const name = nameIn(state.tree.root, homePath(domid));
   return name === null ? null : textJson(name.slice(0, WHO_TOKEN_SHOWN_MAX));
 }
 

@@ -20,6 +20,7 @@ import { RECORDS_A_LOOK } from "../limits.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import type { ChangeSink, WatchState } from "../codec/journal/changes.ts";
 import type { NodeRecord, NodeState } from "../codec/journal/node_record.ts";
+import { homePath } from "../wire/home_path.ts";
 
 /** Who is named as the last to have changed what was recovered. */
 const ORIGIN = { label: "a client before the restart" };
@@ -223,7 +224,7 @@ function newHolding(key: number, end: ConnectionEnd): Holding {
 /** The length of what relative paths of a connection are put behind, with a slash. */
 function homeLength({ end }: Connection): number {
   const domid = end.kind === "ring" ? end.domid : end.held?.domid ?? 0;
-  return `/local/domain/${domid}/`.length;
+  return homePath(domid).length + 1;
 }
 
 /** A ring's later state, with what is still owed of what came before it. */

@@ -1,7 +1,7 @@
 /** What a daemon counts as families of metrics, by the conventions of Prometheus: base units, `_total`, no path in a label. */
 import type { DomainStatus, HistogramStatus, RequestStatus } from "../engine/status_pages.ts";
-import { escapeBytes, escapeText } from "../wire/escape.ts";
 import type { Figures } from "./figures.ts";
+import { jsonText } from "../wire/json.ts";
 
 /** Names and values of labels. */
 export type Labels = Readonly<Record<string, string>>;
@@ -114,7 +114,7 @@ function domainFamilies(domains: readonly DomainStatus[]): Family[] {
       "domain_info",
       "Names of domains.",
       domains.map(({ domid, name }) => ({
-        labels: { domid: `${domid}`, name: nameOf(name) },
+        labels: { domid: `${domid}`, name: name === null ? "" : jsonText(name) },
         value: 1,
       })),
     ),
@@ -152,12 +152,6 @@ function domainFamilies(domains: readonly DomainStatus[]): Family[] {
       each(({ queuedBytes }) => queuedBytes),
     ),
   ];
-}
-
-/** A domain's name is a guest's data. */
-function nameOf(name: DomainStatus["name"]): string {
-  if (name === null) return "";
-  return typeof name === "string" ? escapeText(name) : escapeBytes(atob(name.base64));
 }
 
 function requestFamily(requests: readonly RequestStatus[]): Family {

@@ -27,7 +27,7 @@ export function* differences(
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { before, after, path } = next;
     if (before === after) continue;
-    if (before === null || after === null || !isSame(before, after)) yield next;
+    if (before === null || after === null || !isSameNode(before, after)) yield next;
     if (after === null) continue;
     const below = differingChildren(before?.children ?? null, after.children, isSameLeaf);
     looked += 1 + (after.children?.size ?? 0);
@@ -43,9 +43,13 @@ export function* differences(
 }
 
 function isSameLeaf(a: Node, b: Node): boolean {
-  return a.children === null && b.children === null && isSame(a, b);
+  return a.children === null && b.children === null && isSameNode(a, b);
 }
 
-function isSame(a: Node, b: Node): boolean {
+/** What a node has besides its children. */
+export type Content = Pick<Node, "perms" | "value">;
+
+/** Whether two nodes have the same value and permissions. */
+export function isSameNode(a: Content, b: Content): boolean {
   return equalPerms(a.perms, b.perms) && equalBytes(a.value, b.value);
 }

@@ -17,7 +17,7 @@ const PLAIN = /^[\x20-\x7e]*$/;
 /**
  * Text in which everything that cannot be seen is `\uXXXX`, as in JSON: a character beyond U+FFFF
  * is two of them. Where a backslash stands for itself is not told: this is for reading, not for
- * reading back (but see {@link jsonText}).
+ * reading back (but see {@link jsonLine}).
  */
 export function escapeText(text: string): string {
   return PLAIN.test(text) ? text : text.replace(UNSEEN, unicodeEscape);

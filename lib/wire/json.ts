@@ -1,4 +1,4 @@
-import { escapeText } from "./escape.ts";
+import { escapeBytes, escapeText } from "./escape.ts";
 import { toBytes, toText } from "./text.ts";
 
 /** Bytes in JSON: a string where they are UTF-8, else an object that says so. */
@@ -39,4 +39,9 @@ export function bytesOfJson(json: unknown): Uint8Array | null {
   } catch {
     return null;
   }
+}
+
+/** Bytes in JSON for people: what cannot be seen is escaped. */
+export function jsonText(json: BytesJson): string {
+  return typeof json === "string" ? escapeText(json) : escapeBytes(atob(json.base64));
 }

@@ -62,7 +62,9 @@ Deno.test("./client loads neither the daemon nor FFI, ./wire only the protocol",
   const client = await loadedBy("client.ts");
   assert(client.includes("lib/client/client.ts"), client.join());
   const foreign = client.filter((path) =>
-    !/^(?:client\.ts|lib\/(?:client|wire)\/.*|lib\/(?:clock|files|limits)\.ts|.*\/main\.ts)$/.test(path)
+    !/^(?:client\.ts|lib\/(?:client|wire)\/.*|lib\/(?:clock|files|limits)\.ts|.*\/main\.ts)$/.test(
+      path,
+    )
   );
   assertEquals(foreign, []);
   const wire = await loadedBy("wire.ts");

@@ -1,5 +1,5 @@
 /** The nodes of a moment of the past, for the tools that read a daemon's. */
-import { absolutePath, type NodeReader } from "../../client/node_reader.ts";
+import type { NodeReader } from "../../client/node_reader.ts";
 import { XenstoreError } from "../../client/error.ts";
 import type { Between, Unknown } from "../../history/moment.ts";
 import { isUnder } from "../../history/path_set.ts";
@@ -8,6 +8,7 @@ import type { NodeState } from "../../history/record.ts";
 import { parentPath } from "../../store/path.ts";
 import { formatPerm } from "../../store/perms.ts";
 import { hiddenValue } from "../../store/redaction.ts";
+import { absolutePath } from "../../wire/home_path.ts";
 import { toBytes } from "../../wire/text.ts";
 import { ArchiveError } from "../archive.ts";
 import { askWhole, type HistorySource } from "./history_source.ts";

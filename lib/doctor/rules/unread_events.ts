@@ -3,9 +3,7 @@
  * that comes to its bound is not read any more: it is the watcher that has to be found.
  */
 import { DOCTOR_QUEUED_BYTES } from "../../limits.ts";
-import { bytesOfJson } from "../../wire/json.ts";
-import { escapeBytes } from "../../wire/escape.ts";
-import { toText } from "../../wire/text.ts";
+import { jsonText } from "../../wire/json.ts";
 import { type Finding, type Rule, sinceFirstLook } from "../evidence.ts";
 
 export const unreadEvents: Rule = {
@@ -15,8 +13,7 @@ export const unreadEvents: Rule = {
     const clients = new Map(watches.map((watch) => [watch.connection, watch]));
     return [...clients.values()].filter(({ queuedBytes }) => queuedBytes >= DOCTOR_QUEUED_BYTES)
       .map(({ command, connection, domid, pid, queuedBytes }): Finding => {
-        const bytes = command === null ? null : bytesOfJson(command);
-        const program = bytes === null ? "" : ` (${escapeBytes(toText(bytes))})`;
+        const program = command === null ? "" : ` (${jsonText(command)})`;
         const object = pid === null ? `domain ${domid}` : `pid ${pid}${program}`;
         const text =
           `${queuedBytes} bytes of answers and events wait for it (connection ${connection})`;

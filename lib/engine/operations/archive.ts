@@ -1,32 +1,23 @@
 import { EINVAL, ENOENT } from "../../wire/errors.ts";
-import { PAYLOAD_MAX } from "../../wire/header.ts";
 import { toText } from "../../wire/text.ts";
 import type { Call } from "../request.ts";
-import { type Outcome, textReply } from "./outcome.ts";
+import { longTextReply, type Outcome } from "./outcome.ts";
 
 const DOMID = /^[0-9]{1,5}$/;
 const LENGTH = /^[0-9]{1,10}$/;
-const encoder = new TextEncoder();
-
 /** What `xs` of before this protocol asked for: the name of a file for the daemon. */
 const OUTDATED =
   "the daemon sends and takes dumps over the connection now: use the xs that belongs " +
   "to it (`xs status` prints its version)";
-
-/** A reply may speak of what is no ASCII: it is UTF-8 on the wire, cut to one message. */
-function reply(text: string): Outcome {
-  const bytes = encoder.encode(text);
-  return textReply(toText(bytes, 0, Math.min(bytes.length, PAYLOAD_MAX - 1)));
-}
 
 /** CONTROL `dump all|<domid>`: asks for a migration stream; the reply is the job's number. */
 export function dump({ connection, now, state }: Call, args: readonly string[]): Outcome {
   const actions = state.admin.archive;
   const [what = "", ...more] = args;
   if (actions === null) return EINVAL;
-  if (what.startsWith("/")) return reply(OUTDATED);
+  if (what.startsWith("/")) return longTextReply(OUTDATED);
   if (more.length > 0 || !(what === "all" || DOMID.test(what))) return EINVAL;
-  return reply(actions.dump(connection, what === "all" ? null : Number(what), now));
+  return longTextReply(actions.dump(connection, what === "all" ? null : Number(what), now));
 }
 
 /**
@@ -38,7 +29,7 @@ export function restore({ connection, now, state }: Call, args: readonly string[
   if (actions === null) return EINVAL;
   const options = args.filter((word) => word === "-n" || word === "-q");
   const [length = "", domain, ...more] = args.filter((word) => word !== "-n" && word !== "-q");
-  if (length.startsWith("/")) return reply(OUTDATED);
+  if (length.startsWith("/")) return longTextReply(OUTDATED);
   if (!LENGTH.test(length) || more.length > 0) return EINVAL;
   const [from, to = from, ...others] = domain?.split(":") ?? [];
   if (others.length > 0) return EINVAL;
@@ -46,7 +37,7 @@ export function restore({ connection, now, state }: Call, args: readonly string[
   const mapping = from === undefined ? null : { from: Number(from), to: Number(to) };
   const check = options.includes("-n"), overQuota = options.includes("-q");
   const order = { bytes: Number(length), mapping, check, overQuota };
-  return reply(actions.restore(connection, order, now));
+  return longTextReply(actions.restore(connection, order, now));
 }
 
 /**
@@ -60,7 +51,8 @@ export function archive({ connection, now, payload, state }: Call): Outcome {
   const jobEnd = payload.indexOf(0, jobAt);
   if (jobEnd <= jobAt) return EINVAL;
   const job = toText(payload, jobAt, jobEnd);
-  const textOrMissing = (text: string | null): Outcome => text === null ? ENOENT : reply(text);
+  const textOrMissing = (text: string | null): Outcome =>
+    text === null ? ENOENT : longTextReply(text);
   const wordEnd = payload.indexOf(0, jobEnd + 1);
   if (wordEnd < 0) return textOrMissing(actions.status(connection, job, now));
   const word = toText(payload, jobEnd + 1, wordEnd);

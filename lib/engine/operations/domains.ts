@@ -1,5 +1,6 @@
 import { DOMID_SELF } from "../../store/perms.ts";
 import { EINVAL, ENOENT } from "../../wire/errors.ts";
+import { homePath } from "../../wire/home_path.ts";
 import { oneArgument, splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
 import { roomFor } from "../quota_refusal.ts";
@@ -100,5 +101,5 @@ export function isIntroduced(call: Call): Outcome {
 export function getDomainPath(call: Call): Outcome {
   const argument = oneArgument(call.payload);
   const domid = argument === null ? null : parseDomid(argument);
-  return domid === null ? EINVAL : textReply(`/local/domain/${domid}`);
+  return domid === null ? EINVAL : textReply(homePath(domid));
 }

@@ -1,11 +1,9 @@
 import { EINVAL, ENOENT } from "../../wire/errors.ts";
-import { PAYLOAD_MAX } from "../../wire/header.ts";
-import { toBytes, toText } from "../../wire/text.ts";
+import { toBytes } from "../../wire/text.ts";
 import { canonicalPath } from "../../store/path.ts";
 import type { Call } from "../request.ts";
-import { DONE, type Outcome, textReply } from "./outcome.ts";
+import { DONE, longTextReply, type Outcome } from "./outcome.ts";
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 const NONE = "off";
@@ -19,18 +17,18 @@ export function history({ connection, now, state }: Call, args: readonly string[
   const actions = state.admin.history;
   const [what, ...words] = args, [first = "", second = ""] = words;
   if (what === "query" && words.length === 2) {
-    if (actions === null) return reply(NONE);
+    if (actions === null) return longTextReply(NONE);
     // Text that is no ASCII is UTF-8 on the wire.
     const query = decoder.decode(toBytes(second));
-    return reply(actions.query(connection, first, query, now));
+    return longTextReply(actions.query(connection, first, query, now));
   }
   if (what === "purge" && words.length > 0 && words.every(isAbsolute)) {
-    return reply(actions === null ? NONE : actions.purge(words));
+    return longTextReply(actions === null ? NONE : actions.purge(words));
   }
   if (actions === null || words.length !== 1) return EINVAL;
   if (what === "purged") {
     const status = actions.purged(first);
-    return status === null ? ENOENT : reply(status);
+    return status === null ? ENOENT : longTextReply(status);
   }
   if (what === "read") return actions.read(connection, first, now) ?? ENOENT;
   if (what === "end") return actions.end(connection, first) ? DONE : ENOENT;
@@ -39,9 +37,4 @@ export function history({ connection, now, state }: Call, args: readonly string[
 
 function isAbsolute(path: string): boolean {
   return canonicalPath(path, "", true) === path;
-}
-
-function reply(text: string): Outcome {
-  const bytes = encoder.encode(text);
-  return textReply(toText(bytes, 0, Math.min(bytes.length, PAYLOAD_MAX - 1)));
 }

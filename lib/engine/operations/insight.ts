@@ -1,6 +1,7 @@
 /** CONTROL commands that look at clients: `who`, `ring`, `errors`. */
 import { canonicalPath } from "../../store/path.ts";
 import { EINVAL, ENOENT } from "../../wire/errors.ts";
+import { homePath } from "../../wire/home_path.ts";
 import { jsonLine, textJson } from "../../wire/json.ts";
 import { joinBytes } from "../../wire/text.ts";
 import { nameIn } from "../author.ts";
@@ -45,7 +46,7 @@ export function ring({ state }: Call, args: readonly string[]): Outcome {
   const look = connection?.outbox.lookAtRing?.() ?? null;
   if (look === null) return ENOENT;
   const { ignored, page, stalled, unhandled, unsent, waits } = look;
-  const name = nameIn(state.tree.root, `/local/domain/${domid}`);
+  const name = nameIn(state.tree.root, homePath(domid));
   const facts: RingFacts = {
     domid,
     name: name === null ? null : textJson(name),

@@ -2,7 +2,10 @@ import type { Domain } from "../domains.ts";
 import type { Call } from "../request.ts";
 import type { Watch } from "../watches.ts";
 import { EINVAL, ENOENT, type ErrorCode } from "../../wire/errors.ts";
-import { putText, toBytes } from "../../wire/text.ts";
+import { PAYLOAD_MAX } from "../../wire/header.ts";
+import { putText, toBytes, toText } from "../../wire/text.ts";
+
+const encoder = new TextEncoder();
 
 /** What a handler comes to: the reply's payload, or why not, or a watch. There is nothing else. */
 export type Outcome = Uint8Array | ErrorCode | Registered;
@@ -26,6 +29,12 @@ export const HELD: Uint8Array = new Uint8Array(0);
 /** A reply of one string with its NUL. */
 export function textReply(text: string): Uint8Array {
   return toBytes(`${text}\0`);
+}
+
+/** The same of text that may be no ASCII: it is UTF-8 on the wire, cut to one message. */
+export function longTextReply(text: string): Uint8Array {
+  const bytes = encoder.encode(text);
+  return textReply(toText(bytes, 0, Math.min(bytes.length, PAYLOAD_MAX - 1)));
 }
 
 /** By the number of their digits, payloads that are used again: a reply is copied at once. */

@@ -13,6 +13,7 @@ import type { Domain } from "../../engine/domains.ts";
 import { decodeStream } from "../../codec/stream.ts";
 import { permDomid } from "../../store/perms.ts";
 import { OK } from "../../wire/errors.ts";
+import { homePath } from "../../wire/home_path.ts";
 import { toText } from "../../wire/text.ts";
 import type { HostedDomains } from "../domains/hosted_domains.ts";
 import { type Log, message } from "../logging/log.ts";
@@ -145,7 +146,7 @@ const NO_RINGS = 1;
  * toolstack left it in the store. What a guest may have written there is not believed.
  */
 function portInStore(state: State, domid: number): number {
-  const node = state.find(`/local/domain/${domid}/store/port`);
+  const node = state.find(`${homePath(domid)}/store/port`);
   if (node === null || permDomid(node.perms[0]!) !== state.privDomid) return 0;
   const text = toText(node.value);
   return /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : 0;
