@@ -18,6 +18,9 @@ abstract class Failure extends Error {
   }
 }
 
+/** What a shell gives for SIGINT. */
+export const STATUS_INTERRUPTED = 130;
+
 /** What is said of a daemon that answers as one without a command. */
 export const OLDER_DAEMON = "the daemon does not know this command (it is an older xs, or not xs)";
 

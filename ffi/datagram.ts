@@ -1,12 +1,8 @@
 import { errno, libc, SystemCallError } from "./libc.ts";
+import { AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET } from "./linux.ts";
 import { closeFd } from "./unix_socket.ts";
 
-const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0x800;
-const SOCK_CLOEXEC = 0x80000;
-const MSG_NOSIGNAL = 0x4000;
-const SOL_SOCKET = 1;
 const SO_PASSCRED = 16;
 const SO_SNDTIMEO = 21;
 

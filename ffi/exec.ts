@@ -1,4 +1,5 @@
 import { errno, libc, SystemCallError } from "./libc.ts";
+import { cString } from "./linux.ts";
 
 const F_GETFD = 1;
 const F_SETFD = 2;
@@ -37,10 +38,6 @@ export function replaceProcess(file: string, argv: readonly string[]): number {
   exec.signal(SIGPIPE, onPipe);
   exec.pthread_sigmask(SIG_SETMASK, mask, null);
   return code;
-}
-
-function cString(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(`${text}\0`);
 }
 
 function pointerOf(bytes: Uint8Array<ArrayBuffer>): Deno.PointerObject {

@@ -1,12 +1,9 @@
-import { errno, libc, SystemCallError } from "./libc.ts";
+import { EAGAIN, errno, libc, SystemCallError } from "./libc.ts";
+import { cString, EACCES, O_CLOEXEC, O_RDWR } from "./linux.ts";
 import { closeFd } from "./unix_socket.ts";
 
-const O_RDWR = 2;
-const O_CLOEXEC = 0x80000;
 const F_TLOCK = 2;
 const F_TEST = 3;
-const EACCES = 13;
-const EAGAIN = 11;
 
 /**
  * Locks an existing file for this process, as lockf(3) does, until the returned descriptor is
@@ -46,7 +43,7 @@ export function isFileLocked(path: string): boolean {
 }
 
 function open(path: string): number {
-  const fd = libc.files().open(new TextEncoder().encode(`${path}\0`), O_RDWR | O_CLOEXEC);
+  const fd = libc.files().open(cString(path), O_RDWR | O_CLOEXEC);
   if (fd < 0) throw new SystemCallError(`open '${path}'`, errno());
   return fd;
 }

@@ -1,4 +1,5 @@
 import { errno, libc, SystemCallError } from "./libc.ts";
+import { cString } from "./linux.ts";
 
 /** More than struct statvfs has (statvfs(3)). */
 const STATVFS_BYTES = 256;
@@ -12,7 +13,7 @@ const FRAGMENTS_AT = 16;
  */
 export function fileSystemBytes(path: string): number {
   const found = new Uint8Array(STATVFS_BYTES);
-  const name = new TextEncoder().encode(`${path}\0`);
+  const name = cString(path);
   if (libc.fileSystems().statvfs(name, found) < 0) {
     throw new SystemCallError(`look at the file system of '${path}'`, errno());
   }

@@ -1,11 +1,9 @@
 import { errno, libc, SystemCallError } from "./libc.ts";
+import { cString, MAP_FAILED, MAP_SHARED, PROT_READ_WRITE } from "./linux.ts";
 
 const MFD_CLOEXEC = 1;
 const SEEK_END = 2;
-const PROT_READ_WRITE = 3;
-const MAP_SHARED = 1;
 const MAP_POPULATE = 0x8000;
-const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
 /**
  * A file in memory that lives as long as a process has a descriptor or a mapping of it. `name` is
@@ -14,7 +12,7 @@ const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
  * @throws {SystemCallError} when the kernel gives none.
  */
 export function createMemoryFile(name: string): number {
-  const fd = libc.memoryFiles().memfd_create(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC);
+  const fd = libc.memoryFiles().memfd_create(cString(name), MFD_CLOEXEC);
   if (fd < 0) throw new SystemCallError("memfd_create", errno());
   return fd;
 }

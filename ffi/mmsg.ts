@@ -1,4 +1,5 @@
 import { errno, libc } from "./libc.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
 
 /**
  * Layout of `struct mmsghdr` and `struct iovec` with 64-bit pointers, as indices of 32-bit words.
@@ -13,9 +14,6 @@ export const MMSGHDR_LEN = 14;
 export const IOVEC_BYTES = 16;
 export const IOVEC_BASE = 0;
 export const IOVEC_LEN = 2;
-
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 
 /**
  * Receives into what `header` points at, without waiting. Returns 0 when the kernel has written

@@ -1,11 +1,6 @@
 import { errno, libc, SystemCallError } from "./libc.ts";
+import { cString, MAP_FAILED, MAP_SHARED, O_CLOEXEC, O_RDWR, PROT_READ_WRITE } from "./linux.ts";
 import { closeFd } from "./unix_socket.ts";
-
-const O_RDWR = 2;
-const O_CLOEXEC = 0x80000;
-const PROT_READ_WRITE = 3;
-const MAP_SHARED = 1;
-const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
 /**
  * Maps `length` bytes of a file or device at `offset`, shared, to read and to write.
@@ -13,7 +8,7 @@ const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
  * @throws {SystemCallError} naming the file.
  */
 export function mapFile(path: string, length: number, offset = 0): Deno.PointerObject {
-  const fd = libc.files().open(new TextEncoder().encode(`${path}\0`), O_RDWR | O_CLOEXEC);
+  const fd = libc.files().open(cString(path), O_RDWR | O_CLOEXEC);
   if (fd < 0) throw new SystemCallError(`open '${path}'`, errno());
   const address = libc.memory().mmap(
     null,

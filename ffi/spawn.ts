@@ -1,4 +1,5 @@
 import { errno, libc, SystemCallError } from "./libc.ts";
+import { cString } from "./linux.ts";
 
 /** More than any `posix_spawn_file_actions_t`: 80 bytes in glibc. */
 const FILE_ACTIONS_BYTES = 256;
@@ -50,10 +51,6 @@ export function spawn({ argv, env, fds, path }: SpawnSpec): number {
   } finally {
     posix_spawn_file_actions_destroy(actions);
   }
-}
-
-function cString(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(`${text}\0`);
 }
 
 /** `char *const []` with a null at its end. */

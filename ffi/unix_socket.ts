@@ -1,13 +1,17 @@
 import { EINTR, errno, libc, SystemCallError } from "./libc.ts";
+import {
+  AF_UNIX,
+  cString,
+  EINVAL,
+  O_CLOEXEC,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+} from "./linux.ts";
 
-const AF_UNIX = 1;
 const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0x800;
-const SOCK_CLOEXEC = 0x80000;
-const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_ACCEPTCONN = 30;
-const EINVAL = 22;
 
 /** `struct sockaddr_un` for a path: the family in host order, the path, a NUL. */
 export function socketAddress(path: string): Uint8Array<ArrayBuffer> {
@@ -103,7 +107,6 @@ export function peerCredentials(fd: number): { readonly pid: number; readonly ui
 
 const O_DIRECTORY = Deno.build.arch === "x86_64" ? 0x10000 : 0x4000;
 const O_NOFOLLOW = Deno.build.arch === "x86_64" ? 0x20000 : 0x8000;
-const O_CLOEXEC = 0x80000;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -121,7 +124,7 @@ export function lockPlainFile(path: string): number {
 }
 
 function openAndLock(path: string, flags: number): number {
-  const fd = libc.files().open(new TextEncoder().encode(`${path}\0`), flags | O_CLOEXEC);
+  const fd = libc.files().open(cString(path), flags | O_CLOEXEC);
   if (fd < 0) return -errno();
   if (libc.files().flock(fd, LOCK_EX | LOCK_NB) === 0) return fd;
   const code = errno();

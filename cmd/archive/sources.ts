@@ -14,7 +14,7 @@ import { type CommonFlags, openSession } from "../context.ts";
 import { pointText } from "../history/parameters.ts";
 import { readStdin } from "../input.ts";
 import { Progress } from "../progress.ts";
-import { CommandError, StatusError, UsageError } from "../report.ts";
+import { CommandError, STATUS_INTERRUPTED, StatusError, UsageError } from "../report.ts";
 import { flush, readable, type Shell } from "../shell.ts";
 
 /** Sources read, and a daemon spoken to, by one command. */
@@ -89,9 +89,6 @@ class Sources {
     this.#session?.close();
   }
 }
-
-/** What a shell gives for SIGINT. */
-const STATUS_INTERRUPTED = 130;
 
 /** The first signal interrupts the command, a second one ends it at once: the daemon may be stopped. */
 function onInterrupt(shell: Shell, interrupt: Interrupt): () => void {

@@ -7,7 +7,7 @@ import type { Point } from "../../lib/history/points.ts";
 import { ALL_RECORDS } from "../../lib/history/query.ts";
 import { hasKeyframe, type HistoryRecord } from "../../lib/history/record.ts";
 import type { Status, XsContext } from "../context.ts";
-import { CommandError, StatusError, UsageError } from "../report.ts";
+import { CommandError, STATUS_INTERRUPTED, StatusError, UsageError } from "../report.ts";
 import { flush, readable, type Shell } from "../shell.ts";
 import { lookBack } from "./look_back.ts";
 import { INTERRUPTED, MomentTestBed, type Words } from "./moment_test_bed.ts";
@@ -25,8 +25,6 @@ export interface BisectFlags extends HistoryFlags {
 const STATUS_SKIP = 125;
 /** From here on the command itself has failed, not the test. */
 const STATUS_FAILED = 128;
-/** What a shell gives for SIGINT. */
-const STATUS_INTERRUPTED = 130;
 
 /** Finds the first commit after which a command fails, and shows it; exit status 1 when it is one of several. */
 export async function runBisect(

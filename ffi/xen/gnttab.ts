@@ -1,5 +1,6 @@
 import { errno, errorText } from "../libc.ts";
 import { openLibrary, XenError } from "./library.ts";
+import { PROT_READ_WRITE } from "../linux.ts";
 
 /** The library of grant mappings; its interface is stable. */
 const symbols = {
@@ -16,8 +17,6 @@ const symbols = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Gnttab = Deno.DynamicLibrary<typeof symbols>["symbols"];
-
-const PROT_READ_WRITE = 3;
 
 /** Pages of other domains, mapped by grant reference. */
 export class GrantTable {

@@ -1,6 +1,5 @@
 import { XenstoreError } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
-import { FEATURES } from "../engine/domains.ts";
 import { statOf } from "../files.ts";
 import { RESTORE_BYTES_MAX } from "../limits.ts";
 import { LOCAL_ZONE, parsePoint, type Point, type Zone } from "../history/points.ts";
@@ -8,6 +7,7 @@ import { mapPath } from "../state/domain_part.ts";
 import type { Node, StateRecord } from "../state/records.ts";
 import { joinChunks } from "../codec/chunk_writer.ts";
 import { decodeStream, StreamError } from "../codec/stream.ts";
+import { FEATURES } from "../wire/features.ts";
 import { toText } from "../wire/text.ts";
 import {
   type Archive,

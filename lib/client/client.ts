@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../clock.ts";
+import { FEATURE_WATCH_DEPTH } from "../wire/features.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { type CallOptions, unlessAborted } from "./call.ts";
 import { traceCaller, XenstoreError } from "./error.ts";
@@ -30,9 +31,6 @@ export interface ConnectOptions {
    */
   readonly reconnect?: boolean | ReconnectOptions;
 }
-
-/** The daemon's feature bit for watches with a depth (xs_wire.h, server features). */
-const FEATURE_WATCH_DEPTH = 4;
 
 /**
  * A connection to a Xenstore daemon. Requests may be made at any time, also while others are

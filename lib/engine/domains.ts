@@ -3,11 +3,7 @@ import type { Connection } from "./connection.ts";
 import { type DomainControl, isAlive } from "./domain_control.ts";
 import { Quotas } from "./quotas.ts";
 import { type Dirty, Kind } from "./dirty.ts";
-
-/** Server features offered to domains: error word 2, watch depth 4, DOMID_ANY 8. */
-export const FEATURES = 14;
-export const FEATURE_WATCH_DEPTH = 4;
-export const FEATURE_DOMID_ANY = 8;
+import { FEATURES } from "../wire/features.ts";
 
 /** What is known of one domain, from its first mention to its death. */
 export class Domain {

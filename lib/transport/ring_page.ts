@@ -24,10 +24,8 @@ export const EVTCHN_PORT = 519;
 /** Bytes of the page that mean something: both rings and the words. */
 export const RING_INTERFACE_BYTES = 2080;
 
-/** Server features (word {@link SERVER_FEATURES}). */
+/** The one of the features in {@link SERVER_FEATURES} that is about the page: it has an error word. */
 export const FEATURE_ERROR = 2;
-export const FEATURE_WATCH_DEPTH = 4;
-export const FEATURE_DOMID_ANY = 8;
 
 /** States of the word {@link CONNECTION}. */
 export const CONNECTED = 0;

@@ -1,11 +1,9 @@
 import type { Epoll } from "../../ffi/epoll.ts";
 import { EAGAIN, EINTR, errno, libc } from "../../ffi/libc.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../../ffi/linux.ts";
 import { closeFd } from "../../ffi/unix_socket.ts";
 import { EpollInterest } from "./epoll_interest.ts";
 import type { Transport } from "./transport.ts";
-
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 
 /** A connected Unix socket that an epoll instance watches. */
 export class SocketTransport implements Transport {

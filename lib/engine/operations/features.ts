@@ -1,7 +1,7 @@
 import { EACCES, EBUSY, EINVAL } from "../../wire/errors.ts";
+import { FEATURES } from "../../wire/features.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
-import { FEATURES } from "../domains.ts";
 import { domainOf, DONE, type Outcome, parseLoose, textReply } from "./outcome.ts";
 
 /** GET_FEATURE: the caller's server features, or, for the privileged, those of `domid`. */

@@ -11,11 +11,11 @@ import {
   WRITE,
 } from "../../store/perms.ts";
 import { EINVAL, ENOENT, ENOSPC, EPERM, OK } from "../../wire/errors.ts";
+import { FEATURE_DOMID_ANY } from "../../wire/features.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
 import { exceeds, roomFor } from "../quota_refusal.ts";
 import { SPECIAL } from "../dirty.ts";
-import { FEATURE_DOMID_ANY } from "../domains.ts";
 import { deliver, type DueEvent } from "../event_readers.ts";
 import { PERM_UNITS } from "../work_meter.ts";
 import { SEEN_EXISTENCE, SEEN_PERMS } from "../touched.ts";

@@ -1,9 +1,9 @@
 import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, OK } from "../../wire/errors.ts";
 import { READER_WATCHES_MAX } from "../../limits.ts";
+import { FEATURE_WATCH_DEPTH } from "../../wire/features.ts";
 import { splitStrings } from "../../wire/payload.ts";
 import type { Call } from "../request.ts";
 import { exceeds, roomFor } from "../quota_refusal.ts";
-import { FEATURE_WATCH_DEPTH } from "../domains.ts";
 import { watchOverhead } from "../memory_model.ts";
 import { watchKey } from "../../state/store_records.ts";
 import { DONE, type Outcome, parseLoose, Registered } from "./outcome.ts";

@@ -7,13 +7,13 @@ import {
   type DomainInfo,
 } from "../../engine/domain_control.ts";
 import type { RingState } from "../../state/ring_state.ts";
-import { FEATURES } from "../../engine/domains.ts";
 import { RING_PAGE_SIZE, RingPage } from "../../transport/ring_page.ts";
 import { GuestRing, RingTransport } from "../../transport/ring.ts";
 import { EINVAL, type ErrorCode, OK } from "../../wire/errors.ts";
 import type { DomainHost, HostedDomains } from "./hosted_domains.ts";
 import { Peer } from "../peer/peer.ts";
 import type { Turns } from "../scheduler.ts";
+import { FEATURES } from "../../wire/features.ts";
 
 /** A domain of the simulated hypervisor. */
 interface MemoryDomain {

@@ -1,6 +1,7 @@
 import { type Epoll, EPOLLIN } from "../../../ffi/epoll.ts";
 import { makeChannel, sendWithDescriptor } from "../../../ffi/fd_passing.ts";
 import { EAGAIN, ECONNABORTED, errorText } from "../../../ffi/libc.ts";
+import { EINVAL } from "../../../ffi/linux.ts";
 import { duplicateFrom } from "../../../ffi/spawn.ts";
 import { acceptUnix, closeFd } from "../../../ffi/unix_socket.ts";
 import { PASSED_MAX } from "../../limits.ts";
@@ -8,7 +9,6 @@ import type { HeldDescriptor, HeldDescriptors } from "./descriptor_store.ts";
 import type { Log } from "../logging/log.ts";
 import { CHANNEL, NOTICE, PASSED, PREFIX, STOPPED } from "./passed_connections.ts";
 
-const EINVAL = 22;
 const EPIPE = 32;
 
 /**

@@ -1,11 +1,11 @@
 import type { Clock, Timer } from "../../clock.ts";
 import { EAGAIN, EINTR, errno, errorText } from "../../../ffi/libc.ts";
+import { EINVAL } from "../../../ffi/linux.ts";
 import { unmapFile, viewMemory } from "../../../ffi/shared_memory.ts";
 import { XenError } from "../../../ffi/xen/library.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { DomainInfo } from "../../engine/domain_control.ts";
 import type { RingState } from "../../state/ring_state.ts";
-import { FEATURES } from "../../engine/domains.ts";
 import { RING_RESCAN_MS, WAKEUPS_PER_TURN_MAX } from "../../limits.ts";
 import { RingTransport } from "../../transport/ring.ts";
 import { EVTCHN_PORT, RING_PAGE_SIZE, RingPage } from "../../transport/ring_page.ts";
@@ -23,15 +23,13 @@ import type { Turns } from "../scheduler.ts";
 import { wireError } from "./errno.ts";
 import { bindDomainEvents, type XenHost } from "./host.ts";
 import { mapKernelPage, readKernelPort } from "./kernel_ring.ts";
+import { FEATURES } from "../../wire/features.ts";
 
 /** The grant under which a domain's builder offers its Xenstore page (grant_table.h). */
 const GRANT_XENSTORE = 1;
 
 /** What stands for a port of ours where none is bound. */
 const NO_PORT = 0;
-
-/** Linux's number of EINVAL. */
-const EINVAL = 22;
 
 /** A domain's ring while its page is mapped. */
 interface Ring {
