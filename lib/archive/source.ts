@@ -66,7 +66,7 @@ export interface SourceContext {
 export function parseSource(text: string, now: number, zone: Zone = LOCAL_ZONE): Source {
   if (text === "live") return { kind: "live", point: null, text };
   if (text === "-") return { kind: "stdin", point: null, text };
-  if (/^#\d/.test(text) && !statOf(text) !== null) {
+  if (/^#\d/.test(text) && statOf(text) === null) {
     return { kind: "live", point: parsePoint(text, now, zone), text };
   }
   const at = text.lastIndexOf("@");
