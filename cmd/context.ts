@@ -97,6 +97,11 @@ function exitCode(status: Status): number {
   return typeof status === "number" ? status : status === false ? 1 : 0;
 }
 
+/** Where the daemon is that the flags or the surroundings name. */
+export function socketPath({ around }: Shell, { socket }: CommonFlags): string {
+  return findSocket(socket === undefined ? undefined : fromByteText(socket), around);
+}
+
 /**
  * Connects to the daemon that the flags or the surroundings name.
  *
@@ -107,8 +112,7 @@ export async function openSession(
   flags: CommonFlags,
   timeout: number = shell.timeout,
 ): Promise<Session> {
-  const given = flags.socket === undefined ? undefined : fromByteText(flags.socket);
-  const path = findSocket(given, shell.around);
+  const path = socketPath(shell, flags);
   return new Session(await openStream(path), path, {
     timeout: flags.timeout ?? timeout,
     clock: shell.clock,

@@ -34,6 +34,11 @@ export class CommandError extends Failure {
   override readonly name = "CommandError";
 }
 
+/** A failure of a part of the program, whose words are text, as the command's. */
+export function asFailure({ object, text }: Pick<Failure, "object" | "text">): CommandError {
+  return new CommandError(toByteText(text), toByteText(object));
+}
+
 /** A failure that ends a command with a status of its own. */
 export class StatusError extends Error {
   override readonly name = "StatusError";

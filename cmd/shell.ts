@@ -93,6 +93,11 @@ export function readable(text: string): string {
   return toByteText(escapeByteLines(text));
 }
 
+/** Tells people on stderr what is no result. */
+export function note({ stderr }: Pick<Shell, "stderr">, text: string): void {
+  stderr.write(`xs: ${readable(toByteText(text))}\n`);
+}
+
 /** Says something on stderr, unless that is what fails. */
 function complain(text: string): void {
   try {

@@ -7,15 +7,14 @@ import { parseSource, readSource, type Source } from "../../lib/archive/source.t
 import { wallMs } from "../../lib/clock.ts";
 import { fromByteText, Operations, toByteText } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
-import { findSocket } from "../../lib/client/socket_path.ts";
 import { StreamError } from "../../lib/codec/stream.ts";
 import { PointError } from "../../lib/history/points.ts";
-import { type CommonFlags, openSession } from "../context.ts";
+import { type CommonFlags, openSession, socketPath } from "../context.ts";
 import { pointText } from "../history/parameters.ts";
 import { readStdin } from "../input.ts";
 import { Progress } from "../progress.ts";
-import { CommandError, STATUS_INTERRUPTED, StatusError, UsageError } from "../report.ts";
-import { flush, readable, type Shell } from "../shell.ts";
+import { asFailure, CommandError, STATUS_INTERRUPTED, StatusError, UsageError } from "../report.ts";
+import { flush, note, type Shell } from "../shell.ts";
 
 /** Sources read, and a daemon spoken to, by one command. */
 class Sources {
@@ -42,9 +41,7 @@ class Sources {
 
   /** Where the daemon is that `live` means. */
   get socketPath(): string {
-    const { socket } = this.#flags;
-    const given = socket === undefined ? undefined : fromByteText(socket);
-    return findSocket(given, this.#shell.around);
+    return socketPath(this.#shell, this.#flags);
   }
 
   /** @param at a point of its history. */
@@ -81,7 +78,7 @@ class Sources {
   /** Tells people what they should know, on stderr. */
   note(notes: readonly string[]): void {
     if (notes.length > 0) this.progress.clear();
-    for (const note of notes) this.#shell.stderr.write(`xs: ${readable(toByteText(note))}\n`);
+    for (const text of notes) note(this.#shell, text);
   }
 
   close(): void {
@@ -119,12 +116,9 @@ export async function withSources(
     return await Promise.race([action(sources), interrupt.stopped]);
   } catch (error) {
     if (error instanceof InterruptedError) {
-      const failure = new CommandError(toByteText(error.text), toByteText(error.object));
-      throw new StatusError(failure, STATUS_INTERRUPTED);
+      throw new StatusError(asFailure(error), STATUS_INTERRUPTED);
     }
-    if (error instanceof ArchiveError) {
-      throw new CommandError(toByteText(error.text), toByteText(error.object));
-    }
+    if (error instanceof ArchiveError) throw asFailure(error);
     throw error instanceof StreamError ? new CommandError(toByteText(error.message)) : error;
   } finally {
     ignoreInterrupts();

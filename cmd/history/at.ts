@@ -1,13 +1,11 @@
 /** What a reading command does with --at: loaded when that is given. */
 import { ArchiveError } from "../../lib/archive/archive.ts";
-import { PastNodes, unknownText } from "../../lib/archive/past/past_nodes.ts";
+import { PastNodes, unknownLines } from "../../lib/archive/past/past_nodes.ts";
 import type { NodeReader } from "../../lib/client/node_reader.ts";
-import { toByteText } from "../../lib/client/operations.ts";
 import { ToolFailure } from "../../lib/client/tools/failure.ts";
-import { HISTORY_UNKNOWN_LINES } from "../../lib/limits.ts";
 import type { Status, XsContext } from "../context.ts";
 import { UsageError } from "../report.ts";
-import { readable, type Shell } from "../shell.ts";
+import { note } from "../shell.ts";
 import { lookBack } from "./look_back.ts";
 import { type AtFlags, isPath } from "./parameters.ts";
 
@@ -31,17 +29,9 @@ export async function readPast(
       const isUnknown = error instanceof ToolFailure && error.cause instanceof ArchiveError;
       throw isUnknown ? error.cause : error;
     } finally {
-      if (levels !== 0) noteUnknown(context.shell, nodes);
+      if (levels !== 0) {
+        for (const line of unknownLines(nodes.unknowns)) note(context.shell, line);
+      }
     }
   });
-}
-
-/** Tells what of that moment is not known. */
-function noteUnknown({ stderr }: Shell, { unknowns }: PastNodes): void {
-  for (const { isBelow, path, ...between } of unknowns.slice(0, HISTORY_UNKNOWN_LINES)) {
-    const what = isBelow ? `${path} and below` : path;
-    stderr.write(`xs: ${readable(what)}: ${readable(toByteText(unknownText(between)))}\n`);
-  }
-  const more = unknowns.length - HISTORY_UNKNOWN_LINES;
-  if (more > 0) stderr.write(`xs: and ${more} more unknown paths\n`);
 }

@@ -8,7 +8,7 @@ import { ALL_RECORDS } from "../../lib/history/query.ts";
 import { hasKeyframe, type HistoryRecord } from "../../lib/history/record.ts";
 import type { Status, XsContext } from "../context.ts";
 import { CommandError, STATUS_INTERRUPTED, StatusError, UsageError } from "../report.ts";
-import { flush, readable, type Shell } from "../shell.ts";
+import { flush, note, type Shell } from "../shell.ts";
 import { lookBack } from "./look_back.ts";
 import { INTERRUPTED, MomentTestBed, type Words } from "./moment_test_bed.ts";
 import type { HistoryFlags } from "./parameters.ts";
@@ -55,11 +55,10 @@ export async function runBisect(
   return others.length === 0;
 }
 
-/** Progress is no result: it goes where it does not mix with what a program reads. */
-function say({ stderr }: Shell, text: string): void {
-  stderr.write(`xs: ${readable(toByteText(text))}\n`);
-  // Both outputs are often one terminal, where the result is to come last.
-  flush(stderr);
+/** Progress: both outputs are often one terminal, where the result is to come last. */
+function say(shell: Shell, text: string): void {
+  note(shell, text);
+  flush(shell.stderr);
 }
 
 class Search {

@@ -1,8 +1,7 @@
 /** What `xs log --format git-fast-import` does: loaded when it is called. */
 import { exportToGit } from "../../lib/archive/past/git_export.ts";
-import { toByteText } from "../../lib/client/operations.ts";
 import { UsageError } from "../report.ts";
-import { flush, readable } from "../shell.ts";
+import { flush, note } from "../shell.ts";
 import type { LookBack } from "./look_back.ts";
 
 /** The options of `xs log` that count here; of all others only whether they are given. */
@@ -47,14 +46,14 @@ export async function logToGit(
     until: past.pointOrNull(flags.until, "--until"),
     paths,
   };
-  const note = (text: string, isDamage: boolean): void => {
+  const take = (text: string, isDamage: boolean): void => {
     notes.push(text);
     isWhole &&= !isDamage;
   };
-  for await (const piece of exportToGit(await past.source(), range, note)) {
+  for await (const piece of exportToGit(await past.source(), range, take)) {
     shell.stdout.write(piece);
   }
   flush(shell.stdout);
-  for (const text of notes) shell.stderr.write(`xs: ${readable(toByteText(text))}\n`);
+  for (const text of notes) note(shell, text);
   return isWhole;
 }

@@ -1,13 +1,12 @@
 /** What the commands that look at the history have in common: loaded when one of them is called. */
 import { fromByteText, Operations, toByteText } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
-import { findSocket } from "../../lib/client/socket_path.ts";
 import { wallMs } from "../../lib/clock.ts";
 import { ArchiveError } from "../../lib/archive/archive.ts";
 import { findHistory, type HistorySource } from "../../lib/archive/past/history_source.ts";
 import { parsePoint, type Point, PointError } from "../../lib/history/points.ts";
-import { openSession, type Status, type XsContext } from "../context.ts";
-import { CommandError, UsageError } from "../report.ts";
+import { openSession, socketPath, type Status, type XsContext } from "../context.ts";
+import { asFailure, UsageError } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { type HistoryFlags, pointText } from "./parameters.ts";
 
@@ -31,10 +30,9 @@ export class LookBack {
   };
 
   async source(): Promise<HistorySource> {
-    const { socket, store } = this.#flags;
-    const given = socket === undefined ? undefined : fromByteText(socket);
+    const { store } = this.#flags;
     return await findHistory({
-      socketPath: findSocket(given, this.shell.around),
+      socketPath: socketPath(this.shell, this.#flags),
       connect: this.connect,
       store: store === undefined ? null : fromByteText(store),
     });
@@ -79,8 +77,7 @@ export async function lookBack(
   try {
     return await action(past);
   } catch (error) {
-    if (!(error instanceof ArchiveError)) throw error;
-    throw new CommandError(toByteText(error.text), toByteText(error.object));
+    throw error instanceof ArchiveError ? asFailure(error) : error;
   } finally {
     past.close();
   }

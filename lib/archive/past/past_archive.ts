@@ -1,10 +1,9 @@
 /** A moment of a history as an archive: its nodes, and nothing else. */
-import { HISTORY_UNKNOWN_LINES } from "../../limits.ts";
 import type { Point } from "../../history/points.ts";
 import type { Archive } from "../archive.ts";
 import type { HistorySource } from "./history_source.ts";
 import { momentRecords } from "./moment_records.ts";
-import { PastNodes, unknownText } from "./past_nodes.ts";
+import { PastNodes, unknownLines } from "./past_nodes.ts";
 
 /** All nodes and specials at a point. */
 export async function readPastArchive(
@@ -21,12 +20,7 @@ export async function readPastArchive(
   ];
   const hides = hidden.size === 1 ? "one value is hidden" : `${hidden.size} values are hidden`;
   if (hidden.size > 0) notes.push(`${name}: ${hides}`);
-  for (const { isBelow, path, ...between } of unknowns.slice(0, HISTORY_UNKNOWN_LINES)) {
-    const what = isBelow ? `${path} and below` : path;
-    notes.push(`${name}: ${what}: ${unknownText(between)}`);
-  }
-  const more = unknowns.length - HISTORY_UNKNOWN_LINES;
-  if (more > 0) notes.push(`${name}: and ${more} more unknown paths`);
+  for (const line of unknownLines(unknowns)) notes.push(`${name}: ${line}`);
   const lack = hidden.size > 0
     ? `${hides} in the history`
     : unknowns.length > 0

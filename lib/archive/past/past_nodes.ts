@@ -5,6 +5,7 @@ import type { Between, Unknown } from "../../history/moment.ts";
 import { isUnder } from "../../history/path_set.ts";
 import type { Point } from "../../history/points.ts";
 import type { NodeState } from "../../history/record.ts";
+import { HISTORY_UNKNOWN_LINES } from "../../limits.ts";
 import { parentPath } from "../../store/path.ts";
 import { formatPerm } from "../../store/perms.ts";
 import { hiddenValue } from "../../store/redaction.ts";
@@ -102,4 +103,13 @@ export class PastNodes implements NodeReader {
 export function unknownText({ from, to }: Between): string {
   const end = Number.isFinite(to) ? `and #${to}` : "and now";
   return `known only to have changed between #${from} ${end}`;
+}
+
+/** What is not known of a moment, for people, as far as there is room for it. */
+export function unknownLines(unknowns: readonly Unknown[]): string[] {
+  const lines = unknowns.slice(0, HISTORY_UNKNOWN_LINES).map(({ isBelow, path, ...between }) =>
+    `${path}${isBelow ? " and below" : ""}: ${unknownText(between)}`
+  );
+  const more = unknowns.length - lines.length;
+  return more > 0 ? [...lines, `and ${more} more unknown paths`] : lines;
 }
