@@ -998,6 +998,9 @@ export const RING_LOOK_MS = 1_000;
 /** Processes, or kinds of paths, that `xs top` counts one by one; others are counted together. */
 export const TOP_ROWS_COUNTED_MAX = 10_000;
 
+/** Pages of watches that `xs top` reads at each look once it has read all: some ms of the daemon's time. */
+export const TOP_WATCH_PAGES = 50;
+
 /** Rows that `xs top --once` prints. */
 export const TOP_ROWS_PRINTED_MAX = 1_000;
 

@@ -1,5 +1,5 @@
 import type { Operations } from "../../lib/client/operations.ts";
-import type { DomainStatus } from "../../lib/engine/status_pages.ts";
+import { mostUsed } from "../../lib/engine/status_pages.ts";
 import { readList } from "../../lib/metrics/read_status.ts";
 import { emptyTotals, type Totals } from "./totals.ts";
 import { domainTitle } from "../domain_word.ts";
@@ -21,7 +21,7 @@ export async function domainTotals(nodes: Operations): Promise<Map<string, Total
     row.open = quotas.transactions.used;
     row.watches = quotas.watches.used;
     row.queued = queuedBytes;
-    row.quota = highest(quotas);
+    row.quota = mostUsed(quotas);
     rows.set(`${domain.domid}`, row);
   }
   for (const { domid, operation, results } of requests) {
@@ -31,14 +31,4 @@ export async function domainTotals(nodes: Operations): Promise<Map<string, Total
     }
   }
   return rows;
-}
-
-function highest(quotas: DomainStatus["quotas"]): Totals["quota"] {
-  let most: Totals["quota"] = null;
-  for (const [name, { limit, used }] of Object.entries(quotas)) {
-    if (limit === null || used === null) continue;
-    const percent = Math.round(100 * used / limit);
-    if (most === null || percent > most.percent) most = { name, percent };
-  }
-  return most;
 }

@@ -4,10 +4,12 @@ import type { ConflictStatus, HistogramStatus } from "../../lib/engine/status_pa
 import { readList, readStatus, UnknownStatus } from "../../lib/metrics/read_status.ts";
 import { CommandError, OLDER_DAEMON } from "../report.ts";
 import { ask } from "../who/read_pages.ts";
+import { addClients } from "./client_totals.ts";
 import { domainTotals } from "./domain_totals.ts";
 import type { Axis, Scene } from "./screen.ts";
 import { StreamTotals } from "./stream_totals.ts";
 import { ratesBetween, type Totals } from "./totals.ts";
+import { WatchSurvey } from "./watch_survey.ts";
 
 /** All that is counted at one moment. */
 interface Look {
@@ -27,11 +29,13 @@ export class Sampler {
   #axis: Axis | null = null;
   #stream: FrameStream | null = null;
   #totals = new StreamTotals();
+  readonly #watches: WatchSurvey;
   /** Why the stream has ended; null while it has not. */
   #failure: unknown = null;
 
   constructor(nodes: Operations, openStream: () => Promise<FrameStream>) {
     this.#nodes = nodes;
+    this.#watches = new WatchSurvey(nodes);
     this.#openStream = openStream;
   }
 
@@ -47,10 +51,7 @@ export class Sampler {
         ask(nodes, ["status", "histograms"]),
       ]);
       const commits: HistogramStatus = JSON.parse(histograms).commits;
-      const rows = axis === "domains"
-        ? await domainTotals(nodes)
-        : copyOf(axis === "processes" ? this.#totals.processes : this.#totals.paths);
-      if (axis === "processes") addCaused(rows, conflicts);
+      const rows = await this.#rows(axis, conflicts);
       const at = nodes.session.clock.now();
       const now: Look = { at, turns: status.work.turns, commits, conflicts, rows };
       const before = this.#before ?? now;
@@ -69,6 +70,27 @@ export class Sampler {
     } catch (error) {
       if (!(error instanceof UnknownStatus)) throw error;
       throw new CommandError(OLDER_DAEMON);
+    }
+  }
+
+  async #rows(axis: Axis, conflicts: readonly ConflictStatus[]): Promise<Map<string, Totals>> {
+    const nodes = this.#nodes;
+    switch (axis) {
+      case "domains":
+        return await domainTotals(nodes);
+      case "processes": {
+        const clients = await readList(nodes, "clients");
+        const rows = copyOf(this.#totals.processes);
+        addClients(rows, clients);
+        addCaused(rows, conflicts);
+        return rows;
+      }
+      case "paths": {
+        await this.#watches.look();
+        const rows = copyOf(this.#totals.paths);
+        this.#watches.addTo(rows);
+        return rows;
+      }
     }
   }
 

@@ -217,7 +217,8 @@ const HELP: readonly (readonly [keys: string, text: string])[] = [
   ["q, Ctrl-C", "quit"],
   ["ABORT", "commits of this row that others made fail"],
   ["CAUSED", "commits of others that this row made fail"],
-  ["QUOTA", "the most used quota, in percent"],
+  ["QUOTA", "the most used quota of a domain, in percent of its limit"],
+  ["WATCHES", "watches of this row; by paths: watches on them or above, which hear of a change"],
   ["-", "unknown on this axis"],
   [
     "",

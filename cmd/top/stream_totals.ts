@@ -24,8 +24,6 @@ export class StreamTotals {
   /** Messages that the stream has lost. */
   lost = 0;
   readonly #decoder = new TraceDecoder();
-  /** Open transactions of each connection. */
-  readonly #open = new Map<number, number>();
   /** Rows of processes whose connections have all ended: they go once they were shown. */
   readonly #connections = new Map<string, Set<number>>();
   readonly #ended = new Set<string>();
@@ -61,22 +59,11 @@ export class StreamTotals {
       : "OK";
     const kind = `${kindName(entry.request.type)} ${escapeBytes(result)}`;
     count(process.requests, kind);
-    this.#transaction(entry, process, result);
+    countTransaction(entry, process, result);
     const [path = ""] = splitStrings(entry.request.payload);
     if (WITH_PATH.has(entry.request.type)) {
       count(this.#path(absolutePath(path, entry.client.domid)).requests, kind);
     }
-  }
-
-  #transaction({ client: { id }, request }: TracedCall, row: Totals, result: string): void {
-    const isEnd = request.type === MessageType.TRANSACTION_END;
-    if (!isEnd && request.type !== MessageType.TRANSACTION_START) return;
-    if (isEnd && result === "EAGAIN") row.aborts++;
-    else if (isEnd && result === "OK" && toText(request.payload) === "T\0") row.commits++;
-    const step = isEnd ? -1 : result === "OK" ? 1 : 0;
-    const open = Math.max(0, (this.#open.get(id) ?? 0) + step);
-    row.open = Math.max(0, (row.open ?? 0) + open - (this.#open.get(id) ?? 0));
-    this.#open.set(id, open);
   }
 
   #process(client: TracedClient): Totals {
@@ -91,7 +78,6 @@ export class StreamTotals {
   #end(client: TracedClient): void {
     const key = keyOf(client);
     const connections = this.#connections.get(key);
-    this.#open.delete(client.id);
     connections?.delete(client.id);
     if (connections !== undefined && connections.size > 0) return;
     this.#connections.delete(key);
@@ -104,7 +90,14 @@ export class StreamTotals {
   }
 }
 
-function keyOf({ domid, id, kind, pid }: TracedClient): string {
+function countTransaction({ request }: TracedCall, row: Totals, result: string): void {
+  if (request.type !== MessageType.TRANSACTION_END) return;
+  if (result === "EAGAIN") row.aborts++;
+  else if (result === "OK" && toText(request.payload) === "T\0") row.commits++;
+}
+
+/** A process has one row for all its connections, and a ring that of its domain. */
+export function keyOf({ domid, id, kind, pid }: TracedClient): string {
   return kind === "ring" ? `domain ${domid}` : pid === null ? `#${id}` : `pid ${pid}`;
 }
 
@@ -117,7 +110,7 @@ export function templateOf(path: string): string {
 }
 
 /** The row of a key, made where there is room for one more. */
-function rowOf(rows: Map<string, Totals>, key: string, name: () => string): Totals {
+export function rowOf(rows: Map<string, Totals>, key: string, name: () => string): Totals {
   const known = rows.get(key);
   if (known !== undefined) return known;
   const [used, shown] = rows.size >= TOP_ROWS_COUNTED_MAX ? [OTHERS, OTHERS] : [key, name()];

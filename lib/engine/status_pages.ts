@@ -3,7 +3,10 @@ import { type BytesJson, jsonLine, textJson } from "../wire/json.ts";
 import { ERROR_NAMES } from "../wire/errors.ts";
 import { messageTypeName } from "../wire/message_type.ts";
 import { COUNTED, type Counted } from "./accounts.ts";
-import { nameIn } from "./author.ts";
+import { WHO_COMMAND_SHOWN_MAX } from "../limits.ts";
+import { commandAlone, nameIn } from "./author.ts";
+import type { Connection } from "./connection.ts";
+import type { ConnectionKind } from "./connection_base.ts";
 import { OTHER_TYPE } from "./counters.ts";
 import type { Domain } from "./domains.ts";
 import { BUCKETS_MS, type Histogram } from "./histogram.ts";
@@ -54,6 +57,26 @@ export interface ConflictStatus {
   readonly facet: string;
 }
 
+/** What one client has of the daemon. */
+export interface ClientStatus {
+  /** The number of its connection. */
+  readonly connection: number;
+  readonly kind: ConnectionKind;
+  readonly domid: number;
+  /** What the log calls it. */
+  readonly label: BytesJson;
+  /** Of a ring the domain's name, of a socket its process and the program's name; null where that is not known. */
+  readonly name: BytesJson | null;
+  readonly pid: number | null;
+  readonly command: BytesJson | null;
+  readonly watches: number;
+  /** Open ones. */
+  readonly transactions: number;
+  readonly queuedBytes: number;
+  /** Of a ring the domain's quota that is used most, in percent of its limit; null for none. */
+  readonly quota: { readonly name: QuotaName; readonly percent: number } | null;
+}
+
 /** How many took at most so many ms (the last one: longer), and all together. */
 export interface HistogramStatus {
   readonly boundsMs: readonly number[];
@@ -65,6 +88,9 @@ export interface HistogramStatus {
 /** A page from the row on that `from` names; null for no such list, or no such place in it. */
 export function pageOf(state: State, what: string, from: string): string | null {
   if (what === "histograms" && from === "") return jsonLine(histograms(state));
+  if (what === "clients") {
+    return /^\d{0,10}$/.test(from) ? fillPage(clientRows(state, Number(from))) : null;
+  }
   const place = /^(\d{1,5})?(?:\.(\d{1,2}))?$/.exec(from);
   if (place === null) return null;
   const domid = Number(place[1] ?? 0), index = Number(place[2] ?? 0);
@@ -157,6 +183,51 @@ function* conflictRows({ counters }: State, from: number): Generator<Row> {
     const row: ConflictStatus = { loser, by, count, path, facet };
     yield [`${i}`, row];
   }
+}
+
+/** Connections in the order in which they came. */
+function* clientRows(state: State, from: number): Generator<Row> {
+  const { connections, meter } = state;
+  meter.add(connections.size);
+  for (const connection of connections) {
+    if (connection.id >= from) yield [`${connection.id}`, clientRow(state, connection)];
+  }
+}
+
+function clientRow(state: State, connection: Connection): ClientStatus {
+  const { domid, id, kind, label, outbox, process, transactions, watches } = connection;
+  const client = kind === "socket" ? process : null, command = commandAlone(client);
+  const name = kind === "ring" ? nameIn(state.tree.root, connection.home) : null;
+  const domain = kind === "ring" ? state.domains.get(domid) : undefined;
+  return {
+    connection: id,
+    kind,
+    domid,
+    label: shown(label),
+    name: name === null ? null : shown(name),
+    pid: client?.author.pid ?? null,
+    command: command === null ? null : shown(command),
+    watches: watches.size,
+    transactions: transactions.size,
+    queuedBytes: outbox.unsent ?? 0,
+    quota: domain === undefined ? null : mostUsed(quotasOf(state, domain)),
+  };
+}
+
+function shown(text: string): BytesJson {
+  return textJson(text.slice(0, WHO_COMMAND_SHOWN_MAX));
+}
+
+/** The quota that is used most; null where none has a limit. */
+export function mostUsed(quotas: DomainStatus["quotas"]): ClientStatus["quota"] {
+  let most: ClientStatus["quota"] = null;
+  for (const { name } of QUOTAS) {
+    const { limit, used } = quotas[name];
+    if (limit === null || used === null) continue;
+    const percent = Math.round(100 * used / limit);
+    if (most === null || percent > most.percent) most = { name, percent };
+  }
+  return most;
 }
 
 /** Of all three; they fit one message. */

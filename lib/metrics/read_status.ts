@@ -4,6 +4,7 @@ import type { RingFacts } from "../engine/operations/insight.ts";
 import type { Status } from "../engine/status.ts";
 import type { Page } from "../engine/pages.ts";
 import type {
+  ClientStatus,
   ConflictStatus,
   DomainStatus,
   HistogramStatus,
@@ -15,6 +16,7 @@ interface Lists {
   readonly domains: DomainStatus;
   readonly requests: RequestStatus;
   readonly conflicts: ConflictStatus;
+  readonly clients: ClientStatus;
 }
 
 /** The daemon does not know what it is asked for: it is another one, or an older `xs`. */

@@ -13,6 +13,7 @@ import { pause, until } from "../support/patience.ts";
 import { type FakeShell, fakeShell } from "../support/fake_shell.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { missingFile, testUnless } from "../support/skip.ts";
+import { runTmux, seen } from "../support/tmux.ts";
 
 /** So many domains; the first does least. */
 function scene(count: number): Scene {
@@ -214,23 +215,6 @@ Deno.test("xs top: no terminal, no daemon", async () => {
 });
 
 const tmux = await missingFile("/usr/bin/tmux", "tmux");
-
-/** Runs `tmux` on a server of its own. */
-async function runTmux(server: string, ...args: string[]): Promise<string> {
-  const { stdout } = await new Deno.Command("tmux", {
-    args: ["-L", server, "-f", "/dev/null", ...args],
-    stderr: "null",
-  }).output();
-  return new TextDecoder().decode(stdout);
-}
-
-/** What the terminal shows once it matches. */
-async function seen(server: string, pattern: RegExp): Promise<string> {
-  return await until(`${pattern} on the terminal`, async () => {
-    const screen = await runTmux(server, "capture-pane", "-p");
-    return pattern.test(screen) ? screen : null;
-  });
-}
 
 testUnless(
   tmux,

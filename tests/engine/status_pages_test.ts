@@ -1,7 +1,7 @@
 /** CONTROL status tells lists page by page: each page is one message, and none is left out or twice. */
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "../../lib/engine/pages.ts";
-import type { DomainStatus, RequestStatus } from "../../lib/engine/status_pages.ts";
+import type { ClientStatus, DomainStatus, RequestStatus } from "../../lib/engine/status_pages.ts";
 import { PAYLOAD_MAX } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Rig } from "./guest_rig.ts";
@@ -40,6 +40,24 @@ Deno.test("a thousand domains, some with hostile names, are told in the order of
   assertEquals(rows[1]!.quotas["node-size"], { used: null, peak: null, limit: 2048, refused: 0 });
 });
 
+Deno.test("a thousand clients are told in the order in which they came, with what each has", () => {
+  const rig = new Rig();
+  const count = 1_000;
+  for (let domid = 1; domid <= count; domid++) rig.guest(domid, {});
+  rig.ask(0, T.WRITE, "/local/domain/9/name", "\x1b".repeat(500));
+  rig.ask(9, T.WATCH, "/local/domain/9/data", "t");
+  rig.ask(9, T.TRANSACTION_START, "");
+  rig.ask(9, T.TRANSACTION_START, "");
+  const rows = rowsOf<ClientStatus>(rig, "clients");
+  assertEquals(rows.map(({ domid }) => domid), Array.from({ length: count + 1 }, (_, i) => i));
+  const [dom0, first] = rows, ninth = rows[9]!;
+  assertEquals([dom0!.kind, dom0!.label, dom0!.name, dom0!.quota], ["socket", "dom0", null, null]);
+  assertEquals([first!.kind, first!.watches, first!.transactions], ["ring", 0, 0]);
+  assertEquals([ninth.watches, ninth.transactions, ninth.queuedBytes], [1, 2, 0]);
+  assertEquals(ninth.quota, { name: "transactions", percent: 20 });
+  assertEquals(JSON.stringify(ninth.name).length <= 1_000, true);
+});
+
 Deno.test("all that a domain can make the daemon count fits pages", () => {
   const rig = new Rig();
   for (let domid = 1; domid <= 20; domid++) {
@@ -69,10 +87,19 @@ Deno.test("all that a domain can make the daemon count fits pages", () => {
 Deno.test("what is no list, or no place in one, is invalid", () => {
   const rig = new Rig();
   for (
-    const words of [["nothing"], ["domains", "x"], ["domains", "-1"], ["domains", "100000"], [
-      "histograms",
-      "1",
-    ], ["domains", "0", "0"]]
+    const words of [
+      ["nothing"],
+      ["domains", "x"],
+      ["domains", "-1"],
+      ["domains", "100000"],
+      [
+        "histograms",
+        "1",
+      ],
+      ["domains", "0", "0"],
+      ["clients", "1.1"],
+      ["clients", "12345678901"],
+    ]
   ) {
     assertEquals(rig.ask(0, T.CONTROL, "status", ...words), "EINVAL\0", words.join(" "));
   }

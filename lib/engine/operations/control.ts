@@ -73,7 +73,7 @@ const COMMANDS: readonly Command[] = [
   },
   {
     name: "status",
-    usage: ["", "domains|requests|conflicts [<from>]", "histograms"],
+    usage: ["", "domains|requests|conflicts|clients [<from>]", "histograms"],
     run: runStatus,
     shows: true,
   },
