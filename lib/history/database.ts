@@ -101,6 +101,17 @@ export function asHistoryError(error: unknown, path: string): Error {
   return new HistoryError(`the history ${path} cannot be used: ${text}`);
 }
 
+/** False when the file cannot be written now, as there is no space for it. */
+export function execIfWritable(database: DatabaseSync, statement: string): boolean {
+  try {
+    database.exec(statement);
+    return true;
+  } catch (error) {
+    if (!isWriteError(error)) throw error;
+    return false;
+  }
+}
+
 /** Whether SQLite says that it could not write, which may pass. */
 export function isWriteError(error: unknown): boolean {
   return error instanceof Error &&

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { pragma } from "../journal/database.ts";
 import { HISTORY_KEYFRAME_BYTES } from "../limits.ts";
 import { type BlockHead, Blocks } from "./blocks.ts";
-import { asHistoryError, isWriteError, openHistoryDatabase } from "./database.ts";
+import { asHistoryError, execIfWritable, isWriteError, openHistoryDatabase } from "./database.ts";
 import { type Era, Eras } from "./eras.ts";
 import { type KeyframeHead, Keyframes } from "./keyframes.ts";
 import type { Packer } from "./packing.ts";
@@ -170,10 +170,9 @@ export class History {
   /** Before the first start of a new store there was nothing, which needs no looking at it. */
   #beginEmpty(first: HistoryRecord): void {
     // A new store's first start tells all that it has; a store that is older than its history has more.
-    const { era } = this.#era, isStart = first.type === "commit" && first.kind === "start";
-    if (first.number !== 1 || !isStart || first.changes.length === 0 || this.horizon !== null) {
-      return;
-    }
+    const { era } = this.#era, isOfStart = first.type === "commit" && first.kind === "start";
+    const tellsAll = isOfStart && first.changes.length > 0;
+    if (first.number !== 1 || !tellsAll || this.horizon !== null) return;
     this.commit(() => {
       const head = this.keyframes.declare(era, 0, first.at, true);
       for (const _ of this.keyframes.write(head, []));
@@ -337,11 +336,10 @@ export class History {
     this.#era = { ...era, completeAfter: Math.max(era.completeAfter, completeAfter) };
   }
 
-  /** Gives free pages back to the file system, so many at once; false when there are none. */
+  /** Gives free pages back to the file system, so many at once; false when there are none, or that cannot be written now. */
   shrink(pages: number): boolean {
     if (pragma(this.#database, "freelist_count") === 0) return false;
-    this.#database.exec(`PRAGMA incremental_vacuum(${pages})`);
-    return true;
+    return execIfWritable(this.#database, `PRAGMA incremental_vacuum(${pages})`);
   }
 
   /** Changes when records that were in the file are folded, thinned or pruned. */
@@ -370,11 +368,12 @@ export class History {
     return this.blocks.written + this.keyframes.written - this.#checkpointed;
   }
 
-  /** Moves the log into the file and empties it, so that what was overwritten is in neither. */
-  checkpoint(): void {
-    this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  /** Moves the log into the file and empties it, so that what was overwritten is in neither; false when the file cannot be written now. */
+  checkpoint(): boolean {
+    if (!execIfWritable(this.#database, "PRAGMA wal_checkpoint(TRUNCATE)")) return false;
     this.#inLog = 0;
     this.#checkpointed = this.blocks.written + this.keyframes.written;
+    return true;
   }
 
   /** From now on blocks and keyframes are packed by `packer`. */

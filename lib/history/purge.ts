@@ -52,6 +52,15 @@ export function* purge(history: History, paths: readonly string[]): Steps<number
   return purger.count;
 }
 
+/**
+ * The end of a purge: what was overwritten is in the file's log no more.
+ *
+ * @throws {HistoryError} as {@link purge}
+ */
+export function emptyLog(history: History): void {
+  written(history.checkpoint());
+}
+
 function written(isWritten: boolean): void {
   if (!isWritten) throw new HistoryError("the history cannot be written");
 }

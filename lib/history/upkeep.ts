@@ -71,8 +71,7 @@ export class HistoryUpkeep {
     const isDue = isMuch || inLog > HISTORY_LOG_COMMITS ||
       Math.abs(now - this.#checkpointAt) > HISTORY_LOG_MICROSECONDS;
     if (inLog === 0 || !isDue) return false;
-    this.#history.checkpoint();
-    return true;
+    return this.#history.checkpoint();
   }
 
   /** Whether the bound is exceeded, or about to be: then {@link step} is to be called until it is not, or returns false. */

@@ -4,7 +4,7 @@ import { exists } from "../../files.ts";
 import { HistoryError } from "../../history/database.ts";
 import { History } from "../../history/history.ts";
 import { loadPacker } from "../../history/packing.ts";
-import { purge } from "../../history/purge.ts";
+import { emptyLog, purge } from "../../history/purge.ts";
 import { JournalError, messageOf, openDatabase } from "../../journal/database.ts";
 import { forgetRiding } from "../../journal/forget_riding.ts";
 import { tailPath } from "../../journal/store_file.ts";
@@ -31,7 +31,7 @@ export async function purgeFile(store: string, paths: readonly string[]): Promis
     try {
       const count = finish(purge(history, paths));
       if (exists(store)) forgetIn(store);
-      history.checkpoint();
+      emptyLog(history);
       return count;
     } finally {
       history.close();

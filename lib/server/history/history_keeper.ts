@@ -6,7 +6,7 @@ import type { History } from "../../history/history.ts";
 import { HistoryError } from "../../history/database.ts";
 import { keyframeNodes } from "../../history/keyframe_nodes.ts";
 import { loadPacker, type Packer, PLAIN_PACKER } from "../../history/packing.ts";
-import { purge } from "../../history/purge.ts";
+import { emptyLog, purge } from "../../history/purge.ts";
 import { Recorder } from "../../history/recorder.ts";
 import { HistoryRider } from "../../history/rider.ts";
 import { type HistoryBounds, HistoryUpkeep } from "../../history/upkeep.ts";
@@ -244,7 +244,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
       } catch (error) {
         throw new HistoryError(`the store file still has some of it: ${message(error)}`);
       }
-      history.checkpoint();
+      emptyLog(history);
       return count;
     }
     this.#guard(() => {
@@ -289,7 +289,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     if (open === null) return false;
     if (this.#fullSince === Infinity) {
       this.#fullSince = now;
-      this.#guard(({ history }) => history.checkpoint());
+      this.#guard(({ history }) => void history.checkpoint());
     } else if (now > this.#fullSince + 2 * COMMIT_RETRY_MS) {
       this.#letGo();
       this.#file.remove("there is no space for the store");
@@ -302,6 +302,8 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     const { clock } = this.#parts, { last } = this.#recorder;
     if (clock.now() < this.#lookAt) return false;
     this.#begin((_, history) => history.skipTo(last, clock.wall(), last - history.last));
+    // What comes from now on is all that is not in it, also after a kill.
+    this.#parts.journal.settle();
     return false;
   }
 
