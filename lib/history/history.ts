@@ -204,12 +204,13 @@ export class History {
   }
 
   /**
-   * Puts all that it was told into the file, which is all that was done up to turn `turn` of the journal, if that is told; false
-   * when it cannot be written now.
+   * Puts all that it was told into the file, which is all that was done up to turn `turn` of the journal, if that is told and
+   * nothing is missing yet; false when it cannot be written now.
    */
   save(turn: number | null = null): boolean {
-    const isSettled = turn === null || turn === this.#era.turn;
-    return !this.#pending.isDirty && isSettled || this.#write(turn, this.#pending.isDirty);
+    const isSettled = turn === null || turn === this.#era.turn || this.#gap !== null;
+    return !this.#pending.isDirty && isSettled ||
+      this.#write(isSettled ? null : turn, this.#pending.isDirty);
   }
 
   #write(turn: number | null, isDirty: boolean): boolean {

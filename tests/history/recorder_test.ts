@@ -294,3 +294,31 @@ Deno.test("what a journal has forgotten although it could not be saved is a gap 
   assertEquals(lines(finish(momentAt(next, last + 20)).nodes), lines(world.nodes()));
   next.close();
 });
+
+Deno.test("a gap that no file has yet is one after a kill, and its numbers are not given again", async () => {
+  await using scratch = await makeScratch();
+  const world = new World(), path = `${scratch.path}/history`;
+  const { history, rider } = begin(world, path);
+  turn(rider);
+  writeKeyframe(history, world);
+  rider.settle(1);
+  // The file cannot be written until more is in memory than may be.
+  const { last } = history, [dom0] = world.clients as [Client], { commit } = history;
+  history.commit = () => false;
+  for (let i = 0; i < 1_200; i++) {
+    dom0.ask(T.WRITE, `/a/${i}\0${`${i}`.padEnd(2_000)}`);
+    turn(rider);
+  }
+  history.commit = commit;
+  rider.settle(2);
+  const copy = `${scratch.path}/copy`;
+  for (const end of ["", "-wal"]) Deno.copyFileSync(path + end, copy + end);
+  const next = begin(world, copy);
+  assert(next.history.last < world.recorder.last, "the file has no gap yet");
+  const given = world.recorder.last;
+  next.rider.begin({ last: 2, unread: 0, alone: [2], another: false });
+  assert(next.history.last > last && next.history.needsKeyframe, "there is a gap");
+  assert(world.recorder.last > last, `#${given} was given, and #${world.recorder.last} is next`);
+  next.history.close();
+  history.close();
+});
