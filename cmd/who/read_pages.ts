@@ -1,6 +1,6 @@
 import { XenstoreError } from "../../lib/client/error.ts";
 import type { Operations } from "../../lib/client/operations.ts";
-import type { Page } from "../../lib/engine/pages.ts";
+import { readPages } from "../../lib/metrics/read_status.ts";
 import { CommandError, OLDER_DAEMON } from "../report.ts";
 
 /**
@@ -14,13 +14,11 @@ export async function readRows<T>(
   wants: (rows: readonly T[]) => boolean,
 ): Promise<{ rows: T[]; isCut: boolean }> {
   const rows: T[] = [];
-  for (let from = "";;) {
-    const page: Page<T> = JSON.parse(await ask(nodes, [...words, from]));
+  for await (const page of readPages<T>((from) => ask(nodes, [...words, from]))) {
     rows.push(...page.rows);
-    if (page.next === null) return { rows, isCut: false };
-    if (!wants(rows)) return { rows, isCut: true };
-    from = page.next;
+    if (page.next !== null && !wants(rows)) return { rows, isCut: true };
   }
+  return { rows, isCut: false };
 }
 
 /** A CONTROL command's answer. @throws {CommandError} when the daemon does not know the command. */

@@ -8,7 +8,6 @@ import { orNull } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
 import type { HostDomain } from "../engine/operations/insight.ts";
 import type { MalformedRow } from "../engine/malformed_messages.ts";
-import type { Page } from "../engine/pages.ts";
 import type { HistogramStatus } from "../engine/status_pages.ts";
 import type { WatchRow, WhoRow } from "../engine/who.ts";
 import {
@@ -17,7 +16,7 @@ import {
   DOCTOR_WATCHES_MAX,
   HOST_DOMAINS_PER_REQUEST,
 } from "../limits.ts";
-import { readList, readRing, readStatus } from "../metrics/read_status.ts";
+import { readList, readPages, readRing, readStatus } from "../metrics/read_status.ts";
 import { permDomid } from "../store/perms.ts";
 import { REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD } from "../transport/ring_page.ts";
 import { getU32 } from "../wire/header.ts";
@@ -141,10 +140,10 @@ async function figures(nodes: Operations): Promise<Figures> {
 
 async function watchesOf(nodes: Operations): Promise<WatchRow[]> {
   const watches: WatchRow[] = [];
-  for (let from: string | null = ""; from !== null && watches.length < DOCTOR_WATCHES_MAX;) {
-    const page: Page<WhoRow> = JSON.parse(await nodes.control("who", "/", from));
-    for (const row of page.rows) if (row.kind === "watch") watches.push(row);
-    from = page.next;
+  const ask = (from: string): Promise<string> => nodes.control("who", "/", from);
+  for await (const { rows } of readPages<WhoRow>(ask)) {
+    for (const row of rows) if (row.kind === "watch") watches.push(row);
+    if (watches.length >= DOCTOR_WATCHES_MAX) break;
   }
   return watches;
 }
@@ -157,12 +156,11 @@ async function brokenSince(
 ): Promise<Map<number, number>> {
   const broken = new Map<number, number>();
   if (!rings.some(({ ignored }) => ignored)) return broken;
-  for (let from: string | null = ""; from !== null;) {
-    const page: Page<MalformedRow> = JSON.parse(await nodes.control("errors", from));
-    for (const { ageMs, domid, open, pid } of page.rows) {
+  const ask = (from: string): Promise<string> => nodes.control("errors", from);
+  for await (const { rows } of readPages<MalformedRow>(ask)) {
+    for (const { ageMs, domid, open, pid } of rows) {
       if (open && pid === null && !broken.has(domid)) broken.set(domid, wallMs - ageMs);
     }
-    from = page.next;
   }
   return broken;
 }

@@ -24,7 +24,7 @@ export class UnknownStatus extends Error {
   override readonly name = "UnknownStatus";
 }
 
-async function ask(nodes: Operations, ...words: readonly string[]): Promise<string> {
+async function askStatus(nodes: Operations, ...words: readonly string[]): Promise<string> {
   try {
     return await nodes.control("status", ...words);
   } catch (error) {
@@ -35,7 +35,7 @@ async function ask(nodes: Operations, ...words: readonly string[]): Promise<stri
 
 /** What the daemon tells of itself. @throws {UnknownStatus} */
 export async function readStatus(nodes: Operations): Promise<Status> {
-  return JSON.parse(await ask(nodes));
+  return JSON.parse(await askStatus(nodes));
 }
 
 /** One of its lists, whole; what changes meanwhile is there as it was or as it is. @throws {UnknownStatus} */
@@ -44,20 +44,29 @@ export async function readList<K extends keyof Lists>(
   what: K,
 ): Promise<Lists[K][]> {
   const rows: Lists[K][] = [];
-  for (let next: string | null = "0"; next !== null;) {
-    const page: Page<Lists[K]> = JSON.parse(await ask(nodes, what, next));
-    rows.push(...page.rows);
-    if (page.next === next) throw new UnknownStatus();
-    next = page.next;
-  }
+  const ask = (from: string): Promise<string> => askStatus(nodes, what, from);
+  for await (const page of readPages<Lists[K]>(ask, "0")) rows.push(...page.rows);
   return rows;
+}
+
+/** The pages of a list; `ask` gives the page that begins at a place. @throws {UnknownStatus} */
+export async function* readPages<T>(
+  ask: (from: string) => Promise<string>,
+  first = "",
+): AsyncGenerator<Page<T>, void> {
+  for (let from: string | null = first; from !== null;) {
+    const page: Page<T> = JSON.parse(await ask(from));
+    yield page;
+    if (page.next === from) throw new UnknownStatus();
+    from = page.next;
+  }
 }
 
 /** How long its turns, commits and answers took. @throws {UnknownStatus} */
 export async function readHistograms(
   nodes: Operations,
 ): Promise<Readonly<Record<"turns" | "commits" | "waits", HistogramStatus>>> {
-  return JSON.parse(await ask(nodes, "histograms"));
+  return JSON.parse(await askStatus(nodes, "histograms"));
 }
 
 /** A domain's ring: what the daemon says of it, and the page as it is. @throws {XenstoreError} */
