@@ -4,7 +4,7 @@ import { version } from "../version.ts";
 import { fromByteText } from "../../lib/client/operations.ts";
 import type { QuotaSetting } from "../../lib/engine/quotas.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
-import type { ServeOptions } from "../../lib/server/start/serve.ts";
+import type { ServeOptions } from "../../lib/server/start/serve_options.ts";
 import {
   CLIENT_TIMEOUT_MS,
   EVENT_TIMEOUT_MS,
