@@ -1,23 +1,9 @@
 import { XenstoreError } from "../client/error.ts";
 import type { Operations } from "../client/operations.ts";
 import { statOf } from "../files.ts";
-import { RESTORE_BYTES_MAX } from "../limits.ts";
 import { LOCAL_ZONE, parsePoint, type Point, type Zone } from "../history/points.ts";
-import { mapPath } from "../state/domain_part.ts";
-import type { Node, StateRecord } from "../state/records.ts";
-import { joinChunks } from "../codec/chunk_writer.ts";
-import { decodeStream, StreamError } from "../codec/stream.ts";
-import { FEATURES } from "../wire/features.ts";
-import { toText } from "../wire/text.ts";
-import {
-  type Archive,
-  ArchiveError,
-  fileError,
-  NoHistoryError,
-  type ProgressSink,
-} from "./archive.ts";
-import { fromJson, looksLikeJson } from "../codec/json.ts";
-import { JsonError } from "../codec/json_fields.ts";
+import type { Node } from "../state/records.ts";
+import { type Archive, ArchiveError, NoHistoryError, type ProgressSink } from "./archive.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { Collected, dumpLive } from "./daemon_archive.ts";
 import { findLiveStore } from "./find_store_file.ts";
@@ -26,6 +12,8 @@ import { readPastArchive } from "./past/past_archive.ts";
 import { storePoint } from "./store_point.ts";
 import { readStoreArchive } from "./store_source.ts";
 import { walkNodes } from "./read_any_daemon.ts";
+import { partOf } from "./part_of.ts";
+import { archiveOf, isStore, readFile, StreamArchive } from "./read_file.ts";
 
 /** Where an archive comes from. */
 export type Source =
@@ -163,27 +151,6 @@ async function historyOf(
   return await findHistory({ connect, socketPath, store });
 }
 
-/** A stream, decoded only where more is wanted than its bytes. */
-class StreamArchive implements Archive {
-  readonly nodesOnly = false;
-  #decoded: Pick<Archive, "records" | "notes"> | null = null;
-
-  constructor(
-    readonly name: string,
-    readonly stream: Uint8Array,
-    readonly isFresh: boolean,
-  ) {}
-
-  get records(): readonly StateRecord[] {
-    return (this.#decoded ??= decodeNamed(this.stream, this.name)).records;
-  }
-
-  /** What decoding has told. */
-  get notes(): readonly string[] {
-    return this.#decoded?.notes ?? [];
-  }
-}
-
 async function readLive(context: SourceContext): Promise<Archive> {
   const { domid, interrupt, progress } = context;
   const nodes = await context.connect();
@@ -195,141 +162,4 @@ async function readLive(context: SourceContext): Promise<Archive> {
   const all = await walkNodes(nodes, progress);
   const records = domid === null ? all : partOf(all, domid);
   return { name: "live", records, nodesOnly: true, notes };
-}
-
-const SQLITE = "SQLite format 3\0";
-
-async function readFile(path: string, text: string): Promise<Archive> {
-  if (isStore(path)) return readStoreArchive(path, null, text);
-  const bytes = isPipeOrDevice(path) ? await readPipe(path) : readBytes(path, Infinity);
-  return archiveOf(text, bytes);
-}
-
-function isStore(path: string): boolean {
-  return !isPipeOrDevice(path) && toText(readBytes(path, SQLITE.length)) === SQLITE;
-}
-
-/** A dump in any format, from its bytes. */
-function archiveOf(name: string, bytes: Uint8Array): Archive {
-  if (toText(bytes.subarray(0, SQLITE.length)) === SQLITE) {
-    throw new ArchiveError("a store file cannot be read from a pipe (name the file)", name);
-  }
-  return bytes.length > 0 && looksLikeJson(bytes)
-    ? named(name, () => ({ name, records: fromJson(bytes), nodesOnly: false, notes: [] }))
-    : new StreamArchive(name, bytes, false);
-}
-
-function isPipeOrDevice(path: string): boolean {
-  try {
-    const { isDirectory, isFile } = Deno.statSync(path);
-    if (isDirectory) {
-      throw new ArchiveError("it is a directory (name a dump or a store file)", path);
-    }
-    return !isFile;
-  } catch (error) {
-    if (error instanceof ArchiveError) throw error;
-    throw fileError(error, path, "read");
-  }
-}
-
-/** Reads a pipe to its end: it has no size, and cannot be read twice. */
-async function readPipe(path: string): Promise<Uint8Array> {
-  try {
-    using file = await Deno.open(path);
-    return await readToEnd(file.readable.values({ preventCancel: true }), path);
-  } catch (error) {
-    if (error instanceof ArchiveError) throw error;
-    throw fileError(error, path, "read");
-  }
-}
-
-async function readToEnd(chunks: AsyncIterable<Uint8Array>, name: string): Promise<Uint8Array> {
-  const read: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of chunks) {
-    read.push(chunk);
-    length += chunk.length;
-    if (length <= RESTORE_BYTES_MAX) continue;
-    throw new ArchiveError(`it has more than ${RESTORE_BYTES_MAX} bytes`, name);
-  }
-  return joinChunks(read);
-}
-
-function readBytes(path: string, most: number): Uint8Array {
-  try {
-    using file = Deno.openSync(path);
-    const { size } = file.statSync();
-    const bytes = new Uint8Array(Math.min(size, most));
-    let at = 0;
-    for (let count = 1; at < bytes.length && count > 0; at += count) {
-      count = file.readSync(bytes.subarray(at)) ?? 0;
-    }
-    return bytes.subarray(0, at);
-  } catch (error) {
-    if (error instanceof ArchiveError) throw error;
-    throw fileError(error, path, "read");
-  }
-}
-
-function decodeNamed(bytes: Uint8Array, name: string): Pick<Archive, "records" | "notes"> {
-  return named(name, () => {
-    const { format, notes, records: all, version } = decodeStream(bytes);
-    const records = format === "stream" && version === 1 ? all.map(withFeatures) : all;
-    return { records, notes: notes.map((note) => `${name}: ${note}`) };
-  });
-}
-
-/** Version 1 has no place for features: its domains are offered the usual ones. */
-function withFeatures(record: StateRecord): StateRecord {
-  return record.kind === "domain" && record.features === 0
-    ? { ...record, features: FEATURES }
-    : record;
-}
-
-/** Errors of a file's contents, with the file's name. */
-function named<T>(name: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof StreamError || error instanceof JsonError) {
-      throw new ArchiveError(error.message, name);
-    }
-    throw error;
-  }
-}
-
-/** What of the records is one domain's: as a daemon asked for that domain alone would write it. */
-export function partOf(records: readonly StateRecord[], domid: number): StateRecord[] {
-  const mapping = { from: domid, to: domid };
-  const vm = vmPathOf(records, domid);
-  const ids = new Set<number>();
-  return records.filter((record) => {
-    switch (record.kind) {
-      case "node": {
-        if (mapPath(record.path, mapping) === null) return false;
-        const isVm = record.path.startsWith("/vm/");
-        return !isVm || record.path === vm || record.path.startsWith(`${vm}/`);
-      }
-      case "connection":
-        if (record.end.kind !== "ring" || record.end.domid !== domid) return false;
-        ids.add(record.id);
-        return true;
-      case "domain":
-        return record.domid === domid;
-      case "watch":
-      case "transaction":
-      case "transaction-node":
-        return ids.has(record.connection);
-      default:
-        return false;
-    }
-  });
-}
-
-function vmPathOf(records: readonly StateRecord[], domid: number): string | null {
-  const path = `/local/domain/${domid}/vm`;
-  const node = records.find((record): record is Node =>
-    record.kind === "node" && record.path === path
-  );
-  return node === undefined ? null : toText(node.value);
 }
