@@ -43,6 +43,15 @@ export function fileError(error: unknown, path: string, action: FileAction): Arc
   return new ArchiveError(what + systemAdvice(error, action), path);
 }
 
+/** Does what may fail for the sake of the file at `path`. @throws {ArchiveError} */
+export function usingFile<T>(path: string, action: FileAction, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    throw error instanceof ArchiveError ? error : fileError(error, path, action);
+  }
+}
+
 /** What is told of work that takes its time. */
 export interface ProgressSink {
   /** So many of so many (0: not known) of what is being done. */

@@ -1,6 +1,6 @@
 import { removeQuietly } from "../files.ts";
 import { WRITE_BUFFER_BYTES } from "../limits.ts";
-import { ArchiveError, fileError } from "./archive.ts";
+import { ArchiveError, fileError, usingFile } from "./archive.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 
 /** Only its owner may read it: a store holds secrets. */
@@ -41,7 +41,7 @@ export async function writeFile(
   interrupt: Interrupt,
 ): Promise<boolean> {
   return await interrupt.defer(async () => {
-    const writing = <T>(action: () => T): T => attempt(path, action);
+    const writing = <T>(action: () => T): T => usingFile(path, "write", action);
     const { direct, path: target, replaced } = writing(() => placeOf(path));
     if (direct) {
       await writeTo(target, path, fill);
@@ -77,21 +77,12 @@ export function fillWith(
   };
 }
 
-/** Does what may fail for the file's sake, which the user calls `name`. */
-function attempt<T>(name: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    throw error instanceof ArchiveError ? error : fileError(error, name, "write");
-  }
-}
-
 async function writeTo(
   path: string,
   name: string,
   fill: (sink: ByteSink) => Promise<void>,
 ): Promise<void> {
-  using file = attempt(name, () => Deno.openSync(path, { write: true }));
+  using file = usingFile(name, "write", () => Deno.openSync(path, { write: true }));
   const sink = new FileSink(file, name);
   await fill(sink);
   await sink.end();
@@ -121,7 +112,7 @@ class FileSink implements ByteSink {
     this.#filled = 0;
     if (this.#written === 0) return true;
     const file = this.#file;
-    return attempt(this.#name, () => {
+    return usingFile(this.#name, "write", () => {
       if (!file.statSync().isFile) return false;
       file.truncateSync(0);
       file.seekSync(0, Deno.SeekMode.Start);
@@ -133,7 +124,7 @@ class FileSink implements ByteSink {
   /** All is in the file, and that on the disk. */
   async end(): Promise<void> {
     await this.#flush();
-    attempt(this.#name, () => {
+    usingFile(this.#name, "write", () => {
       if (this.#file.statSync().isFile) this.#file.syncSync();
     });
   }

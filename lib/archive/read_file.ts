@@ -1,11 +1,12 @@
 /** Reads files: dumps in any format, and stores. */
 import { RESTORE_BYTES_MAX } from "../limits.ts";
+import { RecordError } from "../state/checked_records.ts";
 import type { StateRecord } from "../state/records.ts";
 import { joinChunks } from "../codec/chunk_writer.ts";
 import { decodeStream, StreamError } from "../codec/stream.ts";
 import { FEATURES } from "../wire/features.ts";
 import { toText } from "../wire/text.ts";
-import { type Archive, ArchiveError, fileError } from "./archive.ts";
+import { type Archive, ArchiveError, fileError, usingFile } from "./archive.ts";
 import { fromJson, looksLikeJson } from "../codec/json.ts";
 import { JsonError } from "../codec/json_fields.ts";
 import { readStoreArchive } from "./store_source.ts";
@@ -54,16 +55,9 @@ export function archiveOf(name: string, bytes: Uint8Array): Archive {
 }
 
 function isPipeOrDevice(path: string): boolean {
-  try {
-    const { isDirectory, isFile } = Deno.statSync(path);
-    if (isDirectory) {
-      throw new ArchiveError("it is a directory (name a dump or a store file)", path);
-    }
-    return !isFile;
-  } catch (error) {
-    if (error instanceof ArchiveError) throw error;
-    throw fileError(error, path, "read");
-  }
+  const { isDirectory, isFile } = usingFile(path, "read", () => Deno.statSync(path));
+  if (isDirectory) throw new ArchiveError("it is a directory (name a dump or a store file)", path);
+  return !isFile;
 }
 
 /** Reads a pipe to its end: it has no size, and cannot be read twice. */
@@ -90,7 +84,7 @@ async function readToEnd(chunks: AsyncIterable<Uint8Array>, name: string): Promi
 }
 
 function readBytes(path: string, most: number): Uint8Array {
-  try {
+  return usingFile(path, "read", () => {
     using file = Deno.openSync(path);
     const { size } = file.statSync();
     const bytes = new Uint8Array(Math.min(size, most));
@@ -99,10 +93,7 @@ function readBytes(path: string, most: number): Uint8Array {
       count = file.readSync(bytes.subarray(at)) ?? 0;
     }
     return bytes.subarray(0, at);
-  } catch (error) {
-    if (error instanceof ArchiveError) throw error;
-    throw fileError(error, path, "read");
-  }
+  });
 }
 
 function decodeNamed(bytes: Uint8Array, name: string): Pick<Archive, "records" | "notes"> {
@@ -120,14 +111,13 @@ function withFeatures(record: StateRecord): StateRecord {
     : record;
 }
 
-/** Errors of a file's contents, with the file's name. */
-function named<T>(name: string, action: () => T): T {
+/** Does what may fail for what a file has. @throws {ArchiveError} with the file's name */
+export function named<T>(name: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof StreamError || error instanceof JsonError) {
-      throw new ArchiveError(error.message, name);
-    }
-    throw error;
+    const isIts = error instanceof StreamError || error instanceof JsonError ||
+      error instanceof RecordError;
+    throw isIts ? new ArchiveError(error.message, name) : error;
   }
 }

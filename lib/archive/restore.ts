@@ -1,12 +1,13 @@
 import type { Operations } from "../client/operations.ts";
 import type { DomainMapping } from "../state/domain_part.ts";
-import { type CheckedRecords, collect, RecordError } from "../state/checked_records.ts";
+import { type CheckedRecords, collect } from "../state/checked_records.ts";
 import { RECORDS_PER_PAUSE } from "../limits.ts";
-import { isReadAtOnce, StreamError } from "../codec/stream.ts";
+import { isReadAtOnce } from "../codec/stream.ts";
 import { type Archive, ArchiveError, type ProgressSink } from "./archive.ts";
 import { formatArchive } from "./format.ts";
 import { Interrupt } from "./interrupt.ts";
 import { restoreIntoLive } from "./daemon_archive.ts";
+import { named } from "./read_file.ts";
 import { checkFree, loadState, writeStore } from "./store_target.ts";
 import { counted } from "../wire/counted.ts";
 
@@ -45,26 +46,15 @@ export async function restoreArchive(
   if (into?.kind === "live") {
     return await restoreLive(archive, request, connect, progress, interrupt);
   }
-  const all = named(archive, () => collectWith(progress, archive, mapping));
+  const all = named(archive.name, () => collectWith(progress, archive, mapping));
   if (mapping !== null) return partResult(all, mapping);
-  const { report, state } = named(archive, () => loadState(all, overQuota));
+  const { report, state } = named(archive.name, () => loadState(all, overQuota));
   if (into !== null) {
     checkFree(into.path);
     if (!dryRun) writeStore(into.path, state);
   }
   const { leftOut, ...counts } = report;
   return { counts, leftOut };
-}
-
-function named<T>(archive: Archive, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof RecordError || error instanceof StreamError) {
-      throw new ArchiveError(error.message, archive.name);
-    }
-    throw error;
-  }
 }
 
 function collectWith(

@@ -1,5 +1,4 @@
 /** Asks the history in a file, while no daemon has it. */
-import { isFileLocked } from "../../../ffi/file_lock.ts";
 import { exists } from "../../files.ts";
 import { type Answer, answer } from "../../history/answers.ts";
 import { HistoryError } from "../../history/database.ts";
@@ -13,7 +12,8 @@ import { Replay } from "../../journal/replay.ts";
 import { type Carried, readCarried } from "../../journal/store_file.ts";
 import { emptyTree } from "../../state/checked_records.ts";
 import { makeReadPlace } from "../../journal/read_place.ts";
-import { ArchiveError, fileError, NoHistoryError } from "../archive.ts";
+import { ArchiveError, NoHistoryError, usingFile } from "../archive.ts";
+import { isTaken, takenError } from "./daemon_of_history.ts";
 
 /**
  * What the history at `path` answers. The file is copied, and not touched: a daemon may start on it meanwhile.
@@ -61,27 +61,12 @@ function copyHistory(path: string, to: string): void {
   for (const companion of ["", "-wal"]) {
     const file = path + companion;
     if (companion !== "" && !exists(file)) continue;
-    try {
-      Deno.copyFileSync(file, to + companion);
-    } catch (error) {
-      throw fileError(error, file, "read");
-    }
+    usingFile(file, "read", () => Deno.copyFileSync(file, to + companion));
   }
   // One that has begun since then may have written between the two.
   checkFree(path);
 }
 
 function checkFree(path: string): void {
-  let isLocked: boolean;
-  try {
-    isLocked = isFileLocked(path);
-  } catch (error) {
-    throw fileError(error, path, "read");
-  }
-  if (isLocked) {
-    throw new ArchiveError(
-      "a daemon has it: ask that one (name its socket in XENSTORED_PATH)",
-      path,
-    );
-  }
+  if (isTaken(path)) throw takenError(path);
 }

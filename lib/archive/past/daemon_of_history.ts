@@ -4,7 +4,7 @@ import { XenstoreError } from "../../client/error.ts";
 import type { Operations } from "../../client/operations.ts";
 import type { Status } from "../../engine/status.ts";
 import { exists, realPath } from "../../files.ts";
-import { ArchiveError, fileError } from "../archive.ts";
+import { ArchiveError, usingFile } from "../archive.ts";
 
 /**
  * The daemon that has the history at `path`, of the store at `store`; null when none has it, or it is not there.
@@ -17,18 +17,23 @@ export async function daemonOfHistory(
   store: string,
   connect: () => Promise<Operations>,
 ): Promise<Operations | null> {
-  if (!exists(path) || !isLocked(path)) return null;
+  if (!exists(path) || !isTaken(path)) return null;
   const nodes = await connectTo(connect);
   if (nodes !== null && await storeOf(nodes) === realPath(store)) return nodes;
-  throw new ArchiveError("a daemon has it: ask that one (name its socket in XENSTORED_PATH)", path);
+  throw takenError(path);
 }
 
-function isLocked(path: string): boolean {
-  try {
-    return isFileLocked(path);
-  } catch (error) {
-    throw fileError(error, path, "read");
-  }
+/** Whether a daemon has the history at `path`. */
+export function isTaken(path: string): boolean {
+  return usingFile(path, "read", () => isFileLocked(path));
+}
+
+/** What is said of a history that another daemon has. */
+export function takenError(path: string): ArchiveError {
+  return new ArchiveError(
+    "a daemon has it: ask that one (name its socket in XENSTORED_PATH)",
+    path,
+  );
 }
 
 async function connectTo(connect: () => Promise<Operations>): Promise<Operations | null> {
