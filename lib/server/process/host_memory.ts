@@ -50,7 +50,7 @@ let host: number | undefined;
 let lookedFrom: number | undefined;
 
 function givenOptions(): string {
-  return `${Deno.env.get("DENO_V8_FLAGS") ?? ""} ${textOf("/proc/self/cmdline")}`;
+  return `${Deno.env.get("DENO_V8_FLAGS") ?? ""} ${textOf("/proc/self/cmdline") ?? ""}`;
 }
 
 /** The runtime's `process`, as far as it is of use here; an import of it takes 10 ms of each start. */
