@@ -277,6 +277,27 @@ Deno.test("the history of a store that is older than it begins with what the sto
   life.end();
 });
 
+Deno.test("a kill soon after a start leaves no gap", async () => {
+  await using scratch = await makeScratch();
+  let path = `${scratch.path}/0`;
+  const older = new RecordedLife(path, { isRecorded: false });
+  older.end();
+  const lives: RecordedLife[] = [];
+  for (let kills = 1; kills < 4; kills++) {
+    const life = new RecordedLife(path);
+    life.clients[0]!.ask(T.WRITE, `/a\0${kills}`);
+    life.turn();
+    assertEquals(listed(life.history).map(({ number }) => number), numbersTo(2 * kills));
+    life.copyTo(path = `${scratch.path}/${kills}`);
+    lives.push(life);
+  }
+  for (const life of lives) life.end();
+});
+
+function numbersTo(last: number): number[] {
+  return Array.from({ length: last }, (_, i) => i + 1);
+}
+
 Deno.test("a history that cannot be used refuses no store: it is renamed, and a new one begins", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/store`;

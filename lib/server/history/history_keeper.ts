@@ -136,6 +136,8 @@ export class HistoryKeeper implements DaemonHistory, Rider {
       // That of a store which is new comes behind its first record.
       if (history.last > 0 && history.needsKeyframe) this.#beginKeyframe(history);
     });
+    // What comes from now on is all that it does not have, also after a kill.
+    this.#parts.journal.settle();
   }
 
   #newRider(history: History): HistoryRider {
@@ -302,8 +304,6 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     const { clock } = this.#parts, { last } = this.#recorder;
     if (clock.now() < this.#lookAt) return false;
     this.#begin((_, history) => history.skipTo(last, clock.wall(), last - history.last));
-    // What comes from now on is all that is not in it, also after a kill.
-    this.#parts.journal.settle();
     return false;
   }
 
