@@ -6,7 +6,7 @@ import { wallMs } from "../../lib/clock.ts";
 import { collect } from "../../lib/doctor/collect.ts";
 import type { Evidence, Finding } from "../../lib/doctor/evidence.ts";
 import { applyFix } from "../../lib/doctor/fix.ts";
-import { RULES } from "../../lib/doctor/rules.ts";
+import { findingsOf } from "../../lib/doctor/rules.ts";
 import { type Since, sinceEach, sinceJson, sinceText } from "../../lib/doctor/since.ts";
 import { DOCTOR_LOOK_MS } from "../../lib/limits.ts";
 import { UnknownStatus } from "../../lib/metrics/read_status.ts";
@@ -62,7 +62,7 @@ async function examine(
     const collecting = collect({ nodes, progress, interrupt, ms, countEvents: events });
     const evidence = await Promise.race([collecting, interrupt.stopped]);
     progress.clear();
-    return { evidence, findings: RULES.flatMap((rule) => rule.check(evidence)) };
+    return { evidence, findings: findingsOf(evidence) };
   } catch (error) {
     const isOld = error instanceof UnknownStatus ||
       error instanceof XenstoreError && error.code === "EINVAL" && error.operation === "control";

@@ -97,10 +97,16 @@ export interface Finding {
   readonly fix: Fix | null;
 }
 
+/** What a rule finds: seen at both looks unless it says since when, and without a fix unless it has one. */
+export interface Found extends Pick<Finding, "object" | "text" | "command"> {
+  readonly onset?: Onset | null;
+  readonly fix?: Fix;
+}
+
 /** A rule: a file of its own, with the story that it comes from. */
 export interface Rule {
   readonly name: string;
-  check(evidence: Evidence): Finding[];
+  check(evidence: Evidence): Iterable<Found>;
 }
 
 /** The onset of what both looks saw: it was so at the first one. */

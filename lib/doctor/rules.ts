@@ -11,7 +11,7 @@ import { spinningClients } from "./rules/spinning_clients.ts";
 import { staleNames } from "./rules/stale_names.ts";
 import { stuckRings } from "./rules/stuck_rings.ts";
 import { unreadEvents } from "./rules/unread_events.ts";
-import type { Rule } from "./evidence.ts";
+import { type Evidence, type Finding, type Rule, sinceFirstLook } from "./evidence.ts";
 
 /** All rules, in the order in which their findings are printed. */
 export const RULES: readonly Rule[] = [
@@ -29,3 +29,17 @@ export const RULES: readonly Rule[] = [
   emptyDirectories,
   deadPermissions,
 ];
+
+/** What all rules find. */
+export function findingsOf(evidence: Evidence): Finding[] {
+  return RULES.flatMap((rule) =>
+    [...rule.check(evidence)].map(({ command, fix = null, object, onset, text }) => ({
+      rule: rule.name,
+      object,
+      text,
+      onset: onset ?? sinceFirstLook(evidence),
+      command,
+      fix,
+    }))
+  );
+}

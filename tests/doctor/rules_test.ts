@@ -8,7 +8,7 @@ import type {
   SeenWatch,
 } from "../../lib/doctor/evidence.ts";
 import { spinningBetween } from "../../lib/doctor/processes.ts";
-import { RULES } from "../../lib/doctor/rules.ts";
+import { findingsOf, RULES } from "../../lib/doctor/rules.ts";
 import type { DomainStatus, QuotaUse } from "../../lib/engine/status_pages.ts";
 import type { Status } from "../../lib/engine/status.ts";
 import { DOCTOR_QUEUED_BYTES, DOCTOR_SHARED_WATCHES } from "../../lib/limits.ts";
@@ -92,7 +92,7 @@ function evidence(given: Given): Evidence {
 }
 
 function find(given: Given): Finding[] {
-  return RULES.flatMap((rule) => rule.check(evidence(given)));
+  return findingsOf(evidence(given));
 }
 
 /** One row a case: what is given, and what is said; null for nothing. */

@@ -4,31 +4,25 @@
  */
 import { DOCTOR_EVENTS_PER_SECOND, DOCTOR_SHARED_WATCHES } from "../../limits.ts";
 import { escapeText } from "../../wire/escape.ts";
-import { type Finding, type Rule, type SeenWatch, sinceFirstLook } from "../evidence.ts";
+import type { Found, Rule, SeenWatch } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
 
 export const busyWatches: Rule = {
   name: "busy-watches",
-  check: (evidence) => {
-    const { watches } = evidence;
+  *check({ watches }): Generator<Found> {
     const byPath = new Map<string, SeenWatch[]>();
     for (const watch of watches) byPath.set(watch.path, [...byPath.get(watch.path) ?? [], watch]);
-    const findings: Finding[] = [];
     for (const [path, those] of byPath) {
       const clients = new Set(those.map(({ connection }) => connection)).size;
       const events = those.reduce((sum, { eventsPerSecond }) => sum + eventsPerSecond, 0);
       if (clients < DOCTOR_SHARED_WATCHES && events < DOCTOR_EVENTS_PER_SECOND) continue;
-      findings.push({
-        rule: "busy-watches",
+      yield {
         object: escapeText(path),
         text: `watched by ${counted(clients, "client")}: ${
           counted(Math.round(events), "event")
         } a second together`,
-        onset: sinceFirstLook(evidence),
         command: `xs who ${path}`,
-        fix: null,
-      });
+      };
     }
-    return findings;
   },
 };

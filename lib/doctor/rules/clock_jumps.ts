@@ -4,23 +4,21 @@
  */
 import { DOCTOR_CLOCK_JUMP_MS } from "../../limits.ts";
 import { formatDuration } from "../../wire/duration.ts";
-import type { Rule } from "../evidence.ts";
+import type { Found, Rule } from "../evidence.ts";
 
 export const clockJumps: Rule = {
   name: "clock-jumps",
-  check: ({ after: { status, wallMs }, before }) => {
+  *check({ after: { status, wallMs }, before }): Generator<Found> {
     const expected = Date.parse(status.since) + status.uptimeMs;
     const jump = wallMs - expected;
-    if (!(Math.abs(jump) >= DOCTOR_CLOCK_JUMP_MS)) return [];
+    if (!(Math.abs(jump) >= DOCTOR_CLOCK_JUMP_MS)) return;
     const by = formatDuration(Math.round(Math.abs(jump) / 1_000) * 1_000);
     const text = `was set ${jump > 0 ? "forward" : "back"} by ${by} since the daemon started`;
-    return [{
-      rule: "clock-jumps",
+    yield {
       object: "the host's clock",
       text,
       onset: { kind: "seen", from: Date.parse(status.since), to: before.wallMs },
       command: "timedatectl",
-      fix: null,
-    }];
+    };
   },
 };

@@ -4,7 +4,7 @@
  */
 import { DOCTOR_QUOTA_PERCENT } from "../../limits.ts";
 import { ownerOf } from "../../store/perms.ts";
-import { type Finding, type Rule, sinceFirstLook } from "../evidence.ts";
+import type { Found, Rule } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
 
 /** What an entry of the permissions takes of a node's size. */
@@ -12,9 +12,7 @@ const ENTRY = 8;
 
 export const largeNodes: Rule = {
   name: "large-nodes",
-  check: (evidence) => {
-    const { after, nodes } = evidence;
-    const findings: Finding[] = [];
+  *check({ after, nodes }): Generator<Found> {
     const limits = new Map(
       after.domains.map(({ domid, quotas }) => [domid, quotas["node-size"].limit]),
     );
@@ -24,17 +22,13 @@ export const largeNodes: Rule = {
       const size = valueBytes + nameBytes + ENTRY * perms.length;
       const percent = Math.floor(100 * size / limit);
       if (percent < DOCTOR_QUOTA_PERCENT) continue;
-      findings.push({
-        rule: "large-nodes",
+      yield {
         object: path,
         text:
           `about ${size} of ${limit} bytes by quota node-size (${percent} %), ${nameBytes} of them the names of ` +
           counted(children, "child"),
-        onset: sinceFirstLook(evidence),
         command: `xs quota ${ownerOf(perms)} node-size=${2 * limit}`,
-        fix: null,
-      });
+      };
     }
-    return findings;
   },
 };

@@ -4,13 +4,12 @@
  */
 import { DOCTOR_QUOTA_PERCENT } from "../../limits.ts";
 import { formatDuration } from "../../wire/duration.ts";
-import type { Finding, Rule } from "../evidence.ts";
+import type { Found, Rule } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
 
 export const nearQuota: Rule = {
   name: "near-quota",
-  check: ({ after, before, seconds }) => {
-    const findings: Finding[] = [];
+  *check({ after, before, seconds }): Generator<Found> {
     const old = new Map(before.domains.map((domain) => [domain.domid, domain]));
     for (const { domid, quotas } of after.domains) {
       for (const [name, { limit, refused, used }] of Object.entries(quotas)) {
@@ -24,17 +23,14 @@ export const nearQuota: Rule = {
           ? `; full in about ${soon((limit - used) / slope)}`
           : "";
         const times = refused === 0 ? "" : `; ${counted(refused, "request")} refused so far`;
-        findings.push({
-          rule: "near-quota",
+        yield {
           object: `domain ${domid}`,
           text: `${used} of ${limit} by quota ${name} (${percent} %)${full}${times}`,
           onset: { kind: "domain", domid },
           command: `xs quota ${domid} ${name}=${2 * limit}`,
-          fix: null,
-        });
+        };
       }
     }
-    return findings;
   },
 };
 

@@ -3,12 +3,11 @@
  * a program that looked a domain up by its name got the dead one.
  */
 import { escapeBytes } from "../../wire/escape.ts";
-import { type Finding, isGone, type Rule } from "../evidence.ts";
+import { type Found, isGone, type Rule } from "../evidence.ts";
 
 export const staleNames: Rule = {
   name: "stale-names",
-  check: (evidence) => {
-    const findings: Finding[] = [];
+  *check(evidence): Generator<Found> {
     const living = new Map<string, number>();
     const names = [...evidence.nodes.values()].flatMap(({ path, value }) => {
       const domid = /^\/local\/domain\/(\d{1,5})\/name$/.exec(path)?.[1];
@@ -21,15 +20,13 @@ export const staleNames: Rule = {
       const also = shadowed === undefined
         ? ""
         : `; domain ${shadowed} has the same name, and is hidden by it`;
-      findings.push({
-        rule: "stale-names",
+      yield {
         object: path,
         text: `names domain ${domid}, which is gone, '${escapeBytes(value)}'${also}`,
         onset: { kind: "left", domid, path },
         command: `xs rm ${path}`,
         fix: { kind: "remove", path, domid },
-      });
+      };
     }
-    return findings;
   },
 };

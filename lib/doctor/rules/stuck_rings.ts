@@ -2,29 +2,26 @@
  * Story: a guest hangs at its boot, and nothing tells whether it or the daemon waits. A ring in which something lies and nothing moves
  * names the one that does not go on.
  */
-import { type Finding, type Rule, type SeenRing, sinceFirstLook } from "../evidence.ts";
+import type { Found, Rule, SeenRing } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
 
 export const stuckRings: Rule = {
   name: "stuck-rings",
-  check: (evidence) =>
-    evidence.rings.flatMap((ring): Finding[] => {
+  *check({ rings, seconds }): Generator<Found> {
+    for (const ring of rings) {
       const text = ring.ignored
         ? "the daemon ignores its ring: the guest broke the protocol (xs errors says how)"
-        : stuckText(ring, evidence.seconds);
-      if (text === null) return [];
+        : stuckText(ring, seconds);
+      if (text === null) continue;
       const { brokenAt, domid, ignored } = ring;
-      return [{
-        rule: "stuck-rings",
+      yield {
         object: `domain ${domid}`,
         text,
-        onset: ignored && brokenAt !== null
-          ? { kind: "seen", from: brokenAt, to: brokenAt }
-          : sinceFirstLook(evidence),
+        onset: ignored && brokenAt !== null ? { kind: "seen", from: brokenAt, to: brokenAt } : null,
         command: `xs ring ${domid}`,
-        fix: null,
-      }];
-    }),
+      };
+    }
+  },
 };
 
 function stuckText(

@@ -4,27 +4,20 @@
  */
 import { DOCTOR_QUEUED_BYTES } from "../../limits.ts";
 import { jsonText } from "../../wire/json.ts";
-import { type Finding, type Rule, sinceFirstLook } from "../evidence.ts";
+import type { Found, Rule } from "../evidence.ts";
 
 export const unreadEvents: Rule = {
   name: "unread-events",
-  check: (evidence) => {
-    const { watches } = evidence;
+  *check({ watches }): Generator<Found> {
     const clients = new Map(watches.map((watch) => [watch.connection, watch]));
-    return [...clients.values()].filter(({ queuedBytes }) => queuedBytes >= DOCTOR_QUEUED_BYTES)
-      .map(({ command, connection, domid, pid, queuedBytes }): Finding => {
-        const program = command === null ? "" : ` (${jsonText(command)})`;
-        const object = pid === null ? `domain ${domid}` : `pid ${pid}${program}`;
-        const text =
-          `${queuedBytes} bytes of answers and events wait for it (connection ${connection})`;
-        return {
-          rule: "unread-events",
-          object,
-          text,
-          onset: sinceFirstLook(evidence),
-          command: pid === null ? `xs ring ${domid}` : null,
-          fix: null,
-        };
-      });
+    for (const { command, connection, domid, pid, queuedBytes } of clients.values()) {
+      if (queuedBytes < DOCTOR_QUEUED_BYTES) continue;
+      const program = command === null ? "" : ` (${jsonText(command)})`;
+      yield {
+        object: pid === null ? `domain ${domid}` : `pid ${pid}${program}`,
+        text: `${queuedBytes} bytes of answers and events wait for it (connection ${connection})`,
+        command: pid === null ? `xs ring ${domid}` : null,
+      };
+    }
   },
 };
