@@ -5,12 +5,14 @@ import { type Operations, toByteText } from "../client/operations.ts";
 import { PAYLOAD_MAX } from "../wire/header.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { joinStrings } from "../wire/payload.ts";
-import { toText } from "../wire/text.ts";
+import { joinBytes, toText } from "../wire/text.ts";
 import { ArchiveError, type ProgressSink } from "./archive.ts";
 import type { Interrupt } from "./interrupt.ts";
 
 /** What a daemon answers that does not know such commands. */
 const UNKNOWN = new Set(["EINVAL", "ENOSYS", "ENOENT", "EPERM"]);
+
+const NUL = new Uint8Array(1);
 
 /** A daemon that does not know the job: another one has its place. */
 export class TakenOverError extends ArchiveError {
@@ -91,10 +93,7 @@ export class RemoteJob {
 
   /** Gives the next bytes of what is restored; how the job stands then. */
   async put(bytes: Uint8Array): Promise<JobStatus> {
-    const head = this.#head;
-    const payload = new Uint8Array(head.length + bytes.length + 1);
-    payload.set(head);
-    payload.set(bytes, head.length);
+    const payload = joinBytes([this.#head, bytes, NUL]);
     return parseStatus(toText(await this.#request(payload)));
   }
 

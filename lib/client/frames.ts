@@ -13,7 +13,7 @@ import { MessageType } from "../wire/message_type.ts";
 import { joinStrings } from "../wire/payload.ts";
 import type { Frame } from "../wire/stream_frame.ts";
 import { isSystemError } from "../wire/system_error.ts";
-import { toText } from "../wire/text.ts";
+import { joinBytes, toText } from "../wire/text.ts";
 import { decodeErrorName, XenstoreError } from "./error.ts";
 import type { ByteStream } from "./stream.ts";
 
@@ -141,9 +141,6 @@ async function answer(stream: ByteStream): Promise<Uint8Array> {
     const more = new Uint8Array(STREAM_READ_BYTES);
     const count = await stream.read(more);
     if (count === null) throw new Error(ENDED);
-    const joined = new Uint8Array(bytes.length + count);
-    joined.set(bytes);
-    joined.set(more.subarray(0, count), bytes.length);
-    bytes = joined;
+    bytes = joinBytes([bytes, more.subarray(0, count)]);
   }
 }

@@ -6,6 +6,7 @@ import type { Answer, Blamed, NodeThen, RecordAnswer } from "./answers.ts";
 import { NodesReader, NodesWriter } from "./node_bytes.ts";
 import { decodeRecords, encodeRecords } from "./record_bytes.ts";
 import { putVarint, readVarint } from "./varint.ts";
+import { joinBytes } from "../wire/text.ts";
 
 /** Kinds of frames. An empty one says that the daemon is still looking. */
 const NOTHING = 0;
@@ -149,9 +150,7 @@ export class AnswerDecoder {
    * @throws {DamagedError} when they are none.
    */
   *feed(bytes: Uint8Array): Generator<Answer, void, void> {
-    const all = new Uint8Array(this.#bytes.length + bytes.length);
-    all.set(this.#bytes);
-    all.set(bytes, this.#bytes.length);
+    const all = joinBytes([this.#bytes, bytes]);
     const view = new DataView(all.buffer);
     let at = 0;
     while (all.length - at >= FRAME_HEADER_BYTES) {

@@ -21,6 +21,7 @@ import { DamagedError } from "../codec/journal/byte_reader.ts";
 import type { ChangeSink, WatchState } from "../codec/journal/changes.ts";
 import type { NodeRecord, NodeState } from "../codec/journal/node_record.ts";
 import { homePath } from "../wire/home_path.ts";
+import { joinBytes } from "../wire/text.ts";
 
 /** Who is named as the last to have changed what was recovered. */
 const ORIGIN = { label: "a client before the restart" };
@@ -236,8 +237,5 @@ export function joined(before: RingState, ring: RingState): RingState {
   const older = before.responses.subarray(0, Math.max(0, before.responses.length - known));
   const keep = Math.max(0, Math.min(older.length, unsent - responses.length));
   if (keep === 0) return ring;
-  const bytes = new Uint8Array(keep + responses.length);
-  bytes.set(older.subarray(older.length - keep));
-  bytes.set(responses, keep);
-  return { ...ring, responses: bytes };
+  return { ...ring, responses: joinBytes([older.subarray(older.length - keep), responses]) };
 }

@@ -8,6 +8,7 @@ import {
   HIDDEN_REQUEST,
   type StreamClientInfo,
 } from "./stream_frame.ts";
+import { joinBytes } from "./text.ts";
 
 /** Bytes that are no frame. */
 export class FrameError extends Error {
@@ -39,9 +40,7 @@ export class FrameDecoder {
 
   /** The frames that are whole with `more` bytes. @throws {FrameError} for what is no frame. */
   add(more: Uint8Array): Frame[] {
-    const bytes = new Uint8Array(this.#bytes.length + more.length);
-    bytes.set(this.#bytes);
-    bytes.set(more, this.#bytes.length);
+    const bytes = joinBytes([this.#bytes, more]);
     const frames: Frame[] = [];
     let at = 0;
     while (bytes.length - at >= FRAME_HEADER_BYTES) {
