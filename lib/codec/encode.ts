@@ -1,5 +1,5 @@
 import { isStale, permDomid, permMask, type Perms } from "../store/perms.ts";
-import { type ChunkWriter, joinChunks } from "./chunk_writer.ts";
+import type { ChunkWriter } from "./chunk_writer.ts";
 import { RecordEncoder } from "./record_encoder.ts";
 import { isU16, RecordWriter } from "./record_writer.ts";
 import * as types from "./record_types.ts";
@@ -312,18 +312,4 @@ export class StreamEncoder extends RecordEncoder {
     }
     this.#out.pad();
   }
-}
-
-/**
- * A whole stream in one piece, END included.
- * @throws {StreamError} when a record does not fit the format
- */
-export function encodeStream(
-  records: Iterable<records.StateRecord>,
-  options: EncodeOptions,
-): Uint8Array<ArrayBuffer> {
-  const encoder = new StreamEncoder(options);
-  for (const record of records) encoder.put(record);
-  encoder.end();
-  return joinChunks(encoder.take());
 }

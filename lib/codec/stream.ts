@@ -9,8 +9,8 @@
  *   lib/state/checked_records.ts finds out.
  *
  * Writing, of records with domains before their rings:
- * - `encodeStream(records, { version, endian, details? }): Uint8Array`, or slice by slice
- *   `new StreamEncoder(options)` with `put(record)`, `take(): Uint8Array[]`, `end()`;
+ * - `new StreamEncoder({ version, endian, details? })` with `put(record)`, `take(): Uint8Array[]`
+ *   for what is written so far, and `end()`;
  * - `encodeOxenstoredBinary(records): { bytes, notes }`, oxenstored's format of 2021.
  *
  * All that is wrong, in bytes or in records, is a {@link StreamError} with `offset`, `record`
@@ -18,7 +18,7 @@
  * change them while its records are used.
  */
 export { StreamError } from "./errors.ts";
-export { type EncodeOptions, encodeStream, StreamEncoder } from "./encode.ts";
+export { type EncodeOptions, StreamEncoder } from "./encode.ts";
 export type { PlacedRecord } from "./binary_reader.ts";
 export { StreamReader } from "./decode.ts";
 export { type Detected, detectFormat } from "./detect.ts";

@@ -57,11 +57,6 @@ export class Call {
     way.above = NO_NODE;
   }
 
-  /** The tree as the caller sees it. */
-  get root(): Node {
-    return this.transaction === null ? this.state.tree.root : this.transaction.root;
-  }
-
   /** The path of a request whose one argument it is. */
   onlyPath(specials = false): string | null {
     const { payload } = this;

@@ -71,11 +71,6 @@ export class Settings {
     this.#all.set(setting.name, setting);
   }
 
-  /** Nothing that was loaded counts. */
-  clear(): void {
-    this.#all.clear();
-  }
-
   [Symbol.iterator](): IterableIterator<Setting> {
     return this.#all.values();
   }

@@ -139,11 +139,6 @@ function putBlamed(to: ByteWriter, nodes: NodesWriter, blamed: Blamed): void {
 export class AnswerDecoder {
   #bytes = new Uint8Array(0);
 
-  /** Whether what was fed ends with a whole frame. */
-  get isWhole(): boolean {
-    return this.#bytes.length === 0;
-  }
-
   /**
    * The answers that are complete with these bytes.
    *

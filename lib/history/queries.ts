@@ -4,17 +4,8 @@ import type { BlockHead, DamagedBlock } from "./blocks.ts";
 import { checkWithin, having, OutsideError, readPieces, type Steps } from "./reading.ts";
 import type { History } from "./history.ts";
 import { type LogFilter, LogMatcher } from "./log_filter.ts";
-import type { Between, Moment } from "./moment.ts";
-import { isUnder } from "./path_set.ts";
 import type { Point } from "./points.ts";
-import {
-  type Abort,
-  type Change,
-  type Commit,
-  type HistoryRecord,
-  type NodeState,
-  sameNode,
-} from "./record.ts";
+import type { Abort, Change, Commit, HistoryRecord } from "./record.ts";
 
 /** A record, or records that cannot be read. */
 export type LogItem = HistoryRecord | DamagedBlock;
@@ -97,31 +88,6 @@ function* causeOf(history: History, abort: Abort): Steps<Commit | null> {
   }
   return null;
 }
-
-/** What differs at one path. */
-export interface Difference {
-  readonly path: string;
-  readonly old: NodeState | null;
-  readonly new: NodeState | null;
-  /** Where one of the two is not known. */
-  readonly between: Between | null;
-}
-
-/** What differs between two moments at and below `top`, in the order of paths. */
-export function* differences(from: Moment, to: Moment, top: string = "/"): Steps<Difference[]> {
-  const found: Difference[] = [];
-  let looked = 0;
-  for (const path of new Set([...from.nodes.keys(), ...to.nodes.keys()])) {
-    if (++looked % PATHS_A_STEP === 0) yield null;
-    if (!isUnder(path, top)) continue;
-    const old = from.nodes.get(path) ?? null, now = to.nodes.get(path) ?? null;
-    const between = from.unknown(path) ?? to.unknown(path);
-    if (between !== null || !sameNode(old, now)) found.push({ path, old, new: now, between });
-  }
-  return found.sort((a, b) => a.path < b.path ? -1 : 1);
-}
-
-const PATHS_A_STEP = 1_024;
 
 /**
  * The number that a point means: the store was as after it at that moment.

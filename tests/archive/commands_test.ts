@@ -1,11 +1,11 @@
 /** `xs dump`, `xs restore` and `xs diff` as they are called. */
+import { encodeStream } from "../support/encode_stream.ts";
 import { SimulatedClock } from "../support/simulated_clock.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Progress } from "../../cmd/progress.ts";
 import { Client } from "../../lib/client/client.ts";
 import { toByteText } from "../../lib/client/operations.ts";
-import { encodeStream } from "../../lib/codec/stream.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { fakeShell, type FakeShellOptions } from "../support/fake_shell.ts";

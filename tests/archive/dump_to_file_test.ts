@@ -6,10 +6,10 @@ import { Interrupt } from "../../lib/archive/interrupt.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
-import { encodeStream } from "../../lib/codec/stream.ts";
 import { DUMP_REQUESTS_AHEAD, WRITE_BUFFER_BYTES } from "../../lib/limits.ts";
 import { PAYLOAD_MAX } from "../../lib/wire/header.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
+import { encodeStream } from "../support/encode_stream.ts";
 import { NO_PROGRESS } from "../support/no_progress.ts";
 import { makeScratch } from "../support/scratch.ts";
 

@@ -11,7 +11,7 @@ import { diffArchives } from "../../lib/archive/diff.ts";
 import { differenceLines } from "../../lib/archive/diff_text.ts";
 import { RecordError } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
-import { encodeStream, StreamError } from "../../lib/codec/stream.ts";
+import { StreamError } from "../../lib/codec/stream.ts";
 import {
   type RestoreJob,
   type RestoreProgress,
@@ -21,6 +21,7 @@ import { RestoreWork } from "../../lib/server/jobs/restore_work.ts";
 import { permEntry } from "../../lib/store/perms.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
+import { encodeStream } from "../support/encode_stream.ts";
 import { assertSurvives, Hypervisor, Life, wholeState } from "../support/lives.ts";
 import { type Random, withSeed } from "../support/random.ts";
 import { domain, node, ring, transaction, transactionNode, watch } from "../support/records.ts";

@@ -3,7 +3,6 @@ import { assert, assertEquals } from "@std/assert";
 import type { Abort, Commit, CommitListener } from "../../lib/engine/commit_listener.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { Accounts } from "../../lib/engine/accounts.ts";
-import { encodeStream } from "../../lib/codec/stream.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { snapshot } from "../../lib/persist/snapshot.ts";
 import { restoreSteps } from "../../lib/server/jobs/restore_steps.ts";
@@ -14,6 +13,7 @@ import { formatPerms } from "../../lib/store/perms.ts";
 import type { NodeState } from "../../lib/store/tree_changes.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toText } from "../../lib/wire/text.ts";
+import { encodeStream } from "../support/encode_stream.ts";
 import { type Random, withSeed } from "../support/random.ts";
 import { Client, randomRequest } from "../support/engine_client.ts";
 

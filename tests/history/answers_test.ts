@@ -98,7 +98,6 @@ function throughBytes(random: Random, answers: readonly Answer[]): Answer[] {
     if (random.chance(0.02)) encoder.wait();
   }
   send(encoder.take());
-  assert(decoder.isWhole);
   return found;
 }
 

@@ -6,16 +6,9 @@ import { History } from "../../lib/history/history.ts";
 import { type LogFilter, LogMatcher } from "../../lib/history/log_filter.ts";
 import { isUnder } from "../../lib/history/path_set.ts";
 import { type Blame, blame } from "../../lib/history/blame.ts";
-import {
-  differences,
-  lastOfLog,
-  log,
-  type LogItem,
-  numberAt,
-  show,
-} from "../../lib/history/queries.ts";
+import { lastOfLog, log, type LogItem, numberAt, show } from "../../lib/history/queries.ts";
 import { momentAt, OutsideError } from "../../lib/history/reading.ts";
-import { type HistoryRecord, KINDS, type NodeState, sameNode } from "../../lib/history/record.ts";
+import { type HistoryRecord, KINDS, type NodeState } from "../../lib/history/record.ts";
 import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { AUTHORS, RandomHistory, type Truth } from "./random_history.ts";
@@ -115,20 +108,13 @@ Deno.test("log reads only blocks that may have what is asked for", () => {
   history.close();
 });
 
-Deno.test("blame and diff agree with what was done", () => {
+Deno.test("blame agrees with what was done", () => {
   for (const { seed } of roundsOf(4, 2)) {
     withSeed((random) => {
       const { history, truths } = wholeHistory(random);
       for (let i = 0; i < 12; i++) {
-        const [a, b] = [random.pick(truths), random.pick(truths)];
         const top = random.pick(["/", "/local", "/a", "/a/b", "/none"]);
-        checkBlame(history, truths, a, top);
-        const moments = [a, b].map(({ number }) => finish(momentAt(history, number)));
-        const told = finish(differences(moments[0]!, moments[1]!, top));
-        assertEquals(told.map(({ path }) => path), changed(a.nodes, b.nodes, top));
-        for (const one of told) {
-          assertEquals([one.old, one.new], [get(a.nodes, one.path), get(b.nodes, one.path)]);
-        }
+        checkBlame(history, truths, random.pick(truths), top);
       }
       history.close();
     }, seed);
@@ -137,15 +123,6 @@ Deno.test("blame and diff agree with what was done", () => {
 
 function get(nodes: ReadonlyMap<string, NodeState>, path: string): NodeState | null {
   return nodes.get(path) ?? null;
-}
-
-function changed(
-  a: ReadonlyMap<string, NodeState>,
-  b: ReadonlyMap<string, NodeState>,
-  top: string,
-): string[] {
-  return [...new Set([...a.keys(), ...b.keys()])]
-    .filter((path) => isUnder(path, top) && !sameNode(get(a, path), get(b, path))).sort();
 }
 
 function blamed(history: History, ...asked: [string, number, boolean]): Blame[] {

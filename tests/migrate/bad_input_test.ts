@@ -1,11 +1,12 @@
 /** What is wrong is said in one line, with the place: the wrong bytes, the wrong records. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { decodeStream, encodeStream, StreamEncoder, StreamError } from "../../lib/codec/stream.ts";
+import { decodeStream, StreamEncoder, StreamError } from "../../lib/codec/stream.ts";
 import { collectAll, RecordError } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
+import { encodeStream } from "../support/encode_stream.ts";
 import {
   domain,
   node,

@@ -5,9 +5,10 @@
  *     XS_MIGRATE_FUZZ=1000000 deno test -A tests/migrate/fuzz_test.ts
  */
 import { assert, assertEquals } from "@std/assert";
-import { decodeStream, encodeStream, StreamError } from "../../lib/codec/stream.ts";
+import { decodeStream, StreamError } from "../../lib/codec/stream.ts";
 import { collectAll, RecordError } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
+import { encodeStream } from "../support/encode_stream.ts";
 import { type Random, withSeed, withSeeds } from "../support/random.ts";
 import { corpus, corpusNames, join, lay, preamble, u16, u32 } from "./bytes.ts";
 import { draft, draftRecords, OXENSTORED_TEXT, oxenstoredBinary } from "./older.ts";

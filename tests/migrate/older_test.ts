@@ -1,13 +1,9 @@
 /** The older formats, made by hand from their descriptions. */
 import { assertEquals } from "@std/assert";
-import {
-  decodeStream,
-  detectFormat,
-  encodeOxenstoredBinary,
-  encodeStream,
-} from "../../lib/codec/stream.ts";
+import { decodeStream, detectFormat, encodeOxenstoredBinary } from "../../lib/codec/stream.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { collectAll } from "../../lib/state/checked_records.ts";
+import { encodeStream } from "../support/encode_stream.ts";
 import { domain, ring, watch } from "../support/records.ts";
 import { lay, preamble, record, stream, u16, u32, u8 } from "./bytes.ts";
 import {

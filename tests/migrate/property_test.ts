@@ -3,13 +3,13 @@ import { assert, assertEquals } from "@std/assert";
 import {
   decodeStream,
   encodeOxenstoredBinary,
-  encodeStream,
   readRecords,
   StreamEncoder,
 } from "../../lib/codec/stream.ts";
 import { collectAll } from "../../lib/state/checked_records.ts";
 import type { Domain, StateRecord } from "../../lib/state/records.ts";
 import { isStale, permEntry, type Perms } from "../../lib/store/perms.ts";
+import { encodeStream } from "../support/encode_stream.ts";
 import { domain } from "../support/records.ts";
 import { type Random, withSeed } from "../support/random.ts";
 import { corpus, corpusNames, join } from "./bytes.ts";

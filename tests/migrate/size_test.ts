@@ -1,14 +1,10 @@
 /** A large store: what it costs is printed, not asserted. */
 import { assertEquals } from "@std/assert";
-import {
-  decodeStream,
-  encodeOxenstoredBinary,
-  encodeStream,
-  StreamEncoder,
-} from "../../lib/codec/stream.ts";
+import { decodeStream, encodeOxenstoredBinary, StreamEncoder } from "../../lib/codec/stream.ts";
 import { collectAll } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { permEntry } from "../../lib/store/perms.ts";
+import { encodeStream } from "../support/encode_stream.ts";
 import { node } from "../support/records.ts";
 
 const NODES = 100_000;

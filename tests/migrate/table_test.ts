@@ -1,9 +1,10 @@
 /** Every record against bytes laid by hand from the specification. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { decodeStream, encodeStream, readRecords, StreamError } from "../../lib/codec/stream.ts";
+import { decodeStream, readRecords, StreamError } from "../../lib/codec/stream.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { asStale, permEntry } from "../../lib/store/perms.ts";
 import { toBytes } from "../../lib/wire/text.ts";
+import { encodeStream } from "../support/encode_stream.ts";
 import {
   domain,
   node,
