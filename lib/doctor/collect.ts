@@ -182,14 +182,13 @@ async function lookAtRings(nodes: Operations, { domains }: Figures): Promise<Rin
 async function lookAtRing(nodes: Operations, domid: number): Promise<RingMoment | null> {
   const ring = await orNull(readRing(nodes, domid));
   if (ring === null) return null;
-  const { facts: { ignored, unsent }, page } = ring;
+  const { facts: { ignored }, page } = ring;
   const word = (index: number): number => getU32(page, 4 * index);
   const indices = [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD].map(word);
   return {
     domid,
     requestsWaiting: (indices[1]! - indices[0]!) >>> 0,
     responsesWaiting: (indices[3]! - indices[2]!) >>> 0,
-    unsent,
     ignored,
     indices: indices.join(),
   };

@@ -1,6 +1,5 @@
 /** What a rule of `xs doctor` looks at: plain data, collected once. */
-import type { HistogramStatus } from "../engine/status_pages.ts";
-import type { DomainStatus } from "../engine/status_pages.ts";
+import type { DomainStatus, HistogramStatus } from "../engine/status_pages.ts";
 import type { Status } from "../engine/status.ts";
 import type { HostDomain } from "../engine/operations/insight.ts";
 import type { WatchRow } from "../engine/who.ts";
@@ -37,7 +36,6 @@ export interface SeenRing {
   readonly domid: number;
   readonly requestsWaiting: number;
   readonly responsesWaiting: number;
-  readonly unsent: number;
   readonly moved: boolean;
   readonly ignored: boolean;
   /** When the domain sent what the daemon ignores it for, in ms since 1970; null where that is not known. */

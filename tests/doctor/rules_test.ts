@@ -72,7 +72,6 @@ function evidence(given: Given): Evidence {
     domid: 7,
     requestsWaiting: 0,
     responsesWaiting: 0,
-    unsent: 0,
     moved: false,
     ignored: false,
     brokenAt: null,
