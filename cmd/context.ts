@@ -1,9 +1,8 @@
 import type { CommandContext, StricliProcess } from "@stricli/core";
-import { Operations } from "../lib/client/operations.ts";
+import { fromByteText, Operations } from "../lib/client/operations.ts";
 import { Session } from "../lib/client/session.ts";
 import { findSocket } from "../lib/client/socket_path.ts";
 import { openStream } from "../lib/client/stream.ts";
-import { fromByteText } from "../lib/client/operations.ts";
 import { CLIENT_TIMEOUT_MS, WAITING_TIMEOUT_MS } from "../lib/limits.ts";
 import { formatDuration } from "../lib/wire/duration.ts";
 import { switchFlag, valueFlag } from "./flags.ts";

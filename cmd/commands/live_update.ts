@@ -1,5 +1,4 @@
-import type { Operations } from "../../lib/client/operations.ts";
-import { fromByteText, toByteText } from "../../lib/client/operations.ts";
+import { fromByteText, type Operations, toByteText } from "../../lib/client/operations.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { ControlFailure, liveUpdate } from "../../lib/client/tools/control.ts";
 import type { Status } from "../../lib/engine/status.ts";

@@ -9,8 +9,7 @@ import {
 import type { Conflict } from "./conflict.ts";
 import type { Connection } from "./connection.ts";
 import { RefusedCommits } from "./refused_commits.ts";
-import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE } from "./touched.ts";
-import type { Touched } from "./touched.ts";
+import { SEEN_CHILDREN, SEEN_EXISTENCE, SEEN_PERMS, SEEN_VALUE, type Touched } from "./touched.ts";
 import type { Transaction } from "./transaction.ts";
 import { WriterWait } from "./writer_wait.ts";
 

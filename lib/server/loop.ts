@@ -1,6 +1,5 @@
 import { type Clock, sleep } from "../clock.ts";
-import { Epoll, Waker } from "../../ffi/epoll.ts";
-import { EPOLLIN } from "../../ffi/epoll.ts";
+import { Epoll, EPOLLIN, Waker } from "../../ffi/epoll.ts";
 import {
   BLOCKING_WAIT_MS,
   COMMIT_RETRY_MS,

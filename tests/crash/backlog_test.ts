@@ -1,7 +1,6 @@
 /** A guest that sends more than a turn handles, and a daemon that dies over it. */
 import { assertEquals } from "@std/assert";
-import { decodeHeader, emptyHeader, encodeMessage } from "../../lib/wire/header.ts";
-import { HEADER_SIZE } from "../../lib/wire/header.ts";
+import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";

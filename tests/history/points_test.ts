@@ -6,8 +6,8 @@ import {
   parsePoint,
   type Point,
   PointError,
+  type Zone,
 } from "../../lib/history/points.ts";
-import type { Zone } from "../../lib/history/points.ts";
 
 /** A zone `hours` before UTC. */
 function zoneAt(hours: number): Zone {

@@ -1,6 +1,11 @@
 /** Random histories, with all that was true at each moment of them. */
-import type { Author, Change, HistoryRecord, NodeState } from "../../lib/history/record.ts";
-import { FACETS } from "../../lib/history/record.ts";
+import {
+  type Author,
+  type Change,
+  FACETS,
+  type HistoryRecord,
+  type NodeState,
+} from "../../lib/history/record.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import type { Random } from "../support/random.ts";
 

@@ -9,11 +9,10 @@ import { decodeStream, StreamError } from "../../lib/codec/stream.ts";
 import { collectAll, RecordError } from "../../lib/state/checked_records.ts";
 import type { StateRecord } from "../../lib/state/records.ts";
 import { encodeStream } from "../support/encode_stream.ts";
-import { type Random, withSeed, withSeeds } from "../support/random.ts";
+import { type Random, Random as Source, withSeed, withSeeds } from "../support/random.ts";
 import { corpus, corpusNames, join, lay, preamble, u16, u32 } from "./bytes.ts";
 import { draft, draftRecords, OXENSTORED_TEXT, oxenstoredBinary } from "./older.ts";
 import { randomRecords } from "./random_records.ts";
-import { Random as Source } from "../support/random.ts";
 
 /** Mutants of all files together. */
 const MUTANTS = Number(Deno.env.get("XS_MIGRATE_FUZZ") ?? 30_000);

@@ -1,8 +1,13 @@
 /** The lives of domains on a simulated Xen host: what the tables can't say. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { MessageType } from "../../lib/wire/message_type.ts";
-import { EVTCHN_PORT, REQ_PROD, SERVER_FEATURES } from "../../lib/transport/ring_page.ts";
-import { CONNECTION, RECONNECT } from "../../lib/transport/ring_page.ts";
+import {
+  CONNECTION,
+  EVTCHN_PORT,
+  RECONNECT,
+  REQ_PROD,
+  SERVER_FEATURES,
+} from "../../lib/transport/ring_page.ts";
 import { GuestRing } from "../../lib/transport/ring.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { toBytes } from "../../lib/wire/text.ts";

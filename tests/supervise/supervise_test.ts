@@ -1,7 +1,6 @@
 /** What `xs serve --supervise` does with a daemon that dies, ends, or can't be started. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { HEADER_SIZE } from "../../lib/wire/header.ts";
-import { encodeMessage } from "../../lib/wire/header.ts";
+import { encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { RawClient } from "../support/raw_client.ts";

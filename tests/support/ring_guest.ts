@@ -1,8 +1,7 @@
 import { concat } from "@std/bytes/concat";
 import { assert, assertEquals } from "@std/assert";
 import type { GuestRing } from "../../lib/transport/ring.ts";
-import { decodeHeader, emptyHeader, encodeMessage } from "../../lib/wire/header.ts";
-import { HEADER_SIZE } from "../../lib/wire/header.ts";
+import { decodeHeader, emptyHeader, encodeMessage, HEADER_SIZE } from "../../lib/wire/header.ts";
 import { MessageType, messageTypeName } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import type { Random } from "./random.ts";

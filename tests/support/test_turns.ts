@@ -2,8 +2,7 @@
  * A turn without an engine: an echo that answers READ with its payload and obeys a few made-up
  * types, so that tests see the shell alone.
  */
-import type { Connection } from "../../lib/engine/connection.ts";
-import { Connection as EngineConnection } from "../../lib/engine/connection.ts";
+import { type Connection, Connection as EngineConnection } from "../../lib/engine/connection.ts";
 import { Counters } from "../../lib/engine/counters.ts";
 import { Meter } from "../../lib/engine/work_meter.ts";
 import type { Handled } from "../../lib/engine/engine.ts";

@@ -156,6 +156,18 @@ Deno.test("the project names no machine that it was written on", () => {
   nothing(matching(new RegExp(places.join("|")), everything), "foreign paths");
 });
 
+Deno.test("a file imports from another one once", () => {
+  const twice = readSources(["cmd", "lib", "ffi", "tests", "bench", "scripts"]).flatMap(
+    (source) => {
+      const found = [...source.text.matchAll(/^import (?!type \* )[^;]*? from "([^"]+)"/gm)];
+      const names = found.map((match) => match[1]!);
+      return names.filter((name, i) => names.indexOf(name) !== i)
+        .map((name) => `${source.path}: ${name}`);
+    },
+  );
+  nothing(twice, "two imports from one file");
+});
+
 Deno.test("links in the documentation lead somewhere", () => {
   const broken: string[] = [];
   for (const path of everything.filter((name) => name.endsWith(".md"))) {

@@ -1,9 +1,8 @@
 /** When a socket wakes the loop, and that it does no longer once it is closed. */
 import { assertEquals } from "@std/assert";
 import { Epoll } from "../../ffi/epoll.ts";
-import { shutDown } from "../../ffi/unix_socket.ts";
+import { acceptUnix, closeFd, listenUnix, shutDown } from "../../ffi/unix_socket.ts";
 import { duplicateFrom } from "../../ffi/spawn.ts";
-import { acceptUnix, closeFd, listenUnix } from "../../ffi/unix_socket.ts";
 import { connectUnix } from "../support/unix_socket.ts";
 import { HeldSlots } from "../../lib/transport/held_slots.ts";
 import { HeldSocketTransport } from "../../lib/transport/held_socket.ts";

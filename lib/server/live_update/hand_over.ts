@@ -1,7 +1,12 @@
 import { RECORDS_PER_SLICE } from "../../limits.ts";
 import { type Clock, wallDate } from "../../clock.ts";
-import { descriptorTarget, keepOnExec, openDescriptors } from "../../../ffi/exec.ts";
-import { replaceProcess, setNonblocking } from "../../../ffi/exec.ts";
+import {
+  descriptorTarget,
+  keepOnExec,
+  openDescriptors,
+  replaceProcess,
+  setNonblocking,
+} from "../../../ffi/exec.ts";
 import { errorText } from "../../../ffi/libc.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { State } from "../../engine/state.ts";

@@ -1,6 +1,5 @@
 import type { Status } from "../../../lib/engine/status.ts";
-import type { End } from "./attacker.ts";
-import { request } from "./attacker.ts";
+import { type End, request } from "./attacker.ts";
 import { decodeHeader, emptyHeader, HEADER_SIZE, putU32 } from "../../../lib/wire/header.ts";
 import { MessageType as T } from "../../../lib/wire/message_type.ts";
 import { toText } from "../../../lib/wire/text.ts";
