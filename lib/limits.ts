@@ -698,6 +698,12 @@ export const HISTORY_OLD_BYTES_MAX = 2_097_152;
  */
 export const TAIL_RIDING_BYTES_MAX = 262_144;
 
+/** Bytes that are copied one by one: up to so many a loop is faster than a call. */
+export const LOOPED_BYTES_MAX = 32;
+
+/** Records of the history that are kept to be used again: those of a turn under load. */
+export const HISTORY_RECORDS_SPARE_MAX = 64;
+
 /** Records that ride with one turn in the journal; more are a gap, if the process dies before they are saved. */
 export const HISTORY_RIDING_RECORDS_MAX = 1_024;
 

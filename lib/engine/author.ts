@@ -1,4 +1,5 @@
 import { lookup } from "../store/lookup.ts";
+import { keepNames, type Names, takeNames } from "../store/names.ts";
 import type { Node } from "../store/node.ts";
 import { AUTHOR_TEXT_MAX, LOG_NAME_MAX } from "../limits.ts";
 import { escapeBytes } from "../wire/escape.ts";
@@ -44,6 +45,18 @@ export type Author = DomainAuthor | ProcessAuthor | DaemonAuthor;
 
 export const DAEMON: DaemonAuthor = { kind: "daemon" };
 
+/** Whether all that is known of two authors is the same. */
+export function sameAuthor(a: Author, b: Author): boolean {
+  if (a.kind === "domain" && b.kind === "domain") {
+    return a.domid === b.domid && a.uniqueId === b.uniqueId && a.name === b.name;
+  }
+  if (a.kind === "process" && b.kind === "process") {
+    return a.pid === b.pid && a.startTime === b.startTime && a.uid === b.uid &&
+      a.domid === b.domid && a.command === b.command;
+  }
+  return a.kind === "daemon" && b.kind === "daemon";
+}
+
 /** What finds out about the process behind a connection, when it is asked to. */
 export interface ClientProcess {
   /** As far as it can be known now; the same from then on. */
@@ -69,11 +82,44 @@ export function authorOf(
     { kind: "process", domid, pid: null, startTime: null, uid: null, command: null };
 }
 
+/** A domain that speaks through a ring: the same author each time, as long as it has the same name. */
+export class RingAuthor {
+  readonly #path: string;
+  readonly #names: Names;
+  /** The value in which it stood: values are never written into. */
+  #value: Uint8Array | null = null;
+  #author: DomainAuthor;
+
+  constructor(domid: number, home: string) {
+    this.#path = namePath(home);
+    this.#names = keepNames(this.#path);
+    this.#author = { kind: "domain", domid, uniqueId: null, name: null };
+  }
+
+  /** Who it is now; `root` is the tree in which domains have names. */
+  now(root: Node, uniqueId: bigint | null): DomainAuthor {
+    takeNames(this.#path, this.#names);
+    const value = lookup(root, this.#path)?.value ?? null;
+    if (value !== this.#value || uniqueId !== this.#author.uniqueId) {
+      this.#value = value;
+      this.#author = { ...this.#author, uniqueId, name: nameOf(value) };
+    }
+    return this.#author;
+  }
+}
+
+function namePath(home: string): string {
+  return `${home}/name`;
+}
+
 /** What the domain with that home is called in the tree; see {@link DomainAuthor.name}. */
 export function nameIn(root: Node, home: string): string | null {
-  const node = lookup(root, `${home}/name`);
-  if (node === null || node.value.length === 0) return null;
-  return toText(node.value, 0, Math.min(node.value.length, AUTHOR_TEXT_MAX));
+  return nameOf(lookup(root, namePath(home))?.value ?? null);
+}
+
+function nameOf(value: Uint8Array | null): string | null {
+  if (value === null || value.length === 0) return null;
+  return toText(value, 0, Math.min(value.length, AUTHOR_TEXT_MAX));
 }
 
 /** A domain for a line of the log: with its name, which is cut, where it has one. */

@@ -4,7 +4,7 @@ import type { Draft } from "../store/draft.ts";
 import type { Node } from "../store/node.ts";
 import { isSpecial } from "../store/path.ts";
 import { type Change, TreeChanges } from "../store/tree_changes.ts";
-import { type Author, authorOf, DAEMON, nameIn } from "./author.ts";
+import { type Author, authorOf, DAEMON, nameIn, RingAuthor } from "./author.ts";
 import type { Conflict } from "./conflict.ts";
 import type { Connection } from "./connection.ts";
 import type { Domain, Domains } from "./domains.ts";
@@ -60,6 +60,8 @@ export interface Commit {
    * themselves: a value or a permission list is never written into and may be kept, the node may not.
    */
   changes(): Iterable<Change>;
+  /** The change, where it is the only one; null where there may be more. What is true of nodes is true of it. */
+  readonly only: Change | null;
 }
 
 /** A transaction that could not be committed. */
@@ -85,6 +87,47 @@ export interface Suspended {
   readonly deeds: Deed[];
 }
 
+/** The commit of which listeners hear, the same object each time. */
+class CurrentCommit implements Commit {
+  kind: CommitKind = "request";
+  author: Author = DAEMON;
+  type: number | null = null;
+  deeds: readonly Deed[] = [];
+  group = 0;
+  isAll = false;
+  #changes: TreeChanges = new TreeChanges();
+
+  constructor(
+    private readonly tree: Draft,
+    private readonly specials: ReadonlyMap<string, Node>,
+  ) {}
+
+  /** What it did to the tree. */
+  set did(changes: TreeChanges) {
+    this.#changes = changes;
+  }
+
+  get root(): Node {
+    return this.tree.root;
+  }
+
+  get only(): Change | null {
+    return this.isAll ? null : this.#changes.only;
+  }
+
+  changes(): Iterable<Change> {
+    return this.isAll ? this.#all() : this.#changes.read(this.root, this.#find);
+  }
+
+  readonly #find = (path: string): Node | null =>
+    isSpecial(path) ? this.specials.get(path) ?? null : lookup(this.root, path);
+
+  *#all(): Generator<Change, void> {
+    for (const [path, node] of this.specials) yield { path, old: null, new: node };
+    for (const [path, node] of subtree(this.root)) yield { path, old: null, new: node };
+  }
+}
+
 /** Puts together what belongs to one commit, for who listens. */
 export class Commits {
   #changes = new TreeChanges();
@@ -93,14 +136,16 @@ export class Commits {
   /** The number of the deaths that are being dealt with, or were last. */
   #group = 0;
   #isDying = false;
+  readonly #commit: CurrentCommit;
 
   constructor(
     private readonly listener: CommitListener,
     private readonly tree: Draft,
-    private readonly specials: ReadonlyMap<string, Node>,
+    specials: ReadonlyMap<string, Node>,
     private readonly domains: Domains,
   ) {
     tree.observer = this.#changes;
+    this.#commit = new CurrentCommit(tree, specials);
   }
 
   /** Something was done beside changing nodes. */
@@ -182,8 +227,10 @@ export class Commits {
   }
 
   #authorOf(connection: ConnectionBase): Author {
-    const { domid } = connection;
-    return authorOf(connection, this.tree.root, this.domains.get(domid)?.uniqueId ?? null);
+    const { domid, home, kind } = connection, { root } = this.tree;
+    if (kind === "socket") return authorOf(connection, root, null);
+    const uniqueId = this.domains.get(domid)?.uniqueId ?? null;
+    return (connection.author ??= new RingAuthor(domid, home)).now(root, uniqueId);
   }
 
   #tell(
@@ -193,25 +240,16 @@ export class Commits {
     group = 0,
     isAll = false,
   ): void {
-    const changes = this.#changes, deeds = this.#deeds, { root } = this.tree;
-    this.listener.committed({
-      kind,
-      author,
-      type,
-      deeds,
-      group,
-      root,
-      changes: () => isAll ? this.#all() : changes.read(root, this.#find),
-    });
-    changes.clear();
-    if (deeds.length > 0) this.#deeds = [];
-  }
-
-  readonly #find = (path: string): Node | null =>
-    isSpecial(path) ? this.specials.get(path) ?? null : lookup(this.tree.root, path);
-
-  *#all(): Generator<Change, void> {
-    for (const [path, node] of this.specials) yield { path, old: null, new: node };
-    for (const [path, node] of subtree(this.tree.root)) yield { path, old: null, new: node };
+    const commit = this.#commit;
+    commit.kind = kind;
+    commit.author = author;
+    commit.type = type;
+    commit.deeds = this.#deeds;
+    commit.group = group;
+    commit.isAll = isAll;
+    commit.did = this.#changes;
+    this.listener.committed(commit);
+    this.#changes.clear();
+    if (this.#deeds.length > 0) this.#deeds = [];
   }
 }

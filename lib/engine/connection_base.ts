@@ -1,6 +1,6 @@
 import type { HeldSocket } from "../state/records.ts";
 import type { Account } from "./accounts.ts";
-import type { ClientProcess } from "./author.ts";
+import type { ClientProcess, RingAuthor } from "./author.ts";
 import { Kind } from "./dirty.ts";
 import { Share } from "./work_meter.ts";
 import type { Quotas } from "./quotas.ts";
@@ -85,6 +85,8 @@ export abstract class ConnectionBase {
   outbox: Outbox;
   /** Who is behind it; null for a ring, or where nobody can tell. */
   readonly process: ClientProcess | null;
+  /** Who does what a ring asks for; null until something was done. */
+  author: RingAuthor | null = null;
   /** It may only look. */
   readonly readOnly: boolean;
   /** The account of its domain; null where no engine knows the connection. */

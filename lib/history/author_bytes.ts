@@ -1,12 +1,26 @@
 import { type ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
-import type { ByteWriter } from "../codec/journal/byte_writer.ts";
+import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import type { Author } from "./record.ts";
 import { putVarint, readVarint } from "./varint.ts";
 
 const KINDS = ["daemon", "domain", "process", "pruned"] as const;
 
+/** What was put for an author, who stands before the records of each turn in which something was done. */
+const known = new WeakMap<Author, Uint8Array>();
+const writer = new ByteWriter(256);
+
 /** An author: its kind (8 bits), then what is known of it. */
 export function putAuthor(to: ByteWriter, author: Author): void {
+  let bytes = known.get(author);
+  if (bytes === undefined) {
+    writer.clear();
+    writeAuthor(writer, author);
+    known.set(author, bytes = writer.written.slice());
+  }
+  to.raw(bytes);
+}
+
+function writeAuthor(to: ByteWriter, author: Author): void {
   to.u8(KINDS.indexOf(author.kind));
   if (author.kind === "domain") {
     putVarint(to, author.domid);

@@ -2,7 +2,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { checksum } from "../journal/checksum.ts";
-import { makeFilter } from "./filter.ts";
+import { makeFilter, NO_FILTER } from "./filter.ts";
 import { type Packed, type Packer, PLAIN, plain } from "./packing.ts";
 import type { HistoryRecord } from "./record.ts";
 import { decodeRecords, encodeRecords, type WantsPath } from "./record_bytes.ts";
@@ -110,15 +110,17 @@ export class Blocks {
     }
   }
 
-  /** Writes a block, in the place of one of its number if there is one. */
+  /** Writes a block, in the place of one of its number if there is one; what is final need not be {@link pack}ed. */
   put(block: number, era: number, records: readonly HistoryRecord[], isFinal: boolean): void {
     const sizes: number[] = [];
     const bytes = encodeRecords(records, sizes);
     const packed = isFinal ? this.packer.pack(bytes) : plain(bytes);
-    this.#write(headFor(block, era, records, sizes, packed), packed);
+    // One that grows is written again and again, and nobody looks for it by its filter.
+    const filter = isFinal ? makeFilter(records) : NO_FILTER;
+    this.#write(headFor(block, era, records, sizes, packed, filter), packed);
   }
 
-  /** Compresses a block that is not; false when there is nothing to do. */
+  /** Compresses a block that is not, and gives it its filter; false when there is nothing to do. */
   pack(head: BlockHead): boolean {
     if (head.packing !== PLAIN) return false;
     const row = this.#read.get(head.block), records = row?.["records"];
@@ -126,13 +128,15 @@ export class Blocks {
     // Of a damaged block the sum must stay wrong.
     if (checksum(records, head.last) !== row!["sum"]) return false;
     const packed = this.packer.pack(records);
-    if (packed.packing === PLAIN) return false;
+    const hasFilter = head.filter.length > 0;
+    if (packed.packing === PLAIN && hasFilter) return false;
+    const filter = hasFilter ? head.filter : makeFilter(decodeRecords(records));
     const shrink = packed.bytes.length / records.length;
     const shares = head.shares.map(([holder, bytes]) =>
       [holder, Math.ceil(bytes * shrink)] as const
     );
     const { packing } = packed;
-    this.#write({ ...head, packing, shares, bytes: packed.bytes.length }, packed);
+    this.#write({ ...head, packing, filter, shares, bytes: packed.bytes.length }, packed);
     return true;
   }
 
@@ -185,6 +189,7 @@ function headFor(
   records: readonly HistoryRecord[],
   sizes: readonly number[],
   { bytes, packing, size }: Packed,
+  filter: Uint8Array,
 ): BlockHead {
   let first = Infinity, fromAt = Infinity, toAt = -Infinity;
   const shares = new Map<string, number>();
@@ -199,7 +204,7 @@ function headFor(
     shares.set(holder, (shares.get(holder) ?? 0) + share);
   }
   const { number: begin } = records[0]!, { number: last } = records.at(-1)!;
-  const filter = makeFilter(records), count = records.length;
+  const count = records.length;
   const common = { block, era, first, begin, last, fromAt, toAt, count, packing, filter };
   return { ...common, bytes: bytes.length, shares: [...shares] };
 }

@@ -30,6 +30,9 @@ export function programOf(command: string): string {
   return word.slice(word.lastIndexOf("/") + 1);
 }
 
+/** That of a block which may have anything. */
+export const NO_FILTER: Uint8Array = new Uint8Array(0);
+
 /** All that records touch: each of their paths with every node above it, and their authors. */
 export function makeFilter(records: readonly HistoryRecord[]): Uint8Array<ArrayBuffer> {
   const paths = new PathHashes(), hashes = paths.all, authors = new Set<Author>();
@@ -103,7 +106,7 @@ function filterOf(hashes: ReadonlySet<number>): Uint8Array<ArrayBuffer> {
 
 /** Whether something at or below a path, or of an author's key, may be in a filter's block; false is sure. */
 export function mayHave(filter: Uint8Array, key: string): boolean {
-  return key === "/" ||
+  return key === "/" || filter.length === 0 ||
     forEachBit(hashOf(key), filter, (at, bit) => (filter[at]! & bit) !== 0);
 }
 

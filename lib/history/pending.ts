@@ -7,13 +7,16 @@ import {
   HISTORY_MISSING_AUTHORS_MAX,
   HISTORY_UNSAVED_BYTES_MAX,
 } from "../limits.ts";
-import { foldRecords, isAllInChanges, merged } from "./fold.ts";
+import { foldRecords, isAllInChanges } from "./fold.ts";
+import { OneChange } from "./one_change.ts";
 import {
   type Abort,
   type Author,
   type Commit,
+  hasKeyframe,
   type HistoryRecord,
   type Missing,
+  type Numbered,
   sameAuthor,
 } from "./record.ts";
 import { holderOf } from "./shares.ts";
@@ -22,33 +25,55 @@ import { holderOf } from "./shares.ts";
 const RECORD_BYTES = 48;
 const CHANGE_BYTES = 24;
 
+/** How much a holder has done lately, and what of one of its authors is not in the file. */
+class Tally {
+  unsaved = 0;
+
+  constructor(readonly author: Author, readonly recent: { count: number }) {}
+}
+
 /** The last block of a history, as long as it grows. */
 export class Pending {
-  /** In the place of one whose only change is counted in a later one stands null. */
-  #records: (HistoryRecord | null)[] = [];
-  #holes = 0;
+  /** In the order in which they came, and also those that are {@link #gone}. */
+  #records: HistoryRecord[] = [];
+  /** Those whose only change is counted in a later one. */
+  readonly #gone = new Set<HistoryRecord>();
+  /** Rises when records are shown: those of before must not be written into. */
+  #period = 0;
+  #isSorted = true;
   #bytes = 0;
   #unsavedBytes = 0;
-  #unsaved: { readonly author: Author; count: number }[] = [];
-  #firstUnsaved: HistoryRecord | null = null;
+  #firstUnsaved: Numbered | null = null;
   /** Records of each holder in this block, also those that are folded, since one was the first of them. */
-  #counts = new Map<string, number>();
-  #since = 0;
-  /** Where the last change of each path stands, as far as that is one which may be folded as it comes. */
-  #last = new Map<string, number>();
+  readonly #recent = new Map<string, { count: number }>();
+  #since = -1;
+  readonly #tallies = new Map<Author, Tally>();
+  #tally: Tally | null = null;
+  /** The last record of each path. */
+  readonly #last = new Map<string, HistoryRecord>();
   /** The last number of what is not as it was, 0 for none. */
   incompleteTo = 0;
 
+  /** All, in the order of their numbers; what they say does not change any more. */
   get records(): readonly HistoryRecord[] {
-    if (this.#holes > 0) this.#compact();
-    return this.#records as HistoryRecord[];
+    if (this.#gone.size > 0) {
+      this.#records = this.#records.filter((record) => !this.#gone.has(record));
+      this.#gone.clear();
+    }
+    // Parts of a commit have one number, and stay as they are.
+    if (!this.#isSorted) this.#records = [...this.#records].sort((a, b) => a.number - b.number);
+    this.#isSorted = true;
+    this.#period++;
+    return this.#records;
   }
 
-  #compact(): void {
-    this.#records = this.#records.filter((record) => record !== null);
-    this.#holes = 0;
+  #setAll(records: HistoryRecord[]): void {
+    this.#records = records;
+    this.#gone.clear();
+    this.#isSorted = true;
     this.#last.clear();
-    for (let i = 0; i < this.#records.length; i++) this.#place(this.#records[i]!, i);
+    for (const record of records) this.#place(record);
+    this.#bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
   }
 
   /** Whether some are not in the file. */
@@ -58,7 +83,7 @@ export class Pending {
 
   /** Whether the block is to be closed. */
   get isFull(): boolean {
-    return this.#records.length - this.#holes >= HISTORY_BLOCK_RECORDS ||
+    return this.#records.length - this.#gone.size >= HISTORY_BLOCK_RECORDS ||
       this.#bytes >= HISTORY_BLOCK_BYTES;
   }
 
@@ -67,59 +92,89 @@ export class Pending {
     return this.#unsavedBytes > HISTORY_UNSAVED_BYTES_MAX;
   }
 
+  /** Takes a record; the caller may write into it afterwards if it is a {@link OneChange}. */
   add(record: HistoryRecord): void {
-    this.#firstUnsaved ??= record;
-    if (record.type !== "gap") {
-      countAuthor(this.#unsaved, record.author);
-      if (this.#isFast(record) && this.#merge(record)) return;
-    }
-    const bytes = bytesOf(record);
-    this.#place(record, this.#records.push(record) - 1);
+    if (this.#firstUnsaved === null) this.#firstUnsaved = { number: record.number, at: record.at };
+    if (record.type === "gap") return this.#keep(record);
+    const isFast = this.#count(record);
+    if (!isFast || record.type !== "commit" || !this.#merge(record)) this.#keep(record);
+  }
+
+  #keep(record: HistoryRecord): void {
+    const own = record instanceof OneChange ? this.#copy(record) : record;
+    this.#records.push(own);
+    this.#place(own);
+    const bytes = bytesOf(own);
     this.#bytes += bytes;
     this.#unsavedBytes += bytes;
   }
 
   /** Counts one more of its author; whether these come so fast that they are folded. */
-  #isFast({ at, author }: Commit | Abort): boolean {
-    if (this.#counts.size === 0) this.#since = at;
-    const holder = holderOf(author), count = (this.#counts.get(holder) ?? 0) + 1;
-    this.#counts.set(holder, count);
-    if (at - this.#since <= HISTORY_FAST_MICROSECONDS) return count > HISTORY_FAST_RECORDS;
+  #count({ at, author }: Commit | Abort): boolean {
+    if (this.#since < 0) this.#since = at;
+    const tally = this.#tally?.author === author ? this.#tally : this.#tallyOf(author);
+    tally.unsaved++;
+    tally.recent.count++;
+    if (at - this.#since <= HISTORY_FAST_MICROSECONDS) {
+      return tally.recent.count > HISTORY_FAST_RECORDS;
+    }
     // What is slower than that for long may become faster again.
-    this.#counts.clear();
+    for (const recent of this.#recent.values()) recent.count = 0;
+    this.#since = -1;
     return false;
   }
 
-  /** Counts a record's change in that of the same author before it, which goes, if no one else has touched the path since. */
-  #merge(record: HistoryRecord): boolean {
-    if (!isSimple(record)) return false;
-    const { path } = record.changes[0]!, at = this.#last.get(path);
-    const earlier = at === undefined ? null : this.#records[at]!;
-    if (earlier === null || !isSimple(earlier) || !sameAuthor(earlier.author, record.author)) {
-      return false;
+  #tallyOf(author: Author): Tally {
+    let tally = this.#tallies.get(author);
+    if (tally === undefined) {
+      const holder = holderOf(author);
+      let recent = this.#recent.get(holder);
+      if (recent === undefined) this.#recent.set(holder, recent = { count: 0 });
+      this.#tallies.set(author, tally = new Tally(author, recent));
     }
-    this.#records[at!] = null;
-    this.#holes++;
-    const change = merged(earlier.changes[0]!, record.changes[0]!);
-    this.#last.set(path, this.#records.push({ ...record, changes: [change] }) - 1);
+    return this.#tally = tally;
+  }
+
+  /** Counts the change before it of the same author in a record's only one, if no one else has touched the path since. */
+  #merge(record: Commit): boolean {
+    if (!OneChange.is(record) || !isAllInChanges(record.kind)) return false;
+    const { path } = record.changes[0]!, earlier = this.#last.get(path);
+    if (earlier === undefined || earlier.type !== "commit") return false;
+    if (!OneChange.is(earlier) || !isAllInChanges(earlier.kind)) return false;
+    if (!sameAuthor(earlier.author, record.author)) return false;
+    this.#ownOf(earlier, path).absorb(record);
+    this.#isSorted = false;
     this.incompleteTo = record.number;
-    if (this.#holes > HISTORY_BLOCK_RECORDS) this.#compact();
     return true;
   }
 
-  #place(record: HistoryRecord, at: number): void {
-    if (record.type !== "commit") {
-      if (record.type === "gap") this.#last.clear();
-      return;
+  /** One that may be written into, in the place of the last record of a path. */
+  #ownOf(record: Commit, path: string): OneChange {
+    if (record instanceof OneChange && record.changesIn(this.#period)) return record;
+    const own = this.#copy(record);
+    this.#gone.add(record);
+    this.#records.push(own);
+    this.#last.set(path, own);
+    return own;
+  }
+
+  #copy(record: Commit): OneChange {
+    const copy = OneChange.of(record);
+    copy.mayChangeIn(this.#period);
+    return copy;
+  }
+
+  #place(record: HistoryRecord): void {
+    if (hasKeyframe(record)) this.#last.clear();
+    if (record.type !== "commit") return;
+    for (let i = 0; i < record.changes.length; i++) {
+      this.#last.set(record.changes[i]!.path, record);
     }
-    if (record.isKeyframe) this.#last.clear();
-    for (let i = 0; i < record.changes.length; i++) this.#last.set(record.changes[i]!.path, at);
   }
 
   /** Puts another record in the place of each, which says as much of its author and its paths. */
   change(to: (record: HistoryRecord) => HistoryRecord): void {
-    this.#records = this.records.map(to);
-    this.#bytes = this.records.reduce((sum, record) => sum + bytesOf(record), 0);
+    this.#setAll(this.records.map(to));
   }
 
   /** Folds what came too fast. */
@@ -136,40 +191,37 @@ export class Pending {
     const isFast = (author: Author): boolean =>
       (counts.get(holderOf(author)) ?? 0) >= HISTORY_FAST_RECORDS;
     const folded = foldRecords(records, isFast);
-    this.#records = folded.records;
-    this.#compact();
-    this.#bytes = folded.records.reduce((sum, record) => sum + bytesOf(record), 0);
+    this.#setAll(folded.records);
     this.incompleteTo = Math.max(this.incompleteTo, folded.incompleteTo);
   }
 
   /** All that is here is in the file. */
   saved(): void {
     this.#unsavedBytes = 0;
-    this.#unsaved = [];
     this.#firstUnsaved = null;
+    for (const tally of this.#tallies.values()) tally.unsaved = 0;
   }
 
   clear(): void {
-    this.#records = [];
-    this.#holes = 0;
-    this.#bytes = 0;
-    this.#counts.clear();
-    this.#last.clear();
+    this.#setAll([]);
+    this.#recent.clear();
+    this.#since = -1;
+    this.#tallies.clear();
+    this.#tally = null;
     this.incompleteTo = 0;
     this.saved();
   }
 
   /** What would be missing without what is not in the file; null when all is. */
-  get unsaved(): { readonly first: HistoryRecord; readonly missing: readonly Missing[] } | null {
+  get unsaved(): { readonly first: Numbered; readonly missing: readonly Missing[] } | null {
     const first = this.#firstUnsaved;
-    return first === null ? null : { first, missing: this.#unsaved };
+    if (first === null) return null;
+    const missing: { author: Author; count: number }[] = [];
+    for (const { author, unsaved } of this.#tallies.values()) {
+      if (unsaved > 0) countAuthor(missing, author, unsaved);
+    }
+    return { first, missing };
   }
-}
-
-/** Whether a record is of one path, and says nothing besides. */
-function isSimple(record: HistoryRecord): record is Commit {
-  return record.type === "commit" && record.changes.length === 1 && record.detail === "" &&
-    isAllInChanges(record.kind);
 }
 
 /** Records in the order in which they stand, as many together as make a block. */
@@ -187,15 +239,17 @@ export function blocksOf(records: readonly HistoryRecord[]): HistoryRecord[][] {
   return blocks;
 }
 
-/** Counts one more of an author; of all beyond so many together. */
-export function countAuthor(counts: { author: Author; count: number }[], author: Author): void {
-  for (const one of counts) {
-    if (one.author === author || sameAuthor(one.author, author)) return void one.count++;
-  }
+/** Counts more of an author; of all beyond so many together. */
+export function countAuthor(
+  counts: { author: Author; count: number }[],
+  author: Author,
+  more = 1,
+): void {
+  for (const one of counts) if (sameAuthor(one.author, author)) return void (one.count += more);
   const isMore = counts.length >= HISTORY_MISSING_AUTHORS_MAX;
   const known = isMore ? counts.find(({ author: { kind } }) => kind === "pruned") : undefined;
-  if (known !== undefined) known.count++;
-  else counts.push({ author: isMore ? { kind: "pruned" } : author, count: 1 });
+  if (known !== undefined) known.count += more;
+  else counts.push({ author: isMore ? { kind: "pruned" } : author, count: more });
 }
 
 function bytesOf(record: HistoryRecord): number {

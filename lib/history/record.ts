@@ -1,5 +1,5 @@
 /** What a history consists of: commits, aborted transactions and gaps, one after the other. */
-import type { Author as KnownAuthor } from "../engine/author.ts";
+import { type Author as KnownAuthor, sameAuthor as sameKnownAuthor } from "../engine/author.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
 import { equalBytes } from "../wire/text.ts";
 import type { Kind } from "./kinds.ts";
@@ -44,7 +44,8 @@ export interface Change {
   readonly firstAt: number;
 }
 
-interface Numbered {
+/** When something was done, and after what. */
+export interface Numbered {
   /** Only grows, and is never used twice. */
   readonly number: number;
   /** Microseconds since 1970 by the wall clock, which may have been set back. */
@@ -107,14 +108,7 @@ export type HistoryRecord = Commit | Abort | Gap;
 /** Whether all that is known of two authors is the same. */
 export function sameAuthor(a: Author, b: Author): boolean {
   if (a === b) return true;
-  if (a.kind === "domain" && b.kind === "domain") {
-    return a.domid === b.domid && a.uniqueId === b.uniqueId && a.name === b.name;
-  }
-  if (a.kind === "process" && b.kind === "process") {
-    return a.pid === b.pid && a.startTime === b.startTime && a.uid === b.uid &&
-      a.domid === b.domid && a.command === b.command;
-  }
-  return a.kind === b.kind && (a.kind === "daemon" || a.kind === "pruned");
+  return a.kind === "pruned" || b.kind === "pruned" ? a.kind === b.kind : sameKnownAuthor(a, b);
 }
 
 /** Whether two states of a node are the same; of redacted values only the lengths can be told. */

@@ -120,9 +120,9 @@ export class RecordsEncoder {
 
   #author(author: Author): void {
     const authors = this.#authors;
-    let at = 0;
-    while (at < authors.length && !sameAuthor(authors[at]!, author)) at++;
-    if (at === authors.length) authors.push(author);
+    let at = authors.indexOf(author);
+    if (at < 0) at = authors.findIndex((one) => sameAuthor(one, author));
+    if (at < 0) at = authors.push(author) - 1;
     putVarint(this.#to, at);
   }
 

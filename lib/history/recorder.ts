@@ -6,9 +6,11 @@ import type {
   Deed,
   StartedAfter,
 } from "../engine/commit_listener.ts";
+import type { ProcessAuthor } from "../engine/author.ts";
 import {
   HISTORY_OLD_BYTES_MAX,
   HISTORY_PART_BYTES,
+  HISTORY_RECORDS_SPARE_MAX,
   HISTORY_RESTORE_CHANGES_MAX,
 } from "../limits.ts";
 import type { Redaction } from "../store/redaction.ts";
@@ -16,6 +18,7 @@ import type { Change as TreeChange, NodeState as TreeNode } from "../store/tree_
 import { escapeBytes } from "../wire/escape.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { programOf } from "./filter.ts";
+import { OneChange } from "./one_change.ts";
 import {
   type Author,
   type Change,
@@ -42,6 +45,8 @@ export class Recorder implements CommitListener {
   /** The time of this turn, in microseconds; 0 before something was done in it. */
   #at = 0;
   #records: HistoryRecord[] = [];
+  /** Records that nobody has any more, to be used again. */
+  readonly #spare: OneChange[] = [];
   /** Something of the present commit is hidden. */
   #hidesSome = false;
 
@@ -59,12 +64,22 @@ export class Recorder implements CommitListener {
     return this.#last;
   }
 
-  /** What was recorded since the last call: each commit with all its parts. */
+  /** What was recorded since the last call: each commit with all its parts. Theirs until they are given {@link back}. */
   take(): readonly HistoryRecord[] {
     this.#at = 0;
     const records = this.#records;
     if (records.length > 0) this.#records = [];
     return records;
+  }
+
+  /** Nobody has these any more. */
+  back(records: readonly HistoryRecord[]): void {
+    for (let i = 0; i < records.length && this.#spare.length < HISTORY_RECORDS_SPARE_MAX; i++) {
+      const record = records[i]!;
+      if (!(record instanceof OneChange)) continue;
+      record.clear();
+      this.#spare.push(record);
+    }
   }
 
   #now(): number {
@@ -73,7 +88,8 @@ export class Recorder implements CommitListener {
   }
 
   committed(commit: Commit): void {
-    const number = ++this.#last, at = this.#now(), { deeds } = commit;
+    const number = ++this.#last, at = this.#now(), { deeds, only } = commit;
+    if (only !== null && isSimple(commit)) return this.#one(commit, only, number, at);
     this.#hidesSome = false;
     const parts = this.#changesOf(commit, number, at);
     const author = this.#hidesSome ? withoutArguments(commit.author) : commit.author;
@@ -92,6 +108,19 @@ export class Recorder implements CommitListener {
     this.#records.push(first);
     if (parts === null) return;
     for (let i = 1; i < parts.length; i++) this.#records.push({ ...first, changes: parts[i]! });
+  }
+
+  /** Most are of one change, and of these there may be very many. */
+  #one(commit: Commit, only: TreeChange, number: number, at: number): void {
+    const { author, deeds } = commit, hides = this.#parts.redaction.hides(only.path);
+    const record = this.#spare.pop() ?? new OneChange();
+    record.number = number;
+    record.at = at;
+    record.author = hides ? withoutArguments(author) : author;
+    record.kind = kindOf(commit);
+    record.operations = deeds.length === 0 ? 1 : operationsOf(deeds);
+    record.tell(only, hides);
+    this.#records.push(record);
   }
 
   aborted({ author, conflict, operations }: Abort): number {
@@ -116,17 +145,13 @@ export class Recorder implements CommitListener {
   }
 
   /** The changes of a commit in parts of bounded size; null where a keyframe stands for them. */
-  #changesOf({ changes, kind }: Commit, number: number, at: number): Change[][] | null {
+  #changesOf(commit: Commit, number: number, at: number): Change[][] | null {
+    const { kind } = commit;
     // What a store has that is new, or restored, may be more than all that led to it.
     const most = kind === "restore" || kind === "start" ? HISTORY_RESTORE_CHANGES_MAX : Infinity;
-    const all = changes();
-    // The usual commit: an array that is as long as it has to be takes a third of the memory.
-    if (Array.isArray(all) && all.length === 1) {
-      return [[this.#changeOf(all[0], number, at, false)]];
-    }
     const parts: Change[][] = [[]];
     let bytes = 0, count = 0, oldBytes = 0;
-    for (const change of all) {
+    for (const change of commit.changes()) {
       if (++count > most) return null;
       if (bytes > HISTORY_PART_BYTES) {
         parts.push([]);
@@ -170,8 +195,15 @@ function takesValues(author: Author): boolean {
 /** The author without what its command line says behind the program's name, which may be what is to be hidden. */
 export function withoutArguments(author: Author): Author {
   if (author.kind !== "process" || author.command === null) return author;
-  return { ...author, command: author.command.split(/[ \0]/, 1)[0]! };
+  const known = alone.get(author);
+  if (known !== undefined) return known;
+  const found = { ...author, command: author.command.split(/[ \0]/, 1)[0]! };
+  alone.set(author, found);
+  return found;
 }
+
+/** The same each time: others look for what they know of an author. */
+const alone = new WeakMap<ProcessAuthor, ProcessAuthor>();
 
 const CHANGE_BYTES = 32;
 
@@ -215,6 +247,13 @@ function kindOf({ deeds, kind, type }: Commit): Kind {
   const [first] = deeds;
   return (first === undefined ? undefined : BY_DEED[first.kind]) ?? BY_TYPE[type ?? -1] ??
     "request";
+}
+
+/** Whether a request led to it that did nothing besides changing nodes, or a transaction. */
+function isSimple({ deeds, group, kind, type }: Commit): boolean {
+  if (kind !== "request" || group !== 0) return false;
+  if (deeds.length === 0) return type !== null && BY_TYPE[type] !== undefined;
+  return deeds.length === 1 && deeds[0]!.kind === "transaction";
 }
 
 function facetOf(facet: string | undefined): Facet {

@@ -60,7 +60,9 @@ export class HistoryRider implements Rider {
     this.#carried = [];
     this.#history.add(records);
     if (isMuch(records)) this.#history.save();
-    if (records.some(hasKeyframe) || this.#isNew(records[0]!)) this.onKeyframe();
+    const needsKeyframe = records.some(hasKeyframe) || this.#isNew(records[0]!);
+    this.#recorder.back(records);
+    if (needsKeyframe) this.onKeyframe();
   }
 
   /** A history begins with the store's first record. */

@@ -153,7 +153,7 @@ export class Draft {
     this.ledger.charge(ownerOf(perms), levels, bytes);
     mention(this.ledger, perms, levels);
     if (this.marks !== null) markMade(this.marks, path, aboveLength, above, between, parent);
-    this.observer?.made(path, aboveLength);
+    this.observer?.made(path, aboveLength, parent);
     return parent;
   }
 

@@ -1,8 +1,9 @@
 import { Cursor } from "./cursor.ts";
 import { differences } from "./difference.ts";
 import { subtree } from "./lookup.ts";
-import type { Node } from "./node.ts";
+import { NO_VALUE, type Node } from "./node.ts";
 import { isSpecial } from "./path.ts";
+import type { Perms } from "./perms.ts";
 
 /** What stands at a node: its value and permissions. Neither is ever written into. */
 export type NodeState = Pick<Node, "value" | "perms">;
@@ -14,12 +15,14 @@ export interface Change {
   readonly new: NodeState | null;
 }
 
+const NO_PERMS: Perms = [];
+
 /** Told by a tree of its changes. */
 export interface TreeObserver {
   /** The value or the permissions of `node` at `path` are about to change in place. */
   changing(path: string, node: Node): void;
-  /** The node at `path` was made, with those missing above it, below the first `aboveLength` characters. */
-  made(path: string, aboveLength: number): void;
+  /** `node` was made at `path`, with those missing above it, below the first `aboveLength` characters. */
+  made(path: string, aboveLength: number, node: Node): void;
   /** `node` was removed from `path` with all below it. */
   removed(path: string, node: Node): void;
   /** Another tree is about to take the place of that of `before`, in which nothing changes any more. */
@@ -27,14 +30,16 @@ export interface TreeObserver {
 }
 
 /** One thing that happened at a path. */
-interface Entry {
-  readonly path: string;
+class Entry {
+  path = "";
   /** As it was before. */
-  readonly old: NodeState | null;
+  old: NodeState | null = null;
+  /** The node that was changed or made, which has what there is now if nothing else has happened; null for a removal. */
+  node: Node | null = null;
   /** What was removed there with all below; null for another change. */
-  readonly removed: Node | null;
+  removed: Node | null = null;
   /** It is told by another one. */
-  isReported: boolean;
+  isReported = false;
 }
 
 /**
@@ -42,7 +47,11 @@ interface Entry {
  * count. To note a change takes an entry; the rest is found when the changes are read.
  */
 export class TreeChanges implements TreeObserver {
-  #entries: Entry[] = [];
+  readonly #entries: Entry[] = [];
+  /** The first one, and what it was before, again and again: most commits need no more. */
+  readonly #first = new Entry();
+  readonly #before = { value: NO_VALUE, perms: NO_PERMS };
+  readonly #only = { path: "", old: null as NodeState | null, new: null as NodeState | null };
   /** The tree of before one took its place: from then on what differs from it has changed. */
   #base: Node | null = null;
 
@@ -50,22 +59,40 @@ export class TreeChanges implements TreeObserver {
     return this.#entries.length === 0 && this.#base === null;
   }
 
-  changing(path: string, { perms, value }: Node): void {
-    if (this.#base !== null || this.#entries.at(-1)?.path === path) return;
-    this.#entries.push({ path, old: { perms, value }, removed: null, isReported: false });
+  changing(path: string, node: Node): void {
+    if (this.#base !== null) return;
+    const { length } = this.#entries, { perms, value } = node;
+    if (length === 0) {
+      const before = this.#before;
+      before.value = value;
+      before.perms = perms;
+      return this.#add(path, before, node, null);
+    }
+    const last = this.#entries[length - 1]!;
+    if (last.path === path) last.node = node;
+    else this.#add(path, { perms, value }, node, null);
   }
 
-  made(path: string, aboveLength: number): void {
+  made(path: string, aboveLength: number, node: Node): void {
     if (this.#base !== null) return;
     for (let to = path.indexOf("/", aboveLength + 1); to >= 0; to = path.indexOf("/", to + 1)) {
-      this.#entries.push({ path: path.slice(0, to), old: null, removed: null, isReported: false });
+      this.#add(path.slice(0, to), null, null, null);
     }
-    this.#entries.push({ path, old: null, removed: null, isReported: false });
+    this.#add(path, null, node, null);
   }
 
   removed(path: string, node: Node): void {
     if (this.#base !== null) return;
-    this.#entries.push({ path, old: node, removed: node, isReported: false });
+    this.#add(path, node, null, node);
+  }
+
+  #add(path: string, old: NodeState | null, node: Node | null, removed: Node | null): void {
+    const entry = this.#entries.length === 0 ? this.#first : new Entry();
+    entry.path = path;
+    entry.old = old;
+    entry.node = node;
+    entry.removed = removed;
+    this.#entries.push(entry);
   }
 
   replaced(before: Node): void {
@@ -74,10 +101,33 @@ export class TreeChanges implements TreeObserver {
 
   /** Nothing has changed from now on. */
   clear(): void {
-    // One place stays: most commits need no more, and an array that grows takes several.
-    if (this.#entries.length === 1) this.#entries.pop();
-    else if (this.#entries.length > 1) this.#entries = [];
     this.#base = null;
+    const entries = this.#entries;
+    if (entries.length === 0) return;
+    // One place stays: an array that grows takes several.
+    if (entries.length > 1) entries.length = 1;
+    entries.pop();
+    const first = this.#first, before = this.#before;
+    first.old = first.node = first.removed = null;
+    first.isReported = false;
+    before.value = NO_VALUE;
+    this.#only.old = this.#only.new = null;
+  }
+
+  /**
+   * The change, where it is the only one and of an ordinary node; null where it may not be. It holds until the next one is
+   * noted: to find it takes nothing, and no memory.
+   */
+  get only(): Change | null {
+    const entries = this.#entries;
+    if (entries.length !== 1 || this.#base !== null) return null;
+    const { node, old, path, removed } = entries[0]!;
+    if (isSpecial(path) || removed !== null && removed.children !== null) return null;
+    const only = this.#only;
+    only.path = path;
+    only.old = old;
+    only.new = node;
+    return only;
   }
 
   /**
@@ -85,13 +135,9 @@ export class TreeChanges implements TreeObserver {
    * finds what now stands at a path, `root` is the tree. To be read before anything changes again.
    */
   read(root: Node, find: (path: string) => Node | null): Iterable<Change> {
-    // Most often it is one, and a generator would cost more than all else.
-    const [only] = this.#entries;
-    const isOnly = only !== undefined && this.#entries.length === 1 && this.#base === null &&
-      (only.removed === null || only.removed.children === null);
-    if (!isOnly) return this.#readAll(root, find);
-    const { old, path } = only, now = find(path);
-    return old === null && now === null ? [] : [{ path, old, new: now }];
+    const { only } = this;
+    // A generator would cost more than all else.
+    return only === null ? this.#readAll(root, find) : [only];
   }
 
   *#readAll(root: Node, find: (path: string) => Node | null): Generator<Change, void> {

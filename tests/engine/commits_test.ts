@@ -32,9 +32,10 @@ class Model implements CommitListener {
   readonly commits: Told[] = [];
   readonly aborts: Abort[] = [];
 
-  committed({ author, changes, deeds, group, kind, type }: Commit): void {
+  committed(commit: Commit): void {
+    const { author, deeds, group, kind, only, type } = commit;
     const paths: string[] = [];
-    for (const { new: now, old, path } of changes()) {
+    for (const { new: now, old, path } of commit.changes()) {
       assert(!paths.includes(path), `${path} is told twice`);
       paths.push(path);
       assertEquals(
@@ -45,6 +46,7 @@ class Model implements CommitListener {
       if (now === null) this.nodes.delete(path);
       else this.nodes.set(path, show(now));
     }
+    if (only !== null) assertEquals(paths, [only.path]);
     this.commits.push({ author, deeds, group, kind, type, paths });
   }
 
@@ -376,10 +378,11 @@ Deno.test("commits: an aborted transaction is told with the path, what was seen 
 Deno.test("commits: a large one is told as it is read, and need not be", () => {
   let pulled = 0, all = 0;
   const world: World = new World({
-    committed: ({ changes, type }) => {
+    committed: (commit) => {
+      const { type } = commit;
       if (type !== T.RM) return;
-      for (const _ of changes()) if (++pulled === 10) break;
-      for (const { new: now } of changes()) {
+      for (const _ of commit.changes()) if (++pulled === 10) break;
+      for (const { new: now } of commit.changes()) {
         assertEquals(now, null);
         all++;
       }

@@ -113,7 +113,11 @@ function lines(nodes: Iterable<readonly [string, NodeState]>): string[] {
 }
 
 function listed(history: History): HistoryRecord[] {
-  return [...log(history, {})].filter((one): one is HistoryRecord => one !== null && "type" in one);
+  const found = [...log(history, {})];
+  // As plain data, whatever holds it.
+  return structuredClone(
+    found.filter((one): one is HistoryRecord => one !== null && "type" in one),
+  );
 }
 
 function step(life: RecordedLife, random: Random): void {

@@ -1,3 +1,4 @@
+import { LOOPED_BYTES_MAX } from "../../limits.ts";
 import { putText } from "../../wire/text.ts";
 
 /** Bytes appended to a buffer that grows and is used again. All numbers are little endian. */
@@ -22,7 +23,7 @@ export class ByteWriter {
 
   u8(value: number): void {
     const at = this.#room(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
   }
 
   u16(value: number): void {
@@ -75,14 +76,14 @@ export class ByteWriter {
   /** Bytes with their length (32 bits) before them. */
   bytes(bytes: Uint8Array): void {
     this.u32(bytes.length);
-    const at = this.#room(bytes.length);
-    this.#bytes.set(bytes, at);
+    this.raw(bytes);
   }
 
   /** Bytes as they are. */
   raw(bytes: Uint8Array): void {
-    const at = this.#room(bytes.length);
-    this.#bytes.set(bytes, at);
+    const { length } = bytes, at = this.#room(length), to = this.#bytes;
+    if (length > LOOPED_BYTES_MAX) to.set(bytes, at);
+    else for (let i = 0; i < length; i++) to[at + i] = bytes[i]!;
   }
 
   /** Makes room first, since that may replace both the bytes and their view. */

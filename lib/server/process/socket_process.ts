@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { ClientProcess, ProcessAuthor } from "../../engine/author.ts";
+import { type ClientProcess, type ProcessAuthor, sameAuthor } from "../../engine/author.ts";
 import { AUTHOR_TEXT_MAX, STAT_BYTES_MAX } from "../../limits.ts";
 import { toText } from "../../wire/text.ts";
 
@@ -54,7 +54,7 @@ export class SocketProcess implements ClientProcess {
   }
 
   get author(): ProcessAuthor {
-    return this.#author ??= this.#find();
+    return this.#author ??= shared(this.#find());
   }
 
   #find(): ProcessAuthor {
@@ -74,6 +74,15 @@ export class SocketProcess implements ClientProcess {
       command: isSame && read.command !== "" ? read.command : this.#nameBefore ?? this.#name,
     };
   }
+}
+
+/** The author that was found last. */
+let latest: ProcessAuthor | null = null;
+
+/** The same one for all connections of a process, which mostly come together: others look for what they know of an author. */
+function shared(author: ProcessAuthor): ProcessAuthor {
+  if (latest === null || !sameAuthor(latest, author)) latest = author;
+  return latest;
 }
 
 /** Null when there is no such process any more. */

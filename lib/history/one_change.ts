@@ -1,0 +1,131 @@
+import { DAEMON } from "../engine/author.ts";
+import type { Change as TreeChange, NodeState as TreeNode } from "../store/tree_changes.ts";
+import type { Perms } from "../store/perms.ts";
+import type { Author, Change, Commit, Kind, NodeState } from "./record.ts";
+
+/** A state that is written into. */
+interface State {
+  value: NodeState["value"];
+  perms: Perms;
+}
+
+/** The change of a {@link OneChange}. */
+class OnlyChange implements Change {
+  path = "";
+  old: State | null = null;
+  new: State | null = null;
+  count = 1;
+  first = 0;
+  firstAt = 0;
+  /** What both states are written into, again and again. */
+  readonly #old: State = { value: NOTHING, perms: NO_PERMS };
+  readonly #new: State = { value: NOTHING, perms: NO_PERMS };
+
+  /** What was there and what is, of which the values may be hidden. */
+  set(path: string, old: TreeNode | null, now: TreeNode | null, hides: boolean): void {
+    this.path = path;
+    this.old = old === null ? null : filled(this.#old, shown(old.value, hides), old.perms);
+    this.new = now === null ? null : filled(this.#new, shown(now.value, hides), now.perms);
+  }
+
+  setOld(old: NodeState | null): void {
+    this.old = old === null ? null : filled(this.#old, old.value, old.perms);
+  }
+
+  setNew(now: NodeState | null): void {
+    this.new = now === null ? null : filled(this.#new, now.value, now.perms);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const NO_PERMS: Perms = [];
+
+function shown(value: Uint8Array, hides: boolean): NodeState["value"] {
+  return hides ? { redacted: value.length } : value;
+}
+
+function filled(state: State, value: NodeState["value"], perms: Perms): State {
+  state.value = value;
+  state.perms = perms;
+  return state;
+}
+
+/**
+ * A commit of one change and nothing else, as most are: the only record that is written into, so that many of them in a short
+ * time take no memory.
+ */
+export class OneChange implements Commit {
+  readonly type = "commit";
+  number = 0;
+  at = 0;
+  author: Author = DAEMON;
+  kind: Kind = "write";
+  operations = 1;
+  readonly detail = "";
+  readonly moved = 0;
+  readonly isKeyframe = false;
+  #period = -1;
+  readonly #change = new OnlyChange();
+  readonly changes: readonly [Change] = [this.#change];
+
+  /** Whether a record is of one change, and says nothing besides, so that it can be one of these. */
+  static is({ changes, detail, isKeyframe, moved }: Commit): boolean {
+    return changes.length === 1 && detail === "" && moved === 0 && !isKeyframe;
+  }
+
+  /** A new one that says the same. */
+  static of(record: Commit): OneChange {
+    const copy = new OneChange(), change = copy.#change;
+    const { count, first, firstAt, new: now, old, path } = record.changes[0]!;
+    copy.#takeHead(record);
+    change.path = path;
+    change.setOld(old);
+    change.setNew(now);
+    change.count = count;
+    change.first = first;
+    change.firstAt = firstAt;
+    return copy;
+  }
+
+  /** Says another one: a commit that has its number, time, author, kind and operations set, of this change. */
+  tell({ new: now, old, path }: TreeChange, hides: boolean): void {
+    const change = this.#change;
+    change.set(path, old, now, hides);
+    change.count = 1;
+    change.first = this.number;
+    change.firstAt = this.at;
+  }
+
+  #takeHead({ at, author, kind, number, operations }: Commit): void {
+    this.number = number;
+    this.at = at;
+    this.author = author;
+    this.kind = kind;
+    this.operations = operations;
+  }
+
+  /** Counts a later one of the same author and path in: it stands where that stood. */
+  absorb(later: Commit): void {
+    const { count, new: now } = later.changes[0]!;
+    this.#takeHead(later);
+    this.#change.setNew(now);
+    this.#change.count += count;
+  }
+
+  /** It may be written into in one period of its owner. */
+  mayChangeIn(period: number): void {
+    this.#period = period;
+  }
+
+  changesIn(period: number): boolean {
+    return this.#period === period;
+  }
+
+  /** Refers to nothing any more. */
+  clear(): void {
+    this.author = DAEMON;
+    this.#change.set("", NO_NODE, NO_NODE, false);
+  }
+}
+
+const NO_NODE: TreeNode = { value: NOTHING, perms: NO_PERMS };
