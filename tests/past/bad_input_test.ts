@@ -3,7 +3,9 @@ import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../../lib/client/client.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
+import { startDaemon } from "../support/daemon.ts";
 import { fakeShell } from "../support/fake_shell.ts";
+import { until } from "../support/patience.ts";
 import { startRecorded } from "../support/recorded_daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { runApp } from "../../cmd/app.ts";
@@ -229,6 +231,76 @@ Deno.test("a damaged block is named, the rest is shown, and the status says that
   }]);
 });
 
+Deno.test("a daemon with a damaged block serves, names it, and records", async () => {
+  await using scratch = await makeScratch();
+  const store = `${scratch.path}/store`, args = ["--store", store, "--xen", "no"];
+  {
+    await using daemon = await startDaemon({ args });
+    await using client = await Client.connect({ socket: daemon.socketPath });
+    for (let i = 0; i < 1_300; i++) await client.write(`/n/${i}`, `${i}`);
+  }
+  const database = new DatabaseSync(`${store}.history`);
+  const row = database.prepare("SELECT block, begin, last, records FROM blocks ORDER BY block")
+    .all()[1]!;
+  const bytes = row["records"] as Uint8Array<ArrayBuffer>;
+  bytes[bytes.length >> 1]! ^= 1;
+  database.prepare("UPDATE blocks SET records = ? WHERE block = ?").run(bytes, row["block"]!);
+  database.close();
+  const begin = Number(row["begin"]), last = Number(row["last"]);
+  await using daemon = await startDaemon({ args });
+  const socket = daemon.socketPath;
+  await using client = await Client.connect({ socket });
+  await client.write("/after", "1");
+  const damage = `records #${begin} to #${last} are damaged: they are not what was written`;
+  const log = await xs(socket, ["log", "--oneline"]);
+  assertEquals([log.status, log.err], [1, ""]);
+  const told = log.out.trim().split("\n");
+  assertEquals(told.filter((line) => line.startsWith("--")), [`-- ${damage}`]);
+  assertEquals(told.length, 1_303 - (last - begin + 1) + 1);
+  assertEquals(await failure(socket, "show", `${begin + 5}`), [1, `xs: show: ${damage}\n`]);
+  assertEquals((await xs(socket, ["log", "--oneline", "/after"])).out.split("\n").length, 2);
+  // The damaged one may have changed it.
+  const [status, err] = await failure(socket, "read", "--at", `${last + 5}`, "/n/1");
+  assertEquals(status, 1, err);
+  assertEquals((await xs(socket, ["read", "--at", `${begin - 1}`, "/n/1"])).out, "1\n");
+});
+
+Deno.test("a history that another daemon has: the store is served, and it is taken when that one ends", async () => {
+  await using scratch = await makeScratch();
+  const store = `${scratch.path}/store`, args = ["--store", store, "--xen", "no"];
+  {
+    await using daemon = await startDaemon({ args });
+    await using client = await Client.connect({ socket: daemon.socketPath });
+    await client.write("/a", "1");
+  }
+  const lock = await lockHistory(`${store}.history`);
+  await using daemon = await startDaemon({ args });
+  const socket = daemon.socketPath;
+  await using client = await Client.connect({ socket });
+  await client.write("/a", "2");
+  const inUse =
+    `xs: error: changes are not recorded: the history ${store}.history is in use by another daemon: stop that one first\n`;
+  assertEquals(daemon.output().split(inUse).length, 2, daemon.output());
+  assertEquals(await failure(socket, "log"), [
+    1,
+    "xs: log: the history cannot be used now (the daemon's log says why)\n",
+  ]);
+  await lock[Symbol.asyncDispose]();
+  await until("the history", async () => (await xs(socket, ["log"])).status === 0);
+  await client.write("/a", "3");
+  const told = await lines(socket, "log", "--oneline");
+  assertEquals(told.map((line) => line.replace(/^#\d+ TIME /, "")), [
+    "the daemon: start with an empty store; 5 paths",
+    'PROCESS: write /a = "1" (n0)',
+    "gap: 2 records missing, from #3 on",
+    'PROCESS: write /a "2" -> "3"',
+  ]);
+  // The numbers of those that are missing are not given again.
+  const [, second, gap, third] = told.map((line) => Number(/^#(\d+)/.exec(line)![1]));
+  assert(gap! > second! + 2 && third === gap! + 1, told.join("\n"));
+  assertEquals((await xs(socket, ["read", "--at", `${gap}`, "/a"])).out, "2\n");
+});
+
 Deno.test("a history that a daemon has is not read behind its back", async () => {
   await using scratch = await makeScratch();
   const store = `${scratch.path}/store`, path = `${store}.history`;
@@ -237,7 +309,17 @@ Deno.test("a history that a daemon has is not read behind its back", async () =>
     await using client = await Client.connect({ socket: server.socketPath });
     await client.write("/x", "1");
   }
-  // Locks are a process's: another one has it as a daemon has.
+  const lock = await lockHistory(path);
+  assertEquals(await failure("/nowhere/socket", "log", "--store", store), [
+    1,
+    `xs: log ${path}: a daemon has it: ask that one (name its socket in XENSTORED_PATH)\n`,
+  ]);
+  await lock[Symbol.asyncDispose]();
+  assertEquals((await xs("/nowhere/socket", ["log", "--store", store])).status, 0);
+});
+
+/** Another process has a history as a daemon has it: locks are a process's. */
+async function lockHistory(path: string): Promise<AsyncDisposable> {
   const script = `
     import { DatabaseSync } from "node:sqlite";
     const database = new DatabaseSync(${JSON.stringify(path)});
@@ -253,12 +335,11 @@ Deno.test("a history that a daemon has is not read behind its back", async () =>
   }).spawn();
   const reader = child.stdout.getReader();
   await reader.read();
-  assertEquals(await failure("/nowhere/socket", "log", "--store", store), [
-    1,
-    `xs: log ${path}: a daemon has it: ask that one (name its socket in XENSTORED_PATH)\n`,
-  ]);
-  await child.stdin.close();
-  await reader.cancel();
-  await child.status;
-  assertEquals((await xs("/nowhere/socket", ["log", "--store", store])).status, 0);
-});
+  return {
+    async [Symbol.asyncDispose](): Promise<void> {
+      await child.stdin.close();
+      await reader.cancel();
+      await child.status;
+    },
+  };
+}

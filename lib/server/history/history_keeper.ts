@@ -8,13 +8,14 @@ import { keyframeNodes } from "../../history/keyframe_nodes.ts";
 import { loadPacker, type Packer, PLAIN_PACKER } from "../../history/packing.ts";
 import { emptyLog, purge } from "../../history/purge.ts";
 import { Recorder } from "../../history/recorder.ts";
-import { HistoryRider } from "../../history/rider.ts";
+import { HistoryRider, type Numbers } from "../../history/rider.ts";
 import { type HistoryBounds, HistoryUpkeep } from "../../history/upkeep.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { Rider, RidingFrom } from "../../journal/rider.ts";
 import {
   COMMIT_RETRY_MS,
   HISTORY_LOOK_MS,
+  HISTORY_NUMBERS_RESERVED,
   HISTORY_RETRY_MS,
   HISTORY_STEPS_A_BLOCK,
   HISTORY_STEPS_OWED_MAX,
@@ -67,6 +68,8 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   /** What a dead daemon has left in the journal, until the history is open. */
   #recovered: Uint8Array[] = [];
   #open: Open | null = null;
+  /** Before it has been opened for the first time: the number behind which numbers are given. */
+  #unopened: number | null = null;
   /** When to look at it, by the clock; when to open it again, if it is not open. */
   #lookAt = 0;
   #fullSince = Infinity;
@@ -113,12 +116,25 @@ export class HistoryKeeper implements DaemonHistory, Rider {
 
   /** Nothing of its file is touched before: the store may be refused. */
   begin(from: RidingFrom): void {
-    const recovered = this.#recovered;
-    this.#recovered = [];
     this.#begin((rider) => {
-      for (const bytes of recovered) rider.recover(bytes);
+      this.#resume(rider);
       rider.begin(from);
     });
+    if (this.#open === null) this.#beginWithout();
+  }
+
+  #resume(rider: HistoryRider): void {
+    const recovered = this.#recovered;
+    this.#recovered = [];
+    for (const bytes of recovered) rider.recover(bytes);
+  }
+
+  /** Until the history can be opened, numbers are given that it cannot have. */
+  #beginWithout(): void {
+    const numbers = this.#numbers, given = numbers.get();
+    this.#unopened = given;
+    this.#recorder.begin(given);
+    numbers.reserve(given + HISTORY_NUMBERS_RESERVED);
   }
 
   /** Opens it, and with what is missing in it has the store written down. */
@@ -140,13 +156,17 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     this.#parts.journal.settle();
   }
 
-  #newRider(history: History): HistoryRider {
-    const { clock, journal: { about } } = this.#parts;
-    const numbers = {
+  get #numbers(): Numbers {
+    const { about } = this.#parts.journal;
+    return {
       get: () => Number(about?.get(NUMBERS) ?? 0),
-      reserve: (upTo: number) => about?.set(NUMBERS, `${upTo}`),
+      reserve: (upTo) => about?.set(NUMBERS, `${upTo}`),
     };
-    const rider = new HistoryRider(history, this.#recorder, numbers, clock.wall);
+  }
+
+  #newRider(history: History): HistoryRider {
+    const { clock } = this.#parts;
+    const rider = new HistoryRider(history, this.#recorder, this.#numbers, clock.wall);
     rider.onKeyframe = () => this.#beginKeyframe(history);
     return rider;
   }
@@ -303,7 +323,11 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   #beginAnother(): boolean {
     const { clock } = this.#parts, { last } = this.#recorder;
     if (clock.now() < this.#lookAt) return false;
-    this.#begin((_, history) => history.skipTo(last, clock.wall(), last - history.last));
+    this.#begin((rider, history) => {
+      this.#resume(rider);
+      history.skipTo(last, clock.wall(), last - (this.#unopened ?? history.last));
+      this.#unopened = null;
+    });
     return false;
   }
 
