@@ -6,7 +6,7 @@ import { ToolFailure } from "../../lib/client/tools/failure.ts";
 import type { Status, XsContext } from "../context.ts";
 import { UsageError } from "../report.ts";
 import { note } from "../shell.ts";
-import { lookBack } from "./look_back.ts";
+import { aboutPoint, lookBack } from "./look_back.ts";
 import { type AtFlags, isPath } from "./parameters.ts";
 
 /** Looks at nodes of the past as the live command does; `levels` below the paths are needed, null for all. */
@@ -21,7 +21,9 @@ export async function readPast(
   if (wrong !== undefined) throw new UsageError("invalid path", wrong);
   return await lookBack(context, flags, async (past) => {
     const at = past.point(flags.at!, "--at");
-    const nodes = await PastNodes.read(await past.source(), at, paths, levels);
+    const source = await past.source();
+    const read = (): Promise<PastNodes> => PastNodes.read(source, at, paths, levels);
+    const nodes = await aboutPoint("--at", read);
     try {
       return await look(nodes);
     } catch (error) {

@@ -9,7 +9,7 @@ import { hasKeyframe, type HistoryRecord } from "../../lib/history/record.ts";
 import type { Status, XsContext } from "../context.ts";
 import { CommandError, STATUS_INTERRUPTED, StatusError, UsageError } from "../report.ts";
 import { flush, note, type Shell } from "../shell.ts";
-import { lookBack } from "./look_back.ts";
+import { aboutPoint, lookBack } from "./look_back.ts";
 import { INTERRUPTED, MomentTestBed, type Words } from "./moment_test_bed.ts";
 import type { HistoryFlags } from "./parameters.ts";
 import { runShow } from "./show.ts";
@@ -80,8 +80,9 @@ class Search {
    * @throws {CommandError} when there is none, or nothing is left of it.
    */
   async run(goodPoint: Point, badPoint: Point | null): Promise<number[]> {
-    const good = await this.#momentAt(goodPoint);
-    const bad = await this.#momentAt(badPoint ?? commitPoint(await this.#last()));
+    const good = await aboutPoint("--good", () => this.#momentAt(goodPoint));
+    const until = badPoint ?? commitPoint(await this.#last());
+    const bad = await aboutPoint("--bad", () => this.#momentAt(until));
     if (bad.number < good.number) {
       const why = `#${bad.number} is before the good moment, #${good.number}`;
       throw new CommandError(why, "--bad");

@@ -12,7 +12,7 @@ import { escapeBytes } from "../../lib/wire/escape.ts";
 import { jsonLine } from "../../lib/wire/json.ts";
 import type { Status, XsContext } from "../context.ts";
 import { CommandError } from "../report.ts";
-import { lookBack } from "./look_back.ts";
+import { aboutPoint, lookBack } from "./look_back.ts";
 import { openPaged } from "./paged.ts";
 import type { AtFlags } from "./parameters.ts";
 
@@ -32,7 +32,8 @@ export async function runBlame(
     const { deleted = false, recursive = false } = flags;
     const at = past.pointOrNull(flags.at, "--at");
     const query = { kind: "blame", path, at, recursive, deleted } as const;
-    const { answers, head } = await askWhole(await past.source(), query);
+    const source = await past.source();
+    const { answers, head } = await aboutPoint("--at", () => askWhole(source, query));
     const found = answers.filter((answer) => answer.type === "blame").sort(inOrder);
     if (found.length === 0) throw new CommandError(noneText(flags, head), path);
     const output = openPaged(past.shell, false);

@@ -2,7 +2,7 @@
 import { fromByteText, Operations, toByteText } from "../../lib/client/operations.ts";
 import type { Session } from "../../lib/client/session.ts";
 import { wallMs } from "../../lib/clock.ts";
-import { ArchiveError } from "../../lib/archive/archive.ts";
+import { ArchiveError, NoHistoryError } from "../../lib/archive/archive.ts";
 import { findHistory, type HistorySource } from "../../lib/archive/past/history_source.ts";
 import { parsePoint, type Point, PointError } from "../../lib/history/points.ts";
 import { openSession, socketPath, type Status, type XsContext } from "../context.ts";
@@ -64,6 +64,17 @@ export class LookBack {
 
   close(): void {
     this.#session?.close();
+  }
+}
+
+/** Asks the history about a point; a failure to answer names the option that it was given by. */
+export async function aboutPoint<T>(option: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    const isAboutPoint = error instanceof ArchiveError && error.object === "" &&
+      !(error instanceof NoHistoryError);
+    throw isAboutPoint ? new ArchiveError(error.text, option) : error;
   }
 }
 

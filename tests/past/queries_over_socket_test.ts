@@ -252,7 +252,7 @@ Deno.test("queries while blocks are pruned under them: what is left is answered,
   assert(horizon!.number > 1);
   assertEquals(await failure(socketPath, "read", "--at", "2", "/p/1/1"), [
     1,
-    `xs: read: #2 was pruned: the history begins after #${horizon!.number}\n`,
+    `xs: read --at: #2 was pruned: the history begins after #${horizon!.number}\n`,
   ]);
   const log = await xs(socketPath, ["log"]);
   assertEquals([log.status, log.err], [0, ""]);
