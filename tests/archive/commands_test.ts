@@ -411,7 +411,7 @@ Deno.test("a store restored into a file is served, and its history can be looked
   assertEquals(out, '+ /a/c = "four"   (n0)\n');
   const early = await xs(second.socketPath, ["dump", `${store}@2001-01-01T00:00:00Z`]);
   assertEquals(early.status, 1);
-  assertMatch(early.err, /the history begins at \S+ \(#0\)/);
+  assertMatch(early.err, /the history begins at \S+ \(#1\)/);
   const late = await xs(second.socketPath, ["dump", `${store}@turn:77`]);
   assertMatch(late.err, /its last turn is 2/);
   // And of one that died.
