@@ -23,26 +23,18 @@ interface Visit {
 export async function walkNodes(
   outside: Operations,
   progress: ProgressSink,
-  tops: readonly string[] = [ROOT_PATH],
 ): Promise<NodeRecord[]> {
   const nodes = await outside.begin();
   try {
-    const found: NodeRecord[] = [];
-    for (const top of tops) await walkFrom(nodes, top, found, progress);
-    return found;
+    return await walk(nodes, progress);
   } finally {
     await nodes.end(false).catch(() => {});
   }
 }
 
-async function walkFrom(
-  nodes: Operations,
-  top: string,
-  found: NodeRecord[],
-  progress: ProgressSink,
-): Promise<void> {
+async function walk(nodes: Operations, progress: ProgressSink): Promise<NodeRecord[]> {
   const done = new Map<string, Visit>();
-  const pending = [top];
+  const pending = [ROOT_PATH];
   const running = new Map<string, Promise<void>>();
   while (pending.length > 0 || running.size > 0) {
     while (pending.length > 0 && running.size < WALK_REQUESTS_AHEAD) {
@@ -60,11 +52,11 @@ async function walkFrom(
     }
     await Promise.race(running.values());
   }
-  putInOrder(done, top, found);
+  return inOrder(done);
 }
 
-function putInOrder(done: ReadonlyMap<string, Visit>, top: string, found: NodeRecord[]): void {
-  const pending = [top];
+function inOrder(done: ReadonlyMap<string, Visit>): NodeRecord[] {
+  const found: NodeRecord[] = [], pending = [ROOT_PATH];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     const visited = done.get(path);
     if (visited === undefined) continue;
@@ -73,10 +65,11 @@ function putInOrder(done: ReadonlyMap<string, Visit>, top: string, found: NodeRe
       pending.push(childPath(path, visited.names[i]!));
     }
   }
+  return found;
 }
 
 async function visit(nodes: Operations, path: string): Promise<Visit | null> {
-  // Only the domain's own nodes may be missing: what it is asked for by name.
+  // A daemon may list what it does not give.
   const found = await orNull(
     Promise.all([nodes.read(path), nodes.getPerms(path), nodes.directory(path)]),
   );

@@ -10,7 +10,6 @@ import type { StoreJournal } from "../../journal/store_journal.ts";
 import { systemReason } from "../../wire/system_error.ts";
 import { budgeted } from "../logging/daemon_log_budget.ts";
 import type { Log } from "../logging/log.ts";
-import type { LogLevel } from "../logging/log_format.ts";
 import { counted } from "../../wire/counted.ts";
 
 /** What the store is to survive: nothing, the death of the process, or the loss of power. */
@@ -131,9 +130,9 @@ function isOlderThanBoot(path: string): boolean {
   return booted !== undefined && lastWritten(path) < Number(booted) * 1000;
 }
 
-function renameUnused(path: string, why: string, log: Log, level: LogLevel = "info"): void {
+function renameUnused(path: string, why: string, log: Log): void {
   const renamed = renameStore(path, "old");
-  log(level, `the store file ${path} ${why}: it is now ${renamed}`);
+  log("info", `the store file ${path} ${why}: it is now ${renamed}`);
 }
 
 /** Makes the directory of the usual place, but none that the operator named: that may be a slip. */
