@@ -88,6 +88,7 @@ Deno.test("a client with a number of attempts gives up after them", async () => 
   const next = codeOf(watch.next());
   assertEquals(await codeOf(client.read("/")), "ENOENT");
   assertEquals(await next, "ENOENT", "the socket is gone");
+  assertEquals(await codeOf(client.exists("/a")), "ENOENT", "not a missing node");
 });
 
 Deno.test("a request that waits for a connection is given up by its limits", async () => {
