@@ -650,6 +650,9 @@ export const HISTORY_PREFIXES_MAX = 16;
 /** Nodes in a row of a history's keyframe: to change one node is to write so many, a few KiB when compressed. */
 export const HISTORY_PIECE_NODES = 256;
 
+/** Bytes of paths and values in such a row, about: so many are read, changed and written within a millisecond. */
+export const HISTORY_PIECE_BYTES = 65_536;
+
 /** Records of a block of the history: so many compress well, and one look-up decodes no more for nothing. */
 export const HISTORY_BLOCK_RECORDS = 512;
 
@@ -669,13 +672,16 @@ export const HISTORY_UNSAVED_BYTES_MAX = 2_097_152;
 /** Authors that a gap names; it counts those of the others together. */
 export const HISTORY_MISSING_AUTHORS_MAX = 64;
 
-/** Blocks that are folded together: a few milliseconds. */
+/** Blocks that are folded or thinned together, one in each slice. */
 export const HISTORY_FOLD_BLOCKS = 8;
 
 /** Blocks that come before folding is tried again of an author of whom it was not worth it. */
 export const HISTORY_FOLD_PAUSE_BLOCKS = 16;
 
-/** Records among which an author's oldest are looked for at once: some milliseconds. */
+/** Paths of which the filter of a block is asked: of more it would nearly always say that the block may have one. */
+export const HISTORY_PATHS_ASKED_MAX = 64;
+
+/** Records among which an author's oldest are looked for at once. */
 export const HISTORY_THIN_RECORDS = 2_048;
 
 /**
@@ -739,7 +745,7 @@ export const HISTORY_LOOK_MS = 10_000;
  * Slices of upkeep that each block of records pays for under load: it is compressed, and as many older ones as it takes the place of
  * are folded, thinned or pruned.
  */
-export const HISTORY_STEPS_A_BLOCK = 4;
+export const HISTORY_STEPS_A_BLOCK = 16;
 
 /**
  * Such slices that turns may owe: those of two blocks. While they owe more, busy clients wait, so that no flood records more than

@@ -39,6 +39,12 @@ const HEAD_COLUMNS =
   "block, era, first, begin, last, from_at, to_at, count, packing, filter, shares, " +
   "length(records) AS bytes";
 
+/** A block that is not in the file yet. */
+export interface NewBlock {
+  readonly head: BlockHead;
+  readonly packed: Packed;
+}
+
 /** The rows of blocks. */
 export class Blocks {
   readonly #database: DatabaseSync;
@@ -118,6 +124,19 @@ export class Blocks {
     // One that grows is written again and again, and nobody looks for it by its filter.
     const filter = isFinal ? makeFilter(records) : NO_FILTER;
     this.#write(headFor(block, era, records, sizes, packed, filter), packed);
+  }
+
+  /** Makes a block that is to be written later, by {@link write}. */
+  make(block: number, era: number, records: readonly HistoryRecord[]): NewBlock {
+    const sizes: number[] = [];
+    const bytes = encodeRecords(records, sizes), packed = this.packer.pack(bytes);
+    const head = headFor(block, era, records, sizes, packed, makeFilter(records));
+    // What is not compressed is the encoder's memory.
+    return { head, packed: packed.bytes === bytes ? plain(bytes.slice()) : packed };
+  }
+
+  write({ head, packed }: NewBlock): void {
+    this.#write(head, packed);
   }
 
   /** Compresses a block that is not, and gives it its filter; false when there is nothing to do. */

@@ -9,6 +9,7 @@ import {
   type Kind,
   sameAuthor,
 } from "./record.ts";
+import { finish } from "./steps.ts";
 
 /** What became of some records. */
 export interface Folded {
@@ -17,12 +18,21 @@ export interface Folded {
   readonly incompleteTo: number;
 }
 
-/** A record that is being worked on: what is left of its changes. */
+/** A record that is being worked on: its changes, null for those that are counted in later ones. */
 interface Draft {
   readonly record: HistoryRecord;
-  readonly changes: Change[];
+  readonly changes: (Change | null)[];
   moved: number;
 }
+
+/** Where the last change of a path stands. */
+interface Place {
+  readonly draft: Draft;
+  readonly at: number;
+}
+
+/** Changes that are looked at between two pauses: some hundred microseconds of work. */
+const CHANGES_A_STEP = 512;
 
 /**
  * Folds records that follow each other: each change of an author for whom `folds` says so goes into that author's next
@@ -34,20 +44,38 @@ export function foldRecords(
   folds: (author: Author) => boolean,
   keyframes: readonly number[] = [],
 ): Folded {
+  return finish(foldInSteps(records, folds, keyframes));
+}
+
+/** The same in steps of bounded work. */
+export function* foldInSteps(
+  records: readonly HistoryRecord[],
+  folds: (author: Author) => boolean,
+  keyframes: readonly number[],
+): Generator<void, Folded, void> {
   const folder = new Folder(folds);
-  let next = 0;
+  let next = 0, changes = 0;
   for (const record of records) {
     for (; next < keyframes.length && keyframes[next]! < record.number; next++) folder.keyframe();
     folder.add(record);
+    changes += changesOf(record) + 1;
+    if (changes < CHANGES_A_STEP) continue;
+    changes = 0;
+    yield;
   }
   return folder.end();
+}
+
+/** How many changes a record tells of. */
+export function changesOf(record: HistoryRecord): number {
+  return record.type === "commit" ? record.changes.length : 0;
 }
 
 class Folder {
   readonly #folds: (author: Author) => boolean;
   readonly #drafts: (Draft | null)[] = [];
   /** Where the last change of each path stands. */
-  readonly #last = new Map<string, { draft: Draft; author: Author }>();
+  readonly #last = new Map<string, Place>();
   /** Where the last abort of each path and facet stands. */
   readonly #aborts = new Map<string, number>();
   #incompleteTo = 0;
@@ -71,13 +99,13 @@ class Folder {
   }
 
   #addChange(draft: Draft, author: Author, change: Change): void {
-    const last = this.#last.get(change.path);
-    this.#last.set(change.path, { draft, author });
+    const last = this.#last.get(change.path), at = draft.changes.length;
+    this.#last.set(change.path, { draft, at });
     // A path may stand in a commit twice, where that was too large for one record.
     const merges = last !== undefined && last.draft.record.number !== draft.record.number &&
-      sameAuthor(last.author, author) && this.#folds(author);
+      isBy(last.draft, author) && this.#folds(author);
     if (!merges) return void draft.changes.push(change);
-    draft.changes.push(merged(take(last.draft, change.path), change));
+    draft.changes.push(merged(take(last), change));
     this.#incompleteTo = Math.max(this.#incompleteTo, draft.record.number);
   }
 
@@ -107,11 +135,16 @@ class Folder {
   }
 }
 
-/** Takes the change of a path out of a record. */
-function take(draft: Draft, path: string): Change {
-  const at = draft.changes.findLastIndex((change) => change.path === path);
+function isBy({ record }: Draft, author: Author): boolean {
+  return record.type === "commit" && sameAuthor(record.author, author);
+}
+
+/** Takes a change out of a record. */
+function take({ at, draft }: Place): Change {
+  const change = draft.changes[at]!;
+  draft.changes[at] = null;
   draft.moved++;
-  return draft.changes.splice(at, 1)[0]!;
+  return change;
 }
 
 /** One change for both. */
@@ -130,7 +163,8 @@ export function isAllInChanges(kind: Kind): boolean {
 /** A commit of which nothing is left is told by the later ones' counts. */
 function pushLeft(records: HistoryRecord[], { changes, moved, record }: Draft): void {
   if (record.type !== "commit") return void records.push(record);
-  if (changes.length === 0 && moved > 0 && isAllInChanges(record.kind)) return;
-  const left: Commit = { ...record, changes, moved: record.moved + moved };
+  if (changes.length === moved && moved > 0 && isAllInChanges(record.kind)) return;
+  const rest = moved === 0 ? changes as Change[] : changes.filter((change) => change !== null);
+  const left: Commit = { ...record, changes: rest, moved: record.moved + moved };
   records.push(left);
 }

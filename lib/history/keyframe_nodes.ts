@@ -3,7 +3,7 @@ import { appendChildren } from "../store/children.ts";
 import type { Node } from "../store/node.ts";
 import { ROOT_PATH } from "../store/path.ts";
 import type { Redaction } from "../store/redaction.ts";
-import { inWalkOrder } from "./keyframes.ts";
+import { inWalkOrder } from "./walk_order.ts";
 import type { NodeState } from "./record.ts";
 import { stateOf } from "./recorder.ts";
 

@@ -3,7 +3,11 @@ import type { DatabaseSync } from "node:sqlite";
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { checksum } from "../journal/checksum.ts";
-import { HISTORY_KEYFRAME_RETRY_MICROSECONDS, HISTORY_PIECE_NODES } from "../limits.ts";
+import {
+  HISTORY_KEYFRAME_RETRY_MICROSECONDS,
+  HISTORY_PIECE_BYTES,
+  HISTORY_PIECE_NODES,
+} from "../limits.ts";
 import { ROOT_PATH } from "../store/path.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { NodesReader, NodesWriter } from "./node_bytes.ts";
@@ -11,6 +15,7 @@ import type { Packer } from "./packing.ts";
 import type { NodeState } from "./record.ts";
 import { Scope } from "./scope.ts";
 import { putVarint, readVarint } from "./varint.ts";
+import { compareInWalk, inWalkOrder, pathOfKey, walkKey } from "./walk_order.ts";
 
 /** What is known of a keyframe without reading it. */
 export interface KeyframeHead {
@@ -27,14 +32,6 @@ export interface KeyframeHead {
 const NO_KEY = new Uint8Array(0);
 
 type Entry = readonly [path: string, node: NodeState];
-
-/**
- * What puts the paths of a keyframe in their order: that of a walk, parents before their children, siblings by their names. For
- * that a slash comes before all characters that a name can have.
- */
-function walkKey(path: string): string {
-  return path.replaceAll("/", "\x01");
-}
 
 /** The rows of keyframes. */
 export class Keyframes {
@@ -144,12 +141,14 @@ export class Keyframes {
     const { keyframe } = head;
     // What an attempt that failed has left.
     this.#database.prepare("DELETE FROM pieces WHERE keyframe = ?").run(keyframe);
-    let some: Entry[] = [], bytes = 0;
+    let some: Entry[] = [], size = 0, bytes = 0;
     for (const entry of nodes) {
-      if (some.push(entry) < HISTORY_PIECE_NODES) continue;
+      size += bytesOf(entry);
+      if (some.push(entry) < HISTORY_PIECE_NODES && size < HISTORY_PIECE_BYTES) continue;
       bytes += this.#putPiece(keyframe, some);
       if (bytes > this.bytesMax) return this.#giveUpTooLarge(head);
       some = [];
+      size = 0;
       yield;
     }
     if (some.length > 0) bytes += this.#putPiece(keyframe, some);
@@ -234,22 +233,18 @@ export class Keyframes {
     return decodeNodes(this.packer.unpack(packed), scope);
   }
 
-  /** Changes nodes of a keyframe, and from when on it holds; the caller commits it. */
-  change(
-    head: KeyframeHead,
-    changes: ReadonlyMap<string, NodeState | null>,
-    number: number,
-    at: number,
-  ): void {
-    const paths = inWalkOrder([...changes.keys()].map((path) => [path, path]));
-    for (let from = 0; from < paths.length;) from = this.#changePiece(head, changes, paths, from);
+  /** From `number` on a keyframe holds, whose nodes are what they were then; the caller commits it. */
+  move({ keyframe }: KeyframeHead, number: number, at: number): void {
     this.#database.prepare("UPDATE keyframes SET number = ?, at = ? WHERE keyframe = ?")
-      .run(number, at, head.keyframe);
+      .run(number, at, keyframe);
     this.reload();
   }
 
-  /** Changes the nodes of the piece in which the path at `from` has its place; returns where the next begins. */
-  #changePiece(
+  /**
+   * Changes the nodes of the piece in which the path at `from` has its place, as far as they are among the next paths, which
+   * are in the order of a walk. Returns where to go on; the caller commits it.
+   */
+  changePiece(
     { keyframe }: KeyframeHead,
     changes: ReadonlyMap<string, NodeState | null>,
     paths: readonly string[],
@@ -264,22 +259,21 @@ export class Keyframes {
     const start = row?.["from_key"] ?? null;
     const end = this.#nextStart(keyframe, start instanceof Uint8Array ? start : null);
     const nodes = new Map(row === undefined ? [] : this.#decode(keyframe, row));
+    const most = Math.min(paths.length, from + HISTORY_PIECE_NODES);
     let next = from;
-    for (; next < paths.length && (end === null || walkKey(paths[next]!) < end); next++) {
+    for (let bytes = 0; next < most && bytes < HISTORY_PIECE_BYTES; next++) {
       const path = paths[next]!, node = changes.get(path) ?? null;
+      if (end !== null && compareInWalk(path, end) >= 0) break;
       if (node === null) nodes.delete(path);
       else nodes.set(path, node);
+      bytes += node === null ? path.length : bytesOf([path, node]);
     }
     if (start !== null) {
       this.#database.prepare("DELETE FROM pieces WHERE keyframe = ? AND from_key = ?")
         .run(keyframe, start);
     }
     const entries = inWalkOrder([...nodes].map((entry) => [entry[0], entry]));
-    // One that grows to twice its size becomes two.
-    const size = entries.length > 2 * HISTORY_PIECE_NODES ? HISTORY_PIECE_NODES : entries.length;
-    for (let at = 0; at < entries.length; at += size) {
-      this.#putPiece(keyframe, entries.slice(at, at + size));
-    }
+    for (const some of piecesOf(entries)) this.#putPiece(keyframe, some);
     return next;
   }
 
@@ -312,13 +306,14 @@ export class Keyframes {
     }
   }
 
+  /** The first path of the piece behind one. */
   #nextStart(keyframe: number, start: Uint8Array | null): string | null {
     if (start === null) return null;
     const row = this.#database.prepare(
       "SELECT from_key FROM pieces WHERE keyframe = ? AND from_key > ? ORDER BY from_key LIMIT 1",
     ).get(keyframe, start);
     const next = row?.["from_key"];
-    return next instanceof Uint8Array ? toText(next) : null;
+    return next instanceof Uint8Array ? pathOfKey(toText(next)) : null;
   }
 
   /** Forgets the nodes of a keyframe, since what led from it to `number` is lost. */
@@ -344,10 +339,28 @@ export class Keyframes {
   }
 }
 
-/** What belongs to paths, in the order of a keyframe. */
-export function inWalkOrder<T>(items: readonly (readonly [path: string, item: T])[]): T[] {
-  return items.map(([path, item]) => [walkKey(path), item] as const)
-    .sort(([a], [b]) => a < b ? -1 : 1).map(([, item]) => item);
+/** Bytes that an entry takes in memory, about. */
+function bytesOf([path, { value }]: Entry): number {
+  return path.length + (value instanceof Uint8Array ? value.length : 0);
+}
+
+/** One that has grown to twice the size of a piece becomes several. */
+function piecesOf(entries: readonly Entry[]): Entry[][] {
+  let bytes = 0;
+  for (const entry of entries) bytes += bytesOf(entry);
+  const isLarge = entries.length > 2 * HISTORY_PIECE_NODES || bytes > 2 * HISTORY_PIECE_BYTES;
+  if (!isLarge) return entries.length === 0 ? [] : [[...entries]];
+  const pieces: Entry[][] = [];
+  let size = Infinity;
+  for (const entry of entries) {
+    if (size >= HISTORY_PIECE_BYTES || pieces.at(-1)!.length >= HISTORY_PIECE_NODES) {
+      pieces.push([]);
+      size = 0;
+    }
+    size += bytesOf(entry);
+    pieces.at(-1)!.push(entry);
+  }
+  return pieces;
 }
 
 const FIRST_CAPACITY = 16_384;

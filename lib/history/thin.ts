@@ -1,5 +1,5 @@
 /** Thinning: an author's own oldest records go, so that others' can stay. */
-import { merged } from "./fold.ts";
+import { changesOf, merged } from "./fold.ts";
 import {
   type Author,
   type Change,
@@ -40,23 +40,31 @@ export interface ThinResult {
   readonly thinned: Thinned | null;
 }
 
+/** Changes that are looked at between two pauses: some hundred microseconds of work. */
+const CHANGES_A_STEP = 512;
+
 /**
  * Removes the records of a holder up to number `upTo` from `records`, which follow each other with no keyframe among
  * them. What they left behind goes into the keyframe before them; where another author touched the path between the two,
- * it stays as a change of authors that are not known any more.
+ * it stays as a change of authors that are not known any more. It does so in steps of bounded work.
  */
-export function thinRecords(
+export function* thinInSteps(
   records: readonly HistoryRecord[],
   holder: string,
   isOf: (author: Author) => boolean,
   upTo: number,
   before: Before,
-): ThinResult {
+): Generator<void, ThinResult, void> {
   const thinner = new Thinner(before);
+  let changes = 0;
   for (const record of records) {
     if (hasKeyframe(record)) throw new Error("a keyframe stands among records that are thinned");
     if (record.type === "gap" || record.number > upTo || !isOf(record.author)) thinner.keep(record);
     else thinner.remove(record);
+    changes += changesOf(record) + 1;
+    if (changes < CHANGES_A_STEP) continue;
+    changes = 0;
+    yield;
   }
   return thinner.end(holder);
 }
@@ -64,8 +72,14 @@ export function thinRecords(
 /** A record that stays, or what is left of those that go. */
 interface Remainder {
   readonly record: HistoryRecord;
-  /** What is left of those that go; null of a record that stays. */
-  readonly rest: Change[] | null;
+  /** What is left of those that go, with null for what is counted in a later one; null of a record that stays. */
+  readonly rest: (Change | null)[] | null;
+}
+
+/** Where the last change of a path stands; `at` counts only in what is left of a record. */
+interface Place {
+  readonly remainder: Remainder;
+  readonly at: number;
 }
 
 class Thinner {
@@ -73,7 +87,7 @@ class Thinner {
   readonly #remainder: Remainder[] = [];
   readonly #absorbed = new Map<string, NodeState | null>();
   /** Where the last change of each path stands. */
-  readonly #touched = new Map<string, Remainder>();
+  readonly #touched = new Map<string, Place>();
   readonly #under = new PathSet();
   #count = 0;
   #to = 0;
@@ -88,7 +102,7 @@ class Thinner {
     const remainder: Remainder = { record, rest: null };
     this.#remainder.push(remainder);
     if (record.type !== "commit") return;
-    for (const { path } of record.changes) this.#touched.set(path, remainder);
+    for (const { path } of record.changes) this.#touched.set(path, { remainder, at: -1 });
   }
 
   remove(record: HistoryRecord): void {
@@ -101,7 +115,7 @@ class Thinner {
 
   /** Keeps of a commit what must be known of it. */
   #leave(record: Commit): void {
-    const remainder: Remainder = { record, rest: [] };
+    const rest: (Change | null)[] = [], remainder: Remainder = { record, rest };
     this.#remainder.push(remainder);
     for (const change of record.changes) {
       const { path } = change;
@@ -110,18 +124,17 @@ class Thinner {
         this.#absorbed.set(path, change.new);
         continue;
       }
-      const earlier = last?.rest?.findLastIndex((other) => other.path === path) ?? -1;
-      remainder.rest!.push(
-        earlier < 0 ? change : merged(last!.rest!.splice(earlier, 1)[0]!, change),
-      );
-      this.#touched.set(path, remainder);
+      const earlier = last === undefined ? null : take(last);
+      this.#touched.set(path, { remainder, at: rest.length });
+      rest.push(earlier === null ? change : merged(earlier, change));
     }
   }
 
   end(holder: string): ThinResult {
     const records = this.#remainder.flatMap(({ record, rest }) => {
       if (rest === null || record.type !== "commit") return [record];
-      return rest.length === 0 ? [] : [{ ...record, changes: rest }];
+      const changes = rest.filter((change) => change !== null);
+      return changes.length === 0 ? [] : [{ ...record, changes }];
     });
     const { keyframe: from } = this.#before;
     const thinned = this.#count === 0
@@ -129,6 +142,14 @@ class Thinner {
       : { holder, from, to: this.#to, count: this.#count, under: this.#under.paths };
     return { records, absorbed: this.#absorbed, thinned };
   }
+}
+
+/** Takes a change out of what is left of a record; null when it stays where it is. */
+function take({ at, remainder: { rest } }: Place): Change | null {
+  if (rest === null) return null;
+  const change = rest[at] ?? null;
+  rest[at] = null;
+  return change;
 }
 
 /** A record whose author is not known any more. */

@@ -1,5 +1,6 @@
 /** A history on arrays: what the file does with blocks and rows, said as plainly as can be. */
 import { foldRecords } from "../../lib/history/fold.ts";
+import { finish } from "../../lib/history/steps.ts";
 import { Moment } from "../../lib/history/moment.ts";
 import {
   type Author,
@@ -7,7 +8,7 @@ import {
   type HistoryRecord,
   type NodeState,
 } from "../../lib/history/record.ts";
-import { joinThinned, type Thinned, thinRecords } from "../../lib/history/thin.ts";
+import { joinThinned, thinInSteps, type Thinned } from "../../lib/history/thin.ts";
 
 /** The whole store after number `number`. */
 interface Keyframe {
@@ -80,7 +81,9 @@ export class ArrayHistory {
       for (let from = 0; from < part.length; from += piece) {
         const some = part.slice(from, from + piece);
         const before = { keyframe: keyframe.number, touches };
-        const { absorbed, records, thinned } = thinRecords(some, holder, isOf, upTo, before);
+        const { absorbed, records, thinned } = finish(
+          thinInSteps(some, holder, isOf, upTo, before),
+        );
         for (const [path, node] of absorbed) setNode(nodes, path, node);
         left.push(...records);
         if (thinned !== null) this.#note(thinned);

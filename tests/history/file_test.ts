@@ -104,7 +104,7 @@ function trial(random: Random, path: string, count: Found): void {
       history.add(source.truths.map(({ record }) => record));
       if (history.needsKeyframe) history.beginKeyframe(source.now, walked(source.nodes));
     }
-    for (let slices = random.below(12); slices > 0; slices--) upkeep.step(source.now);
+    for (let slices = random.below(120); slices > 0; slices--) upkeep.step(source.now);
     if (step % 20 === 19) check(history, source.truths, random, count);
   }
   history.close();

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type Answer, answer } from "../../lib/history/answers.ts";
 import { IN_MEMORY } from "../../lib/history/database.ts";
 import { History } from "../../lib/history/history.ts";
-import { inWalkOrder } from "../../lib/history/keyframes.ts";
+import { inWalkOrder } from "../../lib/history/walk_order.ts";
 import type { Query } from "../../lib/history/query.ts";
 import type { NodeState } from "../../lib/history/record.ts";
 import { guest, packer, textNode, Writer } from "./support.ts";

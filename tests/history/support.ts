@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { IN_MEMORY } from "../../lib/history/database.ts";
 import { History } from "../../lib/history/history.ts";
-import { inWalkOrder } from "../../lib/history/keyframes.ts";
+import { inWalkOrder } from "../../lib/history/walk_order.ts";
 import { loadPacker } from "../../lib/history/packing.ts";
 import type { Author, Change, Commit, NodeState } from "../../lib/history/record.ts";
 import { toBytes } from "../../lib/wire/text.ts";

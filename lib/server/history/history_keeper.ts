@@ -257,8 +257,9 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   }
 
   /** A slice of a purge; true, since there may be more. */
-  #purge({ history }: Open): boolean {
+  #purge({ history, upkeep }: Open): boolean {
     const { journal } = this.#parts;
+    upkeep.giveUp();
     function* steps(paths: readonly string[]): Generator<unknown, number> {
       const count = yield* purge(history, paths);
       try {

@@ -1,0 +1,70 @@
+/** Folding of blocks, in slices: what one author has changed again and again becomes less. */
+import { HISTORY_FOLD_BLOCKS, HISTORY_FOLD_PAUSE_BLOCKS } from "../limits.ts";
+import type { BlockHead, NewBlock } from "./blocks.ts";
+import { changesOf, type Folded, foldInSteps } from "./fold.ts";
+import type { History } from "./history.ts";
+import type { HistoryRecord } from "./record.ts";
+import { isHeldBy, readBlocks, type Slices } from "./slices.ts";
+
+/** Folding that leaves more than this part of records and changes is not worth what it costs. */
+const WORTH_FOLDING = 0.9;
+
+/** Folds the blocks of one history. */
+export class Folding {
+  /** Up to which block each holder's records are folded. */
+  readonly #folded = new Map<string, number>();
+
+  constructor(private readonly history: History) {}
+
+  /** Folds the next blocks in which a holder has records. */
+  *fold(holder: string): Slices {
+    const { history } = this, { keyframes } = history;
+    const window = this.#next(holder);
+    if (window === null) return false;
+    const records = yield* readBlocks(history, window);
+    if (records === null) return true;
+    const { era } = window[0]!;
+    const numbers = keyframes.heads.filter((head) => head.era === era).map(({ number }) => number);
+    const result = yield* foldInSteps(records, isHeldBy(holder), numbers);
+    // To fold on would cost more than it gives.
+    const isWorthIt = sizeOf(result.records) < sizeOf(records) * WORTH_FOLDING;
+    if (!isWorthIt) this.#folded.set(holder, history.growing + HISTORY_FOLD_PAUSE_BLOCKS);
+    if (result.incompleteTo === 0 || !isWorthIt) return false;
+    return yield* this.#write(window, result);
+  }
+
+  #next(holder: string): BlockHead[] | null {
+    const { closed } = this.history, folded = this.#folded.get(holder) ?? 0;
+    const at = closed.findIndex((head) => head.block > folded && hasShare(head, holder));
+    const window = at < 0 ? [] : closed.slice(at, at + HISTORY_FOLD_BLOCKS);
+    if (window.filter((head) => hasShare(head, holder)).length < 2) return null;
+    // The last one is folded again with those behind it.
+    this.#folded.set(holder, window.at(-1)!.block - 1);
+    return window;
+  }
+
+  *#write(window: readonly BlockHead[], { incompleteTo, records }: Folded): Slices {
+    const { blocks, era: { era }, eras } = this.history;
+    const each = Math.ceil(records.length / window.length), made: NewBlock[] = [];
+    for (const [i, { block }] of window.entries()) {
+      const some = records.slice(i * each, (i + 1) * each);
+      if (some.length === 0) break;
+      made.push(blocks.make(block, era, some));
+      yield;
+    }
+    return this.history.rewrite(() => {
+      eras.incomplete(era, incompleteTo);
+      for (const block of made) blocks.write(block);
+      for (const head of window.slice(made.length)) blocks.remove(head);
+    });
+  }
+}
+
+/** Records and changes. */
+function sizeOf(records: readonly HistoryRecord[]): number {
+  return records.reduce((sum, record) => sum + 1 + changesOf(record), 0);
+}
+
+function hasShare({ shares }: BlockHead, holder: string): boolean {
+  return shares.some(([other]) => other === holder);
+}

@@ -1,0 +1,90 @@
+/** Pruning, in slices: the oldest block goes, and the first keyframe moves to its end. */
+import type { BlockHead } from "./blocks.ts";
+import type { History } from "./history.ts";
+import type { KeyframeHead } from "./keyframes.ts";
+import type { HistoryRecord, NodeState } from "./record.ts";
+import { changeKeyframe, readBlocks, type Slices } from "./slices.ts";
+
+/** Removes the oldest block; its keyframe then stands behind it. */
+export function* dropOldest(history: History): Slices {
+  const { keyframes } = history;
+  const oldest = oldestOf(history), head = oldest.at(-1);
+  if (head === undefined || isBeingWritten(history, head)) return false;
+  const records = yield* readBlocks(history, oldest);
+  const base = keyframes.before(head.era, head.last);
+  if (records !== null && base?.isWhole === true) {
+    if (!(yield* moveNodes(history, head, base, records))) return false;
+  }
+  // A keyframe that was begun meanwhile may stand at the end of this block.
+  const isOther = keyframes.before(head.era, head.last)?.keyframe !== base?.keyframe;
+  if (isOther || isBeingWritten(history, head)) return false;
+  return history.rewrite(() => {
+    for (const one of oldest) history.blocks.remove(one);
+    moveBase(history, head, base, records !== null);
+    history.eras.begin(head.era, head.last);
+    if (head.era !== history.era.era) endEra(history, head.era);
+  });
+}
+
+/** The oldest block, with those into which its last commit goes on; none while that may still grow. */
+function oldestOf({ blocks: { heads }, growing }: History): BlockHead[] {
+  let end = 1;
+  while (end < heads.length && goesOn(heads[end - 1]!, heads[end]!)) end++;
+  const oldest = heads.slice(0, end);
+  return oldest.length > 0 && oldest.every(({ block }) => block < growing) ? oldest : [];
+}
+
+/** Whether the last commit of a block goes on in the next one. */
+function goesOn(head: BlockHead, next: BlockHead): boolean {
+  return head.era === next.era && head.last === next.begin;
+}
+
+/** Whether a keyframe is being written up to a block's end: it does not hear of what changes. */
+function isBeingWritten({ unfinished }: History, { last }: BlockHead): boolean {
+  return unfinished !== null && unfinished.number <= last;
+}
+
+/**
+ * Brings the nodes of a keyframe to the end of these records. It says so before: if a death cuts it short, some nodes are what they
+ * were only later.
+ */
+function* moveNodes(
+  history: History,
+  { era, last }: BlockHead,
+  base: KeyframeHead,
+  records: readonly HistoryRecord[],
+): Slices {
+  const changes = new Map<string, NodeState | null>();
+  for (const record of records) {
+    if (record.type !== "commit" || record.number <= base.number) continue;
+    for (const { path, new: now } of record.changes) changes.set(path, now);
+  }
+  if (changes.size === 0) return true;
+  const all = { holder: "pruned", from: base.number, to: last, count: 0, under: ["/"] };
+  if (!history.rewrite(() => history.eras.addThinned(era, all))) return false;
+  yield;
+  return yield* changeKeyframe(history, base, changes);
+}
+
+/** From the end of a block on the history begins with this keyframe; those before it are removed. */
+function moveBase(
+  { keyframes }: History,
+  { era, last, toAt }: BlockHead,
+  base: KeyframeHead | null,
+  isWhole: boolean,
+): void {
+  for (const one of keyframes.heads.filter((one) => one.era === era && one.number <= last)) {
+    if (one.keyframe !== base?.keyframe) keyframes.remove(one);
+  }
+  if (base === null) return;
+  // What a damaged block led to is not known.
+  if (isWhole && base.isWhole) keyframes.move(base, last, toAt);
+  else keyframes.lose(base, last, toAt);
+}
+
+/** Forgets an earlier store of which no block is left. */
+function endEra({ blocks, eras, keyframes }: History, era: number): void {
+  if (blocks.heads.some((head) => head.era === era)) return;
+  for (const one of keyframes.heads.filter((head) => head.era === era)) keyframes.remove(one);
+  eras.remove(era);
+}

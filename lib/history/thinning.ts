@@ -1,0 +1,211 @@
+/** Thinning of blocks, in slices: the oldest records of those who have most go. */
+import {
+  HISTORY_BLOCK_RECORDS,
+  HISTORY_FOLD_BLOCKS,
+  HISTORY_PATHS_ASKED_MAX,
+  HISTORY_THIN_RECORDS,
+} from "../limits.ts";
+import type { BlockHead, NewBlock } from "./blocks.ts";
+import { mayHave } from "./filter.ts";
+import type { History } from "./history.ts";
+import type { KeyframeHead } from "./keyframes.ts";
+import { blocksOf } from "./pending.ts";
+import { hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
+import { holderOf } from "./shares.ts";
+import { changeKeyframe, ifWhole, isHeldBy, readBlocks, type Slices } from "./slices.ts";
+import { thinInSteps, type Thinned } from "./thin.ts";
+
+/** Records that follow one keyframe; `start` is the record at which it stands, if that is in the same block. */
+interface Segment {
+  readonly keyframe: KeyframeHead;
+  readonly start: readonly HistoryRecord[];
+  readonly records: readonly HistoryRecord[];
+  readonly isFirst: boolean;
+}
+
+/** What becomes of a segment. */
+interface Part {
+  readonly keyframe: KeyframeHead;
+  readonly records: readonly HistoryRecord[];
+  readonly absorbed: ReadonlyMap<string, NodeState | null>;
+  readonly thinned: readonly Thinned[];
+}
+
+/** Filters that are asked in one slice. */
+const FILTERS_A_SLICE = 16;
+
+/** Removes the oldest records of these holders, some `bytes` of them. */
+export function* thinOldest(
+  history: History,
+  holders: ReadonlySet<string>,
+  bytes: number,
+): Slices {
+  const window = oldestOf(history, holders, bytes), [head] = window;
+  if (head === undefined) return false;
+  const records = yield* readBlocks(history, window);
+  const segments = records === null ? null : segmentsOf(history, head, records);
+  if (segments === null) return false;
+  const parts: Part[] = [];
+  for (const segment of segments) parts.push(yield* thinSegment(history, head, holders, segment));
+  if (!(yield* absorb(history, head, parts))) return false;
+  return yield* write(history, window, parts);
+}
+
+/** The oldest blocks with so many bytes of these holders, and one before them of which little was left. */
+function oldestOf(
+  { closed }: History,
+  holders: ReadonlySet<string>,
+  bytes: number,
+): BlockHead[] {
+  let at = closed.findIndex(({ shares }) => shares.some(([holder]) => holders.has(holder)));
+  if (at < 0) return [];
+  if (at > 0 && closed[at - 1]!.count < HISTORY_BLOCK_RECORDS / 8) at--;
+  const most = Math.min(closed.length, at + HISTORY_FOLD_BLOCKS);
+  let end = at, count = 0, found = 0;
+  while (end < most && count < HISTORY_THIN_RECORDS && found < bytes) {
+    const head = closed[end++]!;
+    count += head.count;
+    for (const [holder, share] of head.shares) if (holders.has(holder)) found += share;
+  }
+  return closed.slice(at, end);
+}
+
+/** The records of a block by the keyframes that they follow; null when one of these is being written. */
+function segmentsOf(
+  { keyframes, unfinished }: History,
+  { era }: BlockHead,
+  records: readonly HistoryRecord[],
+): Segment[] | null {
+  const segments: Segment[] = [];
+  let start: HistoryRecord[] = [], rest: HistoryRecord[] = [];
+  const end = (): boolean => {
+    const number = start[0]?.number ?? (rest[0]?.number ?? 0) - 1;
+    const keyframe = keyframes.before(era, number);
+    // One that is being written does not hear of what changes.
+    const isThere = keyframe !== null &&
+      !(unfinished !== null && number >= unfinished.number);
+    if (!isThere) return start.length + rest.length === 0;
+    segments.push({ keyframe, start, records: rest, isFirst: start.length === 0 });
+    return true;
+  };
+  const numbers = keyframes.heads.filter((head) => head.era === era).map((head) => head.number);
+  for (const record of records) {
+    const isApart = rest.length > 0 &&
+      numbers.some((number) => rest.at(-1)!.number <= number && number < record.number);
+    if (!hasKeyframe(record) && !isApart) rest.push(record);
+    else if (!end()) return null;
+    else [start, rest] = hasKeyframe(record) ? [[record], []] : [[], [record]];
+  }
+  return end() ? segments : null;
+}
+
+function* thinSegment(
+  history: History,
+  head: BlockHead,
+  holders: ReadonlySet<string>,
+  { isFirst, keyframe, records, start }: Segment,
+): Generator<void, Part, void> {
+  const between = isFirst ? blocksBetween(history, keyframe, head) : [];
+  const touched = yield* touchedIn(history, between, records);
+  const before = { keyframe: keyframe.number, touches: (path: string) => touched.has(path) };
+  const absorbed = new Map<string, NodeState | null>(), thinned: Thinned[] = [];
+  let left: readonly HistoryRecord[] = records;
+  for (const holder of holdersIn(records)) {
+    if (!holders.has(holder)) continue;
+    const result = yield* thinInSteps(left, holder, isHeldBy(holder), Infinity, before);
+    for (const [path, node] of result.absorbed) absorbed.set(path, node);
+    if (result.thinned !== null) thinned.push(result.thinned);
+    left = result.records;
+    yield;
+  }
+  return { keyframe, records: [...start, ...left], absorbed, thinned };
+}
+
+/** The blocks behind a keyframe and before a block. */
+function blocksBetween(
+  { closed }: History,
+  { number }: KeyframeHead,
+  { block }: BlockHead,
+): BlockHead[] {
+  return closed.filter((other) => other.block < block && other.last >= number);
+}
+
+/** Of the paths of these records, those of which some blocks have a change, or may have one. */
+function* touchedIn(
+  { blocks }: History,
+  heads: readonly BlockHead[],
+  records: readonly HistoryRecord[],
+): Generator<void, ReadonlySet<string>, void> {
+  const touched = new Set<string>(), others = heads.length === 0 ? touched : pathsOf(records);
+  for (const [i, head] of heads.entries()) {
+    if (i % FILTERS_A_SLICE === FILTERS_A_SLICE - 1) yield;
+    if (!mayHaveSome(head, others)) continue;
+    const found = ifWhole(() => blocks.read(head));
+    // What a damaged block has nobody knows.
+    for (const path of found === null ? [...others] : pathsOf(found)) {
+      if (others.delete(path)) touched.add(path);
+    }
+    yield;
+  }
+  return touched;
+}
+
+function mayHaveSome({ filter }: BlockHead, paths: ReadonlySet<string>): boolean {
+  if (paths.size > HISTORY_PATHS_ASKED_MAX) return true;
+  for (const path of paths) if (mayHave(filter, path)) return true;
+  return false;
+}
+
+function pathsOf(records: readonly HistoryRecord[]): Set<string> {
+  const paths = new Set<string>();
+  for (const record of records) {
+    if (record.type === "commit") { for (const { path } of record.changes) paths.add(path); }
+  }
+  return paths;
+}
+
+function holdersIn(records: readonly HistoryRecord[]): Set<string> {
+  return new Set(
+    records.flatMap((record) => record.type === "gap" ? [] : [holderOf(record.author)]),
+  );
+}
+
+/**
+ * Brings what goes into the keyframes. It says so before: if a death cuts it short, some of these paths are what they were only later.
+ */
+function* absorb(history: History, { era }: BlockHead, parts: readonly Part[]): Slices {
+  const isSaid = history.rewrite(() => {
+    for (const { thinned } of parts) {
+      for (const one of thinned) history.eras.addThinned(era, { ...one, count: 0 });
+    }
+  });
+  if (!isSaid) return false;
+  yield;
+  for (const { absorbed, keyframe } of parts) {
+    // Of one that is lost nobody knows anyway what the paths have.
+    if (absorbed.size === 0 || !keyframe.isWhole) continue;
+    if (!(yield* changeKeyframe(history, keyframe, absorbed))) return false;
+  }
+  return true;
+}
+
+function* write(history: History, window: readonly BlockHead[], parts: readonly Part[]): Slices {
+  const { blocks, eras } = history, { era } = window[0]!;
+  const left = asManyAs(window.length, blocksOf(parts.flatMap(({ records }) => records)));
+  const made: NewBlock[] = [];
+  for (const [i, some] of left.entries()) {
+    made.push(blocks.make(window[i]!.block, era, some));
+    yield;
+  }
+  return history.rewrite(() => {
+    for (const block of made) blocks.write(block);
+    for (const head of window.slice(made.length)) blocks.remove(head);
+    for (const { thinned } of parts) for (const one of thinned) eras.addThinned(era, one);
+  });
+}
+
+/** What is more than so many blocks comes into the last one: where changes moved to later records, these may not fit as they did. */
+function asManyAs(count: number, blocks: HistoryRecord[][]): HistoryRecord[][] {
+  if (blocks.length <= count) return blocks;
+  return [...blocks.slice(0, count - 1), blocks.slice(count - 1).flat()];
+}
