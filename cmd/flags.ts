@@ -1,4 +1,4 @@
-/** How options are declared: in the form that the library for the command line takes. */
+/** How options and words are declared: in the form that the library for the command line takes. */
 
 /** An option without a value. */
 export interface SwitchFlag {
@@ -23,6 +23,13 @@ export interface ChoiceFlag<T extends string> {
   readonly values: readonly T[];
   readonly default: T;
   readonly brief: string;
+}
+
+/** The words of a command that are no options. */
+export interface Words {
+  readonly kind: "array";
+  readonly minimum: number;
+  readonly parameter: Pick<ValueFlag<string>, "brief" | "placeholder" | "parse">;
 }
 
 /** An option without a value; `brief` is what its help says. */
@@ -52,4 +59,9 @@ export function choiceFlag<const T extends string>(
   brief: string,
 ): ChoiceFlag<T> {
   return { kind: "enum", values, default: usual, brief };
+}
+
+/** A command's words, at least `minimum`, which the help calls `placeholder`. */
+export function words(placeholder: string, brief: string, minimum: number): Words {
+  return { kind: "array", parameter: { brief, placeholder, parse: String }, minimum };
 }

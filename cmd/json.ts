@@ -1,8 +1,7 @@
-import { toByteText } from "../lib/client/operations.ts";
-import type { Output } from "./shell.ts";
-
-import { jsonLine, valueJson } from "../lib/wire/json.ts";
 import type { NodeReader } from "../lib/client/node_reader.ts";
+import { toByteText } from "../lib/client/operations.ts";
+import { jsonLine, textJson, valueJson } from "../lib/wire/json.ts";
+import type { Output } from "./shell.ts";
 
 export { textJson, valueJson } from "../lib/wire/json.ts";
 
@@ -20,4 +19,13 @@ export function shownJson(
 /** Prints one object as one line. */
 export function printJson(output: Output, object: unknown): void {
   output.write(`${toByteText(jsonLine(object))}\n`);
+}
+
+/** Prints of each path, as one line, that it was changed: `change` says how. */
+export function printChanged(
+  output: Output,
+  paths: readonly string[],
+  change: Readonly<Record<string, true>>,
+): void {
+  for (const path of paths) printJson(output, { path: textJson(path), ...change });
 }

@@ -1,5 +1,6 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, lazy, withContext } from "../context.ts";
+import { words } from "../flags.ts";
 import type { BisectFlags } from "../history/bisect.ts";
 import { pointFlag, POINTS, storeFlag } from "../history/parameters.ts";
 
@@ -13,11 +14,7 @@ export const bisectCommand: XsCommand = buildCommand<BisectFlags, string[]>({
       good: pointFlag("A moment at which CMD succeeds"),
       bad: pointFlag("A later moment at which CMD fails (default now)"),
     },
-    positional: {
-      kind: "array",
-      minimum: 1,
-      parameter: { brief: "Command to run, and its arguments", placeholder: "CMD", parse: String },
-    },
+    positional: words("CMD", "Command to run, and its arguments", 1),
   },
   docs: {
     name: "bisect",

@@ -3,6 +3,7 @@ import type { Operations } from "../../lib/client/operations.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { ControlFailure, xsControlTool } from "../../lib/client/tools/control.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { words } from "../flags.ts";
 import { printJson, textJson } from "../json.ts";
 import { CommandError, UsageError } from "../report.ts";
 import { readable } from "../shell.ts";
@@ -44,11 +45,7 @@ export const controlCommand: XsCommand = buildCommand<
   func: withDaemon(control, { waits: (_flags, command) => command === "live-update" }),
   parameters: {
     flags: { ...commonFlags },
-    positional: {
-      kind: "array",
-      parameter: { brief: "A command and its arguments", placeholder: "COMMAND", parse: String },
-      minimum: 1,
-    },
+    positional: words("COMMAND", "A command and its arguments", 1),
   },
   docs: {
     name: "control",

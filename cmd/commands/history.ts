@@ -1,5 +1,6 @@
 import { buildCommand, type XsCommand } from "../command.ts";
 import { commonFlags, lazy, withContext } from "../context.ts";
+import { words } from "../flags.ts";
 import { type HistoryFlags, storeFlag } from "../history/parameters.ts";
 
 /** `xs history`. */
@@ -13,11 +14,7 @@ export const historyCommand: XsCommand = buildCommand<HistoryFlags, string[]>({
         brief: "Purge the history of this store file, of a daemon that has ended",
       },
     },
-    positional: {
-      kind: "array",
-      parameter: { brief: "purge, and paths from /", placeholder: "WORD", parse: String },
-      minimum: 1,
-    },
+    positional: words("WORD", "purge, and paths from /", 1),
   },
   docs: {
     name: "history",

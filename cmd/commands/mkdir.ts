@@ -2,7 +2,7 @@ import { buildCommand, type XsCommand } from "../command.ts";
 import type { Operations } from "../../lib/client/operations.ts";
 import { runTool } from "../../lib/client/tools/run.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
-import { printJson, textJson } from "../json.ts";
+import { printChanged } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
 
 async function mkdir(
@@ -15,10 +15,7 @@ async function mkdir(
     for (const path of paths) await nodes.mkdir(path);
   };
   await runTool(nodes, tool, paths.length > 1, () => {});
-  if (!flags.json) return;
-  for (const path of paths) {
-    printJson(context.shell.stdout, { path: textJson(path), created: true });
-  }
+  if (flags.json) printChanged(context.shell.stdout, paths, { created: true });
 }
 
 /** `xs mkdir`. */

@@ -8,12 +8,13 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { buildCommand, type XsCommand } from "../command.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
 import { findDomain } from "../domain_word.ts";
-import { switchFlag } from "../flags.ts";
+import { switchFlag, words } from "../flags.ts";
 import { printJson } from "../json.ts";
 import { parseQuota } from "../parameters.ts";
 import { CommandError, UsageError } from "../report.ts";
 import { readable } from "../shell.ts";
 import { percentOf } from "../status_text.ts";
+import { tableLines } from "../table.ts";
 
 interface QuotaFlags extends CommonFlags {
   readonly default?: boolean;
@@ -159,13 +160,8 @@ function printRows({ shell }: XsContext, { json }: QuotaFlags, rows: readonly Ro
     `${refused}`,
     name === null ? "" : jsonText(name),
   ]);
-  const table = [HEAD, ...cells];
-  const widths = HEAD.map((_, i) => Math.max(...table.map((line) => line[i]!.length)));
-  for (const line of table) {
-    const text = line.map((cell, i) =>
-      NUMBERS.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)
-    ).join("  ");
-    shell.stdout.write(readable(toByteText(`${text.trimEnd()}\n`)));
+  for (const line of tableLines(HEAD, cells, NUMBERS)) {
+    shell.stdout.write(readable(toByteText(`${line}\n`)));
   }
 }
 
@@ -183,10 +179,7 @@ export const quotaCommand: XsCommand = buildCommand<QuotaFlags, string[]>({
       reset: switchFlag("With max: reset the peaks to what is used now"),
     },
     aliases: { r: "reset" },
-    positional: {
-      kind: "array",
-      parameter: { brief: "A domain, quotas", placeholder: "WORD", parse: String },
-    },
+    positional: words("WORD", "A domain, quotas", 0),
   },
   docs: {
     name: "quota",

@@ -11,7 +11,7 @@ import {
   type XsContext,
 } from "../context.ts";
 import { switchFlag } from "../flags.ts";
-import { printJson, textJson } from "../json.ts";
+import { printChanged } from "../json.ts";
 import { pathsParameter } from "../path_parameter.ts";
 
 interface RmFlags extends CommonFlags, SocketOnly {
@@ -26,10 +26,7 @@ async function rm(
 ): Promise<void> {
   const options = { tidy: flags.tidy === true };
   await runTool(nodes, (nodes) => rmTool(nodes, paths, options), true, () => {});
-  if (!flags.json) return;
-  for (const path of paths) {
-    printJson(context.shell.stdout, { path: textJson(path), removed: true });
-  }
+  if (flags.json) printChanged(context.shell.stdout, paths, { removed: true });
 }
 
 /** `xs rm`. */

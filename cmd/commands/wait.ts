@@ -4,6 +4,7 @@ import type { Operations } from "../../lib/client/operations.ts";
 import { waitFor } from "../../lib/client/wait.ts";
 import { WordError } from "../../lib/client/words.ts";
 import { type CommonFlags, commonFlags, withDaemon, type XsContext } from "../context.ts";
+import { words } from "../flags.ts";
 import { printJson, textJson } from "../json.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
 import { CommandError, UsageError } from "../report.ts";
@@ -50,11 +51,7 @@ export const waitCommand: XsCommand = buildCommand<CommonFlags, string[]>({
         brief: "Give up after DURATION, with exit status 1 (default never)",
       },
     },
-    positional: {
-      kind: "array",
-      parameter: { brief: "A condition on nodes", placeholder: "CONDITION", parse: String },
-      minimum: 1,
-    },
+    positional: words("CONDITION", "A condition on nodes", 1),
   },
   docs: {
     name: "wait",

@@ -11,7 +11,7 @@ import {
   type XsContext,
 } from "../context.ts";
 import { switchFlag, valueFlag } from "../flags.ts";
-import { printJson, textJson } from "../json.ts";
+import { printChanged } from "../json.ts";
 import { readInput } from "../input.ts";
 import { pathsParameter } from "../path_parameter.ts";
 import { UsageError } from "../report.ts";
@@ -40,18 +40,15 @@ async function write(
   flags: WriteFlags,
   ...words: string[]
 ): Promise<void> {
-  if (flags.from !== undefined) {
-    const path = words[0]!;
-    await nodes.write(path, await readInput(context.shell, "--from", flags.from));
-    if (flags.json) printJson(context.shell.stdout, { path: textJson(path), written: true });
-    return;
-  }
   const pairs = inPairs(words);
-  const options = { raw: flags.raw === true };
-  await runTool(nodes, (nodes) => writeTool(nodes, pairs, options), pairs.length > 1, () => {});
-  if (!flags.json) return;
-  for (const [path] of pairs) {
-    printJson(context.shell.stdout, { path: textJson(path), written: true });
+  if (flags.from !== undefined) {
+    await nodes.write(words[0]!, await readInput(context.shell, "--from", flags.from));
+  } else {
+    const options = { raw: flags.raw === true };
+    await runTool(nodes, (nodes) => writeTool(nodes, pairs, options), pairs.length > 1, () => {});
+  }
+  if (flags.json) {
+    printChanged(context.shell.stdout, pairs.map(([path]) => path), { written: true });
   }
 }
 

@@ -8,6 +8,7 @@ import { toText } from "../../lib/wire/text.ts";
 import type { CommonFlags, XsContext } from "../context.ts";
 import { domainTitle } from "../domain_word.ts";
 import { printJson } from "../json.ts";
+import { tableLines } from "../table.ts";
 import { changeJson, changeText, lastChange } from "./last_change.ts";
 import { countEvents } from "./count_events.ts";
 import { readRows } from "./read_pages.ts";
@@ -91,6 +92,9 @@ function entryText({ domid, name, owner, read, stale, write }: EntryRow): string
 
 const HEADINGS = ["where", "client", "events/s", "queued", "path", "token"];
 
+/** The columns of {@link HEADINGS} that are numbers. */
+const NUMBERS = new Set([2, 3]);
+
 function watchLines(
   watches: readonly WatchRow[],
   rateOf: (watch: WatchRow) => number | null,
@@ -107,13 +111,7 @@ function watchLines(
       jsonText(watch.token),
     ];
   });
-  const rows = [HEADINGS, ...table];
-  const widths = HEADINGS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const isNumber = (column: number): boolean => column === 2 || column === 3;
-  return rows.map((row) =>
-    row.map((text, i) => isNumber(i) ? text.padStart(widths[i]!) : text.padEnd(widths[i]!))
-      .join("  ").trimEnd()
-  );
+  return tableLines(HEADINGS, table, NUMBERS);
 }
 
 function clientText({ command, connection, domid, name, pid }: WatchRow): string {
