@@ -150,22 +150,21 @@ export class LiveUpdate {
   fail(text: string): void {
     const session = this.#session;
     if (session === null) return;
-    this.#session = null;
-    this.due = true;
+    this.#end(session);
     if (session.phase === "prepared") return;
-    this.#settings().drop(WAITING);
-    this.#actions()?.drop();
     const { connection: { outbox }, reqId, txId } = session;
     outbox.reply(MessageType.CONTROL, reqId, txId, toBytes(`${text}\0`));
   }
 
   /** A connection has ended, or begins again: its session ends with it. */
   forget(connection: Connection): void {
-    const session = this.#session;
-    if (session?.connection !== connection) return;
+    if (this.#session?.connection === connection) this.#end(this.#session);
+  }
+
+  #end({ phase }: Session): void {
     this.#session = null;
     this.due = true;
-    if (session.phase === "prepared") return;
+    if (phase === "prepared") return;
     this.#settings().drop(WAITING);
     this.#actions()?.drop();
   }

@@ -107,11 +107,7 @@ export class Draft {
 
   /** Gives an existing node permissions; a new owner takes over the charge for it. `found` as above. */
   setPerms(path: string, perms: Perms, origin: Origin, found: Node | null = null): Node {
-    const node = this.#own(path, found);
-    this.observer?.changing(path, node);
-    account(this.ledger, path, node, -1);
-    node.perms = perms;
-    account(this.ledger, path, node, 1);
+    const node = this.#putPerms(path, perms, found);
     this.#touched(path, node, origin, DIRTY_PERMS);
     return node;
   }
@@ -217,12 +213,17 @@ export class Draft {
 
   /** Replaces permissions without that counting as a change (dead domids, stale marks). */
   amendPerms(path: string, perms: Perms): void {
-    const node = this.#own(path);
+    const node = this.#putPerms(path, perms, null);
+    this.marks?.changed(path, node, DIRTY_PERMS);
+  }
+
+  #putPerms(path: string, perms: Perms, found: Node | null): Node {
+    const node = this.#own(path, found);
     this.observer?.changing(path, node);
     account(this.ledger, path, node, -1);
     node.perms = perms;
     account(this.ledger, path, node, 1);
-    this.marks?.changed(path, node, DIRTY_PERMS);
+    return node;
   }
 
   /** Loads nodes as they once were; nothing is marked, and nothing counts as changed. */
