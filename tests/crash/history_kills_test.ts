@@ -21,11 +21,13 @@ interface Trial extends Use {
   readonly lives: number;
   /** Bursts in each life, the last of which it does not survive. */
   readonly bursts: number;
+  /** There are live updates, too. */
+  readonly updates: boolean;
 }
 
 /** Lives of one store; `check` is given it in its last one. */
 async function trial(
-  { bursts, lives, ...use }: Trial,
+  { bursts, lives, updates, ...use }: Trial,
   seed: number,
   check: (store: MortalStore, random: Random) => Promise<void>,
 ): Promise<void> {
@@ -39,7 +41,8 @@ async function trial(
     for (let life = 1; life <= lives; life++) {
       await store.start();
       for (let burst = 1; burst < bursts; burst++) {
-        await store.burst(null);
+        const update = updates && random.chance(0.5) ? store.update(random.chance(0.5)) : null;
+        await Promise.all([store.burst(null), update]);
         await store.learn(store.source);
       }
       // At times nothing is under way.
@@ -74,11 +77,11 @@ for (const durability of ["crash", "disk"]) {
   Deno.test(`killed at random points: each commit is in the history once: ${durability}`, async () => {
     const args = ["--persist", durability];
     for (const { seed } of roundsOf(2, 1)) {
-      const use = { args, lives: 5, bursts: 2, requests: 2, floods: false };
+      const use = { args, lives: 5, bursts: 3, requests: 2, floods: false, updates: true };
       await trial(use, seed, async (store, random) => {
         const { last, starts, trees } = store.requests, { head } = await logOf(store.source);
         assertEquals([head.begins.number <= 1, head.completeAfter <= 1], [true, true]);
-        assertEquals(starts, 6);
+        assertEquals(starts, 6 + store.updates);
         assertEquals([await checkMoments(store.source, trees), trees.size], [last, last]);
         await checkAnswers(store, random);
       });
@@ -89,7 +92,7 @@ for (const durability of ["crash", "disk"]) {
 Deno.test("the same with so small a bound that the oldest are folded, thinned and pruned", async () => {
   const args = ["--history", "1M,7d"];
   for (const { fixed, seed } of roundsOf(2, 1)) {
-    const use = { args, lives: 5, bursts: 4, requests: 12, floods: true };
+    const use = { args, lives: 5, bursts: 4, requests: 12, floods: true, updates: false };
     await trial(use, seed, async (store, random) => {
       const { trees } = store.requests, { answers, head } = await logOf(store.source);
       const some = [...trees.keys()].filter(() => random.chance(0.05));

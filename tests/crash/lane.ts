@@ -52,6 +52,7 @@ export class Lane {
     const changes: Change[] = [];
     if (random.chance(0.1)) changes.push({ do: "rm", path: `${MARKS}/${name}` });
     for (let i = random.below(3); i > 0; i--) changes.push(this.#shared(id));
+    if (!floods && random.chance(0.05)) changes.push(...this.#large());
     if (floods) {
       const value = toText(random.bytes(900));
       changes.push({ do: "write", path: `/noise/${random.below(20)}`, value });
@@ -59,6 +60,15 @@ export class Lane {
     }
     changes.push({ do: "write", path: `${MARKS}/${name}/${this.#count}`, value: `${id}:` });
     return this.#asked(id, changes, random.pick(SHARED));
+  }
+
+  /** So much that it is several records of the history. */
+  #large(): Change[] {
+    const value = "v".repeat(3_000);
+    return Array.from(
+      { length: 20 + this.random.below(60) },
+      (_, i) => ({ do: "write", path: `/large/${i}`, value }),
+    );
   }
 
   #shared(id: string): Change {

@@ -5,9 +5,11 @@ import type { Operations } from "../../lib/client/operations.ts";
 import { parsePerm } from "../../lib/store/perms.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { logOf, type Tree } from "../support/history_checks.ts";
-import { startDaemon } from "../support/daemon.ts";
+import { startDaemon, xsCommand } from "../support/daemon.ts";
+import { update } from "../support/operator.ts";
 import type { ServerProcess } from "../support/process.ts";
 import { Random } from "../support/random.ts";
+import { RawClient } from "../support/raw_client.ts";
 import type { ClientProcess } from "./client_process.ts";
 import { Lane } from "./lane.ts";
 import { Requests } from "./recorded_requests.ts";
@@ -28,6 +30,8 @@ export class MortalStore {
   daemon!: ServerProcess;
   requests!: Requests;
   readonly lanes: Lane[];
+  /** How many live updates there have been. */
+  updates = 0;
   #isDead = false;
 
   constructor(
@@ -92,6 +96,14 @@ export class MortalStore {
       lane.settle();
     };
     await Promise.all(this.lanes.map(run));
+  }
+
+  /** Another daemon of the same program takes its place; with `force`, transactions that are open are given up. */
+  async update(force: boolean): Promise<void> {
+    await using client = await RawClient.connect(this.socketPath);
+    const [file] = xsCommand();
+    assertEquals(await update(client, { file }, ...(force ? ["-F"] : [])), "OK");
+    this.updates++;
   }
 
   /** If it has not been killed yet, it is now. */

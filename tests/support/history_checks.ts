@@ -78,7 +78,22 @@ export async function logOf(
     backwards: false,
     last: null,
   });
-  return { head, answers: answers.flatMap((one) => one.type === "record" ? one.record : []) };
+  const records = answers.flatMap((one) => one.type === "record" ? one.record : []);
+  return { head, answers: wholeRecords(records) };
+}
+
+/** A commit that is large is several records of one number. */
+function wholeRecords(records: readonly HistoryRecord[]): HistoryRecord[] {
+  const whole: HistoryRecord[] = [];
+  for (const record of records) {
+    const last = whole.at(-1);
+    const isPart = last?.number === record.number && last.type === "commit" &&
+      record.type === "commit";
+    if (isPart) {
+      whole[whole.length - 1] = { ...last, changes: [...last.changes, ...record.changes] };
+    } else whole.push(record);
+  }
+  return whole;
 }
 
 /** The records of the part that is complete lead from each tree to the next. */
@@ -145,9 +160,8 @@ export async function checkBlame(
 export async function checkShow(source: HistorySource, record: HistoryRecord): Promise<void> {
   const point = { kind: "commit", number: record.number, back: 0 } as const;
   const { answers } = await askWhole(source, { kind: "show", point });
-  const [first] = answers;
-  assert(first?.type === "record");
-  assertEquals(first.record, record);
+  const asked = answers.flatMap((one) => one.type === "record" && one.role === "asked" ? one : []);
+  assertEquals(wholeRecords(asked.map((one) => one.record)), [record]);
   if (record.type !== "abort") return;
   const cause = answers.find((one) => one.type === "record" && one.role === "cause");
   assert(cause?.type === "record" && cause.record.number < record.number);
