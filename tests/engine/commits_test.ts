@@ -375,6 +375,26 @@ Deno.test("commits: an aborted transaction is told with the path, what was seen 
   });
 });
 
+Deno.test("commits: a start is the daemon's; all nodes are told where they are new, and nothing that led to it", () => {
+  for (const after of ["nothing", "boot", "end", "death", "live update"] as const) {
+    const world = new World(), { engine: { state }, model } = world;
+    world.take();
+    // What is loaded, or found wrong and set right, before the start is no commit of its own.
+    state.tree.setValue("/a", new Uint8Array([0x78]), { label: "nobody" });
+    const isNew = after === "nothing" || after === "boot";
+    if (isNew) model.nodes.clear();
+    state.commits!.started(after);
+    const [{ author, deeds, kind, paths, type }, ...more] = world.take() as [Told];
+    assertEquals(more, []);
+    assertEquals([kind, type, author.kind], ["start", null, "daemon"]);
+    assertEquals(deeds, [{ kind: "started", after }]);
+    assertEquals([...paths].sort(), isNew ? [...model.nodes.keys()].sort() : []);
+    if (isNew) assertEquals(model.lines(), world.lines());
+    world.clients[0]!.ask(T.WRITE, "/b\0v");
+    assertEquals(world.take().map(({ kind, paths }) => [kind, paths]), [["request", ["/b"]]]);
+  }
+});
+
 Deno.test("commits: a large one is told as it is read, and need not be", () => {
   let pulled = 0, all = 0;
   const world: World = new World({
