@@ -6,37 +6,21 @@
  */
 import { monotonicMs } from "../ffi/monotonic_clock.ts";
 import { systemClock } from "../lib/clock.ts";
-import { DomainCounts } from "../lib/engine/counters.ts";
 import { Engine } from "../lib/engine/engine.ts";
 import { NoJournal } from "../lib/journal/journal.ts";
 import { Trace } from "../lib/server/logging/trace.ts";
-import { TurnTimes } from "../lib/server/loop/turn_times.ts";
 import { Peer } from "../lib/server/peer/peer.ts";
 import { Turns } from "../lib/server/scheduler.ts";
 import { MessageType as T } from "../lib/wire/message_type.ts";
 import { MemoryTransport } from "../tests/support/memory_transport.ts";
 import { StreamClient } from "../tests/support/stream_client.ts";
+import { leaveOutCounting } from "./leave_out_counting.ts";
 
 const TURNS = 20_000;
 const [how = "with", rounds = "9"] = Deno.args;
 
-/** Leaves out what is counted and measured. */
-function leaveOut(): void {
-  const nothing = (): void => {};
-  Object.assign(TurnTimes.prototype, {
-    begin: nothing,
-    cost: nothing,
-    late: nothing,
-    served: nothing,
-    committed: nothing,
-    answered: nothing,
-    maintained: nothing,
-  });
-  Object.assign(DomainCounts.prototype, { request: nothing });
-}
-
 const isCounted = how === "with";
-if (!isCounted) leaveOut();
+if (!isCounted) leaveOutCounting();
 const now = isCounted ? monotonicMs : systemClock.now;
 
 const engine = new Engine({
