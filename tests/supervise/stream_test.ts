@@ -9,11 +9,14 @@ import { FrameKind } from "../../lib/wire/stream_frame.ts";
 import { until } from "../support/patience.ts";
 import { heldBy, Supervised } from "../support/supervised.ts";
 
+/** The listening socket, the counts, and one client. Who looked whether the daemon serves may be held for a moment. */
+const HELD = 3;
+
 Deno.test("a reader of a stream ends with the daemon, while clients outlive it", async () => {
   await using host = await Supervised.start();
   using client = await Client.connect({ socket: host.path });
   await client.write("/a", "1");
-  const held = heldBy(host.server.pid);
+  await until("one client held", () => heldBy(host.server.pid) === HELD);
   const options = { clock: systemClock, timeout: 60_000 };
   const stream = await FrameStream.open(
     await openStream(host.path),
@@ -26,7 +29,7 @@ Deno.test("a reader of a stream ends with the daemon, while clients outlive it",
   while (!kinds.includes(FrameKind.CALL)) {
     kinds.push(...((await stream.next()) ?? []).map(({ kind }) => kind));
   }
-  await until("the supervisor to give up the reader", () => heldBy(host.server.pid) === held);
+  await until("the supervisor to give up the reader", () => heldBy(host.server.pid) === HELD);
   await host.kill();
   await assertRejects(() => stream.next(), XenstoreError, "the daemon has ended the stream");
   stream.close();
