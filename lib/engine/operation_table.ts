@@ -40,6 +40,9 @@ const CHANGES: ReadonlySet<number> = new Set([
   MessageType.RESUME,
 ]);
 
+/** Their transaction id is not looked at. */
+const ANY_TRANSACTION: ReadonlySet<number> = new Set([MessageType.WATCH, MessageType.UNWATCH]);
+
 /** Indexed by message type; what is missing answers ENOSYS. */
 export type Operations = readonly (Operation | undefined)[];
 
@@ -64,13 +67,9 @@ function withoutChanges(controlHandler: Handler): Operations {
 
 function table(): (Operation | undefined)[] {
   const operations: (Operation | undefined)[] = [];
-  const add = (type: MessageType, handler: Handler): void => {
-    const needsSpace = NEEDS_SPACE.has(type);
-    operations[type] = { handler, privileged: false, anyTransaction: false, needsSpace };
-  };
-  const addPrivileged = (type: MessageType, handler: Handler): void => {
-    const needsSpace = NEEDS_SPACE.has(type);
-    operations[type] = { handler, privileged: true, anyTransaction: false, needsSpace };
+  const add = (type: MessageType, handler: Handler, privileged = false): void => {
+    const anyTransaction = ANY_TRANSACTION.has(type), needsSpace = NEEDS_SPACE.has(type);
+    operations[type] = { handler, privileged, anyTransaction, needsSpace };
   };
   add(MessageType.DIRECTORY, nodes.directory);
   add(MessageType.READ, nodes.read);
@@ -82,25 +81,19 @@ function table(): (Operation | undefined)[] {
   add(MessageType.MKDIR, nodes.mkdir);
   add(MessageType.RM, nodes.remove);
   add(MessageType.SET_PERMS, setPerms);
+  add(MessageType.WATCH, watches.watch);
+  add(MessageType.UNWATCH, watches.unwatch);
   add(MessageType.RESET_WATCHES, watches.resetWatches);
   add(MessageType.DIRECTORY_PART, nodes.directoryPart);
   add(MessageType.GET_FEATURE, features.getFeature);
-  addPrivileged(MessageType.CONTROL, control);
-  addPrivileged(MessageType.INTRODUCE, domains.introduce);
-  addPrivileged(MessageType.RELEASE, domains.release);
-  addPrivileged(MessageType.IS_DOMAIN_INTRODUCED, domains.isIntroduced);
-  addPrivileged(MessageType.RESUME, domains.resume);
-  addPrivileged(MessageType.SET_TARGET, domains.setTarget);
-  addPrivileged(MessageType.SET_FEATURE, features.setFeature);
-  addPrivileged(MessageType.GET_QUOTA, quotas.getQuota);
-  addPrivileged(MessageType.SET_QUOTA, quotas.setQuota);
-  for (
-    const [type, handler] of [
-      [MessageType.WATCH, watches.watch],
-      [MessageType.UNWATCH, watches.unwatch],
-    ] as const
-  ) {
-    operations[type] = { handler, privileged: false, anyTransaction: true, needsSpace: false };
-  }
+  add(MessageType.CONTROL, control, true);
+  add(MessageType.INTRODUCE, domains.introduce, true);
+  add(MessageType.RELEASE, domains.release, true);
+  add(MessageType.IS_DOMAIN_INTRODUCED, domains.isIntroduced, true);
+  add(MessageType.RESUME, domains.resume, true);
+  add(MessageType.SET_TARGET, domains.setTarget, true);
+  add(MessageType.SET_FEATURE, features.setFeature, true);
+  add(MessageType.GET_QUOTA, quotas.getQuota, true);
+  add(MessageType.SET_QUOTA, quotas.setQuota, true);
   return operations;
 }
