@@ -76,7 +76,8 @@ export interface Abort {
 
 /** The second of the engine's two hooks: told of each commit as it is done, and of those that fail. */
 export interface CommitListener {
-  committed(commit: Commit): void;
+  /** Returns what it costs to keep this, in units of the meter, for which the client pays; nothing where that is little. */
+  committed(commit: Commit): number | void;
   /** Returns the number by which the abort can be asked about later; nothing where there is none. */
   aborted(abort: Abort): number | void;
 }
@@ -248,7 +249,8 @@ export class Commits {
     commit.group = group;
     commit.isAll = isAll;
     commit.did = this.#changes;
-    this.listener.committed(commit);
+    const units = this.listener.committed(commit);
+    if (units !== undefined) this.tree.versions.meter.add(units);
     this.#changes.clear();
     if (this.#deeds.length > 0) this.#deeds = [];
   }

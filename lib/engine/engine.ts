@@ -62,8 +62,6 @@ export class Engine {
   readonly state: State;
   /** Counts what requests cost. */
   readonly meter: Meter;
-  /** About what a request will cost; see {@link estimate}. */
-  readonly estimate = estimate;
   readonly #call: Call;
   readonly #operations: Operations;
 
@@ -72,6 +70,11 @@ export class Engine {
     this.state = new State(options);
     this.meter = this.state.meter;
     this.#call = new Call(this.state);
+  }
+
+  /** About what a request will cost; see {@link estimate}. */
+  estimate(connection: Connection, header: Header, bytes: Uint8Array, from: number): number {
+    return estimate(connection, header, bytes, from, this.state.commits !== null);
   }
 
   /** Takes up a new client. */

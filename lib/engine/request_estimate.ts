@@ -7,6 +7,8 @@ import {
   MADE_UNITS,
   MERGED_UNITS,
   PERM_UNITS,
+  RECORDED_PATH_SHIFT,
+  RECORDED_UNITS,
   REGISTRATION_UNITS,
   SEEN_UNITS,
 } from "./work_meter.ts";
@@ -15,24 +17,29 @@ import {
 const NODE_PATH_SHIFT = 6;
 /** Bytes of an entry of permissions, at least. */
 const PERM_BYTES_SHIFT = 2;
+/** The paths of a chain have half of the last one's length in the mean. */
+const CHAIN_PATH_SHIFT = RECORDED_PATH_SHIFT + 1;
 const SLASH = 0x2f;
 
 /**
  * About what a request will cost, in units, as far as its bytes and what its client has tell: 0 where that is not
  * much, or not known. It is no promise: a MKDIR of a deep path that is there costs little.
  *
- * `bytes` has the request from `from` on.
+ * `bytes` has the request from `from` on. `isRecorded`: a listener keeps each change.
  */
 export function estimate(
   { transactions, watches }: Connection,
   { len, txId, type }: Header,
   bytes: Uint8Array,
   from: number,
+  isRecorded: boolean,
 ): number {
   if (type === T.TRANSACTION_END) {
     const transaction = transactions.get(txId);
     if (transaction === undefined) return 0;
-    return MERGED_UNITS * transaction.written.length + SEEN_UNITS * transaction.touched.size;
+    const { touched, written } = transaction;
+    const more = isRecorded ? recordedUnits(written) : 0;
+    return MERGED_UNITS * written.length + SEEN_UNITS * touched.size + more;
   }
   if (type === T.RESET_WATCHES) return FORGET_UNITS * watches.size;
   if (len <= CHEAP_PAYLOAD_BYTES) return 0;
@@ -40,7 +47,8 @@ export function estimate(
     case T.MKDIR:
     case T.WRITE: {
       const levels = levelsOf(bytes, from + HEADER_SIZE, from + HEADER_SIZE + len);
-      return levels * (MADE_UNITS + (len >> NODE_PATH_SHIFT));
+      const more = isRecorded ? RECORDED_UNITS + (len >> CHAIN_PATH_SHIFT) : 0;
+      return levels * (MADE_UNITS + (len >> NODE_PATH_SHIFT) + more);
     }
     case T.WATCH:
       return REGISTRATION_UNITS + len;
@@ -49,6 +57,14 @@ export function estimate(
     default:
       return 0;
   }
+}
+
+function recordedUnits(written: readonly { readonly path: string }[]): number {
+  let units = 0;
+  for (let i = 0; i < written.length; i++) {
+    units += RECORDED_UNITS + (written[i]!.path.length >> RECORDED_PATH_SHIFT);
+  }
+  return units;
 }
 
 /** The names of the path that begins at `from`, about. */

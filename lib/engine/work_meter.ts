@@ -49,6 +49,15 @@ export const WRITTEN_UNITS = 40;
 /** For each node changed, at most, all that a commit does included: for estimates only. */
 export const MERGED_UNITS = 90;
 
+/**
+ * For each change that a listener records, until the record is in a block of a history: itself, its path, which is compared and
+ * hashed, and its bytes, which are written, compressed and pruned some day. What changes one small node costs little beside the rest of its
+ * request, and nothing for this.
+ */
+export const RECORDED_UNITS = 60;
+export const RECORDED_PATH_SHIFT = 3;
+export const RECORDED_BYTES_SHIFT = 2;
+
 /** For each node that a request makes, all included, but for its path: for estimates only. */
 export const MADE_UNITS = 32;
 

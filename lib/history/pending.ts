@@ -20,6 +20,7 @@ import {
   sameAuthor,
 } from "./record.ts";
 import { holderOf } from "./shares.ts";
+import { pathBytes } from "./sizes.ts";
 
 /** What a record takes beside its paths and values, about. */
 const RECORD_BYTES = 48;
@@ -254,9 +255,10 @@ export function countAuthor(
 
 function bytesOf(record: HistoryRecord): number {
   if (record.type !== "commit") return 2 * RECORD_BYTES;
-  let bytes = RECORD_BYTES;
+  let bytes = RECORD_BYTES, before = "";
   for (const { path, old, new: now } of record.changes) {
-    bytes += CHANGE_BYTES + path.length;
+    bytes += CHANGE_BYTES + pathBytes(path, before);
+    before = path;
     for (const node of [old, now]) {
       if (node?.value instanceof Uint8Array) bytes += node.value.length;
     }

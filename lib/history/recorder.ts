@@ -7,6 +7,7 @@ import type {
   StartedAfter,
 } from "../engine/commit_listener.ts";
 import type { ProcessAuthor } from "../engine/author.ts";
+import { RECORDED_BYTES_SHIFT, RECORDED_PATH_SHIFT, RECORDED_UNITS } from "../engine/work_meter.ts";
 import {
   HISTORY_OLD_BYTES_MAX,
   HISTORY_PART_BYTES,
@@ -18,6 +19,7 @@ import type { Change as TreeChange, NodeState as TreeNode } from "../store/tree_
 import { escapeBytes } from "../wire/escape.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { programOf } from "./filter.ts";
+import { pathBytes } from "./sizes.ts";
 import { OneChange } from "./one_change.ts";
 import {
   type Author,
@@ -38,6 +40,9 @@ export interface RecorderParts {
 
 const NO_CHANGES: readonly Change[] = [];
 
+/** Bytes of values up to which one change alone costs nothing. */
+const FREE_BYTES = 128;
+
 /** Takes down what is done, until it is taken. */
 export class Recorder implements CommitListener {
   readonly #parts: RecorderParts;
@@ -47,6 +52,8 @@ export class Recorder implements CommitListener {
   #records: HistoryRecord[] = [];
   /** Records that nobody has any more, to be used again. */
   readonly #spare: OneChange[] = [];
+  /** What the present commit costs. */
+  #units = 0;
   /** Something of the present commit is hidden. */
   #hidesSome = false;
 
@@ -87,7 +94,7 @@ export class Recorder implements CommitListener {
     return this.#at;
   }
 
-  committed(commit: Commit): void {
+  committed(commit: Commit): number | void {
     const number = ++this.#last, at = this.#now(), { deeds, only } = commit;
     if (only !== null && isSimple(commit)) return this.#one(commit, only, number, at);
     this.#hidesSome = false;
@@ -108,10 +115,11 @@ export class Recorder implements CommitListener {
     this.#records.push(first);
     if (parts === null) return;
     for (let i = 1; i < parts.length; i++) this.#records.push({ ...first, changes: parts[i]! });
+    return this.#units;
   }
 
   /** Most are of one change, and of these there may be very many. */
-  #one(commit: Commit, only: TreeChange, number: number, at: number): void {
+  #one(commit: Commit, only: TreeChange, number: number, at: number): number | void {
     const { author, deeds } = commit, hides = this.#parts.redaction.hides(only.path);
     const record = this.#spare.pop() ?? new OneChange();
     record.number = number;
@@ -121,6 +129,8 @@ export class Recorder implements CommitListener {
     record.operations = deeds.length === 0 ? 1 : operationsOf(deeds);
     record.tell(only, hides);
     this.#records.push(record);
+    const bytes = valueBytes(only);
+    if (bytes > FREE_BYTES) return bytes >> RECORDED_BYTES_SHIFT;
   }
 
   aborted({ author, conflict, operations }: Abort): number {
@@ -150,14 +160,19 @@ export class Recorder implements CommitListener {
     // What a store has that is new, or restored, may be more than all that led to it.
     const most = kind === "restore" || kind === "start" ? HISTORY_RESTORE_CHANGES_MAX : Infinity;
     const parts: Change[][] = [[]];
-    let bytes = 0, count = 0, oldBytes = 0;
+    let bytes = 0, count = 0, oldBytes = 0, before = "";
+    this.#units = 0;
     for (const change of commit.changes()) {
       if (++count > most) return null;
       if (bytes > HISTORY_PART_BYTES) {
         parts.push([]);
         bytes = 0;
       }
-      bytes += bytesOf(change);
+      const more = bytesOf(change, before);
+      bytes += more;
+      this.#units += RECORDED_UNITS + (change.path.length >> RECORDED_PATH_SHIFT) +
+        (more >> RECORDED_BYTES_SHIFT);
+      before = change.path;
       oldBytes += change.old?.value.length ?? 0;
       parts.at(-1)!.push(this.#changeOf(change, number, at, oldBytes > HISTORY_OLD_BYTES_MAX));
     }
@@ -207,8 +222,13 @@ const alone = new WeakMap<ProcessAuthor, ProcessAuthor>();
 
 const CHANGE_BYTES = 32;
 
-function bytesOf({ new: now, old, path }: TreeChange): number {
-  return CHANGE_BYTES + path.length + (old?.value.length ?? 0) + (now?.value.length ?? 0);
+/** Bytes of a change behind that of the path `before`. */
+function bytesOf({ new: now, old, path }: TreeChange, before: string): number {
+  return CHANGE_BYTES + pathBytes(path, before) + valueBytes({ old, new: now });
+}
+
+function valueBytes({ new: now, old }: Pick<TreeChange, "old" | "new">): number {
+  return (old === null ? 0 : old.value.length) + (now === null ? 0 : now.value.length);
 }
 
 /** A node as a history keeps it: values and permissions are never written into, so they need no copy. */

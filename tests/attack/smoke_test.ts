@@ -32,13 +32,14 @@ const LENGTH: Length = { turns: 2_500, ms: 300 };
 
 /** Where one request is long: it is never split. */
 const UNUSUAL: Readonly<Record<string, Partial<Bounds>>> = {
-  "mkdir-990": { turnUnits: 90_000 },
+  "mkdir-480": { turnUnits: 120_000 },
+  "mkdir-990": { turnUnits: 350_000, worstMs: 4 },
   "reset-watches": { turnUnits: 90_000 },
-  "prepared-commits": { turnUnits: 200_000, worstMs: 4 },
+  "prepared-commits": { turnUnits: 450_000, worstMs: 5 },
   // 4,096 events.
   "fan-out": { turnUnits: 250_000, worstMs: 5 },
-  "slow-watcher": { turnUnits: 350_000, worstMs: 7 },
-  "mix": { turnUnits: 350_000, worstMs: 7 },
+  "slow-watcher": { turnUnits: 500_000, worstMs: 7 },
+  "mix": { turnUnits: 500_000, worstMs: 7 },
 };
 
 /** dom0's transactions are refused at most so often in a row. */

@@ -1,26 +1,42 @@
 /** What is told of a request's cost before it is done, against what it then costs: in units, nothing is timed. */
 import { assert, assertEquals } from "@std/assert";
+import type { Connection } from "../../lib/engine/connection.ts";
 import { Dirty } from "../../lib/engine/dirty.ts";
 import { Engine } from "../../lib/engine/engine.ts";
+import {
+  RECORDED_BYTES_SHIFT,
+  RECORDED_PATH_SHIFT,
+  RECORDED_UNITS,
+} from "../../lib/engine/work_meter.ts";
+import { Recorder } from "../../lib/history/recorder.ts";
 import { PREPAID_UNITS_MIN } from "../../lib/limits.ts";
+import { Redaction } from "../../lib/store/redaction.ts";
 import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 
 /** One client of domain 0, whose changes are marked as those of a store that is kept are. */
 class Metered {
-  readonly engine = new Engine({
-    domains: { info: () => null, open: () => 8, reset: () => {}, close: () => {} },
-    dirty: new Dirty(),
-  });
-  readonly #client = this.engine.connect({
-    kind: "socket",
-    domid: 0,
-    label: "socket",
-    outbox: { reply: (type): void => void (this.#replied = type), event: (): void => {} },
-    key: 70_000,
-  });
+  readonly engine: Engine;
+  readonly #client: Connection;
   #replied = 0;
+
+  /** Whether each change is recorded, too. */
+  constructor(isRecorded = false) {
+    const listener = new Recorder({ wall: () => 0, redaction: new Redaction() });
+    this.engine = new Engine({
+      domains: { info: () => null, open: () => 8, reset: () => {}, close: () => {} },
+      dirty: new Dirty(),
+      ...(isRecorded ? { listener } : {}),
+    });
+    this.#client = this.engine.connect({
+      kind: "socket",
+      domid: 0,
+      label: "socket",
+      outbox: { reply: (type): void => void (this.#replied = type), event: (): void => {} },
+      key: 70_000,
+    });
+  }
 
   /** What a request is estimated to cost, and what it costs. */
   ask(type: number, payload: string, txId = 0): { estimate: number; units: number } {
@@ -60,10 +76,12 @@ const LONG: Readonly<Record<string, (metered: Metered) => { estimate: number; un
 
 for (const [name, work] of Object.entries(LONG)) {
   Deno.test(`estimate: a ${name} is charged ahead, within a factor of three`, () => {
-    const { estimate, units } = work(new Metered());
-    assert(estimate > PREPAID_UNITS_MIN, `${estimate} units`);
-    const part = estimate / units;
-    assert(part > 0.5 && part < 3, `${estimate} units, not ${units}`);
+    for (const isRecorded of [false, true]) {
+      const { estimate, units } = work(new Metered(isRecorded));
+      assert(estimate > PREPAID_UNITS_MIN, `${estimate} units`);
+      const part = estimate / units;
+      assert(part > 0.5 && part < 3, `${estimate} units, not ${units}`);
+    }
   });
 }
 
@@ -82,4 +100,33 @@ Deno.test("estimate: short requests, and long ones that cost little, are not cha
     const { estimate } = metered.ask(type, payload);
     assert(estimate <= PREPAID_UNITS_MIN, `${estimate} units for type ${type}`);
   }
+});
+
+/** What a request costs more where each change is recorded. */
+function unitsRecorded(prepare: (metered: Metered) => void, type: number, payload: string): number {
+  const [silent, recorded] = [false, true].map((isRecorded) => {
+    const metered = new Metered(isRecorded);
+    prepare(metered);
+    return metered.ask(type, payload).units;
+  });
+  return recorded! - silent!;
+}
+
+Deno.test("meter: what is recorded is paid for, by its changes, its paths and its bytes", () => {
+  const nothing = (): void => {};
+  const value = "v".repeat(2_000);
+  const hasValue = (metered: Metered): void => void metered.ask(T.WRITE, `/x\0${value}`);
+  const hasChain = (metered: Metered): void => void metered.ask(T.MKDIR, `${deep}\0`);
+  const chain = 990 * RECORDED_UNITS + (990 * deep.length / 2 >> RECORDED_PATH_SHIFT);
+  const cases: readonly [least: number, units: number][] = [
+    // The old value and the new one.
+    [4_000 >> RECORDED_BYTES_SHIFT, unitsRecorded(hasValue, T.SET_PERMS, "/x\0n0\0r1\0")],
+    [2_000 >> RECORDED_BYTES_SHIFT, unitsRecorded(hasValue, T.RM, "/x\0")],
+    [chain, unitsRecorded(nothing, T.MKDIR, `${deep}\0`)],
+    [chain, unitsRecorded(hasChain, T.RM, "/a\0")],
+  ];
+  for (const [least, units] of cases) {
+    assert(units >= 0.9 * least && units <= 1.5 * least, `${units} units, not ${least}`);
+  }
+  assertEquals(unitsRecorded(nothing, T.WRITE, "/x\0a short value"), 0, "a small change");
 });

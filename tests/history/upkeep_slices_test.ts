@@ -15,7 +15,7 @@ const BOUNDS = { bytes: 400_000, age: 7 * 86_400_000_000 };
 /** What one slice may unpack and pack: a block is read or made, a row of a keyframe is changed and may become several. */
 const SLICE_BYTES_MAX = 3 * HISTORY_BLOCK_BYTES;
 /** Entries of maps and sets, in one slice: a block's filter has the most. */
-const SLICE_ENTRIES_MAX = 6_144;
+const SLICE_ENTRIES_MAX = 10_240;
 
 /** What is counted: bytes that are packed or unpacked, and what gets into maps and sets. */
 const work = { bytes: 0, entries: 0 };

@@ -284,10 +284,10 @@ Deno.test("turn order: of clients that all wake up at once, those with costly co
 
 Deno.test("turn order: of thirty guests with a deep MKDIR each and a client that reads, that comes first", () => {
   const world = new TestTurns();
-  const { estimate } = new Engine({
+  const engine = new Engine({
     domains: { info: () => null, open: () => 8, reset: () => {}, close: () => {} },
   });
-  world.estimate = estimate;
+  world.estimate = engine.estimate.bind(engine);
   const guests = Array.from({ length: BUSY }, () => world.connect(8_192, false));
   const quiet = world.connect(1_000, false);
   const order: number[] = [];

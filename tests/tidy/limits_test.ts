@@ -67,6 +67,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
     "lib/history/pending.ts CHANGE_BYTES",
     "lib/history/pending.ts RECORD_BYTES",
     "lib/history/recorder.ts CHANGE_BYTES",
+    "lib/history/recorder.ts FREE_BYTES",
     "lib/journal/upkeep.ts IMAGE_BYTES_PER_CHARGED",
     "lib/store/dirty_nodes.ts UNITS_PER_RECORD",
     "lib/store/node.ts NODE_BYTES",
