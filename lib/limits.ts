@@ -647,6 +647,18 @@ export const ERASE_UNITS_PER_TURN = 25_000;
  */
 export const HISTORY_PREFIXES_MAX = 16;
 
+/** Authors of whom it is told where their pruned changes were; beyond it two are told together. Each path of a moment is looked for in all. */
+export const HISTORY_THINNED_MAX = 128;
+
+/**
+ * How long a domain lives that keeps its share of the history for itself: a guest that restarts itself as fast as it can has one such share, and
+ * with lives of an hour each, 168 of 64 MiB in a week, 390 KiB or some 15,000 commits each.
+ */
+export const HISTORY_LONG_LIFE_MICROSECONDS = 3_600_000_000;
+
+/** Domains that are remembered before those without records are looked for. */
+export const HISTORY_LIVES_MIN = 256;
+
 /** Nodes in a row of a history's keyframe: to change one node is to write so many, a few KiB when compressed. */
 export const HISTORY_PIECE_NODES = 256;
 

@@ -1,5 +1,6 @@
 /** What a history file says of whole stores: whose history it is, how far it is complete, what was thinned. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { HISTORY_THINNED_MAX } from "../limits.ts";
 import { joinThinned, type Thinned } from "./thin.ts";
 
 /** One store's part of a history. */
@@ -83,14 +84,20 @@ export class Eras {
     }));
   }
 
-  addThinned(era: number, thinned: Thinned): void {
-    const known = this.thinned(era).find(({ holder }) => holder === thinned.holder);
-    const { count, from, holder, to, under } = known === undefined
-      ? thinned
-      : joinThinned(known, thinned);
-    this.#database.prepare("INSERT OR REPLACE INTO thinned VALUES (?, ?, ?, ?, ?, ?)")
-      .run(era, holder, from, to, count, JSON.stringify(under));
-    this.incomplete(era, to);
+  /** Notes what more is thinned; if that is of too many, the two that have lost nothing for longest become one. */
+  addThinned(era: number, more: readonly Thinned[]): void {
+    const all = new Map(this.thinned(era).map((one) => [one.holder, one]));
+    for (const thinned of more) {
+      const known = all.get(thinned.holder);
+      all.set(thinned.holder, known === undefined ? thinned : joinThinned(known, thinned));
+      this.incomplete(era, thinned.to);
+    }
+    while (all.size > HISTORY_THINNED_MAX) joinOldest(all);
+    this.#database.prepare("DELETE FROM thinned WHERE era = ?").run(era);
+    const put = this.#database.prepare("INSERT INTO thinned VALUES (?, ?, ?, ?, ?, ?)");
+    for (const { count, from, holder, to, under } of all.values()) {
+      put.run(era, holder, from, to, count, JSON.stringify(under));
+    }
   }
 
   /** The history of an era begins at `number` now. */
@@ -107,4 +114,13 @@ export class Eras {
       this.#database.prepare(`DELETE FROM ${table} WHERE era = ?`).run(era);
     }
   }
+}
+
+function joinOldest(all: Map<string, Thinned>): void {
+  // What is about to be pruned is told for a moment only.
+  const known = [...all.values()].filter(({ holder }) => holder !== "pruned");
+  const [first, second] = known.sort((a, b) => a.to - b.to);
+  if (first === undefined || second === undefined) return;
+  all.delete(first.holder);
+  all.set(second.holder, joinThinned(second, first));
 }

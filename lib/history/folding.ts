@@ -4,42 +4,44 @@ import type { BlockHead, NewBlock } from "./blocks.ts";
 import { changesOf, type Folded, foldInSteps } from "./fold.ts";
 import type { History } from "./history.ts";
 import type { HistoryRecord } from "./record.ts";
-import { isHeldBy, readBlocks, type Slices } from "./slices.ts";
+import { readBlocks, type Slices } from "./slices.ts";
 
 /** Folding that leaves more than this part of records and changes is not worth what it costs. */
 const WORTH_FOLDING = 0.9;
 
 /** Folds the blocks of one history. */
 export class Folding {
-  /** Up to which block each holder's records are folded. */
+  /** Up to which block each share's records are folded. */
   readonly #folded = new Map<string, number>();
 
   constructor(private readonly history: History) {}
 
-  /** Folds the next blocks in which a holder has records. */
-  *fold(holder: string): Slices {
+  /** Folds the next blocks in which those of a share have records. */
+  *fold(share: string): Slices {
     const { history } = this, { keyframes } = history;
-    const window = this.#next(holder);
+    const window = this.#next(share);
     if (window === null) return false;
     const records = yield* readBlocks(history, window);
     if (records === null) return true;
     const { era } = window[0]!;
     const numbers = keyframes.heads.filter((head) => head.era === era).map(({ number }) => number);
-    const result = yield* foldInSteps(records, isHeldBy(holder), numbers);
+    const result = yield* foldInSteps(records, history.lives.isOf(share), numbers);
     // To fold on would cost more than it gives.
     const isWorthIt = sizeOf(result.records) < sizeOf(records) * WORTH_FOLDING;
-    if (!isWorthIt) this.#folded.set(holder, history.growing + HISTORY_FOLD_PAUSE_BLOCKS);
+    if (!isWorthIt) this.#folded.set(share, history.growing + HISTORY_FOLD_PAUSE_BLOCKS);
     if (result.incompleteTo === 0 || !isWorthIt) return false;
     return yield* this.#write(window, result);
   }
 
-  #next(holder: string): BlockHead[] | null {
-    const { closed } = this.history, folded = this.#folded.get(holder) ?? 0;
-    const at = closed.findIndex((head) => head.block > folded && hasShare(head, holder));
+  #next(share: string): BlockHead[] | null {
+    const { closed, lives } = this.history, folded = this.#folded.get(share) ?? 0;
+    const some = new Set([share]);
+    const isIn = ({ shares }: BlockHead): boolean => lives.partOf(shares, some) > 0;
+    const at = closed.findIndex((head) => head.block > folded && isIn(head));
     const window = at < 0 ? [] : closed.slice(at, at + HISTORY_FOLD_BLOCKS);
-    if (window.filter((head) => hasShare(head, holder)).length < 2) return null;
+    if (window.filter(isIn).length < 2) return null;
     // The last one is folded again with those behind it.
-    this.#folded.set(holder, window.at(-1)!.block - 1);
+    this.#folded.set(share, window.at(-1)!.block - 1);
     return window;
   }
 
@@ -63,8 +65,4 @@ export class Folding {
 /** Records and changes. */
 function sizeOf(records: readonly HistoryRecord[]): number {
   return records.reduce((sum, record) => sum + 1 + changesOf(record), 0);
-}
-
-function hasShare({ shares }: BlockHead, holder: string): boolean {
-  return shares.some(([other]) => other === holder);
 }

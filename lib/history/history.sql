@@ -65,3 +65,5 @@ CREATE TABLE thinned (
   under TEXT NOT NULL,
   PRIMARY KEY (era, holder)
 ) STRICT, WITHOUT ROWID;
+
+-- Which domains share a part of the bound: lives.ts, which also adds this to the files of earlier versions.

@@ -5,6 +5,7 @@ import { type BlockHead, Blocks } from "./blocks.ts";
 import { asHistoryError, execIfWritable, isWriteError, openHistoryDatabase } from "./database.ts";
 import { type Era, Eras } from "./eras.ts";
 import { type KeyframeHead, Keyframes } from "./keyframes.ts";
+import { Lives } from "./lives.ts";
 import type { Packer } from "./packing.ts";
 import { blocksOf, countAuthor, Pending } from "./pending.ts";
 import {
@@ -41,6 +42,7 @@ export class History {
   readonly blocks: Blocks;
   readonly keyframes: Keyframes;
   readonly eras: Eras;
+  readonly lives: Lives;
   readonly #database: DatabaseSync;
   readonly #pending = new Pending();
   readonly #store: string;
@@ -65,6 +67,7 @@ export class History {
       this.blocks = new Blocks(this.#database, packer);
       this.keyframes = new Keyframes(this.#database, packer);
       this.eras = new Eras(this.#database);
+      this.lives = new Lives(this.#database);
       this.#store = store ?? this.eras.latest;
       this.#era = this.eras.open(this.#store);
     } catch (error) {
@@ -319,22 +322,19 @@ export class History {
       database.exec("COMMIT");
       this.#inLog++;
       this.#changes++;
-      this.#refresh();
+      // What the rows say, and what is known beyond them.
+      const { completeAfter } = this.#era;
+      this.#era = this.eras.open(this.#store);
+      this.#note(completeAfter);
       return true;
     } catch (error) {
       if (database.isTransaction) database.exec("ROLLBACK");
       this.blocks.reload();
       this.keyframes.reload();
+      this.lives.reload();
       if (!isWriteError(error)) throw error;
       return false;
     }
-  }
-
-  /** What the rows of the era say, and what is known beyond them. */
-  #refresh(): void {
-    const { completeAfter } = this.#era;
-    const era = this.eras.open(this.#store);
-    this.#era = { ...era, completeAfter: Math.max(era.completeAfter, completeAfter) };
   }
 
   /** Gives free pages back to the file system, so many at once; false when there are none, or that cannot be written now. */

@@ -61,7 +61,7 @@ function* moveNodes(
   }
   if (changes.size === 0) return true;
   const all = { holder: "pruned", from: base.number, to: last, count: 0, under: ["/"] };
-  if (!history.rewrite(() => history.eras.addThinned(era, all))) return false;
+  if (!history.rewrite(() => history.eras.addThinned(era, [all]))) return false;
   yield;
   return yield* changeKeyframe(history, base, changes);
 }

@@ -4,8 +4,8 @@ import { programOf } from "./filter.ts";
 import type { Author } from "./record.ts";
 
 /**
- * Which authors share a part of the bound: all that a domain did while it lived; of the control domain's processes, all runs
- * of one program, since each run is an author of its own.
+ * Who is one author where it is told how much each has: a domain while it lives, and all runs of one program of a user, since each
+ * run is an author of its own. Some of these share a part of the bound: see lives.ts.
  */
 export function holderOf(author: Author): string {
   switch (author.kind) {
@@ -34,13 +34,7 @@ export class Shares {
   readonly #bytes = new Map<string, number>();
 
   add(holder: string, bytes: number): void {
-    const sum = (this.#bytes.get(holder) ?? 0) + bytes;
-    if (sum === 0) this.#bytes.delete(holder);
-    else this.#bytes.set(holder, sum);
-  }
-
-  addAll(shares: Iterable<readonly [string, number]>, sign: 1 | -1): void {
-    for (const [holder, bytes] of shares) this.add(holder, sign * bytes);
+    this.#bytes.set(holder, (this.#bytes.get(holder) ?? 0) + bytes);
   }
 
   /**

@@ -2,8 +2,7 @@
 import { type BlockHead, DamagedBlock } from "./blocks.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
-import type { Author, HistoryRecord, NodeState } from "./record.ts";
-import { holderOf } from "./shares.ts";
+import type { HistoryRecord, NodeState } from "./record.ts";
 import { compareInWalk } from "./walk_order.ts";
 
 /** Work in slices; false at the end when there was nothing to do, or it cannot be written. */
@@ -40,10 +39,6 @@ export function* changeKeyframe(
     yield;
   }
   return true;
-}
-
-export function isHeldBy(holder: string): (author: Author) => boolean {
-  return (author) => holderOf(author) === holder;
 }
 
 /** Null when a block is damaged. */

@@ -1,6 +1,7 @@
 /** Thinning: an author's own oldest records go, so that others' can stay. */
 import { changesOf, merged } from "./fold.ts";
 import {
+  type Abort,
   type Author,
   type Change,
   type Commit,
@@ -9,8 +10,9 @@ import {
   type NodeState,
 } from "./record.ts";
 import { PathSet } from "./path_set.ts";
+import { holderOf } from "./shares.ts";
 
-/** The changes of some authors that are gone, but for what they left. */
+/** The changes of an author that are gone, but for what they left. */
 export interface Thinned {
   /** Whose: see shares.ts. */
   readonly holder: string;
@@ -36,22 +38,21 @@ export interface ThinResult {
   readonly records: HistoryRecord[];
   /** What the keyframe must say from now on, by path. */
   readonly absorbed: ReadonlyMap<string, NodeState | null>;
-  /** Null when there was none of these authors. */
-  readonly thinned: Thinned | null;
+  /** Of each author that had one. */
+  readonly thinned: readonly Thinned[];
 }
 
 /** Changes that are looked at between two pauses: some hundred microseconds of work. */
 const CHANGES_A_STEP = 512;
 
 /**
- * Removes the records of a holder up to number `upTo` from `records`, which follow each other with no keyframe among
+ * Removes the records of authors for whom `goes` says so up to number `upTo` from `records`, which follow each other with no keyframe among
  * them. What they left behind goes into the keyframe before them; where another author touched the path between the two,
  * it stays as a change of authors that are not known any more. It does so in steps of bounded work.
  */
 export function* thinInSteps(
   records: readonly HistoryRecord[],
-  holder: string,
-  isOf: (author: Author) => boolean,
+  goes: (author: Author) => boolean,
   upTo: number,
   before: Before,
 ): Generator<void, ThinResult, void> {
@@ -59,14 +60,14 @@ export function* thinInSteps(
   let changes = 0;
   for (const record of records) {
     if (hasKeyframe(record)) throw new Error("a keyframe stands among records that are thinned");
-    if (record.type === "gap" || record.number > upTo || !isOf(record.author)) thinner.keep(record);
+    if (record.type === "gap" || record.number > upTo || !goes(record.author)) thinner.keep(record);
     else thinner.remove(record);
     changes += changesOf(record) + 1;
     if (changes < CHANGES_A_STEP) continue;
     changes = 0;
     yield;
   }
-  return thinner.end(holder);
+  return thinner.end();
 }
 
 /** A record that stays, or what is left of those that go. */
@@ -88,9 +89,8 @@ class Thinner {
   readonly #absorbed = new Map<string, NodeState | null>();
   /** Where the last change of each path stands. */
   readonly #touched = new Map<string, Place>();
-  readonly #under = new PathSet();
-  #count = 0;
-  #to = 0;
+  /** What each holder has lost. */
+  readonly #lost = new Map<string, { count: number; to: number; readonly under: PathSet }>();
 
   constructor(before: Before) {
     this.#before = before;
@@ -105,11 +105,16 @@ class Thinner {
     for (const { path } of record.changes) this.#touched.set(path, { remainder, at: -1 });
   }
 
-  remove(record: HistoryRecord): void {
-    this.#count++;
-    this.#to = Math.max(this.#to, record.number);
+  remove(record: Abort | Commit): void {
+    const holder = holderOf(record.author);
+    let lost = this.#lost.get(holder);
+    if (lost === undefined) {
+      this.#lost.set(holder, lost = { count: 0, to: 0, under: new PathSet() });
+    }
+    lost.count++;
+    lost.to = Math.max(lost.to, record.number);
     if (record.type !== "commit") return;
-    for (const { path } of record.changes) this.#under.add(path);
+    for (const { path } of record.changes) lost.under.add(path);
     this.#leave(restOf(record));
   }
 
@@ -130,16 +135,17 @@ class Thinner {
     }
   }
 
-  end(holder: string): ThinResult {
+  end(): ThinResult {
     const records = this.#remainder.flatMap(({ record, rest }) => {
       if (rest === null || record.type !== "commit") return [record];
       const changes = rest.filter((change) => change !== null);
       return changes.length === 0 ? [] : [{ ...record, changes }];
     });
     const { keyframe: from } = this.#before;
-    const thinned = this.#count === 0
-      ? null
-      : { holder, from, to: this.#to, count: this.#count, under: this.#under.paths };
+    const thinned = [...this.#lost].map(([holder, { count, to, under }]): Thinned => ({
+      ...{ holder, from, to, count },
+      under: under.paths,
+    }));
     return { records, absorbed: this.#absorbed, thinned };
   }
 }
@@ -168,7 +174,7 @@ function restOf({ at, changes, number }: Commit): Commit {
   };
 }
 
-/** One for both, of the same holder. */
+/** One for both, of the holder of the first. */
 export function joinThinned(a: Thinned, b: Thinned): Thinned {
   const under = new PathSet(a.under);
   for (const path of b.under) under.add(path);

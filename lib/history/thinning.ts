@@ -10,9 +10,9 @@ import { mayHave } from "./filter.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
 import { blocksOf } from "./pending.ts";
-import { hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
+import { type Author, hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
 import { holderOf } from "./shares.ts";
-import { changeKeyframe, ifWhole, isHeldBy, readBlocks, type Slices } from "./slices.ts";
+import { changeKeyframe, ifWhole, readBlocks, type Slices } from "./slices.ts";
 import { thinInSteps, type Thinned } from "./thin.ts";
 
 /** Records that follow one keyframe; `start` is the record at which it stands, if that is in the same block. */
@@ -34,30 +34,30 @@ interface Part {
 /** Filters that are asked in one slice. */
 const FILTERS_A_SLICE = 16;
 
-/** Removes the oldest records of these holders, some `bytes` of them. */
+/** Removes the oldest records of these shares, some `bytes` of them. */
 export function* thinOldest(
   history: History,
-  holders: ReadonlySet<string>,
+  some: ReadonlySet<string>,
   bytes: number,
 ): Slices {
-  const window = oldestOf(history, holders, bytes), [head] = window;
+  const window = oldestOf(history, some, bytes), [head] = window;
   if (head === undefined) return false;
   const records = yield* readBlocks(history, window);
   const segments = records === null ? null : segmentsOf(history, head, records);
   if (segments === null) return false;
   const parts: Part[] = [];
-  for (const segment of segments) parts.push(yield* thinSegment(history, head, holders, segment));
+  for (const segment of segments) parts.push(yield* thinSegment(history, head, some, segment));
   if (!(yield* absorb(history, head, parts))) return false;
   return yield* write(history, window, parts);
 }
 
-/** The oldest blocks with so many bytes of these holders, and one before them of which little was left. */
+/** The oldest blocks with so many bytes of these shares, and one before them of which little was left. */
 function oldestOf(
-  { closed }: History,
-  holders: ReadonlySet<string>,
+  { closed, lives }: History,
+  some: ReadonlySet<string>,
   bytes: number,
 ): BlockHead[] {
-  let at = closed.findIndex(({ shares }) => shares.some(([holder]) => holders.has(holder)));
+  let at = closed.findIndex(({ shares }) => lives.partOf(shares, some) > 0);
   if (at < 0) return [];
   if (at > 0 && closed[at - 1]!.count < HISTORY_BLOCK_RECORDS / 8) at--;
   const most = Math.min(closed.length, at + HISTORY_FOLD_BLOCKS);
@@ -65,7 +65,7 @@ function oldestOf(
   while (end < most && count < HISTORY_THIN_RECORDS && found < bytes) {
     const head = closed[end++]!;
     count += head.count;
-    for (const [holder, share] of head.shares) if (holders.has(holder)) found += share;
+    found += lives.partOf(head.shares, some);
   }
   return closed.slice(at, end);
 }
@@ -102,23 +102,16 @@ function segmentsOf(
 function* thinSegment(
   history: History,
   head: BlockHead,
-  holders: ReadonlySet<string>,
+  some: ReadonlySet<string>,
   { isFirst, keyframe, records, start }: Segment,
 ): Generator<void, Part, void> {
   const between = isFirst ? blocksBetween(history, keyframe, head) : [];
   const touched = yield* touchedIn(history, between, records);
   const before = { keyframe: keyframe.number, touches: (path: string) => touched.has(path) };
-  const absorbed = new Map<string, NodeState | null>(), thinned: Thinned[] = [];
-  let left: readonly HistoryRecord[] = records;
-  for (const holder of holdersIn(records)) {
-    if (!holders.has(holder)) continue;
-    const result = yield* thinInSteps(left, holder, isHeldBy(holder), Infinity, before);
-    for (const [path, node] of result.absorbed) absorbed.set(path, node);
-    if (result.thinned !== null) thinned.push(result.thinned);
-    left = result.records;
-    yield;
-  }
-  return { keyframe, records: [...start, ...left], absorbed, thinned };
+  const { lives } = history;
+  const goes = (author: Author): boolean => some.has(lives.shareOf(holderOf(author)));
+  const result = yield* thinInSteps(records, goes, Infinity, before);
+  return { ...result, keyframe, records: [...start, ...result.records] };
 }
 
 /** The blocks behind a keyframe and before a block. */
@@ -164,20 +157,13 @@ function pathsOf(records: readonly HistoryRecord[]): Set<string> {
   return paths;
 }
 
-function holdersIn(records: readonly HistoryRecord[]): Set<string> {
-  return new Set(
-    records.flatMap((record) => record.type === "gap" ? [] : [holderOf(record.author)]),
-  );
-}
-
 /**
  * Brings what goes into the keyframes. It says so before: if a death cuts it short, some of these paths are what they were only later.
  */
 function* absorb(history: History, { era }: BlockHead, parts: readonly Part[]): Slices {
   const isSaid = history.rewrite(() => {
-    for (const { thinned } of parts) {
-      for (const one of thinned) history.eras.addThinned(era, { ...one, count: 0 });
-    }
+    const thinned = parts.flatMap(({ thinned }) => thinned);
+    history.eras.addThinned(era, thinned.map((one) => ({ ...one, count: 0 })));
   });
   if (!isSaid) return false;
   yield;
@@ -200,7 +186,7 @@ function* write(history: History, window: readonly BlockHead[], parts: readonly 
   return history.rewrite(() => {
     for (const block of made) blocks.write(block);
     for (const head of window.slice(made.length)) blocks.remove(head);
-    for (const { thinned } of parts) for (const one of thinned) eras.addThinned(era, one);
+    eras.addThinned(era, parts.flatMap(({ thinned }) => thinned));
   });
 }
 

@@ -9,6 +9,8 @@ import {
 import type { BlockHead } from "./blocks.ts";
 import { Folding } from "./folding.ts";
 import type { History } from "./history.ts";
+import type { IsAlive } from "./lives.ts";
+import { LivesUpkeep } from "./lives_upkeep.ts";
 import { PLAIN } from "./packing.ts";
 import { dropOldest } from "./pruning.ts";
 import { Shares } from "./shares.ts";
@@ -39,14 +41,16 @@ export class HistoryUpkeep {
   readonly #history: History;
   readonly #bounds: HistoryBounds;
   readonly #folding: Folding;
+  readonly #lives: LivesUpkeep;
   /** Blocks that do not become smaller. */
   readonly #incompressible = new Set<number>();
   /** What is under way. */
   #work: Slices | null = null;
   #checkpointAt = 0;
 
-  constructor(history: History, bounds: HistoryBounds) {
+  constructor(history: History, bounds: HistoryBounds, isAlive: IsAlive = () => true) {
     this.#history = history;
+    this.#lives = new LivesUpkeep(history, isAlive);
     this.#bounds = bounds;
     this.#folding = new Folding(history);
     history.keyframes.bytesMax = bounds.bytes / HISTORY_KEYFRAME_PARTS;
@@ -56,7 +60,7 @@ export class HistoryUpkeep {
   step(now: number): boolean {
     const history = this.#history;
     if (history.stepKeyframe() || this.#checkpoint(now)) return true;
-    if (this.#work === null && this.#pack()) return true;
+    if (this.#work === null && (this.#lives.step(now) || this.#pack())) return true;
     this.#work ??= this.#due(now);
     return this.#goOn() || history.shrink(SHRINK_PAGES);
   }
@@ -135,12 +139,13 @@ export class HistoryUpkeep {
     return yield* dropOldest(history);
   }
 
-  /** Bytes of the blocks that do not grow any more, by holder. */
+  /** Bytes of the blocks that do not grow any more, by share. */
   *#shares(): Generator<void, Shares, void> {
-    const { blocks, growing } = this.#history, shares = new Shares();
+    const { blocks, growing, lives } = this.#history, shares = new Shares();
     for (const [i, head] of [...blocks.heads].entries()) {
       if (i % SHARES_A_SLICE === SHARES_A_SLICE - 1) yield;
-      if (head.block < growing) shares.addAll(head.shares, 1);
+      if (head.block >= growing) break;
+      for (const [holder, bytes] of head.shares) shares.add(lives.shareOf(holder), bytes);
     }
     return shares;
   }

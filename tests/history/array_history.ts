@@ -64,8 +64,8 @@ export class ArrayHistory {
     this.completeAfter = Math.max(this.completeAfter, incompleteTo);
   }
 
-  /** Removes an author's records up to `upTo`, as the holder `holder`. */
-  thin(holder: string, isOf: (author: Author) => boolean, upTo: number): void {
+  /** Removes some authors' records up to `upTo`. */
+  thin(goes: (author: Author) => boolean, upTo: number): void {
     const kept: HistoryRecord[] = [];
     const { piece } = this;
     for (const [i, keyframe] of this.keyframes.entries()) {
@@ -82,11 +82,11 @@ export class ArrayHistory {
         const some = part.slice(from, from + piece);
         const before = { keyframe: keyframe.number, touches };
         const { absorbed, records, thinned } = finish(
-          thinInSteps(some, holder, isOf, upTo, before),
+          thinInSteps(some, goes, upTo, before),
         );
         for (const [path, node] of absorbed) setNode(nodes, path, node);
         left.push(...records);
-        if (thinned !== null) this.#note(thinned);
+        for (const one of thinned) this.#note(one);
       }
       this.keyframes[i] = { ...keyframe, nodes };
       kept.push(...left, ...this.records.filter((r) => r.number === end && hasKeyframe(r)));

@@ -74,7 +74,7 @@ function trial(random: Random, path: string, count: Found): void {
   const open = (): History => new History({ path, store, packer });
   let history = open();
   let bounds = {
-    bytes: 110_000 + random.below(30_000),
+    bytes: 118_000 + random.below(30_000),
     age: Infinity,
   };
   const begin = source.now;

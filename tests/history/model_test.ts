@@ -63,7 +63,7 @@ class Trial {
     const { history, random, source } = this;
     const author = random.pick(AUTHORS);
     const upTo = source.number - random.below(30);
-    history.thin(author.kind, (other) => sameAuthor(other, author), upTo);
+    history.thin((other) => sameAuthor(other, author), upTo);
   }
 }
 
@@ -198,8 +198,8 @@ Deno.test("a flood leaves a quiet author's commits as they were, and itself one 
     const quiet = history.records.filter((record) => isBy(record, QUIET));
     const flood = AUTHORS[1]!, other = AUTHORS[2]!;
     history.fold(0, history.records.length, (author) => !sameAuthor(author, QUIET));
-    history.thin("flood", (author) => sameAuthor(author, flood), source.number);
-    history.thin("other", (author) => sameAuthor(author, other), source.number);
+    history.thin((author) => sameAuthor(author, flood), source.number);
+    history.thin((author) => sameAuthor(author, other), source.number);
     assertEquals(history.records.filter((record) => isBy(record, QUIET)), quiet);
     for (const author of [flood, other]) {
       assertEquals(history.records.filter((record) => isBy(record, author)), []);

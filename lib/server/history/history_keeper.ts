@@ -5,6 +5,7 @@ import type { State } from "../../engine/state.ts";
 import type { History } from "../../history/history.ts";
 import { HistoryError } from "../../history/database.ts";
 import { keyframeNodes } from "../../history/keyframe_nodes.ts";
+import type { IsAlive } from "../../history/lives.ts";
 import { loadPacker, type Packer, PLAIN_PACKER } from "../../history/packing.ts";
 import { emptyLog, purge } from "../../history/purge.ts";
 import { Recorder } from "../../history/recorder.ts";
@@ -84,6 +85,13 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     void this.#loadPacker();
   }
 
+  /** A domain that speaks is known to the engine until it ends. */
+  readonly #isAlive: IsAlive = (domid, uniqueId) => {
+    const state = this.#state, domain = state?.domains.get(domid);
+    if (state === null) return true;
+    return domain !== undefined && (uniqueId === null || domain.uniqueId === uniqueId);
+  };
+
   get listener(): CommitListener {
     return this.#recorder;
   }
@@ -145,7 +153,8 @@ export class HistoryKeeper implements DaemonHistory, Rider {
       this.#lookAt = this.#parts.clock.now() + HISTORY_RETRY_MS;
       return;
     }
-    const rider = this.#newRider(history), upkeep = new HistoryUpkeep(history, this.bounds);
+    const rider = this.#newRider(history);
+    const upkeep = new HistoryUpkeep(history, this.bounds, this.#isAlive);
     this.#open = { history, rider, upkeep, growing: history.growing, owed: 0, seen: -1 };
     this.#guard(() => {
       resume(rider, history);
