@@ -298,9 +298,10 @@ Deno.test("store options: a store in use, and one of a newer xs, are left alone"
   await makeStore(folder, "killed");
   {
     const socket = `${folder}/another`;
+    // Of a history it would write on while the other is refused.
     await using _daemon = await startDaemon({
       socket,
-      args: ["--xen", "no", "--store", `${folder}/store`],
+      args: ["--xen", "no", "--store", `${folder}/store`, "--history", "off"],
     });
     const line = /store is in use by another daemon \(stop that one/;
     await assertRefused(folder, ["--store", `${folder}/store`], line);
