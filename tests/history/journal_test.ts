@@ -7,6 +7,7 @@ import { log } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
 import type { Durability } from "../../lib/journal/database.ts";
+import { HISTORY_RIDING_RECORDS_MAX } from "../../lib/limits.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import { HistoryKeeper } from "../../lib/server/history/history_keeper.ts";
@@ -280,6 +281,38 @@ Deno.test("the history of a store that is older than it begins with what the sto
   }
   life.end();
 });
+
+for (const durability of ["crash", "disk"] as const) {
+  Deno.test(`a turn of too many commits for the journal is a gap, if a kill comes before it is saved: ${durability}`, async () => {
+    await using scratch = await makeScratch();
+    const life = new RecordedLife(`${scratch.path}/store`, { durability });
+    const copy = `${scratch.path}/copy`, { keeper } = life, { last } = life.history;
+    const committed = keeper!.committed.bind(keeper);
+    keeper!.committed = () => {
+      life.copyTo(copy);
+      committed();
+    };
+    for (let i = 0; i < HISTORY_RIDING_RECORDS_MAX; i++) life.clients[0]!.ask(T.WRITE, `/a\0${i}`);
+    life.clients[1]!.ask(T.WRITE, "/b\x001");
+    const count = HISTORY_RIDING_RECORDS_MAX + 1;
+    life.turn();
+    const next = new RecordedLife(copy, { durability });
+    const [gap, start, ...more] = listed(next.history).filter(({ number }) => number > last);
+    assert(gap?.type === "gap");
+    assertEquals([gap.first, gap.number], [last + 1, last + count]);
+    assertEquals(gap.missing.reduce((sum, { count }) => sum + count, 0), count);
+    assertEquals([start?.number, more], [last + count + 1, []]);
+    assertEquals(next.nodes(), life.nodes());
+    const moment = finish(momentAt(next.history, next.history.last));
+    assertEquals([moment.inexact(), lines(moment.nodes)], [null, next.nodes()]);
+    next.end();
+    life.end();
+    // What was saved is there, and is no gap.
+    const again = new RecordedLife(`${scratch.path}/store`, { durability });
+    assert(listed(again.history).every(({ type }) => type !== "gap"));
+    again.end();
+  });
+}
 
 Deno.test("a kill soon after a start leaves no gap", async () => {
   await using scratch = await makeScratch();
