@@ -15,8 +15,8 @@ import type { Recorder } from "./recorder.ts";
 export interface Numbers {
   /** No number up to this one may be given again. */
   get(): number;
-  /** Numbers up to this one may be given from now on. */
-  reserve(upTo: number): void;
+  /** Numbers up to this one may be given from now on; false when that cannot be noted now. */
+  reserve(upTo: number): boolean;
 }
 
 /** Brings what a recorder takes down into a history. */
@@ -99,8 +99,8 @@ export class HistoryRider implements Rider {
 
   #reserve(): void {
     if (this.#history.last + HISTORY_NUMBERS_RESERVED / 2 < this.#reserved) return;
-    this.#reserved = this.#history.last + HISTORY_NUMBERS_RESERVED;
-    this.#numbers.reserve(this.#reserved);
+    const upTo = this.#history.last + HISTORY_NUMBERS_RESERVED;
+    if (this.#numbers.reserve(upTo)) this.#reserved = upTo;
   }
 }
 

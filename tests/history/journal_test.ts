@@ -314,6 +314,29 @@ for (const durability of ["crash", "disk"] as const) {
   });
 }
 
+Deno.test("numbers that cannot be reserved for want of space do not end the history", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/store`, life = new RecordedLife(path), { about } = life.journal;
+  const reserved = Number(about!.get("commits")), set = about!.set.bind(about);
+  about!.set = () => {
+    throw new Error("database or disk is full");
+  };
+  const writeUpTo = (last: number): void => {
+    while (life.history.last < last) {
+      for (let i = 0; i < 500; i++) life.clients[0]!.ask(T.WRITE, `/a\0${i}`);
+      life.turn();
+      life.trees.clear();
+    }
+    life.journal.settle();
+  };
+  writeUpTo(reserved - 10_000);
+  assertEquals([life.said, Number(about!.get("commits"))], [[], reserved]);
+  about!.set = set;
+  writeUpTo(life.history.last + 1);
+  assert(Number(about!.get("commits")) > life.history.last + 10_000);
+  life.end();
+});
+
 Deno.test("a kill soon after a start leaves no gap", async () => {
   await using scratch = await makeScratch();
   let path = `${scratch.path}/0`;

@@ -83,7 +83,7 @@ function lines(nodes: ReadonlyMap<string, NodeState>): string[] {
 /** What a store remembers of its history. */
 function numbers(): Numbers {
   let reserved = 0;
-  return { get: () => reserved, reserve: (upTo) => void (reserved = upTo) };
+  return { get: () => reserved, reserve: (upTo) => (reserved = upTo) > 0 };
 }
 
 function begin(world: World, path: string): { history: History; rider: HistoryRider } {

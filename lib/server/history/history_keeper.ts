@@ -3,7 +3,7 @@ import type { CommitListener } from "../../engine/commit_listener.ts";
 import type { HistoryStatus } from "../../engine/process_status.ts";
 import type { State } from "../../engine/state.ts";
 import type { History } from "../../history/history.ts";
-import { HistoryError } from "../../history/database.ts";
+import { HistoryError, isWriteError } from "../../history/database.ts";
 import { keyframeNodes } from "../../history/keyframe_nodes.ts";
 import type { IsAlive } from "../../history/lives.ts";
 import { loadPacker, type Packer, PLAIN_PACKER } from "../../history/packing.ts";
@@ -169,7 +169,15 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     const { about } = this.#parts.journal;
     return {
       get: () => Number(about?.get(NUMBERS) ?? 0),
-      reserve: (upTo) => about?.set(NUMBERS, `${upTo}`),
+      reserve: (upTo) => {
+        try {
+          about?.set(NUMBERS, `${upTo}`);
+          return true;
+        } catch (error) {
+          if (!isWriteError(error)) throw error;
+          return false;
+        }
+      },
     };
   }
 
