@@ -99,6 +99,8 @@ export class Tail {
   #turns = new Uint8Array(0);
   /** Bytes of records that ride with turns. */
   #riding = 0;
+  /** Of these, those in front of all turns: they need not be looked through again. */
+  #ridingFirst = 0;
 
   private constructor(readonly path: string, size: number) {
     this.#address = mapFile(path, size);
@@ -173,7 +175,7 @@ export class Tail {
    * when there are none.
    */
   turnsAfter(after: number): Uint8Array<ArrayBuffer> | null {
-    let at = this.#start;
+    let at = this.#start + this.#ridingFirst;
     while (at < this.#end && turnAt(this.#view, at) <= after) at = nextRecord(this.#view, at);
     if (at >= this.#end) return null;
     return this.#riding === 0 ? this.#bytes.subarray(at, this.#end) : this.#turnsFrom(at);
@@ -247,7 +249,7 @@ export class Tail {
     if (durably) this.#publishDurably(end);
     else this.#publish(end);
     this.#start = start;
-    this.#riding = 0;
+    this.#riding = this.#ridingFirst = 0;
     return true;
   }
 
@@ -255,7 +257,7 @@ export class Tail {
   clear(last: number): void {
     this.#view.setFloat64(MOVED_AT, last, true);
     this.#publish(this.#start);
-    this.#riding = 0;
+    this.#riding = this.#ridingFirst = 0;
   }
 
   /** Overwrites what records were there before; the ones that count stay. */
@@ -266,9 +268,10 @@ export class Tail {
 
   /** Forgets the turns only, which the store file has up to `last`: what rides with them goes to the half that is not in use. */
   clearTurns(last: number): void {
-    const start = this.#otherStart();
-    let to = start;
-    for (let at = this.#start; at < this.#end;) {
+    const start = this.#otherStart(), first = this.#start + this.#ridingFirst;
+    this.#bytes.copyWithin(start, this.#start, first);
+    let to = start + this.#ridingFirst;
+    for (let at = first; at < this.#end;) {
       const next = nextRecord(this.#view, at);
       if (isRider(turnAt(this.#view, at))) {
         this.#bytes.copyWithin(to, at, next);
@@ -279,6 +282,7 @@ export class Tail {
     this.#view.setFloat64(MOVED_AT, last, true);
     this.#publish(to);
     this.#start = start;
+    this.#ridingFirst = to - start;
   }
 
   /** Whether what rides with turns is so little that it can stay when these go. */
