@@ -716,6 +716,9 @@ export const HISTORY_OLD_BYTES_MAX = 2_097_152;
  */
 export const TAIL_RIDING_BYTES_MAX = 262_144;
 
+/** Authors of whom the history counts how much they have done since its last block was closed. */
+export const HISTORY_TALLIES_MAX = 1_024;
+
 /** Bytes that are copied one by one: up to so many a loop is faster than a call. */
 export const LOOPED_BYTES_MAX = 32;
 

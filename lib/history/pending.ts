@@ -5,6 +5,7 @@ import {
   HISTORY_FAST_MICROSECONDS,
   HISTORY_FAST_RECORDS,
   HISTORY_MISSING_AUTHORS_MAX,
+  HISTORY_TALLIES_MAX,
   HISTORY_UNSAVED_BYTES_MAX,
 } from "../limits.ts";
 import { foldRecords, isAllInChanges } from "./fold.ts";
@@ -49,6 +50,8 @@ export class Pending {
   readonly #recent = new Map<string, { count: number }>();
   #since = -1;
   readonly #tallies = new Map<Author, Tally>();
+  /** What is not in the file of authors whose tallies were too many. */
+  #missing: { author: Author; count: number }[] = [];
   #tally: Tally | null = null;
   /** The last record of each path. */
   readonly #last = new Map<string, HistoryRecord>();
@@ -128,12 +131,27 @@ export class Pending {
   #tallyOf(author: Author): Tally {
     let tally = this.#tallies.get(author);
     if (tally === undefined) {
+      if (this.#tallies.size >= HISTORY_TALLIES_MAX) this.#dropTallies();
       const holder = holderOf(author);
       let recent = this.#recent.get(holder);
       if (recent === undefined) this.#recent.set(holder, recent = { count: 0 });
       this.#tallies.set(author, tally = new Tally(author, recent));
     }
     return this.#tally = tally;
+  }
+
+  /** A process that connects again and again is another object each time, though the same author. */
+  #dropTallies(): void {
+    this.#missing = this.#allMissing();
+    this.#tallies.clear();
+  }
+
+  #allMissing(): { author: Author; count: number }[] {
+    const missing = this.#missing.map((one) => ({ ...one }));
+    for (const { author, unsaved } of this.#tallies.values()) {
+      if (unsaved > 0) countAuthor(missing, author, unsaved);
+    }
+    return missing;
   }
 
   /** Counts the change before it of the same author in a record's only one, if no one else has touched the path since. */
@@ -200,6 +218,7 @@ export class Pending {
   saved(): void {
     this.#unsavedBytes = 0;
     this.#firstUnsaved = null;
+    this.#missing = [];
     for (const tally of this.#tallies.values()) tally.unsaved = 0;
   }
 
@@ -216,12 +235,7 @@ export class Pending {
   /** What would be missing without what is not in the file; null when all is. */
   get unsaved(): { readonly first: Numbered; readonly missing: readonly Missing[] } | null {
     const first = this.#firstUnsaved;
-    if (first === null) return null;
-    const missing: { author: Author; count: number }[] = [];
-    for (const { author, unsaved } of this.#tallies.values()) {
-      if (unsaved > 0) countAuthor(missing, author, unsaved);
-    }
-    return { first, missing };
+    return first === null ? null : { first, missing: this.#allMissing() };
   }
 }
 
