@@ -49,8 +49,9 @@ export class MortalStore {
     );
   }
 
+  /** Where commands look when there is no daemon. */
   get path(): string {
-    return `${this.folder}/store`;
+    return `${this.socketPath}.store`;
   }
 
   get socketPath(): string {
@@ -115,10 +116,12 @@ export class MortalStore {
 
   /** What is new in the log; what was there has not changed. */
   async learn(source: HistorySource): Promise<void> {
-    const { answers, head } = await logOf(source);
+    const { answers } = await logOf(source);
+    // Some may have been folded while they were told.
+    const { head: { completeAfter } } = await logOf(source, 0);
     for (const record of answers) {
       const known = this.requests.records.get(record.number);
-      if (known !== undefined && record.number > head.completeAfter) assertEquals(record, known);
+      if (known !== undefined && record.number > completeAfter) assertEquals(record, known);
     }
     this.requests.learn(answers, this.use.floods);
   }

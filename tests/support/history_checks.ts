@@ -67,8 +67,10 @@ export async function checkMoments(
   return exact;
 }
 
+/** All records, or the `last` so many, and what is known of the history. */
 export async function logOf(
   source: HistorySource,
+  last: number | null = null,
 ): Promise<{ head: Head; answers: readonly HistoryRecord[] }> {
   const { answers, head } = await askWhole(source, {
     kind: "log",
@@ -76,7 +78,7 @@ export async function logOf(
     until: null,
     filter: {},
     backwards: false,
-    last: null,
+    last,
   });
   const records = answers.flatMap((one) => one.type === "record" ? one.record : []);
   return { head, answers: wholeRecords(records) };
