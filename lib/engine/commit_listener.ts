@@ -15,7 +15,7 @@ import { homePath } from "../wire/home_path.ts";
 export type Deed =
   | { readonly kind: "transaction"; readonly id: number; readonly operations: number }
   | { readonly kind: "introduced"; readonly domid: number; readonly port: number }
-  | { readonly kind: "released" | "resumed"; readonly domid: number }
+  | { readonly kind: "released" | "resumed" | "restored"; readonly domid: number }
   | { readonly kind: "target"; readonly domid: number; readonly target: number }
   | { readonly kind: "features"; readonly domid: number; readonly features: number }
   /** Of a domain, or (null) of new ones. */
@@ -174,8 +174,9 @@ export class Commits {
     if (this.#isPending) this.#tell("request", this.#authorOf(connection), type);
   }
 
-  /** A restore has taken effect. */
-  restored(by: Connection): void {
+  /** A restore has taken effect: of one domain's part, or (null) of the whole store. */
+  restored(by: Connection, domid: number | null): void {
+    if (domid !== null) this.note({ kind: "restored", domid });
     this.#tell("restore", this.#authorOf(by));
   }
 

@@ -302,6 +302,7 @@ function deedText(deed: Deed): string {
       return `domain ${deed.domid}, port ${deed.port}`;
     case "released":
     case "resumed":
+    case "restored":
       return `domain ${deed.domid}`;
     case "target":
       return `domain ${deed.domid}, target ${deed.target}`;

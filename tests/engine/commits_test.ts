@@ -105,7 +105,7 @@ function restore(random: Random, { clients, engine: { state } }: World): void {
   const replacement = new Replacement(state, all, counted);
   for (const _ of replacement.prepare(() => {}));
   replacement.adopt();
-  state.commits!.restored(clients[0]!.connection);
+  state.commits!.restored(clients[0]!.connection, null);
   for (const _ of replacement.announce());
 }
 
@@ -245,7 +245,8 @@ Deno.test("commits: the restore of a domain's part is one, by the client that as
       restoreDomain(random, world, false);
       const [commit, ...more] = world.take();
       assertEquals(more, []);
-      const { author, kind, paths, type } = commit!;
+      const { author, deeds, kind, paths, type } = commit!;
+      assertEquals(deeds.at(-1), { kind: "restored", domid: 1 });
       assertEquals([kind, type, author.kind], ["restore", null, "process"]);
       assert(paths.every((path) => path.startsWith("/local")), `${paths}`);
       changes += paths.length;

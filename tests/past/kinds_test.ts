@@ -113,7 +113,7 @@ testUnless(
       [ask(T.RM, "/local/domain/1/name."), ["WE: rm /local/domain/1/name removed"]],
       [
         run("restore", "--into", "live", "--domain", "1", dump),
-        ['WE: restore /local/domain/1/name = "guest-1" (n0)'],
+        ['WE: restore domain 1; /local/domain/1/name = "guest-1" (n0)'],
         '+ /local/domain/1/name = "guest-1" (n0)',
       ],
       [run("restore", "--into", "live", dump), [

@@ -48,7 +48,7 @@ export function* restoreSteps(
   checkSpace(state);
   if (mapping !== null) {
     const report = restorePart(state, all, mapping, { check, overQuota, inherit });
-    if (!check) state.commits?.restored(by);
+    if (!check) state.commits?.restored(by, mapping.to);
     return { ...report, leftOut: shorten(report.leftOut) };
   }
   if (!overQuota) checkQuotas(all, state);
@@ -124,7 +124,7 @@ function* adopt(
   progress.hasTakenEffect = true;
   journal.adoptStaged();
   replacement.adopt();
-  state.commits?.restored(by);
+  state.commits?.restored(by, null);
   const nodes = replacement.nodes;
   state.log("info", `the store was replaced by a restored one of ${counted(nodes, "node")}`);
   let heard = false;
