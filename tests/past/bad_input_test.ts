@@ -265,41 +265,80 @@ Deno.test("a daemon with a damaged block serves, names it, and records", async (
   assertEquals((await xs(socket, ["read", "--at", `${begin - 1}`, "/n/1"])).out, "1\n");
 });
 
-Deno.test("a history that another daemon has: the store is served, and it is taken when that one ends", async () => {
-  await using scratch = await makeScratch();
-  const store = `${scratch.path}/store`, args = ["--store", store, "--xen", "no"];
+/** Something that is done to a history's file, and undone. */
+interface Spoiled {
+  readonly says: string;
+  spoil(path: string): Promise<AsyncDisposable> | AsyncDisposable;
+}
+
+const SPOILED: readonly Spoiled[] = [
+  { says: "the history FILE is in use by another daemon: stop that one first", spoil: lockHistory },
   {
+    says: "FILE has layout 99, made by a newer xs: this one reads up to 1",
+    spoil: (path) => setLayout(path, 99),
+  },
+  {
+    says: "FILE is not a history of xs: name another place, or delete it",
+    spoil: (path) => moveAside(path),
+  },
+];
+
+function setLayout(path: string, version: number): AsyncDisposable {
+  const set = (to: number): void => {
+    const database = new DatabaseSync(path);
+    database.exec(`PRAGMA user_version = ${to}`);
+    database.close();
+  };
+  set(version);
+  return { [Symbol.asyncDispose]: () => Promise.resolve(set(1)) };
+}
+
+/** Another program's file has its place. */
+function moveAside(path: string): AsyncDisposable {
+  Deno.renameSync(path, `${path}-aside`);
+  const other = new DatabaseSync(path);
+  other.exec("CREATE TABLE t (a)");
+  other.close();
+  return { [Symbol.asyncDispose]: () => Deno.rename(`${path}-aside`, path) };
+}
+
+for (const { says, spoil } of SPOILED) {
+  Deno.test(`the store is served without its history, and then with it: ${says}`, async () => {
+    await using scratch = await makeScratch();
+    const store = `${scratch.path}/store`, args = ["--store", store, "--xen", "no"];
+    const path = `${store}.history`;
+    {
+      await using daemon = await startDaemon({ args });
+      await using client = await Client.connect({ socket: daemon.socketPath });
+      await client.write("/a", "1");
+    }
+    const spoiled = await spoil(path);
     await using daemon = await startDaemon({ args });
-    await using client = await Client.connect({ socket: daemon.socketPath });
-    await client.write("/a", "1");
-  }
-  const lock = await lockHistory(`${store}.history`);
-  await using daemon = await startDaemon({ args });
-  const socket = daemon.socketPath;
-  await using client = await Client.connect({ socket });
-  await client.write("/a", "2");
-  const inUse =
-    `xs: error: changes are not recorded: the history ${store}.history is in use by another daemon: stop that one first\n`;
-  assertEquals(daemon.output().split(inUse).length, 2, daemon.output());
-  assertEquals(await failure(socket, "log"), [
-    1,
-    "xs: log: the history cannot be used now (the daemon's log says why)\n",
-  ]);
-  await lock[Symbol.asyncDispose]();
-  await until("the history", async () => (await xs(socket, ["log"])).status === 0);
-  await client.write("/a", "3");
-  const told = await lines(socket, "log", "--oneline");
-  assertEquals(told.map((line) => line.replace(/^#\d+ TIME /, "")), [
-    "the daemon: start with an empty store; 5 paths",
-    'PROCESS: write /a = "1" (n0)',
-    "gap: 2 records missing, from #3 on",
-    'PROCESS: write /a "2" -> "3"',
-  ]);
-  // The numbers of those that are missing are not given again.
-  const [, second, gap, third] = told.map((line) => Number(/^#(\d+)/.exec(line)![1]));
-  assert(gap! > second! + 2 && third === gap! + 1, told.join("\n"));
-  assertEquals((await xs(socket, ["read", "--at", `${gap}`, "/a"])).out, "2\n");
-});
+    const socket = daemon.socketPath;
+    await using client = await Client.connect({ socket });
+    await client.write("/a", "2");
+    const said = `xs: error: changes are not recorded: ${says.replace("FILE", path)}\n`;
+    assertEquals(daemon.output().split(said).length, 2, daemon.output());
+    assertEquals(await failure(socket, "log"), [
+      1,
+      "xs: log: the history cannot be used now (the daemon's log says why)\n",
+    ]);
+    await spoiled[Symbol.asyncDispose]();
+    await until("the history", async () => (await xs(socket, ["log"])).status === 0);
+    await client.write("/a", "3");
+    const told = await lines(socket, "log", "--oneline");
+    assertEquals(told.map((line) => line.replace(/^#\d+ TIME /, "")), [
+      "the daemon: start with an empty store; 5 paths",
+      'PROCESS: write /a = "1" (n0)',
+      "gap: 2 records missing, from #3 on",
+      'PROCESS: write /a "2" -> "3"',
+    ]);
+    // The numbers of those that are missing are not given again.
+    const [, second, gap, third] = told.map((line) => Number(/^#(\d+)/.exec(line)![1]));
+    assert(gap! > second! + 2 && third === gap! + 1, told.join("\n"));
+    assertEquals((await xs(socket, ["read", "--at", `${gap}`, "/a"])).out, "2\n");
+  });
+}
 
 Deno.test("a history that a daemon has is not read behind its back", async () => {
   await using scratch = await makeScratch();
