@@ -989,6 +989,9 @@ export const REPLAY_TRANSACTIONS_MAX = 1_000;
 /** Kinds of events of one client that `xs replay` compares one by one; others are compared together. */
 export const REPLAY_EVENTS_MAX = 10_000;
 
+/** Events of one watch of the library that wait to be taken: some thousand nodes may change at a time, and guests may go on and on. */
+export const WATCH_QUEUED_MAX = 8_192;
+
 /** Bytes that a client reads of a stream at once. */
 export const STREAM_READ_BYTES = 65_536;
 

@@ -1,3 +1,4 @@
+import { WATCH_QUEUED_MAX } from "../limits.ts";
 import { formatDuration } from "../wire/duration.ts";
 import { type CallOptions, limitsOf } from "./call.ts";
 import { traceCaller, XenstoreError } from "./error.ts";
@@ -46,7 +47,8 @@ export interface WatchParts {
  * A watch: an async iterator over the events at or below a node. The first event comes at once and says
  * only that the watch is set (xenstore.txt, WATCH); after a reconnect another one does. An event says
  * that something *may* have changed, so a path that is already waiting to be taken is not queued twice;
- * events of special nodes (`@releaseDomain`) are all delivered.
+ * events of special nodes (`@releaseDomain`) are all delivered. Of more than {@link WATCH_QUEUED_MAX} events that wait to be taken, one of
+ * the watched node stands for all: guests may make events faster than the program takes them.
  *
  * Leaving the loop, or disposing, removes the watch.
  */
@@ -129,8 +131,21 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
 
   #event(path: string): void {
     if (this.#waiters.resolveFirst(path)) return;
-    if (path.startsWith("@")) this.#specials.push(path);
-    else this.#queued.add(path);
+    if (path.startsWith("@")) this.#queueSpecial(path);
+    else this.#queue(path);
+  }
+
+  #queue(path: string): void {
+    this.#queued.add(path);
+    if (this.#queued.size <= WATCH_QUEUED_MAX) return;
+    this.#queued.clear();
+    this.#queued.add(fromByteText(this.#parts.path));
+  }
+
+  /** Of too many one that waits stands for those that follow. */
+  #queueSpecial(path: string): void {
+    const isFull = this.#specials.length >= WATCH_QUEUED_MAX;
+    if (!isFull || !this.#specials.includes(path)) this.#specials.push(path);
   }
 
   #end(failure: { readonly error: unknown } | null): void {

@@ -3,6 +3,7 @@ import { Client } from "../../lib/client/client.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { parsePermission } from "../../lib/client/perms.ts";
 import type { Watch } from "../../lib/client/watch.ts";
+import { WATCH_QUEUED_MAX } from "../../lib/limits.ts";
 import { pauseBefore } from "../../lib/client/transaction.ts";
 import { makeStaleSocket } from "../support/stale_socket.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
@@ -61,6 +62,20 @@ testWithClient("permissions go there and back", async (client) => {
   const perms = ["r0", "w5", "b7"].map(parsePermission);
   await client.setPerms("/a", perms);
   assertEquals(await client.getPerms("/a"), perms);
+});
+
+testWithClient("a watch whose events are not taken keeps so many and no more", async (client) => {
+  await using watch = await client.watch("/many");
+  await using specials = await client.watch("@releaseDomain");
+  const count = WATCH_QUEUED_MAX + 2;
+  for (let i = 1; i <= count; i += 512) {
+    const paths = Array.from({ length: Math.min(512, count + 1 - i) }, (_, j) => `/many/${i + j}`);
+    await Promise.all(paths.map((path) => client.write(path, "")));
+  }
+  // The first one, of its registration, and those of the nodes but for the last became one; the last came behind it.
+  assertEquals([await pathOf(watch), await pathOf(watch)], ["/many", `/many/${count - 1}`]);
+  assertEquals(await pathOf(watch), `/many/${count}`);
+  assertEquals(await pathOf(specials), "@releaseDomain");
 });
 
 testWithClient("a watch tells of changes until it is left", async (client) => {
