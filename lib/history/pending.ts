@@ -202,11 +202,15 @@ export class Pending {
     const times = records.map(({ at }) => at);
     if (Math.max(...times) - Math.min(...times) > HISTORY_FAST_MICROSECONDS) return;
     const counts = new Map<string, number>();
+    let most = 0;
     for (const record of records) {
       if (record.type === "gap") continue;
-      const holder = holderOf(record.author);
-      counts.set(holder, (counts.get(holder) ?? 0) + 1);
+      const holder = holderOf(record.author), count = (counts.get(holder) ?? 0) + 1;
+      counts.set(holder, count);
+      if (count > most) most = count;
     }
+    // Of large records a block has few.
+    if (most < HISTORY_FAST_RECORDS) return;
     const isFast = (author: Author): boolean =>
       (counts.get(holderOf(author)) ?? 0) >= HISTORY_FAST_RECORDS;
     const folded = foldRecords(records, isFast);

@@ -145,7 +145,7 @@ export class TreeChanges implements TreeObserver {
     // Paths come in the order in which they were made: a chain of 990 levels is walked once, not from the root each time.
     const cursor = new Cursor(root);
     const look = (path: string): Node | null => isSpecial(path) ? find(path) : cursor.find(path);
-    const first = entries.length < 2 && this.#base === null ? null : firstOf(entries);
+    const first = this.#base === null && isChain(entries) ? null : firstOf(entries);
     // What was removed before another tree came may be in that, too.
     const reported = this.#base === null ? null : new Set<string>();
     for (let i = 0; i < entries.length; i++) {
@@ -163,6 +163,16 @@ export class TreeChanges implements TreeObserver {
     for (const path of first!.keys()) reported!.add(path);
     yield* readReplaced(this.#base, root, reported!);
   }
+}
+
+/** Whether each is longer than the one before, as of a chain that was made: then no path is there twice. */
+function isChain(entries: readonly Entry[]): boolean {
+  for (let i = 1; i < entries.length; i++) {
+    const { path, removed } = entries[i]!, before = entries[i - 1]!;
+    if (removed !== null || before.removed !== null) return false;
+    if (path.length <= before.path.length) return false;
+  }
+  return true;
 }
 
 /** Where the first entry of each path is; the others are told by that. */

@@ -20,6 +20,9 @@ const TURN_OVERHEAD_UNITS = 500;
 /** Bytes that the history may have: little, so that all of its upkeep comes in a short attack. */
 export const HISTORY_BYTES = 2_097_152;
 
+/** What the kernel would say of a client. */
+const PROCESS = { kind: "process", domid: 0, startTime: 1, uid: 0, command: "attacker" } as const;
+
 /**
  * A daemon in this process with its store and a history in files, whose clock goes by the units of its work:
  * what takes how long is the same in each run, on every machine.
@@ -36,6 +39,7 @@ export class SmallHost {
   /** Most units of one turn so far. */
   unitsMax = 0;
   #units = 0;
+  #pid = 1;
   readonly #folder: string;
 
   /** The store's files are in `folder`, which is empty. */
@@ -80,7 +84,9 @@ export class SmallHost {
     const [near, far] = MemoryTransport.pair();
     const peer = new Peer("socket", 0, near, this.turns);
     near.onChange = () => this.turns.ready(peer);
-    peer.connection = this.engine.connect({ kind: "socket", domid: 0, label, outbox: peer });
+    const process = { author: { ...PROCESS, pid: this.#pid++ } };
+    const spec = { kind: "socket", domid: 0, label, outbox: peer, process } as const;
+    peer.connection = this.engine.connect(spec);
     return far as End;
   }
 
