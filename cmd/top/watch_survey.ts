@@ -9,7 +9,7 @@ import type { Totals } from "./totals.ts";
 /** Watches on one kind of paths, by the levels below that they hear of; -1 for all. */
 type Levels = Map<number, number>;
 
-/** Counts the daemon's watches by kinds of paths: all at first, and then again and again some at each look. */
+/** Counts the daemon's watches by kinds of paths: {@link DOCTOR_WATCHES_MAX} at first, then again and again some at each look. */
 export class WatchSurvey {
   readonly #nodes: Operations;
   #from = "";
@@ -27,7 +27,7 @@ export class WatchSurvey {
     const isFirst = this.#counted === null;
     for (
       let pages = 0;
-      isFirst ? this.#read < DOCTOR_WATCHES_MAX : pages < TOP_WATCH_PAGES;
+      pages < TOP_WATCH_PAGES || isFirst && this.#read < DOCTOR_WATCHES_MAX;
       pages++
     ) {
       const page: Page<WhoRow> = JSON.parse(await ask(this.#nodes, ["who", "/", this.#from]));

@@ -5,9 +5,12 @@ import { applyKey, keysIn } from "../../cmd/top/keys.ts";
 import { chosenRows, firstView, type Scene, screenLines } from "../../cmd/top/screen.ts";
 import { templateOf } from "../../cmd/top/stream_totals.ts";
 import { emptyTotals, type Rates, ratesBetween } from "../../cmd/top/totals.ts";
+import { WatchSurvey } from "../../cmd/top/watch_survey.ts";
 import { Client } from "../../lib/client/client.ts";
+import type { Operations } from "../../lib/client/operations.ts";
 import { surroundings } from "../../lib/client/socket_path.ts";
 import type { Status } from "../../lib/engine/status.ts";
+import { DOCTOR_WATCHES_MAX, TOP_WATCH_PAGES } from "../../lib/limits.ts";
 import { startDaemon, xsCommand } from "../support/daemon.ts";
 import { pause, until } from "../support/patience.ts";
 import { type FakeShell, fakeShell } from "../support/fake_shell.ts";
@@ -154,6 +157,44 @@ Deno.test("top: paths of the same kind are one row", () => {
   );
   assertEquals(templateOf("/vm/3f2a9c1e-0b1d-4c57-9a55-0123456789ab/name"), "/vm/*/name");
   assertEquals(templateOf("@releaseDomain"), "@releaseDomain");
+});
+
+/** A daemon with so many watches on one path; `asked` counts the pages that it was asked for. */
+function fakeWatches(count: number, rowsEach: number): { nodes: Operations; asked: number } {
+  const row = { kind: "watch", path: "/local/domain/7/device", depth: -1 };
+  const daemon = {
+    asked: 0,
+    nodes: {
+      control: (_who: string, _path: string, from: string): Promise<string> => {
+        daemon.asked++;
+        const at = Number(from), left = Math.min(rowsEach, count - at);
+        const next = at + left < count ? `${at + left}` : null;
+        return Promise.resolve(JSON.stringify({ rows: Array(left).fill(row), next }));
+      },
+    } as unknown as Operations,
+  };
+  return daemon;
+}
+
+Deno.test("top: watches are read whole where they are few, and else some at each look", async () => {
+  const rowsEach = 16, count = DOCTOR_WATCHES_MAX + 3 * TOP_WATCH_PAGES * rowsEach;
+  const daemon = fakeWatches(count, rowsEach);
+  const survey = new WatchSurvey(daemon.nodes);
+  const hearing = (): number | null => {
+    const rows = new Map([["x", emptyTotals("x")]]);
+    survey.addTo(new Map([["/local/domain/*/device/vif", rows.get("x")!]]));
+    return rows.get("x")!.watches;
+  };
+  await survey.look();
+  assertEquals([daemon.asked, hearing()], [DOCTOR_WATCHES_MAX / rowsEach, null]);
+  for (let looks = 1; hearing() === null; looks++) {
+    assert(looks <= 3, "the first time never ends");
+    await survey.look();
+  }
+  assertEquals(hearing(), count);
+  const before = daemon.asked;
+  await survey.look();
+  assertEquals([daemon.asked - before, hearing()], [TOP_WATCH_PAGES, count]);
 });
 
 async function xs(
