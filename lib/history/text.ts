@@ -49,7 +49,9 @@ export function* manyLines(
 ): Generator<string, void> {
   if (isFirst) yield oneLine(record, zone);
   if (record.type === "gap") {
-    for (const { author, count } of record.missing) yield `  ${count} of ${whoText(author)}`;
+    for (const { author, count } of record.missing) {
+      if (count > 0) yield `  ${count} of ${whoText(author)}`;
+    }
     return;
   }
   if (record.type === "abort") return yield* abortLines(record);
@@ -96,7 +98,9 @@ export function timeText(at: number, zone: Zone): string {
 
 function gapText({ first, missing }: Gap): string {
   const count = missing.reduce((sum, one) => sum + one.count, 0);
-  return `gap: ${counted(count, "record")} missing, from #${first} on`;
+  // Of a history whose file was lost nobody knows how much it had.
+  const what = count === 0 ? "unknown records are" : counted(count, "record");
+  return `gap: ${what} missing, from #${first} on`;
 }
 
 function abortText({ facet, operations, path }: Abort): string {

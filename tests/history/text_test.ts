@@ -117,6 +117,17 @@ Deno.test("a record on one line, and on several", () => {
         "  7 of authors that were pruned",
       ],
     ],
+    [
+      {
+        type: "gap",
+        number: 20,
+        at: AT,
+        first: 10,
+        firstAt: 0,
+        missing: [{ author: { kind: "pruned" }, count: 0 }],
+      },
+      ["#20 2026-05-04 14:03:10.250 gap: unknown records are missing, from #10 on"],
+    ],
     [{ ...WRITE, kind: "start", detail: "after a death", changes: [], isKeyframe: true }, [
       "#1234 2026-05-04 14:03:10.250 domain 5 (web\\u001b[31m\\u000a): start after a death",
       "  the whole store is recorded as it was afterwards",
