@@ -1,10 +1,11 @@
 /** What `xs blame` does: loaded when it is called. */
 import { askWhole } from "../../lib/archive/past/history_source.ts";
-import { unknownText } from "../../lib/archive/past/past_nodes.ts";
+import { unknownLines, unknownText } from "../../lib/archive/past/past_nodes.ts";
 import { toByteText } from "../../lib/client/operations.ts";
 import type { Blamed, Head } from "../../lib/history/answers.ts";
 import { authorJson, nodeJson, timeJson } from "../../lib/history/json.ts";
 import { LOCAL_ZONE } from "../../lib/history/points.ts";
+import type { Unknown } from "../../lib/history/moment.ts";
 import { nodeText, timeText, whoText } from "../../lib/history/text.ts";
 import { HISTORY_VALUE_COLUMNS } from "../../lib/limits.ts";
 import { formatDuration } from "../../lib/wire/duration.ts";
@@ -12,6 +13,7 @@ import { escapeBytes } from "../../lib/wire/escape.ts";
 import { jsonLine } from "../../lib/wire/json.ts";
 import type { Status, XsContext } from "../context.ts";
 import { CommandError } from "../report.ts";
+import { note } from "../shell.ts";
 import { aboutPoint, lookBack } from "./look_back.ts";
 import { openPaged } from "./paged.ts";
 import type { AtFlags } from "./parameters.ts";
@@ -35,7 +37,8 @@ export async function runBlame(
     const source = await past.source();
     const { answers, head } = await aboutPoint("--at", () => askWhole(source, query));
     const found = answers.filter((answer) => answer.type === "blame").sort(inOrder);
-    if (found.length === 0) throw new CommandError(noneText(flags, head), path);
+    const unknowns = answers.filter((answer) => answer.type === "unknown");
+    if (found.length === 0) throw new CommandError(noneText(flags, head, unknowns[0]), path);
     const output = openPaged(past.shell, false);
     for (const one of found) {
       const line = flags.json === true
@@ -44,10 +47,17 @@ export async function runBlame(
       if (!await output.write(toByteText(`${line}\n`))) break;
     }
     await output.end();
+    // Of one path its line says it.
+    if (recursive) { for (const line of unknownLines(unknowns)) note(past.shell, line); }
   });
 }
 
-function noneText({ deleted, recursive }: BlameFlags, { begins }: Head): string {
+function noneText(
+  { deleted, recursive }: BlameFlags,
+  { begins }: Head,
+  unknown: Unknown | undefined,
+): string {
+  if (unknown !== undefined) return unknownText(unknown);
   if (deleted !== true) return "no such node (ENOENT)";
   const below = recursive === true ? "nothing was removed there" : "it was not removed";
   return `${below} since the history begins (#${begins.number})`;

@@ -1,5 +1,6 @@
 import { ArchiveError } from "../../lib/archive/archive.ts";
 import { askDaemon } from "../../lib/archive/past/ask_daemon.ts";
+import { unknownText } from "../../lib/archive/past/past_nodes.ts";
 import { wallMs } from "../../lib/clock.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import type { Operations } from "../../lib/client/operations.ts";
@@ -28,7 +29,8 @@ export async function lastChange(nodes: Operations, path: string): Promise<Blame
 }
 
 /** One line, text. */
-export function changeText({ commit }: Blamed, nodes: Operations): string {
+export function changeText({ between, commit }: Blamed, nodes: Operations): string {
+  if (between !== null) return `last change: ${unknownText(between)}`;
   if (commit === null) return "last changed before the history begins";
   const { at, author, number } = commit;
   const ageMs = Math.max(0, Math.round(wallMs(nodes.session.clock) - at / 1_000));
@@ -37,8 +39,8 @@ export function changeText({ commit }: Blamed, nodes: Operations): string {
 }
 
 /** The same for JSON. */
-export function changeJson({ commit }: Blamed): object {
-  if (commit === null) return { kind: "change", commit: null };
+export function changeJson({ between, commit }: Blamed): object {
+  if (commit === null || between !== null) return { kind: "change", commit: null };
   const { at, author, number } = commit;
   return { kind: "change", commit: number, at: timeJson(at), author: authorJson(author) };
 }

@@ -5,7 +5,7 @@ import { type Blame, blame } from "./blame.ts";
 import { DamagedBlock } from "./blocks.ts";
 import type { History } from "./history.ts";
 import type { LogFilter } from "./log_filter.ts";
-import type { Unknown } from "./moment.ts";
+import type { Moment, Unknown } from "./moment.ts";
 import type { Point } from "./points.ts";
 import { lastOfLog, log, type LogItem, numberAt, show } from "./queries.ts";
 import type { AtQuery, BlameQuery, LogQuery, Query, ShowQuery } from "./query.ts";
@@ -159,14 +159,23 @@ function* answerBlame(history: History, query: BlameQuery): Answers {
   const { at, deleted, path: top, recursive } = query;
   const number = at === null ? history.last : yield* numberAt(history, at);
   yield headOf(history, number);
-  let count = 0;
-  for (const found of blame(history, top, number, { deleted, recursive })) {
-    if (found === null) yield null;
-    else {
-      if (++count > HISTORY_ROWS_MAX) throw tooMany();
-      const { path } = found;
-      yield { type: "blame", ...found, commit: partOf(found.commit, path) };
-    }
+  const moment = yield* blamedOnes(blame(history, top, number, { deleted, recursive }));
+  yield* unknownsOf(moment, top, recursive ? null : 0);
+}
+
+function* blamedOnes(steps: ReturnType<typeof blame>): Generator<Blamed | null, Moment, void> {
+  for (let count = 0;;) {
+    const { done, value: found } = steps.next();
+    if (done === true) return found;
+    if (found !== null && ++count > HISTORY_ROWS_MAX) throw tooMany();
+    yield found && { type: "blame", ...found, commit: partOf(found.commit, found.path) };
+  }
+}
+
+/** What is not known of a moment at `top`, and so many levels below it. */
+function* unknownsOf(moment: Moment, top: string, levels: number | null): Answers {
+  for (const unknown of moment.unknowns(top)) {
+    if (isWithin(unknown.path, top, levels)) yield { type: "unknown", ...unknown };
   }
 }
 
@@ -190,9 +199,5 @@ function* answerAt(history: History, { at, levels, tops }: AtQuery): Answers {
     if (++given % NODES_A_STEP === 0) yield null;
     yield { type: "node", path, node };
   }
-  for (const top of tops) {
-    for (const unknown of moment.unknowns(top)) {
-      if (isWithin(unknown.path, top, levels)) yield { type: "unknown", ...unknown };
-    }
-  }
+  for (const top of tops) yield* unknownsOf(moment, top, levels);
 }

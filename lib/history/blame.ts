@@ -25,7 +25,8 @@ export interface Blame {
 
 /**
  * Who wrote each node at and below `top`, as it was after number `number`, in no order; or, with `deleted`, who removed what is
- * gone from there. Null after each piece of the history.
+ * gone from there. Null after each piece of the history. Where not all of that moment is known, as the moment that it returns tells, a node
+ * may be there that it does not tell of; of one that was there before, it tells who wrote that.
  *
  * @throws {OutsideError} as {@link momentAt}.
  */
@@ -34,18 +35,19 @@ export function* blame(
   top: string,
   number: number,
   { deleted = false, recursive = false } = {},
-): Generator<Blame | null, void, void> {
+): Generator<Blame | null, Moment, void> {
   const scope = new Scope([top], recursive ? null : 0);
   const moment = yield* momentAt(history, number, scope);
   const wants = (path: string): boolean => scope.has(path);
   const search = new Search(moment, deleted, wants);
   yield* search.begin();
   for (const piece of readPieces(history, havingOrHiding(history, top), true, wants)) {
-    if (search.isDone) return;
+    if (search.isDone) return moment;
     yield* search.look(piece, number);
     yield null;
   }
   yield* search.rest();
+  return moment;
 }
 
 /** Where a keyframe had to be written there may be any change. */
@@ -63,7 +65,7 @@ const PATHS_A_STEP = 1_024;
 class Search {
   /** Paths that are there, and whose last change has not been found. */
   readonly #left = new Set<string>();
-  /** Paths that are gone, and have been told. */
+  /** Paths that are gone, or of which that is not known, and have been looked at. */
   readonly #gone = new Set<string>();
   /** The newest record that does not say which paths it changed. */
   #hiding: { readonly commit: Commit | null; readonly between: Between | null } | null = null;
@@ -84,7 +86,7 @@ class Search {
   }
 
   get isDone(): boolean {
-    return !this.deleted && this.#left.size === 0;
+    return !this.deleted && this.#left.size === 0 && !this.moment.isLost;
   }
 
   *look({ damage, records }: Piece, number: number): Generator<Blame, void, void> {
@@ -98,7 +100,11 @@ class Search {
       // A start leaves the store as it was.
       if (hasKeyframe(record) && record.kind !== "start") this.#hide(record, null);
       for (const change of record.changes) {
-        if (this.wants(change.path) && this.#isNews(change.path)) yield this.#found(change, record);
+        if (!this.wants(change.path)) continue;
+        const found = this.#isNews(change.path)
+          ? this.#found(change, record)
+          : this.#before(change, record);
+        if (found !== null) yield found;
       }
     }
   }
@@ -112,6 +118,14 @@ class Search {
     if (this.moment.nodes.has(path) || this.#gone.has(path)) return false;
     this.#gone.add(path);
     return true;
+  }
+
+  /** What a path had before it is not known any more; null of one that is known, or did not have anything. */
+  #before({ new: node, path }: Change, commit: Commit): Blame | null {
+    if (this.deleted || !this.moment.isLost || this.moment.nodes.has(path)) return null;
+    if (this.#gone.has(path)) return null;
+    this.#gone.add(path);
+    return node === null ? null : { path, node, commit, between: this.moment.unknown(path) };
   }
 
   /** What is not as that change left it was changed by what hides it. */

@@ -42,6 +42,11 @@ export class Moment {
     if (from <= this.number && this.#gap === null) this.#gap = { from, to };
   }
 
+  /** Whether nothing is known of it but what came since it was lost. */
+  get isLost(): boolean {
+    return this.#gap !== null;
+  }
+
   /** Tells the next record; false when no later one can say anything of this moment. */
   add(record: HistoryRecord): boolean {
     const { number } = this;

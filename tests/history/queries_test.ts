@@ -1,5 +1,6 @@
 /** What queries answer agrees with what was done. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { answer } from "../../lib/history/answers.ts";
 import { DamagedBlock } from "../../lib/history/blocks.ts";
 import { IN_MEMORY } from "../../lib/history/database.ts";
 import { History } from "../../lib/history/history.ts";
@@ -13,7 +14,7 @@ import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { AUTHORS, RandomHistory, type Truth } from "./random_history.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { beginHistory, damageBlock, finish, guest, packer, Writer } from "./support.ts";
+import { beginHistory, damageBlock, finish, guest, packer, walked, Writer } from "./support.ts";
 
 /** A history of many small blocks that has all, and what is true of it. */
 function wholeHistory(random: Random): { history: History; truths: readonly Truth[] } {
@@ -121,6 +122,37 @@ Deno.test("blame agrees with what was done", () => {
       history.close();
     }, seed);
   }
+});
+
+Deno.test("blame: behind a keyframe that is lost, it tells who wrote what was there before, and that more is not known", () => {
+  const history = beginHistory(), writer = new Writer();
+  const commit = (values: Record<string, string | null>): void =>
+    history.add([writer.commit(writer.number + 1, guest(1), values)]);
+  for (const value of ["1", "2"]) commit({ "/a": value, "/gone": value });
+  commit({ "/gone": null });
+  const nodes = walked(writer.nodes);
+  assert(history.beginKeyframe(4, nodes));
+  while (history.stepKeyframe());
+  commit({ "/b": "1" });
+  const lost = history.keyframes.heads.at(-1)!;
+  history.commit(() => history.keyframes.lose(lost, lost.number, lost.at));
+  const since = { from: 3, to: Infinity };
+  const told = (number: number): unknown =>
+    blamed(history, "/", number, false).map(({ between, commit, path }) =>
+      [path, commit!.number, between] as const
+    );
+  assertEquals(told(4), [["/a", 2, since], ["/b", 4, since]]);
+  assertEquals(told(2), [["/a", 2, null], ["/gone", 2, null]]);
+  const query = {
+    kind: "blame",
+    path: "/gone",
+    at: null,
+    recursive: false,
+    deleted: false,
+  } as const;
+  const answers = [...answer(history, query)].filter((one) => one !== null).slice(1);
+  assertEquals(answers, [{ type: "unknown", path: "/gone", isBelow: true, ...since }]);
+  history.close();
 });
 
 function get(nodes: ReadonlyMap<string, NodeState>, path: string): NodeState | null {

@@ -1,5 +1,5 @@
 /** `xs show` and `xs blame`. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
 import { fakeShell } from "../support/fake_shell.ts";
@@ -121,4 +121,29 @@ Deno.test("blame: who wrote what is there, when, and how long ago", async () => 
     commit: { number: 8, at, ageMs, author, kind: "write" },
     between: null,
   });
+});
+
+Deno.test("blame: what is not known of a moment is said, and is no missing node", async () => {
+  await using server = await startRecorded();
+  const { history, socketPath } = server;
+  await using client = await Client.connect({ socket: socketPath });
+  await client.write("/a/b", "1");
+  assert(history.beginKeyframe(Date.now() * 1_000, []));
+  while (history.stepKeyframe());
+  await client.write("/c", "1");
+  // The daemon writes another keyframe, after this one.
+  await client.write("/d", "1");
+  const from = history.last - 2, at = ["--at", `#${from + 1}`];
+  const lost = history.keyframes.heads.at(-1)!;
+  history.commit(() => history.keyframes.lose(lost, lost.number, lost.at));
+  const unknown = (to: string): RegExp =>
+    new RegExp(`known only to have changed between #${from} and (now|#\\d+)${to}`);
+  assertMatch((await xs(socketPath, ["blame", "/a/b", ...at])).out, unknown(': /a/b = "1"'));
+  const none = await xs(socketPath, ["blame", "/never", ...at]);
+  assertEquals([none.status, none.out], [1, ""]);
+  assertMatch(none.err, unknown("\n$"));
+  const all = await xs(socketPath, ["blame", "-r", "/", ...at]);
+  assertMatch(all.err, unknown("\n$"));
+  assertEquals(all.status, 0);
+  assertStringIncludes(all.out, '/a/b = "1"');
 });
