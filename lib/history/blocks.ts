@@ -101,7 +101,20 @@ export class Blocks {
    * @throws {DamagedBlock} when they are not what was written.
    */
   read(head: BlockHead, wants: WantsPath | null = null): HistoryRecord[] {
+    return this.hold(head)(wants);
+  }
+
+  /** Reads the bytes of a block; what it returns decodes them, whatever becomes of the block, and throws as {@link read}. */
+  hold(head: BlockHead): (wants: WantsPath | null) => HistoryRecord[] {
     const row = this.#read.get(head.block);
+    return (wants) => this.#decode(head, row, wants);
+  }
+
+  #decode(
+    head: BlockHead,
+    row: Record<string, SQLOutputValue> | undefined,
+    wants: WantsPath | null,
+  ): HistoryRecord[] {
     try {
       const bytes = row?.["records"];
       if (!(bytes instanceof Uint8Array)) throw new DamagedError("they are missing");

@@ -31,6 +31,7 @@ export interface KeyframeHead {
 
 const NO_KEY = new Uint8Array(0);
 
+type Row = Record<string, unknown>;
 type Entry = readonly [path: string, node: NodeState];
 
 /** The rows of keyframes. */
@@ -181,16 +182,26 @@ export class Keyframes {
   }
 
   /**
-   * The nodes of a keyframe that a scope has, in the order of their paths, row by row: those without any are not read.
+   * The nodes of a keyframe that a scope has, in the order of their paths, row by row: those without any are not read. If it is `held`,
+   * the bytes of all rows are read at once: they are decoded as they are now, whatever becomes of them.
    *
    * @throws {DamagedError} when they are not what was written.
    */
-  *read({ keyframe }: KeyframeHead, scope: Scope = Scope.ALL): Generator<Entry[]> {
-    const tops = inWalkOrder(scope.tops.map((top) => [top, top]));
-    for (const top of tops) yield* this.#readUnder(keyframe, top, scope);
+  read({ keyframe }: KeyframeHead, scope: Scope = Scope.ALL, isHeld = false): Generator<Entry[]> {
+    const rows = this.#rows(keyframe, scope);
+    return this.#decodeAll(keyframe, isHeld ? [...rows] : rows, scope);
   }
 
-  *#readUnder(keyframe: number, top: string, scope: Scope): Generator<Entry[]> {
+  *#decodeAll(keyframe: number, rows: Iterable<Row>, scope: Scope): Generator<Entry[]> {
+    for (const row of rows) yield this.#decode(keyframe, row, scope);
+  }
+
+  *#rows(keyframe: number, scope: Scope): Generator<Row> {
+    const tops = inWalkOrder(scope.tops.map((top) => [top, top]));
+    for (const top of tops) yield* this.#rowsUnder(keyframe, top, scope);
+  }
+
+  *#rowsUnder(keyframe: number, top: string, scope: Scope): Generator<Row> {
     const isAll = top === ROOT_PATH && scope.levels !== 0, key = walkKey(top);
     // The first key behind all that is at and below it.
     const end = isAll ? null : `${key}${scope.levels === 0 ? "\x01" : "\x02"}`;
@@ -200,7 +211,7 @@ export class Keyframes {
       const found = row["from_key"];
       if (!(found instanceof Uint8Array) || (end !== null && toText(found) >= end)) return;
       from = found;
-      yield this.#decode(keyframe, row, scope);
+      yield row;
       // Prepared again each time, since a statement that is under way would hold up a write between two.
       row = this.#piece(keyframe, ">", from);
     }
@@ -213,18 +224,14 @@ export class Keyframes {
     return found instanceof Uint8Array ? found : NO_KEY;
   }
 
-  #piece(
-    keyframe: number,
-    compare: ">=" | ">",
-    from: Uint8Array,
-  ): Record<string, unknown> | undefined {
+  #piece(keyframe: number, compare: ">=" | ">", from: Uint8Array): Row | undefined {
     return this.#database.prepare(
       "SELECT from_key, packing, size, sum, nodes FROM pieces " +
         `WHERE keyframe = ? AND from_key ${compare} ? ORDER BY from_key LIMIT 1`,
     ).get(keyframe, from);
   }
 
-  #decode(keyframe: number, row: Record<string, unknown>, scope: Scope = Scope.ALL): Entry[] {
+  #decode(keyframe: number, row: Row, scope: Scope = Scope.ALL): Entry[] {
     const bytes = row["nodes"];
     if (!(bytes instanceof Uint8Array) || checksum(bytes, keyframe) !== row["sum"]) {
       throw new DamagedError("a keyframe is not what was written");

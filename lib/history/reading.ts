@@ -1,9 +1,9 @@
 /** Reads a history piece by piece, while it goes on: between two pieces records may come, be folded or be pruned. */
 import { DamagedError } from "../codec/journal/byte_reader.ts";
-import { type BlockHead, DamagedBlock } from "./blocks.ts";
+import { type BlockHead, type Blocks, DamagedBlock } from "./blocks.ts";
 import { mayHave } from "./filter.ts";
 import type { History } from "./history.ts";
-import type { KeyframeHead } from "./keyframes.ts";
+import type { KeyframeHead, Keyframes } from "./keyframes.ts";
 import { Moment } from "./moment.ts";
 import type { HistoryRecord } from "./record.ts";
 import type { WantsPath } from "./record_bytes.ts";
@@ -43,14 +43,36 @@ export function* readPieces(
     const head = blocks.neighbour(at, backwards);
     if (head === null || head.block >= history.growing) break;
     at = head.block;
-    if (head.era === era && wants(head)) yield readPiece(history, head, wantsPath);
+    if (head.era === era && wants(head)) yield pieceOf(() => blocks.read(head, wantsPath));
   }
   if (!backwards) yield { records: history.latest, damage: null };
 }
 
-function readPiece(history: History, head: BlockHead, wants: WantsPath | null): Piece {
+/** The same as they are now, whatever becomes of them: the bytes of all are read at once, and decoded one by one. */
+function holdPieces(
+  { blocks, era: { era }, growing, latest }: History,
+  wants: BlockFilter,
+  wantsPath: WantsPath | null,
+): Iterable<Piece> {
+  const wanted = blocks.heads.filter((head) =>
+    head.era === era && head.block < growing && wants(head)
+  );
+  const held = wanted.map((head) => blocks.hold(head)), rest = [...latest];
+  return decoded(held, rest, wantsPath);
+}
+
+function* decoded(
+  held: readonly ReturnType<Blocks["hold"]>[],
+  rest: readonly HistoryRecord[],
+  wantsPath: WantsPath | null,
+): Generator<Piece, void, void> {
+  for (const read of held) yield pieceOf(() => read(wantsPath));
+  yield { records: rest, damage: null };
+}
+
+function pieceOf(read: () => HistoryRecord[]): Piece {
   try {
-    return { records: history.blocks.read(head, wants), damage: null };
+    return { records: read(), damage: null };
   } catch (error) {
     if (error instanceof DamagedBlock) return { records: [], damage: error };
     throw error;
@@ -70,8 +92,8 @@ export class OutsideError extends Error {
   }
 }
 
-/** Tries to rebuild a moment in steps, before it is done in one: each is lost when records are pruned meanwhile. */
-const TRIES_IN_STEPS = 3;
+/** Tries to rebuild a moment before the bytes for it are held: each is lost when records are pruned meanwhile. */
+const TRIES = 3;
 
 /**
  * The store after number `number`, or as much of it as is asked for.
@@ -84,31 +106,39 @@ export function* momentAt(
   scope: Scope = Scope.ALL,
 ): Steps<Moment> {
   for (let tries = 0;; tries++) {
-    const { revision } = history;
-    const steps = rebuild(history, number, scope);
+    const { revision } = history, isHeld = tries === TRIES;
+    const steps = rebuild(history, number, scope, isHeld);
     let step = steps.next();
-    while (step.done !== true && history.revision === revision) {
-      if (tries < TRIES_IN_STEPS) yield null;
-      if (history.revision === revision) step = steps.next();
+    while (step.done !== true && (isHeld || history.revision === revision)) {
+      yield null;
+      if (isHeld || history.revision === revision) step = steps.next();
     }
     if (step.done === true) return step.value;
   }
 }
 
-function* rebuild(history: History, number: number, scope: Scope): Steps<Moment> {
+function* rebuild(
+  history: History,
+  number: number,
+  scope: Scope,
+  isHeld: boolean,
+): Steps<Moment> {
   const { era: { era }, keyframes } = history;
   const base = keyframes.before(era, number);
   checkWithin(history, number);
   const moment = new Moment(number, [], history.thinned, scope);
   const next = keyframes.heads.find((head) => head.era === era && head.number > number);
   const end = next?.number ?? Infinity;
-  if (base === null || !base.isWhole) moment.lose(base?.number ?? 0, end);
-  else yield* readBase(history, base, moment, scope, end);
   const from = base?.number ?? 0;
   // Nothing that is folded goes over a keyframe.
   const wants = ({ begin, last }: BlockHead): boolean => last > from && begin <= end;
   const wantsPath = scope === Scope.ALL ? null : (path: string) => scope.has(path);
-  for (const { damage, records } of readPieces(history, wants, false, wantsPath)) {
+  const pieces = isHeld
+    ? holdPieces(history, wants, wantsPath)
+    : readPieces(history, wants, false, wantsPath);
+  if (base === null || !base.isWhole) moment.lose(from, end);
+  else yield* readBase(keyframes.read(base, scope, isHeld), base, moment, end);
+  for (const { damage, records } of pieces) {
     if (damage !== null) moment.lose(damage.head.begin, end);
     const later = records.filter((record) => record.number > from && record.number <= end);
     if (!later.every((record) => moment.add(record))) break;
@@ -118,14 +148,13 @@ function* rebuild(history: History, number: number, scope: Scope): Steps<Moment>
 }
 
 function* readBase(
-  { keyframes }: History,
+  rows: ReturnType<Keyframes["read"]>,
   base: KeyframeHead,
   moment: Moment,
-  scope: Scope,
   end: number,
 ): Steps<void> {
   try {
-    for (const nodes of keyframes.read(base, scope)) {
+    for (const nodes of rows) {
       for (const [path, node] of nodes) moment.nodes.set(path, node);
       yield null;
     }

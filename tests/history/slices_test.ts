@@ -6,7 +6,11 @@ import { History } from "../../lib/history/history.ts";
 import { inWalkOrder } from "../../lib/history/walk_order.ts";
 import type { Query } from "../../lib/history/query.ts";
 import type { NodeState } from "../../lib/history/record.ts";
-import { guest, packer, textNode, Writer } from "./support.ts";
+import type { Moment } from "../../lib/history/moment.ts";
+import { momentAt } from "../../lib/history/reading.ts";
+import { Scope } from "../../lib/history/scope.ts";
+import { HISTORY_PIECE_NODES } from "../../lib/limits.ts";
+import { finish, guest, packer, textNode, Writer } from "./support.ts";
 
 const NODES = 20_000;
 
@@ -113,5 +117,45 @@ Deno.test("all of a large store is looked at in slices", () => {
     assert(most.unpacked <= 1, `${most.unpacked} rows in one step of ${JSON.stringify(query)}`);
     assert(most.held <= 1_100, `${most.held} entries in one step of ${JSON.stringify(query)}`);
   }
+  history.close();
+});
+
+Deno.test("a moment is rebuilt in slices, also when records change behind its back again and again", () => {
+  const work = { held: 0, unpacked: 0 }, history = largeHistory(work), writer = new Writer();
+  writer.number = 2;
+  // Blocks behind the keyframe, and one that grows.
+  for (let block = 0; block < 4; block++) {
+    const size = block < 3 ? 512 : 100;
+    history.add(
+      Array.from(
+        { length: size },
+        (_, i) => writer.commit(3, guest(2), { [`/n/${i}`]: `${block}` }),
+      ),
+    );
+  }
+  history.save();
+  const { last, keyframes } = history, scope = Scope.ALL;
+  const expected = finish(momentAt(history, last, scope)).nodes;
+  const rows = Math.ceil((NODES + 5) / HISTORY_PIECE_NODES);
+  const steps = momentAt(history, last, scope);
+  let moment: Moment | null = null, count = 0;
+  for (; moment === null; count++) {
+    work.unpacked = 0;
+    const step = steps.next();
+    assert(work.unpacked <= 1, `${work.unpacked} rows in step ${count}`);
+    if (step.done === true) moment = step.value;
+    // As thinning does: a row of the keyframe is another one, and the oldest block goes.
+    else {
+      history.rewrite(() => {
+        const [head] = keyframes.heads, [oldest] = history.closed;
+        keyframes.changePiece(head!, new Map([["/f", textNode("changed")]]), ["/f"], 0);
+        if (oldest !== undefined && count > 10) history.blocks.remove(oldest);
+      });
+    }
+  }
+  assertEquals(moment.nodes.size, expected.size);
+  assertEquals(moment.nodes.get("/n/511"), expected.get("/n/511"));
+  assertEquals(moment.inexact(), null);
+  assert(count < rows + 20, `${count} steps for ${rows} rows`);
   history.close();
 });
