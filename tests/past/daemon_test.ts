@@ -60,6 +60,27 @@ Deno.test("a daemon's history: asked over its socket, read from its file once it
   ]);
 });
 
+Deno.test("a second daemon on one store is refused in a line, and the first one goes on", async () => {
+  await using scratch = await makeScratch();
+  const store = `${scratch.path}/store`, args = ["--store", store, "--xen", "no"];
+  await using daemon = await startDaemon({ args });
+  await using client = await Client.connect({ socket: daemon.socketPath });
+  await client.write("/x", "1");
+  const [command, ...words] = xsCommand();
+  const second = await new Deno.Command(command, {
+    args: [...words, "serve", "--socket", `${scratch.path}/other`, ...args],
+  }).output();
+  assertEquals([second.code, new TextDecoder().decode(second.stderr)], [
+    1,
+    `xs: serve: ${store} is in use by another daemon (stop that one first)\n`,
+  ]);
+  await client.write("/x", "2");
+  assertEquals((await onelines(daemon.socketPath)).slice(1), [
+    '#2 TIME PROCESS: write /x = "1" (n0)',
+    '#3 TIME PROCESS: write /x "1" -> "2"',
+  ]);
+});
+
 Deno.test("a daemon without a store file keeps a history in memory; one that is to keep none says so", async () => {
   {
     await using daemon = await startDaemon({ args: ["--persist", "none"] });
