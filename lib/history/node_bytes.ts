@@ -1,9 +1,10 @@
 import { type ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import type { ByteWriter } from "../codec/journal/byte_writer.ts";
+import { LOOPED_BYTES_MAX } from "../limits.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
 import { copyBytes, sharedLength } from "../wire/text.ts";
 import type { NodeState } from "./record.ts";
-import { putVarint, readVarint } from "./varint.ts";
+import { readVarint, VARINT_ROOM, varintAt } from "./varint.ts";
 
 const VALUE_MASK = 3;
 const ABSENT = 0;
@@ -30,27 +31,63 @@ export class NodesWriter {
   }
 
   path(path: string): void {
-    const shared = sharedLength(this.#path, path);
-    putVarint(this.to, shared);
-    this.to.textFrom(path, shared);
-    this.#path = path;
+    const { to } = this;
+    to.wrote(this.pathAt(to.room(pathBytes(path)), to.length, path));
   }
 
   state(node: NodeState | null): void {
     const { to } = this;
-    if (node === null) return to.u8(ABSENT);
-    const { perms, value } = node, isSame = equalPerms(perms, this.#perms);
-    to.u8(kindOf(value) | (isSame ? SAME_PERMS : 0));
-    if (!(value instanceof Uint8Array)) putVarint(to, value.redacted);
-    else {
-      putVarint(to, value.length);
-      to.raw(value);
-    }
-    if (isSame) return;
-    putVarint(to, perms.length);
-    for (const entry of perms) putVarint(to, entry);
-    this.#perms = perms;
+    to.wrote(this.stateAt(to.room(stateBytes(node)), to.length, node));
   }
+
+  /** As {@link path}, in room that is there; returns where it ends. */
+  pathAt(bytes: Uint8Array, at: number, path: string): number {
+    const shared = sharedLength(this.#path, path), { length } = path;
+    this.#path = path;
+    at = varintAt(bytes, at, shared);
+    bytes[at++] = length - shared & 0xff;
+    bytes[at++] = length - shared >>> 8;
+    for (let i = shared; i < length; i++) bytes[at++] = path.charCodeAt(i);
+    return at;
+  }
+
+  /** As {@link state}, in room that is there; returns where it ends. */
+  stateAt(bytes: Uint8Array, at: number, node: NodeState | null): number {
+    if (node === null) {
+      bytes[at] = ABSENT;
+      return at + 1;
+    }
+    const { perms, value } = node, isSame = equalPerms(perms, this.#perms);
+    bytes[at++] = kindOf(value) | (isSame ? SAME_PERMS : 0);
+    at = value instanceof Uint8Array
+      ? valueAt(bytes, at, value)
+      : varintAt(bytes, at, value.redacted);
+    if (isSame) return at;
+    this.#perms = perms;
+    at = varintAt(bytes, at, perms.length);
+    for (let i = 0; i < perms.length; i++) at = varintAt(bytes, at, perms[i]!);
+    return at;
+  }
+}
+
+/** Room that a path takes at most. */
+export function pathBytes(path: string): number {
+  return VARINT_ROOM + 2 + path.length;
+}
+
+/** The same of a state. */
+export function stateBytes(node: NodeState | null): number {
+  if (node === null) return 1;
+  const { perms, value } = node;
+  const bytes = value instanceof Uint8Array ? value.length : 0;
+  return 1 + bytes + VARINT_ROOM * (2 + perms.length);
+}
+
+function valueAt(bytes: Uint8Array, at: number, value: Uint8Array): number {
+  const { length } = value, from = varintAt(bytes, at, length);
+  if (length > LOOPED_BYTES_MAX) bytes.set(value, from);
+  else for (let i = 0; i < length; i++) bytes[from + i] = value[i]!;
+  return from + length;
 }
 
 function kindOf(value: NodeState["value"]): number {

@@ -2,7 +2,7 @@
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { putAuthor, readAuthor } from "./author_bytes.ts";
-import { NodesReader, NodesWriter } from "./node_bytes.ts";
+import { NodesReader, NodesWriter, pathBytes, stateBytes } from "./node_bytes.ts";
 import {
   type Abort,
   type Author,
@@ -15,7 +15,15 @@ import {
   type Missing,
   sameAuthor,
 } from "./record.ts";
-import { putSigned, putVarint, readSigned, readVarint } from "./varint.ts";
+import {
+  putSigned,
+  putVarint,
+  readSigned,
+  readVarint,
+  signedAt,
+  VARINT_ROOM,
+  varintAt,
+} from "./varint.ts";
 
 /** The first byte of all; what an older version cannot read gets another one. */
 export const RECORD_FORMAT = 1;
@@ -31,6 +39,11 @@ export function encodeRecords(
 }
 
 const FIRST_CAPACITY = 4_096;
+
+/** A type, a number and a time. */
+const BEGIN_ROOM = 2 + 2 * VARINT_ROOM;
+/** Four numbers, a kind, a flag, and the length of the detail. */
+const HEAD_ROOM = 4 * VARINT_ROOM + 4;
 
 /** What makes bytes of records again and again, in the same memory. */
 export class RecordsEncoder {
@@ -62,38 +75,67 @@ export class RecordsEncoder {
   /** Returns how many bytes it takes. */
   #record(record: HistoryRecord): number {
     const to = this.#to, begin = to.length;
-    to.u8(record.type === "commit" ? 0 : TYPES.indexOf(record.type));
-    putVarint(to, record.number - this.#number);
-    putSigned(to, record.at - this.#at);
-    this.#number = record.number;
-    this.#at = record.at;
-    if (record.type === "gap") this.#gap(record);
-    else if (record.type === "abort") this.#abort(record);
-    else this.#commit(record);
+    if (record.type === "commit" && record.changes.length === 1) this.#oneChange(record);
+    else this.#anyRecord(record);
     return to.length - begin;
   }
 
-  #commit({ author, changes, detail, isKeyframe, kind, moved, operations }: Commit): void {
+  #anyRecord(record: HistoryRecord): void {
     const to = this.#to;
-    this.#author(author);
-    to.u8(KINDS.indexOf(kind));
-    putVarint(to, operations);
-    to.text(detail);
-    putVarint(to, moved);
-    to.u8(isKeyframe ? 1 : 0);
-    putVarint(to, changes.length);
-    for (const change of changes) {
-      this.#nodes.path(change.path);
-      this.#nodes.state(change.old);
-      this.#nodes.state(change.new);
-      putVarint(to, change.count);
-      if (change.count > 1) this.#first(change);
+    to.wrote(this.#beginAt(to.room(BEGIN_ROOM), to.length, record));
+    if (record.type === "gap") return this.#gap(record);
+    if (record.type === "abort") return this.#abort(record);
+    const { changes, detail } = record;
+    to.wrote(this.#headAt(to.room(HEAD_ROOM + detail.length), to.length, record));
+    for (const { count, first, firstAt, new: now, old, path } of changes) {
+      this.#nodes.path(path);
+      this.#nodes.state(old);
+      this.#nodes.state(now);
+      putVarint(to, count);
+      if (count > 1) this.#first({ first, firstAt });
     }
+  }
+
+  /** As nearly all are, and there may be very many: room is made once. */
+  #oneChange(commit: Commit): void {
+    const to = this.#to, nodes = this.#nodes, { detail } = commit;
+    const change = commit.changes[0]!, { count, new: now, old, path } = change;
+    const size = pathBytes(path) + stateBytes(old) + stateBytes(now) + VARINT_ROOM;
+    const bytes = to.room(BEGIN_ROOM + HEAD_ROOM + detail.length + size);
+    let at = this.#headAt(bytes, this.#beginAt(bytes, to.length, commit), commit);
+    at = nodes.pathAt(bytes, at, path);
+    at = nodes.stateAt(bytes, nodes.stateAt(bytes, at, old), now);
+    to.wrote(varintAt(bytes, at, count));
+    if (count > 1) this.#first(change);
+  }
+
+  /** What each record begins with. */
+  #beginAt(bytes: Uint8Array, at: number, { at: time, number, type }: HistoryRecord): number {
+    bytes[at] = type === "commit" ? 0 : TYPES.indexOf(type);
+    at = varintAt(bytes, at + 1, number - this.#number);
+    at = signedAt(bytes, at, time - this.#at);
+    this.#number = number;
+    this.#at = time;
+    return at;
+  }
+
+  /** What a commit says before its changes. */
+  #headAt(bytes: Uint8Array, at: number, commit: Commit): number {
+    const { author, changes, detail, isKeyframe, kind, moved, operations } = commit;
+    at = varintAt(bytes, at, this.#author(author));
+    bytes[at++] = KINDS.indexOf(kind);
+    at = varintAt(bytes, at, operations);
+    bytes[at++] = detail.length & 0xff;
+    bytes[at++] = detail.length >>> 8;
+    for (let i = 0; i < detail.length; i++) bytes[at++] = detail.charCodeAt(i);
+    at = varintAt(bytes, at, moved);
+    bytes[at++] = isKeyframe ? 1 : 0;
+    return varintAt(bytes, at, changes.length);
   }
 
   #abort({ author, by, count, facet, operations, path, seen, there, ...rest }: Abort): void {
     const to = this.#to;
-    this.#author(author);
+    putVarint(to, this.#author(author));
     putVarint(to, operations);
     this.#nodes.path(path);
     to.u8(FACETS.indexOf(facet));
@@ -108,7 +150,7 @@ export class RecordsEncoder {
     this.#first({ first, firstAt });
     putVarint(this.#to, missing.length);
     for (const { author, count } of missing) {
-      this.#author(author);
+      putVarint(this.#to, this.#author(author));
       putVarint(this.#to, count);
     }
   }
@@ -118,12 +160,13 @@ export class RecordsEncoder {
     putSigned(this.#to, this.#at - firstAt);
   }
 
-  #author(author: Author): void {
+  /** Where an author stands among those of these records. */
+  #author(author: Author): number {
     const authors = this.#authors;
     let at = authors.indexOf(author);
     if (at < 0) at = authors.findIndex((one) => sameAuthor(one, author));
     if (at < 0) at = authors.push(author) - 1;
-    putVarint(this.#to, at);
+    return at;
   }
 
   #end(count: number): Uint8Array<ArrayBuffer> {

@@ -2,23 +2,35 @@
 import { type ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import type { ByteWriter } from "../codec/journal/byte_writer.ts";
 
-/** A whole number from 0 to 2^53 - 1. */
-export function putVarint(to: ByteWriter, value: number): void {
+/** Bytes that a number takes at most. */
+export const VARINT_ROOM = 8;
+
+/** A whole number from 0 to 2^53 - 1, in room that is there; returns where it ends. */
+export function varintAt(bytes: Uint8Array, at: number, value: number): number {
   let left = value;
   while (left >= 0x80) {
-    to.u8(left % 0x80 | 0x80);
+    bytes[at++] = left % 0x80 | 0x80;
     left = Math.floor(left / 0x80);
   }
-  to.u8(left);
+  bytes[at] = left;
+  return at + 1;
 }
 
 const SIGN = 0x40;
 
-/** Of either sign: the first byte has six bits and the sign. */
-export function putSigned(to: ByteWriter, value: number): void {
+/** One of either sign: the first byte has six bits and the sign. */
+export function signedAt(bytes: Uint8Array, at: number, value: number): number {
   const size = Math.abs(value), rest = Math.floor(size / SIGN);
-  to.u8(size % SIGN | (value < 0 ? SIGN : 0) | (rest > 0 ? 0x80 : 0));
-  if (rest > 0) putVarint(to, rest);
+  bytes[at] = size % SIGN | (value < 0 ? SIGN : 0) | (rest > 0 ? 0x80 : 0);
+  return rest > 0 ? varintAt(bytes, at + 1, rest) : at + 1;
+}
+
+export function putVarint(to: ByteWriter, value: number): void {
+  to.wrote(varintAt(to.room(VARINT_ROOM), to.length, value));
+}
+
+export function putSigned(to: ByteWriter, value: number): void {
+  to.wrote(signedAt(to.room(1 + VARINT_ROOM), to.length, value));
 }
 
 /** @throws {DamagedError} when it is none. */

@@ -86,17 +86,27 @@ export class ByteWriter {
     else for (let i = 0; i < length; i++) to[at + i] = bytes[i]!;
   }
 
+  /** The bytes, in which the next `size` may be written from {@link length} on; {@link wrote} says where that ended. */
+  room(size: number): Uint8Array<ArrayBuffer> {
+    if (this.length + size > this.#bytes.length) this.#grow(this.length + size);
+    return this.#bytes;
+  }
+
+  wrote(to: number): void {
+    this.length = to;
+  }
+
   /** Makes room first, since that may replace both the bytes and their view. */
   #room(size: number): number {
     const at = this.length;
     this.length = at + size;
-    if (this.length > this.#bytes.length) this.#grow();
+    if (this.length > this.#bytes.length) this.#grow(this.length);
     return at;
   }
 
-  #grow(): void {
+  #grow(size: number): void {
     let capacity = this.#bytes.length;
-    while (capacity < this.length) capacity *= 2;
+    while (capacity < size) capacity *= 2;
     const grown = new Uint8Array(capacity);
     grown.set(this.#bytes);
     this.#bytes = grown;
