@@ -3,8 +3,9 @@ import { HISTORY_FOLD_BLOCKS, HISTORY_FOLD_PAUSE_BLOCKS } from "../limits.ts";
 import type { BlockHead, NewBlock } from "./blocks.ts";
 import { changesOf, type Folded, foldInSteps } from "./fold.ts";
 import type { History } from "./history.ts";
+import { blocksOf } from "./pending.ts";
 import type { HistoryRecord } from "./record.ts";
-import { readBlocks, type Slices } from "./slices.ts";
+import { asManyAs, readBlocks, type Slices } from "./slices.ts";
 
 /** Folding that leaves more than this part of records and changes is not worth what it costs. */
 const WORTH_FOLDING = 0.9;
@@ -47,17 +48,17 @@ export class Folding {
 
   *#write(window: readonly BlockHead[], { incompleteTo, records }: Folded): Slices {
     const { blocks, era: { era }, eras } = this.history;
-    const each = Math.ceil(records.length / window.length), made: NewBlock[] = [];
-    for (const [i, { block }] of window.entries()) {
-      const some = records.slice(i * each, (i + 1) * each);
-      if (some.length === 0) break;
-      made.push(blocks.make(block, era, some));
+    const left = asManyAs(window.length, blocksOf(records)), made: NewBlock[] = [];
+    // They come to the end, where they are folded again with those behind them.
+    const gone = window.slice(0, window.length - left.length);
+    for (const [i, some] of left.entries()) {
+      made.push(blocks.make(window[gone.length + i]!.block, era, some));
       yield;
     }
     return this.history.rewrite(() => {
       eras.incomplete(era, incompleteTo);
+      for (const head of gone) blocks.remove(head);
       for (const block of made) blocks.write(block);
-      for (const head of window.slice(made.length)) blocks.remove(head);
     });
   }
 }

@@ -50,3 +50,9 @@ export function ifWhole<T>(read: () => T): T | null {
     throw error;
   }
 }
+
+/** What is more than so many blocks comes into the last one: where changes moved to later records, these may not fit as they did. */
+export function asManyAs(count: number, blocks: HistoryRecord[][]): HistoryRecord[][] {
+  if (blocks.length <= count) return blocks;
+  return [...blocks.slice(0, count - 1), blocks.slice(count - 1).flat()];
+}

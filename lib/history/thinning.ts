@@ -12,7 +12,7 @@ import type { KeyframeHead } from "./keyframes.ts";
 import { blocksOf } from "./pending.ts";
 import { type Author, hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
 import { holderOf } from "./shares.ts";
-import { changeKeyframe, ifWhole, readBlocks, type Slices } from "./slices.ts";
+import { asManyAs, changeKeyframe, ifWhole, readBlocks, type Slices } from "./slices.ts";
 import { thinInSteps, type Thinned } from "./thin.ts";
 
 /** Records that follow one keyframe; `start` is the record at which it stands, if that is in the same block. */
@@ -188,10 +188,4 @@ function* write(history: History, window: readonly BlockHead[], parts: readonly 
     for (const head of window.slice(made.length)) blocks.remove(head);
     eras.addThinned(era, parts.flatMap(({ thinned }) => thinned));
   });
-}
-
-/** What is more than so many blocks comes into the last one: where changes moved to later records, these may not fit as they did. */
-function asManyAs(count: number, blocks: HistoryRecord[][]): HistoryRecord[][] {
-  if (blocks.length <= count) return blocks;
-  return [...blocks.slice(0, count - 1), blocks.slice(count - 1).flat()];
 }
