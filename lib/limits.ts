@@ -707,6 +707,12 @@ export const HISTORY_LOG_MICROSECONDS = 20_000_000;
 /** Bytes of changes in one record of the history: a commit that changes more is several records of one number. */
 export const HISTORY_PART_BYTES = 65_536;
 
+/**
+ * Bytes of what a record says of a commit besides its changes, of 65,535 that its format has: thirty guests that die at once, with the
+ * longest names, or some 1,800 without names. No setting's value is longer.
+ */
+export const HISTORY_DETAIL_MAX = 32_768;
+
 /** Bytes of old values in one commit beyond which only their lengths are told: a guest's quota of nodes, and not a whole store. */
 export const HISTORY_OLD_BYTES_MAX = 2_097_152;
 

@@ -9,6 +9,7 @@ import type {
 import type { ProcessAuthor } from "../engine/author.ts";
 import { RECORDED_BYTES_SHIFT, RECORDED_PATH_SHIFT, RECORDED_UNITS } from "../engine/work_meter.ts";
 import {
+  HISTORY_DETAIL_MAX,
   HISTORY_OLD_BYTES_MAX,
   HISTORY_PART_BYTES,
   HISTORY_RECORDS_SPARE_MAX,
@@ -289,12 +290,24 @@ function operationsOf(deeds: readonly Deed[]): number {
 
 function detailOf({ deeds, group }: Commit): string {
   if (group === 0 && deeds.length === 1 && deeds[0]!.kind === "transaction") return "";
-  const texts = deeds.map(deedText).filter((text) => text !== "");
-  if (group !== 0) texts.push(`part of death ${group}`);
-  return texts.join("; ");
+  const said = textOf(deeds, true);
+  // Guests' names are long, their numbers are not.
+  const text = said.length <= HISTORY_DETAIL_MAX ? said : cut(textOf(deeds, false));
+  if (group === 0) return text;
+  return text === "" ? `part of death ${group}` : `${text}; part of death ${group}`;
 }
 
-function deedText(deed: Deed): string {
+function textOf(deeds: readonly Deed[], isNamed: boolean): string {
+  return deeds.map((deed) => deedText(deed, isNamed)).filter((text) => text !== "").join("; ");
+}
+
+/** As many whole deeds as there is room for. */
+function cut(text: string): string {
+  if (text.length <= HISTORY_DETAIL_MAX) return text;
+  return `${text.slice(0, text.lastIndexOf("; ", HISTORY_DETAIL_MAX))}; and more`;
+}
+
+function deedText(deed: Deed, isNamed: boolean): string {
   switch (deed.kind) {
     case "transaction":
       return "";
@@ -315,7 +328,7 @@ function deedText(deed: Deed): string {
     case "setting":
       return `${deed.name}: ${escapeBytes(deed.value)}`;
     case "died": {
-      const name = deed.name === null ? "" : ` (${escapedName(deed.name)})`;
+      const name = deed.name === null || !isNamed ? "" : ` (${escapedName(deed.name)})`;
       return `domain ${deed.domid}${name} died`;
     }
     case "erased":

@@ -6,9 +6,10 @@ import { History } from "../../lib/history/history.ts";
 import { log, show } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
-import { decodeRecords } from "../../lib/history/record_bytes.ts";
+import { decodeRecords, encodeRecords } from "../../lib/history/record_bytes.ts";
 import { Recorder } from "../../lib/history/recorder.ts";
 import { HistoryRider, type Numbers } from "../../lib/history/rider.ts";
+import { AUTHOR_TEXT_MAX, HISTORY_DETAIL_MAX } from "../../lib/limits.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { Redaction } from "../../lib/store/redaction.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
@@ -322,3 +323,44 @@ Deno.test("a gap that no file has yet is one after a kill, and its numbers are n
   next.history.close();
   history.close();
 });
+
+Deno.test("what is said of very many deaths at once is bounded, and can be read again", () => {
+  const longest = "\x01".repeat(AUTHOR_TEXT_MAX);
+  const cases: readonly (readonly [count: number, name: string, isAll: boolean])[] = [
+    [3, longest, true],
+    [200, longest, true],
+    [3_000, "guest", false],
+  ];
+  for (const [count, name, isAll] of cases) {
+    const detail = detailOfDeaths(count, name);
+    const told = [...detail.matchAll(/(?:^|; )domain (\d+)(?: \([^)]*\))? died/g)];
+    assertEquals(told.length === count, isAll, `${count} deaths`);
+    assertEquals(told.map(([, domid]) => Number(domid)), told.map((_, i) => i + 1));
+    assert(detail.length <= HISTORY_DETAIL_MAX + 100);
+    assert(detail.endsWith("; part of death 1"), "it is known what belongs together");
+    assertEquals(detail.includes("; and more; "), !isAll);
+  }
+});
+
+/** What the history says when so many domains of one name die at once, as its records are read. */
+function detailOfDeaths(count: number, name: string): string {
+  let isOver = false;
+  const recorder = new Recorder({ wall: () => 1, redaction: new Redaction() });
+  const info = (domid: number): { domid: number; state: number; uniqueId: bigint } | null =>
+    isOver && domid !== 0 ? null : { domid, state: 1, uniqueId: BigInt(domid) };
+  const engine = new Engine({
+    domains: { info, open: () => 0, reset: () => {}, close: () => {} },
+    listener: recorder,
+  });
+  const dom0 = new Client(engine, 0);
+  for (let domid = 1; domid <= count; domid++) {
+    engine.state.domains.know(domid);
+    dom0.ask(T.WRITE, `/local/domain/${domid}/name\0${name}`);
+  }
+  recorder.take();
+  isOver = true;
+  engine.domainsChanged();
+  const [record] = decodeRecords(encodeRecords(recorder.take()).slice());
+  assert(record?.type === "commit" && record.kind === "death");
+  return record.detail;
+}
