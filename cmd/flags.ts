@@ -1,4 +1,4 @@
-/** How options and words are declared: in the form that the library for the command line takes. */
+/** Declares options and words in the form of the command-line library. */
 
 /** An option without a value. */
 export interface SwitchFlag {
@@ -8,7 +8,7 @@ export interface SwitchFlag {
   readonly brief: string;
 }
 
-/** An option with a value that may be missing. */
+/** An option with a value. The option may be missing. */
 export interface ValueFlag<T> {
   readonly kind: "parsed";
   readonly optional: true;
@@ -25,19 +25,19 @@ export interface ChoiceFlag<T extends string> {
   readonly brief: string;
 }
 
-/** The words of a command that are no options. */
+/** The words of a command besides its options. */
 export interface Words {
   readonly kind: "array";
   readonly minimum: number;
   readonly parameter: Pick<ValueFlag<string>, "brief" | "placeholder" | "parse">;
 }
 
-/** An option without a value; `brief` is what its help says. */
+/** An option without a value; `brief` is its line in the help. */
 export function switchFlag(brief: string): SwitchFlag {
   return { kind: "boolean", optional: true, withNegated: false, brief };
 }
 
-/** An option with a value, which the help calls `placeholder`: text, unless `parse` reads it. */
+/** An option with a value: text, unless `parse` reads it. The help shows the value as `placeholder`. */
 export function valueFlag(placeholder: string, brief: string): ValueFlag<string>;
 export function valueFlag<T>(
   placeholder: string,
@@ -52,7 +52,7 @@ export function valueFlag(
   return { kind: "parsed", optional: true, placeholder, brief, parse };
 }
 
-/** An option whose value is one of `values`, and `usual` when it is missing. */
+/** An option whose value is one of `values`; `usual` is the default. */
 export function choiceFlag<const T extends string>(
   values: readonly T[],
   usual: NoInfer<T>,
@@ -61,7 +61,7 @@ export function choiceFlag<const T extends string>(
   return { kind: "enum", values, default: usual, brief };
 }
 
-/** A command's words, at least `minimum`, which the help calls `placeholder`. */
+/** A command's words, at least `minimum`. The help shows each as `placeholder`. */
 export function words(placeholder: string, brief: string, minimum: number): Words {
   return { kind: "array", parameter: { brief, placeholder, parse: String }, minimum };
 }

@@ -1,6 +1,6 @@
-/** Questions to the file system of which it does not matter why they have no answer. */
+/** Questions to the file system whose callers need no reason for a failure. */
 
-/** What `action` gives; `otherwise` where the system refuses it. */
+/** The result of `action`; `otherwise` when it fails. */
 export function attempt<T>(action: () => T, otherwise: T): T {
   try {
     return action();
@@ -9,17 +9,17 @@ export function attempt<T>(action: () => T, otherwise: T): T {
   }
 }
 
-/** What is at a path, or where a link there leads; null for nothing. */
+/** The file at a path, links followed; null when there is none, or it cannot be read. */
 export function statOf(path: string): Deno.FileInfo | null {
   return attempt(() => Deno.statSync(path), null);
 }
 
-/** What is at a path itself; null for nothing. */
+/** The file or the link at a path; null when there is none, or it cannot be read. */
 export function lstatOf(path: string): Deno.FileInfo | null {
   return attempt(() => Deno.lstatSync(path), null);
 }
 
-/** Whether there is anything of that name, a dangling link included. */
+/** Whether a path exists, also as a dangling link. */
 export function exists(path: string): boolean {
   return lstatOf(path) !== null;
 }
@@ -39,17 +39,17 @@ export function textOf(path: string): string | null {
   return attempt(() => Deno.readTextFileSync(path), null);
 }
 
-/** The names in a directory; none of one that cannot be listed. */
+/** The names in a directory; an empty list when it cannot be listed. */
 export function namesIn(directory: string): string[] {
   return attempt(() => [...Deno.readDirSync(directory)].map(({ name }) => name), []);
 }
 
-/** A path without links, where it leads somewhere. */
+/** A path with its links resolved; as it is when that fails. */
 export function realPath(path: string): string {
   return attempt(() => Deno.realPathSync(path), path);
 }
 
-/** A path from the root: of a relative one, from the working directory. */
+/** An absolute path; a relative one starts at the working directory. */
 export function fromRoot(path: string): string {
   return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
 }
@@ -65,9 +65,9 @@ export function nameOf(path: string): string {
 }
 
 /**
- * Removes a file unless it is gone.
+ * Removes a file; a missing one is no error.
  *
- * @throws {Error} the runtime's own.
+ * @throws {Error} the runtime's own, for any other failure.
  */
 export function removeIfThere(path: string): void {
   try {
@@ -77,7 +77,7 @@ export function removeIfThere(path: string): void {
   }
 }
 
-/** Removes a file, or with `recursive` a directory and all in it, if that can be done. */
+/** Removes a file, or with `recursive` a directory and all in it; ignores a failure. */
 export function removeQuietly(path: string, recursive = false): void {
   attempt(() => Deno.removeSync(path, { recursive }), undefined);
 }

@@ -9,7 +9,7 @@ import { formatPerms, isStale, permDomid, type Perms } from "../store/perms.ts";
  * that begin with `#`. Without line breaks.
  */
 export function* toTextLines(all: Iterable<records.StateRecord>): Generator<string> {
-  // Names in a file from elsewhere are not sure to be plain, as paths in a store are.
+  // A file from elsewhere may have names that no store allows, with control characters.
   for (const line of linesOf(all)) yield escapeText(line);
 }
 
@@ -36,18 +36,18 @@ function* linesOf(all: Iterable<records.StateRecord>): Generator<string> {
   for (const domain of domains.values()) yield* domainLines(domain);
 }
 
-/** As the tool writes it where no width cuts it: three blanks stand before the permissions. */
+/** The same line as xenstore-ls on a wide terminal, with its three blanks before the permissions. */
 function nodeLine({ path, perms, value }: records.Node): string {
   return `${path} = ${quote(value)}   ${permsText(perms)}`;
 }
 
-/** How a connection is called where its number says nothing. */
+/** The name of a connection outside of its daemon, where its number alone means nothing. */
 export function connectionLabel({ end, id }: records.Connection): string {
   if (end.kind === "ring") return `domain ${end.domid}`;
   return end.fd < 0 ? `socket ${id}` : `socket ${id} (descriptor ${end.fd})`;
 }
 
-/** Values of quotas, as `nodes=1000 watches=128`. */
+/** The values of quotas: `nodes=1000 watches=128`. */
 export function quotasText(values: ReadonlyMap<string, number>): string {
   return [...values].map(([name, value]) => `${name}=${value}`).join(" ");
 }
@@ -60,7 +60,7 @@ function quote(value: Uint8Array): string {
   return `"${escapeValue(String.fromCharCode(...value))}"`;
 }
 
-/** The line of what is neither a node nor a domain; null for what only machines need. */
+/** The line of a record other than a node or a domain; null for one that only programs need. */
 function otherLine(
   record: Exclude<records.StateRecord, records.Node | records.Domain>,
   labels: ReadonlyMap<number, string>,

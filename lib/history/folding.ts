@@ -1,4 +1,4 @@
-/** Folding of blocks, in slices: what one author has changed again and again becomes less. */
+/** Folding of blocks, in slices: repeated changes of one path by one author become one. */
 import { HISTORY_FOLD_BLOCKS, HISTORY_FOLD_PAUSE_BLOCKS } from "../limits.ts";
 import type { BlockHead, NewBlock } from "./blocks.ts";
 import { changesOf, type Folded, foldInSteps } from "./fold.ts";
@@ -7,17 +7,17 @@ import { blocksOf } from "./pending.ts";
 import type { HistoryRecord } from "./record.ts";
 import { asManyAs, readBlocks, type Slices } from "./slices.ts";
 
-/** Folding that leaves more than this part of records and changes is not worth what it costs. */
+/** A fold that leaves more than this part of records and changes is not worth its cost. */
 const WORTH_FOLDING = 0.9;
 
 /** Folds the blocks of one history. */
 export class Folding {
-  /** Up to which block each share's records are folded. */
+  /** The last block up to which each share is folded, or is not worth another try. */
   readonly #folded = new Map<string, number>();
 
   constructor(private readonly history: History) {}
 
-  /** Folds the next blocks in which those of a share have records. */
+  /** Folds a share's records in the next blocks that have some. */
   *fold(share: string): Slices {
     const { history } = this, { keyframes } = history;
     const window = this.#next(share);
@@ -27,7 +27,7 @@ export class Folding {
     const { era } = window[0]!;
     const numbers = keyframes.heads.filter((head) => head.era === era).map(({ number }) => number);
     const result = yield* foldInSteps(records, history.lives.isOf(share), numbers);
-    // To fold on would cost more than it gives.
+    // This author repeats little now: try again some blocks later.
     const isWorthIt = sizeOf(result.records) < sizeOf(records) * WORTH_FOLDING;
     if (!isWorthIt) this.#folded.set(share, history.growing + HISTORY_FOLD_PAUSE_BLOCKS);
     if (result.incompleteTo === 0 || !isWorthIt) return false;
@@ -41,7 +41,7 @@ export class Folding {
     const at = closed.findIndex((head) => head.block > folded && isIn(head));
     const window = at < 0 ? [] : closed.slice(at, at + HISTORY_FOLD_BLOCKS);
     if (window.filter(isIn).length < 2) return null;
-    // The last one is folded again with those behind it.
+    // The last block of the window is the first of the next one.
     this.#folded.set(share, window.at(-1)!.block - 1);
     return window;
   }
@@ -49,7 +49,7 @@ export class Folding {
   *#write(window: readonly BlockHead[], { incompleteTo, records }: Folded): Slices {
     const { blocks, era: { era }, eras } = this.history;
     const left = asManyAs(window.length, blocksOf(records)), made: NewBlock[] = [];
-    // They come to the end, where they are folded again with those behind them.
+    // The blocks that are left take the last places of the window, where the next fold includes them.
     const gone = window.slice(0, window.length - left.length);
     for (const [i, some] of left.entries()) {
       made.push(blocks.make(window[gone.length + i]!.block, era, some));
@@ -63,7 +63,7 @@ export class Folding {
   }
 }
 
-/** Records and changes. */
+/** The number of records and changes. */
 function sizeOf(records: readonly HistoryRecord[]): number {
   return records.reduce((sum, record) => sum + 1 + changesOf(record), 0);
 }

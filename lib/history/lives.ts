@@ -1,18 +1,18 @@
-/** Which domains share a part of the bound: a guest that is started again and again must not get another part each time. */
+/** Which domains share a part of the history's bound: a guest that restarts again and again must not get a new part each time. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { BlockHead } from "./blocks.ts";
 import type { Author } from "./record.ts";
 import { holderOf } from "./shares.ts";
 import { HISTORY_LONG_LIFE_MICROSECONDS } from "../limits.ts";
 
-/** Whether the domain of a number and a unique id has not ended. */
+/** Whether the domain with this domid and unique id still exists. */
 export type IsAlive = (domid: number, uniqueId: bigint | null) => boolean;
 
-/** One domain, from when it first did something. */
+/** One domain, from its first recorded change on. */
 interface Life {
-  /** The number of its row. */
+  /** The key of its row. */
   readonly life: number;
-  /** The one that it shares with: the first of those that followed each other. */
+  /** Its share, named after the first domain that had it. */
   readonly share: string;
   /** In microseconds since 1970. */
   readonly since: number;
@@ -25,8 +25,8 @@ const SCHEMA = "CREATE TABLE IF NOT EXISTS lives (" +
 const DOMAIN = /^domain (\d+) (\d+|null)$/;
 
 /**
- * A domain that has lived for less than an hour leaves its share to the next one that begins. So those that are started and end, one after
- * the other, are one author, and of many at once there are no more than lived at the same time.
+ * The shares of domains. A domain that ends within an hour ({@link HISTORY_LONG_LIFE_MICROSECONDS}) leaves its share to the next one that
+ * begins. So domains that follow each other count as one author, and there are no more shares than short domains at the same time.
  */
 export class Lives {
   readonly #database: DatabaseSync;
@@ -34,9 +34,9 @@ export class Lives {
   readonly #lengthen: StatementSync;
   readonly #remove: StatementSync;
   readonly #lives = new Map<string, Life>();
-  /** Those that may be alive and have not lived for an hour: the last of their shares. */
+  /** Domains that may be alive and are younger than an hour: the latest holder of each share. */
   readonly #young = new Set<string>();
-  /** Shares whose last domain had a short life, the last of all last. */
+  /** Shares for the next domains: their last holder ended within an hour. The newest is last. */
   #free: string[] = [];
 
   constructor(database: DatabaseSync) {
@@ -48,7 +48,7 @@ export class Lives {
     this.reload();
   }
 
-  /** Reads all again, after a transaction was rolled back. */
+  /** Reads all rows again, after a rollback. */
   reload(): void {
     this.#lives.clear();
     this.#young.clear();
@@ -63,36 +63,36 @@ export class Lives {
     }
   }
 
-  /** Whose part of the bound a holder of records has: its own, or that of a domain before it. */
+  /** The share of a holder: its own, or that of a domain before it. */
   shareOf(holder: string): string {
     return this.#lives.get(holder)?.share ?? holder;
   }
 
-  /** Whether an author is one of those that have a share. */
+  /** A test for authors that have this share. */
   isOf(share: string): (author: Author) => boolean {
     return (author) => this.shareOf(holderOf(author)) === share;
   }
 
-  /** How many of the bytes of holders some shares have. */
+  /** The sum of the bytes of those holders that have one of the shares `some`. */
   partOf(bytes: BlockHead["shares"], some: ReadonlySet<string>): number {
     let sum = 0;
     for (const [holder, its] of bytes) if (some.has(this.shareOf(holder))) sum += its;
     return sum;
   }
 
-  /** Whether it knows a holder, or need not. */
+  /** Whether a holder is known, or is not a domain. */
   knows(holder: string): boolean {
     return this.#lives.has(holder) || !DOMAIN.test(holder);
   }
 
-  /** Those that have lived for an hour by now. */
+  /** Young domains that are an hour old at time `now`, whichever way the clock was set. */
   ripe(now: number): string[] {
     return [...this.#young].filter((holder) =>
       Math.abs(now - this.#lives.get(holder)!.since) >= HISTORY_LONG_LIFE_MICROSECONDS
     );
   }
 
-  /** Looks which of the young ones have ended; then {@link ripe} has none that has. */
+  /** Frees the shares of young domains that have ended. To be called before {@link ripe}, which must not name these. */
   look(isAlive: IsAlive): void {
     for (const holder of this.#young) {
       if (lives(holder, isAlive)) continue;
@@ -101,13 +101,13 @@ export class Lives {
     }
   }
 
-  /** From now on it keeps its share, whatever becomes of it; the caller commits it. */
+  /** Gives a domain its share for good; the caller commits this. */
   lengthen(holder: string): void {
     this.#young.delete(holder);
     this.#lengthen.run(this.#lives.get(holder)!.life);
   }
 
-  /** Takes note of a domain that has done something for the first time; the caller commits it. */
+  /** Adds a domain with its first change, and gives it a share; the caller commits this. */
   begin(holder: string, since: number, isAlive: IsAlive): void {
     this.look(isAlive);
     const share = this.#free.pop() ?? holder;
@@ -116,12 +116,12 @@ export class Lives {
     this.#young.add(holder);
   }
 
-  /** How many it knows. */
+  /** How many domains are known. */
   get count(): number {
     return this.#lives.size;
   }
 
-  /** Forgets those that have ended and have no records, as `has` says; the caller commits it. */
+  /** Forgets domains that have ended and have no records (`has`); the caller commits this. */
   forget(has: (holder: string) => boolean, isAlive: IsAlive): void {
     for (const [holder, { life }] of this.#lives) {
       if (has(holder) || lives(holder, isAlive)) continue;

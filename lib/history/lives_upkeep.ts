@@ -1,22 +1,22 @@
-/** Keeps up with the domains that begin and end: see lives.ts. */
+/** Keeps the shares of domains (lives.ts) up to date. */
 import { HISTORY_LIVES_MIN, HISTORY_LONG_LIFE_MICROSECONDS } from "../limits.ts";
 import type { History } from "./history.ts";
 import type { IsAlive } from "./lives.ts";
 
-/** A domain that is new, and the first and the last time at which it may have done something. */
+/** A new domain, with the first and the last time of the blocks that have records of it. */
 interface NewDomain {
   readonly holder: string;
   readonly since: number;
   until: number;
 }
 
-/** Tells a history's {@link Lives} what its blocks and the daemon know of domains. */
+/** Finds new domains in closed blocks and ended ones through the daemon, and notes both in {@link Lives}. */
 export class LivesUpkeep {
   readonly #history: History;
   readonly #isAlive: IsAlive;
-  /** The first block that has not been looked at. */
+  /** The first block that was not searched for new domains. */
   #next = 0;
-  /** How many domains may be remembered before some are forgotten. */
+  /** With more domains than this, those without records are forgotten. */
   #most = HISTORY_LIVES_MIN;
 
   constructor(history: History, isAlive: IsAlive) {
@@ -24,7 +24,7 @@ export class LivesUpkeep {
     this.#isAlive = isAlive;
   }
 
-  /** Takes note of what is new at time `now`; false when nothing is, or it cannot be written. */
+  /** Notes what is new at time `now`; false when there is nothing new, or it cannot be written. */
   step(now: number): boolean {
     const { growing, lives } = this.#history;
     lives.look(this.#isAlive);
@@ -46,7 +46,7 @@ export class LivesUpkeep {
     return isWritten;
   }
 
-  /** In the order in which they came. */
+  /** Unknown domains of closed blocks, the oldest first. */
   #newDomains(): NewDomain[] {
     const { blocks: { heads }, growing, lives } = this.#history;
     const found = new Map<string, NewDomain>();

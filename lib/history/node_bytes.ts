@@ -10,21 +10,21 @@ const VALUE_MASK = 3;
 const ABSENT = 0;
 const BYTES = 1;
 const REDACTED = 2;
-/** Its length, as of one that is redacted. */
+/** Only the length follows, as for a redacted value. */
 const LEFT_OUT = 3;
-/** The permissions are those of the state before. */
+/** The permissions are those of the previous state, and do not follow. */
 const SAME_PERMS = 4;
 
 const NO_PERMS: Perms = [];
 
-/** What {@link NodesReader} reads: paths and states of nodes, each as what differs from the one before. */
+/** Writes paths and states of nodes for {@link NodesReader}, each as its difference from the previous one. */
 export class NodesWriter {
   #path = "";
   #perms: Perms = NO_PERMS;
 
   constructor(private readonly to: ByteWriter) {}
 
-  /** What follows stands by itself. */
+  /** Makes the next path and state independent of those before. */
   restart(): void {
     this.#path = "";
     this.#perms = NO_PERMS;
@@ -40,7 +40,7 @@ export class NodesWriter {
     to.wrote(this.stateAt(to.room(stateBytes(node)), to.length, node));
   }
 
-  /** As {@link path}, in room that is there; returns where it ends. */
+  /** As {@link path}, into `bytes`, which must have room ({@link pathBytes}); returns the end. */
   pathAt(bytes: Uint8Array, at: number, path: string): number {
     const shared = sharedLength(this.#path, path), { length } = path;
     this.#path = path;
@@ -51,7 +51,7 @@ export class NodesWriter {
     return at;
   }
 
-  /** As {@link state}, in room that is there; returns where it ends. */
+  /** As {@link state}, into `bytes`, which must have room ({@link stateBytes}); returns the end. */
   stateAt(bytes: Uint8Array, at: number, node: NodeState | null): number {
     if (node === null) {
       bytes[at] = ABSENT;
@@ -70,12 +70,12 @@ export class NodesWriter {
   }
 }
 
-/** Room that a path takes at most. */
+/** Bytes that a path takes at most. */
 export function pathBytes(path: string): number {
   return VARINT_ROOM + 2 + path.length;
 }
 
-/** The same of a state. */
+/** Bytes that a state takes at most. */
 export function stateBytes(node: NodeState | null): number {
   if (node === null) return 1;
   const { perms, value } = node;
@@ -95,14 +95,14 @@ function kindOf(value: NodeState["value"]): number {
   return value.isLeftOut === true ? LEFT_OUT : REDACTED;
 }
 
-/** How far a {@link NodesReader} has come, with what the next node is told by. */
+/** A place of a {@link NodesReader}, with the path and permissions that the next node builds on. */
 export interface NodesPlace {
   readonly at: number;
   readonly path: string;
   readonly perms: Perms;
 }
 
-/** Reads what a {@link NodesWriter} wrote; each throws {@link DamagedError} when it is something else. */
+/** Reads the bytes of a {@link NodesWriter}; each method throws {@link DamagedError} for other bytes. */
 export class NodesReader {
   #path = "";
   #perms: Perms = [];
@@ -113,7 +113,7 @@ export class NodesReader {
     const shared = readVarint(this.from);
     if (shared > this.#path.length) throw new DamagedError("a path continues none");
     const path = this.#path.slice(0, shared) + this.from.text();
-    // Special paths have permissions.
+    // Special paths (@releaseDomain) are recorded, too: their permissions change.
     if (path[0] !== "/" && path[0] !== "@") throw new DamagedError("a path begins with no slash");
     return this.#path = path;
   }
@@ -131,7 +131,7 @@ export class NodesReader {
     return { value, perms: this.#perms };
   }
 
-  /** Reads a state that nobody wants: nothing is made of its value. */
+  /** Skips a state without a copy of its value. */
   skipState(): void {
     const flags = this.#flags(), kind = flags & VALUE_MASK;
     if (kind === ABSENT) return;
@@ -140,7 +140,7 @@ export class NodesReader {
     if ((flags & SAME_PERMS) === 0) this.#perms = this.#readPerms();
   }
 
-  /** Where it is, for {@link goBack}. */
+  /** The place of the next read, for {@link goBack}. */
   get place(): NodesPlace {
     return { at: this.from.at, path: this.#path, perms: this.#perms };
   }

@@ -3,7 +3,7 @@ import type { Change as TreeChange, NodeState as TreeNode } from "../store/tree_
 import type { Perms } from "../store/perms.ts";
 import type { Author, Change, Commit, Kind, NodeState } from "./record.ts";
 
-/** A state that is written into. */
+/** A node's state, reused for each record. */
 interface State {
   value: NodeState["value"];
   perms: Perms;
@@ -17,11 +17,11 @@ class OnlyChange implements Change {
   count = 1;
   first = 0;
   firstAt = 0;
-  /** What both states are written into, again and again. */
+  /** Reused, so that a new record allocates nothing. */
   readonly #old: State = { value: NOTHING, perms: NO_PERMS };
   readonly #new: State = { value: NOTHING, perms: NO_PERMS };
 
-  /** What was there and what is, of which the values may be hidden. */
+  /** Sets path and states; with `hides` only the lengths of the values stay. */
   set(path: string, old: TreeNode | null, now: TreeNode | null, hides: boolean): void {
     this.path = path;
     this.old = old === null ? null : filled(this.#old, shown(old.value, hides), old.perms);
@@ -50,10 +50,7 @@ function filled(state: State, value: NodeState["value"], perms: Perms): State {
   return state;
 }
 
-/**
- * A commit of one change and nothing else, as most are: the only record that is written into, so that many of them in a short
- * time take no memory.
- */
+/** A commit of one change, as most are. It is the only record that is reused: a flood of such commits allocates nothing. */
 export class OneChange implements Commit {
   readonly type = "commit";
   number = 0;
@@ -68,12 +65,12 @@ export class OneChange implements Commit {
   readonly #change = new OnlyChange();
   readonly changes: readonly [Change] = [this.#change];
 
-  /** Whether a record is of one change, and says nothing besides, so that it can be one of these. */
+  /** Whether a record has one change and nothing else, so that a OneChange can say the same. */
   static is({ changes, detail, isKeyframe, moved }: Commit): boolean {
     return changes.length === 1 && detail === "" && moved === 0 && !isKeyframe;
   }
 
-  /** A new one that says the same. */
+  /** A copy of such a record. */
   static of(record: Commit): OneChange {
     const copy = new OneChange(), change = copy.#change;
     const { count, first, firstAt, new: now, old, path } = record.changes[0]!;
@@ -87,7 +84,7 @@ export class OneChange implements Commit {
     return copy;
   }
 
-  /** Says another one: a commit that has its number, time, author, kind and operations set, of this change. */
+  /** Sets the change, after the caller has set number, time, author, kind and operations. */
   tell({ new: now, old, path }: TreeChange, hides: boolean): void {
     const change = this.#change;
     change.set(path, old, now, hides);
@@ -104,7 +101,7 @@ export class OneChange implements Commit {
     this.operations = operations;
   }
 
-  /** Counts a later one of the same author and path in: it stands where that stood. */
+  /** Folds a later record of the same author and path into this one, which takes its number and time. */
   absorb(later: Commit): void {
     const { count, new: now } = later.changes[0]!;
     this.#takeHead(later);
@@ -112,7 +109,7 @@ export class OneChange implements Commit {
     this.#change.count += count;
   }
 
-  /** It may be written into in one period of its owner. */
+  /** Allows its owner to change it during one period, until the owner shows its records. */
   mayChangeIn(period: number): void {
     this.#period = period;
   }
@@ -121,7 +118,7 @@ export class OneChange implements Commit {
     return this.#period === period;
   }
 
-  /** Refers to nothing any more. */
+  /** Drops all references, so that a spare record keeps no node in memory. */
   clear(): void {
     this.author = DAEMON;
     this.#change.set("", NO_NODE, NO_NODE, false);

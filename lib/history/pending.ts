@@ -1,4 +1,4 @@
-/** Records that are not in the file yet, or only in its last block, which still grows. */
+/** The records of the last block, which still grows: some or all of them are not in the file yet. */
 import {
   HISTORY_BLOCK_BYTES,
   HISTORY_BLOCK_RECORDS,
@@ -23,48 +23,48 @@ import {
 import { holderOf } from "./shares.ts";
 import { pathBytes } from "./sizes.ts";
 
-/** What a record takes beside its paths and values, about. */
+/** Bytes of a record and of a change beside paths and values, about. */
 const RECORD_BYTES = 48;
 const CHANGE_BYTES = 24;
 
-/** How much a holder has done lately, and what of one of its authors is not in the file. */
+/** An author's records that are not in the file, and the recent records of its holder. */
 class Tally {
   unsaved = 0;
 
   constructor(readonly author: Author, readonly recent: { count: number }) {}
 }
 
-/** The last block of a history, as long as it grows. */
+/** The block of a history that grows. */
 export class Pending {
-  /** In the order in which they came, and also those that are {@link #gone}. */
+  /** In the order of their arrival, with those in {@link #gone}. */
   #records: HistoryRecord[] = [];
-  /** Those whose only change is counted in a later one. */
+  /** Records whose only change is folded into a later record. */
   readonly #gone = new Set<HistoryRecord>();
-  /** Rises when records are shown: those of before must not be written into. */
+  /** Grows when {@link records} shows the records: those of an earlier period must not change any more. */
   #period = 0;
   #isSorted = true;
   #bytes = 0;
   #unsavedBytes = 0;
   #firstUnsaved: Numbered | null = null;
-  /** Records of each holder in this block, also those that are folded, since one was the first of them. */
+  /** How many records of each holder came since {@link #since}, folded ones included. */
   readonly #recent = new Map<string, { count: number }>();
   #since = -1;
   readonly #tallies = new Map<Author, Tally>();
-  /** What is not in the file of authors whose tallies were too many. */
+  /** Records that are not in the file, of authors whose tallies were dropped. */
   #missing: { author: Author; count: number }[] = [];
   #tally: Tally | null = null;
   /** The last record of each path. */
   readonly #last = new Map<string, HistoryRecord>();
-  /** The last number of what is not as it was, 0 for none. */
+  /** Up to this number some records are folded; 0 for none. */
   incompleteTo = 0;
 
-  /** All, in the order of their numbers; what they say does not change any more. */
+  /** All records, in the order of their numbers. They do not change any more. */
   get records(): readonly HistoryRecord[] {
     if (this.#gone.size > 0) {
       this.#records = this.#records.filter((record) => !this.#gone.has(record));
       this.#gone.clear();
     }
-    // Parts of a commit have one number, and stay as they are.
+    // The sort is stable, so the parts of a commit, which have one number, keep their order.
     if (!this.#isSorted) this.#records = [...this.#records].sort((a, b) => a.number - b.number);
     this.#isSorted = true;
     this.#period++;
@@ -80,23 +80,23 @@ export class Pending {
     this.#bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
   }
 
-  /** Whether some are not in the file. */
+  /** Whether some records are not in the file. */
   get isDirty(): boolean {
     return this.#firstUnsaved !== null;
   }
 
-  /** Whether the block is to be closed. */
+  /** Whether the block must be closed. */
   get isFull(): boolean {
     return this.#records.length - this.#gone.size >= HISTORY_BLOCK_RECORDS ||
       this.#bytes >= HISTORY_BLOCK_BYTES;
   }
 
-  /** Whether more is not in the file than may be in memory only. */
+  /** Whether the records that are only in memory exceed their bound. */
   get isTooMuch(): boolean {
     return this.#unsavedBytes > HISTORY_UNSAVED_BYTES_MAX;
   }
 
-  /** Takes a record; the caller may write into it afterwards if it is a {@link OneChange}. */
+  /** Adds a record. It copies a {@link OneChange}, which the caller may reuse. */
   add(record: HistoryRecord): void {
     if (this.#firstUnsaved === null) this.#firstUnsaved = { number: record.number, at: record.at };
     if (record.type === "gap") return this.#keep(record);
@@ -113,7 +113,7 @@ export class Pending {
     this.#unsavedBytes += bytes;
   }
 
-  /** Counts one more of its author; whether these come so fast that they are folded. */
+  /** Counts a record of its author; true if these come so fast that they must be folded. */
   #count({ at, author }: Commit | Abort): boolean {
     if (this.#since < 0) this.#since = at;
     const tally = this.#tally?.author === author ? this.#tally : this.#tallyOf(author);
@@ -122,7 +122,7 @@ export class Pending {
     if (at - this.#since <= HISTORY_FAST_MICROSECONDS) {
       return tally.recent.count > HISTORY_FAST_RECORDS;
     }
-    // What is slower than that for long may become faster again.
+    // The period is over: an author that was slow may become fast in the next one.
     for (const recent of this.#recent.values()) recent.count = 0;
     this.#since = -1;
     return false;
@@ -140,7 +140,7 @@ export class Pending {
     return this.#tally = tally;
   }
 
-  /** A process that connects again and again is another object each time, though the same author. */
+  /** Bounds the tallies: a process that connects again and again is a new author object each time. */
   #dropTallies(): void {
     this.#missing = this.#allMissing();
     this.#tallies.clear();
@@ -154,7 +154,7 @@ export class Pending {
     return missing;
   }
 
-  /** Counts the change before it of the same author in a record's only one, if no one else has touched the path since. */
+  /** Folds a record into the last one of its path, if both have one change and the same author; false if it cannot. */
   #merge(record: Commit): boolean {
     if (!OneChange.is(record) || !isAllInChanges(record.kind)) return false;
     const { path } = record.changes[0]!, earlier = this.#last.get(path);
@@ -167,7 +167,7 @@ export class Pending {
     return true;
   }
 
-  /** One that may be written into, in the place of the last record of a path. */
+  /** The last record of a path; a copy takes its place if it must not change. */
   #ownOf(record: Commit, path: string): OneChange {
     if (record instanceof OneChange && record.changesIn(this.#period)) return record;
     const own = this.#copy(record);
@@ -191,12 +191,12 @@ export class Pending {
     }
   }
 
-  /** Puts another record in the place of each, which says as much of its author and its paths. */
+  /** Replaces each record by `to(record)`, which must have the same author and paths. */
   change(to: (record: HistoryRecord) => HistoryRecord): void {
     this.#setAll(this.records.map(to));
   }
 
-  /** Folds what came too fast. */
+  /** Folds the records of authors that were too fast in this block. */
   fold(): void {
     const { records } = this;
     const times = records.map(({ at }) => at);
@@ -209,7 +209,7 @@ export class Pending {
       counts.set(holder, count);
       if (count > most) most = count;
     }
-    // Of large records a block has few.
+    // A block of large records has too few of them to be worth it.
     if (most < HISTORY_FAST_RECORDS) return;
     const isFast = (author: Author): boolean =>
       (counts.get(holderOf(author)) ?? 0) >= HISTORY_FAST_RECORDS;
@@ -218,7 +218,7 @@ export class Pending {
     this.incompleteTo = Math.max(this.incompleteTo, folded.incompleteTo);
   }
 
-  /** All that is here is in the file. */
+  /** Notes that all records are in the file. */
   saved(): void {
     this.#unsavedBytes = 0;
     this.#firstUnsaved = null;
@@ -236,14 +236,14 @@ export class Pending {
     this.saved();
   }
 
-  /** What would be missing without what is not in the file; null when all is. */
+  /** The gap that a loss of the unsaved records would leave; null when all are in the file. */
   get unsaved(): { readonly first: Numbered; readonly missing: readonly Missing[] } | null {
     const first = this.#firstUnsaved;
     return first === null ? null : { first, missing: this.#allMissing() };
   }
 }
 
-/** Records in the order in which they stand, as many together as make a block. */
+/** Splits records into blocks, in the same order. */
 export function blocksOf(records: readonly HistoryRecord[]): HistoryRecord[][] {
   const blocks: HistoryRecord[][] = [];
   let bytes = Infinity;
@@ -258,7 +258,7 @@ export function blocksOf(records: readonly HistoryRecord[]): HistoryRecord[][] {
   return blocks;
 }
 
-/** Counts more of an author; of all beyond so many together. */
+/** Adds to an author's count. Authors beyond {@link HISTORY_MISSING_AUTHORS_MAX} share one count. */
 export function countAuthor(
   counts: { author: Author; count: number }[],
   author: Author,

@@ -5,7 +5,7 @@ import type { KeyframeHead } from "./keyframes.ts";
 import type { HistoryRecord, NodeState } from "./record.ts";
 import { changeKeyframe, readBlocks, type Slices } from "./slices.ts";
 
-/** Removes the oldest block; its keyframe then stands behind it. */
+/** Removes the oldest block, and moves its keyframe to the end of that block. */
 export function* dropOldest(history: History): Slices {
   const { keyframes } = history;
   const oldest = oldestOf(history), head = oldest.at(-1);
@@ -15,7 +15,7 @@ export function* dropOldest(history: History): Slices {
   if (records !== null && base?.isWhole === true) {
     if (!(yield* moveNodes(history, head, base, records))) return false;
   }
-  // A keyframe that was begun meanwhile may stand at the end of this block.
+  // Since the first slice, a new keyframe may have started at the end of this block.
   const isOther = keyframes.before(head.era, head.last)?.keyframe !== base?.keyframe;
   if (isOther || isBeingWritten(history, head)) return false;
   return history.rewrite(() => {
@@ -26,7 +26,7 @@ export function* dropOldest(history: History): Slices {
   });
 }
 
-/** The oldest block, with those into which its last commit goes on; none while that may still grow. */
+/** The oldest block, with the blocks that continue its last commit; none while one of these still grows. */
 function oldestOf({ blocks: { heads }, growing }: History): BlockHead[] {
   let end = 1;
   while (end < heads.length && goesOn(heads[end - 1]!, heads[end]!)) end++;
@@ -34,19 +34,19 @@ function oldestOf({ blocks: { heads }, growing }: History): BlockHead[] {
   return oldest.length > 0 && oldest.every(({ block }) => block < growing) ? oldest : [];
 }
 
-/** Whether the last commit of a block goes on in the next one. */
+/** Whether the last commit of a block continues in the next one. */
 function goesOn(head: BlockHead, next: BlockHead): boolean {
   return head.era === next.era && head.last === next.begin;
 }
 
-/** Whether a keyframe is being written up to a block's end: it does not hear of what changes. */
+/** Whether a keyframe at or before a block's end is being written: it would miss the changes. */
 function isBeingWritten({ unfinished }: History, { last }: BlockHead): boolean {
   return unfinished !== null && unfinished.number <= last;
 }
 
 /**
- * Brings the nodes of a keyframe to the end of these records. It says so before: if a death cuts it short, some nodes are what they
- * were only later.
+ * Changes the nodes of a keyframe to their state after these records. It first notes these as inexact: after a death in between,
+ * some nodes of the keyframe already have a later state.
  */
 function* moveNodes(
   history: History,
@@ -66,7 +66,7 @@ function* moveNodes(
   return yield* changeKeyframe(history, base, changes);
 }
 
-/** From the end of a block on the history begins with this keyframe; those before it are removed. */
+/** Moves the keyframe to the end of a block, where the history then begins, and removes the keyframes before it. */
 function moveBase(
   { keyframes }: History,
   { era, last, toAt }: BlockHead,
@@ -77,12 +77,12 @@ function moveBase(
     if (one.keyframe !== base?.keyframe) keyframes.remove(one);
   }
   if (base === null) return;
-  // What a damaged block led to is not known.
+  // Nothing tells the state after a damaged block.
   if (isWhole && base.isWhole) keyframes.move(base, last, toAt);
   else keyframes.lose(base, last, toAt);
 }
 
-/** Forgets an earlier store of which no block is left. */
+/** Forgets an earlier store that has no block left. */
 function endEra({ blocks, eras, keyframes }: History, era: number): void {
   if (blocks.heads.some((head) => head.era === era)) return;
   for (const one of keyframes.heads.filter((head) => head.era === era)) keyframes.remove(one);

@@ -1,4 +1,4 @@
-/** Makes records of what the engine tells: the only part of a history that knows an engine. */
+/** Makes records of the engine's commits: the only part of a history that depends on the engine. */
 import type {
   Abort,
   Commit,
@@ -41,38 +41,38 @@ export interface RecorderParts {
 
 const NO_CHANGES: readonly Change[] = [];
 
-/** Bytes of values up to which one change alone costs nothing. */
+/** Bytes of values up to which a commit of one change costs nothing. */
 const FREE_BYTES = 128;
 
-/** Takes down what is done, until it is taken. */
+/** Records commits and aborts until {@link Recorder.take} takes the records. */
 export class Recorder implements CommitListener {
   readonly #parts: RecorderParts;
   #last = 0;
-  /** The time of this turn, in microseconds; 0 before something was done in it. */
+  /** The time of this turn, in microseconds since 1970; 0 before its first record. */
   #at = 0;
   #records: HistoryRecord[] = [];
-  /** Records that nobody has any more, to be used again. */
+  /** Records that came {@link back}, for reuse. */
   readonly #spare: OneChange[] = [];
-  /** What the present commit costs. */
+  /** The cost of the present commit, in units of the meter. */
   #units = 0;
-  /** Something of the present commit is hidden. */
+  /** Whether the present commit has a hidden value. */
   #hidesSome = false;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
   }
 
-  /** From now on numbers are given, behind `last`. */
+  /** Sets the last number in use: the next record gets the one after it. */
   begin(last: number): void {
     this.#last = last;
   }
 
-  /** The last number that was given. */
+  /** The number of the last record. */
   get last(): number {
     return this.#last;
   }
 
-  /** What was recorded since the last call: each commit with all its parts. Theirs until they are given {@link back}. */
+  /** The records since the last call, each commit with all its parts. The caller owns them until it gives them {@link back}. */
   take(): readonly HistoryRecord[] {
     this.#at = 0;
     const records = this.#records;
@@ -80,7 +80,7 @@ export class Recorder implements CommitListener {
     return records;
   }
 
-  /** Nobody has these any more. */
+  /** Takes back records that nothing refers to any more, for reuse. */
   back(records: readonly HistoryRecord[]): void {
     for (let i = 0; i < records.length && this.#spare.length < HISTORY_RECORDS_SPARE_MAX; i++) {
       const record = records[i]!;
@@ -119,7 +119,7 @@ export class Recorder implements CommitListener {
     return this.#units;
   }
 
-  /** Most are of one change, and of these there may be very many. */
+  /** A commit of one change, apart from the others: most are such, and a flood has very many. */
   #one(commit: Commit, only: TreeChange, number: number, at: number): number | void {
     const { author, deeds } = commit, hides = this.#parts.redaction.hides(only.path);
     const record = this.#spare.pop() ?? new OneChange();
@@ -140,7 +140,7 @@ export class Recorder implements CommitListener {
       type: "abort",
       number,
       at,
-      // What it would have written is not known here.
+      // The aborted writes are not known here: one of them may have been hidden.
       author: takesValues(author) ? withoutArguments(author) : author,
       operations,
       path: conflict?.path ?? "/",
@@ -158,7 +158,7 @@ export class Recorder implements CommitListener {
   /** The changes of a commit in parts of bounded size; null where a keyframe stands for them. */
   #changesOf(commit: Commit, number: number, at: number): Change[][] | null {
     const { kind } = commit;
-    // What a store has that is new, or restored, may be more than all that led to it.
+    // A new or restored store may be larger than a history.
     const most = kind === "restore" || kind === "start" ? HISTORY_RESTORE_CHANGES_MAX : Infinity;
     const parts: Change[][] = [[]];
     let bytes = 0, count = 0, oldBytes = 0, before = "";
@@ -180,7 +180,7 @@ export class Recorder implements CommitListener {
     return parts;
   }
 
-  /** Of large commits old values are told by their lengths only: what follows from new ones is whole without them. */
+  /** Leaves out old values of large commits: a later moment needs only the new ones. */
   #changeOf(
     { new: now, old, path }: TreeChange,
     number: number,
@@ -200,7 +200,7 @@ export class Recorder implements CommitListener {
   }
 }
 
-/** Programs that are given values to write by their command lines. */
+/** Programs whose command lines have the values that they write. */
 export const WRITERS: readonly string[] = ["xs", "xenstore", "xenstore-write"];
 
 function takesValues(author: Author): boolean {
@@ -208,7 +208,7 @@ function takesValues(author: Author): boolean {
     WRITERS.includes(programOf(author.command));
 }
 
-/** The author without what its command line says behind the program's name, which may be what is to be hidden. */
+/** The author without the arguments of its command line, which may have the hidden value. */
 export function withoutArguments(author: Author): Author {
   if (author.kind !== "process" || author.command === null) return author;
   const known = alone.get(author);
@@ -218,12 +218,12 @@ export function withoutArguments(author: Author): Author {
   return found;
 }
 
-/** The same each time: others look for what they know of an author. */
+/** Gives the same object for the same author, since others look authors up by their object. */
 const alone = new WeakMap<ProcessAuthor, ProcessAuthor>();
 
 const CHANGE_BYTES = 32;
 
-/** Bytes of a change behind that of the path `before`. */
+/** Bytes of a change that follows one of the path `before`. */
 function bytesOf({ new: now, old, path }: TreeChange, before: string): number {
   return CHANGE_BYTES + pathBytes(path, before) + valueBytes({ old, new: now });
 }
@@ -239,7 +239,7 @@ export function stateOf(node: TreeNode | null, hides: boolean): NodeState | null
   return { value: hides ? { redacted: value.length } : value, perms };
 }
 
-/** A node of which the value is left out, though it may be shown. */
+/** A node without its value, which is too large to keep and not hidden. */
 function withoutValue(node: TreeNode | null): NodeState | null {
   if (node === null) return null;
   return { value: { redacted: node.value.length, isLeftOut: true }, perms: node.perms };
@@ -270,7 +270,7 @@ function kindOf({ deeds, kind, type }: Commit): Kind {
     "request";
 }
 
-/** Whether a request led to it that did nothing besides changing nodes, or a transaction. */
+/** Whether it comes from a request that only changed nodes, or from a transaction. */
 function isSimple({ deeds, group, kind, type }: Commit): boolean {
   if (kind !== "request" || group !== 0) return false;
   if (deeds.length === 0) return type !== null && BY_TYPE[type] !== undefined;
@@ -281,7 +281,7 @@ function facetOf(facet: string | undefined): Facet {
   return FACETS.find((known) => known === facet) ?? "other";
 }
 
-/** Of a transaction; anything else is one. */
+/** The number of a transaction's operations; 1 for anything else. */
 function operationsOf(deeds: readonly Deed[]): number {
   let operations = 0;
   for (const deed of deeds) if (deed.kind === "transaction") operations += deed.operations;

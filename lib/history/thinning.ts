@@ -1,4 +1,4 @@
-/** Thinning of blocks, in slices: the oldest records of those who have most go. */
+/** Thinning of blocks, in slices: it removes the oldest records of the authors with most. */
 import {
   HISTORY_BLOCK_RECORDS,
   HISTORY_FOLD_BLOCKS,
@@ -15,7 +15,7 @@ import { holderOf } from "./shares.ts";
 import { asManyAs, changeKeyframe, ifWhole, readBlocks, type Slices } from "./slices.ts";
 import { thinInSteps, type Thinned } from "./thin.ts";
 
-/** Records that follow one keyframe; `start` is the record at which it stands, if that is in the same block. */
+/** Records after one keyframe; `start` is the record of the keyframe, if it is in the same block. */
 interface Segment {
   readonly keyframe: KeyframeHead;
   readonly start: readonly HistoryRecord[];
@@ -23,7 +23,7 @@ interface Segment {
   readonly isFirst: boolean;
 }
 
-/** What becomes of a segment. */
+/** The result of thinning a segment. */
 interface Part {
   readonly keyframe: KeyframeHead;
   readonly records: readonly HistoryRecord[];
@@ -31,10 +31,10 @@ interface Part {
   readonly thinned: readonly Thinned[];
 }
 
-/** Filters that are asked in one slice. */
+/** Filters of blocks that one slice asks. */
 const FILTERS_A_SLICE = 16;
 
-/** Removes the oldest records of these shares, some `bytes` of them. */
+/** Removes the oldest records of the shares `some`, about `bytes` of them. */
 export function* thinOldest(
   history: History,
   some: ReadonlySet<string>,
@@ -51,7 +51,7 @@ export function* thinOldest(
   return yield* write(history, window, parts);
 }
 
-/** The oldest blocks with so many bytes of these shares, and one before them of which little was left. */
+/** The oldest blocks with so many bytes of these shares, and a nearly empty one before them, to merge it. */
 function oldestOf(
   { closed, lives }: History,
   some: ReadonlySet<string>,
@@ -70,7 +70,7 @@ function oldestOf(
   return closed.slice(at, end);
 }
 
-/** The records of a block by the keyframes that they follow; null when one of these is being written. */
+/** The records by the keyframes that they follow; null when one of these is being written. */
 function segmentsOf(
   { keyframes, unfinished }: History,
   { era }: BlockHead,
@@ -81,7 +81,7 @@ function segmentsOf(
   const end = (): boolean => {
     const number = start[0]?.number ?? (rest[0]?.number ?? 0) - 1;
     const keyframe = keyframes.before(era, number);
-    // One that is being written does not hear of what changes.
+    // A keyframe that is being written would miss the changes.
     const isThere = keyframe !== null &&
       !(unfinished !== null && number >= unfinished.number);
     if (!isThere) return start.length + rest.length === 0;
@@ -123,7 +123,7 @@ function blocksBetween(
   return closed.filter((other) => other.block < block && other.last >= number);
 }
 
-/** Of the paths of these records, those of which some blocks have a change, or may have one. */
+/** Those paths of the records that some of the blocks `heads` change, or may change. */
 function* touchedIn(
   { blocks }: History,
   heads: readonly BlockHead[],
@@ -134,7 +134,7 @@ function* touchedIn(
     if (i % FILTERS_A_SLICE === FILTERS_A_SLICE - 1) yield;
     if (!mayHaveSome(head, others)) continue;
     const found = ifWhole(() => blocks.read(head));
-    // What a damaged block has nobody knows.
+    // A damaged block may have any of the paths.
     for (const path of found === null ? [...others] : pathsOf(found)) {
       if (others.delete(path)) touched.add(path);
     }
@@ -158,7 +158,8 @@ function pathsOf(records: readonly HistoryRecord[]): Set<string> {
 }
 
 /**
- * Brings what goes into the keyframes. It says so before: if a death cuts it short, some of these paths are what they were only later.
+ * Moves the removed changes into the keyframes. It first notes these paths as inexact: after a death in between, some of them already
+ * have a later state.
  */
 function* absorb(history: History, { era }: BlockHead, parts: readonly Part[]): Slices {
   const isSaid = history.rewrite(() => {
@@ -168,7 +169,7 @@ function* absorb(history: History, { era }: BlockHead, parts: readonly Part[]): 
   if (!isSaid) return false;
   yield;
   for (const { absorbed, keyframe } of parts) {
-    // Of one that is lost nobody knows anyway what the paths have.
+    // A lost keyframe has no nodes to change.
     if (absorbed.size === 0 || !keyframe.isWhole) continue;
     if (!(yield* changeKeyframe(history, keyframe, absorbed))) return false;
   }

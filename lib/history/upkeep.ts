@@ -24,16 +24,16 @@ export interface HistoryBounds {
   readonly age: number;
 }
 
-/** SQLite's log has this part of the bound at most, as far as it has a choice. */
+/** SQLite's log should take at most one part in so many of the bound. */
 const LOG_PARTS = 8;
 
-/** A history that has more than so many times its bound has to become smaller before more is recorded. */
+/** Beyond so many times its bound, the history must become smaller before busy clients go on. */
 const FAR_BEHIND = 1.25;
 
-/** Pages that are given back at once. */
+/** Pages that one slice gives back to the file system. */
 const SHRINK_PAGES = 32;
 
-/** Blocks of which the shares are summed up in one slice. */
+/** Blocks whose shares one slice sums up. */
 const SHARES_A_SLICE = 256;
 
 /** Keeps one history within its bounds. */
@@ -42,9 +42,9 @@ export class HistoryUpkeep {
   readonly #bounds: HistoryBounds;
   readonly #folding: Folding;
   readonly #lives: LivesUpkeep;
-  /** Blocks that do not become smaller. */
+  /** Blocks that compression does not make smaller. */
   readonly #incompressible = new Set<number>();
-  /** What is under way. */
+  /** The work of several slices that is under way. */
   #work: Slices | null = null;
   #checkpointAt = 0;
 
@@ -56,7 +56,7 @@ export class HistoryUpkeep {
     history.keyframes.bytesMax = bounds.bytes / HISTORY_KEYFRAME_PARTS;
   }
 
-  /** Does one slice of what is to be done at time `now`; false when there is nothing, or it cannot be written. */
+  /** Does one slice of the work that is due at time `now`; false when there is none, or the file cannot be written. */
   step(now: number): boolean {
     const history = this.#history;
     if (history.stepKeyframe() || this.#checkpoint(now)) return true;
@@ -65,7 +65,7 @@ export class HistoryUpkeep {
     return this.#goOn() || history.shrink(SHRINK_PAGES);
   }
 
-  /** Gives up what is under way: others change records now. */
+  /** Gives up the work under way, when a purge changes records. */
   giveUp(): void {
     this.#work = null;
   }
@@ -87,7 +87,7 @@ export class HistoryUpkeep {
     return value;
   }
 
-  /** What was overwritten is to be out of all files soon, and the log is not to grow. */
+  /** Empties the log when it is large or old: overwritten values must leave all files soon. */
   #checkpoint(now: number): boolean {
     const { bytesInLog, inLog } = this.#history;
     if (inLog === 0) this.#checkpointAt = now;
@@ -98,12 +98,12 @@ export class HistoryUpkeep {
     return this.#history.checkpoint();
   }
 
-  /** Whether the bound is exceeded, or about to be: then {@link step} is to be called until it is not, or returns false. */
+  /** Whether the history exceeds its bound, or will soon: call {@link step} until it does not, or returns false. */
   get isBehind(): boolean {
     return this.#unpacked !== undefined || this.#history.bytes > this.#bounds.bytes;
   }
 
-  /** Whether the bound is exceeded by more than a part of it. */
+  /** Whether busy clients must wait for the upkeep ({@link FAR_BEHIND}). */
   get isFarBehind(): boolean {
     return this.#history.bytes > this.#bounds.bytes * FAR_BEHIND;
   }
@@ -129,17 +129,17 @@ export class HistoryUpkeep {
   *#makeRoom(now: number): Slices {
     const history = this.#history, most = this.#bounds.bytes;
     const shares = yield* this.#shares();
-    // So much goes at once that the next block does not begin all this again.
+    // Some more than needed, so that the next block does not start all this again.
     const more = Math.min(HISTORY_BLOCK_BYTES / 4, most / LOG_PARTS);
     const excess = history.bytes - most + more, greedy = shares.above(excess), [largest] = greedy;
     if (largest !== undefined && (yield* this.#folding.fold(largest))) return true;
-    // A store larger than the bound must not push out what was done.
+    // The keyframe of a large store must not push out records.
     if (this.#shedKeyframe(now)) return true;
     if (largest !== undefined && (yield* thinOldest(history, new Set(greedy), excess))) return true;
     return yield* dropOldest(history);
   }
 
-  /** Bytes of the blocks that do not grow any more, by share. */
+  /** Bytes of the closed blocks, by share. */
   *#shares(): Generator<void, Shares, void> {
     const { blocks, growing, lives } = this.#history, shares = new Shares();
     for (const [i, head] of [...blocks.heads].entries()) {
