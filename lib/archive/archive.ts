@@ -43,7 +43,7 @@ export function fileError(error: unknown, path: string, action: FileAction): Arc
   return new ArchiveError(what + systemAdvice(error, action), path);
 }
 
-/** Does what may fail for the sake of the file at `path`. @throws {ArchiveError} */
+/** Does `action`; its failures become errors about the file at `path`. @throws {ArchiveError} */
 export function usingFile<T>(path: string, action: FileAction, use: () => T): T {
   try {
     return use();

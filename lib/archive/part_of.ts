@@ -2,7 +2,7 @@ import { mapPath } from "../state/domain_part.ts";
 import type { Node, StateRecord } from "../state/records.ts";
 import { toText } from "../wire/text.ts";
 
-/** What of the records is one domain's: as a daemon asked for that domain alone would write it. */
+/** The records of one domain: the same that a daemon gives for a dump of that domain alone. */
 export function partOf(records: readonly StateRecord[], domid: number): StateRecord[] {
   const mapping = { from: domid, to: domid };
   const vm = vmPathOf(records, domid);

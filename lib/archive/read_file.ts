@@ -11,7 +11,7 @@ import { fromJson, looksLikeJson } from "../codec/json.ts";
 import { JsonError } from "../codec/json_fields.ts";
 import { readStoreArchive } from "./store_source.ts";
 
-/** A stream, decoded only where more is wanted than its bytes. */
+/** A stream. It is decoded only when more than its bytes is needed. */
 export class StreamArchive implements Archive {
   readonly nodesOnly = false;
   #decoded: Pick<Archive, "records" | "notes"> | null = null;
@@ -26,7 +26,7 @@ export class StreamArchive implements Archive {
     return (this.#decoded ??= decodeNamed(this.stream, this.name)).records;
   }
 
-  /** What decoding has told. */
+  /** Notes of the decoder. */
   get notes(): readonly string[] {
     return this.#decoded?.notes ?? [];
   }
@@ -111,7 +111,7 @@ function withFeatures(record: StateRecord): StateRecord {
     : record;
 }
 
-/** Does what may fail for what a file has. @throws {ArchiveError} with the file's name */
+/** Does `action`; failures about the file's content get its name. @throws {ArchiveError} */
 export function named<T>(name: string, action: () => T): T {
   try {
     return action();

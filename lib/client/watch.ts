@@ -47,8 +47,8 @@ export interface WatchParts {
  * A watch: an async iterator over the events at or below a node. The first event comes at once and says
  * only that the watch is set (xenstore.txt, WATCH); after a reconnect another one does. An event says
  * that something *may* have changed, so a path that is already waiting to be taken is not queued twice;
- * events of special nodes (`@releaseDomain`) are all delivered. Of more than {@link WATCH_QUEUED_MAX} events that wait to be taken, one of
- * the watched node stands for all: guests may make events faster than the program takes them.
+ * events of special nodes (`@releaseDomain`) are all delivered. When more than {@link WATCH_QUEUED_MAX}
+ * events wait, one of the watched node stands for all: guests may make events faster than the program takes them.
  *
  * Leaving the loop, or disposing, removes the watch.
  */
@@ -142,7 +142,7 @@ export class Watch implements AsyncIterableIterator<WatchEvent>, AsyncDisposable
     this.#queued.add(fromByteText(this.#parts.path));
   }
 
-  /** Of too many one that waits stands for those that follow. */
+  /** With a full queue, a special event that already waits stands for the next ones of its path. */
   #queueSpecial(path: string): void {
     const isFull = this.#specials.length >= WATCH_QUEUED_MAX;
     if (!isFull || !this.#specials.includes(path)) this.#specials.push(path);

@@ -172,7 +172,7 @@ function* blamedOnes(steps: ReturnType<typeof blame>): Generator<Blamed | null, 
   }
 }
 
-/** What is not known of a moment at `top`, and so many levels below it. */
+/** The inexact paths of a moment, at `top` and down to `levels` below it. */
 function* unknownsOf(moment: Moment, top: string, levels: number | null): Answers {
   for (const unknown of moment.unknowns(top)) {
     if (isWithin(unknown.path, top, levels)) yield { type: "unknown", ...unknown };

@@ -5,7 +5,7 @@ import { putVarint, readVarint } from "./varint.ts";
 
 const KINDS = ["daemon", "domain", "process", "pruned"] as const;
 
-/** What was put for an author, who stands before the records of each turn in which something was done. */
+/** The bytes of authors, to be used again: an author's come before its records in each turn. */
 const known = new WeakMap<Author, Uint8Array>();
 const writer = new ByteWriter(256);
 

@@ -65,7 +65,7 @@ const PATHS_A_STEP = 1_024;
 class Search {
   /** Paths that are there, and whose last change has not been found. */
   readonly #left = new Set<string>();
-  /** Paths that are gone, or of which that is not known, and have been looked at. */
+  /** Paths that are done: they are gone, or may be. */
   readonly #gone = new Set<string>();
   /** The newest record that does not say which paths it changed. */
   #hiding: { readonly commit: Commit | null; readonly between: Between | null } | null = null;
@@ -120,7 +120,7 @@ class Search {
     return true;
   }
 
-  /** What a path had before it is not known any more; null of one that is known, or did not have anything. */
+  /** The last known node of a path that is not known any more; null when the path is known, or had none. */
   #before({ new: node, path }: Change, commit: Commit): Blame | null {
     if (this.deleted || !this.moment.isLost || this.moment.nodes.has(path)) return null;
     if (this.#gone.has(path)) return null;

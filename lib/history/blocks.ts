@@ -104,7 +104,7 @@ export class Blocks {
     return this.hold(head)(wants);
   }
 
-  /** Reads the bytes of a block; what it returns decodes them, whatever becomes of the block, and throws as {@link read}. */
+  /** Reads the bytes of a block. The returned function decodes them, also when the block is gone by then; it throws as {@link read}. */
   hold(head: BlockHead): (wants: WantsPath | null) => HistoryRecord[] {
     const row = this.#read.get(head.block);
     return (wants) => this.#decode(head, row, wants);
@@ -129,22 +129,22 @@ export class Blocks {
     }
   }
 
-  /** Writes a block, in the place of one of its number if there is one; what is final need not be {@link pack}ed. */
+  /** Writes a block; it replaces one of the same number. A final block needs no {@link pack}. */
   put(block: number, era: number, records: readonly HistoryRecord[], isFinal: boolean): void {
     const sizes: number[] = [];
     const bytes = encodeRecords(records, sizes);
     const packed = isFinal ? this.packer.pack(bytes) : plain(bytes);
-    // One that grows is written again and again, and nobody looks for it by its filter.
+    // The growing block is written again and again, and queries do not use its filter.
     const filter = isFinal ? makeFilter(records) : NO_FILTER;
     this.#write(headFor(block, era, records, sizes, packed, filter), packed);
   }
 
-  /** Makes a block that is to be written later, by {@link write}. */
+  /** Makes a block for {@link write}. */
   make(block: number, era: number, records: readonly HistoryRecord[]): NewBlock {
     const sizes: number[] = [];
     const bytes = encodeRecords(records, sizes), packed = this.packer.pack(bytes);
     const head = headFor(block, era, records, sizes, packed, makeFilter(records));
-    // What is not compressed is the encoder's memory.
+    // Uncompressed bytes are the encoder's, which it reuses: copy them.
     return { head, packed: packed.bytes === bytes ? plain(bytes.slice()) : packed };
   }
 
@@ -152,7 +152,7 @@ export class Blocks {
     this.#write(head, packed);
   }
 
-  /** Compresses a block that is not, and gives it its filter; false when there is nothing to do. */
+  /** Compresses a block and adds its filter; false when there is nothing to do. */
   pack(head: BlockHead): boolean {
     if (head.packing !== PLAIN) return false;
     const row = this.#read.get(head.block), records = row?.["records"];

@@ -101,7 +101,7 @@ export function asHistoryError(error: unknown, path: string): Error {
   return new HistoryError(`the history ${path} cannot be used: ${text}`);
 }
 
-/** False when the file cannot be written now, as there is no space for it. */
+/** Runs a statement; false when the file cannot be written now, for lack of space. */
 export function execIfWritable(database: DatabaseSync, statement: string): boolean {
   try {
     database.exec(statement);

@@ -84,7 +84,7 @@ export class Eras {
     }));
   }
 
-  /** Notes what more is thinned; if that is of too many, the two that have lost nothing for longest become one. */
+  /** Notes thinned records. With too many authors, the two that have lost nothing for longest become one. */
   addThinned(era: number, more: readonly Thinned[]): void {
     const all = new Map(this.thinned(era).map((one) => [one.holder, one]));
     for (const thinned of more) {

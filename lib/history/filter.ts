@@ -30,7 +30,7 @@ export function programOf(command: string): string {
   return word.slice(word.lastIndexOf("/") + 1);
 }
 
-/** That of a block which may have anything. */
+/** The filter of a block that may have anything. */
 export const NO_FILTER: Uint8Array = new Uint8Array(0);
 
 /** All that records touch: each of their paths with every node above it, and their authors. */

@@ -18,7 +18,7 @@ export interface Folded {
   readonly incompleteTo: number;
 }
 
-/** A record that is being worked on: its changes, null for those that are counted in later ones. */
+/** A record under work: its changes, with null for each that a later record counts. */
 interface Draft {
   readonly record: HistoryRecord;
   readonly changes: (Change | null)[];
@@ -31,7 +31,7 @@ interface Place {
   readonly at: number;
 }
 
-/** Changes that are looked at between two pauses: some hundred microseconds of work. */
+/** Changes in one step: some hundred microseconds of work. */
 const CHANGES_A_STEP = 512;
 
 /**
@@ -47,7 +47,7 @@ export function foldRecords(
   return finish(foldInSteps(records, folds, keyframes));
 }
 
-/** The same in steps of bounded work. */
+/** As {@link foldRecords}, in steps of bounded work. */
 export function* foldInSteps(
   records: readonly HistoryRecord[],
   folds: (author: Author) => boolean,
@@ -66,7 +66,7 @@ export function* foldInSteps(
   return folder.end();
 }
 
-/** How many changes a record tells of. */
+/** The number of changes in a record. */
 export function changesOf(record: HistoryRecord): number {
   return record.type === "commit" ? record.changes.length : 0;
 }
@@ -153,14 +153,14 @@ export function merged(earlier: Change, later: Change): Change {
   return { path, old, new: later.new, count: count + later.count, first, firstAt };
 }
 
-/** What such a commit did is all in its changes. */
+/** Whether the changes of a commit of this kind say all that it did. */
 const IN_CHANGES: readonly Kind[] = ["write", "mkdir", "rm", "set-perms", "transaction", "pruned"];
 
 export function isAllInChanges(kind: Kind): boolean {
   return IN_CHANGES.includes(kind);
 }
 
-/** A commit of which nothing is left is told by the later ones' counts. */
+/** Drops a commit without changes: the counts of later ones tell of it. */
 function pushLeft(records: HistoryRecord[], { changes, moved, record }: Draft): void {
   if (record.type !== "commit") return void records.push(record);
   if (changes.length === moved && moved > 0 && isAllInChanges(record.kind)) return;

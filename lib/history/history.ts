@@ -337,7 +337,7 @@ export class History {
     }
   }
 
-  /** Gives free pages back to the file system, so many at once; false when there are none, or that cannot be written now. */
+  /** Gives up to so many free pages back to the file system; false when there are none, or the file cannot be written now. */
   shrink(pages: number): boolean {
     if (pragma(this.#database, "freelist_count") === 0) return false;
     return execIfWritable(this.#database, `PRAGMA incremental_vacuum(${pages})`);
@@ -369,7 +369,7 @@ export class History {
     return this.blocks.written + this.keyframes.written - this.#checkpointed;
   }
 
-  /** Moves the log into the file and empties it, so that what was overwritten is in neither; false when the file cannot be written now. */
+  /** Moves the log into the file and empties it, so that neither has overwritten values; false when the file cannot be written now. */
   checkpoint(): boolean {
     if (!execIfWritable(this.#database, "PRAGMA wal_checkpoint(TRUNCATE)")) return false;
     this.#inLog = 0;

@@ -182,8 +182,8 @@ export class Keyframes {
   }
 
   /**
-   * The nodes of a keyframe that a scope has, in the order of their paths, row by row: those without any are not read. If it is `held`,
-   * the bytes of all rows are read at once: they are decoded as they are now, whatever becomes of them.
+   * The nodes of a keyframe within a scope, in the order of a walk, row by row. It does not read rows outside of the scope. With
+   * `isHeld` it reads the bytes of all rows at once, so that later changes of the keyframe do not matter.
    *
    * @throws {DamagedError} when they are not what was written.
    */
@@ -240,7 +240,7 @@ export class Keyframes {
     return decodeNodes(this.packer.unpack(packed), scope);
   }
 
-  /** From `number` on a keyframe holds, whose nodes are what they were then; the caller commits it. */
+  /** Moves a keyframe to `number`, after its nodes were changed to their state then; the caller commits it. */
   move({ keyframe }: KeyframeHead, number: number, at: number): void {
     this.#database.prepare("UPDATE keyframes SET number = ?, at = ? WHERE keyframe = ?")
       .run(number, at, keyframe);
@@ -248,8 +248,8 @@ export class Keyframes {
   }
 
   /**
-   * Changes the nodes of the piece in which the path at `from` has its place, as far as they are among the next paths, which
-   * are in the order of a walk. Returns where to go on; the caller commits it.
+   * Changes the nodes of one piece: the one in which `paths[from]` has its place. It takes the next paths, which are in the order
+   * of a walk, up to the end of the piece. Returns the position of the first path that is left; the caller commits it.
    */
   changePiece(
     { keyframe }: KeyframeHead,
@@ -313,7 +313,7 @@ export class Keyframes {
     }
   }
 
-  /** The first path of the piece behind one. */
+  /** The first path of the next piece; null at the end. */
   #nextStart(keyframe: number, start: Uint8Array | null): string | null {
     if (start === null) return null;
     const row = this.#database.prepare(
@@ -346,12 +346,12 @@ export class Keyframes {
   }
 }
 
-/** Bytes that an entry takes in memory, about. */
+/** Bytes of an entry in memory, about. */
 function bytesOf([path, { value }]: Entry): number {
   return path.length + (value instanceof Uint8Array ? value.length : 0);
 }
 
-/** One that has grown to twice the size of a piece becomes several. */
+/** Splits a piece that has grown to twice its size. */
 function piecesOf(entries: readonly Entry[]): Entry[][] {
   let bytes = 0;
   for (const entry of entries) bytes += bytesOf(entry);

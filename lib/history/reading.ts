@@ -48,7 +48,7 @@ export function* readPieces(
   if (!backwards) yield { records: history.latest, damage: null };
 }
 
-/** The same as they are now, whatever becomes of them: the bytes of all are read at once, and decoded one by one. */
+/** The same blocks as they are now: it reads the bytes of all at once, and decodes them one by one, also when they are gone by then. */
 function holdPieces(
   { blocks, era: { era }, growing, latest }: History,
   wants: BlockFilter,
@@ -92,7 +92,7 @@ export class OutsideError extends Error {
   }
 }
 
-/** Tries to rebuild a moment before the bytes for it are held: each is lost when records are pruned meanwhile. */
+/** Tries to rebuild a moment block by block. Each fails if records are pruned meanwhile; then all bytes are read at once. */
 const TRIES = 3;
 
 /**

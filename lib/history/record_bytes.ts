@@ -30,7 +30,7 @@ export const RECORD_FORMAT = 1;
 
 const TYPES = ["commit", "abort", "gap"] as const;
 
-/** Records with their authors, each of which stands there once; `sizes` gets the bytes of each record. Valid until the next call. */
+/** Encodes records; each author is there once. `sizes` gets the bytes of each record. The result is valid until the next call. */
 export function encodeRecords(
   records: readonly HistoryRecord[],
   sizes?: number[],
@@ -40,12 +40,12 @@ export function encodeRecords(
 
 const FIRST_CAPACITY = 4_096;
 
-/** A type, a number and a time. */
+/** Room for a type, a number and a time. */
 const BEGIN_ROOM = 2 + 2 * VARINT_ROOM;
-/** Four numbers, a kind, a flag, and the length of the detail. */
+/** Room for four numbers, a kind, a flag, and the length of the detail. */
 const HEAD_ROOM = 4 * VARINT_ROOM + 4;
 
-/** What makes bytes of records again and again, in the same memory. */
+/** Encodes records into the same memory each time. */
 export class RecordsEncoder {
   readonly #head = new ByteWriter(FIRST_CAPACITY);
   readonly #to = new ByteWriter(FIRST_CAPACITY);
@@ -72,7 +72,7 @@ export class RecordsEncoder {
     this.#at = 0;
   }
 
-  /** Returns how many bytes it takes. */
+  /** Encodes one record; returns its bytes. */
   #record(record: HistoryRecord): number {
     const to = this.#to, begin = to.length;
     if (record.type === "commit" && record.changes.length === 1) this.#oneChange(record);
@@ -96,7 +96,7 @@ export class RecordsEncoder {
     }
   }
 
-  /** As nearly all are, and there may be very many: room is made once. */
+  /** A commit of one change, as nearly all are: it makes room once, and writes into it without further checks. */
   #oneChange(commit: Commit): void {
     const to = this.#to, nodes = this.#nodes, { detail } = commit;
     const change = commit.changes[0]!, { count, new: now, old, path } = change;
@@ -109,7 +109,7 @@ export class RecordsEncoder {
     if (count > 1) this.#first(change);
   }
 
-  /** What each record begins with. */
+  /** Writes the beginning of each record; returns its end. */
   #beginAt(bytes: Uint8Array, at: number, { at: time, number, type }: HistoryRecord): number {
     bytes[at] = type === "commit" ? 0 : TYPES.indexOf(type);
     at = varintAt(bytes, at + 1, number - this.#number);
@@ -119,7 +119,7 @@ export class RecordsEncoder {
     return at;
   }
 
-  /** What a commit says before its changes. */
+  /** Writes all of a commit before its changes; returns its end. */
   #headAt(bytes: Uint8Array, at: number, commit: Commit): number {
     const { author, changes, detail, isKeyframe, kind, moved, operations } = commit;
     at = varintAt(bytes, at, this.#author(author));
@@ -160,7 +160,7 @@ export class RecordsEncoder {
     putSigned(this.#to, this.#at - firstAt);
   }
 
-  /** Where an author stands among those of these records. */
+  /** The position of an author among those of these records. */
   #author(author: Author): number {
     const authors = this.#authors;
     let at = authors.indexOf(author);
@@ -187,10 +187,10 @@ const encoder = new RecordsEncoder();
 export type WantsPath = (path: string) => boolean;
 
 /**
- * The records that {@link encodeRecords} wrote; with `wants`, those that touch a path which it says, gaps and keyframes: of all
- * others nothing is made, which takes half the time.
+ * Decodes what {@link encodeRecords} wrote. With `wants` it skips records that touch no path which `wants` accepts, except gaps and
+ * keyframes: that takes half the time.
  *
- * @throws {DamagedError} when they are something else, or of a newer version.
+ * @throws {DamagedError} for other bytes, or those of a newer version.
  */
 export function decodeRecords(
   bytes: Uint8Array,
@@ -222,7 +222,7 @@ class Decoder {
     this.#nodes = new NodesReader(from);
   }
 
-  /** Null for one that is not wanted. */
+  /** The next record; null when it is not wanted. */
   record(wants: WantsPath | null): HistoryRecord | null {
     const type = TYPES[this.from.u8()];
     this.#number = safe(this.#number + readVarint(this.from));
@@ -249,7 +249,7 @@ class Decoder {
     return { ...common, changes: this.#changes() };
   }
 
-  /** Whether one of the changes that come is wanted: then they are still to be read, else it is behind them. */
+  /** Whether one of the next changes is wanted. If so, it goes back to their beginning; else it has skipped them. */
   #touches(wants: WantsPath): boolean {
     const nodes = this.#nodes, { place } = nodes;
     for (let left = readVarint(this.from); left > 0; left--) {
@@ -273,7 +273,7 @@ class Decoder {
     return changes;
   }
 
-  /** How many, and since when. */
+  /** A count, with the number and the time of the first one. */
   #times(): { count: number; first: number; firstAt: number } {
     const count = readVarint(this.from);
     if (count === 0) throw new DamagedError("something happened no times");

@@ -1,10 +1,10 @@
-/** What records take in a block, about: paths that go on where the one before ended take little. */
+/** Estimates the bytes of records in a block: a path that shares its beginning with the previous one takes little. */
 import { sharedLength } from "../wire/text.ts";
 
-/** What a path has in common with the one before is not written, but read into memory: a byte counts as an eighth. */
+/** The shared beginning of a path is not written, but takes memory when it is read: each byte counts as an eighth. */
 const SHARED_SHIFT = 3;
 
-/** Bytes of a path behind another one. */
+/** Bytes of a path that follows the path `before`. */
 export function pathBytes(path: string, before: string): number {
   const shared = sharedLength(before, path);
   return path.length - shared + (shared >> SHARED_SHIFT);

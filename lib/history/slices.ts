@@ -1,11 +1,11 @@
-/** What upkeep does in slices: records may come between two of them, but nobody else changes those that are there. */
+/** Upkeep in slices. Between two slices records may be added, but only this upkeep changes or removes records. */
 import { type BlockHead, DamagedBlock } from "./blocks.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
 import type { HistoryRecord, NodeState } from "./record.ts";
 import { compareInWalk } from "./walk_order.ts";
 
-/** Work in slices; false at the end when there was nothing to do, or it cannot be written. */
+/** Work in slices. It returns false when there was nothing to do, or the file cannot be written. */
 export type Slices = Generator<void, boolean, void>;
 
 /** The records of some blocks, one a slice; null when one is damaged. */
@@ -41,7 +41,7 @@ export function* changeKeyframe(
   return true;
 }
 
-/** Null when a block is damaged. */
+/** The result of `action`; null when a block is damaged. */
 export function ifWhole<T>(read: () => T): T | null {
   try {
     return read();
@@ -51,7 +51,7 @@ export function ifWhole<T>(read: () => T): T | null {
   }
 }
 
-/** What is more than so many blocks comes into the last one: where changes moved to later records, these may not fit as they did. */
+/** Puts all blocks beyond `count` into the last one: records that took the changes of earlier ones may need more room. */
 export function asManyAs(count: number, blocks: HistoryRecord[][]): HistoryRecord[][] {
   if (blocks.length <= count) return blocks;
   return [...blocks.slice(0, count - 1), blocks.slice(count - 1).flat()];

@@ -1,4 +1,4 @@
-/** Work in steps, between which others go on. */
+/** Work in steps, so that other work can come in between. */
 
 /** Does all of it at once. */
 export function finish<T>(steps: Iterator<unknown, T>): T {

@@ -12,7 +12,7 @@ import {
 import { PathSet } from "./path_set.ts";
 import { holderOf } from "./shares.ts";
 
-/** The changes of an author that are gone, but for what they left. */
+/** An author's removed changes. Their results stay in a keyframe or a record. */
 export interface Thinned {
   /** Whose: see shares.ts. */
   readonly holder: string;
@@ -38,17 +38,17 @@ export interface ThinResult {
   readonly records: HistoryRecord[];
   /** What the keyframe must say from now on, by path. */
   readonly absorbed: ReadonlyMap<string, NodeState | null>;
-  /** Of each author that had one. */
+  /** One for each author that lost a record. */
   readonly thinned: readonly Thinned[];
 }
 
-/** Changes that are looked at between two pauses: some hundred microseconds of work. */
+/** Changes in one step: some hundred microseconds of work. */
 const CHANGES_A_STEP = 512;
 
 /**
- * Removes the records of authors for whom `goes` says so up to number `upTo` from `records`, which follow each other with no keyframe among
- * them. What they left behind goes into the keyframe before them; where another author touched the path between the two,
- * it stays as a change of authors that are not known any more. It does so in steps of bounded work.
+ * Removes the records up to number `upTo` whose authors `goes` selects, in steps of bounded work. `records` follow each other with no
+ * keyframe among them. The results of removed records go into the keyframe before them. Where another author touched the path in
+ * between, the result stays as a change of unknown authors.
  */
 export function* thinInSteps(
   records: readonly HistoryRecord[],
@@ -70,14 +70,14 @@ export function* thinInSteps(
   return thinner.end();
 }
 
-/** A record that stays, or what is left of those that go. */
+/** A record that stays, or the rest of removed ones. */
 interface Remainder {
   readonly record: HistoryRecord;
-  /** What is left of those that go, with null for what is counted in a later one; null of a record that stays. */
+  /** The changes left of removed records, null for each that a later one counts; null for a record that stays. */
   readonly rest: (Change | null)[] | null;
 }
 
-/** Where the last change of a path stands; `at` counts only in what is left of a record. */
+/** The place of a path's last change; `at` is its position in the rest, if that is one of removed records. */
 interface Place {
   readonly remainder: Remainder;
   readonly at: number;
@@ -87,9 +87,9 @@ class Thinner {
   readonly #before: Before;
   readonly #remainder: Remainder[] = [];
   readonly #absorbed = new Map<string, NodeState | null>();
-  /** Where the last change of each path stands. */
+  /** The place of each path's last change. */
   readonly #touched = new Map<string, Place>();
-  /** What each holder has lost. */
+  /** The losses of each holder. */
   readonly #lost = new Map<string, { count: number; to: number; readonly under: PathSet }>();
 
   constructor(before: Before) {
@@ -150,7 +150,7 @@ class Thinner {
   }
 }
 
-/** Takes a change out of what is left of a record; null when it stays where it is. */
+/** Takes a change out of the rest of removed records; null when its record stays. */
 function take({ at, remainder: { rest } }: Place): Change | null {
   if (rest === null) return null;
   const change = rest[at] ?? null;

@@ -5,7 +5,7 @@ import type { ByteWriter } from "../codec/journal/byte_writer.ts";
 /** Bytes that a number takes at most. */
 export const VARINT_ROOM = 8;
 
-/** A whole number from 0 to 2^53 - 1, in room that is there; returns where it ends. */
+/** Writes a whole number from 0 to 2^53 - 1 at `at`, where there must be {@link VARINT_ROOM}; returns the end. */
 export function varintAt(bytes: Uint8Array, at: number, value: number): number {
   let left = value;
   while (left >= 0x80) {

@@ -1,21 +1,21 @@
-/** The order of a walk: parents before their children, siblings by their names. A keyframe has its paths in it. */
+/** The order of a walk, and of the paths in a keyframe: parents before children, siblings by name. */
 import { sharedLength } from "../wire/text.ts";
 
 const SLASH = 0x2f;
-/** What a slash counts as: it comes before all characters that a name can have. */
+/** Stands for a slash in a key, so that it comes before all characters of names. */
 const SLASH_RANK = 1;
 
-/** What puts a path in its place among the rows of keyframes. */
+/** The key of a path: keys in the order of their characters are paths in the order of a walk. */
 export function walkKey(path: string): string {
   return path.replaceAll("/", "\x01");
 }
 
-/** The path that has such a key. */
+/** The path of a key. */
 export function pathOfKey(key: string): string {
   return key.replaceAll("\x01", "/");
 }
 
-/** Below 0 when `a` comes before `b`. For long paths it takes a hundredth of the time of making their keys. */
+/** Negative when `a` comes before `b`. For long paths this takes a hundredth of the time of two keys. */
 export function compareInWalk(a: string, b: string): number {
   const at = sharedLength(a, b);
   if (at === a.length || at === b.length) return a.length - b.length;
@@ -27,7 +27,7 @@ function rankAt(path: string, at: number): number {
   return code === SLASH ? SLASH_RANK : code;
 }
 
-/** What belongs to paths, in the order of a walk. */
+/** Sorts pairs by their paths, in the order of a walk, and returns their second parts. */
 export function inWalkOrder<T>(items: readonly (readonly [path: string, item: T])[]): T[] {
   return [...items].sort(([a], [b]) => compareInWalk(a, b)).map(([, item]) => item);
 }

@@ -1,10 +1,10 @@
-/** Folders for temporary files, of which the next process removes those that killed ones have left. */
+/** Folders for temporary files. The next process removes those that killed processes have left. */
 import { EAGAIN, ENOENT, errorText } from "../../ffi/libc.ts";
 import { closeFd, lockDirectory } from "../../ffi/unix_socket.ts";
 import { directoryOf, lstatOf, namesIn, removeQuietly } from "../files.ts";
 import { systemReason } from "../wire/system_error.ts";
 
-/** No folder can be made. */
+/** A folder cannot be made. */
 export class FolderError extends Error {
   override readonly name = "FolderError";
 
@@ -16,10 +16,10 @@ export class FolderError extends Error {
   }
 }
 
-/** A folder for this user alone, locked as long as its process lives. A program that this one runs does not keep the lock. */
+/** A folder for this user alone. It is locked until its process ends; child processes do not inherit the lock. */
 export class LockedFolder implements Disposable {
   readonly path: string;
-  /** Negative when it is removed. */
+  /** The descriptor of the lock; negative once the folder is removed. */
   #lock: number;
 
   private constructor(path: string, lock: number) {
@@ -28,8 +28,8 @@ export class LockedFolder implements Disposable {
   }
 
   /**
-   * Makes one, after removing those of this user's dead processes in the same place: all whose names begin with `prefix`, so that
-   * no version may ever have made one of that prefix without a lock.
+   * Makes a folder, and removes unlocked ones of this user in the same place whose names begin with `prefix`. So every version of
+   * the program must lock the folders that it makes with that prefix.
    *
    * @param dir where; by default where temporary files are (TMPDIR).
    * @throws {FolderError} when it cannot be made.
@@ -43,7 +43,7 @@ export class LockedFolder implements Disposable {
         return new LockedFolder(path, lock);
       }
       if (lock >= 0) closeFd(lock);
-      // Another process may have taken it for a dead one's before it was locked.
+      // Another process may have removed or locked it before this one got the lock.
       else if (lock !== -EAGAIN && lock !== -ENOENT) {
         Deno.removeSync(path);
         throw new FolderError(errorText(-lock).toLowerCase());
@@ -76,13 +76,13 @@ function removeDead(own: string, prefix: string): void {
     if (!name.startsWith(prefix) || path === own || !isOwn(path)) continue;
     const lock = lockDirectory(path);
     if (lock < 0) continue;
-    // Another process may remove it, too.
+    // Another process may remove it at the same time.
     removeQuietly(path, true);
     closeFd(lock);
   }
 }
 
-/** Whether it is a directory of this user: links of others must lead nowhere. */
+/** Whether a path is a directory of this user, and not a link: another user may have made that. */
 function isOwn(path: string): boolean {
   const file = lstatOf(path);
   return file?.isDirectory === true && file.uid === Deno.uid();

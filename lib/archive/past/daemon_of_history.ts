@@ -28,7 +28,7 @@ export function isTaken(path: string): boolean {
   return usingFile(path, "read", () => isFileLocked(path));
 }
 
-/** What is said of a history that another daemon has. */
+/** The error text for a history that another daemon uses. */
 export function takenError(path: string): ArchiveError {
   return new ArchiveError(
     "a daemon has it: ask that one (name its socket in XENSTORED_PATH)",

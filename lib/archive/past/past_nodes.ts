@@ -80,7 +80,7 @@ export class PastNodes implements NodeReader {
     return value === undefined || value instanceof Uint8Array ? null : value.redacted;
   }
 
-  /** All of which only the length of the value is known, in the order of their paths. */
+  /** Paths of hidden nodes (only the length of the value is known), in order. */
   get hiddenPaths(): Set<string> {
     const paths = [...this.nodes.keys()].sort();
     return new Set(paths.filter((path) => this.hidden(path) !== null));
@@ -105,7 +105,7 @@ export function unknownText({ from, to }: Between): string {
   return `known only to have changed between #${from} ${end}`;
 }
 
-/** What is not known of a moment, for people, as far as there is room for it. */
+/** Lines about the inexact paths of a moment, {@link HISTORY_UNKNOWN_LINES} at most. */
 export function unknownLines(unknowns: readonly Unknown[]): string[] {
   const lines = unknowns.slice(0, HISTORY_UNKNOWN_LINES).map(({ isBelow, path, ...between }) =>
     `${path}${isBelow ? " and below" : ""}: ${unknownText(between)}`

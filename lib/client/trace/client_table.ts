@@ -1,6 +1,6 @@
 import { TRACE_CLIENTS_MAX } from "../../limits.ts";
 
-/** What is known of the newest connections, by their numbers: a recording may name any number of them. */
+/** Values by connection, of the newest connections only: a recording may name any number of them. */
 export class ClientTable<T> {
   readonly #entries = new Map<number, T>();
 
@@ -8,7 +8,7 @@ export class ClientTable<T> {
     return this.#entries.get(connection);
   }
 
-  /** Of more than {@link TRACE_CLIENTS_MAX} the one that was set first is forgotten. */
+  /** Sets a value; beyond {@link TRACE_CLIENTS_MAX} it forgets the oldest one. */
   set(connection: number, value: T): void {
     this.#entries.delete(connection);
     if (this.#entries.size >= TRACE_CLIENTS_MAX) {
@@ -20,7 +20,7 @@ export class ClientTable<T> {
     this.#entries.set(connection, value);
   }
 
-  /** Whether it was there. */
+  /** Removes a value; returns whether there was one. */
   delete(connection: number): boolean {
     return this.#entries.delete(connection);
   }

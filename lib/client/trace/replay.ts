@@ -25,7 +25,7 @@ const NOT_SENT: ReadonlySet<number> = new Set([
   MessageType.IS_DOMAIN_INTRODUCED,
 ]);
 
-/** A recording has more clients at once than can be played. */
+/** A recording has more clients at once than {@link REPLAY_CLIENTS_MAX}. */
 export class TooManyClients extends Error {
   override readonly name = "TooManyClients";
 
@@ -145,7 +145,7 @@ export class Replay {
     this.#tell({ kind: "reply", call, now: toText(payload).replace(/\0$/, ""), isError });
   }
 
-  /** A recording may have any number for a kind: those that are unknown are counted together. */
+  /** Counts unknown kinds together, since a recording may have any number of them. */
   #notSent(type: number): void {
     const { notSent } = this.result;
     const kind = kindName(type);

@@ -45,7 +45,7 @@ interface Open {
   readonly upkeep: HistoryUpkeep;
   /** The block that grew when it was last looked at. */
   growing: number;
-  /** Steps of upkeep that what was recorded since has caused. */
+  /** Slices of upkeep that are due for the blocks recorded so far. */
   owed: number;
   /** What had changed when there was nothing to do. */
   seen: number;
@@ -55,8 +55,8 @@ interface Open {
 const NUMBERS = "commits";
 
 /**
- * Keeps the history of a daemon's store: what the engine tells is recorded, rides with the journal's turns, and is brought into
- * the history's file. Whatever goes wrong there costs records at most: the store is served.
+ * Keeps the history of a daemon's store: it records commits, adds the records to the journal's turns, and moves them into the
+ * history's file. A failure there loses records at most: the daemon still serves the store.
  */
 export class HistoryKeeper implements DaemonHistory, Rider {
   readonly #parts: KeeperParts;
@@ -230,7 +230,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     }
   }
 
-  /** What it has is not to be trusted any more. */
+  /** Replaces a history that cannot be used any more. */
   #broke(error: unknown): void {
     this.#letGo();
     this.#file.replace(`it cannot be used: ${message(error)}`);
@@ -243,20 +243,20 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     this.#lookAt = this.#parts.clock.now() + HISTORY_RETRY_MS;
   }
 
-  /** So it keeps its bound whatever clients do: no more is recorded than is folded, thinned or pruned. */
+  /** Whether busy clients must wait: so the file keeps its bound, whatever clients do. */
   get isBehind(): boolean {
     if (this.#open === null || this.#open.owed <= HISTORY_STEPS_OWED_MAX) return false;
-    // Nothing of it is done then, so nobody is to wait for it.
+    // While the store has no space, or a purge runs, there is no upkeep to wait for.
     return !this.#parts.journal.full && !this.purges.isUnderWay;
   }
 
-  /** What nobody waits for; true when there is more. Under load only what is owed is done. */
+  /** Does a slice of upkeep; true when there may be more. Under load it does only the slices that are due. */
   maintain(idle: boolean): boolean {
     const open = this.#open;
     if (this.#parts.journal.full) return this.#giveWay(open);
     this.#fullSince = Infinity;
     if (open === null) return this.#beginAnother();
-    // Nothing moves records from block to block meanwhile. What is compressed cannot be read before there is a packer.
+    // A purge needs the packer to read compressed blocks, and no other upkeep may move records meanwhile.
     if (this.purges.isUnderWay && this.#packer !== PLAIN_PACKER) return this.#purge(open);
     const { growing } = open.history;
     if (growing !== open.growing) {
@@ -266,7 +266,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     if (open.owed > 0) open.owed--;
     else if (!idle || !this.#mayHaveWork(open)) return false;
     const isMore = this.#step(open);
-    // What was paid was not enough: busy clients wait until it is.
+    // The slices that were due did not suffice: busy clients wait until the file is small enough.
     if (isMore && open.owed === 0 && open.upkeep.isFarBehind) {
       open.owed = HISTORY_STEPS_OWED_MAX + 1;
     }
@@ -337,7 +337,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     return false;
   }
 
-  /** Goes on behind what is missing, when it is time to. */
+  /** Opens the history again when it is time, with a gap for what is missing. */
   #beginAnother(): boolean {
     const { clock } = this.#parts, { last } = this.#recorder;
     if (clock.now() < this.#lookAt) return false;
@@ -349,7 +349,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     return false;
   }
 
-  /** After the journal's end: what can be saved is. */
+  /** Saves what it can, after the journal's end. */
   close(): void {
     this.#guard(({ history }) => history.close());
     this.#open = null;

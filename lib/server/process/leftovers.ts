@@ -5,7 +5,7 @@ import type { Log } from "../logging/log.ts";
 import { directoryOf, lstatOf, nameOf } from "../../files.ts";
 import { isSystemError } from "../../wire/system_error.ts";
 
-/** What clients of earlier versions named the folders that they shared with the daemon, and the files in them. */
+/** Names of the folders that clients of earlier versions shared with the daemon, and of the files in them. */
 const FOLDER = /^xs-archive-[0-9a-zA-Z]+$/;
 const FILES: ReadonlySet<string> = new Set(["dump", "stream"]);
 
@@ -14,10 +14,9 @@ const STICKY = 0o1000;
 const OTHERS_ANY = 0o077;
 
 /**
- * Deletes what processes that were killed have left: beside the socket, whole copies of the store of interrupted dumps and restores of
- * earlier versions; where a live update has its state, `stateFile`, that of a trial, with compiled code. Only what this user alone
- * may look into and no living process has locked, only the files that such a folder has, and nothing where others could put
- * something in its place meanwhile.
+ * Deletes the files of killed processes: beside the socket, copies of the store from interrupted dumps and restores of earlier versions;
+ * beside `stateFile`, the state and the compiled code of a live update's trial. It deletes only files that are private to this user, that
+ * no living process has locked, and whose directory no other user can change.
  */
 export function deleteLeftovers(socket: string, stateFile: string, log: Log): void {
   const deleted = (path: string, what: string): void =>
@@ -36,7 +35,7 @@ export function deleteLeftovers(socket: string, stateFile: string, log: Log): vo
   });
 }
 
-/** Does something in the directory of a file, by its real name, if no other user can change what is in it. */
+/** Calls `action` with the real path of a file's directory, if no other user can change its entries. */
 function inPrivateDirectory(file: string, action: (directory: string) => void): void {
   try {
     const real = Deno.realPathSync(directoryOf(file));
@@ -46,11 +45,11 @@ function inPrivateDirectory(file: string, action: (directory: string) => void): 
     if (isOurs && !isShared) action(real);
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    // The socket says better what is wrong with its directory.
+    // The socket's own error says more about its directory.
   }
 }
 
-/** Whether only this user may look into it; a link is never so. */
+/** Whether a file is this user's and closed to others; a link never is. */
 function isPrivate({ mode, uid }: Deno.FileInfo): boolean {
   return uid === Deno.uid() && ((mode ?? 0) & OTHERS_ANY) === 0;
 }
@@ -65,7 +64,7 @@ function deleteFolder(path: string): boolean {
   return true;
 }
 
-/** Deletes a file or a folder that its process locks as long as it lives. */
+/** Deletes a file or a folder, unless a living process has locked it. */
 function deleteUnlocked(path: string): boolean {
   const info = lstatOf(path);
   if (info === null || !(info.isFile || info.isDirectory) || !isPrivate(info)) return false;

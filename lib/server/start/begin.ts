@@ -1,4 +1,4 @@
-/** Makes a daemon of its options: on its store, or in the place of one in the same process. */
+/** Starts a daemon by its options: on its store, or in place of the previous daemon in this process. */
 import type { Clock } from "../../clock.ts";
 import { DamagedError } from "../../codec/journal/byte_reader.ts";
 import { JournalError } from "../../journal/database.ts";
@@ -28,7 +28,7 @@ import { configuredSettings } from "./configured_settings.ts";
 import { type DomainWorld, findDomainWorld } from "../xen/world.ts";
 import type { ServeOptions } from "./serve_options.ts";
 
-/** What a start goes by. */
+/** What a start needs. */
 export interface Start {
   readonly options: ServeOptions;
   readonly socket: SocketChoice;
@@ -37,7 +37,7 @@ export interface Start {
   readonly log: Log;
 }
 
-/** What a daemon has of its options, however it starts. */
+/** The parts of a daemon that depend only on its options. */
 function partsOf(
   { log, options, socket, trace }: Start,
 ): Omit<DaemonParts, "listening" | "journal" | "domains" | "history"> {
@@ -57,10 +57,10 @@ function partsOf(
 
 const USUAL_UMASK = 0o022;
 
-/** Starts the daemon with what the one before it, in this very process, has left. */
+/** Starts the daemon with the state of the previous one in this process (a live update). */
 export async function startInPlace(these: Start): Promise<Daemon> {
   const { log, options, socket, succession } = these;
-  // C xenstored has none in the background: files that we make are not for everybody to write.
+  // A C xenstored in the background has no umask: without one, all users could write our files.
   Deno.umask(USUAL_UMASK);
   const { clock } = options;
   const choice = persistenceOf(options);
@@ -70,7 +70,7 @@ export async function startInPlace(these: Start): Promise<Daemon> {
   const { held, listening } = await openHeldParts(socket, keepsState, log, clock, socketFd);
   const doors = await openDoors(these, listening);
   const { mark } = markOf(choice, socket.path, clock);
-  // The daemon before this one has not died.
+  // The previous daemon did not die: a live update is an orderly end.
   mark?.end();
   return Daemon.start({
     listening,
@@ -85,12 +85,12 @@ export async function startInPlace(these: Start): Promise<Daemon> {
   });
 }
 
-/** Starts the daemon on its store; on an empty one if that is damaged and may be moved aside. */
+/** Starts the daemon on its store; on an empty one if the store is damaged and options allow that. */
 export async function start(these: Start): Promise<Daemon> {
   const { log, options, socket, succession } = these;
   const { clock } = options;
   const choice = persistenceOf(options);
-  // Before the store is touched: it may be that of a daemon that answers here.
+  // First of all, since a daemon that answers here may still use the store.
   const keepsState = choice.persist !== "none";
   if (options.xen === "yes") await waitForDevices(clock, log);
   const { held, inherited, listening } = await openHeldParts(socket, keepsState, log, clock);
@@ -102,7 +102,7 @@ export async function start(these: Start): Promise<Daemon> {
       ...doors,
       held,
       ...(mark ??= markOf(choice, socket.path, clock)),
-      // Before the domains: a damaged store is tried again, a Xen host can be opened only once.
+      // Before the domains: a start on a damaged store is repeated, and a Xen host can be opened only once.
       ...recorded(openJournal(choice, socket.path, log, clock), these),
       ...openDomains(options, log),
       ...partsOf(these),
@@ -120,19 +120,19 @@ export async function start(these: Start): Promise<Daemon> {
   } catch (error) {
     const isFinal = error instanceof JournalError && !error.mayPass;
     if (isFinal && supervision(Deno.env) !== null) notifyRefused(log);
-    // Clients of a daemon that died wait there for the next attempt.
+    // At an inherited socket, clients of a dead daemon wait for the next attempt.
     if (!inherited) listening.close();
     doors.readers?.close();
     throw error;
   }
 }
 
-/** The socket for those who may only look, where there is one. */
+/** The read-only socket, if there is one. */
 interface Doors {
   readonly readers?: ListeningSocket;
 }
 
-/** Lets in whom the options name. */
+/** Gives the sockets their groups and modes. */
 async function openDoors({ options, socket }: Start, listening: ListeningSocket): Promise<Doors> {
   const { clock, socketGroup: group, socketMode: mode, socketRo } = options;
   const access = {
@@ -151,7 +151,7 @@ async function openDoors({ options, socket }: Start, listening: ListeningSocket)
   return { readers };
 }
 
-/** A journal with what records its store's history. */
+/** The journal, with the recorder of the history. */
 function recorded(journal: Journal, { log, options, socket }: Start): RecordedJournal {
   return recordJournal(journal, storePath(persistenceOf(options), socket.path), options, log);
 }
@@ -172,7 +172,7 @@ function memoryOf({ memory }: ServeOptions): number {
   return memory === undefined ? defaultMemory() : memory === 0 ? Infinity : memory;
 }
 
-/** What tells the next daemon whether this one died for lack of memory; nothing where it keeps nothing. */
+/** Tells the next daemon whether this one died for lack of memory; nothing for a daemon that keeps no store. */
 function markOf(
   choice: PersistenceChoice,
   socket: string,

@@ -7,50 +7,50 @@ import type { HistoryChoice } from "../history/history_file.ts";
 import type { TraceOptions } from "../logging/trace_options.ts";
 import type { XenChoice } from "../xen/world.ts";
 
-/** What `xs serve` can be told. */
+/** The options of `xs serve`. */
 export interface ServeOptions extends TraceOptions, LogOptions {
-  /** Where to listen; by default where Xen's tools look. */
+  /** The path to listen on; by default the one that Xen's tools use. */
   readonly socket?: string;
-  /** Who may connect besides root: a group, with these permissions of the socket's file. */
+  /** The group that may connect besides root, and the mode of the socket's file. */
   readonly socketGroup?: string;
   readonly socketMode?: number;
-  /** The group whose users may look at the store, at a socket of their own. */
+  /** The group whose users may read the store, through a socket of their own. */
   readonly socketRo?: string;
   /** Whether to serve a Xen host's domains; `auto` by default. */
   readonly xen?: XenChoice;
-  /** The domain with all rights; the one with control of the host by default. */
+  /** The domain with all rights; the control domain by default. */
   readonly privDomid?: number;
-  /** The domain that this daemon runs in; the one that Xen holds for it by default. */
+  /** The domain that this daemon runs in; by default as Xen reports it. */
   readonly masterDomid?: number;
-  /** The event channel of that domain's own ring; what its kernel says by default. */
+  /** The event channel of that domain's own ring; by default as its kernel reports it. */
   readonly eventPort?: number;
-  /** Nodes of a dead domain fall to the privileged one instead of going. */
+  /** Whether the privileged domain gets the nodes of dead domains; by default they are removed. */
   readonly keepOrphans?: boolean;
-  /** Quotas of new domains, where they are not the usual ones. */
+  /** Quotas of new domains that differ from the usual ones. */
   readonly quotas?: readonly QuotaSetting[];
-  /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
+  /** How long an event waits for its guest to read it, in ms; 0 for ever. */
   readonly eventTimeout?: number;
-  /** How much all that clients have us keep may take, in bytes of the memory model; 0 for no bound. */
+  /** The most that the daemon keeps for clients, in bytes of the memory model; 0 for no bound. */
   readonly memory?: number;
-  /** What the store is to survive, and where it is kept; `crash` beside the socket by default. */
+  /** What the store survives, and its file; `crash` and beside the socket by default. */
   readonly persist?: Persistence;
   readonly store?: string;
   readonly onDamage?: OnDamage;
-  /** Paths, with `*` and `?`, of nodes that outlive a boot of the host. */
+  /** Patterns (`*`, `?`, `**`) of the paths of nodes that stay when the host boots. */
   readonly keep?: readonly string[];
-  /** How much of what was done is kept; as much as is usual by default. */
+  /** The bounds of the history; the usual ones by default. */
   readonly history?: HistoryChoice | "off";
-  /** What the program says of its version; "unknown" by default. */
+  /** The version of the program; "unknown" by default. */
   readonly version?: string;
   /** Log to syslog instead. */
   readonly syslog?: boolean;
-  /** A file to hold our pid while we run, locked. */
+  /** A file with our pid, locked while we run. */
   readonly pidFile?: string;
-  /** Go on in the place of the daemon that was here before, in this process. */
+  /** Take over from the previous daemon in this process. */
   readonly liveUpdate?: boolean;
-  /** Only try whether the state in this file could be taken over. */
+  /** Only check whether the state in this file can be taken over. */
   readonly liveUpdateCheck?: string;
-  /** How we were called: what a next daemon is told, too; without it none can take our place. */
+  /** Our own command line, which the next daemon gets, too; without it no live update is possible. */
   readonly commandLine?: OwnCommandLine;
   readonly clock: Clock;
 }
