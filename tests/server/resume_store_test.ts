@@ -36,8 +36,9 @@ Deno.test("take-up: counters that differ from a recount are set right, and said"
 /** What is told of a start on the store at `path`, which is then written to. */
 function start(path: string): { readonly journal: StoreJournal; readonly told: readonly string[] } {
   const told: string[] = [];
-  const committed = ({ author, changes, deeds, kind }: Commit): void => {
-    const paths = [...changes()].map(({ path }) => path);
+  const committed = (commit: Commit): void => {
+    const { author, deeds, kind } = commit;
+    const paths = [...commit.changes()].map(({ path }) => path);
     const what = deeds.map((deed) => deed.kind === "started" ? deed.after : deed.kind);
     told.push(`${author.kind}: ${kind} ${what}: ${paths}`);
   };

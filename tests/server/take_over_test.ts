@@ -21,13 +21,14 @@ Deno.test("take-over: its start is told once, after the state is there, and no n
   await using scratch = await makeScratch();
   const told: { what: string; nodes: number; changes: number }[] = [];
   const domains = new MemoryDomains(), journal = new NoJournal();
-  const committed = ({ author, changes, deeds, kind, root }: Commit): void => {
+  const committed = (commit: Commit): void => {
+    const { author, deeds, kind, root } = commit;
     const what = deeds.map((deed) => deed.kind === "started" ? deed.after : deed.kind);
     const nodes = listChildren(root.children).length;
     told.push({
       what: `${author.kind}: ${kind} ${what}`,
       nodes,
-      changes: [...changes()].length,
+      changes: [...commit.changes()].length,
     });
   };
   const engine = new Engine({ domains, listener: { committed, aborted: () => {} } });
