@@ -10,8 +10,8 @@ export const doctorCommand: XsCommand = buildCommand<DoctorFlags, []>({
   parameters: {
     flags: {
       ...commonFlags,
-      fix: switchFlag("Show what would be changed to fix what is found"),
-      yes: switchFlag("With --fix: change it"),
+      fix: switchFlag("Show the changes that would fix what it finds"),
+      yes: switchFlag("With --fix: make these changes"),
       for: valueFlag("DURATION", "Look for changes for DURATION (default 2s)", parseDurationOption),
     },
   },

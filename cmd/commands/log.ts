@@ -45,7 +45,7 @@ export const logCommand: XsCommand = buildCommand<LogFlags, string[]>({
       aborted: switchFlag("Show only transactions that ended in EAGAIN"),
       number: valueFlag("COUNT", "Show only the newest COUNT commits", parseCount),
       reverse: switchFlag("Print the newest first"),
-      follow: switchFlag("Print the last 10, then what comes, until Ctrl-C"),
+      follow: switchFlag("Print the last 10 commits, then new ones, until Ctrl-C"),
       oneline: switchFlag("Print one line a commit"),
       format: {
         kind: "enum",

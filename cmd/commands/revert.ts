@@ -10,7 +10,7 @@ export const revertCommand: XsCommand = buildCommand<Omit<RevertFlags, "store">,
   parameters: {
     flags: {
       ...commonFlags,
-      dryRun: switchFlag("Only see whether it could be done"),
+      dryRun: switchFlag("Only check whether it can be done"),
     },
     positional: { kind: "tuple", parameters: [commitParameter] },
   },

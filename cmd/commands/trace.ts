@@ -16,7 +16,7 @@ export const traceCommand: XsCommand = buildCommand<TraceFlags, [file?: string]>
       ...commonFlags,
       ...filterFlags,
       count: switchFlag("Count messages by kind, and print the sums at the end"),
-      times: switchFlag("Print how long each request took, and waited before"),
+      times: switchFlag("Print how long each request waited and took"),
       write: valueFlag("FILE", "Record into the new FILE instead of printing", parseFile),
       pcapng: valueFlag("FILE", "Write the recording as FILE for Wireshark", parseFile),
       number: valueFlag("COUNT", "Stop after COUNT messages", parseCount),
