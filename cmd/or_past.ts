@@ -12,8 +12,8 @@ import {
 import type { AtFlags } from "./history/parameters.ts";
 
 /**
- * A command function that reads: with --at nodes of the past, and so many levels below the paths, null for all; else what
- * `live` does.
+ * A command function that reads nodes: with --at those of the past, down to `levels` below the paths (null: all); without it,
+ * `live` reads the present ones.
  */
 export function orPast<F extends AtFlags>(
   live: ClientAction<F, string[]>,
@@ -22,7 +22,7 @@ export function orPast<F extends AtFlags>(
 ): CommandFunction<F, string[]> {
   const lookNow = withDaemon(live);
   const lookBack = withContext(async (context: XsContext, flags: F, ...paths: string[]) => {
-    // Loaded here: what is so now is read without it.
+    // Loaded only here: a look at the present does not need it.
     const { readPast } = await import("./history/at.ts");
     const tops = paths.length === 0 ? ["/"] : paths;
     return await readPast(
@@ -39,8 +39,8 @@ export function orPast<F extends AtFlags>(
 }
 
 /**
- * A command function that prints something of each path, or of its children with one of the `levels`. What a daemon has
- * is read in one transaction if that takes more than one request.
+ * A command function that prints something about each path (`levels` 0) or its children (1). If that takes more than one request
+ * to a daemon, it reads in one transaction.
  */
 export function printsNodes<F extends AtFlags>(
   print: (nodes: NodeReader, write: Print, flags: F, paths: readonly string[]) => Promise<void>,

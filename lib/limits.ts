@@ -647,22 +647,22 @@ export const ERASE_UNITS_PER_TURN = 25_000;
  */
 export const HISTORY_PREFIXES_MAX = 16;
 
-/** Authors of whom it is told where their pruned changes were; beyond it two are told together. Each path of a moment is looked for in all. */
+/** Authors with a note of their thinned changes; beyond that two share a note. A look at a past moment compares each path with all notes. */
 export const HISTORY_THINNED_MAX = 128;
 
 /**
- * How long a domain lives that keeps its share of the history for itself: a guest that restarts itself as fast as it can has one such share, and
- * with lives of an hour each, 168 of 64 MiB in a week, 390 KiB or some 15,000 commits each.
+ * A domain that lives for so long keeps its share of the history for itself. A guest that restarts itself has one share if it does so faster,
+ * and 168 in a week if each life lasts an hour: the shares of 64 MiB are then 390 KiB, or some 15,000 commits.
  */
 export const HISTORY_LONG_LIFE_MICROSECONDS = 3_600_000_000;
 
-/** Domains that are remembered before those without records are looked for. */
+/** With more domains than this, the history forgets those without records. */
 export const HISTORY_LIVES_MIN = 256;
 
 /** Nodes in a row of a history's keyframe: to change one node is to write so many, a few KiB when compressed. */
 export const HISTORY_PIECE_NODES = 256;
 
-/** Bytes of paths and values in such a row, about: so many are read, changed and written within a millisecond. */
+/** Bytes of paths and values in such a row, about: to read, change and write them takes less than a millisecond. */
 export const HISTORY_PIECE_BYTES = 65_536;
 
 /** Records of a block of the history: so many compress well, and one look-up decodes no more for nothing. */
@@ -684,16 +684,16 @@ export const HISTORY_UNSAVED_BYTES_MAX = 2_097_152;
 /** Authors that a gap names; it counts those of the others together. */
 export const HISTORY_MISSING_AUTHORS_MAX = 64;
 
-/** Blocks that are folded or thinned together, one in each slice. */
+/** Blocks that one fold or one thinning works on, one in each slice. */
 export const HISTORY_FOLD_BLOCKS = 8;
 
-/** Blocks that come before folding is tried again of an author of whom it was not worth it. */
+/** New blocks before an author is folded again whose last fold was not worth its cost. */
 export const HISTORY_FOLD_PAUSE_BLOCKS = 16;
 
-/** Paths of which the filter of a block is asked: of more it would nearly always say that the block may have one. */
+/** Paths up to which a block's filter is asked: for more it would nearly always say that the block may have one. */
 export const HISTORY_PATHS_ASKED_MAX = 64;
 
-/** Records among which an author's oldest are looked for at once. */
+/** Records that one thinning searches for the oldest of an author. */
 export const HISTORY_THIN_RECORDS = 2_048;
 
 /**
@@ -722,13 +722,13 @@ export const HISTORY_OLD_BYTES_MAX = 2_097_152;
  */
 export const TAIL_RIDING_BYTES_MAX = 262_144;
 
-/** Authors of whom the history counts how much they have done since its last block was closed. */
+/** Authors whose records since the last closed block are counted one by one. */
 export const HISTORY_TALLIES_MAX = 1_024;
 
-/** Bytes that are copied one by one: up to so many a loop is faster than a call. */
+/** Bytes up to which a loop copies faster than a call. */
 export const LOOPED_BYTES_MAX = 32;
 
-/** Records of the history that are kept to be used again: those of a turn under load. */
+/** Spare records of the history, for reuse: those of a turn under load. */
 export const HISTORY_RECORDS_SPARE_MAX = 64;
 
 /** Records that ride with one turn in the journal; more are a gap, if the process dies before they are saved. */
@@ -769,8 +769,8 @@ export const HISTORY_LOOK_MS = 10_000;
 export const HISTORY_STEPS_A_BLOCK = 16;
 
 /**
- * Such slices that turns may owe: those of two blocks. While they owe more, busy clients wait, so that no flood records more than
- * there is time to compress and to prune.
+ * Slices of upkeep that may be due: those of two blocks. While more are due, busy clients wait, so that no flood records more than the
+ * daemon has time to compress and prune.
  */
 export const HISTORY_STEPS_OWED_MAX = 2 * HISTORY_STEPS_A_BLOCK;
 
@@ -845,7 +845,7 @@ export const PROGRESS_AFTER_MS = 1_000;
 /** Between two such lines, in ms. */
 export const PROGRESS_INTERVAL_MS = 100;
 
-/** Paths that the engine remembers by their bytes, and those of which it knows whether they are hidden; a power of two. */
+/** Paths in two caches: texts by their bytes, and whether a path is hidden; a power of two. */
 export const KNOWN_PATHS_MAX = 1_024;
 
 /** Bytes of such a path at most: longer ones are rare, and would take the memory of many. */
@@ -977,13 +977,13 @@ export const STREAM_PATTERN_MAX = 3_072;
 /** Bytes of a frame of a stream that a client believes: a call has two of the largest messages. */
 export const FRAME_BYTES_MAX = 65_536;
 
-/** Connections of a stream or a recording that a reader remembers: more than the guests and clients of any host. */
+/** Connections of a stream or a recording that a reader remembers: any host has fewer guests and clients. */
 export const TRACE_CLIENTS_MAX = 16_384;
 
-/** Bytes in which a recording tells of a client: its three texts, each of 256 characters in at most six bytes, fit. */
+/** Bytes of a client's frame in a recording: three texts of 256 characters, each up to six bytes, fit. */
 export const TRACE_CLIENT_BYTES_MAX = 5_120;
 
-/** Kinds of requests that `xs trace -c` counts one by one: some dozens are known, others are counted together. */
+/** Kinds of requests that `xs trace -c` counts one by one; some dozens exist. It counts further ones together. */
 export const TRACE_KINDS_MAX = 64;
 
 /** Clients of a recording that `xs replay` plays at once: each has a connection. */
@@ -992,16 +992,16 @@ export const REPLAY_CLIENTS_MAX = 4_096;
 /** Transactions of one client that `xs replay` keeps open: a daemon keeps a snapshot for each. */
 export const REPLAY_TRANSACTIONS_MAX = 1_000;
 
-/** Kinds of events of one client that `xs replay` compares one by one; others are compared together. */
+/** Kinds of events of one client that `xs replay` compares one by one. It compares further ones together. */
 export const REPLAY_EVENTS_MAX = 10_000;
 
-/** Events of one watch of the library that wait to be taken: some thousand nodes may change at a time, and guests may go on and on. */
+/** Events of one watch of the library that wait for the program: some thousand nodes may change at once, and a guest's events never end. */
 export const WATCH_QUEUED_MAX = 8_192;
 
 /** Bytes that a client reads of a stream at once. */
 export const STREAM_READ_BYTES = 65_536;
 
-/** Nodes of which `xs doctor` asks the history who changed them last: each takes a search of its own. */
+/** Nodes for which `xs doctor` asks the history who changed them last: each is a search of its own. */
 export const DOCTOR_BLAMES_MAX = 100;
 
 /** Watches that one request of `xs who` looks at: some 50 us, so that it is no way to stop the daemon. */
@@ -1034,7 +1034,7 @@ export const RING_LOOK_MS = 1_000;
 /** Processes, or kinds of paths, that `xs top` counts one by one; others are counted together. */
 export const TOP_ROWS_COUNTED_MAX = 10_000;
 
-/** Pages of watches that `xs top` reads at each look once it has read all: some ms of the daemon's time. */
+/** Pages of watches that `xs top` reads each time, after it has read all once: some ms of the daemon's time. */
 export const TOP_WATCH_PAGES = 50;
 
 /** Rows that `xs top --once` prints. */

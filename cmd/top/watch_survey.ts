@@ -6,23 +6,23 @@ import { ask } from "../who/read_pages.ts";
 import { templateOf } from "./stream_totals.ts";
 import type { Totals } from "./totals.ts";
 
-/** Watches on one kind of paths, by the levels below that they hear of; -1 for all. */
+/** Counts of watches on one kind of path, by how many levels below it they include; -1 for all. */
 type Levels = Map<number, number>;
 
-/** Counts the daemon's watches by kinds of paths: {@link DOCTOR_WATCHES_MAX} at first, then again and again some at each look. */
+/** Counts the daemon's watches by kinds of paths. The first look reads up to {@link DOCTOR_WATCHES_MAX}, each later one some pages. */
 export class WatchSurvey {
   readonly #nodes: Operations;
   #from = "";
   #read = 0;
   #counting = new Map<string, Levels>();
-  /** Of the last time that all were read; null before that. */
+  /** The counts of the last whole reading; null before the first one. */
   #counted: ReadonlyMap<string, Levels> | null = null;
 
   constructor(nodes: Operations) {
     this.#nodes = nodes;
   }
 
-  /** Reads on. */
+  /** Reads the next pages. */
   async look(): Promise<void> {
     const isFirst = this.#counted === null;
     for (
@@ -56,7 +56,7 @@ export class WatchSurvey {
     this.#read = 0;
   }
 
-  /** Says of each kind of paths how many watches hear of it; nothing before all were read once. */
+  /** Sets the watches of each row; does nothing before all were read once. */
   addTo(rows: ReadonlyMap<string, Totals>): void {
     if (this.#counted === null) return;
     for (const [template, row] of rows) row.watches = hearing(this.#counted, template);

@@ -125,7 +125,7 @@ export function isMissing(error: unknown): boolean {
   return error instanceof XenstoreError && error.code === "ENOENT" && error.operation !== "connect";
 }
 
-/** What is asked for; null where there is no such node. */
+/** The result of a request; null for a missing node. */
 export async function orNull<T>(asked: Promise<T>): Promise<T | null> {
   try {
     return await asked;

@@ -140,12 +140,12 @@ export class Operations {
     return text.endsWith("\0") ? text.slice(0, -1) : text;
   }
 
-  /** What a command for the daemon answers, as text. */
+  /** The answer to a CONTROL command, as text. */
   async control(...words: string[]): Promise<string> {
     return fromByteText(await this.ask(MessageType.CONTROL, "control", ...words));
   }
 
-  /** What a command for the daemon answers, as it is. */
+  /** The answer to a CONTROL command, as bytes. */
   controlBytes(...words: string[]): Promise<Uint8Array> {
     const payload = joinStrings(...words);
     return this.#ask(MessageType.CONTROL, "control", words[0] ?? "", payload);

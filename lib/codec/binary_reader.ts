@@ -4,32 +4,32 @@ import { StreamError } from "./errors.ts";
 import { FieldReader } from "./field_reader.ts";
 import * as types from "./record_types.ts";
 
-/** A record and where it was found. */
+/** A record and its place in the file. */
 export interface PlacedRecord {
   readonly record: records.StateRecord;
-  /** Of the record's first byte in the file. */
+  /** The position of the record's first byte. */
   readonly offset: number;
 }
 
-/** A record of a type that is not known. */
+/** Stands for a record of an unknown type. */
 export const UNKNOWN = Symbol("unknown");
 
-/** What the body of a record gives; null where it only tells more of one before it. */
+/** The content of a record; null for one that only adds to an earlier one. */
 export type Decoded = records.StateRecord | null | typeof UNKNOWN;
 
 /**
- * Reads a file of records, each behind its type and length, to its END. Nothing is allocated by a
- * length that the file claims, and values are views into the file.
+ * Reads a file of records, each behind its type and length, up to the END record. It allocates
+ * nothing by a length that the file claims. Values are views into the file.
  */
 export abstract class BinaryReader {
-  /** Type numbers that are not known, each once. */
+  /** Unknown type numbers. */
   readonly skipped: Set<number> = new Set();
-  /** What could not be read as it was meant, in words; each thing once. */
+  /** What the reader left out or changed, in words. */
   readonly notes: Set<string> = new Set();
-  /** Records that the file has, but for END and those of types that are not known. */
+  /** Records so far, without END and unknown ones. */
   count = 0;
   protected readonly fields: FieldReader;
-  /** What is told of domains in several places: they come last. */
+  /** Domains, which several records describe: so they come last. */
   protected readonly domains: DomainTable = new DomainTable();
   /** Where the next record begins. */
   protected nextAt = types.PREAMBLE_BYTES;
@@ -44,8 +44,8 @@ export abstract class BinaryReader {
   }
 
   /**
-   * The next record, of domains those behind all others; null at the end.
-   * @throws {StreamError} when the bytes are none
+   * The next record, domains after all others; null at the end.
+   * @throws {StreamError} for damaged bytes
    */
   next(): PlacedRecord | null {
     while (!this.isEnded) {
@@ -58,8 +58,8 @@ export abstract class BinaryReader {
   }
 
   /**
-   * Reads a record of a known type only to see whether it can be; false after END.
-   * @throws {StreamError} when it cannot
+   * Checks the next record of a known type; false after END.
+   * @throws {StreamError} for damaged bytes
    */
   scan(): boolean {
     for (const before = this.count; !this.isEnded;) {
@@ -69,7 +69,7 @@ export abstract class BinaryReader {
     return false;
   }
 
-  /** A record; null where there is none, or it told more of one before it. */
+  /** The next record; null for none, or for one that only adds to an earlier one. */
   protected step(): records.StateRecord | null {
     const { fields } = this, start = this.nextAt;
     if (start === this.#length) {
@@ -114,7 +114,7 @@ export abstract class BinaryReader {
     return null;
   }
 
-  /** The length of the body that begins here, of which the header has `stated`. */
+  /** The real length of the next body; its header says `stated`. */
   protected bodyLength(_type: number, stated: number): number {
     return stated;
   }
@@ -122,6 +122,6 @@ export abstract class BinaryReader {
   /** Reads the fields of a record. */
   protected abstract decode(type: number): Decoded;
 
-  /** Whether so many bytes behind the fields of a record are as they may be. */
+  /** Whether so many bytes may follow the fields of a record. */
   protected abstract mayLeave(type: number, left: number): boolean;
 }

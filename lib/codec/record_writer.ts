@@ -2,7 +2,7 @@ import { ChunkWriter } from "./chunk_writer.ts";
 import { StreamError } from "./errors.ts";
 import * as types from "./record_types.ts";
 
-/** Writes a file's preamble and records, and checks what their fields are to hold. */
+/** Writes a file's preamble and records, and checks that their fields can hold the values. */
 export class RecordWriter {
   readonly to: ChunkWriter;
   /** How many records were begun. */

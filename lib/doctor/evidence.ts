@@ -22,11 +22,11 @@ export interface SeenWatch extends WatchRow {
   readonly eventsPerSecond: number;
 }
 
-/** From when on something is so, as far as the evidence itself tells. */
+/** Since when something is so, as far as the evidence itself shows. */
 export type Onset =
-  /** At `from` at the earliest (null: nothing tells), at `to` at the latest; in ms since 1970. */
+  /** At `from` at the earliest (null: unknown), at `to` at the latest; in ms since 1970. */
   | { readonly kind: "seen"; readonly from: number | null; readonly to: number }
-  /** Since both are true: the domain is gone, and the node is as it is now. */
+  /** Since the domain is gone and the node is as it is now, whichever came later. */
   | { readonly kind: "left"; readonly domid: number; readonly path: string }
   /** Not before the domain was introduced, and not after the first look. */
   | { readonly kind: "domain"; readonly domid: number };
@@ -38,7 +38,7 @@ export interface SeenRing {
   readonly responsesWaiting: number;
   readonly moved: boolean;
   readonly ignored: boolean;
-  /** When the domain sent what the daemon ignores it for, in ms since 1970; null where that is not known. */
+  /** When the domain broke the protocol, so that the daemon ignores it, in ms since 1970; null if unknown. */
   readonly brokenAt: number | null;
 }
 
@@ -90,12 +90,12 @@ export interface Finding {
   /** The evidence. */
   readonly text: string;
   readonly onset: Onset;
-  /** What fixes it, as a user types it; null where that is not known. */
+  /** The command that fixes it, as a user types it; null if unknown. */
   readonly command: string | null;
   readonly fix: Fix | null;
 }
 
-/** What a rule finds: seen at both looks unless it says since when, and without a fix unless it has one. */
+/** A rule's finding. Without `onset` it was seen at both looks; without `fix` there is none. */
 export interface Found extends Pick<Finding, "object" | "text" | "command"> {
   readonly onset?: Onset | null;
   readonly fix?: Fix;
@@ -107,7 +107,7 @@ export interface Rule {
   check(evidence: Evidence): Iterable<Found>;
 }
 
-/** The onset of what both looks saw: it was so at the first one. */
+/** The onset of a finding of both looks: at the first look at the latest. */
 export function sinceFirstLook({ before }: Pick<Evidence, "before">): Onset {
   return { kind: "seen", from: null, to: before.wallMs };
 }

@@ -30,13 +30,13 @@ interface Happened {
   readonly commit: number;
 }
 
-/** What happens to domains: the kind of record, how its detail names the domain, and in words. A release is a death, too. */
+/** Events of domains: how a record's detail names the domain, and the event in words. A release counts as a death. */
 const CHANGES = {
   death: [/(?:^|; )domain (\d+)(?: \([^)]*\))? died/g, "died"],
   introduce: [/^domain (\d+), port/g, "was introduced"],
 } as const satisfies Partial<Record<Kind, readonly [RegExp, string]>>;
 
-/** Since when each finding is so; `firstLook` is when all of them were, in ms since 1970. */
+/** Since when each finding is so. All of them were so at `firstLook`, in ms since 1970. */
 export async function sinceEach(
   findings: readonly Finding[],
   history: HistorySource,
@@ -59,7 +59,7 @@ export async function sinceEach(
 class Past {
   readonly #history: HistorySource;
   readonly #firstLook: number;
-  /** By domid: its last end, and its last introduction. */
+  /** The last end and the last introduction of each domain, by domid. */
   readonly #ends = new Map<number, Happened>();
   readonly #beginnings = new Map<number, Happened>();
   readonly #blamed = new Map<string, Happened | null>();
@@ -77,7 +77,7 @@ class Past {
     await this.#read(domids, "introduce", this.#beginnings);
   }
 
-  /** Looks for the last record of a kind of each domain. */
+  /** Finds each domain's last record of a kind. */
   async #read(
     domids: ReadonlySet<number>,
     kind: keyof typeof CHANGES,
@@ -116,7 +116,7 @@ class Past {
     return { from: at, to: this.#firstLook, why, commit };
   }
 
-  /** Of the domain's end and the node's last change the later one, if both are known. */
+  /** The later one of the domain's end and the node's last change, if both are known. */
   #sinceLeft(end: Happened | null, change: Happened | null): Since {
     if (end === null) return this.#notBefore(change);
     const last = change === null || change.at < end.at ? end : change;
@@ -145,7 +145,7 @@ function changeIn({ at, author, number }: Commit): Happened {
   return { at: at / 1_000, why: `${whoText(author)} changed it last`, commit: number };
 }
 
-/** Without a history, or with one that cannot answer, nothing is found. */
+/** Ignores a missing history, and one that cannot answer. */
 async function orNothing(ask: () => Promise<void>): Promise<void> {
   try {
     await ask();

@@ -76,7 +76,7 @@ export interface Abort {
 
 /** The second of the engine's two hooks: told of each commit as it is done, and of those that fail. */
 export interface CommitListener {
-  /** Returns what it costs to keep this, in units of the meter, for which the client pays; nothing where that is little. */
+  /** Returns the cost of the record, in units of the meter, which the client pays; nothing if that is little. */
   committed(commit: Commit): number | void;
   /** Returns the number by which the abort can be asked about later; nothing where there is none. */
   aborted(abort: Abort): number | void;
@@ -88,7 +88,7 @@ export interface Suspended {
   readonly deeds: Deed[];
 }
 
-/** The commit of which listeners hear, the same object each time. */
+/** The commit that listeners get: the same object each time, to allocate nothing. */
 class CurrentCommit implements Commit {
   kind: CommitKind = "request";
   author: Author = DAEMON;
@@ -103,7 +103,7 @@ class CurrentCommit implements Commit {
     private readonly specials: ReadonlyMap<string, Node>,
   ) {}
 
-  /** What it did to the tree. */
+  /** The changes of the tree. */
   set did(changes: TreeChanges) {
     this.#changes = changes;
   }

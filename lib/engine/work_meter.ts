@@ -50,9 +50,8 @@ export const WRITTEN_UNITS = 40;
 export const MERGED_UNITS = 90;
 
 /**
- * For each change that a listener records, until the record is in a block of a history: itself, its path, which is compared and
- * hashed, and its bytes, which are written, compressed and pruned some day. What changes one small node costs little beside the rest of its
- * request, and nothing for this.
+ * For each change that a listener records: the record, its path, which is compared and hashed, and its bytes, which are written,
+ * compressed and later pruned. A commit of one small change costs nothing extra: its record is little beside the rest of the request.
  */
 export const RECORDED_UNITS = 60;
 export const RECORDED_PATH_SHIFT = 3;

@@ -25,7 +25,7 @@ export const REDACTED_PATHS: readonly string[] = [
 export class Redaction {
   /** In small letters. */
   readonly #globs: readonly Glob[];
-  /** Paths that were asked for lately, and what was found of them: the same ones come again and again. */
+  /** A cache of recent paths and results, since the same paths come again and again. */
   readonly #paths: string[] = new Array<string>(KNOWN_PATHS_MAX).fill("");
   readonly #hidden = new Uint8Array(KNOWN_PATHS_MAX);
 
@@ -62,10 +62,10 @@ export class Redaction {
   }
 }
 
-/** Paths differ most at their ends. */
+/** A path's place in the cache depends on so many of its last characters, since paths differ most there. */
 const PLACE_CHARACTERS = 24;
 
-/** Where a path is remembered. */
+/** The place of a path in the cache. */
 function placeOf(path: string): number {
   let hash = path.length;
   for (let i = Math.max(0, path.length - PLACE_CHARACTERS); i < path.length; i++) {

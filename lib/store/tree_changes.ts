@@ -34,11 +34,11 @@ class Entry {
   path = "";
   /** As it was before. */
   old: NodeState | null = null;
-  /** The node that was changed or made, which has what there is now if nothing else has happened; null for a removal. */
+  /** The changed or new node, which has the present state unless a later entry says otherwise; null for a removal. */
   node: Node | null = null;
   /** What was removed there with all below; null for another change. */
   removed: Node | null = null;
-  /** It is told by another one. */
+  /** Whether another entry reports it. */
   isReported = false;
 }
 
@@ -48,7 +48,7 @@ class Entry {
  */
 export class TreeChanges implements TreeObserver {
   readonly #entries: Entry[] = [];
-  /** The first one, and what it was before, again and again: most commits need no more. */
+  /** The first entry and its old state, reused: most commits need no more. */
   readonly #first = new Entry();
   readonly #before = { value: NO_VALUE, perms: NO_PERMS };
   readonly #only = { path: "", old: null as NodeState | null, new: null as NodeState | null };
@@ -104,7 +104,7 @@ export class TreeChanges implements TreeObserver {
     this.#base = null;
     const entries = this.#entries;
     if (entries.length === 0) return;
-    // One place stays: an array that grows takes several.
+    // Keep one place, since an array that grows from nothing allocates several.
     if (entries.length > 1) entries.length = 1;
     entries.pop();
     const first = this.#first, before = this.#before;
@@ -115,8 +115,8 @@ export class TreeChanges implements TreeObserver {
   }
 
   /**
-   * The change, where it is the only one and of an ordinary node; null where it may not be. It holds until the next one is
-   * noted: to find it takes nothing, and no memory.
+   * The change, if it is the only one, and of an ordinary node; null if it may not be. It is valid until the next change is
+   * noted, and takes neither a search nor memory.
    */
   get only(): Change | null {
     const entries = this.#entries;
@@ -165,7 +165,7 @@ export class TreeChanges implements TreeObserver {
   }
 }
 
-/** Whether each is longer than the one before, as of a chain that was made: then no path is there twice. */
+/** Whether each path is longer than the previous one, as in a new chain of nodes: then no path is there twice. */
 function isChain(entries: readonly Entry[]): boolean {
   for (let i = 1; i < entries.length; i++) {
     const { path, removed } = entries[i]!, before = entries[i - 1]!;
