@@ -54,14 +54,14 @@ export const socketOnlyFlag = {
 /** The exit status, or false for 1. */
 export type Status = void | boolean | number;
 
-/** What a command does. */
+/** A command: it gets flags and words, and returns its status. */
 export type Action<F, A extends readonly unknown[]> = (
   context: XsContext,
   flags: F,
   ...args: A
 ) => Promise<Status>;
 
-/** What a client command does with its connection. */
+/** A client command: it also gets the connection. */
 export type ClientAction<F, A extends readonly unknown[]> = (
   context: XsContext,
   nodes: Operations,
@@ -69,14 +69,14 @@ export type ClientAction<F, A extends readonly unknown[]> = (
   ...args: A
 ) => Promise<Status>;
 
-/** What the library for the command line calls. */
+/** A command in the form that the command-line library calls. */
 export type CommandFunction<F, A extends readonly unknown[]> = (
   this: XsContext,
   flags: F,
   ...args: A
 ) => Promise<void>;
 
-/** A function that is loaded when it is called: other commands need none of it. */
+/** A function that is loaded at its first call, since other commands do not need it. */
 export function lazy<A extends readonly unknown[], R>(
   load: () => Promise<(...args: A) => Promise<R>>,
 ): (...args: A) => Promise<R> {
@@ -96,7 +96,7 @@ function exitCode(status: Status): number {
   return typeof status === "number" ? status : status === false ? 1 : 0;
 }
 
-/** Where the daemon is that the flags or the surroundings name. */
+/** The daemon's address, by the flags or the environment. */
 export function socketPath({ around }: Shell, { socket }: CommonFlags): string {
   return findSocket(socket === undefined ? undefined : fromByteText(socket), around);
 }

@@ -33,7 +33,7 @@ export function findDomain<T extends Named>(domains: readonly T[], word: string)
   throw new CommandError(`several domains have this name (use the domid: ${domids})`, word);
 }
 
-/** A domain as people read of it: with its name, which is a guest's data. */
+/** A domain for people: with its name, which is escaped, since a guest chose it. */
 export function domainTitle(domid: number, name: BytesJson | null): string {
   return `domain ${domid}${name === null ? "" : ` (${jsonText(name)})`}`;
 }

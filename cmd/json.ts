@@ -21,7 +21,7 @@ export function printJson(output: Output, object: unknown): void {
   output.write(`${toByteText(jsonLine(object))}\n`);
 }
 
-/** Prints of each path, as one line, that it was changed: `change` says how. */
+/** Prints one line for each changed path; `change` says how it changed. */
 export function printChanged(
   output: Output,
   paths: readonly string[],

@@ -108,14 +108,14 @@ async function exportOtlp(
   return 0;
 }
 
-/** Where metrics go. @throws {UsageError} when the variable has no address. */
+/** The collector's address. @throws {UsageError} when the variable has an invalid one. */
 function collector(): URL {
   const given = Deno.env.get(OTEL_ENDPOINT), url = otlpEndpoint(given);
   if (url !== null) return url;
   throw new UsageError(`invalid address '${given}' (such as ${OTEL_DEFAULT})`, OTEL_ENDPOINT);
 }
 
-/** Says where metrics go and, later, if nothing answers there: the runtime's exporter says nothing. */
+/** Prints where metrics go, and later if nothing answers there, since the runtime's exporter is silent. */
 function tellCollector({ stderr, stdout }: Shell, { href }: URL, interval: number): void {
   stdout.write(toByteText(`metrics to ${href} every ${formatDuration(interval)}\n`));
   flush(stdout);

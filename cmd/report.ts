@@ -18,10 +18,10 @@ abstract class Failure extends Error {
   }
 }
 
-/** What a shell gives for SIGINT. */
+/** The exit status of a shell for SIGINT. */
 export const STATUS_INTERRUPTED = 130;
 
-/** What is said of a daemon that answers as one without a command. */
+/** The error text for a daemon that does not know a command. */
 export const OLDER_DAEMON = "the daemon does not know this command (it is an older xs, or not xs)";
 
 /** The command line is wrong: exit status 2. */
@@ -34,7 +34,7 @@ export class CommandError extends Failure {
   override readonly name = "CommandError";
 }
 
-/** A failure of a part of the program, whose words are text, as the command's. */
+/** Turns a library's failure into one of the command. */
 export function asFailure({ object, text }: Pick<Failure, "object" | "text">): CommandError {
   return new CommandError(toByteText(text), toByteText(object));
 }

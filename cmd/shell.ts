@@ -93,7 +93,7 @@ export function readable(text: string): string {
   return toByteText(escapeByteLines(text));
 }
 
-/** Tells people on stderr what is no result. */
+/** Prints a note for people on stderr, apart from the result. */
 export function note({ stderr }: Pick<Shell, "stderr">, text: string): void {
   stderr.write(`xs: ${readable(toByteText(text))}\n`);
 }

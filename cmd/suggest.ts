@@ -37,7 +37,7 @@ function distance(a: string, b: string): number {
   return rows[a.length]![b.length]!;
 }
 
-/** How far a slip of the fingers may be from a name: a third of its letters, and two at most. */
+/** The most edits between a typing error and a name: a third of its letters, and two at most. */
 function slipMax(name: string): number {
   return Math.min(2, Math.floor(name.length / 3));
 }

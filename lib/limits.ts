@@ -708,8 +708,8 @@ export const HISTORY_LOG_MICROSECONDS = 20_000_000;
 export const HISTORY_PART_BYTES = 65_536;
 
 /**
- * Bytes of what a record says of a commit besides its changes, of 65,535 that its format has: thirty guests that die at once, with the
- * longest names, or some 1,800 without names. No setting's value is longer.
+ * Bytes of a record's detail, which its format limits to 65,535. It names thirty guests that die at once, with the longest names, or some
+ * 1,800 without names. No setting's value is longer.
  */
 export const HISTORY_DETAIL_MAX = 32_768;
 

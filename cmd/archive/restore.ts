@@ -22,7 +22,7 @@ export interface RestoreFlags extends CommonFlags {
   readonly domain?: DomainChoice;
 }
 
-/** What the counts of a report are of, by their names. */
+/** The nouns of a report's counts, by their names. */
 const NOUNS: Readonly<Record<string, string>> = {
   nodes: "node",
   specials: "special",

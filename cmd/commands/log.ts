@@ -7,7 +7,7 @@ import { type Kind, KINDS } from "../../lib/history/kinds.ts";
 import { parseCount } from "../parameters.ts";
 import { UsageError } from "../report.ts";
 
-/** What can be asked for: of what was pruned no more than that is known. */
+/** The kinds that can be chosen. `pruned` is not among them: nothing else is known of pruned records. */
 const SHOWN: readonly Kind[] = KINDS.filter((kind) => kind !== "pruned");
 
 function parseKind(input: string): Kind {

@@ -31,10 +31,10 @@ import {
 } from "../serve_values.ts";
 import { serverFailure } from "../server_failure.ts";
 
-/** Options that have a value whenever the command line is read. */
+/** Options with a default, so that they always have a value. */
 type Defaulted = "logFormat" | "xen" | "persist" | "onDamage";
 
-/** Options that the command line does not have, or in another form. */
+/** Options that the command line has in another form, or not at all. */
 type NotTyped = "quotas" | "logFile" | "version" | "commandLine" | "clock";
 
 /** The options of `xs serve` as typed on the command line. */

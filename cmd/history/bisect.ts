@@ -55,7 +55,7 @@ export async function runBisect(
   return others.length === 0;
 }
 
-/** Progress: both outputs are often one terminal, where the result is to come last. */
+/** Prints progress to the other output at once: on one terminal the result must come last. */
 function say(shell: Shell, text: string): void {
   note(shell, text);
   flush(shell.stderr);

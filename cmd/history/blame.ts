@@ -47,7 +47,7 @@ export async function runBlame(
       if (!await output.write(toByteText(`${line}\n`))) break;
     }
     await output.end();
-    // Of one path its line says it.
+    // With one path, the path's own line says it.
     if (recursive) { for (const line of unknownLines(unknowns)) note(past.shell, line); }
   });
 }

@@ -67,7 +67,7 @@ export class LookBack {
   }
 }
 
-/** Asks the history about a point; a failure to answer names the option that it was given by. */
+/** Asks the history about a point; an error names the option that has the point. */
 export async function aboutPoint<T>(option: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -78,7 +78,7 @@ export async function aboutPoint<T>(option: string, ask: () => Promise<T>): Prom
   }
 }
 
-/** Runs an action; what is wrong with the history is given as the command's failure. */
+/** Runs an action; an error of the history becomes a failure of the command. */
 export async function lookBack(
   { shell }: XsContext,
   flags: HistoryFlags,

@@ -20,7 +20,7 @@ export type Words = readonly [command: string, ...args: string[]];
 export class MomentTestBed implements Disposable {
   readonly #shell: Shell;
   readonly #folder = makeFolder();
-  /** Where the socket is: its server locks the folder for itself. */
+  /** The folder of the socket, which its server locks. */
   readonly #run = `${this.#folder.path}/run`;
   readonly #heed: () => void;
   #child: Deno.ChildProcess | null = null;
@@ -97,10 +97,10 @@ export class MomentTestBed implements Disposable {
   }
 }
 
-/** Not that of versions which did not lock theirs. */
+/** A prefix of its own: earlier versions did not lock the folders with theirs. */
 const FOLDER_PREFIX = "xs-bisect-";
 
-/** Where the sockets are. */
+/** The folder of the sockets. */
 function makeFolder(): LockedFolder {
   try {
     return LockedFolder.make(FOLDER_PREFIX);

@@ -5,7 +5,7 @@ import { toText } from "../../lib/wire/text.ts";
 import { keyOf, rowOf } from "./stream_totals.ts";
 import type { Totals } from "./totals.ts";
 
-/** Adds what each client has now to the rows of processes; clients that ask nothing get a row, too. */
+/** Adds the watches, transactions and queued bytes of each client to its row; idle clients get a row, too. */
 export function addClients(rows: Map<string, Totals>, clients: readonly ClientStatus[]): void {
   for (const client of clients) {
     const { connection: id, domid, kind, pid, queuedBytes, quota, transactions, watches } = client;

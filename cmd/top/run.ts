@@ -19,10 +19,10 @@ export interface TopFlags extends CommonFlags {
   readonly interval?: number;
 }
 
-/** Columns of what is printed where neither a terminal nor COLUMNS says how many there are. */
+/** Columns of a printed table without a terminal and without COLUMNS. */
 const PRINTED_COLUMNS = 200;
 
-/** How wide a printed table may be: as the terminal, as COLUMNS says, or wide. */
+/** The width of a printed table: the terminal's, that of COLUMNS, or {@link PRINTED_COLUMNS}. */
 function printedColumns(shell: Shell): number {
   const said = shell.around.env("COLUMNS") ?? "";
   return shell.columns() ?? (/^[1-9]\d{0,3}$/.test(said) ? Number(said) : PRINTED_COLUMNS);

@@ -54,7 +54,7 @@ export interface View {
   isTyping: boolean;
   isPaused: boolean;
   isHelp: boolean;
-  /** Printed once, and not drawn: without a line of keys, and no wider than its names need. */
+  /** Whether it is printed once: without a line of keys, and no wider than its names need. */
   isPrinted: boolean;
   /** The place of the selected row, -1 for none, and the key of the row that is shown alone. */
   selected: number;

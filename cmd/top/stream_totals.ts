@@ -96,7 +96,7 @@ function countTransaction({ request }: TracedCall, row: Totals, result: string):
   else if (result === "OK" && toText(request.payload) === "T\0") row.commits++;
 }
 
-/** A process has one row for all its connections, and a ring that of its domain. */
+/** The row of a client: all connections of a process share one, and a ring has that of its domain. */
 export function keyOf({ domid, id, kind, pid }: TracedClient): string {
   return kind === "ring" ? `domain ${domid}` : pid === null ? `#${id}` : `pid ${pid}`;
 }

@@ -42,7 +42,7 @@ export async function replay(
     if (flags.json === true) printJson(stdout, differenceJson(difference));
     else stdout.write(`${toByteText(differenceText(difference))}\n`);
   };
-  // Of a recording without calls nothing would tell that there is no daemon.
+  // A recording without calls would not show that there is no daemon.
   (await open()).close();
   const run = new Replay(open, tell);
   const decoder = new TraceDecoder();

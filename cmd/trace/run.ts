@@ -32,7 +32,7 @@ class TracePrinter {
     return this.#left <= 0;
   }
 
-  /** Whether the flags name messages, of which a client's end is none. */
+  /** Whether the flags choose messages: then ends of clients, which are no messages, are left out. */
   get #wantsOnlyMessages(): boolean {
     const { errors, op, path, slowerThan } = this.#flags;
     return errors === true || [op, path, slowerThan].some((flag) => flag !== undefined);

@@ -69,7 +69,7 @@ function inOrder(done: ReadonlyMap<string, Visit>): NodeRecord[] {
 }
 
 async function visit(nodes: Operations, path: string): Promise<Visit | null> {
-  // A daemon may list what it does not give.
+  // A daemon may list a node that it does not let us read.
   const found = await orNull(
     Promise.all([nodes.read(path), nodes.getPerms(path), nodes.directory(path)]),
   );

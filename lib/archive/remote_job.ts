@@ -137,7 +137,7 @@ async function ask(nodes: Operations, words: readonly string[]): Promise<string 
   }
 }
 
-/** What fails while another is waited for is told by that one, or when its turn comes. */
+/** Marks a promise as handled: a failure is reported when its turn comes, or by an earlier one. */
 export function tracked<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

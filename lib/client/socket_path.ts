@@ -45,7 +45,7 @@ export const surroundings: Surroundings = {
     }
   },
   owner: (path) => statOf(path)?.uid ?? null,
-  // A program without the permission (--allow-sys) has no daemon of its own to look for.
+  // Without the permission (--allow-sys) the user id is unknown, so no own daemon can be found.
   uid: () => attempt(() => Deno.uid(), null),
   text: textOf,
 };

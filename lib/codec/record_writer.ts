@@ -19,7 +19,7 @@ export class RecordWriter {
     this.to.u32Big(endian === "big" ? types.FLAG_BIG_ENDIAN : 0);
   }
 
-  /** The header of a record. */
+  /** Writes the header of a record. */
   begin(type: number, length: number): void {
     const padded = types.aligned(length);
     if (padded > 0xffff_ffff) this.fail(types.typeName(type), `${length} bytes: 4 GiB at most`);

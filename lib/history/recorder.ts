@@ -291,7 +291,7 @@ function operationsOf(deeds: readonly Deed[]): number {
 function detailOf({ deeds, group }: Commit): string {
   if (group === 0 && deeds.length === 1 && deeds[0]!.kind === "transaction") return "";
   const said = textOf(deeds, true);
-  // Guests' names are long, their numbers are not.
+  // Names of guests can be long: if the text has no room for them, domids must do.
   const text = said.length <= HISTORY_DETAIL_MAX ? said : cut(textOf(deeds, false));
   if (group === 0) return text;
   return text === "" ? `part of death ${group}` : `${text}; part of death ${group}`;
@@ -301,7 +301,7 @@ function textOf(deeds: readonly Deed[], isNamed: boolean): string {
   return deeds.map((deed) => deedText(deed, isNamed)).filter((text) => text !== "").join("; ");
 }
 
-/** As many whole deeds as there is room for. */
+/** Cuts a text behind the last deed for which there is room. */
 function cut(text: string): string {
   if (text.length <= HISTORY_DETAIL_MAX) return text;
   return `${text.slice(0, text.lastIndexOf("; ", HISTORY_DETAIL_MAX))}; and more`;

@@ -41,7 +41,7 @@ export function* changeKeyframe(
   return true;
 }
 
-/** The result of `action`; null when a block is damaged. */
+/** The result of `read`; null when a block is damaged. */
 export function ifWhole<T>(read: () => T): T | null {
   try {
     return read();

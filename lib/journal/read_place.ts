@@ -1,7 +1,7 @@
 import { JournalError } from "./database.ts";
 import { FolderError, LockedFolder } from "./locked_folder.ts";
 
-/** Not that of versions which did not lock theirs. */
+/** A prefix of its own: earlier versions did not lock the folders with theirs. */
 const PREFIX = "xs-copy-";
 
 /**

@@ -135,7 +135,7 @@ async function begin(nodes: Operations, query: Query): Promise<string> {
   if (text.length > PAYLOAD_MAX / 2) throw new ArchiveError("too many or too long paths");
   for (let tries = 1;; tries++) {
     const reply = await historyControl(nodes, "query", QUERY_VERSION, text);
-    // oxenstored says OK to whatever it is told.
+    // oxenstored answers OK to any command.
     if (reply === null || reply === "OK") {
       throw new NoHistoryError("the daemon keeps no history (only an xs with `xs log` does)");
     }
@@ -151,7 +151,7 @@ async function begin(nodes: Operations, query: Query): Promise<string> {
 }
 
 /**
- * What a command about the history answers; null where the daemon does not know it, or what it names.
+ * The answer to a command about the history; null when the daemon does not know the command, or the thing that it names.
  *
  * @throws {ArchiveError} for a client that may not ask.
  */

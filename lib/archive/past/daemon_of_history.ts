@@ -10,7 +10,7 @@ import { ArchiveError, usingFile } from "../archive.ts";
  * The daemon that has the history at `path`, of the store at `store`; null when none has it, or it is not there.
  *
  * @param connect connects to the daemon that may have it.
- * @throws {ArchiveError} when another one has it; {@link XenstoreError} when that daemon does not answer in time.
+ * @throws {ArchiveError} when another daemon has it; {@link XenstoreError} when that daemon does not answer in time.
  */
 export async function daemonOfHistory(
   path: string,

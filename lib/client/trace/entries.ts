@@ -70,11 +70,11 @@ const UNKNOWN: StreamClientInfo = {
 
 /**
  * Makes entries of frames, in the order in which things happened: the events that a call causes come before it
- * in the stream, and behind it here. Frames may be a recording of anyone: what is kept of them is bounded.
+ * in the stream, and behind it here. A recording may have any frames, so all that is kept of them is bounded.
  */
 export class TraceDecoder {
   readonly #clients = new ClientTable<TracedClient>();
-  /** Events whose call has not come yet, and the bytes of their frames. */
+  /** Events that wait for their call, and the bytes of their frames. */
   #early: TracedEvent[] = [];
   #earlyBytes = 0;
 
@@ -113,7 +113,7 @@ export class TraceDecoder {
       } else {
         this.#early.push({ kind: "event", ...event });
         this.#earlyBytes += FRAME_HEADER_BYTES + frame.body.length;
-        // A daemon queues no more for a reader, so their call is not among what it has sent.
+        // A daemon queues no more bytes for a reader, so the call of these events was lost.
         if (this.#earlyBytes > STREAM_QUEUE_BYTES) append(entries, this.rest());
       }
     } else if (kind === FrameKind.CLOSED) {
@@ -138,12 +138,12 @@ export class TraceDecoder {
   }
 }
 
-/** One at a time: a call has no room for some ten thousand arguments. */
+/** Appends one at a time: `push(...)` fails with some ten thousand arguments. */
 function append(entries: TraceEntry[], more: readonly TraceEntry[]): void {
   for (const entry of more) entries.push(entry);
 }
 
-/** A client with texts no longer than a daemon's. */
+/** A client with its texts cut to the length that a daemon sends. */
 function shortened(client: StreamClientInfo | null): StreamClientInfo {
   if (client === null) return UNKNOWN;
   const cut = (text: string | null): string | null => text?.slice(0, AUTHOR_TEXT_MAX) ?? null;

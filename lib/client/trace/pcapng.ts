@@ -37,7 +37,7 @@ export class PcapngEncoder {
   add(frames: readonly Frame[]): Uint8Array {
     const blocks: Uint8Array[] = [];
     for (const frame of frames) {
-      // A longer one is none of a daemon's, and many of them would fill the memory.
+      // No daemon writes a longer one, and many of them would fill the memory.
       const isClient = frame.kind === FrameKind.CONNECTION;
       if (isClient && frame.body.length <= TRACE_CLIENT_BYTES_MAX) {
         this.#clients.set(frame.connection, frame.body);

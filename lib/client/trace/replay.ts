@@ -192,7 +192,7 @@ export class Replay {
   }
 }
 
-/** Events beyond {@link REPLAY_EVENTS_MAX} kinds are counted together, without path and token. */
+/** Counts an event by path and token; beyond {@link REPLAY_EVENTS_MAX} kinds it counts the others together. */
 function countEvent(counts: Map<string, number>, message: string): void {
   count(counts, counts.size < REPLAY_EVENTS_MAX || counts.has(message) ? message : "(others)\0");
 }

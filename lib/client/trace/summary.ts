@@ -4,7 +4,7 @@ import type { TraceEntry } from "./entries.ts";
 import { kindName } from "./entry_text.ts";
 import { counted } from "../../wire/counted.ts";
 
-/** What is counted together. */
+/** The row of the kinds that are counted together. */
 const OTHERS = "(others)";
 
 /** What was counted of one kind of messages. */

@@ -86,7 +86,7 @@ export class ByteWriter {
     else for (let i = 0; i < length; i++) to[at + i] = bytes[i]!;
   }
 
-  /** The bytes, in which the next `size` may be written from {@link length} on; {@link wrote} says where that ended. */
+  /** Returns the buffer, with room for `size` bytes from {@link length} on. The caller writes there, and then calls {@link wrote} with the end. */
   room(size: number): Uint8Array<ArrayBuffer> {
     if (this.length + size > this.#bytes.length) this.#grow(this.length + size);
     return this.#bytes;

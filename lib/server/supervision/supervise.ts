@@ -295,7 +295,7 @@ class Supervisor {
   }
 }
 
-/** Not that of versions which did not lock theirs. */
+/** A prefix of its own: earlier versions did not lock the folders with theirs. */
 const FOLDER_PREFIX = "xs-supervisor-";
 
 /** A folder for this user alone, where files of the present boot lie if we may write there. */
