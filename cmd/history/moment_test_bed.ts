@@ -106,8 +106,8 @@ function makeFolder(): LockedFolder {
     return LockedFolder.make(FOLDER_PREFIX);
   } catch (error) {
     if (!(error instanceof FolderError)) throw error;
-    const what = "no directory for its sockets can be made";
-    throw new CommandError(`${what}: ${error.reason} (TMPDIR names where)`);
+    const what = "cannot make a directory for its sockets";
+    throw new CommandError(`${what}: ${error.reason} (TMPDIR names the place)`);
   }
 }
 

@@ -12,7 +12,7 @@ export class FolderError extends Error {
     /** What the operating system says. */
     readonly reason: string,
   ) {
-    super(`no folder can be made: ${reason}`);
+    super(`cannot make a folder: ${reason}`);
   }
 }
 

@@ -15,7 +15,7 @@ export function makeReadPlace(): LockedFolder {
   } catch (error) {
     if (!(error instanceof FolderError)) throw error;
     throw new JournalError(
-      `no directory for a copy of the store can be made: ${error.reason} (TMPDIR names where)`,
+      `cannot make a directory for a copy of the store: ${error.reason} (TMPDIR names the place)`,
     );
   }
 }

@@ -96,7 +96,7 @@ Deno.test("where no copy can be made, the reason is told and nothing is left", a
     assertThrows(
       () => makeReadPlace(),
       JournalError,
-      "no directory for a copy of the store can be made: no such file or directory (TMPDIR names where)",
+      "cannot make a directory for a copy of the store: no such file or directory (TMPDIR names the place)",
     );
   }
   await Deno.mkdir(`${path}/tmp`);
@@ -109,7 +109,7 @@ Deno.test("where no copy can be made, the reason is told and nothing is left", a
   }).output();
   assertMatch(
     new TextDecoder().decode(stdout),
-    /^JournalError: no .*: too many open files \(TMPDIR/,
+    /^JournalError: cannot make .*: too many open files \(TMPDIR/,
   );
   assertEquals(names(`${path}/tmp`), []);
 });

@@ -222,8 +222,8 @@ Deno.test("xs bisect: what it cannot do is one line", async () => {
   assertEquals(await xs(socket, "bisect", ...good, "--", "true"), {
     status: 1,
     out: "",
-    err: "xs: bisect: no directory for its sockets can be made: no such file or directory " +
-      "(TMPDIR names where)\n",
+    err: "xs: bisect: cannot make a directory for its sockets: no such file or directory " +
+      "(TMPDIR names the place)\n",
   });
 });
 
