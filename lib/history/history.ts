@@ -251,7 +251,7 @@ export class History {
     this.save();
     const first = this.#last + 1;
     this.#gap ??= { first, firstAt: at, missing: [] };
-    this.#gap.missing.push({ author: { kind: "pruned" }, count });
+    countAuthor(this.#gap.missing, { kind: "pruned" }, count);
     this.#last = number;
     this.#lastAt = at;
     this.#nextBlock();

@@ -77,7 +77,13 @@ export class HistoryRider implements Rider {
   }
 
   recover(bytes: Uint8Array): void {
-    this.#history.add(decodeRecords(bytes));
+    const records = decodeRecords(bytes), [first] = records, history = this.#history;
+    if (first !== undefined) {
+      const { at } = first, before = (first.type === "gap" ? first.first : first.number) - 1;
+      // Turns carry nothing while a history cannot be used: how many commits they were nobody knows.
+      if (history.last > 0 && before > history.last) history.skipTo(before, at, 0);
+    }
+    history.add(records);
   }
 
   begin({ alone, another, last, unread }: RidingFrom): void {

@@ -296,6 +296,33 @@ Deno.test("what a journal has forgotten although it could not be saved is a gap 
   next.close();
 });
 
+Deno.test("turns between that carried nothing are a gap, also when the history has lost its file", () => {
+  const world = new World(), [dom0] = world.clients as [Client];
+  const { history, rider } = begin(world, IN_MEMORY);
+  const carried = Array.from({ length: 6 }, (_, i) => {
+    dom0.ask(T.WRITE, `/a\0${i}`);
+    const bytes = rider.take()!.slice();
+    rider.committed();
+    return bytes;
+  });
+  const { last } = world.recorder;
+  // While a history cannot be used, nothing rides with a turn.
+  carried.splice(2, 2);
+  const next = begin(world, IN_MEMORY);
+  for (const bytes of carried) next.rider.recover(bytes);
+  assert(next.history.last === last && next.history.needsKeyframe);
+  writeKeyframe(next.history, world);
+  assertEquals(listed(next.history).map((one) => [one.type, one.number]).slice(-2), [
+    ["commit", last - 4],
+    ["gap", last],
+  ]);
+  for (let number = last - 3; number < last; number++) {
+    assert(finish(momentAt(next.history, number)).inexact() !== null, `#${number}`);
+  }
+  history.close();
+  next.history.close();
+});
+
 Deno.test("a gap that no file has yet is one after a kill, and its numbers are not given again", async () => {
   await using scratch = await makeScratch();
   const world = new World(), path = `${scratch.path}/history`;
