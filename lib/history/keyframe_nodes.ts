@@ -7,17 +7,22 @@ import { inWalkOrder } from "./walk_order.ts";
 import type { NodeState } from "./record.ts";
 import { stateOf } from "./recorder.ts";
 
+type Entry = readonly [string, NodeState];
+type StateOf = (path: string, node: Node) => Entry;
+
 /** Those below `root`, which must not change meanwhile, and the special ones, in the order in which a keyframe takes them. */
-export function* keyframeNodes(
+export function keyframeNodes(
   root: Node,
   specials: ReadonlyMap<string, Node>,
   redaction: Redaction,
-): Generator<readonly [string, NodeState], void> {
-  const state = (
-    path: string,
-    node: Node,
-  ): readonly [string, NodeState] => [path, stateOf(node, redaction.hides(path))!];
+): Iterable<Entry> {
+  const state: StateOf = (path, node) => [path, stateOf(node, redaction.hides(path))!];
+  // They change in place, so they are read at once.
   const those = inWalkOrder([...specials].map(([path, node]) => [path, state(path, node)]));
+  return walk(root, state, those);
+}
+
+function* walk(root: Node, state: StateOf, those: readonly Entry[]): Generator<Entry, void> {
   const pending: { readonly path: string; readonly node: Node }[] = [{
     path: ROOT_PATH,
     node: root,
