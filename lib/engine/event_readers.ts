@@ -93,6 +93,8 @@ export class EventReaders implements Listeners {
     this.#root = root;
     this.#path = path;
     this.#add(this.watches.at(path, this), path, due);
+    // Of a removal it has what is removed, which must not stay until the next change.
+    this.#root = null;
   }
 
   /** Whether a change of the node at `path` fires any watch of any client. */
