@@ -367,8 +367,8 @@ export const V8_FLAGS: readonly string[] = [
 export const MEMORY_LOOK_MS = 250;
 
 /**
- * By how much what the process has in memory must have grown before an idle daemon collects garbage and
- * gives memory back to the host: so many bytes, and one part in so many of what it had, so that a daemon
+ * How much more than it needs the process must have in memory before an idle daemon collects garbage and
+ * gives memory back to the host: so many bytes, and one part in so many of what it needs, so that a daemon
  * with much to keep pauses seldom.
  */
 export const GIVE_BACK_BYTES = 8_388_608;

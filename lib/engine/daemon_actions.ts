@@ -62,6 +62,8 @@ export interface ArchiveActions {
   look(now: number): void;
   /** Whether a job is under way, or has ended and its client does not know yet. */
   readonly busy: boolean;
+  /** Bytes of memory that only the job under way keeps. */
+  readonly bytes: number;
   /** While it is `held` no job of the queue begins. */
   hold(held: boolean): void;
   /** The daemon ends: gives up all jobs. */

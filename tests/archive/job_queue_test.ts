@@ -7,6 +7,7 @@ import { Engine } from "../../lib/engine/engine.ts";
 import { NoJournal } from "../../lib/journal/journal.ts";
 import { ARCHIVE_IDLE_MS, ARCHIVE_QUEUE_MAX, RESTORE_BYTES_MAX } from "../../lib/limits.ts";
 import { decodeStream } from "../../lib/codec/stream.ts";
+import { storedBytes } from "../../lib/server/process/give_back_memory.ts";
 import { JobQueue } from "../../lib/server/jobs/job_queue.ts";
 import { Trace } from "../../lib/server/logging/trace.ts";
 import { Turns } from "../../lib/server/scheduler.ts";
@@ -374,4 +375,23 @@ Deno.test("jobs: while it is held no job of the queue begins", () => {
   world.dump();
   world.queue.close();
   world.assertClean();
+});
+
+Deno.test("a job tells what only it keeps in memory, until it ends", () => {
+  const world = new World(100);
+  const { engine: { state }, queue } = world;
+  assertEquals(queue.bytes, 0);
+  const job = world.dump();
+  assertEquals(queue.bytes, 0, "the store has all of it, too");
+  world.client.ask(MessageType.RM, "/bulk\0");
+  assert(queue.bytes > 100 * "some value".length, `${queue.bytes} bytes`);
+  assertEquals(storedBytes(state), state.accounts.cost + queue.bytes);
+  queue.cancel(world.by, job, world.now);
+  assertEquals(queue.bytes, 0);
+  queue.look(world.now);
+  const restore = world.restore(new Uint8Array(10_000));
+  queue.put(world.by, restore, new Uint8Array(4_000), world.now);
+  assertEquals(queue.bytes, 4_000);
+  queue.cancel(world.by, restore, world.now);
+  assertEquals(queue.bytes, 0);
 });

@@ -58,6 +58,10 @@ export class DumpWork implements Work {
     this.progress = { done: 0, expected };
   }
 
+  get bytes(): number {
+    return this.#captured === null ? 0 : this.#pinned;
+  }
+
   abandon(): true {
     this.#release();
     this.#rest = [];

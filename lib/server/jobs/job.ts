@@ -28,6 +28,8 @@ export interface WorkEnd {
 /** A dump or a restore that is under way. */
 export interface Work {
   readonly progress: Progress;
+  /** Bytes of memory that only it keeps. */
+  readonly bytes: number;
   /** Gives it up without a trace; false where it has taken effect, and goes on to its end. */
   abandon(): boolean;
 }

@@ -55,6 +55,10 @@ export class JobQueue implements ArchiveActions {
     return this.#current !== null || this.#unreported.size > 0;
   }
 
+  get bytes(): number {
+    return this.#current?.work?.bytes ?? 0;
+  }
+
   dump(by: Connection, domid: number | null, now: number): string {
     const begin: Job["begin"] = (onEnd) =>
       new DumpWork(this.#state, domid, ioOf, this.hidden, onEnd);

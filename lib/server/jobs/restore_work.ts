@@ -39,6 +39,10 @@ export class RestoreWork implements Work, TurnJob {
     if (order.bytes === 0) this.#begin();
   }
 
+  get bytes(): number {
+    return this.#bytes.length === 0 ? 0 : this.#received;
+  }
+
   abandon(): boolean {
     if (this.progress.hasTakenEffect) return false;
     this.#givenUp = true;

@@ -7,42 +7,72 @@ import {
   GIVE_BACK_PART,
   GIVE_BACK_TRIM_MS,
 } from "../../limits.ts";
+import type { State } from "../../engine/state.ts";
 import { dropSpareBuffers } from "../peer/buffer_pool.ts";
 
+/** What the daemon stores for its clients, in bytes of the memory model: what takes memory until they give it up. */
+export function storedBytes({ accounts, admin, connections }: State): number {
+  let unsent = 0;
+  for (const { outbox } of connections) unsent += outbox.unsent ?? 0;
+  return accounts.cost + unsent + (admin.archive?.bytes ?? 0);
+}
+
+/** What the process had in memory at a moment, and what the daemon then stored, in bytes. */
+interface Reading {
+  readonly resident: number;
+  readonly stored: number;
+}
+
 /**
- * Gives memory back to the host when the process has more than it had and nobody asks for anything: V8
- * collects only when something is allocated, so a daemon at rest would keep what guests had that are
- * gone, and the garbage of what they did.
+ * Gives memory back to the host when the process has more than it needs and no client asks for anything: V8
+ * collects only when something is allocated, so an idle daemon would have what clients have removed, and the
+ * garbage of what they did.
  */
 export class MemoryReturn {
+  readonly #stored: () => number;
   readonly #collect: () => void;
-  /** What the process has when nothing is left to give back; null until it is known. */
-  #base: number | null = null;
+  /** The least that the process has had since the last collection, and what may be in it. */
+  #base: Reading = { resident: Infinity, stored: 0 };
+  #storedNow = 0;
   #turns = -1;
   #idleSince = 0;
   #returnedAt = -Infinity;
 
-  constructor(clock: Clock, collect: () => void = () => collectAll(clock)) {
+  /** `stored` tells what the daemon stores: see {@link storedBytes}. */
+  constructor(stored: () => number, collect: () => void) {
+    this.#stored = stored;
     this.#collect = collect;
   }
 
   /** `resident` is in bytes, `turns` counts the turns so far, with slices of other work; `now` is in ms. */
   look(now: number, resident: number, turns: number): void {
-    if (now - this.#returnedAt > 2 * GIVE_BACK_TRIM_MS) this.#base ??= resident;
     if (turns !== this.#turns) {
       this.#turns = turns;
       this.#idleSince = now;
-      return;
+      this.#storedNow = this.#stored();
     }
-    if (this.#base === null || now - this.#idleSince < GIVE_BACK_IDLE_MS) return;
-    // The host may have taken memory from us meanwhile.
-    this.#base = Math.min(this.#base, resident);
-    const much = Math.max(GIVE_BACK_BYTES, this.#base / GIVE_BACK_PART);
-    if (resident - this.#base < much || now - this.#returnedAt < GIVE_BACK_APART_MS) return;
+    const base = this.#base, stored = this.#storedNow;
+    // V8 frees values after the collection, and the host may take memory from the process. What clients have
+    // given up since may be in it all the same.
+    if (resident < base.resident) {
+      this.#base = { resident, stored: Math.max(base.stored, stored) };
+    }
+    const isTooSoon = now - this.#idleSince < GIVE_BACK_IDLE_MS ||
+      now - this.#returnedAt < GIVE_BACK_APART_MS;
+    if (isTooSoon || !hasMuchToGive(this.#base, { resident, stored })) return;
     this.#returnedAt = now;
-    this.#base = null;
+    this.#base = { resident: Infinity, stored };
     this.#collect();
   }
+}
+
+/**
+ * Whether the process has much more than it needs: what it had at the base, without what clients have given
+ * up since. If the daemon was idle while it stored much, the base has that, too.
+ */
+function hasMuchToGive(base: Reading, { stored, resident }: Reading): boolean {
+  const needed = base.resident - Math.max(0, base.stored - stored);
+  return resident - needed >= Math.max(GIVE_BACK_BYTES, needed / GIVE_BACK_PART);
 }
 
 /** V8's own: missing in a program without the flag for it. */
@@ -50,7 +80,8 @@ type Collector = (options: { type: "major"; execution: "sync"; flavor: "last-res
 
 const { gc } = globalThis as { readonly gc?: Collector };
 
-function collectAll(clock: Clock): void {
+/** Collects all garbage, and gives free memory back to the host. */
+export function collectAll(clock: Clock): void {
   dropSpareBuffers();
   // Without that flavor V8 keeps free pages, for the garbage to come.
   gc?.({ type: "major", execution: "sync", flavor: "last-resort" });

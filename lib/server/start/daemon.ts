@@ -20,7 +20,7 @@ import { type EventSink, Loop, type LoopPolicy } from "../loop.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { GoneReason } from "../peer/peer_host.ts";
 import type { Keeping, ProcessFacts } from "../process/read_process_status.ts";
-import { MemoryReturn } from "../process/give_back_memory.ts";
+import { collectAll, MemoryReturn, storedBytes } from "../process/give_back_memory.ts";
 import type { OutOfMemoryDeaths } from "../process/out_of_memory_deaths.ts";
 import type { ListeningSocket } from "../process/listening_socket.ts";
 import { Sockets } from "../peer/sockets.ts";
@@ -232,9 +232,9 @@ export class Daemon {
 
   /** Looks at the memory of a process of its own, now and then. */
   #lookAtMemory(): Timer | undefined {
-    const { clock, identity, mark } = this.#parts, { turns } = this;
+    const { clock, identity, mark } = this.#parts, { engine, turns } = this;
     if (identity === undefined) return undefined;
-    const memoryReturn = new MemoryReturn(clock);
+    const memoryReturn = new MemoryReturn(() => storedBytes(engine.state), () => collectAll(clock));
     return clock.every(MEMORY_LOOK_MS, () => {
       const now = clock.now();
       mark?.look(now);
