@@ -17,6 +17,7 @@ import {
   hasKeyframe,
   type HistoryRecord,
   type Missing,
+  type NodeState,
   type Numbered,
   sameAuthor,
 } from "./record.ts";
@@ -161,6 +162,9 @@ export class Pending {
     if (earlier === undefined || earlier.type !== "commit") return false;
     if (!OneChange.is(earlier) || !isAllInChanges(earlier.kind)) return false;
     if (!sameAuthor(earlier.author, record.author)) return false;
+    const more = valueBytes(record.changes[0]!.new) - valueBytes(earlier.changes[0]!.new);
+    this.#bytes += more;
+    this.#unsavedBytes = Math.max(0, this.#unsavedBytes + more);
     this.#ownOf(earlier, path).absorb(record);
     this.#isSorted = false;
     this.incompleteTo = record.number;
@@ -277,9 +281,11 @@ function bytesOf(record: HistoryRecord): number {
   for (const { path, old, new: now } of record.changes) {
     bytes += CHANGE_BYTES + pathBytes(path, before);
     before = path;
-    for (const node of [old, now]) {
-      if (node?.value instanceof Uint8Array) bytes += node.value.length;
-    }
+    bytes += valueBytes(old) + valueBytes(now);
   }
   return bytes;
+}
+
+function valueBytes(node: NodeState | null): number {
+  return node !== null && node.value instanceof Uint8Array ? node.value.length : 0;
 }

@@ -4,7 +4,11 @@ import type { ProcessAuthor } from "../../lib/engine/author.ts";
 import { OneChange } from "../../lib/history/one_change.ts";
 import { Pending } from "../../lib/history/pending.ts";
 import type { Author, HistoryRecord } from "../../lib/history/record.ts";
-import { HISTORY_FAST_RECORDS, HISTORY_TALLIES_MAX } from "../../lib/limits.ts";
+import {
+  HISTORY_BLOCK_BYTES,
+  HISTORY_FAST_RECORDS,
+  HISTORY_TALLIES_MAX,
+} from "../../lib/limits.ts";
 import { type Random, withSeed } from "../support/random.ts";
 
 const PERMS = [0];
@@ -99,4 +103,24 @@ Deno.test("pending: what a kill would cost is counted by author, however many ob
   assertEquals([pending.unsaved, pending.isDirty], [null, false]);
   pending.add(writer.write(author(1), "/1", 7));
   assertEquals(pending.unsaved!.missing.map(({ count }) => count), [1]);
+});
+
+Deno.test("pending: a block whose values grow as they are folded is full in time", () => {
+  const pending = new Pending(), writer = new Writer(), who = author(1);
+  const paths = Array.from({ length: 200 }, (_, i) => `/${i}`);
+  for (let i = 0; i <= HISTORY_FAST_RECORDS; i++) pending.add(writer.write(who, "/a", 1));
+  for (const path of paths) pending.add(writer.write(who, path, 1));
+  assert(!pending.isFull);
+  let written = 0;
+  for (const path of paths) {
+    if (pending.isFull) break;
+    const record = writer.write(who, path, 2);
+    record.tell(
+      { path, old: state(1), new: { value: new Uint8Array(2_000), perms: PERMS } },
+      false,
+    );
+    pending.add(record);
+    written += 2_000;
+  }
+  assert(pending.isFull && written <= HISTORY_BLOCK_BYTES, `${written} bytes`);
 });
