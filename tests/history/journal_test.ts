@@ -7,9 +7,10 @@ import { log } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
 import type { Durability } from "../../lib/journal/database.ts";
-import { HISTORY_RIDING_RECORDS_MAX } from "../../lib/limits.ts";
+import { HISTORY_NUMBERS_RESERVED, HISTORY_RIDING_RECORDS_MAX } from "../../lib/limits.ts";
 import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
+import type { Recorder } from "../../lib/history/recorder.ts";
 import { HistoryKeeper } from "../../lib/server/history/history_keeper.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { Redaction } from "../../lib/store/redaction.ts";
@@ -391,5 +392,27 @@ Deno.test("the log says once that the store is too large for the history's bound
   }
   assertEquals(life.said.filter((text) => text.includes("raise --history")).length, 1);
   assert(life.history.bytes <= 100_000 * 1.5, `${life.history.bytes} bytes`);
+  life.end();
+});
+
+Deno.test("numbers that are given while the history is not open are given once", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/a`, life = new RecordedLife(path), { keeper } = life;
+  life.history.add = () => {
+    throw new Error("it breaks");
+  };
+  const [client] = life.clients as [Client];
+  for (let given = 0; given < 2 * HISTORY_NUMBERS_RESERVED; given += 1_000) {
+    for (let i = 0; i < 1_000; i++) client.ask(T.WRITE, `/a\0${i}`);
+    life.journal.commit();
+  }
+  assertEquals(keeper!.history, null);
+  const { last } = keeper!.listener as Recorder;
+  assert(last > 2 * HISTORY_NUMBERS_RESERVED);
+  const copy = `${scratch.path}/b`;
+  for (const end of ["", "-wal", ".tail"]) Deno.copyFileSync(`${path}${end}`, `${copy}${end}`);
+  const next = new RecordedLife(copy);
+  assert(next.history.last > last, `${next.history.last}, after ${last}`);
+  next.end();
   life.end();
 });

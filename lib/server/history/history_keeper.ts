@@ -71,6 +71,8 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   #open: Open | null = null;
   /** Before it has been opened for the first time: the number behind which numbers are given. */
   #unopened: number | null = null;
+  /** The last number that was reserved while it was not open. */
+  #reservedWithout = 0;
   /** When to look at it, by the clock; when to open it again, if it is not open. */
   #lookAt = 0;
   #fullSince = Infinity;
@@ -139,10 +141,18 @@ export class HistoryKeeper implements DaemonHistory, Rider {
 
   /** Until the history can be opened, numbers are given that it cannot have. */
   #beginWithout(): void {
-    const numbers = this.#numbers, given = numbers.get();
+    const given = this.#numbers.get();
     this.#unopened = given;
     this.#recorder.begin(given);
-    numbers.reserve(given + HISTORY_NUMBERS_RESERVED);
+    this.#reserveWithout();
+  }
+
+  /** The next daemon gives none of these again, although no history has them. */
+  #reserveWithout(): void {
+    const { last } = this.#recorder;
+    if (last + HISTORY_NUMBERS_RESERVED / 2 < this.#reservedWithout) return;
+    const upTo = last + HISTORY_NUMBERS_RESERVED;
+    if (this.#numbers.reserve(upTo)) this.#reservedWithout = upTo;
   }
 
   /** Opens it, and with what is missing in it has the store written down. */
@@ -209,7 +219,10 @@ export class HistoryKeeper implements DaemonHistory, Rider {
 
   committed(): void {
     const open = this.#open;
-    if (open === null) return void this.#recorder.take();
+    if (open === null) {
+      this.#recorder.take();
+      return this.#reserveWithout();
+    }
     try {
       open.rider.committed();
     } catch (error) {
