@@ -27,8 +27,11 @@ crash_console() {
 	return $status
 }
 
-# crash_warnings: but for those about a domain that was dying, so that its page could not be mapped
-crash_warnings() { grep warning: $STORE_LOG | grep -v "domain ${crash_extra:-none}:"; }
+# crash_warnings: but for those about a domain that was dying, so that its page could not be mapped, and about
+# slow turns, since an emulated host is slow
+crash_warnings() {
+	grep warning: $STORE_LOG | grep -v -e "domain ${crash_extra:-none}:" -e 'warning: turn: it took'
+}
 
 if store_is_ours; then
 	crash_warnings >/tmp/warnings.before
