@@ -271,7 +271,8 @@ testUnless(
     await Deno.writeTextFile(script, `echo BEFORE\n${line}${line}${line}exec sleep 600\n`);
     try {
       await runTmux(server, "new-session", "-d", "-x", "80", "-y", "24", `sh ${script}`);
-      assertMatch(await seen(server, /by domains/), /^a axis .* q quit$/m);
+      await seen(server, /by domains/);
+      await seen(server, /^a axis .* q quit$/m);
       await runTmux(server, "resize-window", "-x", "200", "-y", "50");
       await seen(server, /OPEN WATCHES +QUEUED OTHER\/S$/m);
       await runTmux(server, "send-keys", "a");

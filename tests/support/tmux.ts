@@ -10,7 +10,7 @@ export async function runTmux(server: string, ...args: string[]): Promise<string
   return new TextDecoder().decode(stdout);
 }
 
-/** What the terminal shows once it matches. */
+/** What the terminal shows once it matches; it may be drawn in part only, so that each part is to be waited for. */
 export async function seen(server: string, pattern: RegExp): Promise<string> {
   return await until(`${pattern} on the terminal`, async () => {
     const screen = await runTmux(server, "capture-pane", "-p");
