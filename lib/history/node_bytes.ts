@@ -1,8 +1,7 @@
 import { type ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import type { ByteWriter } from "../codec/journal/byte_writer.ts";
-import { LOOPED_BYTES_MAX } from "../limits.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
-import { copyBytes, sharedLength } from "../wire/text.ts";
+import { copyBytes, putBytes, sharedLength } from "../wire/text.ts";
 import type { NodeState } from "./record.ts";
 import { readVarint, VARINT_ROOM, varintAt } from "./varint.ts";
 
@@ -32,15 +31,15 @@ export class NodesWriter {
 
   path(path: string): void {
     const { to } = this;
-    to.wrote(this.pathAt(to.room(pathBytes(path)), to.length, path));
+    to.wrote(this.pathAt(to.room(pathRoom(path)), to.length, path));
   }
 
   state(node: NodeState | null): void {
     const { to } = this;
-    to.wrote(this.stateAt(to.room(stateBytes(node)), to.length, node));
+    to.wrote(this.stateAt(to.room(stateRoom(node)), to.length, node));
   }
 
-  /** As {@link path}, into `bytes`, which must have room ({@link pathBytes}); returns the end. */
+  /** As {@link path}, into `bytes`, which must have room ({@link pathRoom}); returns the end. */
   pathAt(bytes: Uint8Array, at: number, path: string): number {
     const shared = sharedLength(this.#path, path), { length } = path;
     this.#path = path;
@@ -51,7 +50,7 @@ export class NodesWriter {
     return at;
   }
 
-  /** As {@link state}, into `bytes`, which must have room ({@link stateBytes}); returns the end. */
+  /** As {@link state}, into `bytes`, which must have room ({@link stateRoom}); returns the end. */
   stateAt(bytes: Uint8Array, at: number, node: NodeState | null): number {
     if (node === null) {
       bytes[at] = ABSENT;
@@ -60,7 +59,7 @@ export class NodesWriter {
     const { perms, value } = node, isSame = equalPerms(perms, this.#perms);
     bytes[at++] = kindOf(value) | (isSame ? SAME_PERMS : 0);
     at = value instanceof Uint8Array
-      ? valueAt(bytes, at, value)
+      ? putBytes(bytes, varintAt(bytes, at, value.length), value)
       : varintAt(bytes, at, value.redacted);
     if (isSame) return at;
     this.#perms = perms;
@@ -71,23 +70,16 @@ export class NodesWriter {
 }
 
 /** Bytes that a path takes at most. */
-export function pathBytes(path: string): number {
+export function pathRoom(path: string): number {
   return VARINT_ROOM + 2 + path.length;
 }
 
 /** Bytes that a state takes at most. */
-export function stateBytes(node: NodeState | null): number {
+export function stateRoom(node: NodeState | null): number {
   if (node === null) return 1;
   const { perms, value } = node;
   const bytes = value instanceof Uint8Array ? value.length : 0;
   return 1 + bytes + VARINT_ROOM * (2 + perms.length);
-}
-
-function valueAt(bytes: Uint8Array, at: number, value: Uint8Array): number {
-  const { length } = value, from = varintAt(bytes, at, length);
-  if (length > LOOPED_BYTES_MAX) bytes.set(value, from);
-  else for (let i = 0; i < length; i++) bytes[from + i] = value[i]!;
-  return from + length;
 }
 
 function kindOf(value: NodeState["value"]): number {

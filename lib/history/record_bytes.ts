@@ -2,7 +2,7 @@
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { putAuthor, readAuthor } from "./author_bytes.ts";
-import { NodesReader, NodesWriter, pathBytes, stateBytes } from "./node_bytes.ts";
+import { NodesReader, NodesWriter, pathRoom, stateRoom } from "./node_bytes.ts";
 import {
   type Abort,
   type Author,
@@ -100,7 +100,7 @@ export class RecordsEncoder {
   #oneChange(commit: Commit): void {
     const to = this.#to, nodes = this.#nodes, { detail } = commit;
     const change = commit.changes[0]!, { count, new: now, old, path } = change;
-    const size = pathBytes(path) + stateBytes(old) + stateBytes(now) + VARINT_ROOM;
+    const size = pathRoom(path) + stateRoom(old) + stateRoom(now) + VARINT_ROOM;
     const bytes = to.room(BEGIN_ROOM + HEAD_ROOM + detail.length + size);
     let at = this.#headAt(bytes, this.#beginAt(bytes, to.length, commit), commit);
     at = nodes.pathAt(bytes, at, path);

@@ -107,7 +107,7 @@ export class Recorder implements CommitListener {
       at,
       author,
       kind: kindOf(commit),
-      operations: deeds.length === 0 ? 1 : operationsOf(deeds),
+      operations: operationsOf(deeds),
       detail: deeds.length === 0 && commit.group === 0 ? "" : detailOf(commit),
       moved: 0,
       isKeyframe: parts === null,
@@ -127,7 +127,7 @@ export class Recorder implements CommitListener {
     record.at = at;
     record.author = hides ? withoutArguments(author) : author;
     record.kind = kindOf(commit);
-    record.operations = deeds.length === 0 ? 1 : operationsOf(deeds);
+    record.operations = operationsOf(deeds);
     record.tell(only, hides);
     this.#records.push(record);
     const bytes = valueBytes(only);

@@ -1,4 +1,4 @@
-import { SHARED_BLOCK_BYTES, SHARED_COPY_BYTES_MAX } from "../limits.ts";
+import { LOOPED_BYTES_MAX, SHARED_BLOCK_BYTES, SHARED_COPY_BYTES_MAX } from "../limits.ts";
 
 /**
  * Bytes as strings and back, one character a byte (0 to 255), so that paths, tokens and values
@@ -86,6 +86,14 @@ export function sharedLength(a: string, b: string): number {
 export function putText(target: Uint8Array, at: number, text: string): number {
   const length = text.length;
   for (let i = 0; i < length; i++) target[at + i] = text.charCodeAt(i);
+  return at + length;
+}
+
+/** Copies `bytes` to `at`; returns the offset behind them. A few are copied one by one, which is faster than a call. */
+export function putBytes(target: Uint8Array, at: number, bytes: Uint8Array): number {
+  const { length } = bytes;
+  if (length > LOOPED_BYTES_MAX) target.set(bytes, at);
+  else for (let i = 0; i < length; i++) target[at + i] = bytes[i]!;
   return at + length;
 }
 

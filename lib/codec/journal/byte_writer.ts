@@ -1,5 +1,4 @@
-import { LOOPED_BYTES_MAX } from "../../limits.ts";
-import { putText } from "../../wire/text.ts";
+import { putBytes, putText } from "../../wire/text.ts";
 
 /** Bytes appended to a buffer that grows and is used again. All numbers are little endian. */
 export class ByteWriter {
@@ -81,9 +80,8 @@ export class ByteWriter {
 
   /** Bytes as they are. */
   raw(bytes: Uint8Array): void {
-    const { length } = bytes, at = this.#room(length), to = this.#bytes;
-    if (length > LOOPED_BYTES_MAX) to.set(bytes, at);
-    else for (let i = 0; i < length; i++) to[at + i] = bytes[i]!;
+    const at = this.#room(bytes.length);
+    putBytes(this.#bytes, at, bytes);
   }
 
   /** Returns the buffer, with room for `size` bytes from {@link length} on. The caller writes there, and then calls {@link wrote} with the end. */
