@@ -2,32 +2,14 @@
 import { encodeStream } from "../support/encode_stream.ts";
 import { SimulatedClock } from "../support/simulated_clock.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { runApp } from "../../cmd/app.ts";
 import { Progress } from "../../cmd/progress.ts";
 import { Client } from "../../lib/client/client.ts";
 import { toByteText } from "../../lib/client/operations.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { fakeShell, type FakeShellOptions } from "../support/fake_shell.ts";
 import { startDaemon } from "../support/daemon.ts";
+import { xs } from "../support/run_xs.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
-
-interface Outcome {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs `xs` in this process, against the daemon at `socket`. */
-async function xs(
-  socket: string,
-  args: readonly string[],
-  options: FakeShellOptions = {},
-): Promise<Outcome> {
-  const shell = fakeShell(args, { env: { XENSTORED_PATH: socket }, ...options });
-  const status = await runApp(shell);
-  return { status, ...shell.printed };
-}
 
 async function done(socket: string, ...args: string[]): Promise<string> {
   const { err, out, status } = await xs(socket, args);

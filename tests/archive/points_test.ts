@@ -1,23 +1,11 @@
 /** Points in the history of a store, as commands take them. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
-import { fakeShell } from "../support/fake_shell.ts";
 import { startDaemon } from "../support/daemon.ts";
+import { type Outcome, xs as runXs } from "../support/run_xs.ts";
 import { makeScratch } from "../support/scratch.ts";
 
-interface Outcome {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs `xs` in this process, against the daemon at `socket`. */
-async function xs(socket: string, ...args: readonly string[]): Promise<Outcome> {
-  const shell = fakeShell(args, { env: { XENSTORED_PATH: socket } });
-  const status = await runApp(shell);
-  return { status, ...shell.printed };
-}
+const xs = (socket: string, ...args: string[]): Promise<Outcome> => runXs(socket, args);
 
 /** What differs from the present, without the daemon's own nodes. */
 async function since(socket: string, point: string): Promise<string[]> {

@@ -175,6 +175,18 @@ Deno.test("the history of a store that has none, of another program, of a newer 
   ]);
 });
 
+/** Changes a byte of the second block; returns its first and last number. */
+function damageBlock(path: string): { begin: number; last: number } {
+  const database = new DatabaseSync(path);
+  const row = database.prepare("SELECT block, begin, last, records FROM blocks ORDER BY block")
+    .all()[1]!;
+  const bytes = row["records"] as Uint8Array<ArrayBuffer>;
+  bytes[bytes.length >> 1]! ^= 1;
+  database.prepare("UPDATE blocks SET records = ? WHERE block = ?").run(bytes, row["block"]!);
+  database.close();
+  return { begin: Number(row["begin"]), last: Number(row["last"]) };
+}
+
 Deno.test("a damaged block is named, the rest is shown, and the status says that something is missing", async () => {
   await using scratch = await makeScratch();
   const store = `${scratch.path}/store`, path = `${store}.history`;
@@ -184,14 +196,7 @@ Deno.test("a damaged block is named, the rest is shown, and the status says that
     for (let i = 0; i < 1_300; i++) await client.write(`/n/${i}`, `${i}`);
     assert(server.history.closed.length >= 2);
   }
-  const database = new DatabaseSync(path);
-  const row = database.prepare("SELECT block, begin, last, records FROM blocks ORDER BY block")
-    .all()[1]!;
-  const bytes = row["records"] as Uint8Array<ArrayBuffer>;
-  bytes[bytes.length >> 1]! ^= 1;
-  database.prepare("UPDATE blocks SET records = ? WHERE block = ?").run(bytes, row["block"]!);
-  database.close();
-  const begin = Number(row["begin"]), last = Number(row["last"]);
+  const { begin, last } = damageBlock(path);
   const log = await xs("/nowhere/socket", ["log", "--store", store, "--oneline"]);
   assertEquals([log.status, log.err], [1, ""]);
   const numbers = log.out.trim().split("\n").map((line) =>
@@ -239,14 +244,7 @@ Deno.test("a daemon with a damaged block serves, names it, and records", async (
     await using client = await Client.connect({ socket: daemon.socketPath });
     for (let i = 0; i < 1_300; i++) await client.write(`/n/${i}`, `${i}`);
   }
-  const database = new DatabaseSync(`${store}.history`);
-  const row = database.prepare("SELECT block, begin, last, records FROM blocks ORDER BY block")
-    .all()[1]!;
-  const bytes = row["records"] as Uint8Array<ArrayBuffer>;
-  bytes[bytes.length >> 1]! ^= 1;
-  database.prepare("UPDATE blocks SET records = ? WHERE block = ?").run(bytes, row["block"]!);
-  database.close();
-  const begin = Number(row["begin"]), last = Number(row["last"]);
+  const { begin, last } = damageBlock(`${store}.history`);
   await using daemon = await startDaemon({ args });
   const socket = daemon.socketPath;
   await using client = await Client.connect({ socket });

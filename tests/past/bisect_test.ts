@@ -1,29 +1,18 @@
 /** `xs bisect` on a daemon's history finds the commit that was planted, and git on the exported one finds the same. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import { xsCommand } from "../support/daemon.ts";
-import { fakeShell } from "../support/fake_shell.ts";
 import { gitMissing, GitRepository } from "../support/git.ts";
 import { until } from "../support/patience.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { type RecordedDaemon, startRecorded } from "../support/recorded_daemon.ts";
+import { type Outcome, xs as runXs } from "../support/run_xs.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { temporaryIn } from "../support/temporary.ts";
 import { missingFile, testUnless } from "../support/skip.ts";
 
-interface Outcome {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function xs(socket: string, ...args: string[]): Promise<Outcome> {
-  const shell = fakeShell(args, { env: { XENSTORED_PATH: socket } });
-  const status = await runApp(shell);
-  return { status, ...shell.printed };
-}
+const xs = (socket: string, ...args: string[]): Promise<Outcome> => runXs(socket, args);
 
 /** The commits that `xs log` shows with these arguments. */
 async function numbersOf(socket: string, ...args: string[]): Promise<number[]> {

@@ -1,28 +1,11 @@
 /** `xs log --format git-fast-import`, piped into real git. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { runApp } from "../../cmd/app.ts";
 import { Client } from "../../lib/client/client.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { fakeShell, type FakeShellOptions } from "../support/fake_shell.ts";
 import { gitMissing, GitRepository } from "../support/git.ts";
 import { startRecorded } from "../support/recorded_daemon.ts";
+import { xs } from "../support/run_xs.ts";
 import { testUnless } from "../support/skip.ts";
-
-interface Outcome {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function xs(
-  socket: string,
-  args: readonly string[],
-  options: FakeShellOptions = {},
-): Promise<Outcome> {
-  const shell = fakeShell(args, { env: { XENSTORED_PATH: socket }, ...options });
-  const status = await runApp(shell);
-  return { status, ...shell.printed };
-}
 
 const FORMAT = ["log", "--format", "git-fast-import"];
 
