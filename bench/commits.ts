@@ -3,6 +3,7 @@
  * journal, a socket or a turn. Prints nanoseconds for each; `deno task bench:commits [silent|told] [ROUNDS]`.
  * Each is a process of its own, since code that has seen a listener is compiled for both.
  */
+import type { Commit } from "../lib/engine/commit_listener.ts";
 import { Engine } from "../lib/engine/engine.ts";
 import { MessageType as T } from "../lib/wire/message_type.ts";
 import { toBytes } from "../lib/wire/text.ts";
@@ -37,9 +38,8 @@ const WORK: Readonly<Record<string, readonly Request[]>> = {
 
 /** Reads what it is told, as a history would. */
 const LISTENER = {
-  committed: ({ changes }: { changes(): Iterable<{ new: unknown }> }): void => {
-    for (const { new: now } of changes()) told += now === null ? 0 : 1;
-  },
+  committed: (commit: Commit): void =>
+    commit.visit((_trail, _old, now) => (told += now === null ? 0 : 1) >= 0),
   aborted: (): void => {},
 };
 let told = 0;

@@ -1,9 +1,9 @@
 import type { ConnectionBase } from "./connection_base.ts";
-import { lookup, subtree } from "../store/lookup.ts";
+import { lookup } from "../store/lookup.ts";
 import type { Draft } from "../store/draft.ts";
 import type { Node } from "../store/node.ts";
 import { isSpecial } from "../store/path.ts";
-import { type Change, TreeChanges } from "../store/tree_changes.ts";
+import { type Change, type ChangeVisitor, TreeChanges, visitAll } from "../store/tree_changes.ts";
 import { type Author, authorOf, DAEMON, nameIn, RingAuthor } from "./author.ts";
 import type { Conflict } from "./conflict.ts";
 import type { Connection } from "./connection.ts";
@@ -55,11 +55,10 @@ export interface Commit {
   /** The tree with it. */
   readonly root: Node;
   /**
-   * Each path of which value, permissions or existence changed, once, found as it is asked for: there
-   * may be very many. What a client sets to what it was is told, but not in a transaction. Nodes are handed out
-   * themselves: a value or a permission list is never written into and may be kept, the node may not.
+   * Visits each path of which value, permissions or existence changed, once, as it is found: there may be very many. What a
+   * client sets to what it was is told, but not in a transaction.
    */
-  changes(): Iterable<Change>;
+  visit(visitor: ChangeVisitor): void;
   /** The change, where it is the only one; null where there may be more. What is true of nodes is true of it. */
   readonly only: Change | null;
 }
@@ -116,17 +115,13 @@ class CurrentCommit implements Commit {
     return this.isAll ? null : this.#changes.only;
   }
 
-  changes(): Iterable<Change> {
-    return this.isAll ? this.#all() : this.#changes.read(this.root, this.#find);
+  visit(visitor: ChangeVisitor): void {
+    if (this.isAll) visitAll(this.root, this.specials, visitor);
+    else this.#changes.visit(this.root, this.#find, visitor);
   }
 
   readonly #find = (path: string): Node | null =>
     isSpecial(path) ? this.specials.get(path) ?? null : lookup(this.root, path);
-
-  *#all(): Generator<Change, void> {
-    for (const [path, node] of this.specials) yield { path, old: null, new: node };
-    for (const [path, node] of subtree(this.root)) yield { path, old: null, new: node };
-  }
 }
 
 /** Puts together what belongs to one commit, for who listens. */

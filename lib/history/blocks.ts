@@ -2,6 +2,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { checksum } from "../journal/checksum.ts";
+import { CodedCommit } from "./coded_commit.ts";
 import { makeFilter, NO_FILTER } from "./filter.ts";
 import { type Packed, type Packer, PLAIN, plain } from "./packing.ts";
 import type { HistoryRecord } from "./record.ts";
@@ -244,6 +245,7 @@ function headFor(
 /** What a record is of: itself, and what is counted in it. */
 function sinceWhen(record: HistoryRecord): { readonly first: number; readonly firstAt: number }[] {
   const own = { first: record.number, firstAt: record.at };
+  if (record instanceof CodedCommit) return [own];
   return record.type === "commit" ? [own, ...record.changes] : [own, record];
 }
 

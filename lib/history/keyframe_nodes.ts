@@ -16,7 +16,7 @@ export function keyframeNodes(
   specials: ReadonlyMap<string, Node>,
   redaction: Redaction,
 ): Iterable<Entry> {
-  const state: StateOf = (path, node) => [path, stateOf(node, redaction.hides(path))!];
+  const state: StateOf = (path, node) => [path, stateOf(node, redaction.hides(path))];
   // They change in place, so they are read at once.
   const those = inWalkOrder([...specials].map(([path, node]) => [path, state(path, node)]));
   return walk(root, state, those);

@@ -70,8 +70,8 @@ export class NodesWriter {
 }
 
 /** Bytes that a path takes at most. */
-export function pathRoom(path: string): number {
-  return VARINT_ROOM + 2 + path.length;
+export function pathRoom({ length }: Pick<string, "length">): number {
+  return VARINT_ROOM + 2 + length;
 }
 
 /** Bytes that a state takes at most. */

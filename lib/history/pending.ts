@@ -8,8 +8,10 @@ import {
   HISTORY_TALLIES_MAX,
   HISTORY_UNSAVED_BYTES_MAX,
 } from "../limits.ts";
+import { CodedCommit } from "./coded_commit.ts";
 import { foldRecords, isAllInChanges } from "./fold.ts";
 import { OneChange } from "./one_change.ts";
+import { isUnder } from "./path_set.ts";
 import {
   type Abort,
   type Author,
@@ -17,16 +19,14 @@ import {
   hasKeyframe,
   type HistoryRecord,
   type Missing,
-  type NodeState,
   type Numbered,
   sameAuthor,
 } from "./record.ts";
 import { holderOf } from "./shares.ts";
-import { pathBytes } from "./sizes.ts";
+import { CHANGE_BYTES, pathBytes, valueBytes } from "./sizes.ts";
 
-/** Bytes of a record and of a change beside paths and values, about. */
+/** Bytes of a record beside its changes, about. */
 const RECORD_BYTES = 48;
-const CHANGE_BYTES = 24;
 
 /** An author's records that are not in the file, and the recent records of its holder. */
 class Tally {
@@ -157,6 +157,7 @@ export class Pending {
 
   /** Folds a record into the last one of its path, if both have one change and the same author; false if it cannot. */
   #merge(record: Commit): boolean {
+    if (record instanceof CodedCommit) return false;
     if (!OneChange.is(record) || !isAllInChanges(record.kind)) return false;
     const { path } = record.changes[0]!, earlier = this.#last.get(path);
     if (earlier === undefined || earlier.type !== "commit") return false;
@@ -190,9 +191,15 @@ export class Pending {
   #place(record: HistoryRecord): void {
     if (hasKeyframe(record)) this.#last.clear();
     if (record.type !== "commit") return;
+    if (record instanceof CodedCommit) return this.#forgetBelow(record.coded.top);
     for (let i = 0; i < record.changes.length; i++) {
       this.#last.set(record.changes[i]!.path, record);
     }
+  }
+
+  /** Nothing that comes now may be merged with what was before at or below a path. */
+  #forgetBelow(top: string): void {
+    for (const path of this.#last.keys()) if (isUnder(path, top)) this.#last.delete(path);
   }
 
   /** Replaces each record by `to(record)`, which must have the same author and paths. */
@@ -277,6 +284,7 @@ export function countAuthor(
 
 function bytesOf(record: HistoryRecord): number {
   if (record.type !== "commit") return 2 * RECORD_BYTES;
+  if (record instanceof CodedCommit) return RECORD_BYTES + record.coded.weight;
   let bytes = RECORD_BYTES, before = "";
   for (const { path, old, new: now } of record.changes) {
     bytes += CHANGE_BYTES + pathBytes(path, before);
@@ -284,8 +292,4 @@ function bytesOf(record: HistoryRecord): number {
     bytes += valueBytes(old) + valueBytes(now);
   }
   return bytes;
-}
-
-function valueBytes(node: NodeState | null): number {
-  return node !== null && node.value instanceof Uint8Array ? node.value.length : 0;
 }

@@ -2,6 +2,7 @@
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { putAuthor, readAuthor } from "./author_bytes.ts";
+import { CodedCommit } from "./coded_commit.ts";
 import { NodesReader, NodesWriter, pathRoom, stateRoom } from "./node_bytes.ts";
 import {
   type Abort,
@@ -75,7 +76,8 @@ export class RecordsEncoder {
   /** Encodes one record; returns its bytes. */
   #record(record: HistoryRecord): number {
     const to = this.#to, begin = to.length;
-    if (record.type === "commit" && record.changes.length === 1) this.#oneChange(record);
+    if (record instanceof CodedCommit) this.#coded(record);
+    else if (record.type === "commit" && record.changes.length === 1) this.#oneChange(record);
     else this.#anyRecord(record);
     return to.length - begin;
   }
@@ -86,7 +88,8 @@ export class RecordsEncoder {
     if (record.type === "gap") return this.#gap(record);
     if (record.type === "abort") return this.#abort(record);
     const { changes, detail } = record;
-    to.wrote(this.#headAt(to.room(HEAD_ROOM + detail.length), to.length, record));
+    const room = to.room(HEAD_ROOM + detail.length);
+    to.wrote(this.#headAt(room, to.length, record, changes.length));
     for (const { count, first, firstAt, new: now, old, path } of changes) {
       this.#nodes.path(path);
       this.#nodes.state(old);
@@ -96,13 +99,23 @@ export class RecordsEncoder {
     }
   }
 
+  /** Its changes are bytes already, which depend on nothing before them. */
+  #coded(record: CodedCommit): void {
+    const to = this.#to, { coded: { bytes, count }, detail } = record;
+    const room = to.room(BEGIN_ROOM + HEAD_ROOM + detail.length);
+    to.wrote(this.#headAt(room, this.#beginAt(room, to.length, record), record, count));
+    to.raw(bytes);
+    // Nor must what follows depend on them.
+    this.#nodes.restart();
+  }
+
   /** A commit of one change, as nearly all are: it makes room once, and writes into it without further checks. */
   #oneChange(commit: Commit): void {
     const to = this.#to, nodes = this.#nodes, { detail } = commit;
     const change = commit.changes[0]!, { count, new: now, old, path } = change;
     const size = pathRoom(path) + stateRoom(old) + stateRoom(now) + VARINT_ROOM;
     const bytes = to.room(BEGIN_ROOM + HEAD_ROOM + detail.length + size);
-    let at = this.#headAt(bytes, this.#beginAt(bytes, to.length, commit), commit);
+    let at = this.#headAt(bytes, this.#beginAt(bytes, to.length, commit), commit, 1);
     at = nodes.pathAt(bytes, at, path);
     at = nodes.stateAt(bytes, nodes.stateAt(bytes, at, old), now);
     to.wrote(varintAt(bytes, at, count));
@@ -120,8 +133,8 @@ export class RecordsEncoder {
   }
 
   /** Writes all of a commit before its changes; returns its end. */
-  #headAt(bytes: Uint8Array, at: number, commit: Commit): number {
-    const { author, changes, detail, isKeyframe, kind, moved, operations } = commit;
+  #headAt(bytes: Uint8Array, at: number, commit: Commit, changes: number): number {
+    const { author, detail, isKeyframe, kind, moved, operations } = commit;
     at = varintAt(bytes, at, this.#author(author));
     bytes[at++] = KINDS.indexOf(kind);
     at = varintAt(bytes, at, operations);
@@ -130,7 +143,7 @@ export class RecordsEncoder {
     for (let i = 0; i < detail.length; i++) bytes[at++] = detail.charCodeAt(i);
     at = varintAt(bytes, at, moved);
     bytes[at++] = isKeyframe ? 1 : 0;
-    return varintAt(bytes, at, changes.length);
+    return varintAt(bytes, at, changes);
   }
 
   #abort({ author, by, count, facet, operations, path, seen, there, ...rest }: Abort): void {

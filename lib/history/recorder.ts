@@ -11,7 +11,6 @@ import { RECORDED_BYTES_SHIFT, RECORDED_PATH_SHIFT, RECORDED_UNITS } from "../en
 import {
   HISTORY_DETAIL_MAX,
   HISTORY_OLD_BYTES_MAX,
-  HISTORY_PART_BYTES,
   HISTORY_RECORDS_SPARE_MAX,
   HISTORY_RESTORE_CHANGES_MAX,
 } from "../limits.ts";
@@ -19,8 +18,9 @@ import type { Redaction } from "../store/redaction.ts";
 import type { Change as TreeChange, NodeState as TreeNode } from "../store/tree_changes.ts";
 import { escapeBytes } from "../wire/escape.ts";
 import { MessageType } from "../wire/message_type.ts";
+import { ChangesCoder, type CodedChanges, CodedCommit, type CommitHead } from "./coded_commit.ts";
 import { programOf } from "./filter.ts";
-import { pathBytes } from "./sizes.ts";
+import { valueBytes } from "./sizes.ts";
 import { OneChange } from "./one_change.ts";
 import {
   type Author,
@@ -55,6 +55,7 @@ export class Recorder implements CommitListener {
   readonly #spare: OneChange[] = [];
   /** The cost of the present commit, in units of the meter. */
   #units = 0;
+  readonly #coder = new ChangesCoder();
   /** Whether the present commit has a hidden value. */
   #hidesSome = false;
 
@@ -99,23 +100,21 @@ export class Recorder implements CommitListener {
     const number = ++this.#last, at = this.#now(), { deeds, only } = commit;
     if (only !== null && isSimple(commit)) return this.#one(commit, only, number, at);
     this.#hidesSome = false;
-    const parts = this.#changesOf(commit, number, at);
-    const author = this.#hidesSome ? withoutArguments(commit.author) : commit.author;
-    const first: HistoryRecord = {
-      type: "commit",
+    const parts = this.#changesOf(commit);
+    const head: CommitHead = {
       number,
       at,
-      author,
+      author: this.#hidesSome ? withoutArguments(commit.author) : commit.author,
       kind: kindOf(commit),
       operations: operationsOf(deeds),
       detail: deeds.length === 0 && commit.group === 0 ? "" : detailOf(commit),
-      moved: 0,
-      isKeyframe: parts === null,
-      changes: parts === null ? NO_CHANGES : parts[0]!,
     };
-    this.#records.push(first);
-    if (parts === null) return;
-    for (let i = 1; i < parts.length; i++) this.#records.push({ ...first, changes: parts[i]! });
+    if (parts === null || parts.length === 0) {
+      const isKeyframe = parts === null;
+      this.#records.push({ type: "commit", ...head, moved: 0, isKeyframe, changes: NO_CHANGES });
+      return;
+    }
+    for (const part of parts) this.#records.push(new CodedCommit(head, part));
     return this.#units;
   }
 
@@ -130,7 +129,7 @@ export class Recorder implements CommitListener {
     record.operations = operationsOf(deeds);
     record.tell(only, hides);
     this.#records.push(record);
-    const bytes = valueBytes(only);
+    const bytes = valueBytes(only.old) + valueBytes(only.new);
     if (bytes > FREE_BYTES) return bytes >> RECORDED_BYTES_SHIFT;
   }
 
@@ -156,47 +155,27 @@ export class Recorder implements CommitListener {
   }
 
   /** The changes of a commit in parts of bounded size; null where a keyframe stands for them. */
-  #changesOf(commit: Commit, number: number, at: number): Change[][] | null {
-    const { kind } = commit;
+  #changesOf(commit: Commit): CodedChanges[] | null {
+    const { kind } = commit, coder = this.#coder, hidden = this.#parts.redaction.onTrail();
     // A new or restored store may be larger than a history.
     const most = kind === "restore" || kind === "start" ? HISTORY_RESTORE_CHANGES_MAX : Infinity;
-    const parts: Change[][] = [[]];
-    let bytes = 0, count = 0, oldBytes = 0, before = "";
+    let count = 0, oldBytes = 0;
     this.#units = 0;
-    for (const change of commit.changes()) {
-      if (++count > most) return null;
-      if (bytes > HISTORY_PART_BYTES) {
-        parts.push([]);
-        bytes = 0;
-      }
-      const more = bytesOf(change, before);
-      bytes += more;
-      this.#units += RECORDED_UNITS + (change.path.length >> RECORDED_PATH_SHIFT) +
-        (more >> RECORDED_BYTES_SHIFT);
-      before = change.path;
-      oldBytes += change.old?.value.length ?? 0;
-      parts.at(-1)!.push(this.#changeOf(change, number, at, oldBytes > HISTORY_OLD_BYTES_MAX));
-    }
-    return parts;
-  }
-
-  /** Leaves out old values of large commits: a later moment needs only the new ones. */
-  #changeOf(
-    { new: now, old, path }: TreeChange,
-    number: number,
-    at: number,
-    isLarge: boolean,
-  ): Change {
-    const hides = this.#parts.redaction.hides(path);
-    if (hides) this.#hidesSome = true;
-    return {
-      path,
-      old: isLarge && !hides ? withoutValue(old) : stateOf(old, hides),
-      new: stateOf(now, hides),
-      count: 1,
-      first: number,
-      firstAt: at,
-    };
+    commit.visit((trail, old, now) => {
+      if (++count > most) return false;
+      oldBytes += old === null ? 0 : old.value.length;
+      const hides = hidden.hides(trail);
+      if (hides) this.#hidesSome = true;
+      // Old values of large commits are left out: a later moment needs only the new ones.
+      const isLarge = oldBytes > HISTORY_OLD_BYTES_MAX;
+      const before = hides ? withLength(old) : isLarge ? withLength(old, true) : old;
+      const weight = coder.add(trail, before, hides ? withLength(now) : now);
+      this.#units += RECORDED_UNITS + (trail.length >> RECORDED_PATH_SHIFT) +
+        (weight >> RECORDED_BYTES_SHIFT);
+      return true;
+    });
+    const parts = coder.take();
+    return count > most ? null : parts;
   }
 }
 
@@ -221,28 +200,16 @@ export function withoutArguments(author: Author): Author {
 /** Gives the same object for the same author, since others look authors up by their object. */
 const alone = new WeakMap<ProcessAuthor, ProcessAuthor>();
 
-const CHANGE_BYTES = 32;
-
-/** Bytes of a change that follows one of the path `before`. */
-function bytesOf({ new: now, old, path }: TreeChange, before: string): number {
-  return CHANGE_BYTES + pathBytes(path, before) + valueBytes({ old, new: now });
-}
-
-function valueBytes({ new: now, old }: Pick<TreeChange, "old" | "new">): number {
-  return (old === null ? 0 : old.value.length) + (now === null ? 0 : now.value.length);
-}
-
 /** A node as a history keeps it: values and permissions are never written into, so they need no copy. */
-export function stateOf(node: TreeNode | null, hides: boolean): NodeState | null {
-  if (node === null) return null;
-  const { perms, value } = node;
+export function stateOf({ perms, value }: TreeNode, hides: boolean): NodeState {
   return { value: hides ? { redacted: value.length } : value, perms };
 }
 
-/** A node without its value, which is too large to keep and not hidden. */
-function withoutValue(node: TreeNode | null): NodeState | null {
+/** A node of whose value only the length is kept: it is hidden, or `isLeftOut` since it is too large. */
+function withLength(node: TreeNode | null, isLeftOut = false): NodeState | null {
   if (node === null) return null;
-  return { value: { redacted: node.value.length, isLeftOut: true }, perms: node.perms };
+  const { perms, value: { length: redacted } } = node;
+  return { value: isLeftOut ? { redacted, isLeftOut } : { redacted }, perms };
 }
 
 const BY_DEED: Readonly<Partial<Record<Deed["kind"], Kind>>> = {

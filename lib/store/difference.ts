@@ -4,6 +4,7 @@ import { differingChildren } from "./children.ts";
 import type { Node } from "./node.ts";
 import { childPath, ROOT_PATH } from "./path.ts";
 import { equalPerms } from "./perms.ts";
+import type { Trail } from "./trail.ts";
 
 /** A node that is not the same in two trees: null where it is not there. */
 export interface NodeDifference {
@@ -15,18 +16,22 @@ export interface NodeDifference {
 /**
  * What differs between two trees in existence, value or permissions, parents first. Of what is only
  * in `before` only the topmost node is told. What both share is passed over at no cost. Null is a
- * pause, for who has other work to do.
+ * pause, for who has other work to do. `trail`, if given, is at the path of each.
  */
 export function* differences(
   before: Node | null,
   after: Node | null,
   path = ROOT_PATH,
+  trail: Trail | null = null,
 ): Generator<NodeDifference | null, void> {
   let looked = 0;
-  const pending: NodeDifference[] = [{ path, before, after }];
+  const pending: NodeDifference[] = [{ path, before, after }], depths: number[] = [0];
+  trail?.goTo(path);
+  const top = trail?.depth ?? 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { before, after, path } = next;
+    const { before, after, path } = next, depth = depths.pop()!;
     if (before === after) continue;
+    if (depth > 0) trail?.enter(top + depth, (after ?? before)!.name);
     if (before === null || after === null || !isSameNode(before, after)) yield next;
     if (after === null) continue;
     const below = differingChildren(before?.children ?? null, after.children, isSameLeaf);
@@ -38,6 +43,7 @@ export function* differences(
     for (let i = below.length - 1; i >= 0; i--) {
       const [was, is] = below[i]!;
       pending.push({ path: childPath(path, (was ?? is)!.name), before: was, after: is });
+      depths.push(depth + 1);
     }
   }
 }

@@ -18,6 +18,8 @@ export class Glob {
   readonly #text: string;
   /** It is `/**\/*TEXT*`, which matches each path that has the text. */
   readonly #isText: boolean;
+  /** How far the root's path has come. */
+  readonly begin: GlobState;
 
   /** `pattern` begins with `/`. */
   constructor(pattern: string) {
@@ -26,6 +28,9 @@ export class Glob {
     const texts = names.flatMap((name) => name.split(/[*?]/));
     this.#text = texts.reduce((longest, text) => text.length > longest.length ? text : longest, "");
     this.#isText = this.#text !== "" && pattern === `/${ANY_NAMES}/*${this.#text}*`;
+    const begin = new Uint8Array(names.length + 1);
+    reach(begin, names, 0);
+    this.begin = begin[names.length] === 1 ? MATCHED : begin;
   }
 
   /** Whether it matches an absolute path, or one above it. */
@@ -36,29 +41,39 @@ export class Glob {
   }
 
   #matchesNames(names: readonly string[]): boolean {
-    const patterns = this.#names, { length } = patterns;
-    // Which of its names, and (last) its end, may come next.
-    let next = new Uint8Array(length + 1);
-    reach(next, patterns, 0);
-    if (next[length] === 1) return true;
+    let state = this.begin;
     for (const name of names) {
-      const before = next;
-      let any = false;
-      next = new Uint8Array(length + 1);
-      for (let at = 0; at < length; at++) {
-        if (before[at] !== 1) continue;
-        const pattern = patterns[at]!;
-        const isAny = pattern === ANY_NAMES;
-        if (!isAny && !matchesName(pattern, name)) continue;
-        reach(next, patterns, isAny ? at : at + 1);
-        any = true;
-      }
-      if (next[length] === 1) return true;
-      if (!any) return false;
+      if (state === MATCHED || state === NEVER) break;
+      state = this.step(state, name);
     }
-    return false;
+    return state === MATCHED;
+  }
+
+  /** How far the path of a node named `name` has come, if its parent's has come as far as `state`. */
+  step(state: GlobState, name: string): GlobState {
+    if (state === MATCHED || state === NEVER) return state;
+    if (this.#isText) return name.includes(this.#text) ? MATCHED : state;
+    const patterns = this.#names, { length } = patterns;
+    let next: Uint8Array | null = null;
+    for (let at = 0; at < length; at++) {
+      if (state[at] !== 1) continue;
+      const pattern = patterns[at]!;
+      const isAny = pattern === ANY_NAMES;
+      if (!isAny && !matchesName(pattern, name)) continue;
+      reach(next ??= new Uint8Array(length + 1), patterns, isAny ? at : at + 1);
+    }
+    if (next === null) return NEVER;
+    return next[length] === 1 ? MATCHED : next;
   }
 }
+
+/** Which of a pattern's names, and (last) its end, may come next. */
+export type GlobState = Readonly<Uint8Array>;
+
+/** The path matches, and all that is below it. */
+export const MATCHED: GlobState = new Uint8Array(0);
+/** Nothing below the path can match. */
+const NEVER: GlobState = new Uint8Array(0);
 
 /** The pattern at `at` may come next, and, if it may stand for nothing, the one behind it. */
 function reach(next: Uint8Array, patterns: readonly string[], at: number): void {

@@ -1,5 +1,6 @@
 import { KNOWN_PATH_BYTES_MAX, KNOWN_PATHS_MAX } from "../limits.ts";
 import { Glob } from "./glob.ts";
+import { HiddenOnTrail } from "./hidden_on_trail.ts";
 import { canonicalPath } from "./path.ts";
 
 /**
@@ -50,6 +51,11 @@ export class Redaction {
     const small = path.toLowerCase();
     for (const glob of this.#globs) if (glob.matches(small)) return true;
     return false;
+  }
+
+  /** The same for one path after the other. */
+  onTrail(): HiddenOnTrail {
+    return new HiddenOnTrail(this.#globs);
   }
 
   /**

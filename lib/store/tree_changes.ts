@@ -1,9 +1,13 @@
+import { DIRTY_ENTRIES_SCANNED_MAX } from "../limits.ts";
+import { getChildIn, listChildren } from "./children.ts";
 import { Cursor } from "./cursor.ts";
 import { differences } from "./difference.ts";
 import { subtree } from "./lookup.ts";
-import { NO_VALUE, type Node } from "./node.ts";
-import { isSpecial } from "./path.ts";
+import { namesOf } from "./names.ts";
+import { type Children, NO_VALUE, type Node } from "./node.ts";
+import { isSpecial, ROOT_PATH } from "./path.ts";
 import type { Perms } from "./perms.ts";
+import { Trail } from "./trail.ts";
 
 /** What stands at a node: its value and permissions. Neither is ever written into. */
 export type NodeState = Pick<Node, "value" | "perms">;
@@ -14,6 +18,12 @@ export interface Change {
   readonly old: NodeState | null;
   readonly new: NodeState | null;
 }
+
+/**
+ * Takes the change of the path at which `trail` is: null where there was no node, or is none. Nodes are handed out themselves:
+ * a value or a permission list is never written into and may be kept, the node may not. False: it wants no more.
+ */
+export type ChangeVisitor = (trail: Trail, old: NodeState | null, now: NodeState | null) => boolean;
 
 const NO_PERMS: Perms = [];
 
@@ -38,6 +48,8 @@ class Entry {
   node: Node | null = null;
   /** What was removed there with all below; null for another change. */
   removed: Node | null = null;
+  /** Of nodes that were made with those above them, how many characters of the path were there; else all. */
+  aboveLength = Infinity;
   /** Whether another entry reports it. */
   isReported = false;
 }
@@ -75,10 +87,9 @@ export class TreeChanges implements TreeObserver {
 
   made(path: string, aboveLength: number, node: Node): void {
     if (this.#base !== null) return;
-    for (let to = path.indexOf("/", aboveLength + 1); to >= 0; to = path.indexOf("/", to + 1)) {
-      this.#add(path.slice(0, to), null, null, null);
-    }
     this.#add(path, null, node, null);
+    if (path.indexOf("/", aboveLength + 1) < 0) return;
+    this.#entries[this.#entries.length - 1]!.aboveLength = aboveLength;
   }
 
   removed(path: string, node: Node): void {
@@ -110,6 +121,7 @@ export class TreeChanges implements TreeObserver {
     const first = this.#first, before = this.#before;
     first.old = first.node = first.removed = null;
     first.isReported = false;
+    first.aboveLength = Infinity;
     before.value = NO_VALUE;
     this.#only.old = this.#only.new = null;
   }
@@ -121,8 +133,10 @@ export class TreeChanges implements TreeObserver {
   get only(): Change | null {
     const entries = this.#entries;
     if (entries.length !== 1 || this.#base !== null) return null;
-    const { node, old, path, removed } = entries[0]!;
-    if (isSpecial(path) || removed !== null && removed.children !== null) return null;
+    const { aboveLength, node, old, path, removed } = entries[0]!;
+    if (
+      aboveLength < Infinity || isSpecial(path) || removed !== null && removed.children !== null
+    ) return null;
     const only = this.#only;
     only.path = path;
     only.old = old;
@@ -131,46 +145,139 @@ export class TreeChanges implements TreeObserver {
   }
 
   /**
-   * Each path at which something changed, once, parents that are there before their children. `find`
-   * finds what now stands at a path, `root` is the tree. To be read before anything changes again.
+   * Visits each path at which something changed, once, parents that are there before their children. `find` finds what now
+   * stands at a path, `root` is the tree. To be called before anything changes again.
    */
-  read(root: Node, find: (path: string) => Node | null): Iterable<Change> {
-    const { only } = this;
-    // A generator would cost more than all else.
-    return only === null ? this.#readAll(root, find) : [only];
-  }
-
-  *#readAll(root: Node, find: (path: string) => Node | null): Generator<Change, void> {
-    const entries = this.#entries;
-    // Paths come in the order in which they were made: a chain of 990 levels is walked once, not from the root each time.
-    const cursor = new Cursor(root);
-    const look = (path: string): Node | null => isSpecial(path) ? find(path) : cursor.find(path);
-    const first = this.#base === null && isChain(entries) ? null : firstOf(entries);
-    // What was removed before another tree came may be in that, too.
-    const reported = this.#base === null ? null : new Set<string>();
-    for (let i = 0; i < entries.length; i++) {
-      const { isReported, old, path, removed } = entries[i]!;
-      const now = look(path);
-      if (!isReported && (old !== null || now !== null)) yield { path, old, new: now };
-      if (removed !== null && removed.children !== null) {
-        for (const change of readRemoved(path, removed, now, look, entries, i, first)) {
-          reported?.add(change.path);
-          yield change;
-        }
-      }
-    }
-    if (this.#base === null) return;
-    for (const path of first!.keys()) reported!.add(path);
-    yield* readReplaced(this.#base, root, reported!);
+  visit(root: Node, find: (path: string) => Node | null, visit: ChangeVisitor): void {
+    const tour = new Tour(visit), entries = this.#entries;
+    if (this.#base !== null) visitReplaced(tour, this.#base, root, entries, find);
+    else if (entries.length === 1) visitOnly(tour, entries[0]!, root, find);
+    else visitEntries(tour, inLevels(entries), root, find);
   }
 }
 
-/** Whether each path is longer than the previous one, as in a new chain of nodes: then no path is there twice. */
-function isChain(entries: readonly Entry[]): boolean {
-  for (let i = 1; i < entries.length; i++) {
-    const { path, removed } = entries[i]!, before = entries[i - 1]!;
-    if (removed !== null || before.removed !== null) return false;
-    if (path.length <= before.path.length) return false;
+/** A visitor on its way. */
+class Tour {
+  readonly trail = new Trail();
+
+  constructor(private readonly visitor: ChangeVisitor) {}
+
+  /** Visits the path at which the trail is; false when the visitor wants no more. */
+  here(old: NodeState | null, now: NodeState | null): boolean {
+    const goesOn = this.visitor(this.trail, old, now);
+    this.trail.mark();
+    return goesOn;
+  }
+
+  at(path: string, old: NodeState | null, now: NodeState | null): boolean {
+    this.trail.goTo(path);
+    return this.here(old, now);
+  }
+}
+
+/**
+ * Visits all nodes below the one at which `trail` is, parents first, siblings in creation order: they are there, or
+ * (`areGone`) were. False when the visitor wants no more.
+ */
+function visitBelow(tour: Tour, top: Node, areGone: boolean): boolean {
+  const { trail } = tour, nodes: Node[] = [], depths: number[] = [];
+  const push = (children: Children | null, depth: number): void => {
+    const below = listChildren(children);
+    for (let i = below.length - 1; i >= 0; i--) {
+      nodes.push(below[i]!);
+      depths.push(depth);
+    }
+  };
+  push(top.children, trail.depth + 1);
+  for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+    const depth = depths.pop()!;
+    trail.enter(depth, node.name);
+    if (!tour.here(areGone ? node : null, areGone ? null : node)) return false;
+    if (node.children !== null) push(node.children, depth + 1);
+  }
+  return true;
+}
+
+/** Visits a whole tree, all of which is new. */
+export function visitAll(
+  root: Node,
+  specials: ReadonlyMap<string, Node>,
+  visitor: ChangeVisitor,
+): void {
+  const tour = new Tour(visitor);
+  for (const [path, node] of specials) if (!tour.at(path, null, node)) return;
+  if (tour.at(ROOT_PATH, null, root)) visitBelow(tour, root, false);
+}
+
+/** The only thing that happened is found without a text for each path. */
+function visitOnly(
+  tour: Tour,
+  { aboveLength, node, old, path, removed }: Entry,
+  root: Node,
+  find: (path: string) => Node | null,
+): void {
+  if (aboveLength < Infinity) return visitMade(tour, path, aboveLength, root);
+  const now = isSpecial(path) ? find(path) : node;
+  if (tour.at(path, old, now) && removed !== null) visitBelow(tour, removed, true);
+}
+
+function visitMade(tour: Tour, path: string, aboveLength: number, root: Node): void {
+  const { count, ends, hashes } = namesOf(path);
+  let node = root, from = 1;
+  for (let i = 0; i < count; i++) {
+    const to = ends[i]!;
+    node = getChildIn(node.children!, path, from, to, hashes[i]!)!;
+    tour.trail.enter(i + 1, node.name);
+    if (to > aboveLength && !tour.here(null, node)) return;
+    from = to + 1;
+  }
+}
+
+/** One entry for each node that was made. */
+function inLevels(entries: readonly Entry[]): Entry[] {
+  const all: Entry[] = [];
+  for (const entry of entries) {
+    const { aboveLength, path } = entry;
+    if (aboveLength < Infinity) {
+      for (let to = path.indexOf("/", aboveLength + 1); to >= 0; to = path.indexOf("/", to + 1)) {
+        const made = new Entry();
+        made.path = path.slice(0, to);
+        all.push(made);
+      }
+    }
+    all.push(entry);
+  }
+  return all;
+}
+
+/** Several things that happened may have touched one path. */
+function visitEntries(
+  tour: Tour,
+  entries: readonly Entry[],
+  root: Node,
+  find: (path: string) => Node | null,
+  /** Gets the paths that were visited. */
+  visited: Set<string> | null = null,
+): boolean {
+  const cursor = new Cursor(root);
+  const look = (path: string): Node | null => isSpecial(path) ? find(path) : cursor.find(path);
+  const first = firstOf(entries);
+  for (let i = 0; i < entries.length; i++) {
+    const { isReported, old, path, removed } = entries[i]!;
+    const now = look(path);
+    visited?.add(path);
+    if (!isReported && (old !== null || now !== null) && !tour.at(path, old, now)) return false;
+    if (removed === null || removed.children === null) continue;
+    if (now === null && visited === null && isAlone(path, entries, i)) {
+      tour.trail.goTo(path);
+      if (!visitBelow(tour, removed, true)) return false;
+      continue;
+    }
+    for (const [below, old] of subtree(removed, path)) {
+      if (old === removed || !isFirst(below, i, entries, first)) continue;
+      visited?.add(below);
+      if (!tour.at(below, old, now === null ? null : look(below))) return false;
+    }
   }
   return true;
 }
@@ -185,40 +292,52 @@ function firstOf(entries: readonly Entry[]): Map<string, number> {
   return first;
 }
 
-/** What stood below a node that was removed, but for what had changed before that. */
-function* readRemoved(
-  top: string,
-  removed: Node,
-  now: Node | null,
-  find: (path: string) => Node | null,
-  entries: readonly Entry[],
-  index: number,
-  first: ReadonlyMap<string, number> | null,
-): Generator<Change, void> {
-  for (const [path, old] of subtree(removed, top)) {
-    if (old === removed) continue;
-    const known = first?.get(path);
-    if (known !== undefined) {
-      if (known < index) continue;
-      // Made again afterwards: what was here is its first state.
-      entries[known]!.isReported = true;
-    }
-    yield { path, old, new: now === null ? null : find(path) };
-  }
+/** Whether no other entry is of a path below that of the one at `index`. */
+function isAlone(path: string, entries: readonly Entry[], index: number): boolean {
+  if (entries.length > DIRTY_ENTRIES_SCANNED_MAX) return false;
+  const above = `${path}/`;
+  return entries.every((entry, i) => i === index || !entry.path.startsWith(above));
 }
 
-function* readReplaced(
+/** Whether a path below the one that was removed by the entry at `index` had not changed before. */
+function isFirst(
+  path: string,
+  index: number,
+  entries: readonly Entry[],
+  first: ReadonlyMap<string, number>,
+): boolean {
+  const known = first.get(path);
+  if (known === undefined) return true;
+  if (known < index) return false;
+  // Made again afterwards: what was here is its first state.
+  entries[known]!.isReported = true;
+  return true;
+}
+
+/** What was there before another tree came, and what that has changed. */
+function visitReplaced(
+  tour: Tour,
   base: Node,
   root: Node,
-  known: ReadonlySet<string>,
-): Generator<Change, void> {
-  for (const difference of differences(base, root)) {
+  entries: readonly Entry[],
+  find: (path: string) => Node | null,
+): void {
+  // What was removed before may be in the new tree, too.
+  const visited = entries.length === 0 ? null : new Set<string>();
+  if (visited !== null && !visitEntries(tour, inLevels(entries), root, find, visited)) return;
+  const { trail } = tour;
+  const isKnown = (): boolean => visited !== null && visited.has(trail.text);
+  for (const difference of differences(base, root, ROOT_PATH, trail)) {
     if (difference === null) continue;
-    const { after, before, path } = difference;
-    if (!known.has(path)) yield { path, old: before, new: after };
+    const { after, before } = difference;
+    if (!isKnown() && !tour.here(before, after)) return;
     if (after !== null || before!.children === null) continue;
-    for (const [below, old] of subtree(before!, path)) {
-      if (old !== before && !known.has(below)) yield { path: below, old, new: null };
+    if (visited === null) {
+      if (!visitBelow(tour, before!, true)) return;
+      continue;
+    }
+    for (const [below, old] of subtree(before!, difference.path)) {
+      if (old !== before && !visited.has(below) && !tour.at(below, old, null)) return;
     }
   }
 }

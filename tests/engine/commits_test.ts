@@ -35,7 +35,7 @@ class Model implements CommitListener {
   committed(commit: Commit): void {
     const { author, deeds, group, kind, only, type } = commit;
     const paths: string[] = [];
-    for (const { new: now, old, path } of commit.changes()) {
+    commit.visit(({ text: path }, old, now) => {
       assert(!paths.includes(path), `${path} is told twice`);
       paths.push(path);
       assertEquals(
@@ -45,7 +45,8 @@ class Model implements CommitListener {
       );
       if (now === null) this.nodes.delete(path);
       else this.nodes.set(path, show(now));
-    }
+      return true;
+    });
     if (only !== null) assertEquals(paths, [only.path]);
     this.commits.push({ author, deeds, group, kind, type, paths });
   }
@@ -402,11 +403,11 @@ Deno.test("commits: a large one is told as it is read, and need not be", () => {
     committed: (commit) => {
       const { type } = commit;
       if (type !== T.RM) return;
-      for (const _ of commit.changes()) if (++pulled === 10) break;
-      for (const { new: now } of commit.changes()) {
+      commit.visit(() => ++pulled < 10);
+      commit.visit((_trail, _old, now) => {
         assertEquals(now, null);
-        all++;
-      }
+        return ++all > 0;
+      });
     },
     aborted: () => {},
   });

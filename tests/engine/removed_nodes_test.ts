@@ -16,7 +16,7 @@ const collect = vm.runInNewContext("gc") as () => void;
 const listener: CommitListener = {
   committed: (commit) => {
     let units = 0;
-    for (const change of commit.changes()) units += change.path.length;
+    commit.visit((trail) => (units += trail.length) > 0);
     return units;
   },
   aborted: () => {},

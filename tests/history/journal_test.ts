@@ -116,10 +116,9 @@ function lines(nodes: Iterable<readonly [string, NodeState]>): string[] {
 
 function listed(history: History): HistoryRecord[] {
   const found = [...log(history, {})];
-  // As plain data, whatever holds it.
-  return structuredClone(
-    found.filter((one): one is HistoryRecord => one !== null && "type" in one),
-  );
+  const records = found.filter((one): one is HistoryRecord => one !== null && "type" in one);
+  // As plain data, whatever holds it. What is decoded shares buffers, so that comes first.
+  return structuredClone(records.map((record) => ({ ...record })));
 }
 
 function step(life: RecordedLife, random: Random): void {

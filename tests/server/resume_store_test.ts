@@ -38,7 +38,8 @@ function start(path: string): { readonly journal: StoreJournal; readonly told: r
   const told: string[] = [];
   const committed = (commit: Commit): void => {
     const { author, deeds, kind } = commit;
-    const paths = [...commit.changes()].map(({ path }) => path);
+    const paths: string[] = [];
+    commit.visit(({ text }) => paths.push(text) > 0);
     const what = deeds.map((deed) => deed.kind === "started" ? deed.after : deed.kind);
     told.push(`${author.kind}: ${kind} ${what}: ${paths}`);
   };

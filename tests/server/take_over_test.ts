@@ -25,10 +25,12 @@ Deno.test("take-over: its start is told once, after the state is there, and no n
     const { author, deeds, kind, root } = commit;
     const what = deeds.map((deed) => deed.kind === "started" ? deed.after : deed.kind);
     const nodes = listChildren(root.children).length;
+    let changes = 0;
+    commit.visit(() => ++changes > 0);
     told.push({
       what: `${author.kind}: ${kind} ${what}`,
       nodes,
-      changes: [...commit.changes()].length,
+      changes,
     });
   };
   const engine = new Engine({ domains, listener: { committed, aborted: () => {} } });

@@ -61,18 +61,18 @@ Deno.test("tree changes: each path is told once, with its first and its last sta
           else change(random, draft);
         }
         const after = linesOf(draft.root), seen = new Set<string>();
-        for (
-          const { new: now, old, path } of changes.read(
-            draft.root,
-            (path) => lookup(draft.root, path),
-          )
-        ) {
-          assert(!seen.has(path), `${path} is told twice`);
-          seen.add(path);
-          assertEquals(show(old), before.get(path) ?? "none", `${path} before`);
-          assertEquals(show(now), after.get(path) ?? "none", `${path} after`);
-          told++;
-        }
+        changes.visit(
+          draft.root,
+          (path) => lookup(draft.root, path),
+          ({ text: path }, old, now) => {
+            assert(!seen.has(path), `${path} is told twice`);
+            seen.add(path);
+            assertEquals(show(old), before.get(path) ?? "none", `${path} before`);
+            assertEquals(show(now), after.get(path) ?? "none", `${path} after`);
+            told++;
+            return true;
+          },
+        );
         for (const path of new Set([...before.keys(), ...after.keys()])) {
           if (before.get(path) !== after.get(path)) assert(seen.has(path), `${path} is not told`);
         }
@@ -94,5 +94,10 @@ Deno.test("tree changes: of a deep chain each node is found from the one above i
   const find = (): never => {
     throw new Error("a path is looked up from the root");
   };
-  assertEquals([...changes.read(draft.root, find)].length, 990);
+  let told = 0;
+  changes.visit(draft.root, find, ({ shared, length }) => {
+    assert(told++ === 0 || length - shared === 2, `${length - shared} new characters`);
+    return true;
+  });
+  assertEquals(told, 990);
 });
