@@ -3,14 +3,10 @@
  * nanoseconds for each request; `deno task bench:history [off|on] [ROUNDS]`. Each is a process of its own, since code that has
  * seen a listener is compiled for both. Only the time counts that the thread has the processor.
  */
-import { systemClock } from "../lib/clock.ts";
-import { Engine } from "../lib/engine/engine.ts";
 import type { Connection } from "../lib/engine/connection.ts";
-import { openStore } from "../lib/journal/store_file.ts";
-import { HistoryKeeper } from "../lib/server/history/history_keeper.ts";
-import { Redaction } from "../lib/store/redaction.ts";
 import { MessageType as T } from "../lib/wire/message_type.ts";
 import { toBytes } from "../lib/wire/text.ts";
+import { openRecorded } from "../tests/support/recorded_engine.ts";
 
 const TURNS = 5_000;
 /** Requests of a turn: one for a lone client, some eight with sixteen. */
@@ -18,22 +14,10 @@ const WIDTHS = [1, 8];
 const [how = "on", rounds = "7"] = Deno.args;
 
 const folder = Deno.makeTempDirSync({ dir: "/dev/shm" });
-const { journal } = openStore(`${folder}/store`, { durability: "crash", log: () => {} });
-const parts = {
-  choice: { bytes: 16 * 2 ** 20, ageMs: 7 * 86_400_000 },
-  journal,
-  store: `${folder}/store`,
-  redaction: new Redaction(),
-  log: (_: string, text: string): void => console.log(text),
-  clock: systemClock,
-};
-const keeper = how === "on" ? new HistoryKeeper(parts) : null;
-const engine = new Engine({
-  domains: { info: () => null, open: () => 0, reset: () => {}, close: () => {} },
-  dirty: journal.dirty,
-  ...(keeper === null ? {} : { listener: keeper.listener }),
+const { engine, journal, keeper } = openRecorded(`${folder}/store`, {
+  bytes: how === "on" ? 16 * 2 ** 20 : null,
+  log: (_, text) => console.log(text),
 });
-keeper?.attach(engine.state);
 let txId = 0;
 const outbox = {
   reply: (type: number, _reqId: number, _txId: number, payload: Uint8Array): void => {
@@ -42,9 +26,6 @@ const outbox = {
   },
   event: (): void => {},
 };
-journal.recover(engine.state);
-journal.begin({ state: engine.state, rings: () => [] });
-engine.state.commits?.started("nothing");
 const AUTHOR = { kind: "process", domid: 0, startTime: 1, uid: 0, command: "bench/load" } as const;
 const clients = Array.from(
   { length: 16 },

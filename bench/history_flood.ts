@@ -2,15 +2,11 @@
  * A flood of writes on a history in a file, in this process: that the file stays within its bound, memory is flat, and what a quiet
  * client did before it is still there. `deno task bench:history-flood [COUNT]`, ten million unless told: some minutes.
  */
-import { systemClock } from "../lib/clock.ts";
-import { Engine } from "../lib/engine/engine.ts";
 import type { History } from "../lib/history/history.ts";
 import { log } from "../lib/history/queries.ts";
-import { openStore } from "../lib/journal/store_file.ts";
-import { HistoryKeeper } from "../lib/server/history/history_keeper.ts";
-import { Redaction } from "../lib/store/redaction.ts";
 import { MessageType as T } from "../lib/wire/message_type.ts";
 import { toBytes } from "../lib/wire/text.ts";
+import { openRecorded } from "../tests/support/recorded_engine.ts";
 
 const [count = "10000000"] = Deno.args;
 const WRITES = Number(count), BYTES = 64 * 2 ** 20;
@@ -18,24 +14,11 @@ const WRITES = Number(count), BYTES = 64 * 2 ** 20;
 const FLOODS = 4, PATHS = 500, PER_TURN = 8, LOOK_EVERY = WRITES / 10;
 
 const folder = Deno.makeTempDirSync({ dir: "/dev/shm" });
-const { journal } = openStore(`${folder}/store`, { durability: "crash", log: () => {} });
-const keeper = new HistoryKeeper({
-  choice: { bytes: BYTES, ageMs: 7 * 86_400_000 },
-  journal,
-  store: `${folder}/store`,
-  redaction: new Redaction(),
+const recorded = openRecorded(`${folder}/store`, {
+  bytes: BYTES,
   log: (_, text) => console.log(text),
-  clock: systemClock,
 });
-const engine = new Engine({
-  domains: { info: () => null, open: () => 0, reset: () => {}, close: () => {} },
-  dirty: journal.dirty,
-  listener: keeper.listener,
-});
-keeper.attach(engine.state);
-journal.recover(engine.state);
-journal.begin({ state: engine.state, rings: () => [] });
-engine.state.commits?.started("nothing");
+const { engine, journal } = recorded, keeper = recorded.keeper!;
 
 type Write = (path: string, value: string) => void;
 

@@ -52,8 +52,6 @@ export interface Commit {
   readonly deeds: readonly Deed[];
   /** Commits of one number, which is not 0, belong together: a death that takes several turns. */
   readonly group: number;
-  /** The tree with it. */
-  readonly root: Node;
   /**
    * Visits each path of which value, permissions or existence changed, once, as it is found: there may be very many. What a
    * client sets to what it was is told, but not in a transaction.
@@ -107,21 +105,17 @@ class CurrentCommit implements Commit {
     this.#changes = changes;
   }
 
-  get root(): Node {
-    return this.tree.root;
-  }
-
   get only(): Change | null {
     return this.isAll ? null : this.#changes.only;
   }
 
   visit(visitor: ChangeVisitor): void {
-    if (this.isAll) visitAll(this.root, this.specials, visitor);
-    else this.#changes.visit(this.root, this.#find, visitor);
+    if (this.isAll) visitAll(this.tree.root, this.specials, visitor);
+    else this.#changes.visit(this.tree.root, this.#find, visitor);
   }
 
   readonly #find = (path: string): Node | null =>
-    isSpecial(path) ? this.specials.get(path) ?? null : lookup(this.root, path);
+    isSpecial(path) ? this.specials.get(path) ?? null : lookup(this.tree.root, path);
 }
 
 /** Puts together what belongs to one commit, for who listens. */

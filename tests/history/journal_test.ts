@@ -1,22 +1,21 @@
 /** A daemon's history with the true journal: killed at any moment, each acknowledged commit is there once, and no other. */
 import { assert, assertEquals } from "@std/assert";
 import { type Clock, systemClock } from "../../lib/clock.ts";
-import { Engine } from "../../lib/engine/engine.ts";
+import type { Engine } from "../../lib/engine/engine.ts";
 import type { History } from "../../lib/history/history.ts";
 import { log } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
 import type { Durability } from "../../lib/journal/database.ts";
 import { HISTORY_NUMBERS_RESERVED, HISTORY_RIDING_RECORDS_MAX } from "../../lib/limits.ts";
-import { openStore } from "../../lib/journal/store_file.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import type { Recorder } from "../../lib/history/recorder.ts";
-import { HistoryKeeper } from "../../lib/server/history/history_keeper.ts";
+import type { HistoryKeeper } from "../../lib/server/history/history_keeper.ts";
 import { subtree } from "../../lib/store/lookup.ts";
-import { Redaction } from "../../lib/store/redaction.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Client, randomRequest } from "../support/engine_client.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
+import { openRecorded, type RecordedEngineOptions } from "../support/recorded_engine.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { finish } from "./support.ts";
 
@@ -26,13 +25,6 @@ const TAIL_BYTES = 16_384;
 let wall = 1_700_000_000_000_000;
 /** So slow that nothing is folded. */
 const SLOW: Clock = { ...systemClock, wall: () => wall += 1_000_000 };
-
-interface LifeOptions {
-  readonly durability?: Durability;
-  readonly isRecorded?: boolean;
-  /** The bound of the history. */
-  readonly bytes?: number;
-}
 
 /** A daemon's engine, journal and history, without its sockets. */
 class RecordedLife {
@@ -44,34 +36,12 @@ class RecordedLife {
   readonly trees = new Map<number, string[]>();
   readonly said: string[] = [];
 
-  constructor(
-    path: string,
-    { bytes = 4_000_000, durability = "crash", isRecorded = true }: LifeOptions = {},
-  ) {
-    const say = (_: string, text: string): void => void this.said.push(text);
-    const options = { durability, log: say, tailBytes: TAIL_BYTES };
-    this.journal = openStore(path, options).journal;
-    const { journal } = this;
-    this.keeper = isRecorded
-      ? new HistoryKeeper({
-        choice: { bytes, ageMs: 1e9 },
-        journal,
-        store: path,
-        redaction: new Redaction(),
-        log: say,
-        clock: SLOW,
-      })
-      : null;
-    this.engine = new Engine({
-      domains: { info: () => null, open: () => 0, reset: () => {}, close: () => {} },
-      dirty: journal.dirty,
-      ...(this.keeper === null ? {} : { listener: this.keeper.listener }),
-    });
-    const { state } = this.engine;
-    this.keeper?.attach(state);
-    const recovered = journal.recover(state);
-    journal.begin({ state, rings: () => [] });
-    state.commits?.started(recovered === null ? "nothing" : "death");
+  constructor(path: string, options: RecordedEngineOptions = {}) {
+    const log = (_: string, text: string): void => void this.said.push(text);
+    const recorded = openRecorded(path, { log, clock: SLOW, tailBytes: TAIL_BYTES, ...options });
+    this.journal = recorded.journal;
+    this.keeper = recorded.keeper;
+    this.engine = recorded.engine;
     this.clients = [0, 0].map((domid) => new Client(this.engine, domid));
     this.turn();
     // The store as it was at the beginning is written down.
@@ -211,7 +181,7 @@ Deno.test("what rides with turns does not get into the store file", async () => 
   await using scratch = await makeScratch();
   const old = "value-that-was-overwritten";
   const timesIn = (path: string, isRecorded: boolean): number => {
-    const life = new RecordedLife(path, { isRecorded }), [client] = life.clients;
+    const life = new RecordedLife(path, isRecorded ? {} : { bytes: null }), [client] = life.clients;
     for (let i = 0; i < 100; i++) {
       client!.ask(T.WRITE, `/a\0${old}`);
       client!.ask(T.WRITE, `/a\0${i}`);
@@ -240,7 +210,7 @@ Deno.test("a daemon without a history leaves a gap, and so does one whose histor
   write(first, "/a\x001");
   const { last } = first.history;
   first.end();
-  const without = new RecordedLife(path, { isRecorded: false });
+  const without = new RecordedLife(path, { bytes: null });
   write(without, "/a\x002");
   without.end();
   const second = new RecordedLife(path);
@@ -266,7 +236,7 @@ Deno.test("a daemon without a history leaves a gap, and so does one whose histor
 Deno.test("the history of a store that is older than it begins with what the store has", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/store`;
-  const older = new RecordedLife(path, { isRecorded: false });
+  const older = new RecordedLife(path, { bytes: null });
   older.clients[0]!.ask(T.WRITE, "/old\x001");
   older.turn();
   older.end();
@@ -340,7 +310,7 @@ Deno.test("numbers that cannot be reserved for want of space do not end the hist
 Deno.test("a kill soon after a start leaves no gap", async () => {
   await using scratch = await makeScratch();
   let path = `${scratch.path}/0`;
-  const older = new RecordedLife(path, { isRecorded: false });
+  const older = new RecordedLife(path, { bytes: null });
   older.end();
   const lives: RecordedLife[] = [];
   for (let kills = 1; kills < 4; kills++) {

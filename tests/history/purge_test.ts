@@ -2,21 +2,18 @@
 import { DatabaseSync } from "node:sqlite";
 import { inflateRawSync } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
-import { systemClock } from "../../lib/clock.ts";
-import { Engine } from "../../lib/engine/engine.ts";
 import { History } from "../../lib/history/history.ts";
 import { purge } from "../../lib/history/purge.ts";
 import { lastOfLog, log } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { Author, HistoryRecord } from "../../lib/history/record.ts";
 import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
-import { openStore, readCarried } from "../../lib/journal/store_file.ts";
+import { readCarried } from "../../lib/journal/store_file.ts";
 import { Replay } from "../../lib/journal/replay.ts";
-import { HistoryKeeper } from "../../lib/server/history/history_keeper.ts";
 import { emptyTree } from "../../lib/state/checked_records.ts";
-import { Redaction } from "../../lib/store/redaction.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Client } from "../support/engine_client.ts";
+import { openRecorded } from "../support/recorded_engine.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { toText } from "../../lib/wire/text.ts";
 import { beginHistory, damageBlock, finish, guest, packer, walked, Writer } from "./support.ts";
@@ -188,18 +185,9 @@ for (const durability of ["crash", "disk"] as const) {
     await using scratch = await makeScratch();
     const path = `${scratch.path}/store`, said: string[] = [];
     const say = (_: string, text: string): void => void said.push(text);
-    const { journal } = openStore(path, { durability, log: say, tailBytes: 65_536 });
-    const redaction = new Redaction(), choice = { bytes: 4_000_000, ageMs: 1e9 };
-    const clock = systemClock;
-    const keeper = new HistoryKeeper({ choice, journal, store: path, redaction, log: say, clock });
-    const engine = new Engine({
-      domains: { info: () => null, open: () => 0, reset: () => {}, close: () => {} },
-      dirty: journal.dirty,
-      listener: keeper.listener,
-    });
-    keeper.attach(engine.state);
-    journal.recover(engine.state);
-    journal.begin({ state: engine.state, rings: () => [] });
+    const options = { durability, log: say, tailBytes: 65_536 };
+    const { engine, journal, ...recorded } = openRecorded(path, options);
+    const keeper = recorded.keeper!;
     const client = new Client(engine, 0);
     // Compressing is loaded beside the start.
     await new Promise((resolve) => setTimeout(resolve, 0));

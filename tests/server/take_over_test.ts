@@ -22,9 +22,9 @@ Deno.test("take-over: its start is told once, after the state is there, and no n
   const told: { what: string; nodes: number; changes: number }[] = [];
   const domains = new MemoryDomains(), journal = new NoJournal();
   const committed = (commit: Commit): void => {
-    const { author, deeds, kind, root } = commit;
+    const { author, deeds, kind } = commit;
     const what = deeds.map((deed) => deed.kind === "started" ? deed.after : deed.kind);
-    const nodes = listChildren(root.children).length;
+    const nodes = listChildren(engine.state.tree.root.children).length;
     let changes = 0;
     commit.visit(() => ++changes > 0);
     told.push({
@@ -33,7 +33,7 @@ Deno.test("take-over: its start is told once, after the state is there, and no n
       changes,
     });
   };
-  const engine = new Engine({ domains, listener: { committed, aborted: () => {} } });
+  const engine: Engine = new Engine({ domains, listener: { committed, aborted: () => {} } });
   const listener = listenUnix(`${scratch.path}/socket`, 1), epoll = new Epoll(16);
   const turns = new Turns(engine, journal, new Trace(), SILENT);
   const sockets = new Sockets(listener, epoll, turns, engine, 0, SILENT, systemClock);

@@ -54,6 +54,19 @@ guest_answers() {
 	within $PATIENCE reads $home/reply $word
 }
 
+# console_shows GUEST: `xl console` shows what the guest says. Without a terminal it sends nothing.
+console_shows() {
+	local word=$RANDOM pid status
+	xenstore-write /local/domain/$(guest_id $1)/data/request say:$word
+	sleep $PATIENCE | timeout $PATIENCE xl console $1 >/tmp/console 2>&1 &
+	pid=$!
+	within $PATIENCE grep -q "said $word" /tmp/console
+	status=$?
+	kill $pid
+	cat /tmp/console
+	return $status
+}
+
 # guest_attack NAME KIND [HOW]: lets the guest spoil its own ring; prints the error word that it got.
 # HOW is `attack`, or `revival` for a guest that waits to be introduced again.
 guest_attack() {

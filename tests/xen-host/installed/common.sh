@@ -31,18 +31,6 @@ serves_anew() {
 	[ -n "$pid" ] && [ "$pid" != $1 ] && timeout 20 xenstore-exists /
 }
 
-# console_shows GUEST: `xl console` shows what the guest says. Without a terminal it sends nothing.
-console_shows() {
-	local word=$RANDOM pid status
-	xenstore-write /local/domain/$(guest_id $1)/data/request say:$word
-	sleep $PATIENCE | timeout $PATIENCE xl console $1 >/tmp/console 2>&1 &
-	pid=$!
-	within $PATIENCE grep -q "said $word" /tmp/console
-	status=$?
-	kill $pid
-	return $status
-}
-
 # loops_begin GUEST...: guests' loops, and one on the daemon's socket
 loops_begin() {
 	store_loop /run/xenstored/socket /tool/loop &

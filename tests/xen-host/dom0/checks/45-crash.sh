@@ -14,19 +14,6 @@ crash_kill() {
 	check crash-$1-guests-go-on loops_go_on a b c
 }
 
-# crash_console GUEST: `xl console` shows what the guest says. Without a terminal it sends nothing.
-crash_console() {
-	local word=$RANDOM pid status
-	xenstore-write /local/domain/$(guest_id $1)/data/request say:$word
-	sleep $PATIENCE | timeout $PATIENCE xl console $1 >/tmp/console 2>&1 &
-	pid=$!
-	within $PATIENCE grep -q "said $word" /tmp/console
-	status=$?
-	kill $pid
-	cat /tmp/console
-	return $status
-}
-
 # crash_warnings: but for those about a domain that was dying, so that its page could not be mapped, and about
 # slow turns, since an emulated host is slow
 crash_warnings() {
@@ -53,7 +40,7 @@ if store_is_ours; then
 			check crash-xl-destroy timeout $PATIENCE xl destroy extra
 			;;
 		3) same crash-xl-list 'Domain-0 a b c' "$(xl_names)" ;;
-		4) check crash-xl-console crash_console a ;;
+		4) check crash-xl-console console_shows a ;;
 		esac
 	done
 	same crash-nodes-kept "of a" "$(xenstore-read /local/domain/$(guest_id a)/data/secret)"
