@@ -86,7 +86,12 @@ export class HistoryRider implements Rider {
     history.add(records);
   }
 
-  begin({ alone, another, last, unread }: RidingFrom): void {
+  /** As the last number that was given: so none of them is given twice. */
+  get mark(): number {
+    return this.#recorder.last;
+  }
+
+  begin({ alone, another, last, mark, unread }: RidingFrom): void {
     const history = this.#history, { turn } = history.era;
     if (turn === null) this.#skipTo(this.#numbers.get(), 0);
     else {
@@ -95,6 +100,8 @@ export class HistoryRider implements Rider {
       // A turn may have been several commits.
       if (missing > 0) this.#skipTo(Math.max(this.#numbers.get(), history.last + missing), missing);
     }
+    const given = lastGiven(history.last, mark);
+    if (given > history.last) this.#skipTo(given, given - history.last);
     this.#reserve();
     this.#recorder.begin(history.last);
   }
@@ -108,6 +115,11 @@ export class HistoryRider implements Rider {
     const upTo = this.#history.last + HISTORY_NUMBERS_RESERVED;
     if (this.#numbers.reserve(upTo)) this.#reserved = upTo;
   }
+}
+
+/** The last number that was given, if `known` is, and its lower 32 bits are `mark`. */
+export function lastGiven(known: number, mark: number): number {
+  return known + Math.max(0, mark - known | 0);
 }
 
 /** Whether so much was done in one turn that the journal is not to have it. */

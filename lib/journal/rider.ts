@@ -17,6 +17,11 @@ export interface Rider {
   committed(): void;
   /** The journal is about to forget what it has carried, up to turn `turn`. */
   settle(turn: number): void;
+  /**
+   * How far it has come: a count that only grows. The journal notes its lower 32 bits with each turn, also where there is no
+   * space for what the turn carries.
+   */
+  readonly mark: number;
 }
 
 /** From where the turns of a store go on. */
@@ -29,10 +34,12 @@ export interface RidingFrom {
   readonly alone: readonly number[];
   /** Between this daemon and the last one, another program had the store. */
   readonly another: boolean;
+  /** The lower 32 bits of the last {@link Rider.mark}; 0 where none was noted. */
+  readonly mark: number;
 }
 
 /** From where a store goes on that has no turns. */
-export const NO_TURNS: RidingFrom = { last: 0, unread: 0, alone: [], another: false };
+export const NO_TURNS: RidingFrom = { last: 0, unread: 0, alone: [], another: false, mark: 0 };
 
 /** Hands a rider what had ridden with the turns of a dead daemon, and finds those that carried nothing. */
 export class RiderReplay {

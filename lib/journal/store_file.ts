@@ -49,6 +49,9 @@ export class About implements Notes {
 /** In what the file says about itself: who has taken over without it, and when. */
 const HANDED_TO = "handed_to";
 
+/** How far the rider had come at the orderly end. */
+const MARK = "mark";
+
 /** What it says of its durability until what `crash` has not synced is on the disk. */
 const UNSYNCED = "unsynced";
 
@@ -114,6 +117,7 @@ export function openStore(path: string, options: StoreOptions): OpenStore {
     const handedTo = about.get(HANDED_TO);
     about.remove(HANDED_TO);
     const onComplete = (): void => {
+      about.set(MARK, `${tail.mark}`);
       about.set("tail", "none");
       Deno.removeSync(tail.path);
     };
@@ -191,6 +195,7 @@ function openTail(
   if (exists(path)) checkNeedless(path, id, isTorn(about), lastStored(database));
   try {
     const tail = Tail.create(path, id, options.tailBytes ?? TAIL_BYTES);
+    tail.mark = Number(about.get(MARK) ?? 0);
     about.set("tail", "open");
     return { tail, isNew: true };
   } catch (error) {
@@ -280,6 +285,7 @@ export function readCarried(path: string, sink: ChangeSink): Carried | null {
     take: () => null,
     committed: () => {},
     settle: () => {},
+    mark: 0,
   };
   try {
     journal.replay(sink);

@@ -190,16 +190,16 @@ export class StoreJournal implements Journal {
   commit(): boolean {
     this.isBehind = false;
     this.#putDirty();
-    const { length, written } = this.#changes;
+    const { length, written } = this.#changes, { rider } = this.#turns;
     if (length === 0) this.#commitRiders();
     else {
-      const { rider } = this.#turns;
       if (!this.#append(written, rider === null ? null : rider.take())) return false;
       rider?.committed();
       this.#setHeld(null);
       this.#upkeep.committed(recordBytes(length));
       this.#clear();
     }
+    this.#turns.noteMark();
     return true;
   }
 

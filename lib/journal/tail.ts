@@ -21,6 +21,7 @@ import {
  *
  *     0   "xs-tail\x01"
  *     8   u32: where the newest record ends, which also says in which half the records are
+ *     12  u32: how far the rider has come (rider.ts), whether or not there was room for what it carried
  *     16  the id of the store file it belongs to, 36 characters
  *     56  f64: the last turn that went into the store file from here
  *     64  the first half: records, one behind the other; the second half alike
@@ -30,6 +31,7 @@ import {
  */
 const MAGIC = "xs-tail\x01";
 const END_AT = 8;
+const MARK_AT = 12;
 const ID_AT = 16;
 const ID_BYTES = 36;
 const MOVED_AT = 56;
@@ -293,6 +295,15 @@ export class Tail {
   /** The last turn that the store file must have. */
   get moved(): number {
     return this.#view.getFloat64(MOVED_AT, true);
+  }
+
+  /** The lower 32 bits of what the rider has last counted. */
+  get mark(): number {
+    return this.#view.getUint32(MARK_AT, true);
+  }
+
+  set mark(count: number) {
+    this.#view.setUint32(MARK_AT, count, true);
   }
 
   #otherStart(): number {

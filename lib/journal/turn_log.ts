@@ -195,8 +195,14 @@ export class TurnLog {
 
   /** From now on turns come; `another` program may have had the store since the last one. */
   beginRiding(another: boolean): void {
-    const { alone } = this.#replayed;
-    this.rider?.begin({ last: this.#last, unread: this.#unread, alone, another });
+    const { alone } = this.#replayed, { mark } = this.#tail;
+    this.rider?.begin({ last: this.#last, unread: this.#unread, alone, another, mark });
+    this.noteMark();
+  }
+
+  /** Notes how far the rider has come, before anything of the turn leaves the process: that needs no space. */
+  noteMark(): void {
+    if (this.rider !== null) this.#tail.mark = this.rider.mark;
   }
 
   /** Nothing that has ridden with a turn so far needs to be kept here any more. */

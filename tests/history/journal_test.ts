@@ -1,95 +1,15 @@
 /** A daemon's history with the true journal: killed at any moment, each acknowledged commit is there once, and no other. */
 import { assert, assertEquals } from "@std/assert";
-import { type Clock, systemClock } from "../../lib/clock.ts";
-import type { Engine } from "../../lib/engine/engine.ts";
-import type { History } from "../../lib/history/history.ts";
-import { log } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
-import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
 import type { Durability } from "../../lib/journal/database.ts";
 import { HISTORY_NUMBERS_RESERVED, HISTORY_RIDING_RECORDS_MAX } from "../../lib/limits.ts";
-import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import type { Recorder } from "../../lib/history/recorder.ts";
-import type { HistoryKeeper } from "../../lib/server/history/history_keeper.ts";
-import { subtree } from "../../lib/store/lookup.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client, randomRequest } from "../support/engine_client.ts";
+import { type Client, randomRequest } from "../support/engine_client.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
-import { openRecorded, type RecordedEngineOptions } from "../support/recorded_engine.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { lines, listed, RecordedLife } from "./recorded_life.ts";
 import { finish } from "./support.ts";
-
-/** So small that its turns go to the store file again and again. */
-const TAIL_BYTES = 16_384;
-
-let wall = 1_700_000_000_000_000;
-/** So slow that nothing is folded. */
-const SLOW: Clock = { ...systemClock, wall: () => wall += 1_000_000 };
-
-/** A daemon's engine, journal and history, without its sockets. */
-class RecordedLife {
-  readonly journal: StoreJournal;
-  readonly keeper: HistoryKeeper | null;
-  readonly engine: Engine;
-  readonly clients: Client[];
-  /** The store after each committed number. */
-  readonly trees = new Map<number, string[]>();
-  readonly said: string[] = [];
-
-  constructor(path: string, options: RecordedEngineOptions = {}) {
-    const log = (_: string, text: string): void => void this.said.push(text);
-    const recorded = openRecorded(path, { log, clock: SLOW, tailBytes: TAIL_BYTES, ...options });
-    this.journal = recorded.journal;
-    this.keeper = recorded.keeper;
-    this.engine = recorded.engine;
-    this.clients = [0, 0].map((domid) => new Client(this.engine, domid));
-    this.turn();
-    // The store as it was at the beginning is written down.
-    while (this.keeper?.maintain(true) === true);
-  }
-
-  get history(): History {
-    assert(this.keeper!.history !== null, this.said.join("\n"));
-    return this.keeper!.history!;
-  }
-
-  turn(): void {
-    assert(this.journal.commit());
-    if (this.keeper !== null) this.trees.set(this.history.last, this.nodes());
-  }
-
-  nodes(): string[] {
-    const { specials, tree } = this.engine.state;
-    return lines([...specials, ...subtree(tree.root)]);
-  }
-
-  /** As a kill leaves it, elsewhere. */
-  copyTo(path: string): void {
-    for (const end of ["", "-wal", ".tail", ".history", ".history-wal"]) {
-      Deno.copyFileSync(`${this.#path}${end}`, `${path}${end}`);
-    }
-  }
-
-  get #path(): string {
-    return this.history.path.replace(/\.history$/, "");
-  }
-
-  end(): void {
-    this.journal.close();
-    this.keeper?.close();
-  }
-}
-
-function lines(nodes: Iterable<readonly [string, NodeState]>): string[] {
-  return [...nodes].map(([path, { perms, value }]) => `${path} ${value} ${perms}`).sort();
-}
-
-function listed(history: History): HistoryRecord[] {
-  const found = [...log(history, {})];
-  const records = found.filter((one): one is HistoryRecord => one !== null && "type" in one);
-  // As plain data, whatever holds it. What is decoded shares buffers, so that comes first.
-  return structuredClone(records.map((record) => ({ ...record })));
-}
 
 function step(life: RecordedLife, random: Random): void {
   const client = random.pick(life.clients);

@@ -344,7 +344,7 @@ Deno.test("a gap that no file has yet is one after a kill, and its numbers are n
   const next = begin(world, copy);
   assert(next.history.last < world.recorder.last, "the file has no gap yet");
   const given = world.recorder.last;
-  next.rider.begin({ last: 2, unread: 0, alone: [2], another: false });
+  next.rider.begin({ last: 2, unread: 0, alone: [2], another: false, mark: 0 });
   assert(next.history.last > last && next.history.needsKeyframe, "there is a gap");
   assert(world.recorder.last > last, `#${given} was given, and #${world.recorder.last} is next`);
   next.history.close();

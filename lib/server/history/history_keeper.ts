@@ -9,7 +9,7 @@ import type { IsAlive } from "../../history/lives.ts";
 import { loadPacker, type Packer, PLAIN_PACKER } from "../../history/packing.ts";
 import { emptyLog, purge } from "../../history/purge.ts";
 import { Recorder } from "../../history/recorder.ts";
-import { HistoryRider, type Numbers } from "../../history/rider.ts";
+import { HistoryRider, lastGiven, type Numbers } from "../../history/rider.ts";
 import { type HistoryBounds, HistoryUpkeep } from "../../history/upkeep.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { Rider, RidingFrom } from "../../journal/rider.ts";
@@ -130,7 +130,11 @@ export class HistoryKeeper implements DaemonHistory, Rider {
       this.#resume(rider);
       rider.begin(from);
     });
-    if (this.#open === null) this.#beginWithout();
+    if (this.#open === null) this.#beginWithout(from);
+  }
+
+  get mark(): number {
+    return this.#recorder.last;
   }
 
   #resume(rider: HistoryRider): void {
@@ -140,8 +144,8 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   }
 
   /** Until the history can be opened, numbers are given that it cannot have. */
-  #beginWithout(): void {
-    const given = this.#numbers.get();
+  #beginWithout({ mark }: RidingFrom): void {
+    const given = lastGiven(this.#numbers.get(), mark);
     this.#unopened = given;
     this.#recorder.begin(given);
     this.#reserveWithout();
