@@ -2,12 +2,13 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { checksum } from "../journal/checksum.ts";
+import { toBytes } from "../wire/text.ts";
 import { CodedCommit } from "./coded_commit.ts";
-import { makeFilter, NO_FILTER } from "./filter.ts";
+import { filterText, makeFilter, NO_FILTER } from "./filter.ts";
 import { type Packed, type Packer, PLAIN, plain } from "./packing.ts";
 import type { HistoryRecord } from "./record.ts";
 import { decodeRecords, encodeRecords, type WantsPath } from "./record_bytes.ts";
-import { holderOf } from "./shares.ts";
+import { type HolderBytes, holderBytes, holderOf, pairsOf } from "./shares.ts";
 
 /** What is known of a block without reading its records. */
 export interface BlockHead {
@@ -24,9 +25,8 @@ export interface BlockHead {
   readonly packing: number;
   /** Bytes of the records as they lie. */
   readonly bytes: number;
-  readonly filter: Uint8Array;
-  /** Bytes by holder. */
-  readonly shares: readonly (readonly [string, number])[];
+  readonly filter: string;
+  readonly shares: HolderBytes;
 }
 
 /** A block whose records are not what was written. */
@@ -64,8 +64,7 @@ export class Blocks {
     this.#put = database.prepare(`INSERT OR REPLACE INTO blocks VALUES (${values})`);
     this.#read = database.prepare("SELECT size, sum, records FROM blocks WHERE block = ?");
     this.#remove = database.prepare("DELETE FROM blocks WHERE block = ?");
-    this.#heads = database.prepare(`SELECT ${HEAD_COLUMNS} FROM blocks ORDER BY block`)
-      .all().map(headOf);
+    this.#heads = headsIn(database);
   }
 
   /** All, the oldest first. */
@@ -165,10 +164,8 @@ export class Blocks {
     if (packed.packing === PLAIN && hasFilter) return false;
     const filter = hasFilter ? head.filter : makeFilter(decodeRecords(records));
     const shrink = packed.bytes.length / records.length;
-    const shares = head.shares.map(([holder, bytes]) =>
-      [holder, Math.ceil(bytes * shrink)] as const
-    );
-    const { packing } = packed;
+    const { packing } = packed, { holders } = head.shares;
+    const shares = { holders, bytes: head.shares.bytes.map((its) => Math.ceil(its * shrink)) };
     this.#write({ ...head, packing, filter, shares, bytes: packed.bytes.length }, packed);
     return true;
   }
@@ -186,8 +183,8 @@ export class Blocks {
       head.count,
       packing,
       size,
-      head.filter,
-      JSON.stringify(head.shares),
+      toBytes(head.filter),
+      JSON.stringify(pairsOf(head.shares)),
       checksum(bytes, head.last),
       bytes,
     );
@@ -211,9 +208,14 @@ export class Blocks {
 
   /** Reads the heads again, after a transaction was rolled back. */
   reload(): void {
-    this.#heads = this.#database.prepare(`SELECT ${HEAD_COLUMNS} FROM blocks ORDER BY block`)
-      .all().map(headOf);
+    this.#heads = headsIn(this.#database);
   }
+}
+
+function headsIn(database: DatabaseSync): BlockHead[] {
+  const holders = new Map<string, string>();
+  return database.prepare(`SELECT ${HEAD_COLUMNS} FROM blocks ORDER BY block`)
+    .all().map((row) => headOf(row, holders));
 }
 
 function headFor(
@@ -222,7 +224,7 @@ function headFor(
   records: readonly HistoryRecord[],
   sizes: readonly number[],
   { bytes, packing, size }: Packed,
-  filter: Uint8Array,
+  filter: string,
 ): BlockHead {
   let first = Infinity, fromAt = Infinity, toAt = -Infinity;
   const shares = new Map<string, number>();
@@ -239,7 +241,7 @@ function headFor(
   const { number: begin } = records[0]!, { number: last } = records.at(-1)!;
   const count = records.length;
   const common = { block, era, first, begin, last, fromAt, toAt, count, packing, filter };
-  return { ...common, bytes: bytes.length, shares: [...shares] };
+  return { ...common, bytes: bytes.length, shares: holderBytes(shares) };
 }
 
 /** What a record is of: itself, and what is counted in it. */
@@ -249,7 +251,7 @@ function sinceWhen(record: HistoryRecord): { readonly first: number; readonly fi
   return record.type === "commit" ? [own, ...record.changes] : [own, record];
 }
 
-function headOf(row: Record<string, SQLOutputValue>): BlockHead {
+function headOf(row: Record<string, SQLOutputValue>, holders: Map<string, string>): BlockHead {
   const number = (name: string): number => Number(row[name]);
   return {
     block: number("block"),
@@ -262,7 +264,7 @@ function headOf(row: Record<string, SQLOutputValue>): BlockHead {
     count: number("count"),
     packing: number("packing"),
     bytes: number("bytes"),
-    filter: row["filter"] as Uint8Array,
-    shares: JSON.parse(String(row["shares"])),
+    filter: filterText(row["filter"] as Uint8Array),
+    shares: holderBytes(JSON.parse(String(row["shares"])), holders),
   };
 }

@@ -1,5 +1,6 @@
 /** Which blocks may have something of a path or an author: a Bloom filter for each. */
 import { FNV_PRIME, FNV_START, mixedHash } from "../store/node.ts";
+import { toText } from "../wire/text.ts";
 import type { Author, HistoryRecord } from "./record.ts";
 
 /** Bits for each thing in a filter: of a hundred blocks without it some two are read for nothing. */
@@ -31,10 +32,13 @@ export function programOf(command: string): string {
 }
 
 /** The filter of a block that may have anything. */
-export const NO_FILTER: Uint8Array = new Uint8Array(0);
+export const NO_FILTER = "";
 
-/** All that records touch: each of their paths with every node above it, and their authors. */
-export function makeFilter(records: readonly HistoryRecord[]): Uint8Array<ArrayBuffer> {
+/**
+ * All that records touch: each of their paths with every node above it, and their authors. A filter is a text of one character for
+ * each byte, since the daemon keeps thousands: an array would have memory of its own, which would keep the pages around it in use.
+ */
+export function makeFilter(records: readonly HistoryRecord[]): string {
   const paths = new PathHashes(), hashes = paths.all, authors = new Set<Author>();
   for (const record of records) {
     if (record.type === "gap") {
@@ -93,30 +97,38 @@ function hashOf(text: string): number {
   return mixedHash(hash);
 }
 
-function filterOf(hashes: ReadonlySet<number>): Uint8Array<ArrayBuffer> {
+function filterOf(hashes: ReadonlySet<number>): string {
   const filter = new Uint8Array(Math.ceil(hashes.size * BITS_EACH / 8) + 1);
   for (const hash of hashes) {
-    forEachBit(hash, filter, (at, bit) => {
+    forEachBit(hash, filter.length, (at, bit) => {
       filter[at]! |= bit;
       return true;
     });
   }
-  return filter;
+  return filterText(filter);
+}
+
+/** The bytes of a filter as a text. */
+export function filterText(bytes: Uint8Array): string {
+  const text = toText(bytes);
+  // V8 joins the parts of a text when a character is asked for; until then they take ten times as much.
+  text.charCodeAt(0);
+  return text;
 }
 
 /** Whether something at or below a path, or of an author's key, may be in a filter's block; false is sure. */
-export function mayHave(filter: Uint8Array, key: string): boolean {
+export function mayHave(filter: string, key: string): boolean {
   return key === "/" || filter.length === 0 ||
-    forEachBit(hashOf(key), filter, (at, bit) => (filter[at]! & bit) !== 0);
+    forEachBit(hashOf(key), filter.length, (at, bit) => (filter.charCodeAt(at) & bit) !== 0);
 }
 
 /** Goes on as long as `visit` says so; returns whether it always did. */
 function forEachBit(
   hash: number,
-  filter: Uint8Array,
+  length: number,
   visit: (at: number, bit: number) => boolean,
 ): boolean {
-  const bits = filter.length * 8, step = Math.imul(hash ^ hash >>> 13, SECOND_MIX) >>> 0;
+  const bits = length * 8, step = Math.imul(hash ^ hash >>> 13, SECOND_MIX) >>> 0;
   for (let i = 0; i < PROBES; i++) {
     const bit = ((hash >>> 0) + i * step) % bits;
     if (!visit(bit >>> 3, 1 << (bit & 7))) return false;

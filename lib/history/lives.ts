@@ -1,8 +1,7 @@
 /** Which domains share a part of the history's bound: a guest that restarts again and again must not get a new part each time. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { BlockHead } from "./blocks.ts";
 import type { Author } from "./record.ts";
-import { holderOf } from "./shares.ts";
+import { type HolderBytes, holderOf } from "./shares.ts";
 import { HISTORY_LONG_LIFE_MICROSECONDS } from "../limits.ts";
 
 /** Whether the domain with this domid and unique id still exists. */
@@ -74,9 +73,11 @@ export class Lives {
   }
 
   /** The sum of the bytes of those holders that have one of the shares `some`. */
-  partOf(bytes: BlockHead["shares"], some: ReadonlySet<string>): number {
+  partOf({ bytes, holders }: HolderBytes, some: ReadonlySet<string>): number {
     let sum = 0;
-    for (const [holder, its] of bytes) if (some.has(this.shareOf(holder))) sum += its;
+    for (let i = 0; i < holders.length; i++) {
+      if (some.has(this.shareOf(holders[i]!))) sum += bytes[i]!;
+    }
     return sum;
   }
 

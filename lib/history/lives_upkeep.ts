@@ -53,7 +53,7 @@ export class LivesUpkeep {
     const from = heads.findLastIndex(({ block }) => block < this.#next) + 1;
     for (const { block, fromAt, shares, toAt } of heads.slice(from)) {
       if (block >= growing) break;
-      for (const [holder] of shares) {
+      for (const holder of shares.holders) {
         const known = found.get(holder);
         if (known !== undefined) known.until = toAt;
         else if (!lives.knows(holder)) found.set(holder, { holder, since: fromAt, until: toAt });
@@ -64,7 +64,7 @@ export class LivesUpkeep {
 
   #forget(): void {
     const { blocks: { heads }, lives } = this.#history;
-    const holders = new Set(heads.flatMap(({ shares }) => shares.map(([holder]) => holder)));
+    const holders = new Set(heads.flatMap(({ shares }) => shares.holders));
     lives.forget((holder) => holders.has(holder), this.#isAlive);
     this.#most = Math.max(HISTORY_LIVES_MIN, 2 * lives.count);
   }

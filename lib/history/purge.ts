@@ -72,7 +72,7 @@ class Purger {
   constructor(private readonly paths: readonly string[]) {}
 
   /** Whether a block may have something of it. */
-  mayBeIn(filter: Uint8Array): boolean {
+  mayBeIn(filter: string): boolean {
     return this.paths.some((path) => mayHave(filter, path)) ||
       WRITERS.some((program) => mayHave(filter, `command ${program}`));
   }

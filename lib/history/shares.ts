@@ -29,6 +29,29 @@ function programHolder(author: ProcessAuthor): string {
   return found;
 }
 
+/** The bytes of each holder in a block, as two lists of the same length: the daemon keeps thousands of these, and pairs take four times as much. */
+export interface HolderBytes {
+  readonly holders: readonly string[];
+  readonly bytes: readonly number[];
+}
+
+/** The same, of pairs. With `known` each holder has one text, which these lists share. */
+export function holderBytes(
+  pairs: Iterable<readonly [string, number]>,
+  known?: Map<string, string>,
+): HolderBytes {
+  const all = [...pairs];
+  return {
+    holders: all.map(([holder]) => known?.getOrInsert(holder, holder) ?? holder),
+    bytes: all.map(([, bytes]) => bytes),
+  };
+}
+
+/** As pairs again. */
+export function pairsOf({ bytes, holders }: HolderBytes): [string, number][] {
+  return holders.map((holder, i) => [holder, bytes[i]!]);
+}
+
 /** Bytes by their holders. */
 export class Shares {
   readonly #bytes = new Map<string, number>();

@@ -145,7 +145,8 @@ export class HistoryUpkeep {
     for (const [i, head] of [...blocks.heads].entries()) {
       if (i % SHARES_A_SLICE === SHARES_A_SLICE - 1) yield;
       if (head.block >= growing) break;
-      for (const [holder, bytes] of head.shares) shares.add(lives.shareOf(holder), bytes);
+      const { bytes, holders } = head.shares;
+      for (let k = 0; k < holders.length; k++) shares.add(lives.shareOf(holders[k]!), bytes[k]!);
     }
     return shares;
   }
