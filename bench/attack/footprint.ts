@@ -5,13 +5,27 @@ const OF_THE_HOST = new Set(["host", "pages", "events", "notices", "xsd_port", "
 /** Bytes of a block in which stat(2) counts. */
 const BLOCK_BYTES = 512;
 
-/** Bytes that the files of a run directory take, of the simulation's own none. */
-export function stateBytes(folder: string): number {
-  let sum = 0;
-  for (const { name, isFile } of Deno.readDirSync(folder)) {
-    if (isFile && !OF_THE_HOST.has(name)) sum += allocated(`${folder}/${name}`);
+/** In the names of the files of a history. */
+const OF_THE_HISTORY = ".history";
+
+/** Bytes that files take. */
+export interface FileBytes {
+  /** Of the store. */
+  state: number;
+  /** Of its history. */
+  history: number;
+}
+
+/** What the files of some folders take, of the simulation's own none. */
+export function fileBytes(...folders: readonly string[]): FileBytes {
+  const bytes: FileBytes = { state: 0, history: 0 };
+  for (const folder of folders) {
+    for (const { name, isFile } of Deno.readDirSync(folder)) {
+      if (!isFile || OF_THE_HOST.has(name)) continue;
+      bytes[name.includes(OF_THE_HISTORY) ? "history" : "state"] += allocated(`${folder}/${name}`);
+    }
   }
-  return sum;
+  return bytes;
 }
 
 function allocated(path: string): number {

@@ -3,7 +3,8 @@
  * clients; beside it, by the same attackers, Debian's C xenstored.
  *
  *     deno task attack [--only NAME]... [--seconds N] [--guests N] [--against xs|c|both]
- *                      [--binary PATH]... [--rest N] [--twice] [--disk MB] [--seed S] [--spin N]
+ *                      [--binary PATH]... [--rest N] [--twice]
+ *                      [--disk MB] [--heap MB] [--memory BYTES] [--seed S] [--spin N]
  *
  * docs/attack.md tells what the attacks are and what the columns mean.
  */

@@ -6,7 +6,8 @@ import type { Settings } from "./play.ts";
 const NAMED = [...ATTACKS, NOBODY].map(({ name }) => name);
 
 export const USAGE = `usage: deno task attack [--only NAME]... [--seconds N] [--guests N]
-         [--against xs|c|both] [--binary PATH]... [--rest N] [--twice] [--disk MB] [--seed S] [--spin N]
+         [--against xs|c|both] [--binary PATH]... [--rest N] [--twice]
+         [--disk MB] [--heap MB] [--memory BYTES] [--seed S] [--spin N]
 attacks: ${NAMED.join(" ")}`;
 
 export interface Options extends Settings {
@@ -26,6 +27,8 @@ const NAMES = [
   "rest",
   "twice",
   "disk",
+  "heap",
+  "memory",
   "seed",
   "spin",
 ] as const;
@@ -57,6 +60,8 @@ export function parseOptions(args: readonly string[]): Options {
     rest: number("rest", last("rest")) ?? 30,
     twice: given.has("twice"),
     disk: number("disk", last("disk")),
+    heap: number("heap", last("heap")),
+    memory: last("memory") ?? null,
     spin: number("spin", last("spin")) ?? 0,
     seed: number("seed", last("seed")) ?? Date.now() % 1_000_000_007,
   };

@@ -4,7 +4,7 @@ import { toBytes } from "../../lib/wire/text.ts";
 import type { Attack } from "../../tests/support/attack/attacks.ts";
 import { pause } from "../../tests/support/patience.ts";
 import { Spinners } from "./control.ts";
-import { residentBytes, stateBytes } from "./footprint.ts";
+import { type FileBytes, fileBytes, residentBytes } from "./footprint.ts";
 import { type Contender, Stage } from "./stage.ts";
 
 /** How an attack is played. */
@@ -21,6 +21,10 @@ export interface Settings {
   readonly seed: number;
   /** Megabytes of the file system for the daemon's state; null for the machine's own. */
   readonly disk: number | null;
+  /** Megabytes that V8's heap may have; null for V8's own limit. */
+  readonly heap: number | null;
+  /** The daemon's `--memory`; null for its default. */
+  readonly memory: string | null;
 }
 
 /** Bytes of JavaScript's heap, and outside of it. */
@@ -53,9 +57,7 @@ export interface Result {
   readonly commits: number;
   readonly ends: number;
   readonly longestRow: number;
-  readonly filesBefore: number;
-  readonly filesPeak: number;
-  readonly filesAfter: number;
+  readonly files: Record<"before" | "peak" | "after", FileBytes>;
   readonly memoryBefore: number;
   readonly memoryPeak: number;
   readonly memoryAfter: number;
@@ -100,8 +102,9 @@ export async function play(
   const guests = settings.guests === null || attack.guests === 0
     ? attack.guests ?? 30
     : settings.guests;
-  const { disk: diskMegabytes, seed, spin } = settings;
-  await using stage = await Stage.make(contender, attack, { guests, diskMegabytes, seed });
+  const { disk: diskMegabytes, heap: heapMegabytes, memory, seed, spin } = settings;
+  const scale = { guests, diskMegabytes, heapMegabytes, memory, seed };
+  await using stage = await Stage.make(contender, attack, scale);
   const { pid } = stage.daemon;
   await pause(1_000);
   const before = look(stage);
@@ -121,9 +124,7 @@ export async function play(
     commits: transactions.commits,
     ends: transactions.ends,
     longestRow: transactions.longestRow,
-    filesBefore: before.files,
-    filesPeak: peak.files,
-    filesAfter,
+    files: { before: before.files, peak: peak.files, after: filesAfter },
     memoryBefore: before.memory,
     memoryPeak: peak.memory,
     memoryAfter: residentBytes(pid) ?? 0,
@@ -164,7 +165,7 @@ async function playAgain(stage: Stage, settings: Settings): Promise<Again | null
 const DIED = "the daemon died";
 
 interface Look {
-  files: number;
+  files: FileBytes;
   memory: number;
 }
 
@@ -176,8 +177,8 @@ interface Peak extends Look {
   starved: number;
 }
 
-function filesOf({ host }: Stage): number {
-  return stateBytes(host.path) + stateBytes(`${host.path}/run`);
+function filesOf({ host }: Stage): FileBytes {
+  return fileBytes(host.path, `${host.path}/run`);
 }
 
 /** The second figure of schedstat (proc(5), sched-stats): ns on the run queue. */
@@ -200,7 +201,16 @@ async function driveBeside(spin: number, stage: Stage, ms: number, before: Look)
 
 /** One thread does it all, so that what measures never waits for what attacks. */
 function drive(stage: Stage, ms: number, before: Look): Peak {
-  const peak: Peak = { ...before, replies: 0, disconnected: 0, stopped: null, gap: 0, starved: 0 };
+  const { files, memory } = before;
+  const peak: Peak = {
+    files: { ...files },
+    memory,
+    replies: 0,
+    disconnected: 0,
+    stopped: null,
+    gap: 0,
+    starved: 0,
+  };
   const { crew, probes, statusProbe } = stage;
   const starvedBefore = starvedMs(stage.daemon.pid);
   stage.begin();
@@ -231,11 +241,13 @@ function drive(stage: Stage, ms: number, before: Look): Peak {
 }
 
 function watch(stage: Stage, peak: Peak): void {
-  peak.files = Math.max(peak.files, filesOf(stage));
+  const { history, state } = filesOf(stage);
+  peak.files.history = Math.max(peak.files.history, history);
+  peak.files.state = Math.max(peak.files.state, state);
   const memory = residentBytes(stage.daemon.pid);
   if (memory === null || memory === 0) peak.stopped = DIED;
   else peak.memory = Math.max(peak.memory, memory);
-  if (peak.files > BYTES_MAX) peak.stopped = `files of ${BYTES_MAX / 1e9} GB`;
+  if (state + history > BYTES_MAX) peak.stopped = `files of ${BYTES_MAX / 1e9} GB`;
   if (peak.memory > BYTES_MAX) peak.stopped = `memory of ${BYTES_MAX / 1e9} GB`;
 }
 

@@ -43,6 +43,10 @@ export interface Scale {
   readonly guests: number;
   /** Of the file system of the daemon's files; null for the machine's own. */
   readonly diskMegabytes: number | null;
+  /** Limit of the daemon's heap; null for V8's own. */
+  readonly heapMegabytes: number | null;
+  /** Its `--memory`; null for the default. */
+  readonly memory: string | null;
   readonly seed: number;
 }
 
@@ -96,7 +100,7 @@ export class Stage implements AsyncDisposable {
         disk = await smallDisk(`${host.path}/run`, diskMegabytes);
         if (disk === null) throw new Error("--disk: no right to mount a tmpfs (run as root)");
       }
-      const daemon = await start(contender, host);
+      const daemon = await start(contender, host, scale);
       try {
         const dom0 = await RawClient.connect(host.socketPath);
         const domids = Array.from({ length: guests }, (_, i) => FIRST_ATTACKER + i);
@@ -212,14 +216,18 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-async function start({ binary }: Contender, host: SimulatedHost): Promise<ServerProcess> {
+async function start(
+  { binary }: Contender,
+  host: SimulatedHost,
+  { heapMegabytes, memory }: Scale,
+): Promise<ServerProcess> {
   if (binary === null) return await startSimulatedReference("c", host);
   Deno.env.set("XS_BINARY", binary);
-  return await startDaemon({
-    socket: host.socketPath,
-    env: host.env(),
-    args: ["--store", `${host.path}/run/store`],
-  });
+  const args = ["--store", `${host.path}/run/store`];
+  if (memory !== null) args.push("--memory", memory);
+  const env = { ...host.env() };
+  if (heapMegabytes !== null) env["DENO_V8_FLAGS"] = `--max-old-space-size=${heapMegabytes}`;
+  return await startDaemon({ socket: host.socketPath, env, args });
 }
 
 /** One request of domain 0. @throws {Error} when it is refused */

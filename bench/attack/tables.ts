@@ -19,10 +19,12 @@ export function attackTable(attack: Attack, results: readonly Result[]): string 
     "dom0's transactions: commits of ends, longest row of EAGAIN",
     ({ commits, ends, longestRow }) => `${commits} of ${ends}, ${longestRow}`,
   );
-  row(
-    "state files in MB: before, peak, after",
-    ({ filesBefore, filesPeak, filesAfter }) => megabytes(filesBefore, filesPeak, filesAfter),
-  );
+  for (const [what, name] of [["state", "state files"], ["history", "history's files"]] as const) {
+    row(
+      `${name} in MB: before, peak, after`,
+      ({ files: { before, peak, after } }) => megabytes(before[what], peak[what], after[what]),
+    );
+  }
   row(
     "resident memory in MB: before, peak, after",
     ({ memoryBefore, memoryPeak, memoryAfter }) => megabytes(memoryBefore, memoryPeak, memoryAfter),
@@ -86,7 +88,7 @@ export function summaryTable(results: readonly Result[]): string {
     waits(result.waits.get("quiet socket")),
     waits(result.waits.get("dom0 ring")),
     `${result.commits} of ${result.ends}, ${result.longestRow}`,
-    `${megabytes(result.filesPeak)} -> ${megabytes(result.filesAfter)}`,
+    `${megabytes(result.files.peak.state)} -> ${megabytes(result.files.after.state)}`,
     result.stopped ??
       `${megabytes(result.memoryPeak)} -> ${megabytes(result.memoryAfter)}${againText(result)}`,
     (result.logBytes / 1e3).toFixed(1),
