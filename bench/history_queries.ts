@@ -251,6 +251,7 @@ async function onDaemon<T>(
       history,
       status: () => null,
       attach: () => {},
+      dropSpare: () => {},
       maintain: () => false,
       maintainAt: Infinity,
       isBehind: false,

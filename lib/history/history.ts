@@ -1,20 +1,16 @@
 import type { DatabaseSync } from "node:sqlite";
-import { pragma } from "../journal/database.ts";
+import { dropPageCache, pragma } from "../journal/database.ts";
 import { HISTORY_KEYFRAME_BYTES } from "../limits.ts";
 import { type BlockHead, Blocks } from "./blocks.ts";
 import { asHistoryError, execIfWritable, isWriteError, openHistoryDatabase } from "./database.ts";
 import { type Era, Eras } from "./eras.ts";
 import { type KeyframeHead, Keyframes } from "./keyframes.ts";
 import { Lives } from "./lives.ts";
+import { endOf, type OpenGap } from "./open_gap.ts";
 import type { Packer } from "./packing.ts";
 import { blocksOf, countAuthor, Pending } from "./pending.ts";
-import {
-  type Author,
-  type Gap,
-  hasKeyframe,
-  type HistoryRecord,
-  type NodeState,
-} from "./record.ts";
+import { hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
+import { dropSpareRecords } from "./record_bytes.ts";
 import type { Thinned } from "./thin.ts";
 
 /** How a history is opened. */
@@ -24,13 +20,6 @@ export interface HistoryOptions {
   /** The id of the store that it is of: each store counts its commits from 1. Null: the last one that the file has. */
   readonly store: string | null;
   readonly packer: Packer;
-}
-
-/** What a gap that has not ended will say. */
-interface OpenGap {
-  readonly first: number;
-  readonly firstAt: number;
-  readonly missing: { author: Author; count: number }[];
 }
 
 /**
@@ -383,6 +372,12 @@ export class History {
     this.keyframes.packer = packer;
   }
 
+  /** Gives up memory that is only kept for reuse. */
+  dropSpare(): void {
+    dropSpareRecords();
+    dropPageCache(this.#database);
+  }
+
   /** Closes the file as it is. */
   abandon(): void {
     this.#database.close();
@@ -393,8 +388,4 @@ export class History {
     this.save();
     this.#database.close();
   }
-}
-
-function endOf({ first, firstAt, missing }: OpenGap, number: number, at: number): Gap {
-  return { type: "gap", number, at, first, firstAt, missing };
 }

@@ -39,6 +39,11 @@ export function encodeRecords(
   return encoder.all(records, sizes);
 }
 
+/** Gives up the memory by which the encoder has grown. */
+export function dropSpareRecords(): void {
+  encoder.dropSpare();
+}
+
 const FIRST_CAPACITY = 4_096;
 
 /** Room for a type, a number and a time. */
@@ -63,6 +68,14 @@ export class RecordsEncoder {
       sizes?.push(size);
     }
     return this.#end(records.length);
+  }
+
+  /** Gives up the memory by which it has grown. What it has encoded is not valid any more. */
+  dropSpare(): void {
+    for (const bytes of [this.#head, this.#to]) {
+      bytes.clear();
+      bytes.dropSpare();
+    }
   }
 
   #begin(): void {

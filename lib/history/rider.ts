@@ -70,6 +70,11 @@ export class HistoryRider implements Rider {
     return record.type === "commit" && record.kind === "start" && this.#history.needsKeyframe;
   }
 
+  /** Gives up memory that is only kept for reuse. */
+  dropSpare(): void {
+    this.#encoder.dropSpare();
+  }
+
   settle(turn: number): void {
     // What cannot be written stays in memory for a while; a death then leaves a gap, by the numbers.
     this.#history.save(turn);

@@ -198,6 +198,11 @@ export function pragma(database: DatabaseSync, name: string): number {
   return Number(database.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
 }
 
+/** Frees the pages that SQLite keeps in memory: it reads them again when they are needed. */
+export function dropPageCache(database: DatabaseSync): void {
+  database.exec("PRAGMA shrink_memory");
+}
+
 /** SQLite says what is wrong in words only. */
 export function asOurs(error: unknown, path: string): Error {
   if (error instanceof JournalError || error instanceof DamagedError) return error;

@@ -97,6 +97,11 @@ export class ImageShelf {
     return 0;
   }
 
+  /** Gives up the memory that pieces of the last image have taken. */
+  dropSpare(): void {
+    this.#piece.dropSpare();
+  }
+
   /** Gives up the image that is being made. */
   abandon(): void {
     this.#making = null;

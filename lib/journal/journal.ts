@@ -78,6 +78,8 @@ export interface Journal {
   maintain(idle: boolean): boolean;
   /** There was more to be done than {@link maintain} just did: in the turn that follows busy clients wait. */
   readonly isBehind: boolean;
+  /** Gives up memory that it only keeps for reuse: the daemon is idle. */
+  dropSpare(): void;
   /** When to call it again even if nothing happens, by the clock; Infinity for not before. */
   readonly maintainAt: number;
   /** What rides with the turns is brought to where it outlives the process, as far as that can be written. */
@@ -159,6 +161,10 @@ export class NoJournal implements Journal {
 
   settle(): void {
     this.rider?.settle(0);
+  }
+
+  dropSpare(): void {
+    // It keeps none.
   }
 
   forgetRiding(): Iterable<void> {

@@ -159,7 +159,7 @@ export class StoreJournal implements Journal {
     try {
       makeShrinkable(database, this.#upkeep);
     } catch (error) {
-      this.#giveUp();
+      this.#upkeep.giveUp();
       log("warning", `the store file cannot be made one that shrinks yet: ${messageOf(error)}`);
     }
   }
@@ -294,17 +294,10 @@ export class StoreJournal implements Journal {
       if (idle && !more) this.#parts.reserve?.fill();
       return more;
     } catch (error) {
-      this.#giveUp();
+      this.#upkeep.giveUp();
       this.#failed(error);
       return false;
     }
-  }
-
-  /** Gives up all that was under way in the store file. */
-  #giveUp(): void {
-    this.#upkeep.abandonImage();
-    const { database } = this.#parts;
-    if (database.isTransaction) database.exec("ROLLBACK");
   }
 
   /** Changes are taken again when there is space for them. True when there is more to be done. */
@@ -324,6 +317,12 @@ export class StoreJournal implements Journal {
 
   settle(): void {
     this.#turns.settle();
+  }
+
+  dropSpare(): void {
+    this.#changes.dropSpare();
+    this.#parts.tail.dropSpare();
+    this.#upkeep.dropSpare();
   }
 
   forgetRiding(): Iterable<void> {

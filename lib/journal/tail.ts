@@ -198,6 +198,11 @@ export class Tail {
     return turns.subarray(0, length);
   }
 
+  /** Gives up the memory where turns were put together. */
+  dropSpare(): void {
+    this.#turns = new Uint8Array(0);
+  }
+
   /** All records, the oldest first. Each is valid until the tail changes. */
   *records(): Generator<TurnRecord> {
     for (let at = this.#start; at < this.#end;) {

@@ -14,7 +14,7 @@ import {
   UPKEEP_SLICE_BYTES,
   UPKEEP_STEPS_PER_TURN_MAX,
 } from "../limits.ts";
-import { AUTO_VACUUM_INCREMENTAL, PAGE_BYTES, pragma } from "./database.ts";
+import { AUTO_VACUUM_INCREMENTAL, dropPageCache, PAGE_BYTES, pragma } from "./database.ts";
 import type { Erasure } from "./erasure.ts";
 import { FreePages } from "./free_pages.ts";
 import type { ImageShelf } from "./image_shelf.ts";
@@ -164,6 +164,18 @@ export class StoreUpkeep {
     this.#stalePieces = true;
     // Not at once: it would come to the same end.
     this.#imagedAt = this.clock.now();
+  }
+
+  /** Gives up all that is under way in the store file. */
+  giveUp(): void {
+    this.abandonImage();
+    if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+  }
+
+  /** Gives up memory that is only kept for reuse. */
+  dropSpare(): void {
+    this.#images.dropSpare();
+    dropPageCache(this.#database);
   }
 
   /** Whether turns have caused more than was done since. */

@@ -1,10 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { MemoryReturn, storedBytes } from "../../lib/server/process/give_back_memory.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { toBytes } from "../../lib/wire/text.ts";
 import { Client, newEngine } from "../support/engine_client.ts";
 import { startDaemon } from "../support/daemon.ts";
-import { until } from "../support/patience.ts";
+import { memoryIn } from "../support/attack/probes.ts";
+import { deadline, pause, until } from "../support/patience.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { makeScratch } from "../support/scratch.ts";
 
 const MIB = 1_048_576;
 
@@ -180,4 +183,31 @@ Deno.test("a daemon at rest gives back the memory of what was removed, in parts 
   // The second part alone takes more; compiled code, and pages that are used in part, stay.
   await until("all given back", () => residentOf(daemon.pid) < before + 40 * MIB);
   assertEquals(await client.ask(T.READ, "/tool\0"), "\0".slice(1));
+});
+
+/** What a daemon has outside of the heap, in bytes. */
+async function externalOf(client: RawClient): Promise<number> {
+  return memoryIn(await client.ask(T.CONTROL, "status\0")).external;
+}
+
+Deno.test("a daemon at rest gives back the buffers that a large turn took", async () => {
+  await using scratch = await makeScratch();
+  await using daemon = await startDaemon({ args: ["--store", `${scratch.path}/store`] });
+  await using client = await RawClient.connect(daemon.socketPath);
+  const before = await externalOf(client);
+  const txId = Number.parseInt(await client.ask(T.TRANSACTION_START, "\0"));
+  const value = "v".repeat(4_000);
+  for (let i = 0; i < 2_000; i++) {
+    const payload = toBytes(`/large/n${i}\0${value}`);
+    await client.exchange({ type: T.WRITE, txId, payload });
+  }
+  await client.exchange({ type: T.TRANSACTION_END, txId, payload: toBytes("T\0") });
+  const full = await externalOf(client);
+  assert(full > 2 * before, `${before} bytes, then ${full}`);
+  await client.ask(T.RM, "/large\0");
+  for (const end = deadline("the buffers given back");; end.check()) {
+    // A question keeps the daemon from its rest.
+    await pause(3_000);
+    if (await externalOf(client) < before * 1.1) break;
+  }
 });

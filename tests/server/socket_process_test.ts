@@ -44,6 +44,7 @@ Deno.test("socket process: a change is told with the process, its start, user an
       },
       status: () => null,
       attach: () => {},
+      dropSpare: () => {},
       maintain: () => false,
       maintainAt: Infinity,
       isBehind: false,

@@ -142,6 +142,10 @@ export class MortalJournal implements Journal {
     this.#journal.settle();
   }
 
+  dropSpare(): void {
+    this.#journal.dropSpare();
+  }
+
   forgetRiding(): Iterable<void> {
     return this.#journal.forgetRiding();
   }

@@ -57,6 +57,7 @@ export class TestJournal implements Journal {
   adoptStaged(): void {}
   endStaging(): void {}
   settle(): void {}
+  dropSpare(): void {}
   forgetRiding(): Iterable<void> {
     return [];
   }

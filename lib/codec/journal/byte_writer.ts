@@ -2,11 +2,13 @@ import { putBytes, putText } from "../../wire/text.ts";
 
 /** Bytes appended to a buffer that grows and is used again. All numbers are little endian. */
 export class ByteWriter {
+  readonly #first: number;
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
   length = 0;
 
   constructor(capacity: number) {
+    this.#first = capacity;
     this.#bytes = new Uint8Array(capacity);
     this.#view = new DataView(this.#bytes.buffer);
   }
@@ -18,6 +20,13 @@ export class ByteWriter {
 
   clear(): void {
     this.length = 0;
+  }
+
+  /** Gives up the memory by which it has grown, if it is empty. */
+  dropSpare(): void {
+    if (this.length > 0 || this.#bytes.length === this.#first) return;
+    this.#bytes = new Uint8Array(this.#first);
+    this.#view = new DataView(this.#bytes.buffer);
   }
 
   u8(value: number): void {

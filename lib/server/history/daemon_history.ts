@@ -23,6 +23,8 @@ export interface DaemonHistory extends Maintained {
   attach(state: State): void;
   /** What there is of it; null while it cannot be used. */
   status(): HistoryStatus | null;
+  /** Gives up memory that it only keeps for reuse. */
+  dropSpare(): void;
   /** After the journal's end. */
   close(): void;
 }

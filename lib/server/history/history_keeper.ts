@@ -366,6 +366,13 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     return false;
   }
 
+  dropSpare(): void {
+    this.#guard(({ history, rider }) => {
+      history.dropSpare();
+      rider.dropSpare();
+    });
+  }
+
   /** Saves what it can, after the journal's end. */
   close(): void {
     this.#guard(({ history }) => history.close());

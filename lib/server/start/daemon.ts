@@ -232,9 +232,13 @@ export class Daemon {
 
   /** Looks at the memory of a process of its own, now and then. */
   #lookAtMemory(): Timer | undefined {
-    const { clock, identity, mark } = this.#parts, { engine, turns } = this;
+    const { clock, history, identity, journal, mark } = this.#parts, { engine, turns } = this;
     if (identity === undefined) return undefined;
-    const memoryReturn = new MemoryReturn(() => storedBytes(engine.state), () => collectAll(clock));
+    const memoryReturn = new MemoryReturn(() => storedBytes(engine.state), () => {
+      journal.dropSpare();
+      history?.dropSpare();
+      collectAll(clock);
+    });
     return clock.every(MEMORY_LOOK_MS, () => {
       const now = clock.now();
       mark?.look(now);
