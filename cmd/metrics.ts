@@ -14,6 +14,7 @@ import { prometheusText } from "../lib/metrics/prometheus.ts";
 import { Scraper } from "../lib/metrics/scrape.ts";
 import { UnknownStatus } from "../lib/metrics/read_status.ts";
 import { METRICS_TIMEOUT_MS } from "../lib/limits.ts";
+import { partPathOf } from "../lib/part_file.ts";
 import { fromByteText, toByteText } from "../lib/client/operations.ts";
 import { systemAdvice, systemReason } from "../lib/wire/system_error.ts";
 import { type CommonFlags, openSession, type XsContext } from "./context.ts";
@@ -54,9 +55,9 @@ function explained(error: unknown): unknown {
 
 /** For the node exporter's collector of text files: whole or not at all, and for all to read. */
 function write(output: string, text: string): void {
-  const path = fromByteText(output), part = `${path}.part-${Deno.pid}`;
+  const path = fromByteText(output), part = partPathOf(path);
   try {
-    Deno.writeTextFileSync(part, text, { mode: 0o644 });
+    Deno.writeTextFileSync(part, text, { createNew: true, mode: 0o644 });
     Deno.renameSync(part, path);
   } catch (error) {
     removeQuietly(part);

@@ -524,6 +524,12 @@ export const CANDIDATE_PIECE_BYTES = 1_048_576;
  */
 export const TRIAL_MS_MAX = 60_000;
 
+/**
+ * How long a state may be beside the socket of a daemon that has just started, in ms, until it counts as left by a killed process: the
+ * daemon that it is for reads it at its start, which takes a second; an emulated host is fifty times slower.
+ */
+export const STATE_FILE_MS_MAX = 60_000;
+
 /** Bytes kept of what it prints in a trial: enough for the line that says what is wrong. */
 export const TRIAL_OUTPUT_BYTES_MAX = 65_536;
 

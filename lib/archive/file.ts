@@ -1,5 +1,6 @@
 import { removeQuietly } from "../files.ts";
 import { WRITE_BUFFER_BYTES } from "../limits.ts";
+import { partPathOf } from "../part_file.ts";
 import { ArchiveError, fileError, usingFile } from "./archive.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 
@@ -47,7 +48,7 @@ export async function writeFile(
       await writeTo(target, path, fill);
       return false;
     }
-    const part = `${target}.part-${Deno.pid}`;
+    const part = partPathOf(target);
     writing(() => Deno.openSync(part, { write: true, createNew: true, mode: MODE_NEW }).close());
     try {
       await writeTo(part, path, fill);

@@ -1,6 +1,7 @@
 import { State } from "../engine/state.ts";
 import { directoryOf, exists, isDirectory, removeQuietly } from "../files.ts";
 import { openStore } from "../journal/store_file.ts";
+import { partPathOf } from "../part_file.ts";
 import { adoptTree } from "../persist/adopt_tree.ts";
 import { build } from "../persist/build_state.ts";
 import { checkQuotas } from "../persist/quota_check.ts";
@@ -115,7 +116,7 @@ function noteUnknown(state: State, all: CheckedRecords, leftOut: string[]): void
  */
 export function writeStore(path: string, state: State): void {
   checkFree(path);
-  const part = `${path}.part-${Deno.pid}`;
+  const part = partPathOf(path);
   try {
     const { journal } = openStore(part, {
       durability: "crash",

@@ -1,6 +1,7 @@
 /** What interrupted dumps of earlier versions left beside the socket, and daemons that were killed during a live update. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { textOf } from "../../lib/files.ts";
+import { STATE_FILE_MS_MAX } from "../../lib/limits.ts";
 import { deleteLeftovers } from "../../lib/server/process/leftovers.ts";
 import { closeFd, lockDirectory, lockPlainFile } from "../../ffi/unix_socket.ts";
 import { update } from "../support/operator.ts";
@@ -8,6 +9,7 @@ import { until } from "../support/patience.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { SimulatedClock } from "../support/simulated_clock.ts";
 
 function namesIn(path: string): string[] {
   return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
@@ -38,6 +40,13 @@ function makeOthers(path: string): string[] {
   return namesIn(path);
 }
 
+/** What a daemon does at its start whose files are in `path`. */
+function look(path: string, log: string[] = [], clock = new SimulatedClock()): void {
+  const places = { socket: `${path}/socket`, stateFile: `${path}/state_dump` };
+  const say = (level: string, text: string): void => void log.push(`${level}: ${text}`);
+  deleteLeftovers({ ...places, store: `${path}/store` }, say, clock);
+}
+
 Deno.test("leftovers: only folders of this kind and this user are deleted, links are not followed", async () => {
   await using scratch = await makeScratch();
   const { path } = scratch;
@@ -46,11 +55,7 @@ Deno.test("leftovers: only folders of this kind and this user are deleted, links
   makeFolder(`${path}/xs-archive-c3`, ["dump", "stream"]);
   makeFolder(`${path}/xs-archive-empty`, []);
   const log: string[] = [];
-  deleteLeftovers(
-    `${path}/socket`,
-    `${path}/state_dump`,
-    (level, text) => log.push(`${level}: ${text}`),
-  );
+  look(path, log);
   assertEquals(namesIn(path), others);
   assertEquals(namesIn(`${path}/archive`), ["dump"]);
   assertEquals(log.length, 3);
@@ -65,7 +70,7 @@ Deno.test("leftovers: nothing is deleted where others could put something in its
   ) {
     makeFolder(`${path}/xs-archive-a`, ["dump"]);
     Deno.chmodSync(path, mode);
-    deleteLeftovers(`${path}/socket`, `${path}/state_dump`, () => {});
+    look(path);
     assertEquals(namesIn(path), isLeft ? ["xs-archive-a"] : [], mode.toString(8));
     if (isLeft) Deno.removeSync(`${path}/xs-archive-a`, { recursive: true });
   }
@@ -85,8 +90,8 @@ Deno.test("leftovers: a trial's files are deleted where no living process has th
   const { path } = scratch, state = `${path}/state_dump`;
   const trial = `${state}.trial`, code = `${state}.code`;
   const log: string[] = [];
-  const look = (): string[] => {
-    deleteLeftovers(`${path}/socket`, state, (level, text) => log.push(`${level}: ${text}`));
+  const left = (): string[] => {
+    look(path, log);
     return namesIn(path);
   };
   Deno.mkdirSync(`${path}/real`);
@@ -98,9 +103,9 @@ Deno.test("leftovers: a trial's files are deleted where no living process has th
   make();
   Deno.writeTextFileSync(state, "not ours to judge", { mode: 0o600 });
   const locks = [lockPlainFile(trial), lockDirectory(code)];
-  assertEquals(look(), ["real", "state_dump", "state_dump.code", "state_dump.trial"]);
+  assertEquals(left(), ["real", "state_dump", "state_dump.code", "state_dump.trial"]);
   for (const lock of locks) closeFd(lock);
-  assertEquals(look(), ["real", "state_dump"]);
+  assertEquals(left(), ["real", "state_dump"]);
   assertEquals(
     log,
     [trial, code].map((path) => `info: ${path}: deleted: an interrupted live update had left it`),
@@ -108,16 +113,16 @@ Deno.test("leftovers: a trial's files are deleted where no living process has th
   // Links, what others may read, and what is another user's stay.
   Deno.symlinkSync(`${path}/real`, code);
   Deno.symlinkSync(state, trial);
-  assertEquals(look(), ["real", "state_dump", "state_dump.code", "state_dump.trial"]);
+  assertEquals(left(), ["real", "state_dump", "state_dump.code", "state_dump.trial"]);
   for (const link of [code, trial]) Deno.removeSync(link);
   make();
   Deno.chmodSync(trial, 0o604);
   if (Deno.uid() === 0) Deno.chownSync(code, 65534, 65534);
   else Deno.chmodSync(code, 0o755);
-  assertEquals(look(), ["real", "state_dump", "state_dump.code", "state_dump.trial"]);
+  assertEquals(left(), ["real", "state_dump", "state_dump.code", "state_dump.trial"]);
   Deno.chmodSync(path, 0o777);
   Deno.chmodSync(trial, 0o600);
-  assertEquals(look(), ["real", "state_dump", "state_dump.code", "state_dump.trial"]);
+  assertEquals(left(), ["real", "state_dump", "state_dump.code", "state_dump.trial"]);
   assertEquals(log.length, 2);
 });
 
@@ -152,4 +157,62 @@ Deno.test("leftovers: a daemon that is killed during a trial leaves nothing behi
   await using next = await startDaemon({ socket, args: ["--xen", "no"] });
   assertEquals(states(), []);
   assertMatch(next.output(), /state_dump\.trial: deleted: an interrupted live update had left it/);
+});
+
+Deno.test("leftovers: a state that nobody takes over is deleted after a minute", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch, state = `${path}/state_dump`, log: string[] = [];
+  const write = (mode = 0o600): void => Deno.writeTextFileSync(state, "a store", { mode });
+  /** Whether it is left. */
+  const after = (meanwhile: () => void = () => {}): boolean => {
+    const clock = new SimulatedClock();
+    look(path, log, clock);
+    clock.advance(STATE_FILE_MS_MAX - 1);
+    assertEquals(namesIn(path).includes("state_dump"), true);
+    meanwhile();
+    clock.advance(1);
+    return namesIn(path).includes("state_dump");
+  };
+  write();
+  assertEquals(after(), false);
+  assertEquals(log, [`info: ${state}: deleted: an interrupted live update had left it`]);
+  write();
+  // Another daemon's live update.
+  const replaced = after(() => {
+    Deno.writeTextFileSync(`${path}/new`, "another store", { mode: 0o600 });
+    Deno.renameSync(`${path}/new`, state);
+  });
+  assertEquals(replaced, true);
+  const locked = after(() => assert(lockPlainFile(state) >= 0));
+  assertEquals(locked, true);
+  Deno.removeSync(state);
+  write(0o604);
+  Deno.chmodSync(state, 0o604);
+  assertEquals(after(), true);
+  Deno.removeSync(state);
+  Deno.symlinkSync(`${path}/elsewhere`, state);
+  assertEquals(after(), true);
+  Deno.removeSync(state);
+  write();
+  if (Deno.uid() === 0) {
+    Deno.chownSync(state, 65534, 65534);
+    assertEquals(after(), true);
+    Deno.chownSync(state, 0, 0);
+  }
+  Deno.chmodSync(path, 0o777);
+  assertEquals(after(), true);
+  assertEquals(log.length, 1);
+});
+
+Deno.test("leftovers: a daemon deletes what a killed restore has left beside its store file", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch, store = `${path}/store`;
+  const dead = ["", "-wal", "-shm", ".tail", "-journal"].map((end) => `${store}.part-1-1${end}`);
+  for (const file of dead) Deno.writeTextFileSync(file, "a store", { mode: 0o600 });
+  await using daemon = await startDaemon({
+    socket: `${path}/socket`,
+    args: ["--store", store, "--xen", "no"],
+  });
+  assertEquals(namesIn(path).filter((name) => name.includes("part")), []);
+  assertMatch(daemon.output(), /store\.part-1-1: deleted: an interrupted restore had left it/);
 });

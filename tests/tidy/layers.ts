@@ -28,6 +28,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const COMMON = new Set([
   "lib/clock.ts",
   "lib/files.ts",
+  "lib/part_file.ts",
   "lib/limits.ts",
   "lib/std.d.ts",
   "deno.json",

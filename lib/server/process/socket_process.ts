@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { type ClientProcess, type ProcessAuthor, sameAuthor } from "../../engine/author.ts";
 import { AUTHOR_TEXT_MAX, STAT_BYTES_MAX } from "../../limits.ts";
+import { startTimeIn } from "../../part_file.ts";
 import { toText } from "../../wire/text.ts";
 
 /** What the kernel says of who connected (SO_PEERCRED, unix(7)): the process of that moment. */
@@ -116,13 +117,6 @@ function readProcess(pid: number): ReadProcess | null {
   } catch {
     return null;
   }
-}
-
-/** Field 22 of a line of /proc/PID/stat, whose second one may hold anything but is in parentheses. */
-export function startTimeIn(stat: string): number | null {
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const text = fields[22 - 3] ?? "";
-  return /^\d+$/.test(text) ? Number(text) : null;
 }
 
 /** The first `most` bytes of a file at most. */

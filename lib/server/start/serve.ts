@@ -64,8 +64,9 @@ export async function serve(given: ServeOptions, print: (text: string) => void):
       notifyStopping(log);
       void daemon.stop().catch(() => {});
     };
-    deleteLeftovers(daemon.socketPath, stateFileOf(socket.path), log);
     const identity = identityOf(options, socket.path), { keeping } = identity;
+    const places = { socket: daemon.socketPath, stateFile: stateFileOf(socket.path) };
+    deleteLeftovers({ ...places, store: keeping.path }, log, options.clock);
     log("info", startLine(daemon, identity));
     notifyReady(log);
     if (options.liveUpdate) notifyWatched(true);

@@ -1,0 +1,53 @@
+/** Files that are written beside their place, and take it when they are whole. */
+import { directoryOf, lstatOf, nameOf, namesIn, removeQuietly, textOf } from "./files.ts";
+
+/**
+ * What follows the path of the file: the pid and the start time of the process that writes it, and what a store file has beside it.
+ * Earlier versions did not tell the time.
+ */
+const PART = /^\.part-(\d+)(?:-(\d+))?(?:-wal|-shm|-journal|\.tail|\.tail\.part|\.reserve)?$/;
+
+/** Field 22 of a line of /proc/PID/stat, whose second one may hold anything but is in parentheses. */
+export function startTimeIn(stat: string): number | null {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const text = fields[22 - 3] ?? "";
+  return /^\d+$/.test(text) ? Number(text) : null;
+}
+
+/** When a process has started, in clock ticks since the boot; null when there is none, or that cannot be read. */
+function startTimeOf(pid: number | "self"): number | null {
+  const stat = textOf(`/proc/${pid}/stat`);
+  return stat === null ? null : startTimeIn(stat);
+}
+
+/**
+ * Where to write the file at `path` until it is whole: a name that tells which process writes it. What killed processes
+ * of this user have left for the same file is removed.
+ */
+export function partPathOf(path: string): string {
+  removeDeadParts(path);
+  return `${path}.part-${Deno.pid}-${startTimeOf("self") ?? 0}`;
+}
+
+/**
+ * Removes what processes that have ended have left of the file at `path`, and returns what was removed. Files of other users, links, and
+ * files of a process that lives stay; so do all where /proc does not tell of this pid namespace.
+ */
+export function removeDeadParts(path: string): string[] {
+  const own = startTimeOf("self"), directory = directoryOf(path), base = nameOf(path);
+  if (own === null || startTimeOf(Deno.pid) !== own) return [];
+  return namesIn(directory).flatMap((name) => {
+    if (!name.startsWith(base)) return [];
+    const [, pid, start] = PART.exec(name.slice(base.length)) ?? [];
+    if (pid === undefined || isAlive(pid, start)) return [];
+    const part = `${directory}/${name}`, file = lstatOf(part);
+    if (file?.isFile !== true || file.uid !== Deno.uid()) return [];
+    removeQuietly(part);
+    return [part];
+  });
+}
+
+function isAlive(pid: string, start: string | undefined): boolean {
+  const now = startTimeOf(Number(pid));
+  return now !== null && (start === undefined || now === Number(start));
+}
