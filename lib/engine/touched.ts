@@ -71,8 +71,15 @@ export const SORTED_FROM = 8;
  */
 export function inPathOrder(touched: ReadonlyMap<string, Touched>): Iterable<Touched> {
   if (touched.size < SORTED_FROM) return touched.values();
-  return [...touched.values()].sort((a, b) => a.path < b.path ? -1 : 1);
+  const known = sorted.get(touched);
+  // A commit needs the order several times. Nothing is ever taken out of the map, but for all of it.
+  if (known !== undefined && known.length === touched.size) return known;
+  const order = [...touched.values()].sort((a, b) => a.path < b.path ? -1 : 1);
+  sorted.set(touched, order);
+  return order;
 }
+
+const sorted = new WeakMap<ReadonlyMap<string, Touched>, readonly Touched[]>();
 
 /** In an order in which a few can be done again: parents made before what was made below them. */
 export function inTurnOrder(written: readonly Touched[]): readonly Touched[] {

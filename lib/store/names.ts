@@ -60,7 +60,8 @@ export function takeNames(path: string, names: Names): void {
 
 /** The parent's path as {@link parentPath} has it: the same text each time, as long as the names are kept. */
 export function parentOf(path: string): string {
-  if (path !== latestPath) split(path);
+  // To split a path costs its length, and each node of a chain has another one.
+  if (path !== latestPath) return parentPath(path);
   return latest.parent ??= parentPath(path);
 }
 

@@ -1,4 +1,9 @@
-import { LOOPED_BYTES_MAX, SHARED_BLOCK_BYTES, SHARED_COPY_BYTES_MAX } from "../limits.ts";
+import {
+  LOOPED_BYTES_MAX,
+  LOOPED_TEXT_MAX,
+  SHARED_BLOCK_BYTES,
+  SHARED_COPY_BYTES_MAX,
+} from "../limits.ts";
 
 /**
  * Bytes as strings and back, one character a byte (0 to 255), so that paths, tokens and values
@@ -82,9 +87,16 @@ export function sharedLength(a: string, b: string): number {
   return from;
 }
 
+const encoder = new TextEncoder();
+
 /** Writes `text` at `at`, one byte a character; returns the offset behind it. */
 export function putText(target: Uint8Array, at: number, text: string): number {
-  const length = text.length;
+  const { length } = text;
+  if (length > LOOPED_TEXT_MAX) {
+    // It writes UTF-8, which is one byte a character if all are ASCII, as in paths; else the room does not suffice.
+    const { read } = encoder.encodeInto(text, target.subarray(at, at + length));
+    if (read === length) return at + length;
+  }
   for (let i = 0; i < length; i++) target[at + i] = text.charCodeAt(i);
   return at + length;
 }

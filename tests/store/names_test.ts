@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { keepNames, namesOf, parentOf, takeNames } from "../../lib/store/names.ts";
 import { hashName } from "../../lib/store/node.ts";
 import { parentPath } from "../../lib/store/path.ts";
@@ -16,6 +16,13 @@ function found(path: string): { names: string[]; hashes: number[] } {
   const names = ends.slice(0, count).map((to, i) => path.slice(i === 0 ? 1 : ends[i - 1]! + 1, to));
   return { names, hashes: hashes.slice(0, count) };
 }
+
+Deno.test("names: to find a parent splits no path, so that a chain's nodes cost what each adds", () => {
+  const [one, other] = ["/a/b", `${"/x".repeat(1_500)}`], names = keepNames(one);
+  takeNames(one, names);
+  assertEquals(parentOf(other), other.slice(0, -2));
+  assert(namesOf(one) === names);
+});
 
 Deno.test("names: those of each path, whatever was asked for before and is kept", () => {
   const kept = new Map(PATHS.map((path) => [path, keepNames(path)]));

@@ -1,4 +1,6 @@
 import { EVENTS_COMPARED_MAX } from "../../limits.ts";
+import { PAYLOAD_MAX } from "../../wire/header.ts";
+import { putText } from "../../wire/text.ts";
 import type { Move } from "./message_bounds.ts";
 
 /** Where the bytes of queued events are. */
@@ -28,6 +30,10 @@ export class RepeatedEvents {
   #before: number[] = [];
   /** The number of the latest event in each place; a power of two of them. Null while there are few. */
   #places: Int32Array | null = null;
+  /** The event that was looked for last, and its hash. */
+  #path = "";
+  #token = "";
+  #hash = 0;
   /** The numbers of the first event that is kept, and of the first that is pending. */
   #from = 0;
   #head = 0;
@@ -54,7 +60,7 @@ export class RepeatedEvents {
       }
       return false;
     }
-    const hash = hashOf(path, token);
+    const hash = this.#hashOf(path, token);
     // Those in one place stand latest first: behind one that is not pending none is.
     for (let at = places[hash & places.length - 1]!; at >= head; at = this.#before[at - from]!) {
       if (this.#hashes[at - from] === hash && bytes.isEvent(ends[at - from]!, path, token)) {
@@ -72,7 +78,7 @@ export class RepeatedEvents {
     if (this.#places === null) {
       if (size > EVENTS_COMPARED_MAX) this.#place(4 * EVENTS_COMPARED_MAX);
     } else {
-      this.#hashes.push(hashOf(path, token));
+      this.#hashes.push(this.#hashOf(path, token));
       if (size > this.#places.length) this.#place(2 * this.#places.length);
       else this.#link(this.#places, this.#ends.length - 1);
     }
@@ -95,14 +101,23 @@ export class RepeatedEvents {
     places[place] = this.#from + index;
   }
 
+  /** Each event is looked for, and then added. */
+  #hashOf(path: string, token: string): number {
+    if (path === this.#path && token === this.#token) return this.#hash;
+    this.#path = path;
+    this.#token = token;
+    const length = path.length + token.length + 2;
+    const at = putText(hashed, 0, path);
+    hashed[at] = 0;
+    hashed[putText(hashed, at + 1, token)] = 0;
+    return this.#hash = hashOf(length);
+  }
+
   /** The hash of an event that is there as bytes. */
   #hashAt(index: number): number {
-    const end = this.#ends[index]! - 1;
-    let hash = SEED;
-    for (let at = end + 1 - this.#lengths[index]!; at < end; at++) {
-      hash = Math.imul(hash ^ this.#bytes.byteAt(at), FNV_PRIME);
-    }
-    return finish(hash);
+    const length = this.#lengths[index]!, from = this.#ends[index]! - length;
+    for (let i = 0; i < length; i++) hashed[i] = this.#bytes.byteAt(from + i);
+    return hashOf(length);
   }
 
   /** Forgets the events that lie wholly within the first `sent` bytes. */
@@ -154,19 +169,22 @@ export class RepeatedEvents {
     this.#places = null;
     this.#from = 0;
     this.#head = 0;
+    this.#path = this.#token = "";
   }
 }
 
-/** Of the bytes of an event's payload, but for the NUL at its end. */
-function hashOf(path: string, token: string): number {
-  let hash = SEED;
-  for (let i = 0; i < path.length; i++) hash = Math.imul(hash ^ path.charCodeAt(i), FNV_PRIME);
-  hash = Math.imul(hash, FNV_PRIME);
-  for (let i = 0; i < token.length; i++) hash = Math.imul(hash ^ token.charCodeAt(i), FNV_PRIME);
-  return finish(hash);
-}
+/** The payload of an event, which is hashed four bytes at a time. */
+const hashed = new Uint8Array(PAYLOAD_MAX + 4);
+const words = new Int32Array(hashed.buffer);
 
-/** Lets all bits decide on the place, as a small integer. */
-function finish(hash: number): number {
-  return (hash ^ hash >>> 15) & 0x3fffffff;
+/** Of the first `length` bytes there, as a small integer of which all bits depend on all of them. */
+function hashOf(length: number): number {
+  // The last word may have fewer.
+  hashed[length] = hashed[length + 1] = hashed[length + 2] = 0;
+  let hash = SEED;
+  for (let i = 0; i << 2 < length; i++) {
+    hash = Math.imul(hash ^ words[i]!, FNV_PRIME);
+    hash ^= hash >>> 15;
+  }
+  return hash & 0x3fffffff;
 }
