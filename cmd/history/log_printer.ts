@@ -12,6 +12,8 @@ import { HISTORY_LOG_PATHS } from "../../lib/limits.ts";
 export interface LogPrinter {
   /** Since when there is a history; `isCut`: the oldest records that were asked for are not shown. */
   head(head: Head, isCut: boolean): Iterable<string>;
+  /** The same behind the last record, where records were folded or pruned before they were read. */
+  later(head: Head): Iterable<string>;
   record(record: HistoryRecord): Iterable<string>;
   damage(damage: Damage): Iterable<string>;
 }
@@ -36,10 +38,13 @@ export function logPrinter(
     return colour ? line.replace(/^#\d+/, (number) => `\x1b[33m${number}\x1b[0m`) : line;
   };
   const damage = ({ text }: Damage): string[] => [`-- ${escapeBytes(text)}`];
-  if (oneline === true) return { damage, head: () => [], record: (record) => [first(record)] };
+  if (oneline === true) {
+    return { damage, head: () => [], later: () => [], record: (record) => [first(record)] };
+  }
   return {
     damage,
     head: headLines,
+    later: laterLines,
     *record(record): Generator<string, void> {
       yield first(record);
       // Of a start these are what it found, or what each store begins with.
@@ -65,15 +70,21 @@ function* headLines(head: Head, isCut: boolean): Generator<string, void> {
     : `${begin}; it is complete since ${time(completeAt)}, after #${completeAfter}`;
 }
 
+function* laterLines({ completeAfter, completeAt, number }: Head): Generator<string, void> {
+  if (number > completeAfter) return;
+  const text = "-- older records were folded or pruned while this was read: it is complete since";
+  yield `${text} ${timeText(completeAt, LOCAL_ZONE)}, after #${completeAfter}`;
+}
+
+function headJson({ begins, completeAfter, completeAt, last }: Head): string[] {
+  const complete = { number: completeAfter, at: timeJson(completeAt) };
+  const begin = { number: begins.number, at: timeJson(begins.at) };
+  return [jsonLine({ type: "history", begins: begin, complete, last })];
+}
+
 const JSON_PRINTER: LogPrinter = {
-  head: ({ begins, completeAfter, completeAt, last }) => [
-    jsonLine({
-      type: "history",
-      begins: { number: begins.number, at: timeJson(begins.at) },
-      complete: { number: completeAfter, at: timeJson(completeAt) },
-      last,
-    }),
-  ],
+  head: headJson,
+  later: headJson,
   record: (record) => [jsonLine(recordJson(record))],
   damage: ({ first, last, text }) => [jsonLine({ type: "damage", first, last, text })],
 };

@@ -13,7 +13,7 @@ import { momentAt, OutsideError, type Steps } from "./reading.ts";
 import type { Commit, HistoryRecord, NodeState } from "./record.ts";
 import { isWithin, Scope } from "./scope.ts";
 
-/** What is known of the history as a whole, before anything else. */
+/** What is known of the history as a whole: before anything else, and of a log again where that has changed while it was read. */
 export interface Head {
   readonly type: "head";
   /** The commit with which it begins, and when that was, in microseconds since 1970. */
@@ -98,7 +98,7 @@ function answerTo(history: History, query: Query): Answers {
 function headOf(history: History, number: number): Head {
   const { era: { era }, horizon, last } = history;
   if (horizon === null) throw new OutsideError("the history has not begun yet");
-  const completeAfter = Math.max(history.era.completeAfter, horizon.number);
+  const completeAfter = completeAfterOf(history);
   const begins = { number: horizon.number, at: horizon.at };
   const complete = history.blocks.heads.find((head) =>
     head.era === era && head.last >= completeAfter
@@ -109,18 +109,34 @@ function headOf(history: History, number: number): Head {
   return { type: "head", begins, completeAfter, completeAt, last, number };
 }
 
+function completeAfterOf({ era, horizon }: History): number {
+  return Math.max(era.completeAfter, horizon?.number ?? 0);
+}
+
+/** A log whose records were folded or pruned before they were read says then what it is of, once more. */
 function* answerLog(history: History, query: LogQuery): Answers {
   const { backwards, filter: { since = 0, until = Infinity, ...others }, last } = query;
   const from = Math.max(since, yield* firstSince(history, query.since));
   const to = query.until === null ? Infinity : yield* numberAt(history, query.until);
   const filter: LogFilter = { ...others, since: from, until: Math.min(until, to) };
   yield headOf(history, from);
+  let completeAfter = completeAfterOf(history), read = 0;
+  const isLess = (): boolean => {
+    const before = completeAfter;
+    completeAfter = completeAfterOf(history);
+    return completeAfter > before && completeAfter > read;
+  };
   if (last === null) {
-    for (const item of log(history, filter, backwards)) yield item === null ? null : answerOf(item);
+    for (const item of log(history, filter, backwards)) {
+      if (isLess()) yield headOf(history, from);
+      if (item !== null && "number" in item && !backwards) read = item.number;
+      yield item === null ? null : answerOf(item);
+    }
     return;
   }
   if (last > HISTORY_ROWS_MAX) throw tooMany();
   const found = last === 0 ? [] : yield* lastOfLog(history, filter, last);
+  if (isLess()) yield headOf(history, from);
   for (const item of backwards ? found.reverse() : found) yield answerOf(item);
 }
 

@@ -1,11 +1,12 @@
 /** What a daemon answers of its history: to privileged clients, in slices, within limits, while it goes on. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { runApp } from "../../cmd/app.ts";
 import { askDaemon } from "../../lib/archive/past/ask_daemon.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
 import { Operations } from "../../lib/client/operations.ts";
 import { Session } from "../../lib/client/session.ts";
 import { openStream } from "../../lib/client/stream.ts";
-import type { Answer } from "../../lib/history/answers.ts";
+import type { Answer, Head } from "../../lib/history/answers.ts";
 import { formatQuery, type LogQuery, QUERY_VERSION } from "../../lib/history/query.ts";
 import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
 import { ARCHIVE_IDLE_MS, HISTORY_QUERIES_MAX, HISTORY_REST_MS } from "../../lib/limits.ts";
@@ -14,6 +15,7 @@ import { MessageType } from "../../lib/wire/message_type.ts";
 import { joinStrings } from "../../lib/wire/payload.ts";
 import { type RecordedDaemon, startRecorded } from "../support/recorded_daemon.ts";
 import { Client } from "../support/engine_client.ts";
+import { fakeShell } from "../support/fake_shell.ts";
 import { failure, xs } from "./support.ts";
 
 const ALL: LogQuery = {
@@ -221,9 +223,7 @@ Deno.test("what is no query, or of another version, is refused in a line", async
   nodes.session.close();
 });
 
-Deno.test("queries while blocks are pruned under them: what is left is answered, or a line says what is not", async () => {
-  await using server = await startRecorded();
-  const { history, socketPath } = server, nodes = await connect(server);
+async function fillBlocks({ history }: RecordedDaemon, nodes: Operations): Promise<void> {
   for (let i = 0; i < 3_000; i++) {
     // What compresses badly.
     const value = Uint8Array.from(
@@ -232,12 +232,20 @@ Deno.test("queries while blocks are pruned under them: what is left is answered,
     );
     await nodes.write(`/p/${i % 50}/${i}`, value);
   }
+  assert(history.closed.length > 5);
+}
+
+Deno.test("queries while blocks are pruned under them: what is left is answered, or a line says what is not", async () => {
+  await using server = await startRecorded();
+  const { history, socketPath } = server, nodes = await connect(server);
+  await fillBlocks(server, nodes);
   const blocks = history.closed.length;
-  assert(blocks > 5);
   const upkeep = new HistoryUpkeep(history, { bytes: 1e9, age: 0 });
   const numbers: number[] = [];
+  const heads: Head[] = [];
   let isPruned = false;
   for await (const answer of askDaemon(nodes, ALL)) {
+    if (answer.type === "head") heads.push(answer);
     if (answer.type !== "record") continue;
     numbers.push(answer.record.number);
     if (isPruned || numbers.length < 600) continue;
@@ -247,6 +255,12 @@ Deno.test("queries while blocks are pruned under them: what is left is answered,
   assert(history.closed.length < blocks, "something was pruned");
   assert(numbers.every((number, i) => i === 0 || number > numbers[i - 1]!));
   assertEquals(numbers.at(-1), history.last);
+  // What it said first is not so any more, and it says so.
+  const [first, later, ...others] = heads;
+  assertEquals([heads.length, others], [2, []]);
+  assert(later!.completeAfter > first!.completeAfter);
+  const missing = numbers.findIndex((number, i) => i > 0 && number > numbers[i - 1]! + 1);
+  assert(missing > 0 && numbers[missing]! > later!.completeAfter, "all behind it is there");
   // A moment that begins before, and is asked for slowly, is known or said not to be.
   const { horizon } = history;
   assert(horizon!.number > 1);
@@ -265,4 +279,36 @@ Deno.test("queries while blocks are pruned under them: what is left is answered,
     ),
   );
   nodes.session.close();
+});
+
+/** What `xs log` prints when all old blocks are pruned as it has printed 600 lines. */
+async function pruned(...args: string[]): Promise<string[]> {
+  await using server = await startRecorded();
+  const { history, socketPath } = server, nodes = await connect(server);
+  await fillBlocks(server, nodes);
+  nodes.session.close();
+  const upkeep = new HistoryUpkeep(history, { bytes: 1e9, age: 0 }), lines: string[] = [];
+  const write = (text: string): void => {
+    lines.push(...text.split("\n").filter((line) => line !== ""));
+    if (lines.length >= 600) { while (upkeep.step(Date.now() * 1_000)); }
+  };
+  const shell = fakeShell(["log", ...args], { env: { XENSTORED_PATH: socketPath } });
+  assertEquals([await runApp({ ...shell, stdout: { write } }), shell.printed.err], [0, ""]);
+  assert(lines.length < 3_000 && history.horizon!.number > 600);
+  return lines;
+}
+
+Deno.test("xs log says at its end that older records were pruned while it was read", async () => {
+  const lines = await pruned(), last = lines.at(-1)!;
+  const text =
+    /^-- older records were folded or pruned while this was read: it is complete since .*, after #(\d+)$/;
+  assertMatch(last, text);
+  assertMatch(lines[0]!, /^-- the history begins at .*, and is complete$/);
+  assert(Number(text.exec(last)![1]) > 600);
+  const json = (await pruned("--json")).map((line) => JSON.parse(line));
+  const [begin, end] = [json[0], json.at(-1)];
+  assertEquals([begin.type, end.type], ["history", "history"]);
+  assert(end.complete.number > begin.complete.number);
+  const records = json.slice(1, -1).map(({ number }) => number);
+  assert(records.every((number, i) => i === 0 || number > records[i - 1]));
 });

@@ -47,6 +47,7 @@ class Place {
   readonly #query: LogQuery;
   /** The last number that there was when it was first asked for. */
   #end: number | null = null;
+  #completeAfter = 0;
   #number: number | null = null;
   /** How many parts of that number there were, and how many come again. */
   #parts = 0;
@@ -83,9 +84,10 @@ class Place {
   /** Whether an answer is news. */
   takes(answer: Answer): boolean {
     if (answer.type === "head") {
-      const isFirst = this.#end === null;
+      const isNews = this.#end === null || answer.completeAfter > this.#completeAfter;
       this.#end ??= answer.last;
-      return isFirst;
+      this.#completeAfter = answer.completeAfter;
+      return isNews;
     }
     if (answer.type === "damage") {
       if (this.#damaged.has(answer.first)) return false;

@@ -125,9 +125,12 @@ class GitExport {
 
   /** The records behind the last one, up to one whose content a keyframe has; false when there are none. */
   async *#records(): AsyncGenerator<string, boolean> {
+    let isFirst = true;
     for await (const answer of this.#source.ask(this.#query(this.#last))) {
-      if (answer.type === "head") this.#checkNothingIsPruned(answer);
-      else if (answer.type === "damage") return yield* this.#damage(answer);
+      if (answer.type === "head") {
+        this.#checkNothingIsPruned(answer, isFirst);
+        isFirst = false;
+      } else if (answer.type === "damage") return yield* this.#damage(answer);
       else if (answer.type === "record") {
         yield* this.#record(answer.record);
         if (hasKeyframe(answer.record)) return true;
@@ -136,9 +139,13 @@ class GitExport {
     return false;
   }
 
-  #checkNothingIsPruned({ begins }: Head): void {
-    if (begins.number <= this.#last) return;
-    throw new ArchiveError("the history was pruned meanwhile (try again)");
+  #checkNothingIsPruned({ begins, completeAfter }: Head, isFirst: boolean): void {
+    if (begins.number > this.#last) {
+      throw new ArchiveError("the history was pruned meanwhile (try again)");
+    }
+    if (isFirst) return;
+    const text = "some commits up to it were folded or thinned meanwhile: they are not all there";
+    this.#note(`#${completeAfter}: ${text}`, false);
   }
 
   async *#record(record: HistoryRecord): Pieces {
