@@ -678,6 +678,12 @@ export const HISTORY_BLOCK_RECORDS = 512;
 export const HISTORY_BLOCK_BYTES = 131_072;
 
 /**
+ * Bytes of a history's bound that each block counts for at least: the daemon keeps what it knows of a block in memory, 1 to 2 KiB. A block of
+ * usual records has 8 to 15 KiB; one of values that compress very well has some hundred bytes.
+ */
+export const HISTORY_BLOCK_SHARE_MIN = 4_096;
+
+/**
  * Records of one author in one block from which on they come too fast, if the whole block took less than the second value: they
  * are folded by their paths. It is twice the rate at which 64 MiB last for a day.
  */

@@ -7,6 +7,7 @@ import {
 } from "../limits.ts";
 import type { BlockHead, NewBlock } from "./blocks.ts";
 import { mayHave } from "./filter.ts";
+import { changesOf } from "./fold.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
 import { blocksOf } from "./pending.ts";
@@ -33,6 +34,9 @@ interface Part {
 
 /** Filters of blocks that one slice asks. */
 const FILTERS_A_SLICE = 16;
+
+/** Paths of records that one slice collects. */
+const PATHS_A_SLICE = 2_048;
 
 /** Removes the oldest records of the shares `some`, about `bytes` of them. */
 export function* thinOldest(
@@ -129,7 +133,9 @@ function* touchedIn(
   heads: readonly BlockHead[],
   records: readonly HistoryRecord[],
 ): Generator<void, ReadonlySet<string>, void> {
-  const touched = new Set<string>(), others = heads.length === 0 ? touched : pathsOf(records);
+  const touched = new Set<string>();
+  if (heads.length === 0) return touched;
+  const others = yield* pathsInSlices(records);
   for (const [i, head] of heads.entries()) {
     if (i % FILTERS_A_SLICE === FILTERS_A_SLICE - 1) yield;
     if (!mayHaveSome(head, others)) continue;
@@ -151,10 +157,26 @@ function mayHaveSome({ filter }: BlockHead, paths: ReadonlySet<string>): boolean
 
 function pathsOf(records: readonly HistoryRecord[]): Set<string> {
   const paths = new Set<string>();
+  for (const record of records) addPaths(paths, record);
+  return paths;
+}
+
+/** The same of the records of many blocks. */
+function* pathsInSlices(records: readonly HistoryRecord[]): Generator<void, Set<string>, void> {
+  const paths = new Set<string>();
+  let count = 0;
   for (const record of records) {
-    if (record.type === "commit") { for (const { path } of record.changes) paths.add(path); }
+    addPaths(paths, record);
+    count += changesOf(record);
+    if (count < PATHS_A_SLICE) continue;
+    count = 0;
+    yield;
   }
   return paths;
+}
+
+function addPaths(paths: Set<string>, record: HistoryRecord): void {
+  if (record.type === "commit") { for (const { path } of record.changes) paths.add(path); }
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What keeps a history within its bounds, in slices: folding, thinning, pruning. */
 import {
   HISTORY_BLOCK_BYTES,
+  HISTORY_BLOCK_SHARE_MIN,
   HISTORY_KEYFRAME_PARTS,
   HISTORY_LOG_BYTES,
   HISTORY_LOG_COMMITS,
@@ -71,11 +72,17 @@ export class HistoryUpkeep {
   }
 
   #due(now: number): Slices | null {
-    const { blocks: { heads: [oldest] }, bytes } = this.#history;
+    const { blocks: { heads: [oldest] } } = this.#history;
     if (oldest !== undefined && oldest.toAt < now - this.#bounds.age) {
       return dropOldest(this.#history);
     }
-    return bytes > this.#bounds.bytes ? this.#makeRoom(now) : null;
+    return this.#size > this.#bounds.bytes ? this.#makeRoom(now) : null;
+  }
+
+  /** What is bounded: bytes of the file, or of the blocks as they count. */
+  get #size(): number {
+    const { blocks: { heads }, bytes } = this.#history;
+    return Math.max(bytes, heads.length * HISTORY_BLOCK_SHARE_MIN);
   }
 
   #goOn(): boolean {
@@ -100,12 +107,12 @@ export class HistoryUpkeep {
 
   /** Whether the history exceeds its bound, or will soon: call {@link step} until it does not, or returns false. */
   get isBehind(): boolean {
-    return this.#unpacked !== undefined || this.#history.bytes > this.#bounds.bytes;
+    return this.#unpacked !== undefined || this.#size > this.#bounds.bytes;
   }
 
   /** Whether busy clients must wait for the upkeep ({@link FAR_BEHIND}). */
   get isFarBehind(): boolean {
-    return this.#history.bytes > this.#bounds.bytes * FAR_BEHIND;
+    return this.#size > this.#bounds.bytes * FAR_BEHIND;
   }
 
   get #unpacked(): BlockHead | undefined {
@@ -131,7 +138,7 @@ export class HistoryUpkeep {
     const shares = yield* this.#shares();
     // Some more than needed, so that the next block does not start all this again.
     const more = Math.min(HISTORY_BLOCK_BYTES / 4, most / LOG_PARTS);
-    const excess = history.bytes - most + more, greedy = shares.above(excess), [largest] = greedy;
+    const excess = this.#size - most + more, greedy = shares.above(excess), [largest] = greedy;
     if (largest !== undefined && (yield* this.#folding.fold(largest))) return true;
     // The keyframe of a large store must not push out records.
     if (this.#shedKeyframe(now)) return true;
@@ -139,14 +146,17 @@ export class HistoryUpkeep {
     return yield* dropOldest(history);
   }
 
-  /** Bytes of the closed blocks, by share. */
+  /** Bytes of the closed blocks as they count, by share. */
   *#shares(): Generator<void, Shares, void> {
     const { blocks, growing, lives } = this.#history, shares = new Shares();
     for (const [i, head] of [...blocks.heads].entries()) {
       if (i % SHARES_A_SLICE === SHARES_A_SLICE - 1) yield;
       if (head.block >= growing) break;
       const { bytes, holders } = head.shares;
-      for (let k = 0; k < holders.length; k++) shares.add(lives.shareOf(holders[k]!), bytes[k]!);
+      const weight = Math.max(1, HISTORY_BLOCK_SHARE_MIN / head.bytes);
+      for (let k = 0; k < holders.length; k++) {
+        shares.add(lives.shareOf(holders[k]!), bytes[k]! * weight);
+      }
     }
     return shares;
   }

@@ -7,6 +7,7 @@ import { log } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { HistoryRecord } from "../../lib/history/record.ts";
 import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
+import { HISTORY_BLOCK_SHARE_MIN } from "../../lib/limits.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { beginHistory, finish, guest, packer, textNode, walked, Writer } from "./support.ts";
@@ -60,6 +61,35 @@ Deno.test("floods of one author stay within the bound, and push out no quiet one
   assertEquals(walked(moment.nodes), walked(writer.nodes));
   // What the quiet one has done is known at all times.
   assertEquals(finish(momentAt(history, 1_000)).inexact("/local/domain/1"), null);
+  history.close();
+});
+
+Deno.test("values that compress very well do not fill the memory with blocks, and push out no quiet author", () => {
+  const history = beginHistory(), writer = new Writer();
+  const bounds = { bytes: 1_000_000, age: 7 * DAY };
+  const upkeep = new HistoryUpkeep(history, bounds);
+  const quiet = [writer.commit(1, guest(1), { "/local/domain/1/data/a": "kept" })];
+  history.add(quiet);
+  const large = "a".repeat(2_000);
+  let at = 1_000, most = 0;
+  for (let i = 0; i < 40_000; i++) {
+    // One path after the other, so that there is nothing to fold.
+    const path = `/local/domain/2/data/${i >> 1}`;
+    history.add([writer.commit(at += 20, guest(2), { [path]: i % 2 === 0 ? large : null })]);
+    if (i % 100 !== 0) continue;
+    do upkeep.step(at); while (upkeep.isBehind && upkeep.step(at));
+    most = Math.max(most, history.blocks.heads.length);
+  }
+  runUpkeep(upkeep, at);
+  const blocksMax = bounds.bytes / HISTORY_BLOCK_SHARE_MIN;
+  assert(history.blocks.heads.length <= blocksMax, `${history.blocks.heads.length} blocks`);
+  assert(most <= 1.25 * blocksMax, `${most} blocks meanwhile`);
+  assert(history.blocks.heads.length > blocksMax / 2, "no more goes than there has to");
+  const records = listed(history);
+  assertEquals(records.filter((record) => record.number <= 1), quiet);
+  assertEquals(records.at(-1)!.number, writer.number);
+  const moment = finish(momentAt(history, writer.number));
+  assertEquals(walked(moment.nodes), walked(writer.nodes));
   history.close();
 });
 
