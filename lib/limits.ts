@@ -796,6 +796,12 @@ export const HISTORY_AGE_MS_USUAL = 604_800_000;
 /** The part of the file system that it has unless told: a tenth, where that is less. */
 export const HISTORY_FILE_SYSTEM_PARTS = 10;
 
+/**
+ * Bytes that stay free in the file of a history: a block leaves most of its place when it is compressed, and
+ * the next ones take it.
+ */
+export const HISTORY_FREE_BYTES = 4 * HISTORY_BLOCK_BYTES;
+
 /** Bytes of a history in memory unless told: a store that nothing outlives has little past, and memory is dear. */
 export const HISTORY_BYTES_IN_MEMORY = 4_194_304;
 

@@ -101,10 +101,10 @@ export function asHistoryError(error: unknown, path: string): Error {
   return new HistoryError(`the history ${path} cannot be used: ${text}`);
 }
 
-/** Runs a statement; false when the file cannot be written now, for lack of space. */
-export function execIfWritable(database: DatabaseSync, statement: string): boolean {
+/** Does what writes the file; false when it cannot be written now, for lack of space. */
+export function ifWritable(write: () => void): boolean {
   try {
-    database.exec(statement);
+    write();
     return true;
   } catch (error) {
     if (!isWriteError(error)) throw error;

@@ -1,8 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
-import { dropPageCache, pragma } from "../journal/database.ts";
-import { HISTORY_KEYFRAME_BYTES } from "../limits.ts";
+import { dropPageCache } from "../journal/database.ts";
+import { FilePages } from "../journal/file_pages.ts";
+import { HISTORY_FREE_BYTES, HISTORY_KEYFRAME_BYTES } from "../limits.ts";
 import { type BlockHead, Blocks } from "./blocks.ts";
-import { asHistoryError, execIfWritable, isWriteError, openHistoryDatabase } from "./database.ts";
+import { asHistoryError, ifWritable, isWriteError, openHistoryDatabase } from "./database.ts";
 import { type Era, Eras } from "./eras.ts";
 import { type KeyframeHead, Keyframes } from "./keyframes.ts";
 import { Lives } from "./lives.ts";
@@ -33,6 +34,7 @@ export class History {
   readonly eras: Eras;
   readonly lives: Lives;
   readonly #database: DatabaseSync;
+  readonly #pages: FilePages;
   readonly #pending = new Pending();
   readonly #store: string;
   #era: Era;
@@ -53,6 +55,7 @@ export class History {
     this.path = path;
     this.#database = openHistoryDatabase(path);
     try {
+      this.#pages = new FilePages(this.#database);
       this.blocks = new Blocks(this.#database, packer);
       this.keyframes = new Keyframes(this.#database, packer);
       this.eras = new Eras(this.#database);
@@ -113,8 +116,7 @@ export class History {
 
   /** Bytes of its file that are in use. */
   get bytes(): number {
-    const pages = pragma(this.#database, "page_count") - pragma(this.#database, "freelist_count");
-    return pages * pragma(this.#database, "page_size");
+    return this.#pages.used * this.#pages.size;
   }
 
   /** Whether nothing says what the store was after the last record: a keyframe is to be written then. */
@@ -326,10 +328,14 @@ export class History {
     }
   }
 
-  /** Gives up to so many free pages back to the file system; false when there are none, or the file cannot be written now. */
-  shrink(pages: number): boolean {
-    if (pragma(this.#database, "freelist_count") === 0) return false;
-    return execIfWritable(this.#database, `PRAGMA incremental_vacuum(${pages})`);
+  /**
+   * Gives some free pages back to the file system, but the place of the next blocks; false when there are no
+   * others, or the file cannot be written now.
+   */
+  shrink(): boolean {
+    const pages = this.#pages;
+    if (pages.free * pages.size <= HISTORY_FREE_BYTES) return false;
+    return ifWritable(() => pages.giveBack());
   }
 
   /** Changes when records that were in the file are folded, thinned or pruned. */
@@ -360,7 +366,7 @@ export class History {
 
   /** Moves the log into the file and empties it, so that neither has overwritten values; false when the file cannot be written now. */
   checkpoint(): boolean {
-    if (!execIfWritable(this.#database, "PRAGMA wal_checkpoint(TRUNCATE)")) return false;
+    if (!ifWritable(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"))) return false;
     this.#inLog = 0;
     this.#checkpointed = this.blocks.written + this.keyframes.written;
     return true;

@@ -31,9 +31,6 @@ const LOG_PARTS = 8;
 /** Beyond so many times its bound, the history must become smaller before busy clients go on. */
 const FAR_BEHIND = 1.25;
 
-/** Pages that one slice gives back to the file system. */
-const SHRINK_PAGES = 32;
-
 /** Blocks whose shares one slice sums up. */
 const SHARES_A_SLICE = 256;
 
@@ -63,7 +60,7 @@ export class HistoryUpkeep {
     if (history.stepKeyframe() || this.#checkpoint(now)) return true;
     if (this.#work === null && (this.#lives.step(now) || this.#pack())) return true;
     this.#work ??= this.#due(now);
-    return this.#goOn() || history.shrink(SHRINK_PAGES);
+    return this.#goOn() || history.shrink();
   }
 
   /** Gives up the work under way, when a purge changes records. */

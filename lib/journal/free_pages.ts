@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { FREE_BYTES_LEAST, FREE_BYTES_MAX, PAGES_PER_SLICE } from "../limits.ts";
-import { PAGE_BYTES, pragma } from "./database.ts";
+import { PAGE_BYTES } from "./database.ts";
+import { FilePages } from "./file_pages.ts";
 
 /** What stays free in the file, as a part of the last image's bytes: the next one's place. */
 const FREE_PART = 1.5;
@@ -14,11 +15,15 @@ export class FreePages {
   /** But not so many that it would be done under load: to look takes longer than most turns. */
   #shrinksWhenIdle = false;
 
-  constructor(private readonly database: DatabaseSync) {}
+  readonly #pages: FilePages;
+
+  constructor(database: DatabaseSync) {
+    this.#pages = new FilePages(database);
+  }
 
   /** Bytes of free pages in the file. */
   get bytes(): number {
-    return pragma(this.database, "freelist_count") * PAGE_BYTES;
+    return this.#pages.free * PAGE_BYTES;
   }
 
   /** To be called when pages may have become free. */
@@ -41,7 +46,7 @@ export class FreePages {
     this.#shrinksWhenIdle = free <= most;
     if (free <= most) return 0;
     const pages = Math.min(PAGES_PER_SLICE, Math.ceil((free - least) / PAGE_BYTES));
-    this.#vacuum(pages);
+    this.#pages.giveBack(pages);
     // A file that cannot be made smaller has as many afterwards.
     if (this.bytes >= free) this.#mayShrink = false;
     return pages;
@@ -50,9 +55,9 @@ export class FreePages {
   /** Gives so many bytes back, if there are as many; returns the pages moved. */
   giveBack(bytes: number): number {
     const pages = Math.ceil(bytes / PAGE_BYTES);
-    if (pragma(this.database, "freelist_count") < pages) return 0;
+    if (this.#pages.free < pages) return 0;
     let given = 0;
-    for (; given < pages; given += PAGES_PER_SLICE) this.#vacuum(PAGES_PER_SLICE);
+    for (; given < pages; given += PAGES_PER_SLICE) this.#pages.giveBack();
     return given;
   }
 
@@ -60,12 +65,7 @@ export class FreePages {
   giveSliceBack(): boolean {
     const free = this.bytes;
     if (free === 0) return false;
-    this.#vacuum(PAGES_PER_SLICE);
+    this.#pages.giveBack();
     return this.bytes < free;
-  }
-
-  #vacuum(pages: number): void {
-    // Each page is a row of its result: exec would ask for one only.
-    this.database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
   }
 }

@@ -31,6 +31,7 @@ export class TurnLog {
   readonly #tail: Tail;
   readonly #durability: Durability;
   readonly #insert: StatementSync;
+  readonly #delete: StatementSync;
   #last: number;
   #stored: number;
   /** The highest number under which a row may be in the store file. */
@@ -53,6 +54,9 @@ export class TurnLog {
     this.#tail = tail;
     this.#durability = durability;
     this.#insert = database.prepare("INSERT INTO turns VALUES (?, ?, ?)");
+    this.#delete = database.prepare(
+      "DELETE FROM turns WHERE last IN (SELECT last FROM turns WHERE last <= ? ORDER BY last LIMIT ?)",
+    );
     const row = database.prepare("SELECT max(last) AS n FROM turns").get();
     this.#stored = Math.max(Number(row?.["n"] ?? 0), upto);
     this.#last = this.#stored;
@@ -257,9 +261,7 @@ export class TurnLog {
 
   /** Deletes at most `most` of the rows that end by turn `upto`; false when there are none left. */
   deleteUpTo(upto: number, most: number): boolean {
-    const { changes } = this.#database.prepare(
-      "DELETE FROM turns WHERE last IN (SELECT last FROM turns WHERE last <= ? ORDER BY last LIMIT ?)",
-    ).run(upto, most);
+    const { changes } = this.#delete.run(upto, most);
     return Number(changes) === most;
   }
 }
