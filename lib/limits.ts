@@ -1157,5 +1157,11 @@ export const HISTORY_BATCH = 64;
 /** Paths that are named when not all of a moment is known: more says no more to people. */
 export const HISTORY_UNKNOWN_LINES = 5;
 
-/** Events that `xs watch --values` has not printed yet, from which on one of a path stands for those that follow. */
+/**
+ * Events that `xs watch` has not printed yet; then one of a path stands for those that follow, and one of the watched node for other
+ * paths: guests may make events faster than they are printed.
+ */
 export const EVENTS_UNPRINTED_MAX = 1_024;
+
+/** Paths of which `xs watch --by` remembers the last commit that it printed: a guest may name any number of paths in the course of time. */
+export const EVENTS_PRINTED_MAX = 8_192;

@@ -111,7 +111,7 @@ export const watchCommand: XsCommand = buildCommand<WatchFlags, string[]>({
     description: [
       "Prints the path of every change at or below nodes, until Ctrl-C.",
       "Each path is printed once at the start: from then on its watch is set.",
-      "With --values or --by, events of one path that come faster than they are printed may be printed as one.",
+      "With --values or --by, events that come faster than they are printed may be printed as one, of their path or of the watched node.",
       "@introduceDomain and @releaseDomain report domains that come and go.",
     ],
     examples: [

@@ -2,6 +2,7 @@
 import { askDaemon } from "../../lib/archive/past/ask_daemon.ts";
 import { ArchiveError } from "../../lib/archive/archive.ts";
 import { XenstoreError } from "../../lib/client/error.ts";
+import { EventQueue } from "../../lib/client/event_queue.ts";
 import { type Operations, toByteText } from "../../lib/client/operations.ts";
 import { wallMs } from "../../lib/clock.ts";
 import { authorJson, timeJson } from "../../lib/history/json.ts";
@@ -9,7 +10,7 @@ import { LOCAL_ZONE } from "../../lib/history/points.ts";
 import { lastChangeOf } from "../../lib/history/query.ts";
 import type { Change, Commit, NodeState } from "../../lib/history/record.ts";
 import { timeText, valueText, whoText } from "../../lib/history/text.ts";
-import { EVENTS_UNPRINTED_MAX } from "../../lib/limits.ts";
+import { EVENTS_PRINTED_MAX, EVENTS_UNPRINTED_MAX } from "../../lib/limits.ts";
 import { escapeBytes } from "../../lib/wire/escape.ts";
 import { printJson, textJson, valueJson } from "../json.ts";
 import { CommandError } from "../report.ts";
@@ -43,8 +44,8 @@ export class EventPrinter {
   readonly #shell: Shell;
   readonly #nodes: Operations;
   readonly #form: EventForm;
-  readonly #pending: Event[] = [];
-  /** The last commit that was printed of a path. */
+  readonly #pending = new EventQueue<Event>(EVENTS_UNPRINTED_MAX);
+  /** The last commit that was printed of a path, for the latest paths. */
   readonly #printed = new Map<string, number>();
   #work: Promise<void> | null = null;
 
@@ -61,10 +62,7 @@ export class EventPrinter {
 
   show(path: string, token: string): void {
     const at = Math.round(wallMs(this.#shell.clock) * 1_000);
-    // Of a path that is still to be printed what is read then is news enough.
-    const isKnown = (event: Event): boolean => event.path === path && event.token === token;
-    if (this.#pending.length >= EVENTS_UNPRINTED_MAX && this.#pending.some(isKnown)) return;
-    this.#pending.push({ path, token, at });
+    this.#pending.push({ path, token, at }, (event) => ({ ...event, path: event.token }));
     this.#work ??= this.#print().finally(() => this.#work = null);
     // Its failure is heard in `done`, or ends the command's session before.
     this.#work.catch(() => {});
@@ -93,8 +91,16 @@ export class EventPrinter {
     if (last === null || this.#printed.get(path) === last.commit.number) {
       return { value: await this.#read(path), change: null };
     }
-    this.#printed.set(path, last.commit.number);
+    this.#notePrinted(path, last.commit.number);
     return { value: last.change.new?.value ?? null, change: last };
+  }
+
+  #notePrinted(path: string, number: number): void {
+    this.#printed.delete(path);
+    this.#printed.set(path, number);
+    if (this.#printed.size <= EVENTS_PRINTED_MAX) return;
+    const [oldest] = this.#printed.keys();
+    this.#printed.delete(oldest!);
   }
 
   async #read(path: string): Promise<Uint8Array | null> {

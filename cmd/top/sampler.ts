@@ -1,6 +1,10 @@
 import type { FrameStream } from "../../lib/client/frames.ts";
 import type { Operations } from "../../lib/client/operations.ts";
-import type { ConflictStatus, HistogramStatus } from "../../lib/engine/status_pages.ts";
+import type {
+  ClientStatus,
+  ConflictStatus,
+  HistogramStatus,
+} from "../../lib/engine/status_pages.ts";
 import { readList, readStatus, UnknownStatus } from "../../lib/metrics/read_status.ts";
 import { CommandError, OLDER_DAEMON } from "../report.ts";
 import { ask } from "../who/read_pages.ts";
@@ -79,19 +83,28 @@ export class Sampler {
       case "domains":
         return await domainTotals(nodes);
       case "processes": {
-        const clients = await readList(nodes, "clients");
+        const clients = await this.#clients();
         const rows = copyOf(this.#totals.processes);
         addClients(rows, clients);
         addCaused(rows, conflicts);
         return rows;
       }
       case "paths": {
+        if (this.#totals.mayHaveMissed) await this.#clients();
         await this.#watches.look();
         const rows = copyOf(this.#totals.paths);
         this.#watches.addTo(rows);
         return rows;
       }
     }
+  }
+
+  /** The daemon's clients; what was counted of others goes once it was shown, also if the stream has lost their end. */
+  async #clients(): Promise<readonly ClientStatus[]> {
+    const totals = this.#totals, before = totals.connections();
+    const clients = await readList(this.#nodes, "clients");
+    totals.forgetUnknown(before, new Set(clients.map(({ connection }) => connection)));
+    return clients;
   }
 
   /** Only what the domains' counters do not tell is traced. */

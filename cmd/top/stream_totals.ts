@@ -23,6 +23,7 @@ export class StreamTotals {
   readonly paths = new Map<string, Totals>();
   /** Messages that the stream has lost. */
   lost = 0;
+  #lostBefore = 0;
   readonly #decoder = new TraceDecoder();
   /** Rows of processes whose connections have all ended: they go once they were shown. */
   readonly #connections = new Map<string, Set<number>>();
@@ -32,6 +33,24 @@ export class StreamTotals {
   async read(stream: FrameStream): Promise<void> {
     for (let frames = await stream.next(); frames !== null; frames = await stream.next()) {
       for (const entry of [...this.#decoder.add(frames), ...this.#decoder.rest()]) this.#add(entry);
+    }
+  }
+
+  /** Whether messages were lost since the last {@link forgetUnknown}: the end of a connection may be among them. */
+  get mayHaveMissed(): boolean {
+    return this.lost > this.#lostBefore;
+  }
+
+  /** The connections that were heard of, and have not ended as far as is known. */
+  connections(): Set<number> {
+    return new Set([...this.#connections.values()].flatMap((ids) => [...ids]));
+  }
+
+  /** Of the connections `before`, those that the daemon does not have, as its list says that was asked for after that, have ended. */
+  forgetUnknown(before: ReadonlySet<number>, known: ReadonlySet<number>): void {
+    this.#lostBefore = this.lost;
+    for (const [key, ids] of this.#connections) {
+      for (const id of ids) if (before.has(id) && !known.has(id)) this.#endOne(key, ids, id);
     }
   }
 
@@ -77,9 +96,12 @@ export class StreamTotals {
 
   #end(client: TracedClient): void {
     const key = keyOf(client);
-    const connections = this.#connections.get(key);
-    connections?.delete(client.id);
-    if (connections !== undefined && connections.size > 0) return;
+    this.#endOne(key, this.#connections.get(key) ?? new Set(), client.id);
+  }
+
+  #endOne(key: string, connections: Set<number>, id: number): void {
+    connections.delete(id);
+    if (connections.size > 0) return;
     this.#connections.delete(key);
     this.#ended.add(key);
   }

@@ -123,6 +123,17 @@ Deno.test("watch --values: what waits to be printed is bounded, and each path is
   assertEquals(shell.printed.out.split("\n").at(-2), '/last = ""');
 });
 
+Deno.test("watch --values: of ever new paths so many wait to be printed, and the watched node stands for more", async () => {
+  const shell = fakeShell([]);
+  const nodes = { read: () => Promise.resolve(new Uint8Array()) };
+  const printer = new EventPrinter(shell, nodes as unknown as Operations, { values: true });
+  for (let i = 0; i < 5_000; i++) printer.show(`/w/${i}`, "/w");
+  await printer.done();
+  const lines = shell.printed.out.split("\n").slice(0, -1);
+  assert(lines.length <= EVENTS_UNPRINTED_MAX + 2, `${lines.length} lines`);
+  assertEquals([lines[0], lines.at(-1)], ['/w/0 = ""', '/w = ""']);
+});
+
 Deno.test("watch --values: a flood is printed in the end", async () => {
   await using server = await EmbeddedServer.start();
   await using client = await Client.connect({ socket: server.socketPath });

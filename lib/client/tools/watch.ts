@@ -1,4 +1,6 @@
+import { EVENTS_UNPRINTED_MAX } from "../../limits.ts";
 import type { XenstoreError } from "../error.ts";
+import { EventQueue, type QueuedEvent } from "../event_queue.ts";
 import type { Operations } from "../operations.ts";
 import { ToolFailure } from "./failure.ts";
 
@@ -29,7 +31,7 @@ export async function watchTool(
   done.promise.catch(() => {});
   let left = options.number === -1 ? Infinity : Math.max(0, options.number);
   let ready = false;
-  const early: [string, string][] = [];
+  const early = new EventQueue<QueuedEvent>(EVENTS_UNPRINTED_MAX);
   const pass = (path: string, token: string): void => {
     if (left === 0) return;
     show(path, token);
@@ -38,7 +40,7 @@ export async function watchTool(
   const sink = {
     event: (path: string, token: string): void => {
       if (ready) pass(path, token);
-      else early.push([path, token]);
+      else early.push({ path, token }, ({ token }) => ({ path: token, token }));
     },
     end: (error: XenstoreError | null): void =>
       error === null ? done.resolve() : done.reject(error),
@@ -50,7 +52,9 @@ export async function watchTool(
     if (left === 0) return;
     // Nothing is shown before all watches are set: so does the stock tool.
     ready = true;
-    for (const [path, token] of early) pass(path, token);
+    for (let event = early.shift(); event !== undefined; event = early.shift()) {
+      pass(event.path, event.token);
+    }
     await done.promise;
   } finally {
     nodes.session.unlisten(sink);
