@@ -740,6 +740,9 @@ export const HISTORY_TALLIES_MAX = 1_024;
 /** Bytes up to which a loop copies faster than a call. */
 export const LOOPED_BYTES_MAX = 32;
 
+/** Words of four bytes up to which that is so, likewise. */
+export const LOOPED_WORDS_MAX = 32;
+
 /** Characters up to which a loop writes a text as bytes faster than a call, which takes a twentieth of the time for 1,900. */
 export const LOOPED_TEXT_MAX = 64;
 

@@ -9,6 +9,7 @@ import { type KeyframeHead, Keyframes } from "./keyframes.ts";
 import { Lives } from "./lives.ts";
 import { endOf, type OpenGap } from "./open_gap.ts";
 import type { Packer } from "./packing.ts";
+import type { Folds } from "./folds.ts";
 import { blocksOf, countAuthor, Pending } from "./pending.ts";
 import { hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
 import { dropSpareRecords } from "./record_bytes.ts";
@@ -36,6 +37,8 @@ export class History {
   readonly #database: DatabaseSync;
   readonly #pages: FilePages;
   readonly #pending = new Pending();
+  /** The records into which later ones are folded; none while some are missing. */
+  readonly folds: Folds = this.#pending;
   readonly #store: string;
   #era: Era;
   /** The number of the block that grows. */

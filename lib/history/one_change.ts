@@ -1,6 +1,7 @@
 import { DAEMON } from "../engine/author.ts";
 import type { Change as TreeChange, NodeState as TreeNode } from "../store/tree_changes.ts";
 import type { Perms } from "../store/perms.ts";
+import type { Tally } from "./tally.ts";
 import type { Author, Change, Commit, Kind, NodeState } from "./record.ts";
 
 /** A node's state, reused for each record. */
@@ -61,6 +62,12 @@ export class OneChange implements Commit {
   readonly detail = "";
   readonly moved = 0;
   readonly isKeyframe = false;
+  #isHidden: boolean | null = null;
+  #rideId = 0;
+  #rideSeries = 0;
+  #last: OneChange | null = null;
+  #placedIn: object | null = null;
+  #tally: Tally | null = null;
   #period = -1;
   readonly #change = new OnlyChange();
   readonly changes: readonly [Change] = [this.#change];
@@ -75,6 +82,7 @@ export class OneChange implements Commit {
     const copy = new OneChange(), change = copy.#change;
     const { count, first, firstAt, new: now, old, path } = record.changes[0]!;
     copy.#takeHead(record);
+    copy.#takeNotes(record);
     change.path = path;
     change.setOld(old);
     change.setNew(now);
@@ -87,10 +95,54 @@ export class OneChange implements Commit {
   /** Sets the change, after the caller has set number, time, author, kind and operations. */
   tell({ new: now, old, path }: TreeChange, hides: boolean): void {
     const change = this.#change;
+    this.#isHidden = hides;
     change.set(path, old, now, hides);
     change.count = 1;
     change.first = this.number;
     change.firstAt = this.at;
+  }
+
+  /** Whether the values at its path are hidden; null if that is not known here. */
+  get isHidden(): boolean | null {
+    return this.#isHidden;
+  }
+
+  /** By what later turns of the journal refer to it (ride_bytes.ts); 0 for nothing in this series. */
+  idIn(series: number): number {
+    return this.#rideSeries === series ? this.#rideId : 0;
+  }
+
+  /** Sets that; an `id` of 0 if nothing may refer to it. */
+  setId(series: number, id: number): void {
+    this.#rideSeries = series;
+    this.#rideId = id;
+  }
+
+  /** Of a new record: the last one of the same path when it was made, if that had one change, too. */
+  get last(): OneChange | null {
+    return this.#last;
+  }
+
+  set last(last: OneChange | null) {
+    this.#last = last;
+  }
+
+  /** Of the last record of its path: where that is looked up. */
+  get placedIn(): object | null {
+    return this.#placedIn;
+  }
+
+  set placedIn(places: object | null) {
+    this.#placedIn = places;
+  }
+
+  /** Where the records of its author are counted. */
+  get tally(): Tally | null {
+    return this.#tally;
+  }
+
+  set tally(tally: Tally | null) {
+    this.#tally = tally;
   }
 
   #takeHead({ at, author, kind, number, operations }: Commit): void {
@@ -101,10 +153,20 @@ export class OneChange implements Commit {
     this.operations = operations;
   }
 
+  #takeNotes(record: Commit): void {
+    if (!(record instanceof OneChange)) return;
+    this.#isHidden = record.#isHidden;
+    this.#tally = record.#tally;
+    if (record.#rideId === 0) return;
+    this.#rideId = record.#rideId;
+    this.#rideSeries = record.#rideSeries;
+  }
+
   /** Folds a later record of the same author and path into this one, which takes its number and time. */
   absorb(later: Commit): void {
     const { count, new: now } = later.changes[0]!;
     this.#takeHead(later);
+    this.#takeNotes(later);
     this.#change.setNew(now);
     this.#change.count += count;
   }
@@ -121,6 +183,9 @@ export class OneChange implements Commit {
   /** Drops all references, so that a spare record keeps no node in memory. */
   clear(): void {
     this.author = DAEMON;
+    this.#last = null;
+    this.#tally = null;
+    this.#rideId = 0;
     this.#change.set("", NO_NODE, NO_NODE, false);
   }
 }

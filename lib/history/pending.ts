@@ -10,6 +10,7 @@ import {
 } from "../limits.ts";
 import { CodedCommit } from "./coded_commit.ts";
 import { foldRecords, isAllInChanges } from "./fold.ts";
+import type { Folds } from "./folds.ts";
 import { OneChange } from "./one_change.ts";
 import { isUnder } from "./path_set.ts";
 import {
@@ -24,19 +25,13 @@ import {
 } from "./record.ts";
 import { holderOf } from "./shares.ts";
 import { CHANGE_BYTES, pathBytes, valueBytes } from "./sizes.ts";
+import { Tally } from "./tally.ts";
 
 /** Bytes of a record beside its changes, about. */
 const RECORD_BYTES = 48;
 
-/** An author's records that are not in the file, and the recent records of its holder. */
-class Tally {
-  unsaved = 0;
-
-  constructor(readonly author: Author, readonly recent: { count: number }) {}
-}
-
 /** The block of a history that grows. */
-export class Pending {
+export class Pending implements Folds {
   /** In the order of their arrival, with those in {@link #gone}. */
   #records: HistoryRecord[] = [];
   /** Records whose only change is folded into a later record. */
@@ -56,6 +51,9 @@ export class Pending {
   #tally: Tally | null = null;
   /** The last record of each path. */
   readonly #last = new Map<string, HistoryRecord>();
+  /** Another one whenever these are forgotten: a record that was placed then is the last one of its path no more. */
+  #places = {};
+  saves = 0;
   /** Up to this number some records are folded; 0 for none. */
   incompleteTo = 0;
 
@@ -76,7 +74,7 @@ export class Pending {
     this.#records = records;
     this.#gone.clear();
     this.#isSorted = true;
-    this.#last.clear();
+    this.#forgetPlaces();
     for (const record of records) this.#place(record);
     this.#bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
   }
@@ -105,8 +103,30 @@ export class Pending {
     if (!isFast || record.type !== "commit" || !this.#merge(record)) this.#keep(record);
   }
 
+  lastOf(path: string): OneChange | null {
+    const last = this.#last.get(path);
+    return last instanceof OneChange ? last : null;
+  }
+
+  lastFor({ changes, last }: OneChange): OneChange | null {
+    return this.#isLast(last) ? last : this.lastOf(changes[0].path);
+  }
+
+  #isLast(record: OneChange | null): record is OneChange {
+    return record !== null && record.placedIn === this.#places;
+  }
+
+  isFolded(record: OneChange, last: OneChange): boolean {
+    const { at } = record;
+    if (this.#since < 0 || at - this.#since > HISTORY_FAST_MICROSECONDS) return false;
+    if (!isAllInChanges(record.kind) || !isAllInChanges(last.kind)) return false;
+    return sameAuthor(last.author, record.author) &&
+      this.#tallyFor(record).recent.count >= HISTORY_FAST_RECORDS;
+  }
+
   #keep(record: HistoryRecord): void {
     const own = record instanceof OneChange ? this.#copy(record) : record;
+    if (isRepeated(record)) this.incompleteTo = Math.max(this.incompleteTo, record.number);
     this.#records.push(own);
     this.#place(own);
     const bytes = bytesOf(own);
@@ -115,11 +135,13 @@ export class Pending {
   }
 
   /** Counts a record of its author; true if these come so fast that they must be folded. */
-  #count({ at, author }: Commit | Abort): boolean {
+  #count(record: Commit | Abort): boolean {
+    const { at } = record;
     if (this.#since < 0) this.#since = at;
-    const tally = this.#tally?.author === author ? this.#tally : this.#tallyOf(author);
+    const tally = this.#tallyFor(record);
     tally.unsaved++;
     tally.recent.count++;
+    if (record instanceof OneChange) record.tally = tally;
     if (at - this.#since <= HISTORY_FAST_MICROSECONDS) {
       return tally.recent.count > HISTORY_FAST_RECORDS;
     }
@@ -127,6 +149,15 @@ export class Pending {
     for (const recent of this.#recent.values()) recent.count = 0;
     this.#since = -1;
     return false;
+  }
+
+  #tallyFor(record: Commit | Abort): Tally {
+    const { author } = record;
+    if (this.#tally?.author === author) return this.#tally;
+    const known = record instanceof OneChange && record.last !== null ? record.last.tally : null;
+    return known !== null && known.author === author && !known.isOver
+      ? known
+      : this.#tallyOf(author);
   }
 
   #tallyOf(author: Author): Tally {
@@ -144,7 +175,13 @@ export class Pending {
   /** Bounds the tallies: a process that connects again and again is a new author object each time. */
   #dropTallies(): void {
     this.#missing = this.#allMissing();
+    this.#forgetTallies();
+  }
+
+  #forgetTallies(): void {
+    for (const tally of this.#tallies.values()) tally.isOver = true;
     this.#tallies.clear();
+    this.#tally = null;
   }
 
   #allMissing(): { author: Author; count: number }[] {
@@ -159,7 +196,8 @@ export class Pending {
   #merge(record: Commit): boolean {
     if (record instanceof CodedCommit) return false;
     if (!OneChange.is(record) || !isAllInChanges(record.kind)) return false;
-    const { path } = record.changes[0]!, earlier = this.#last.get(path);
+    const { path } = record.changes[0]!, last = record instanceof OneChange ? record.last : null;
+    const earlier = this.#isLast(last) ? last : this.#last.get(path);
     if (earlier === undefined || earlier.type !== "commit") return false;
     if (!OneChange.is(earlier) || !isAllInChanges(earlier.kind)) return false;
     if (!sameAuthor(earlier.author, record.author)) return false;
@@ -179,6 +217,8 @@ export class Pending {
     this.#gone.add(record);
     this.#records.push(own);
     this.#last.set(path, own);
+    if (record instanceof OneChange) record.placedIn = null;
+    own.placedIn = this.#places;
     return own;
   }
 
@@ -189,17 +229,29 @@ export class Pending {
   }
 
   #place(record: HistoryRecord): void {
-    if (hasKeyframe(record)) this.#last.clear();
+    if (hasKeyframe(record)) this.#forgetPlaces();
     if (record.type !== "commit") return;
     if (record instanceof CodedCommit) return this.#forgetBelow(record.coded.top);
     for (let i = 0; i < record.changes.length; i++) {
-      this.#last.set(record.changes[i]!.path, record);
+      const { path } = record.changes[i]!, before = this.#last.get(path);
+      if (before instanceof OneChange) before.placedIn = null;
+      this.#last.set(path, record);
     }
+    if (record instanceof OneChange) record.placedIn = this.#places;
+  }
+
+  #forgetPlaces(): void {
+    this.#last.clear();
+    this.#places = {};
   }
 
   /** Nothing that comes now may be merged with what was before at or below a path. */
   #forgetBelow(top: string): void {
-    for (const path of this.#last.keys()) if (isUnder(path, top)) this.#last.delete(path);
+    for (const [path, record] of this.#last) {
+      if (!isUnder(path, top)) continue;
+      if (record instanceof OneChange) record.placedIn = null;
+      this.#last.delete(path);
+    }
   }
 
   /** Replaces each record by `to(record)`, which must have the same author and paths. */
@@ -231,6 +283,7 @@ export class Pending {
 
   /** Notes that all records are in the file. */
   saved(): void {
+    this.saves++;
     this.#unsavedBytes = 0;
     this.#firstUnsaved = null;
     this.#missing = [];
@@ -241,8 +294,7 @@ export class Pending {
     this.#setAll([]);
     this.#recent.clear();
     this.#since = -1;
-    this.#tallies.clear();
-    this.#tally = null;
+    this.#forgetTallies();
     this.incompleteTo = 0;
     this.saved();
   }
@@ -280,6 +332,11 @@ export function countAuthor(
   const known = isMore ? counts.find(({ author: { kind } }) => kind === "pruned") : undefined;
   if (known !== undefined) known.count += more;
   else counts.push({ author: isMore ? { kind: "pruned" } : author, count: more });
+}
+
+/** Whether a record stands for several, as after a death those that the journal had folded. */
+function isRepeated(record: HistoryRecord): boolean {
+  return record.type === "commit" && record.changes.length === 1 && record.changes[0]!.count > 1;
 }
 
 function bytesOf(record: HistoryRecord): number {

@@ -20,6 +20,7 @@ import { escapeBytes } from "../wire/escape.ts";
 import { MessageType } from "../wire/message_type.ts";
 import { ChangesCoder, type CodedChanges, CodedCommit, type CommitHead } from "./coded_commit.ts";
 import { programOf } from "./filter.ts";
+import type { Folds } from "./folds.ts";
 import { valueBytes } from "./sizes.ts";
 import { OneChange } from "./one_change.ts";
 import {
@@ -56,6 +57,8 @@ export class Recorder implements CommitListener {
   /** The cost of the present commit, in units of the meter. */
   #units = 0;
   readonly #coder = new ChangesCoder();
+  /** Where records of the same paths are; null while there is no history. */
+  folds: Folds | null = null;
   /** Whether the present commit has a hidden value. */
   #hidesSome = false;
 
@@ -98,7 +101,10 @@ export class Recorder implements CommitListener {
 
   committed(commit: Commit): number | void {
     const number = ++this.#last, at = this.#now(), { deeds, only } = commit;
-    if (only !== null && isSimple(commit)) return this.#one(commit, only, number, at);
+    if (only !== null) {
+      const kind = simpleKind(commit);
+      if (kind !== null) return this.#one(commit, only, kind, number, at);
+    }
     this.#hidesSome = false;
     const parts = this.#changesOf(commit);
     const head: CommitHead = {
@@ -119,14 +125,22 @@ export class Recorder implements CommitListener {
   }
 
   /** A commit of one change, apart from the others: most are such, and a flood has very many. */
-  #one(commit: Commit, only: TreeChange, number: number, at: number): number | void {
-    const { author, deeds } = commit, hides = this.#parts.redaction.hides(only.path);
+  #one(
+    { author, deeds }: Commit,
+    only: TreeChange,
+    kind: Kind,
+    number: number,
+    at: number,
+  ): number | void {
+    const last = this.folds === null ? null : this.folds.lastOf(only.path);
+    const hides = last?.isHidden ?? this.#parts.redaction.hides(only.path);
     const record = this.#spare.pop() ?? new OneChange();
     record.number = number;
     record.at = at;
     record.author = hides ? withoutArguments(author) : author;
-    record.kind = kindOf(commit);
+    record.kind = kind;
     record.operations = operationsOf(deeds);
+    record.last = last;
     record.tell(only, hides);
     this.#records.push(record);
     const bytes = valueBytes(only.old) + valueBytes(only.new);
@@ -237,11 +251,11 @@ function kindOf({ deeds, kind, type }: Commit): Kind {
     "request";
 }
 
-/** Whether it comes from a request that only changed nodes, or from a transaction. */
-function isSimple({ deeds, group, kind, type }: Commit): boolean {
-  if (kind !== "request" || group !== 0) return false;
-  if (deeds.length === 0) return type !== null && BY_TYPE[type] !== undefined;
-  return deeds.length === 1 && deeds[0]!.kind === "transaction";
+/** The kind of a request that only changed nodes, and of a transaction; null for anything else. */
+function simpleKind({ deeds, group, kind, type }: Commit): Kind | null {
+  if (kind !== "request" || group !== 0) return null;
+  if (deeds.length === 0) return BY_TYPE[type ?? -1] ?? null;
+  return deeds.length === 1 && deeds[0]!.kind === "transaction" ? "transaction" : null;
 }
 
 function facetOf(facet: string | undefined): Facet {
@@ -250,6 +264,7 @@ function facetOf(facet: string | undefined): Facet {
 
 /** The number of a transaction's operations; 1 for anything else. */
 function operationsOf(deeds: readonly Deed[]): number {
+  if (deeds.length === 0) return 1;
   let operations = 0;
   for (const deed of deeds) if (deed.kind === "transaction") operations += deed.operations;
   return operations || 1;

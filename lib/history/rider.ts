@@ -8,8 +8,9 @@ import {
 import type { History } from "./history.ts";
 import { countAuthor } from "./pending.ts";
 import { type Author, type Gap, hasKeyframe, type HistoryRecord } from "./record.ts";
-import { decodeRecords, RecordsEncoder } from "./record_bytes.ts";
 import type { Recorder } from "./recorder.ts";
+import { RideEncoder } from "./ride_bytes.ts";
+import { type FindNode, missingTurns, recoverRides } from "./ride_recovery.ts";
 
 /** What a store remembers of its history, for when the history's file is lost. */
 export interface Numbers {
@@ -20,13 +21,12 @@ export interface Numbers {
 }
 
 /** Brings what a recorder takes down into a history. */
-export class HistoryRider implements Rider {
+export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
   readonly #history: History;
   readonly #recorder: Recorder;
   readonly #numbers: Numbers;
   readonly #wall: () => number;
-  /** Its own: to make room for what a turn carries, blocks may be written first. */
-  readonly #encoder = new RecordsEncoder();
+  readonly #encoder: RideEncoder;
   #carried: readonly HistoryRecord[] = [];
   #reserved = 0;
   /** Called when the store after the last record is to be written down, before it changes again. */
@@ -34,7 +34,9 @@ export class HistoryRider implements Rider {
 
   constructor(history: History, recorder: Recorder, numbers: Numbers, wall: () => number) {
     this.#history = history;
+    this.#encoder = new RideEncoder(history.folds);
     this.#recorder = recorder;
+    recorder.folds = history.folds;
     this.#numbers = numbers;
     this.#wall = wall;
   }
@@ -43,7 +45,10 @@ export class HistoryRider implements Rider {
     this.#collect();
     const records = this.#carried;
     if (records.length === 0) return null;
-    return this.#encoder.all(isMuch(records) ? [missingOf(records)] : records);
+    const isMissing = isMuch(records);
+    // Later the store does not tell any more what the last repetition of each path left.
+    if (isMissing || hasAnyKeyframe(records)) this.#history.save();
+    return this.#encoder.encode(isMissing ? [missingOf(records)] : records);
   }
 
   /** A commit that failed is tried again, with what the turn has had since. */
@@ -53,10 +58,12 @@ export class HistoryRider implements Rider {
     this.#carried = this.#carried.length === 0 ? records : [...this.#carried, ...records];
   }
 
-  committed(): void {
+  committed(isCarried: boolean): void {
     this.#collect();
     const records = this.#carried;
     if (records.length === 0) return;
+    if (isCarried) this.#encoder.carried();
+    else this.#encoder.restart();
     this.#carried = [];
     this.#history.add(records);
     if (isMuch(records)) this.#history.save();
@@ -78,17 +85,13 @@ export class HistoryRider implements Rider {
   settle(turn: number): void {
     // What cannot be written stays in memory for a while; a death then leaves a gap, by the numbers.
     this.#history.save(turn);
+    this.#encoder.restart();
     this.#reserve();
   }
 
-  recover(bytes: Uint8Array): void {
-    const records = decodeRecords(bytes), [first] = records, history = this.#history;
-    if (first !== undefined) {
-      const { at } = first, before = (first.type === "gap" ? first.first : first.number) - 1;
-      // Turns carry nothing while a history cannot be used: how many commits they were nobody knows.
-      if (history.last > 0 && before > history.last) history.skipTo(before, at, 0);
-    }
-    history.add(records);
+  /** At the start: what the turns of a dead daemon carried, in order, and where the store is that these led to, if it still is so. */
+  recover(rides: Iterable<Uint8Array>, find: FindNode | null): void {
+    recoverRides(rides, this.#history, find);
   }
 
   /** As the last number that was given: so none of them is given twice. */
@@ -96,16 +99,15 @@ export class HistoryRider implements Rider {
     return this.#recorder.last;
   }
 
-  begin({ alone, another, last, mark, unread }: RidingFrom): void {
-    const history = this.#history, { turn } = history.era;
-    if (turn === null) this.#skipTo(this.#numbers.get(), 0);
-    else {
-      const unseen = Math.max(0, unread - turn) + alone.filter((one) => one > turn).length;
-      const missing = another ? Math.max(1, last - turn) : unseen;
-      // A turn may have been several commits.
-      if (missing > 0) this.#skipTo(Math.max(this.#numbers.get(), history.last + missing), missing);
-    }
-    const given = lastGiven(history.last, mark);
+  /** The same, and from now on turns come. */
+  begin(from: RidingFrom, rides: Iterable<Uint8Array>, find: FindNode): void {
+    const history = this.#history, missing = missingTurns(history, from);
+    this.recover(rides, missing === 0 ? find : null);
+    const reserved = this.#numbers.get();
+    if (history.era.turn === null) this.#skipTo(reserved, 0);
+    // A turn may have been several commits.
+    else if (missing > 0) this.#skipTo(Math.max(reserved, history.last + missing), missing);
+    const given = lastGiven(history.last, from.mark);
     if (given > history.last) this.#skipTo(given, given - history.last);
     this.#reserve();
     this.#recorder.begin(history.last);
@@ -125,6 +127,11 @@ export class HistoryRider implements Rider {
 /** The last number that was given, if `known` is, and its lower 32 bits are `mark`. */
 export function lastGiven(known: number, mark: number): number {
   return known + Math.max(0, mark - known | 0);
+}
+
+function hasAnyKeyframe(records: readonly HistoryRecord[]): boolean {
+  for (let i = 0; i < records.length; i++) if (hasKeyframe(records[i]!)) return true;
+  return false;
 }
 
 /** Whether so much was done in one turn that the journal is not to have it. */

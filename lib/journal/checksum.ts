@@ -17,18 +17,29 @@ const STRIPE_WORDS = 4;
 export function checksum(bytes: Uint8Array, from: number): number {
   // Words of the bytes as they lie, little endian as on every host Xen runs on.
   const aligned = (bytes.byteOffset & 3) === 0 ? bytes : bytes.slice();
-  const length = aligned.length;
-  const words = new Int32Array(aligned.buffer, aligned.byteOffset, length >>> 2);
-  const striped = words.length - words.length % STRIPE_WORDS;
+  const { buffer, byteOffset, length } = aligned;
+  return checksumAt(aligned, new Int32Array(buffer, byteOffset, length >>> 2), 0, length, from);
+}
+
+/** The same of `length` bytes from `at` on, a multiple of 4; `words` are of the same bytes. It takes no memory. */
+export function checksumAt(
+  bytes: Uint8Array,
+  words: Int32Array,
+  at: number,
+  length: number,
+  from: number,
+): number {
+  const first = at >>> 2, end = first + (length >>> 2);
+  const striped = end - (end - first) % STRIPE_WORDS;
   const seed = from | 0;
-  let hash = striped === 0 ? seed + PRIME_5 | 0 : hashStripes(words, striped, seed);
+  let hash = striped === first ? seed + PRIME_5 | 0 : hashStripes(words, first, striped, seed);
   hash = hash + length | 0;
-  for (let i = striped; i < words.length; i++) {
+  for (let i = striped; i < end; i++) {
     hash = hash + Math.imul(words[i]!, PRIME_3) | 0;
     hash = Math.imul(hash << 17 | hash >>> 15, PRIME_4);
   }
-  for (let i = words.length * 4; i < length; i++) {
-    hash = hash + Math.imul(aligned[i]!, PRIME_5) | 0;
+  for (let i = end * 4; i < at + length; i++) {
+    hash = hash + Math.imul(bytes[i]!, PRIME_5) | 0;
     hash = Math.imul(hash << 11 | hash >>> 21, PRIME_1);
   }
   hash = Math.imul(hash ^ hash >>> 15, PRIME_2);
@@ -37,12 +48,12 @@ export function checksum(bytes: Uint8Array, from: number): number {
 }
 
 /** Four lanes, each of which takes every fourth word. */
-function hashStripes(words: Int32Array, end: number, seed: number): number {
+function hashStripes(words: Int32Array, first: number, end: number, seed: number): number {
   let a = seed + PRIME_1 + PRIME_2 | 0;
   let b = seed + PRIME_2 | 0;
   let c = seed;
   let d = seed - PRIME_1 | 0;
-  for (let i = 0; i < end; i += STRIPE_WORDS) {
+  for (let i = first; i < end; i += STRIPE_WORDS) {
     a = a + Math.imul(words[i]!, PRIME_2) | 0;
     a = Math.imul(a << 13 | a >>> 19, PRIME_1);
     b = b + Math.imul(words[i + 1]!, PRIME_2) | 0;

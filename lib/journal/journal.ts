@@ -127,7 +127,7 @@ export class NoJournal implements Journal {
   }
 
   commit(): boolean {
-    this.rider?.committed();
+    this.rider?.committed(false);
     return true;
   }
 

@@ -11,11 +11,14 @@ export interface Rider {
   recover(bytes: Uint8Array): void;
   /** What was there is read, and its file may be written; from now on turns come. */
   begin(from: RidingFrom): void;
-  /** What the turn carries that is to be committed now, valid until the next call; null for nothing. */
+  /**
+   * What the turn carries that is to be committed now, valid until the next call; null for nothing. It may build on what earlier
+   * turns carried since {@link settle}, so it is asked for again after that.
+   */
   take(): Uint8Array<ArrayBuffer> | null;
-  /** That turn is committed: only now anything else may know of it. */
-  committed(): void;
-  /** The journal is about to forget what it has carried, up to turn `turn`. */
+  /** That turn is committed, with what it was to carry unless `isCarried` is false: only now anything else may know of it. */
+  committed(isCarried: boolean): void;
+  /** The journal is about to forget all that it has carried, up to turn `turn`. */
   settle(turn: number): void;
   /**
    * How far it has come: a count that only grows. The journal notes its lower 32 bits with each turn, also where there is no

@@ -17,6 +17,7 @@ import {
 import { type JournalParts, UPKEEP, type Upkeep } from "./journal_parts.ts";
 import type { Notes } from "./journal.ts";
 import { migrate } from "./layout.ts";
+import type { RidingFrom } from "./rider.ts";
 import { ReservedSpace } from "./reserved_space.ts";
 import { StoreJournal } from "./store_journal.ts";
 import { settleFile, settleNames } from "./settle.ts";
@@ -265,6 +266,7 @@ export interface Carried {
   readonly id: string;
   /** In order. */
   readonly bytes: readonly Uint8Array[];
+  readonly from: RidingFrom;
 }
 
 /**
@@ -288,8 +290,8 @@ export function readCarried(path: string, sink: ChangeSink): Carried | null {
     mark: 0,
   };
   try {
-    journal.replay(sink);
-    return { id: about.get("id") ?? "", bytes };
+    const from = journal.replay(sink);
+    return { id: about.get("id") ?? "", bytes, from };
   } finally {
     journal.close();
   }

@@ -19,13 +19,11 @@ import { DISK_UPKEEP, type JournalParts, UPKEEP } from "./journal_parts.ts";
 import { NodeWriter } from "../codec/journal/node_writer.ts";
 import { Replay } from "./replay.ts";
 import type { Caution } from "./caution.ts";
-import type { Rider } from "./rider.ts";
+import type { Rider, RidingFrom } from "./rider.ts";
 import { type HeldConnections, type Recovered, recoverState } from "./recovery.ts";
 import { TurnLog, type UpTo } from "./turn_log.ts";
 import { recordBytes } from "./turn_record.ts";
 import { makeShrinkable, StoreUpkeep } from "./upkeep.ts";
-
-const NO_CHANGES = new Uint8Array(0);
 
 /**
  * The journal in a SQLite file and its tail: one record a turn, whatever the number of its
@@ -46,6 +44,8 @@ export class StoreJournal implements Journal {
   readonly #nodes = new NodeWriter(this.#changes);
   #source: ImageSource | null = null;
   #full = false;
+  /** Whether the last turn was appended with what rides with it. */
+  #isCarried = false;
   /** The last commit failed: nothing is answered until it succeeds. */
   #held = false;
   /** Bytes of turns behind the last image when it was read. */
@@ -121,15 +121,16 @@ export class StoreJournal implements Journal {
 
   /**
    * Tells `sink` all that was persisted, in order; of the turns behind the newest image only
-   * those that `upto` accepts.
+   * those that `upto` accepts. Returns from where they go on.
    *
    * @throws {DamagedError} when something in it cannot be read.
    */
-  replay(sink: put.ChangeSink, upto: UpTo = () => true): void {
+  replay(sink: put.ChangeSink, upto: UpTo = () => true): RidingFrom {
     try {
       this.#images.replay(sink);
       this.#behind = this.#turns.replay(this.#images.upto, sink, upto);
       sink.end();
+      return this.#turns.ridingFrom;
     } catch (error) {
       // SQLite finds some damage only where it is read.
       throw error instanceof DamagedError ? error : new DamagedError(messageOf(error));
@@ -188,13 +189,13 @@ export class StoreJournal implements Journal {
   }
 
   commit(): boolean {
-    this.isBehind = false;
+    this.isBehind = this.#isCarried = false;
     this.#putDirty();
     const { length, written } = this.#changes, { rider } = this.#turns;
     if (length === 0) this.#commitRiders();
     else {
-      if (!this.#append(written, rider === null ? null : rider.take())) return false;
-      rider?.committed();
+      if (!this.#append(written)) return false;
+      rider?.committed(this.#isCarried);
       this.#setHeld(null);
       this.#upkeep.committed(recordBytes(length));
       this.#clear();
@@ -205,21 +206,20 @@ export class StoreJournal implements Journal {
 
   /** Of a turn that changed nothing; with `disk` that is not worth a sync, so that the rider keeps it by itself. */
   #commitRiders(): void {
-    const { rider } = this.#turns, riding = rider?.take() ?? null;
-    const rides = riding !== null && !this.#full && !this.syncs;
-    if (rides && !this.#appendToFile(NO_CHANGES, riding)) return;
-    rider?.committed();
-    if (riding !== null && this.syncs && !this.#full) this.#turns.settle();
+    const { rider } = this.#turns, hasAny = rider !== null && rider.take() !== null;
+    const rides = hasAny && !this.#full && !this.syncs;
+    if (rides && !this.#appendToFile(new Uint8Array(0))) return;
+    rider?.committed(this.#isCarried);
+    if (hasAny && this.syncs && !this.#full) this.#turns.settle();
   }
 
-  #append(changes: Uint8Array<ArrayBuffer>, riding: Uint8Array | null): boolean {
-    if (!this.#full && this.#appendToFile(changes, riding)) return true;
+  #append(changes: Uint8Array<ArrayBuffer>): boolean {
+    if (!this.#full && this.#appendToFile(changes)) return true;
     try {
       if (this.#appendInNeed(changes)) return true;
       // While there is no space, each attempt would be another look at a disk that is full.
-      if (this.#parts.clock.now() >= this.#retryAt && this.#appendToFile(changes, null)) {
-        return true;
-      }
+      const mayTry = this.#parts.clock.now() >= this.#retryAt;
+      if (mayTry && this.#appendToFile(changes, false)) return true;
       this.#setHeld("there is no room for it");
     } catch (error) {
       // To put it into memory does not fail, to sync it may.
@@ -229,10 +229,10 @@ export class StoreJournal implements Journal {
     return false;
   }
 
-  /** As usual: the store file gets it, or room is made by that in the tail. */
-  #appendToFile(changes: Uint8Array<ArrayBuffer>, riding: Uint8Array | null): boolean {
+  /** As usual: the store file gets it with what rides with it, or room is made by that in the tail. */
+  #appendToFile(changes: Uint8Array<ArrayBuffer>, rides = true): boolean {
     try {
-      this.#turns.append(changes, riding);
+      this.#isCarried = this.#turns.append(changes, rides);
       return true;
     } catch (error) {
       this.#failed(error);

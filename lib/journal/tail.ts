@@ -1,5 +1,5 @@
 import { removeIfThere } from "../files.ts";
-import { TAIL_HALF_BYTES, TAIL_RIDING_BYTES_MAX } from "../limits.ts";
+import { LOOPED_WORDS_MAX, TAIL_HALF_BYTES, TAIL_RIDING_BYTES_MAX } from "../limits.ts";
 import { mapFile, unmapFile, viewMemory } from "../../ffi/shared_memory.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
@@ -9,6 +9,7 @@ import {
   putRecord,
   readRecord,
   recordBytes,
+  RecordMemory,
   riderNumber,
   turnAt,
   type TurnRecord,
@@ -51,14 +52,13 @@ export function* readTail(
   mayTear: boolean,
 ): Generator<TurnRecord> {
   checkHeader(bytes, id);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const end = view.getUint32(END_AT, true);
+  const memory = RecordMemory.of(bytes), end = memory.view.getUint32(END_AT, true);
   let at = startOfHalf(bytes.length, end);
   if (at < 0) {
     throw new DamagedError(`the tail's records end at ${end}, which is no place for that`);
   }
   while (at < end) {
-    const record = readRecord(bytes, view, at, end);
+    const record = readRecord(memory, at, end);
     if (record === null) {
       if (mayTear) return;
       throw new DamagedError(`the tail's record at ${at} is not what was written`);
@@ -92,9 +92,7 @@ function middleOf(size: number): number {
 export class Tail {
   readonly #address: Deno.PointerObject;
   readonly #size: number;
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #view: DataView;
-  readonly #words: Int32Array<ArrayBuffer>;
+  readonly #memory: RecordMemory;
   #start: number;
   #end: number;
   /** Where turns are put together without what rides with them, again and again. */
@@ -107,11 +105,8 @@ export class Tail {
   private constructor(readonly path: string, size: number) {
     this.#address = mapFile(path, size);
     this.#size = size;
-    const memory = viewMemory(this.#address, size);
-    this.#bytes = new Uint8Array(memory);
-    this.#view = new DataView(memory);
-    this.#words = new Int32Array(memory);
-    this.#end = this.#words[END_AT / 4]!;
+    this.#memory = new RecordMemory(viewMemory(this.#address, size));
+    this.#end = this.#memory.words[END_AT / 4]!;
     this.#start = startOfHalf(size, this.#end);
   }
 
@@ -178,9 +173,11 @@ export class Tail {
    */
   turnsAfter(after: number): Uint8Array<ArrayBuffer> | null {
     let at = this.#start + this.#ridingFirst;
-    while (at < this.#end && turnAt(this.#view, at) <= after) at = nextRecord(this.#view, at);
+    while (at < this.#end && turnAt(this.#memory.view, at) <= after) {
+      at = nextRecord(this.#memory.view, at);
+    }
     if (at >= this.#end) return null;
-    return this.#riding === 0 ? this.#bytes.subarray(at, this.#end) : this.#turnsFrom(at);
+    return this.#riding === 0 ? this.#memory.bytes.subarray(at, this.#end) : this.#turnsFrom(at);
   }
 
   #turnsFrom(from: number): Uint8Array<ArrayBuffer> {
@@ -188,9 +185,9 @@ export class Tail {
     const turns = this.#turns;
     let length = 0;
     for (let at = from; at < this.#end;) {
-      const next = nextRecord(this.#view, at);
-      if (!isRider(turnAt(this.#view, at))) {
-        turns.set(this.#bytes.subarray(at, next), length);
+      const next = nextRecord(this.#memory.view, at);
+      if (!isRider(turnAt(this.#memory.view, at))) {
+        turns.set(this.#memory.bytes.subarray(at, next), length);
         length += next - at;
       }
       at = next;
@@ -206,7 +203,7 @@ export class Tail {
   /** All records, the oldest first. Each is valid until the tail changes. */
   *records(): Generator<TurnRecord> {
     for (let at = this.#start; at < this.#end;) {
-      const record = readRecord(this.#bytes, this.#view, at, this.#end);
+      const record = readRecord(this.#memory, at, this.#end);
       if (record === null) throw new DamagedError(`the tail's record at ${at} was overwritten`);
       yield record;
       at += recordBytes(record.changes.length);
@@ -262,34 +259,41 @@ export class Tail {
 
   /** Forgets all records: the store file has the turns, up to `last`, and their rider what rode with them. */
   clear(last: number): void {
-    this.#view.setFloat64(MOVED_AT, last, true);
+    this.#memory.view.setFloat64(MOVED_AT, last, true);
     this.#publish(this.#start);
     this.#riding = this.#ridingFirst = 0;
   }
 
   /** Overwrites what records were there before; the ones that count stay. */
   wipe(): void {
-    if (this.#start === HEADER_BYTES) this.#bytes.fill(0, this.#end);
-    else this.#bytes.fill(0, HEADER_BYTES, this.#start).fill(0, this.#end);
+    if (this.#start === HEADER_BYTES) this.#memory.bytes.fill(0, this.#end);
+    else this.#memory.bytes.fill(0, HEADER_BYTES, this.#start).fill(0, this.#end);
   }
 
   /** Forgets the turns only, which the store file has up to `last`: what rides with them goes to the half that is not in use. */
   clearTurns(last: number): void {
     const start = this.#otherStart(), first = this.#start + this.#ridingFirst;
-    this.#bytes.copyWithin(start, this.#start, first);
+    this.#memory.bytes.copyWithin(start, this.#start, first);
     let to = start + this.#ridingFirst;
     for (let at = first; at < this.#end;) {
-      const next = nextRecord(this.#view, at);
-      if (isRider(turnAt(this.#view, at))) {
-        this.#bytes.copyWithin(to, at, next);
+      const next = nextRecord(this.#memory.view, at);
+      if (isRider(turnAt(this.#memory.view, at))) {
+        this.#move(at, next, to);
         to += next - at;
       }
       at = next;
     }
-    this.#view.setFloat64(MOVED_AT, last, true);
+    this.#memory.view.setFloat64(MOVED_AT, last, true);
     this.#publish(to);
     this.#start = start;
     this.#ridingFirst = to - start;
+  }
+
+  /** Copies a record; of most that ride the words are copied one by one, which is faster than a call. */
+  #move(from: number, end: number, to: number): void {
+    const { bytes, words } = this.#memory;
+    if (end - from > LOOPED_WORDS_MAX * 4) return void bytes.copyWithin(to, from, end);
+    for (let i = from >>> 2, at = to >>> 2; i < end >>> 2; i++) words[at++] = words[i]!;
   }
 
   /** Whether what rides with turns is so little that it can stay when these go. */
@@ -299,16 +303,16 @@ export class Tail {
 
   /** The last turn that the store file must have. */
   get moved(): number {
-    return this.#view.getFloat64(MOVED_AT, true);
+    return this.#memory.view.getFloat64(MOVED_AT, true);
   }
 
   /** The lower 32 bits of what the rider has last counted. */
   get mark(): number {
-    return this.#view.getUint32(MARK_AT, true);
+    return this.#memory.view.getUint32(MARK_AT, true);
   }
 
   set mark(count: number) {
-    this.#view.setUint32(MARK_AT, count, true);
+    this.#memory.view.setUint32(MARK_AT, count, true);
   }
 
   #otherStart(): number {
@@ -325,13 +329,13 @@ export class Tail {
   #put(at: number, limit: number, turn: number, when: number, changes: Uint8Array): number {
     const end = at + recordBytes(changes.length);
     if (end >= limit) return -1;
-    putRecord(this.#bytes, this.#view, at, turn, when, changes);
+    putRecord(this.#memory, at, turn, when, changes);
     return end;
   }
 
   /** A daemon that dies before this has not added the record, one that dies after it has. */
   #publish(end: number): void {
-    Atomics.store(this.#words, END_AT / 4, end);
+    Atomics.store(this.#memory.words, END_AT / 4, end);
     this.#end = end;
   }
 
@@ -353,8 +357,8 @@ export class Tail {
   /** Overwrites what records have left that count no more; `durably` also on the disk, on which these must count no more before. */
   eraseUnused(durably = false): void {
     if (durably) this.sync();
-    this.#bytes.fill(0, HEADER_BYTES, this.#start);
-    this.#bytes.fill(0, this.#end);
+    this.#memory.bytes.fill(0, HEADER_BYTES, this.#start);
+    this.#memory.bytes.fill(0, this.#end);
     this.#turns.fill(0);
     if (durably) this.sync();
   }

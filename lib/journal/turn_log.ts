@@ -7,12 +7,13 @@ import type { Durability } from "./database.ts";
 import type { Tail } from "./tail.ts";
 import { bridged, followed, unbridged } from "./turn_bridge.ts";
 import { forgetRiding } from "./forget_riding.ts";
-import { type Rider, RiderReplay } from "./rider.ts";
+import { type Rider, RiderReplay, type RidingFrom } from "./rider.ts";
 import {
   isRider,
   putRecord,
   readRecord,
   recordBytes,
+  RecordMemory,
   riderNumber,
   turnAt,
   type TurnRecord,
@@ -85,27 +86,37 @@ export class TurnLog {
   }
 
   /**
-   * Makes the next turn durable with what rides with it; where there are no changes, that rides with the last turn.
+   * Makes the next turn durable with what rides with it, unless `rides` is false; where there are no changes, that rides with the
+   * last turn. Returns whether it rides there.
    *
    * @throws {Error} when the store file would have to take it and cannot.
    */
-  append(changes: Uint8Array<ArrayBuffer>, riding: Uint8Array | null = null): void {
+  append(changes: Uint8Array<ArrayBuffer>, rides = false): boolean {
     const turn = this.#last + (changes.length === 0 ? 0 : 1), at = wallMs(this.clock);
     const toFile = this.#durability === "disk" && this.#tail.used === 0 && changes.length > 0;
-    if (toFile) this.#insertTurn(turn, at, changes, riding);
-    else if (!this.#toTail(turn, at, changes, riding)) {
-      this.drain();
-      if (!this.#toTail(turn, at, changes, riding)) this.#insertLarge(turn, at, changes, riding);
-    }
+    const isCarried = toFile
+      ? this.#insertTurn(turn, at, changes, rides)
+      : this.#toTail(turn, at, changes, this.#riding(rides))
+      ? rides
+      : this.#makeRoom(turn, at, changes, rides);
     this.#last = turn;
+    return isCarried;
   }
 
-  /** Of a turn that changes nothing, what rides with it is not worth a row of its own. */
-  #insertLarge(turn: number, at: number, changes: Uint8Array, riding: Uint8Array | null): void {
-    if (changes.length === 0) return;
+  #riding(rides: boolean): Uint8Array<ArrayBuffer> | null {
+    return rides && this.rider !== null ? this.rider.take() : null;
+  }
+
+  /** The tail is full. What rode with the turns may go with these, so what rides now is asked for again. */
+  #makeRoom(turn: number, at: number, changes: Uint8Array<ArrayBuffer>, rides: boolean): boolean {
+    this.drain();
+    if (this.#toTail(turn, at, changes, this.#riding(rides))) return rides;
+    // Of a turn that changes nothing, what rides with it is not worth a row of its own.
+    if (changes.length === 0) return false;
     this.settle();
-    this.#insertTurn(turn, at, changes, riding);
+    this.#insertTurn(turn, at, changes, rides);
     this.#tail.clear(turn);
+    return rides;
   }
 
   /** Makes the next turn durable although the store file cannot; false when there is no room. */
@@ -131,14 +142,15 @@ export class TurnLog {
     return Math.max(this.#last, this.#tried) + 1;
   }
 
-  #insertTurn(turn: number, at: number, changes: Uint8Array, riding: Uint8Array | null): void {
-    const length = recordBytes(changes.length);
-    const records = new Uint8Array(length + (riding === null ? 0 : recordBytes(riding.length)));
-    const view = new DataView(records.buffer);
-    putRecord(records, view, 0, turn, at, changes);
-    if (riding !== null) putRecord(records, view, length, riderNumber(turn), at, riding);
-    this.#insertRow(turn, records);
+  #insertTurn(turn: number, at: number, changes: Uint8Array, rides: boolean): boolean {
+    const riding = this.#riding(rides), length = recordBytes(changes.length);
+    const size = length + (riding === null ? 0 : recordBytes(riding.length));
+    const records = new RecordMemory(new ArrayBuffer(size));
+    putRecord(records, 0, turn, at, changes);
+    if (riding !== null) putRecord(records, length, riderNumber(turn), at, riding);
+    this.#insertRow(turn, records.bytes);
     this.#stored = turn;
+    return rides;
   }
 
   #insertRow(last: number, records: Uint8Array<ArrayBuffer>): void {
@@ -199,9 +211,14 @@ export class TurnLog {
 
   /** From now on turns come; `another` program may have had the store since the last one. */
   beginRiding(another: boolean): void {
-    const { alone } = this.#replayed, { mark } = this.#tail;
-    this.rider?.begin({ last: this.#last, unread: this.#unread, alone, another, mark });
+    this.rider?.begin({ ...this.ridingFrom, another });
     this.noteMark();
+  }
+
+  /** From where the turns go on that were replayed. */
+  get ridingFrom(): RidingFrom {
+    const { alone } = this.#replayed, { mark } = this.#tail;
+    return { last: this.#last, unread: this.#unread, alone, another: false, mark };
   }
 
   /** Notes how far the rider has come, before anything of the turn leaves the process: that needs no space. */
@@ -270,10 +287,12 @@ export class TurnLog {
 function* recordsOf(row: Record<string, SQLOutputValue>): Generator<TurnRecord> {
   const last = Number(row["last"]);
   const bytes = checkedBytes(row["records"], row["sum"], last, `the row of turns up to ${last}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const memory = RecordMemory.of(bytes);
   for (let at = 0; at < bytes.length;) {
-    const record = readRecord(bytes, view, at, bytes.length);
-    if (record === null) throw new DamagedError(`turn ${turnAt(view, at)} is not what was written`);
+    const record = readRecord(memory, at, bytes.length);
+    if (record === null) {
+      throw new DamagedError(`turn ${turnAt(memory.view, at)} is not what was written`);
+    }
     yield record;
     at += recordBytes(record.changes.length);
   }

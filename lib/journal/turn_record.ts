@@ -1,4 +1,5 @@
-import { checksum } from "./checksum.ts";
+import { putBytes } from "../wire/text.ts";
+import { checksumAt } from "./checksum.ts";
 
 /**
  * How turns lie one behind the other, in the tail and in the rows of the store file. A record:
@@ -23,33 +24,51 @@ export function recordBytes(length: number): number {
   return HEADER_BYTES + (length + 7 & ~7);
 }
 
-/** Writes a record at `at`, where there is room for it; `view` is of the same bytes. */
+/** Memory with records, seen as what they consist of. */
+export class RecordMemory {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView;
+  readonly words: Int32Array<ArrayBuffer>;
+
+  constructor(buffer: ArrayBuffer, byteOffset = 0, length: number = buffer.byteLength) {
+    this.bytes = new Uint8Array(buffer, byteOffset, length);
+    this.view = new DataView(buffer, byteOffset, length);
+    this.words = new Int32Array(buffer, byteOffset, length >>> 2);
+  }
+
+  /** That of a row of the store file, or of a tail file. */
+  static of(bytes: Uint8Array): RecordMemory {
+    const { buffer, byteOffset, length } = bytes;
+    const isAligned = (byteOffset & 3) === 0 && buffer instanceof ArrayBuffer;
+    return isAligned
+      ? new RecordMemory(buffer, byteOffset, length)
+      : new RecordMemory(bytes.slice().buffer);
+  }
+}
+
+/** Writes a record at `at`, a multiple of 8 at which there is room for it. */
 export function putRecord(
-  bytes: Uint8Array,
-  view: DataView,
+  memory: RecordMemory,
   at: number,
   turn: number,
   when: number,
   changes: Uint8Array,
 ): void {
+  const { bytes, view } = memory;
   view.setUint32(at + 4, changes.length, true);
   view.setFloat64(at + 8, turn, true);
   view.setFloat64(at + 16, when, true);
-  bytes.set(changes, at + HEADER_BYTES);
-  view.setUint32(at, sumOf(bytes, at, changes.length), true);
+  putBytes(bytes, at + HEADER_BYTES, changes);
+  view.setUint32(at, sumOf(memory, at, changes.length), true);
 }
 
 /** The record at `at`, or null when it is not whole before `end`, or not what was written. */
-export function readRecord(
-  bytes: Uint8Array,
-  view: DataView,
-  at: number,
-  end: number,
-): TurnRecord | null {
+export function readRecord(memory: RecordMemory, at: number, end: number): TurnRecord | null {
+  const { bytes, view } = memory;
   if (at + HEADER_BYTES > end) return null;
   const length = view.getUint32(at + 4, true);
   const from = at + HEADER_BYTES;
-  if (length > end - from || sumOf(bytes, at, length) !== view.getUint32(at, true)) return null;
+  if (length > end - from || sumOf(memory, at, length) !== view.getUint32(at, true)) return null;
   const changes = bytes.subarray(from, from + length);
   return { turn: view.getFloat64(at + 8, true), at: view.getFloat64(at + 16, true), changes };
 }
@@ -78,6 +97,6 @@ export function nextRecord(view: DataView, at: number): number {
 }
 
 /** The XXH32 of the record at `at`, of `length` bytes of changes. */
-function sumOf(bytes: Uint8Array, at: number, length: number): number {
-  return checksum(bytes.subarray(at + 4, at + HEADER_BYTES + length), SUM_START);
+function sumOf({ bytes, words }: RecordMemory, at: number, length: number): number {
+  return checksumAt(bytes, words, at + 4, HEADER_BYTES - 4 + length, SUM_START);
 }

@@ -178,9 +178,9 @@ for (const durability of ["crash", "disk"] as const) {
     const life = new RecordedLife(`${scratch.path}/store`, { durability });
     const copy = `${scratch.path}/copy`, { keeper } = life, { last } = life.history;
     const committed = keeper!.committed.bind(keeper);
-    keeper!.committed = () => {
+    keeper!.committed = (isCarried) => {
       life.copyTo(copy);
-      committed();
+      committed(isCarried);
     };
     for (let i = 0; i < HISTORY_RIDING_RECORDS_MAX; i++) life.clients[0]!.ask(T.WRITE, `/a\0${i}`);
     life.clients[1]!.ask(T.WRITE, "/b\x001");

@@ -2,106 +2,21 @@
 import { assert, assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
 import { IN_MEMORY } from "../../lib/history/database.ts";
-import { History } from "../../lib/history/history.ts";
+import type { History } from "../../lib/history/history.ts";
 import { log, show } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
-import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
+import type { HistoryRecord } from "../../lib/history/record.ts";
+import { decodeRide } from "../../lib/history/ride_bytes.ts";
 import { decodeRecords, encodeRecords } from "../../lib/history/record_bytes.ts";
 import { Recorder } from "../../lib/history/recorder.ts";
-import { HistoryRider, type Numbers } from "../../lib/history/rider.ts";
 import { AUTHOR_TEXT_MAX, HISTORY_DETAIL_MAX } from "../../lib/limits.ts";
-import { subtree } from "../../lib/store/lookup.ts";
 import { Redaction } from "../../lib/store/redaction.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { Client, randomRequest } from "../support/engine_client.ts";
-import { type Random, roundsOf, withSeed } from "../support/random.ts";
+import { Client } from "../support/engine_client.ts";
+import { roundsOf, withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { finish, packer, walked } from "./support.ts";
-
-/** An engine, what it has recorded, and the store as it was after each number. */
-class World {
-  readonly recorder: Recorder;
-  readonly engine: Engine;
-  readonly clients: Client[];
-  readonly trees = new Map<number, string[]>();
-  #at = 1_000_000;
-
-  constructor() {
-    this.recorder = new Recorder({
-      wall: () => this.#at += 7,
-      redaction: new Redaction(["/c/**"]),
-    });
-    const info = (domid: number): { domid: number; state: number; uniqueId: bigint } | null =>
-      domid < 3 ? { domid, state: 1, uniqueId: BigInt(domid) } : null;
-    this.engine = new Engine({
-      domains: { info, open: () => 0, reset: () => {}, close: () => {} },
-      listener: this.recorder,
-    });
-    this.engine.state.commits!.started("nothing");
-    this.clients = [0, 0, 1, 2].map((domid) => new Client(this.engine, domid));
-    for (const domid of [1, 2]) this.engine.state.domains.know(domid);
-    for (const path of ["/a", "/b", "/c/a"]) this.clients[0]!.ask(T.WRITE, `${path}\0`);
-    this.clients[0]!.ask(T.SET_PERMS, "/a\0b0\0b1\0b2\0");
-    this.note();
-  }
-
-  /** The store as a history has it. */
-  nodes(): Map<string, NodeState> {
-    const { specials, tree } = this.engine.state;
-    const redaction = new Redaction(["/c/**"]);
-    return new Map([...specials, ...subtree(tree.root)].map(([path, { perms, value }]) => [
-      path,
-      { perms, value: redaction.hides(path) ? { redacted: value.length } : value },
-    ]));
-  }
-
-  note(): void {
-    this.trees.set(this.recorder.last, lines(this.nodes()));
-  }
-
-  /** A request, or the begin or the end of a transaction. */
-  step(random: Random, open: Map<Client, number>): void {
-    const client = random.pick(this.clients);
-    const id = open.get(client);
-    if (random.chance(0.2)) {
-      if (id === undefined) {
-        open.set(client, parseInt(client.ask(T.TRANSACTION_START, "\0").split(" ")[1]!));
-      } else {
-        open.delete(client);
-        client.ask(T.TRANSACTION_END, "T\0", id);
-      }
-    } else client.ask(...randomRequest(random), id ?? 0);
-    this.note();
-  }
-}
-
-function lines(nodes: ReadonlyMap<string, NodeState>): string[] {
-  return [...nodes].map(([path, { perms, value }]) =>
-    `${path} ${value instanceof Uint8Array ? value : `<${value.redacted}>`} ${perms}`
-  ).sort();
-}
-
-/** What a store remembers of its history. */
-function numbers(): Numbers {
-  let reserved = 0;
-  return { get: () => reserved, reserve: (upTo) => (reserved = upTo) > 0 };
-}
-
-function begin(world: World, path: string): { history: History; rider: HistoryRider } {
-  const history = new History({ path, store: "a store", packer });
-  return { history, rider: new HistoryRider(history, world.recorder, numbers(), () => 1) };
-}
-
-/** A turn that is committed to no journal. */
-function turn(rider: HistoryRider): void {
-  rider.take();
-  rider.committed();
-}
-
-function writeKeyframe(history: History, world: World): void {
-  history.beginKeyframe(1, walked(world.nodes()));
-  while (history.stepKeyframe());
-}
+import { finish } from "./support.ts";
+import { begin, lines, turn, World, writeKeyframe } from "./world.ts";
 
 Deno.test("the store at each commit is rebuilt as it was", () => {
   for (const { seed } of roundsOf(12, 6)) {
@@ -213,9 +128,9 @@ Deno.test("after a kill at any step each commit that was acknowledged is there o
         // Here the turn is committed.
         const { last } = world.recorder;
         tail.last = last;
-        if (bytes !== null) told.push(...decodeRecords(bytes));
+        if (bytes !== null) told.push(...recordsIn(bytes));
         kill();
-        rider.committed();
+        rider.committed(bytes !== null);
         kill();
         if (!random.chance(0.2)) continue;
         rider.settle(0);
@@ -227,6 +142,14 @@ Deno.test("after a kill at any step each commit that was acknowledged is there o
     }, seed);
   }
 });
+
+/** What rides with a turn in which nothing is repeated. */
+function recordsIn(bytes: Uint8Array): HistoryRecord[] {
+  return decodeRide(bytes).items.map((item) => {
+    assert("type" in item);
+    return item;
+  });
+}
 
 function listed(history: History): HistoryRecord[] {
   return [...log(history, {})].filter((one): one is HistoryRecord => one !== null && "type" in one);
@@ -241,7 +164,7 @@ function checkAfterKill(
 ): void {
   for (const end of ["", "-wal"]) Deno.copyFileSync(path + end, copy + end);
   const { history, rider } = begin(world, copy);
-  for (const bytes of tail.carried) rider.recover(bytes);
+  rider.recover(tail.carried, null);
   history.skipTo(tail.last, 0, 1);
   assertEquals(listed(history), told);
   assert(!history.needsKeyframe, "there is no gap");
@@ -302,14 +225,14 @@ Deno.test("turns between that carried nothing are a gap, also when the history h
   const carried = Array.from({ length: 6 }, (_, i) => {
     dom0.ask(T.WRITE, `/a\0${i}`);
     const bytes = rider.take()!.slice();
-    rider.committed();
+    // While a history cannot be used, nothing rides with a turn.
+    rider.committed(i < 2 || i > 3);
     return bytes;
   });
   const { last } = world.recorder;
-  // While a history cannot be used, nothing rides with a turn.
   carried.splice(2, 2);
   const next = begin(world, IN_MEMORY);
-  for (const bytes of carried) next.rider.recover(bytes);
+  next.rider.recover(carried, null);
   assert(next.history.last === last && next.history.needsKeyframe);
   writeKeyframe(next.history, world);
   assertEquals(listed(next.history).map((one) => [one.type, one.number]).slice(-2), [
@@ -344,7 +267,8 @@ Deno.test("a gap that no file has yet is one after a kill, and its numbers are n
   const next = begin(world, copy);
   assert(next.history.last < world.recorder.last, "the file has no gap yet");
   const given = world.recorder.last;
-  next.rider.begin({ last: 2, unread: 0, alone: [2], another: false, mark: 0 });
+  const from = { last: 2, unread: 0, alone: [2], another: false, mark: 0 };
+  next.rider.begin(from, [], () => null);
   assert(next.history.last > last && next.history.needsKeyframe, "there is a gap");
   assert(world.recorder.last > last, `#${given} was given, and #${world.recorder.last} is next`);
   next.history.close();

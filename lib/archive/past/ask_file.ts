@@ -5,13 +5,15 @@ import { HistoryError } from "../../history/database.ts";
 import { History } from "../../history/history.ts";
 import { loadPacker } from "../../history/packing.ts";
 import type { Query } from "../../history/query.ts";
-import { decodeRecords } from "../../history/record_bytes.ts";
+import { type FindNode, missingTurns, recoverRides } from "../../history/ride_recovery.ts";
 import { DamagedError } from "../../codec/journal/byte_reader.ts";
 import { JournalError } from "../../journal/database.ts";
 import { Replay } from "../../journal/replay.ts";
 import { type Carried, readCarried } from "../../journal/store_file.ts";
 import { emptyTree } from "../../state/checked_records.ts";
 import { makeReadPlace } from "../../journal/read_place.ts";
+import type { Draft } from "../../store/draft.ts";
+import { lookup } from "../../store/lookup.ts";
 import { ArchiveError, NoHistoryError, usingFile } from "../archive.ts";
 import { isTaken, takenError } from "./daemon_of_history.ts";
 
@@ -26,10 +28,10 @@ export async function* askFile(path: string, query: Query): AsyncGenerator<Answe
   try {
     const copy = `${place.path}/history`;
     copyHistory(path, copy);
-    const carried = carriedBy(path);
+    const tree = emptyTree(), carried = carriedBy(path, tree);
     const history = new History({ path: copy, store: carried?.id ?? null, packer });
     try {
-      for (const bytes of carried?.bytes ?? []) history.add(decodeRecords(bytes));
+      if (carried !== null) recover(history, carried, tree);
       for (const found of answer(history, query)) if (found !== null) yield found;
     } finally {
       history.close();
@@ -42,12 +44,22 @@ export async function* askFile(path: string, query: Query): AsyncGenerator<Answe
 
 const END = ".history";
 
-/** What a daemon that was killed has told its journal, and the history not yet; null where there is no such store. */
-function carriedBy(path: string): Carried | null {
+/** Gives the history what a dead daemon's journal carried; `tree` is where the store came to. */
+function recover(history: History, { bytes, from }: Carried, tree: Draft): void {
+  // No path is looked up whose value is hidden.
+  const find: FindNode = (path) => lookup(tree.root, path);
+  recoverRides(bytes, history, missingTurns(history, from) === 0 ? find : null);
+}
+
+/**
+ * What a daemon that was killed has told its journal, and the history not yet, with the store in `tree`; null where there is no
+ * such store.
+ */
+function carriedBy(path: string, tree: Draft): Carried | null {
   const store = path.slice(0, -END.length);
   if (!path.endsWith(END) || !exists(store)) return null;
   try {
-    return readCarried(store, new Replay(emptyTree()));
+    return readCarried(store, new Replay(tree));
   } catch (error) {
     const isExpected = error instanceof DamagedError || error instanceof JournalError;
     if (!isExpected) throw error;

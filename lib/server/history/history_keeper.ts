@@ -8,7 +8,8 @@ import { keyframeNodes } from "../../history/keyframe_nodes.ts";
 import type { IsAlive } from "../../history/lives.ts";
 import { loadPacker, type Packer, PLAIN_PACKER } from "../../history/packing.ts";
 import { emptyLog, purge } from "../../history/purge.ts";
-import { Recorder } from "../../history/recorder.ts";
+import { Recorder, stateOf } from "../../history/recorder.ts";
+import type { FindNode } from "../../history/ride_recovery.ts";
 import { HistoryRider, lastGiven, type Numbers } from "../../history/rider.ts";
 import { type HistoryBounds, HistoryUpkeep } from "../../history/upkeep.ts";
 import type { Journal } from "../../journal/journal.ts";
@@ -21,6 +22,7 @@ import {
   HISTORY_STEPS_A_BLOCK,
   HISTORY_STEPS_OWED_MAX,
 } from "../../limits.ts";
+import { lookup } from "../../store/lookup.ts";
 import type { Redaction } from "../../store/redaction.ts";
 import { type Log, message } from "../logging/log.ts";
 import type { DaemonHistory } from "./daemon_history.ts";
@@ -126,10 +128,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
 
   /** Nothing of its file is touched before: the store may be refused. */
   begin(from: RidingFrom): void {
-    this.#begin((rider) => {
-      this.#resume(rider);
-      rider.begin(from);
-    });
+    this.#begin((rider) => rider.begin(from, this.#takeRecovered(), this.#find));
     if (this.#open === null) this.#beginWithout(from);
   }
 
@@ -137,11 +136,16 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     return this.#recorder.last;
   }
 
-  #resume(rider: HistoryRider): void {
+  #takeRecovered(): readonly Uint8Array[] {
     const recovered = this.#recovered;
     this.#recovered = [];
-    for (const bytes of recovered) rider.recover(bytes);
+    return recovered;
   }
+
+  readonly #find: FindNode = (path) => {
+    const node = this.#state === null ? null : lookup(this.#state.tree.root, path);
+    return node === null ? null : stateOf(node, this.#parts.redaction.hides(path));
+  };
 
   /** Until the history can be opened, numbers are given that it cannot have. */
   #beginWithout({ mark }: RidingFrom): void {
@@ -221,14 +225,14 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     }
   }
 
-  committed(): void {
+  committed(isCarried: boolean): void {
     const open = this.#open;
     if (open === null) {
       this.#recorder.take();
       return this.#reserveWithout();
     }
     try {
-      open.rider.committed();
+      open.rider.committed(isCarried);
     } catch (error) {
       this.#broke(error);
     }
@@ -255,6 +259,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
 
   #letGo(): void {
     this.#open?.history.abandon();
+    this.#recorder.folds = null;
     this.purges.failAll("the history cannot be used (the daemon's log says why)");
     this.#open = null;
     this.#lookAt = this.#parts.clock.now() + HISTORY_RETRY_MS;
@@ -359,7 +364,8 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     const { clock } = this.#parts, { last } = this.#recorder;
     if (clock.now() < this.#lookAt) return false;
     this.#begin((rider, history) => {
-      this.#resume(rider);
+      // The store has gone on since then.
+      rider.recover(this.#takeRecovered(), null);
       history.skipTo(last, clock.wall(), last - (this.#unopened ?? history.last));
       this.#unopened = null;
     });

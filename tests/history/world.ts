@@ -1,0 +1,97 @@
+/** An engine whose commits are recorded, for tests of what becomes of the records. */
+import { Engine } from "../../lib/engine/engine.ts";
+import { History } from "../../lib/history/history.ts";
+import type { NodeState } from "../../lib/history/record.ts";
+import { Recorder } from "../../lib/history/recorder.ts";
+import { HistoryRider, type Numbers } from "../../lib/history/rider.ts";
+import { subtree } from "../../lib/store/lookup.ts";
+import { Redaction } from "../../lib/store/redaction.ts";
+import { MessageType as T } from "../../lib/wire/message_type.ts";
+import { Client, randomRequest } from "../support/engine_client.ts";
+import type { Random } from "../support/random.ts";
+import { packer, walked } from "./support.ts";
+
+/** An engine, what it has recorded, and the store as it was after each number. */
+export class World {
+  readonly recorder: Recorder;
+  readonly engine: Engine;
+  readonly clients: Client[];
+  readonly trees = new Map<number, string[]>();
+  #at = 1_000_000;
+
+  constructor() {
+    this.recorder = new Recorder({
+      wall: () => this.#at += 7,
+      redaction: new Redaction(["/c/**"]),
+    });
+    const info = (domid: number): { domid: number; state: number; uniqueId: bigint } | null =>
+      domid < 3 ? { domid, state: 1, uniqueId: BigInt(domid) } : null;
+    this.engine = new Engine({
+      domains: { info, open: () => 0, reset: () => {}, close: () => {} },
+      listener: this.recorder,
+    });
+    this.engine.state.commits!.started("nothing");
+    this.clients = [0, 0, 1, 2].map((domid) => new Client(this.engine, domid));
+    for (const domid of [1, 2]) this.engine.state.domains.know(domid);
+    for (const path of ["/a", "/b", "/c/a"]) this.clients[0]!.ask(T.WRITE, `${path}\0`);
+    this.clients[0]!.ask(T.SET_PERMS, "/a\0b0\0b1\0b2\0");
+    this.note();
+  }
+
+  /** The store as a history has it. */
+  nodes(): Map<string, NodeState> {
+    const { specials, tree } = this.engine.state;
+    const redaction = new Redaction(["/c/**"]);
+    return new Map([...specials, ...subtree(tree.root)].map(([path, { perms, value }]) => [
+      path,
+      { perms, value: redaction.hides(path) ? { redacted: value.length } : value },
+    ]));
+  }
+
+  note(): void {
+    this.trees.set(this.recorder.last, lines(this.nodes()));
+  }
+
+  /** A request, or the begin or the end of a transaction. */
+  step(random: Random, open: Map<Client, number>): void {
+    const client = random.pick(this.clients);
+    const id = open.get(client);
+    if (random.chance(0.2)) {
+      if (id === undefined) {
+        open.set(client, parseInt(client.ask(T.TRANSACTION_START, "\0").split(" ")[1]!));
+      } else {
+        open.delete(client);
+        client.ask(T.TRANSACTION_END, "T\0", id);
+      }
+    } else client.ask(...randomRequest(random), id ?? 0);
+    this.note();
+  }
+}
+
+export function lines(nodes: ReadonlyMap<string, NodeState>): string[] {
+  return [...nodes].map(([path, { perms, value }]) =>
+    `${path} ${value instanceof Uint8Array ? value : `<${value.redacted}>`} ${perms}`
+  ).sort();
+}
+
+/** What a store remembers of its history. */
+function numbers(): Numbers {
+  let reserved = 0;
+  return { get: () => reserved, reserve: (upTo) => (reserved = upTo) > 0 };
+}
+
+export function begin(world: World, path: string): { history: History; rider: HistoryRider } {
+  const history = new History({ path, store: "a store", packer });
+  return { history, rider: new HistoryRider(history, world.recorder, numbers(), () => 1) };
+}
+
+/** A turn that is committed to no journal. */
+export function turn(rider: HistoryRider): void {
+  rider.take();
+  rider.committed(false);
+}
+
+export function writeKeyframe(history: History, world: World): void {
+  history.beginKeyframe(1, walked(world.nodes()));
+  while (history.stepKeyframe());
+}
