@@ -2,25 +2,32 @@
  * Compares what the meter counts with what the work takes: each kind of request, in process, without
  * system calls, the time of its commit included. Prints units and ns of one, and how they go together.
  *
- *     deno task bench:meter [--persist=none|crash] [--time=200] [KIND...]
+ *     deno task bench:meter [--persist=none|crash] [--history=on|off] [--time=200] [KIND...]
  *
- * `--time` is for each kind, in ms. The collection of garbage falls into the times as it comes.
+ * A history is recorded unless `--history=off` is given. `--time` is for each kind, in ms. Only the time counts that the thread has the processor; the
+ * collection of garbage falls into it as it comes.
  */
 import { parseArgs } from "@std/cli/parse-args";
+
+import { systemClock } from "../lib/clock.ts";
 import { DOMAIN_EXISTS } from "../lib/engine/domain_control.ts";
 import { Engine } from "../lib/engine/engine.ts";
 import { READ_UNITS, SEND_UNITS, UNITS_PER_MS } from "../lib/engine/work_meter.ts";
 import { QUOTAS } from "../lib/engine/quotas.ts";
 import { type Journal, NoJournal } from "../lib/journal/journal.ts";
 import { openStore } from "../lib/journal/store_file.ts";
+import { HistoryKeeper } from "../lib/server/history/history_keeper.ts";
+import { usualHistory } from "../lib/server/history/history_file.ts";
 import { Trace } from "../lib/server/logging/trace.ts";
 import { Peer } from "../lib/server/peer/peer.ts";
 import { Turns } from "../lib/server/scheduler.ts";
+import { Redaction } from "../lib/store/redaction.ts";
 import { MemoryTransport } from "../tests/support/memory_transport.ts";
 import { encodeMessage, getU32, HEADER_SIZE } from "../lib/wire/header.ts";
 import { MessageType } from "../lib/wire/message_type.ts";
 import { toBytes, toText } from "../lib/wire/text.ts";
 import { machine } from "./machine.ts";
+import { processorMs } from "./processor_time.ts";
 import { median, quartiles, table } from "./report.ts";
 
 type Name = keyof typeof MessageType;
@@ -96,20 +103,35 @@ class World {
   readonly engine: Engine;
   readonly turns: Turns;
   readonly #journal: Journal;
+  readonly #history: HistoryKeeper | null;
 
-  constructor(journal: Journal) {
+  constructor(journal: Journal, store: string | null, isRecorded: boolean) {
     this.#journal = journal;
     const { dirty } = journal;
+    const log = (): void => {}, redaction = new Redaction();
+    const parts = {
+      choice: usualHistory(store),
+      journal,
+      store,
+      redaction,
+      log,
+      clock: systemClock,
+    };
+    const keeper = this.#history = isRecorded ? new HistoryKeeper(parts) : null;
     const info = (domid: number): { domid: number; state: number; uniqueId: bigint } => (
       { domid, state: DOMAIN_EXISTS, uniqueId: BigInt(domid) }
     );
     this.engine = new Engine({
       domains: { info, open: () => 8, reset: () => {}, close: () => {} },
       ...(dirty === null ? {} : { dirty }),
+      ...(keeper === null ? {} : { listener: keeper.listener }),
     });
-    this.turns = new Turns(this.engine, journal, new Trace(), () => {});
-    journal.begin({ state: this.engine.state, rings: () => [] });
+    this.turns = new Turns(this.engine, journal, new Trace(), () => {}, keeper);
     const { state } = this.engine;
+    keeper?.attach(state);
+    journal.recover(state);
+    journal.begin({ state, rings: () => [] });
+    state.commits?.started("nothing");
     // What a guest could do if it were let: figures of what is refused say nothing.
     for (const { name } of QUOTAS) state.domains.quotas.set(name, 0);
     for (const domid of [1, 2]) {
@@ -122,6 +144,11 @@ class World {
         domid === 1 ? 0 : "/local/domain".length,
       );
     }
+  }
+
+  close(): void {
+    this.#journal.close();
+    this.#history?.close();
   }
 
   turn(): void {
@@ -303,18 +330,17 @@ interface Result {
 }
 
 /** Does one kind again and again. */
-function measure(kind: Kind, journal: Journal, ms: number): Result {
-  const world = new World(journal);
+function measure(kind: Kind, world: World, ms: number): Result {
   const client = new Client(world, 1);
   let units = 0, times: number[] = [];
   const run = (requests: readonly Request[], counts: boolean): void => {
     client.send(requests);
     const share = client.peer.connection.share;
     const before = share.units - client.systemUnits;
-    const began = performance.now();
+    const began = processorMs();
     world.settle(client);
     if (!counts) return;
-    times.push((performance.now() - began) * 1e6);
+    times.push((processorMs() - began) * 1e6);
     units += share.units - client.systemUnits - before;
   };
   if (kind.once !== undefined) run(kind.once, false);
@@ -327,7 +353,7 @@ function measure(kind: Kind, journal: Journal, ms: number): Result {
     if (kind.before !== undefined) run(kind.before(client), false);
     run(kind.measured(client), true);
   }
-  journal.close();
+  world.close();
   const count = times.length;
   const errors = [...client.errors].join(" ");
   const mean = times.reduce((sum, time) => sum + time, 0) / count;
@@ -335,7 +361,7 @@ function measure(kind: Kind, journal: Journal, ms: number): Result {
 }
 
 async function main(): Promise<void> {
-  const given = parseArgs(Deno.args, { string: ["persist", "time"] });
+  const given = parseArgs(Deno.args, { string: ["persist", "time", "history"] });
   const persist = given.persist ?? "crash";
   const ms = Number(given.time ?? 200);
   const wanted = given._.map(String);
@@ -347,7 +373,8 @@ async function main(): Promise<void> {
         const path = `${directory}/${i}`;
         const options = { durability: "crash", log: () => {}, bootId: "bench" } as const;
         const journal = persist === "none" ? new NoJournal() : openStore(path, options).journal;
-        return measure(kind, journal, ms);
+        const store = persist === "none" ? null : path;
+        return measure(kind, new World(journal, store, given.history !== "off"), ms);
       });
     const perUnit = results.map(({ ns, units }) => ns / units);
     const usual = 1e6 / UNITS_PER_MS;

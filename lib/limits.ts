@@ -884,6 +884,9 @@ export const DIRTY_ENTRIES_REUSED = 1_024;
 /** Such entries up to which to look through them costs less than to walk what was removed. */
 export const DIRTY_ENTRIES_SCANNED_MAX = 32;
 
+/** Bytes of a path for which the hashes of its beginnings have room from the start. */
+export const HASHED_PATH_BYTES_FIRST = 256;
+
 /** Bytes of a path for which a trail has room from the start: most need no more. */
 export const TRAIL_BYTES_FIRST = 256;
 

@@ -4,7 +4,7 @@ import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { checksum } from "../journal/checksum.ts";
 import { toBytes } from "../wire/text.ts";
 import { CodedCommit } from "./coded_commit.ts";
-import { filterText, makeFilter, NO_FILTER } from "./filter.ts";
+import { filterOfBytes, filterText, makeFilter, NO_FILTER } from "./filter.ts";
 import { type Packed, type Packer, PLAIN, plain } from "./packing.ts";
 import type { HistoryRecord } from "./record.ts";
 import { decodeRecords, encodeRecords, type WantsPath } from "./record_bytes.ts";
@@ -162,7 +162,7 @@ export class Blocks {
     const packed = this.packer.pack(records);
     const hasFilter = head.filter.length > 0;
     if (packed.packing === PLAIN && hasFilter) return false;
-    const filter = hasFilter ? head.filter : makeFilter(decodeRecords(records));
+    const filter = hasFilter ? head.filter : filterOfBytes(records);
     const shrink = packed.bytes.length / records.length;
     const { packing } = packed, { holders } = head.shares;
     const shares = { holders, bytes: head.shares.bytes.map((its) => Math.ceil(its * shrink)) };

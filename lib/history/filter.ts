@@ -1,7 +1,9 @@
 /** Which blocks may have something of a path or an author: a Bloom filter for each. */
 import { FNV_PRIME, FNV_START, mixedHash } from "../store/node.ts";
-import { toText } from "../wire/text.ts";
+import { HASHED_PATH_BYTES_FIRST } from "../limits.ts";
+import { sharedLength, toText } from "../wire/text.ts";
 import type { Author, HistoryRecord } from "./record.ts";
+import { visitRecords } from "./record_bytes.ts";
 
 /** Bits for each thing in a filter: of a hundred blocks without it some two are read for nothing. */
 const BITS_EACH = 8;
@@ -39,7 +41,7 @@ export const NO_FILTER = "";
  * each byte, since the daemon keeps thousands: an array would have memory of its own, which would keep the pages around it in use.
  */
 export function makeFilter(records: readonly HistoryRecord[]): string {
-  const paths = new PathHashes(), hashes = paths.all, authors = new Set<Author>();
+  const paths = new PathHashes(), authors = new Set<Author>();
   for (const record of records) {
     if (record.type === "gap") {
       for (const { author } of record.missing) authors.add(author);
@@ -49,8 +51,17 @@ export function makeFilter(records: readonly HistoryRecord[]): string {
     if (record.type === "abort") paths.add(record.path);
     else for (const { path } of record.changes) paths.add(path);
   }
-  for (const author of authors) for (const key of authorKeys(author)) hashes.add(hashOf(key));
-  return filterOf(hashes);
+  return filterOf(paths, authors);
+}
+
+/** The same of encoded records, without a text for each path. */
+export function filterOfBytes(bytes: Uint8Array): string {
+  const paths = new PathHashes(), authors = new Set<Author>();
+  visitRecords(bytes, {
+    author: (author) => void authors.add(author),
+    path: (shared, all, from, to) => paths.addPart(shared, all, from, to),
+  });
+  return filterOf(paths, authors);
 }
 
 const SLASH = 0x2f;
@@ -58,37 +69,42 @@ const SLASH = 0x2f;
 /** Hashes of paths and of the nodes above them; the root is above all. */
 class PathHashes {
   readonly all = new Set<number>();
-  /** The last path and the one above it, with their hashes: what is above these has been added. */
   #last = "";
-  #lastHash = FNV_START;
-  #parent = "";
-  #parentHash = FNV_START;
+  /** The hash of each beginning of the last path, by its length. */
+  #hashes = new Int32Array(HASHED_PATH_BYTES_FIRST).fill(FNV_START, 0, 1);
 
   add(path: string): void {
-    let from = 0, hash = FNV_START;
-    if (isBelow(path, this.#last)) [from, hash] = [this.#last.length, this.#lastHash];
-    else if (isBelow(path, this.#parent)) [from, hash] = [this.#parent.length, this.#parentHash];
-    let parentLength = from, parentHash = hash;
-    for (let i = from; i < path.length; i++) {
-      const code = path.charCodeAt(i);
-      if (i > 0 && code === SLASH) {
-        this.all.add(mixedHash(hash));
-        parentLength = i;
-        parentHash = hash;
-      }
-      hash = Math.imul(hash ^ code, FNV_PRIME);
-    }
-    this.all.add(mixedHash(hash));
+    const shared = sharedLength(this.#last, path), { length } = path;
     this.#last = path;
-    this.#lastHash = hash;
-    this.#parent = path.slice(0, parentLength);
-    this.#parentHash = parentHash;
+    this.#makeRoom(length);
+    for (let i = shared; i < length; i++) this.#add(i, path.charCodeAt(i));
+    this.#end(length);
   }
-}
 
-function isBelow(path: string, above: string): boolean {
-  const { length } = above;
-  return length > 0 && path.charCodeAt(length) === SLASH && path.slice(0, length) === above;
+  /** Adds a path of which the first `shared` characters are those of the last one, and the rest is in `bytes`. */
+  addPart(shared: number, bytes: Uint8Array, from: number, to: number): void {
+    const length = shared + to - from;
+    this.#makeRoom(length);
+    for (let i = shared; i < length; i++) this.#add(i, bytes[from + i - shared]!);
+    this.#end(length);
+  }
+
+  #add(at: number, code: number): void {
+    const hashes = this.#hashes, hash = hashes[at]!;
+    if (at > 0 && code === SLASH) this.all.add(mixedHash(hash));
+    hashes[at + 1] = Math.imul(hash ^ code, FNV_PRIME);
+  }
+
+  #end(length: number): void {
+    this.all.add(mixedHash(this.#hashes[length]!));
+  }
+
+  #makeRoom(length: number): void {
+    if (length < this.#hashes.length) return;
+    const grown = new Int32Array(2 * length);
+    grown.set(this.#hashes);
+    this.#hashes = grown;
+  }
 }
 
 function hashOf(text: string): number {
@@ -97,7 +113,8 @@ function hashOf(text: string): number {
   return mixedHash(hash);
 }
 
-function filterOf(hashes: ReadonlySet<number>): string {
+function filterOf({ all: hashes }: PathHashes, authors: ReadonlySet<Author>): string {
+  for (const author of authors) for (const key of authorKeys(author)) hashes.add(hashOf(key));
   const filter = new Uint8Array(Math.ceil(hashes.size * BITS_EACH / 8) + 1);
   for (const hash of hashes) {
     forEachBit(hash, filter.length, (at, bit) => {

@@ -3,7 +3,7 @@ import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { putAuthor, readAuthor } from "./author_bytes.ts";
 import { CodedCommit } from "./coded_commit.ts";
-import { NodesReader, NodesWriter, pathRoom, stateRoom } from "./node_bytes.ts";
+import { NodesReader, NodesWriter, pathRoom, type PathVisitor, stateRoom } from "./node_bytes.ts";
 import {
   type Abort,
   type Author,
@@ -222,14 +222,7 @@ export function decodeRecords(
   bytes: Uint8Array,
   wants: WantsPath | null = null,
 ): HistoryRecord[] {
-  const from = new ByteReader(bytes);
-  const format = from.u8();
-  if (format !== RECORD_FORMAT) {
-    throw new DamagedError(`records of format ${format}: this xs reads ${RECORD_FORMAT}`);
-  }
-  const authors: Author[] = [];
-  for (let left = readVarint(from); left > 0; left--) authors.push(readAuthor(from));
-  const decoder = new Decoder(from, authors);
+  const from = new ByteReader(bytes), decoder = new Decoder(from, readHead(from));
   const records: HistoryRecord[] = [];
   for (let left = readVarint(from); left > 0; left--) {
     const record = decoder.record(wants);
@@ -237,6 +230,33 @@ export function decodeRecords(
   }
   if (!from.atEnd) throw new DamagedError("there is more behind the last record");
   return records;
+}
+
+/** What is visited of records. */
+interface RecordsVisitor {
+  author(author: Author): void;
+  readonly path: PathVisitor;
+}
+
+/**
+ * Visits the authors and the paths of encoded records, and makes no texts of the paths.
+ *
+ * @throws {DamagedError} as {@link decodeRecords}.
+ */
+export function visitRecords(bytes: Uint8Array, visitor: RecordsVisitor): void {
+  const from = new ByteReader(bytes), decoder = new Decoder(from, readHead(from));
+  for (let left = readVarint(from); left > 0; left--) decoder.visit(visitor);
+}
+
+/** Reads what is before the records: the format, and their authors. */
+function readHead(from: ByteReader): Author[] {
+  const format = from.u8();
+  if (format !== RECORD_FORMAT) {
+    throw new DamagedError(`records of format ${format}: this xs reads ${RECORD_FORMAT}`);
+  }
+  const authors: Author[] = [];
+  for (let left = readVarint(from); left > 0; left--) authors.push(readAuthor(from));
+  return authors;
 }
 
 class Decoder {
@@ -273,6 +293,38 @@ class Decoder {
     if (wants !== null && !isKeyframe && !this.#touches(wants)) return null;
     const common = { type, number, at, author, kind, operations, detail, moved, isKeyframe };
     return { ...common, changes: this.#changes() };
+  }
+
+  /** Visits the next record. */
+  visit(visitor: RecordsVisitor): void {
+    const { from } = this, nodes = this.#nodes, type = TYPES[from.u8()];
+    this.#number = safe(this.#number + readVarint(from));
+    this.#at = safe(this.#at + readSigned(from));
+    if (type === undefined) throw new DamagedError("a record is of no type");
+    if (type === "gap") {
+      this.#first();
+      for (const { author } of this.#missing()) visitor.author(author);
+      return;
+    }
+    visitor.author(this.#author());
+    if (type === "abort") {
+      readVarint(from);
+      nodes.visitPath(visitor.path);
+      from.u8();
+      for (let texts = 0; texts < 3; texts++) from.text();
+      return void this.#times();
+    }
+    from.u8();
+    readVarint(from);
+    from.text();
+    readVarint(from);
+    from.u8();
+    for (let left = readVarint(from); left > 0; left--) {
+      nodes.visitPath(visitor.path);
+      nodes.skipState();
+      nodes.skipState();
+      this.#times();
+    }
   }
 
   /** Whether one of the next changes is wanted. If so, it goes back to their beginning; else it has skipped them. */

@@ -268,8 +268,16 @@ export function differingChildren(
   isSame: SameChild,
 ): ChildPair[] {
   const pairs: ChildPair[] = [];
-  if (before !== after) compareSlots(before?.root ?? null, after?.root ?? null, isSame, pairs);
+  // Where there is nothing to compare with, nothing needs to be looked up by its name.
+  if (before === null || after === null) appendAlone(before, after, pairs);
+  else if (before !== after) compareSlots(before.root, after.root, isSame, pairs);
   return pairs.sort(([a, b], [c, d]) => (a ?? b)!.ordinal - (c ?? d)!.ordinal);
+}
+
+function appendAlone(before: Children | null, after: Children | null, to: ChildPair[]): void {
+  const nodes: Node[] = [];
+  appendChildren(before ?? after, nodes);
+  for (const node of nodes) to.push(before === null ? [null, node] : [node, null]);
 }
 
 function compareSlots(

@@ -1,10 +1,12 @@
 /** Records as bytes: what was written is read, and nothing else is taken for it. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { foldRecords } from "../../lib/history/fold.ts";
+import { filterOfBytes, makeFilter, mayHave } from "../../lib/history/filter.ts";
 import { hasKeyframe, type HistoryRecord } from "../../lib/history/record.ts";
 import { decodeRecords, encodeRecords } from "../../lib/history/record_bytes.ts";
 import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
+import { guest, Writer } from "./support.ts";
 import { AUTHORS, QUIET, RandomHistory } from "./random_history.ts";
 
 /** Records of every kind, some folded. */
@@ -57,6 +59,23 @@ Deno.test("of some paths only the records that touch one of them are read, whole
   assert(count > 200, `${count} were left out`);
 });
 
+Deno.test("the filter of encoded records is that of the records", () => {
+  for (const { seed } of roundsOf(300, 20)) {
+    withSeed((random) => {
+      const records = randomRecords(random, random.below(60));
+      assertEquals(filterOfBytes(encodeRecords(records)), makeFilter(records));
+    }, seed);
+  }
+  const paths = Array.from({ length: 990 }, (_, i) => "/d".repeat(990 - i));
+  const records = [
+    new Writer().commit(1, guest(1), Object.fromEntries(paths.map((p) => [p, "v"]))),
+  ];
+  const filter = filterOfBytes(encodeRecords(records));
+  assertEquals(filter, makeFilter(records));
+  for (const path of paths) assert(mayHave(filter, path), path);
+  assert(!mayHave(filter, "/other"));
+});
+
 Deno.test("no records are few bytes, and numbers of any size pass", () => {
   assertEquals(decodeRecords(encodeRecords([])), []);
   const number = Number.MAX_SAFE_INTEGER, at = 8_640_000_000_000_000;
@@ -103,6 +122,11 @@ Deno.test("damaged records are refused, whatever the bytes are", () => {
         } catch (error) {
           assert(error instanceof DamagedError, String(error));
           refused++;
+        }
+        try {
+          filterOfBytes(damaged);
+        } catch (error) {
+          assert(error instanceof DamagedError, String(error));
         }
       }
       assertThrows(() => decodeRecords(bytes.slice(0, -1)), DamagedError);
