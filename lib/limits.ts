@@ -348,18 +348,24 @@ export const MEMORY_SHORT_SHARE = 0.8;
 export const MEMORY_WELL_SHARE = 0.6;
 
 /**
- * What V8 is told when `xs` starts, since its own bounds suit a browser: young objects may take 96 MB,
- * and the heap may grow to four times what is alive in it. With a semi-space of 2 MiB (young objects
- * take three at most) and 45 % of garbage beside what is alive, 50 guests that commit chains of 990
- * nodes take half as much memory, and the daemon answers as many requests (docs/attack.md).
- * What is alive of the young is copied in one pause, during which nobody is served: 0.3 ms with 2 MiB under
- * such an attack, 1 to 2 ms with 4, 3 to 14 with V8's own bound.
- * The heap's limit is V8's own, which goes by the host's memory: see docs/operations.md. An idle daemon
- * collects garbage itself (lib/server/process/give_back_memory.ts), for which it needs the last flag.
+ * What V8 is told when `xs` starts, since its own bounds suit a browser: young objects may take 96 MB, and the heap
+ * may grow to four times what is alive in it. During a collection nobody is served (docs/performance.md#garbage).
+ * - Semi-spaces of 4 MiB (young objects take three at most): what is alive of the young is copied in one pause of
+ *   0.2 to 0.6 ms under attack. With 2 MiB there are twice as many pauses, and records and permissions count as old
+ *   before they die; with V8's own bound a pause takes 3 to 14 ms.
+ * - A heap of 30 % more than what was alive, and of 48 MiB in any case: what is alive takes some 15, so that most
+ *   attacks need no collection of old objects, while 50 guests with chains of 990 nodes leave no more garbage.
+ * - All objects begin young. V8 would put what often survives among the old at once, but the nodes of a chain survive
+ *   only until the next RM, and only a collection of old objects frees them then.
+ * - An idle daemon collects garbage itself (lib/server/process/give_back_memory.ts), for which it needs the last flag.
+ *
+ * The heap's limit is V8's own, which goes by the host's memory: see docs/operations.md.
  */
 export const V8_FLAGS: readonly string[] = [
-  "--max-semi-space-size=2",
-  "--heap-growing-percent=45",
+  "--max-semi-space-size=4",
+  "--heap-growing-percent=30",
+  "--initial-old-space-size=48",
+  "--no-allocation-site-pretenuring",
   "--expose-gc",
 ];
 
