@@ -1115,6 +1115,12 @@ export const DOCTOR_SPINNING_SHARE = 0.9;
 /** Mean time of a commit, in ms, from which on `xs doctor` calls the store slow: clients feel it. */
 export const DOCTOR_COMMIT_MS = 50;
 
+/** Nodes of which `xs doctor` looks in the history since when they are so large: they are looked for together. */
+export const DOCTOR_SIZES_MAX = 16;
+
+/** Records of the history that `xs doctor` reads to find since when a quota is nearly reached: about a second. */
+export const DOCTOR_RECORDS_MAX = 65_536;
+
 /** Difference of the host's clock and the daemon's, in ms, that `xs doctor` calls a jump. */
 export const DOCTOR_CLOCK_JUMP_MS = 5_000;
 

@@ -5,6 +5,13 @@ import type { HostDomain } from "../engine/operations/insight.ts";
 import type { WatchRow } from "../engine/who.ts";
 import type { Perms } from "../store/perms.ts";
 
+/** What a domain has of a quota, and how much it may have. */
+export interface Level {
+  readonly domid: number;
+  readonly used: number;
+  readonly limit: number;
+}
+
 /** A node of the store. */
 export interface SeenNode {
   readonly path: string;
@@ -29,7 +36,11 @@ export type Onset =
   /** Since the domain is gone and the node is as it is now, whichever came later. */
   | { readonly kind: "left"; readonly domid: number; readonly path: string }
   /** Not before the domain was introduced, and not after the first look. */
-  | { readonly kind: "domain"; readonly domid: number };
+  | { readonly kind: "domain"; readonly domid: number }
+  /** Since the domain has nearly so many nodes as it may have. */
+  | { readonly kind: "nodes" } & Level
+  /** Since the node is nearly as large as its owner's nodes may be. */
+  | { readonly kind: "size"; readonly path: string } & Level;
 
 /** What of a domain's ring was the same at two looks, and whether it moved between. */
 export interface SeenRing {
@@ -122,4 +133,12 @@ export function ownerByPlace(path: string): number | null {
 /** Whether the hypervisor was asked for a domid, and has no such domain. */
 export function isGone({ host }: Pick<Evidence, "host">, domid: number): boolean {
   return host.get(domid)?.alive === false;
+}
+
+/** Bytes that an entry of the permissions takes of a node's size. */
+export const PERMS_ENTRY = 8;
+
+/** How much of a limit is used, in whole percent. */
+export function percentOf({ limit, used }: Pick<Level, "limit" | "used">): number {
+  return Math.floor(100 * used / limit);
 }

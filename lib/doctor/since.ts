@@ -8,9 +8,10 @@ import { LOCAL_ZONE } from "../history/points.ts";
 import { ALL_RECORDS } from "../history/query.ts";
 import type { Commit, Kind } from "../history/record.ts";
 import { timeText, whoText } from "../history/text.ts";
-import { DOCTOR_BLAMES_MAX } from "../limits.ts";
+import { DOCTOR_BLAMES_MAX, DOCTOR_SIZES_MAX } from "../limits.ts";
 import { formatDuration } from "../wire/duration.ts";
 import type { Finding, Onset } from "./evidence.ts";
+import { findReached, NodeSize, OwnedNodes } from "./since_reached.ts";
 
 /** When something became so. Times are in ms since 1970. */
 export interface Since {
@@ -44,13 +45,12 @@ export async function sinceEach(
 ): Promise<Since[]> {
   const domids = (kind: Onset["kind"]): Set<number> =>
     new Set(
-      findings.flatMap(({ onset }) =>
-        onset.kind === kind && onset.kind !== "seen" ? [onset.domid] : []
-      ),
+      findings.flatMap(({ onset }) => onset.kind === kind && "domid" in onset ? [onset.domid] : []),
     );
   const past = new Past(history, firstLook);
   await past.readEnds(domids("left"));
-  await past.readBeginnings(domids("domain"));
+  await past.readBeginnings(domids("domain").union(domids("nodes")));
+  await past.readReached(findings.map(({ onset }) => onset));
   const found: Since[] = [];
   for (const { onset } of findings) found.push(await past.sinceOf(onset));
   return found;
@@ -63,6 +63,7 @@ class Past {
   readonly #ends = new Map<number, Happened>();
   readonly #beginnings = new Map<number, Happened>();
   readonly #blamed = new Map<string, Happened | null>();
+  readonly #reached = new Map<Onset, OwnedNodes | NodeSize>();
 
   constructor(history: HistorySource, firstLook: number) {
     this.#history = history;
@@ -75,6 +76,25 @@ class Past {
 
   async readBeginnings(domids: ReadonlySet<number>): Promise<void> {
     await this.#read(domids, "introduce", this.#beginnings);
+  }
+
+  /** Finds since when quotas are nearly reached: of all nodes together, and of some large nodes. */
+  async readReached(onsets: readonly Onset[]): Promise<void> {
+    const nodes: OwnedNodes[] = [], sizes: NodeSize[] = [];
+    for (const onset of onsets) {
+      if (onset.kind === "nodes") {
+        const one = new OwnedNodes(onset);
+        nodes.push(one);
+        this.#reached.set(onset, one);
+      } else if (onset.kind === "size" && sizes.length < DOCTOR_SIZES_MAX) {
+        const one = new NodeSize(onset.path, onset);
+        sizes.push(one);
+        this.#reached.set(onset, one);
+      }
+    }
+    const paths = sizes.flatMap(({ patterns }) => patterns);
+    await orNothing(() => findReached(this.#history, nodes, {}));
+    await orNothing(() => findReached(this.#history, sizes, { paths }));
   }
 
   /** Finds each domain's last record of a kind. */
@@ -106,6 +126,10 @@ class Past {
         return { from: onset.from, to: onset.to, why: null, commit: null };
       case "domain":
         return this.#notBefore(this.#beginnings.get(onset.domid) ?? null);
+      case "nodes":
+        return this.#sinceReached(onset, this.#beginnings.get(onset.domid) ?? null);
+      case "size":
+        return this.#sinceReached(onset, null);
       case "left":
         return this.#sinceLeft(this.#ends.get(onset.domid) ?? null, await this.#blame(onset.path));
     }
@@ -114,6 +138,14 @@ class Past {
   #notBefore(happened: Happened | null): Since {
     const { at = null, commit = null, why = null } = happened ?? {};
     return { from: at, to: this.#firstLook, why, commit };
+  }
+
+  #sinceReached(onset: Onset, begun: Happened | null): Since {
+    const reached = this.#reached.get(onset)?.reached ?? null;
+    if (reached === null) return this.#notBefore(begun);
+    const to = Math.min(reached.to ?? Infinity, this.#firstLook);
+    if (reached.from !== null) return { ...reached, to: Math.max(to, reached.from) };
+    return { ...this.#notBefore(begun), to };
   }
 
   /** The later one of the domain's end and the node's last change, if both are known. */

@@ -4,11 +4,8 @@
  */
 import { DOCTOR_QUOTA_PERCENT } from "../../limits.ts";
 import { ownerOf } from "../../store/perms.ts";
-import type { Found, Rule } from "../evidence.ts";
+import { type Found, percentOf, PERMS_ENTRY, type Rule } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
-
-/** What an entry of the permissions takes of a node's size. */
-const ENTRY = 8;
 
 export const largeNodes: Rule = {
   name: "large-nodes",
@@ -17,17 +14,18 @@ export const largeNodes: Rule = {
       after.domains.map(({ domid, quotas }) => [domid, quotas["node-size"].limit]),
     );
     for (const { children, nameBytes, path, perms, valueBytes } of nodes.values()) {
-      const limit = limits.get(ownerOf(perms)) ?? null;
+      const domid = ownerOf(perms), limit = limits.get(domid) ?? null;
       if (limit === null) continue;
-      const size = valueBytes + nameBytes + ENTRY * perms.length;
-      const percent = Math.floor(100 * size / limit);
+      const size = valueBytes + nameBytes + PERMS_ENTRY * perms.length;
+      const percent = percentOf({ limit, used: size });
       if (percent < DOCTOR_QUOTA_PERCENT) continue;
       yield {
         object: path,
         text:
           `about ${size} of ${limit} bytes by quota node-size (${percent} %), ${nameBytes} of them the names of ` +
           counted(children, "child"),
-        command: `xs quota ${ownerOf(perms)} node-size=${2 * limit}`,
+        onset: { kind: "size", path, domid, limit, used: size },
+        command: `xs quota ${domid} node-size=${2 * limit}`,
       };
     }
   },

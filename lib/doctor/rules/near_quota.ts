@@ -4,7 +4,7 @@
  */
 import { DOCTOR_QUOTA_PERCENT } from "../../limits.ts";
 import { formatDuration } from "../../wire/duration.ts";
-import type { Found, Rule } from "../evidence.ts";
+import { type Found, percentOf, type Rule } from "../evidence.ts";
 import { counted } from "../../wire/counted.ts";
 
 export const nearQuota: Rule = {
@@ -14,8 +14,10 @@ export const nearQuota: Rule = {
     for (const { domid, quotas } of after.domains) {
       for (const [name, { limit, refused, used }] of Object.entries(quotas)) {
         if (limit === null || used === null) continue;
-        const percent = Math.floor(100 * used / limit);
+        const percent = percentOf({ limit, used });
         if (percent < DOCTOR_QUOTA_PERCENT && refused === 0) continue;
+        // Only nodes are in the history.
+        const isRecorded = name === "nodes" && percent >= DOCTOR_QUOTA_PERCENT;
         const was = Object.entries(old.get(domid)?.quotas ?? {}).find(([other]) => other === name)
           ?.[1].used;
         const slope = was === undefined || was === null ? 0 : (used - was) / seconds;
@@ -26,7 +28,7 @@ export const nearQuota: Rule = {
         yield {
           object: `domain ${domid}`,
           text: `${used} of ${limit} by quota ${name} (${percent} %)${full}${times}`,
-          onset: { kind: "domain", domid },
+          onset: isRecorded ? { kind: "nodes", domid, limit, used } : { kind: "domain", domid },
           command: `xs quota ${domid} ${name}=${2 * limit}`,
         };
       }
