@@ -381,10 +381,12 @@ export const GIVE_BACK_BYTES = 8_388_608;
 export const GIVE_BACK_PART = 8;
 
 /**
- * How long no client may have sent a request before that, and the least time between two of these, in ms;
- * and how long after that the values are free, which another thread frees.
+ * How long a daemon that was busy must have rested before that, in ms, and how many ms of rest each ms of work takes: a monitor that asks
+ * every second is no load. Then the least time between two of these, in ms; and how long after that the values are free, which another
+ * thread frees.
  */
 export const GIVE_BACK_IDLE_MS = 2_000;
+export const GIVE_BACK_REST_PER_WORK = 100;
 export const GIVE_BACK_APART_MS = 20_000;
 export const GIVE_BACK_TRIM_MS = 500;
 

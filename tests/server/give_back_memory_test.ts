@@ -1,4 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
+import { type Clock, systemClock } from "../../lib/clock.ts";
+import { NoJournal } from "../../lib/journal/journal.ts";
+import { MEMORY_LOOK_MS } from "../../lib/limits.ts";
+import { MemoryDomains } from "../../lib/server/domains/memory_domains.ts";
+import { Trace } from "../../lib/server/logging/trace.ts";
+import { EMBEDDED_POLICY } from "../../lib/server/loop.ts";
+import { createListeningSocket } from "../../lib/server/process/create_listening_socket.ts";
+import { Daemon } from "../../lib/server/start/daemon.ts";
 import { MemoryReturn, storedBytes } from "../../lib/server/process/give_back_memory.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
@@ -17,22 +25,28 @@ class World {
   /** How often it was asked what is stored. */
   asked = 0;
   stored = 0;
-  turns = 0;
+  /** How long it has worked, in ms. */
+  worked = 0;
   #now = 0;
   readonly #memoryReturn = new MemoryReturn(
     () => (this.asked++, this.stored * MIB),
     () => this.collections++,
   );
 
+  /** The daemon works as long as a full rest stands for. */
+  work(ms = 20): void {
+    this.worked += ms;
+  }
+
   /** Looks `ms` later, with `mib` resident; how often it has collected. */
   look(mib: number, ms = 250): number {
-    this.#memoryReturn.look(this.#now += ms, mib * MIB, this.turns);
+    this.#memoryReturn.look(this.#now += ms, mib * MIB, this.worked);
     return this.collections;
   }
 
-  /** A turn, after which the clients rest for longer than two collections are apart. */
+  /** The clients work, then rest for longer than two collections are apart. */
   rest(mib: number): number {
-    this.turns++;
+    this.work();
     this.look(mib);
     return this.look(mib, 100_000);
   }
@@ -43,8 +57,8 @@ Deno.test("memory is given back only when there is more, no client asks, and not
   world.look(40);
   assertEquals(world.look(40, 100_000), 0, "nothing more");
   assertEquals(world.look(47, 100_000), 0, "little more");
-  while (world.turns < 50) {
-    world.turns++;
+  for (let i = 0; i < 50; i++) {
+    world.work();
     assertEquals(world.look(60), 0, "it is busy");
   }
   assertEquals(world.look(60, 1_000), 0, "it was busy a moment ago");
@@ -56,10 +70,28 @@ Deno.test("memory is given back only when there is more, no client asks, and not
   assertEquals(world.rest(57), 1, "little is more than what was in use");
   assertEquals(world.rest(59), 2);
   world.look(50, 1_500);
-  world.turns++;
+  world.work();
   world.look(60);
   assertEquals(world.look(60, 10_000), 2, "a moment ago it was done");
   assertEquals(world.look(60, 20_000), 3);
+});
+
+Deno.test("a daemon that is asked a little again and again gives memory back, and a busy one does not", () => {
+  for (
+    const [every, ms, isIdle] of [[250, 0.5, true], [2_000, 10, true], [250, 5, false], [
+      2_000,
+      100,
+      false,
+    ]] as const
+  ) {
+    const world = new World();
+    world.rest(40);
+    for (let at = 0; at < 60_000; at += every) {
+      world.work(ms);
+      for (let rest = 0; rest < every; rest += 250) world.look(60);
+    }
+    assertEquals(world.collections > 0, isIdle, `${ms} ms each ${every} ms`);
+  }
 });
 
 Deno.test("a daemon with much to keep collects when an eighth more is there", () => {
@@ -119,7 +151,7 @@ Deno.test("clients that go on right after a collection do not hide their garbage
   assertEquals(world.rest(60), 1);
   world.look(50);
   for (let mib = 50; mib < 90; mib += 5) {
-    world.turns++;
+    world.work();
     world.look(mib);
   }
   assertEquals(world.rest(90), 2);
@@ -131,7 +163,7 @@ Deno.test("what clients remove while V8 still frees memory after a collection is
   world.stored = 60;
   assertEquals(world.rest(150), 1);
   world.stored = 0;
-  world.turns++;
+  world.work();
   world.look(130);
   world.look(105);
   assertEquals(world.look(105, 100_000), 2);
@@ -159,6 +191,59 @@ Deno.test("what is stored: what is charged, and what clients have not taken", ()
   assert(storedBytes(state) - before >= 70_000);
   engine.disconnect(other);
   assertEquals(storedBytes(state), before);
+});
+
+Deno.test("the daemon looks at its memory by the work of its clients, and its parts give up what they keep", async () => {
+  await using scratch = await makeScratch();
+  const looks: (() => void)[] = [], never = { cancel: () => {}, unref: () => {} };
+  let ahead = 0, mib = 40, dropped = 0;
+  const clock: Clock = {
+    ...systemClock,
+    now: () => systemClock.now() + ahead,
+    every: (ms, action) => {
+      if (ms === MEMORY_LOOK_MS) looks.push(action);
+      return never;
+    },
+  };
+  const journal = new NoJournal();
+  journal.dropSpare = () => void dropped++;
+  const { memoryUsage } = Deno;
+  Deno.memoryUsage = () => ({ ...memoryUsage(), rss: mib * MIB });
+  const socket = { path: `${scratch.path}/socket`, isFallback: false };
+  const daemon = Daemon.start({
+    listening: await createListeningSocket(socket, clock),
+    domains: new MemoryDomains(),
+    journal,
+    policy: EMBEDDED_POLICY,
+    trace: new Trace(),
+    log: () => {},
+    clock,
+    identity: { version: "test", keeping: { persist: "none", path: null } },
+  });
+  try {
+    assertEquals(looks.length, 1);
+    const look = (ms: number): number => {
+      ahead += ms;
+      looks[0]!();
+      return dropped;
+    };
+    assertEquals([look(0), look(100_000)], [0, 0], "nothing more");
+    mib = 80;
+    await using client = await RawClient.connect(daemon.socketPath);
+    const work = async (requests: number): Promise<void> => {
+      for (let i = 0; i < requests; i++) await client.ask(T.WRITE, `/n\0${i}`);
+    };
+    await work(5_000);
+    assertEquals(look(MEMORY_LOOK_MS), 0, "it has worked");
+    assertEquals(look(2_000), 1, "it rests");
+    assertEquals([look(0), look(100_000)], [1, 1], "all is given back");
+    mib = 160;
+    await work(1);
+    assertEquals(look(MEMORY_LOOK_MS), 2, "one question is no work");
+  } finally {
+    Deno.memoryUsage = memoryUsage;
+    await daemon.stop();
+  }
 });
 
 /** Resident memory of a process, in bytes. */
@@ -206,8 +291,8 @@ Deno.test("a daemon at rest gives back the buffers that a large turn took", asyn
   assert(full > 2 * before, `${before} bytes, then ${full}`);
   await client.ask(T.RM, "/large\0");
   for (const end = deadline("the buffers given back");; end.check()) {
-    // A question keeps the daemon from its rest.
-    await pause(3_000);
+    // These questions do not keep the daemon from its rest.
+    await pause(500);
     if (await externalOf(client) < before * 1.1) break;
   }
 });

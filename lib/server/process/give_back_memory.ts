@@ -5,6 +5,7 @@ import {
   GIVE_BACK_BYTES,
   GIVE_BACK_IDLE_MS,
   GIVE_BACK_PART,
+  GIVE_BACK_REST_PER_WORK,
   GIVE_BACK_TRIM_MS,
 } from "../../limits.ts";
 import type { State } from "../../engine/state.ts";
@@ -24,7 +25,7 @@ interface Reading {
 }
 
 /**
- * Gives memory back to the host when the process has more than it needs and no client asks for anything: V8
+ * Gives memory back to the host when the process has more than it needs and clients ask for little: V8
  * collects only when something is allocated, so an idle daemon would have what clients have removed, and the
  * garbage of what they did.
  */
@@ -34,8 +35,10 @@ export class MemoryReturn {
   /** The least that the process has had since the last collection, and what may be in it. */
   #base: Reading = { resident: Infinity, stored: 0 };
   #storedNow = 0;
-  #turns = -1;
-  #idleSince = 0;
+  #workedMs = -1;
+  /** When the daemon has rested enough from its work. */
+  #restedAt = -Infinity;
+  #lookedAt = 0;
   #returnedAt = -Infinity;
 
   /** `stored` tells what the daemon stores: see {@link storedBytes}. */
@@ -44,21 +47,26 @@ export class MemoryReturn {
     this.#collect = collect;
   }
 
-  /** `resident` is in bytes, `turns` counts the turns so far, with slices of other work; `now` is in ms. */
-  look(now: number, resident: number, turns: number): void {
-    if (turns !== this.#turns) {
-      this.#turns = turns;
-      this.#idleSince = now;
+  /** `resident` is in bytes; `workedMs` is what clients have caused so far, as the meter has it, and `now` the time, in ms. */
+  look(now: number, resident: number, workedMs: number): void {
+    if (workedMs !== this.#workedMs) {
+      const rest = this.#workedMs < 0
+        ? GIVE_BACK_IDLE_MS
+        : (workedMs - this.#workedMs) * GIVE_BACK_REST_PER_WORK;
+      this.#workedMs = workedMs;
+      // The work came at some time since the last look.
+      const from = Math.max(this.#restedAt, this.#lookedAt);
+      this.#restedAt = Math.min(from + rest, now + GIVE_BACK_IDLE_MS);
       this.#storedNow = this.#stored();
     }
+    this.#lookedAt = now;
     const base = this.#base, stored = this.#storedNow;
     // V8 frees values after the collection, and the host may take memory from the process. What clients have
     // given up since may be in it all the same.
     if (resident < base.resident) {
       this.#base = { resident, stored: Math.max(base.stored, stored) };
     }
-    const isTooSoon = now - this.#idleSince < GIVE_BACK_IDLE_MS ||
-      now - this.#returnedAt < GIVE_BACK_APART_MS;
+    const isTooSoon = now < this.#restedAt || now - this.#returnedAt < GIVE_BACK_APART_MS;
     if (isTooSoon || !hasMuchToGive(this.#base, { resident, stored })) return;
     this.#returnedAt = now;
     this.#base = { resident: Infinity, stored };

@@ -1,6 +1,7 @@
 import { type Clock, type Timer, wallDate } from "../../clock.ts";
 import { EPOLLIN } from "../../../ffi/epoll.ts";
 import { Engine } from "../../engine/engine.ts";
+import { UNITS_PER_MS } from "../../engine/work_meter.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { Beginning } from "../../engine/process_status.ts";
 import type { QuotaSetting } from "../../engine/quotas.ts";
@@ -242,7 +243,7 @@ export class Daemon {
     return clock.every(MEMORY_LOOK_MS, () => {
       const now = clock.now();
       mark?.look(now);
-      memoryReturn.look(now, Deno.memoryUsage().rss, turns.count + turns.slices);
+      memoryReturn.look(now, Deno.memoryUsage().rss, turns.units / UNITS_PER_MS);
     });
   }
 
