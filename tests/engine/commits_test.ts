@@ -12,7 +12,7 @@ import { subtree } from "../../lib/store/lookup.ts";
 import { formatPerms } from "../../lib/store/perms.ts";
 import type { NodeState } from "../../lib/store/tree_changes.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
-import { toText } from "../../lib/wire/text.ts";
+import { toBytes, toText } from "../../lib/wire/text.ts";
 import { encodeStream } from "../support/encode_stream.ts";
 import { type Random, withSeed } from "../support/random.ts";
 import { Client, randomRequest } from "../support/engine_client.ts";
@@ -283,6 +283,59 @@ Deno.test("commits: what dies in slices is told in several that belong together"
   assertEquals(deaths.at(-1)!.deeds, [{ kind: "erased", domid: 1, uniqueId: 1n }]);
   assertEquals(told.length - deaths.length, turns - 1);
   assertEquals(world.model.lines(), world.lines());
+});
+
+/** A world in which domain 1 has died, most of its nodes are still there, and another domain has its number. */
+function returning(): World {
+  const world = new World();
+  const { clients: [dom0], engine, holders } = world;
+  for (let i = 0; i < 3_000; i++) dom0!.ask(T.WRITE, `/local/domain/1/data/n${i}/x\0value`);
+  dom0!.ask(T.SET_PERMS, "/local/domain/1\0n1\0");
+  for (let i = 0; i < 3_000; i++) {
+    dom0!.ask(T.WRITE, `/elsewhere/n${i}\0value`);
+    dom0!.ask(T.SET_PERMS, `/elsewhere/n${i}\0n1\0`);
+  }
+  holders.delete(1);
+  engine.domainsChanged();
+  assert(engine.due, "something is left");
+  holders.set(1, 11n);
+  world.take();
+  return world;
+}
+
+/** Requests in the middle of which nothing may be left of the domain that died, and whether they then change something. */
+const IN_THE_MIDDLE: readonly [payload: string, reply: string][] = [
+  ["/elsewhere/n2999\0n1\0", "ERROR ENOENT\0"],
+  ["/local/domain/1/data/n2999/x\0n1\0", "ERROR ENOENT\0"],
+  ["/local/domain/1\0n1\0", "ERROR ENOENT\0"],
+  ["/b\0n0\0r1\0", "SET_PERMS OK\0"],
+];
+
+Deno.test("commits: what a death removes in the middle of a request is told before it, and is no change of it", () => {
+  for (const [payload, reply] of IN_THE_MIDDLE) {
+    const world = returning(), { clients: [dom0], engine, model } = world;
+    assertEquals(dom0!.ask(T.SET_PERMS, payload), reply, payload);
+    assertEquals(engine.due, false, "nothing is left");
+    assertEquals(model.lines(), world.lines(), payload);
+    const told = world.take().map(({ kind }) => kind);
+    assertEquals(told, ["death", ...(reply.startsWith("ERROR") ? [] : ["request"])], payload);
+  }
+});
+
+Deno.test("commits: what a request has changed before a death in its middle is told behind that, by its client", () => {
+  const world = returning(), { clients: [dom0], engine: { state }, model } = world;
+  const { connection } = dom0!;
+  state.tree.setValue("/b", toBytes("before"), connection.origin, state.find("/b")!);
+  state.commits!.note({ kind: "resumed", domid: 2 });
+  assert(state.domains.know(1) !== null);
+  state.commits!.request(connection, T.WRITE);
+  assertEquals(model.lines(), world.lines());
+  const [death, request, ...others] = world.take();
+  assertEquals([death!.kind, death!.author.kind, others], ["death", "daemon", []]);
+  assert(!death!.paths.includes("/b") && death!.paths.length > 100);
+  assertEquals(death!.deeds, [{ kind: "erased", domid: 1, uniqueId: 1n }]);
+  assertEquals([request!.kind, request!.type, request!.paths], ["request", T.WRITE, ["/b"]]);
+  assertEquals(request!.deeds, [{ kind: "resumed", domid: 2 }]);
 });
 
 Deno.test("commits: what is no node is told as well, each once, with who did it", () => {
