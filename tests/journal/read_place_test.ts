@@ -17,14 +17,17 @@ const POOR_PROGRAM = `
   const { makeReadPlace } = await import(${JSON.stringify(MODULE)});
   makeReadPlace()[Symbol.dispose]();
   const files = [];
-  try {
-    for (;;) files.push(Deno.openSync("/dev/null"));
-  } catch {}
-  try {
-    makeReadPlace();
-  } catch (error) {
-    files[0].close();
-    console.log(error.name + ": " + error.message);
+  // The runtime may close some of its own meanwhile.
+  for (let said = ""; said === "";) {
+    try {
+      for (;;) files.push(Deno.openSync("/dev/null"));
+    } catch {}
+    try {
+      makeReadPlace()[Symbol.dispose]();
+    } catch (error) {
+      files[0].close();
+      console.log(said = error.name + ": " + error.message);
+    }
   }
 `;
 
@@ -130,14 +133,13 @@ Deno.test("what is wrong with a store is told of its own files, not of their cop
   life.close();
 });
 
-Deno.test("a copy is removed when it has been read", () => {
+Deno.test("a copy is removed when it has been read", async () => {
+  await using scratch = await makeScratch();
+  const { path } = scratch;
+  using _temporary = temporaryIn(path);
   const place = makeReadPlace();
   Deno.writeTextFileSync(`${place.path}/store`, "");
+  assertEquals(names(path), [place.path.split("/").at(-1)]);
   place[Symbol.dispose]();
-  assertEquals(Deno.statSync(place.path.slice(0, place.path.lastIndexOf("/"))).isDirectory, true);
-  assertEquals(
-    [...Deno.readDirSync(place.path.slice(0, place.path.lastIndexOf("/")))]
-      .some(({ name }) => place.path.endsWith(name)),
-    false,
-  );
+  assertEquals(names(path), []);
 });
