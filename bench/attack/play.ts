@@ -199,7 +199,7 @@ async function driveBeside(spin: number, stage: Stage, ms: number, before: Look)
   return drive(stage, ms, before);
 }
 
-/** One thread does it all, so that what measures never waits for what attacks. */
+/** One thread does it all; what measures waits for one attacker's step at most. */
 function drive(stage: Stage, ms: number, before: Look): Peak {
   const { files, memory } = before;
   const peak: Peak = {
@@ -216,9 +216,8 @@ function drive(stage: Stage, ms: number, before: Look): Peak {
   stage.begin();
   const began = performance.now();
   let now = began, looked = began, idle = 0;
-  while (now - began < ms && peak.stopped === null) {
-    let moved = crew.step();
-    if (statusProbe.step(now)) moved = true;
+  const measure = (): boolean => {
+    let moved = false;
     const last = now;
     for (const probe of probes) {
       now = performance.now();
@@ -226,6 +225,12 @@ function drive(stage: Stage, ms: number, before: Look): Peak {
       if (probe.isCut) peak.stopped = DIED;
     }
     peak.gap = Math.max(peak.gap, now - last);
+    return moved;
+  };
+  while (now - began < ms && peak.stopped === null) {
+    let moved = crew.step(measure);
+    if (statusProbe.step(now)) moved = true;
+    if (measure()) moved = true;
     if (now - looked > LOOK_MS) {
       looked = now;
       watch(stage, peak);
