@@ -7,7 +7,6 @@ import {
   Share,
   SOCKET_READ_UNITS,
   SOCKET_SEND_UNITS,
-  TEXT_SHIFT,
   UNITS_PER_MS,
 } from "../engine/work_meter.ts";
 import type { Connection } from "../engine/connection.ts";
@@ -15,8 +14,6 @@ import type { Header } from "../wire/header.ts";
 import type { Journal } from "../journal/journal.ts";
 import {
   ARCHIVE_SLICE_MS,
-  EVENT_LOOK_MS,
-  EVENT_TIMEOUT_MS,
   IDLE_UNITS_PER_MS,
   OUTPUT_STALL_BYTES,
   OUTPUT_STALL_BYTES_WHILE_FULL,
@@ -25,6 +22,7 @@ import {
   TURN_SPREAD_UNITS,
   TURN_UNITS,
 } from "../limits.ts";
+import { EventExpiry } from "./peer/event_expiry.ts";
 import { noteEnd } from "./peer/malformed_end.ts";
 import type { Maintained } from "./history/daemon_history.ts";
 import { type Log, stackOf } from "./logging/log.ts";
@@ -34,7 +32,6 @@ import type { Peer } from "./peer/peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";
 import type { Trace } from "./logging/trace.ts";
 import { MessageStream } from "./stream/message_stream.ts";
-import { NEVER } from "./peer/message_bounds.ts";
 import { type Contender, ReadyQueue } from "./loop/ready_queue.ts";
 import type { MalformedMessages } from "../engine/malformed_messages.ts";
 import { TurnTimes } from "./loop/turn_times.ts";
@@ -108,14 +105,7 @@ export class Turns implements PeerHost<Peer> {
   #tickDue = false;
   #held = false;
   #turning = false;
-  /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
-  eventTimeoutMs = EVENT_TIMEOUT_MS;
-  /** When the events of guests must be looked at for their age; Infinity for not at all. */
-  #expireAt = NEVER;
-  /** Peers with events whose time will be over. */
-  readonly #withExpiring = new Set<Peer>();
-  /** Those of them that are yet to be looked at this time. */
-  readonly #expiring: Peer[] = [];
+  readonly expiry: EventExpiry = new EventExpiry();
   #now = 0;
   /** Called when a peer ended by itself; its owner cleans up behind it. */
   onGone: (peer: Peer, reason: GoneReason) => void = () => {};
@@ -183,7 +173,7 @@ export class Turns implements PeerHost<Peer> {
 
   /** When {@link turn} must be called even if nothing else is to do; Infinity for not at all. */
   get lookAt(): number {
-    return Math.min(this.#expireAt, this.handler.wakeAt, this.stream.sendAt);
+    return Math.min(this.expiry.lookAt, this.handler.wakeAt, this.stream.sendAt);
   }
 
   defers(peer: Peer, header: Header, bytes: Uint8Array, from: number): boolean {
@@ -230,25 +220,11 @@ export class Turns implements PeerHost<Peer> {
   }
 
   get eventDue(): number {
-    return this.eventTimeoutMs === 0 ? NEVER : this.#now + this.eventTimeoutMs;
+    return this.expiry.dueOf(this.#now);
   }
 
   expires(peer: Peer): void {
-    this.#withExpiring.add(peer);
-    if (this.#expireAt === NEVER) this.#expireAt = this.eventDue;
-  }
-
-  #expire(now: number): void {
-    const peers = this.#expiring;
-    if (peers.length === 0) peers.push(...[...this.#withExpiring].reverse());
-    this.meter.take();
-    while (peers.length > 0 && this.meter.units < TURN_UNITS) {
-      const peer = peers.pop()!;
-      this.meter.add(READ_UNITS + (peer.unsent >> TEXT_SHIFT));
-      if (!peer.expire(now)) this.#withExpiring.delete(peer);
-    }
-    if (peers.length > 0) return;
-    this.#expireAt = this.#withExpiring.size === 0 ? NEVER : now + EVENT_LOOK_MS;
+    this.expiry.add(peer, this.#now);
   }
 
   gone(peer: Peer, reason: GoneReason): void {
@@ -308,7 +284,7 @@ export class Turns implements PeerHost<Peer> {
       this.#domainsChanged = false;
       this.handler.domainsChanged(now);
     }
-    if (now >= this.#expireAt) this.#expire(now);
+    if (now >= this.expiry.lookAt) this.expiry.step(this.meter, now);
     const { handler } = this;
     if (this.#tickDue || handler.due || now >= handler.wakeAt) this.#tick(now);
     const queue = this.#queue;

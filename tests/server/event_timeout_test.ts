@@ -86,7 +86,7 @@ Deno.test("Drops of one guest are a part of the timeout apart, since each journa
 
 Deno.test("Without a timeout events wait for ever", () => {
   const world = new TestTurns();
-  world.turns.eventTimeoutMs = 0;
+  world.turns.expiry.timeoutMs = 0;
   const guest = behind(world);
   world.turns.turn(1e9);
   assertEquals(numbers(guest), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);

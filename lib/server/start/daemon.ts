@@ -161,7 +161,7 @@ export class Daemon {
     turns.stream.root = () => engine.state.tree.root;
     history?.attach(engine.state);
     engine.state.memory.max = parts.memory ?? Infinity;
-    turns.eventTimeoutMs = parts.eventTimeoutMs ?? EVENT_TIMEOUT_MS;
+    turns.expiry.timeoutMs = parts.eventTimeoutMs ?? EVENT_TIMEOUT_MS;
     const loop = new Loop(turns, parts.policy, clock);
     const sockets = new Sockets(
       listening.fd,
