@@ -17,6 +17,12 @@ export const INPUT_BYTES_MAX = 16_384;
  */
 export const TURN_UNITS = 5_000;
 
+/**
+ * Work of one turn between two looks at the kernel, in units (some 20 us), for clients that were quiet and have asked meanwhile:
+ * they are served next, and the turn ends. A look takes 1 to 2 us.
+ */
+export const LOOK_UNITS = 1_800;
+
 /** What a client may use at least, in units, once it is its turn: less is not worth a read. */
 export const STEP_UNITS_MIN = 1_000;
 

@@ -66,8 +66,9 @@ export interface Result {
   /** The same attack once more in the same daemon; null where it was not played, or its guests died with it. */
   readonly again: Again | null;
   readonly logBytes: number;
-  /** Replies that attackers got in a second. */
+  /** Replies that attackers got in a second, and the time of the daemon's main thread for each, in us. */
   readonly rate: number;
+  readonly replyUs: number;
   readonly errors: ReadonlyMap<string, number>;
   /** Attackers that the daemon disconnected or ignores. */
   readonly disconnected: number;
@@ -135,6 +136,7 @@ export async function play(
     },
     logBytes: stage.daemon.output().length - logBefore,
     rate: peak.replies / settings.seconds,
+    replyUs: peak.ran * 1_000 / peak.replies,
     errors: stage.crew.errors,
     disconnected: peak.disconnected,
     writableAfter,
@@ -174,6 +176,8 @@ interface Peak extends Look {
   disconnected: number;
   stopped: string | null;
   gap: number;
+  /** How long the daemon's main thread has run. */
+  ran: number;
   starved: number;
 }
 
@@ -181,12 +185,13 @@ function filesOf({ host }: Stage): FileBytes {
   return fileBytes(host.path, `${host.path}/run`);
 }
 
-/** The second figure of schedstat (proc(5), sched-stats): ns on the run queue. */
-function starvedMs(pid: number): number {
+/** How long the main thread has run, and been ready to run, in ms: ns in schedstat (proc(5), sched-stats). */
+function threadTimes(pid: number): { ran: number; starved: number } {
   try {
-    return Number(Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ")[1]) / 1e6;
+    const [ran, starved] = Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ");
+    return { ran: Number(ran) / 1e6, starved: Number(starved) / 1e6 };
   } catch {
-    return NaN;
+    return { ran: NaN, starved: NaN };
   }
 }
 
@@ -202,17 +207,10 @@ async function driveBeside(spin: number, stage: Stage, ms: number, before: Look)
 /** One thread does it all; what measures waits for one attacker's step at most. */
 function drive(stage: Stage, ms: number, before: Look): Peak {
   const { files, memory } = before;
-  const peak: Peak = {
-    files: { ...files },
-    memory,
-    replies: 0,
-    disconnected: 0,
-    stopped: null,
-    gap: 0,
-    starved: 0,
-  };
+  const none = { replies: 0, disconnected: 0, gap: 0, ran: 0, starved: 0 };
+  const peak: Peak = { files: { ...files }, memory, ...none, stopped: null };
   const { crew, probes, statusProbe } = stage;
-  const starvedBefore = starvedMs(stage.daemon.pid);
+  const timesBefore = threadTimes(stage.daemon.pid);
   stage.begin();
   const began = performance.now();
   let now = began, looked = began, idle = 0;
@@ -241,7 +239,9 @@ function drive(stage: Stage, ms: number, before: Look): Peak {
   for (const probe of probes) probe.finish(now);
   peak.replies = crew.replies;
   peak.disconnected = crew.disconnected;
-  peak.starved = starvedMs(stage.daemon.pid) - starvedBefore;
+  const times = threadTimes(stage.daemon.pid);
+  peak.ran = times.ran - timesBefore.ran;
+  peak.starved = times.starved - timesBefore.starved;
   return peak;
 }
 

@@ -51,7 +51,10 @@ export function attackTable(attack: Attack, results: readonly Result[]): string 
     }
   }
   row("log in KB", ({ logBytes }) => (logBytes / 1e3).toFixed(1));
-  row("attackers' replies a second", ({ rate }) => rate.toFixed(0));
+  row(
+    "attackers' replies a second, the daemon's processor time for each in us",
+    ({ rate, replyUs }) => `${rate.toFixed(0)}, ${replyUs.toFixed(2)}`,
+  );
   row("their error replies", ({ errors }) => counts(errors));
   row("attackers disconnected", ({ disconnected }) => `${disconnected}`);
   row(

@@ -46,7 +46,7 @@ export const EMBEDDED_POLICY: LoopPolicy = {
 export interface EventSink {
   /** Descriptor `fd` has the epoll bits `events`. */
   event(fd: number, events: number): void;
-  /** All events of one wait have been reported. */
+  /** All events of one wait between two turns have been reported. */
   eventsDone(): void;
 }
 
@@ -55,7 +55,7 @@ export interface EventSink {
  * (signals) every few ms, and parked at no cost when idle.
  */
 export class Loop {
-  readonly epoll: Epoll = new Epoll(EPOLL_EVENTS_MAX);
+  readonly epoll: Epoll = new Epoll(EPOLL_EVENTS_MAX, true);
   readonly #turns: Turns;
   readonly #policy: LoopPolicy;
   readonly #spin: Spin;
@@ -75,6 +75,7 @@ export class Loop {
     turns.onPending = () => {
       if (this.#parked) this.#waker.wake();
     };
+    turns.look = () => this.#report(this.epoll.look());
   }
 
   /** Runs until {@link stop}. */
@@ -144,12 +145,16 @@ export class Loop {
 
   #dispatch(count: number): void {
     this.#spin.found(count, this.epoll.fd(0));
+    this.#report(count);
+    this.#sink!.eventsDone();
+  }
+
+  #report(count: number): void {
     for (let i = 0; i < count; i++) {
       const fd = this.epoll.fd(i);
       if (fd === this.#waker.fd) this.#waker.clear();
       else this.#sink!.event(fd, this.epoll.events(i));
     }
-    this.#sink!.eventsDone();
   }
 }
 

@@ -4,7 +4,6 @@ import {
   type Meter,
   READ_UNITS,
   SEND_UNITS,
-  Share,
   SOCKET_READ_UNITS,
   SOCKET_SEND_UNITS,
   UNITS_PER_MS,
@@ -15,6 +14,7 @@ import type { Journal } from "../journal/journal.ts";
 import {
   ARCHIVE_SLICE_MS,
   IDLE_UNITS_PER_MS,
+  LOOK_UNITS,
   OUTPUT_STALL_BYTES,
   OUTPUT_STALL_BYTES_WHILE_FULL,
   PREPAID_UNITS_MIN,
@@ -32,7 +32,9 @@ import type { Peer } from "./peer/peer.ts";
 import type { GoneReason, PeerHost, RequestHandler } from "./peer/peer_host.ts";
 import type { Trace } from "./logging/trace.ts";
 import { MessageStream } from "./stream/message_stream.ts";
-import { type Contender, ReadyQueue } from "./loop/ready_queue.ts";
+import { Arrivals } from "./loop/arrivals.ts";
+import { ReadyQueue } from "./loop/ready_queue.ts";
+import { JobContender, type TurnJob } from "./loop/turn_job.ts";
 import type { MalformedMessages } from "../engine/malformed_messages.ts";
 import { TurnTimes } from "./loop/turn_times.ts";
 
@@ -58,21 +60,6 @@ export interface TurnHandler extends RequestHandler {
   readonly counters?: Counters;
 }
 
-/** Long work that is done in slices, so that nobody waits for it. */
-export interface TurnJob {
-  /** One slice; false when that was the last. It throws nothing. */
-  step(): boolean;
-}
-
-/** A job's place among the peers: it gets its slices like one of them. */
-class JobContender implements Contender {
-  readonly connection = { share: new Share(), privileged: false, label: "a restore" };
-  prepaid = 0;
-  readyAt = 0;
-
-  constructor(readonly job: TurnJob) {}
-}
-
 /**
  * The turn: ready peers are stepped, the one that has used least first, until its units are used up; the
  * journal commits once, and only then do the replies and events of all peers leave. It knows no
@@ -92,11 +79,14 @@ export class Turns implements PeerHost<Peer> {
   readonly #log: Log;
   readonly #counters: Counters;
   readonly #logBudgets: DomainLogBudgets;
-  /** Those to be stepped since the last turn began, which has its own. */
-  readonly #ready: (Peer | JobContender)[] = [];
   readonly #queue = new ReadyQueue<Peer | JobContender>();
+  readonly #arrivals = new Arrivals(this.#queue);
   /** When the last turn began. */
   #servedAt = 0;
+  /** When to look next for quiet clients, in units of this turn; Infinity for not any more. */
+  #lookAt = 0;
+  /** Whether one has come in the middle of this turn: busy clients then wait until its answer has left. */
+  #quietCame = false;
   #unflushed: Peer[] = [];
   #flushed: Peer[] = [];
   #domainsChanged = false;
@@ -111,6 +101,8 @@ export class Turns implements PeerHost<Peer> {
   onGone: (peer: Peer, reason: GoneReason) => void = () => {};
   /** Called when there is something to do although no turn is under way: wakes the loop. */
   onPending: () => void = () => {};
+  /** Asks the kernel who has come meanwhile, and makes them {@link ready}. */
+  look: () => void = () => {};
   /** Turns so far, slices of work that nobody waited for, and the units of work that clients have used. */
   count = 0;
   slices = 0;
@@ -138,13 +130,13 @@ export class Turns implements PeerHost<Peer> {
 
   /** Whether a further turn has work without any news from outside. */
   get pending(): boolean {
-    return this.#ready.length > 0 || this.#queue.size > 0 || this.#unflushed.length > 0 ||
+    return this.#arrivals.count > 0 || this.#queue.size > 0 || this.#unflushed.length > 0 ||
       this.#domainsChanged || this.#tickDue || this.handler.due || this.onSettled !== null;
   }
 
   /** Begins long work: it is done in slices, among the peers. */
   begin(job: TurnJob): void {
-    this.#ready.push(new JobContender(job));
+    this.#arrivals.add(new JobContender(job));
     if (!this.#turning) this.onPending();
   }
 
@@ -179,7 +171,7 @@ export class Turns implements PeerHost<Peer> {
   defers(peer: Peer, header: Header, bytes: Uint8Array, from: number): boolean {
     const queue = this.#queue;
     if (peer.prepaid > 0) queue.settle(peer);
-    else if (queue.size > 0 || this.#ready.length > 0) {
+    else if (queue.size > 0 || this.#arrivals.count > 0) {
       const units = this.handler.estimate(peer.connection, header, bytes, from);
       if (units <= PREPAID_UNITS_MIN) return false;
       queue.prepay(peer, units);
@@ -191,7 +183,7 @@ export class Turns implements PeerHost<Peer> {
   ready(peer: Peer): void {
     if (peer.isReady) return;
     peer.isReady = true;
-    this.#ready.push(peer);
+    this.#arrivals.add(peer);
     if (!this.#turning) this.onPending();
   }
 
@@ -280,6 +272,7 @@ export class Turns implements PeerHost<Peer> {
   }
 
   #step(now: number): void {
+    this.#quietCame = false;
     if (this.#domainsChanged) {
       this.#domainsChanged = false;
       this.handler.domainsChanged(now);
@@ -289,11 +282,7 @@ export class Turns implements PeerHost<Peer> {
     if (this.#tickDue || handler.due || now >= handler.wakeAt) this.#tick(now);
     const queue = this.#queue;
     if (queue.size === 0) queue.idle((now - this.#servedAt) * IDLE_UNITS_PER_MS);
-    for (const contender of this.#ready) {
-      contender.readyAt = now;
-      queue.add(contender);
-    }
-    this.#ready.length = 0;
+    this.#arrivals.enterAll(now);
     this.#servedAt = now;
     this.meter.take();
     if (queue.size > 0) this.#serve(now);
@@ -313,29 +302,53 @@ export class Turns implements PeerHost<Peer> {
   #serve(now: number): void {
     const queue = this.#queue;
     const { syncs } = this.#journal;
-    const furthest = this.#furthest;
+    let furthest = this.#furthest;
     // Where commits wait for the disk, each has its own share of the turn.
     const shared = syncs ? 0 : 1;
     let served = 0;
+    this.#lookAt = syncs ? Infinity : LOOK_UNITS;
     while (queue.size > 0 && queue.next <= furthest && shared * served < TURN_UNITS) {
       const contender = queue.take();
       const left = TURN_UNITS - shared * served;
-      this.unitsLeft = left > STEP_UNITS_MIN ? left : STEP_UNITS_MIN;
+      const most = left > STEP_UNITS_MIN ? left : STEP_UNITS_MIN;
       if (contender instanceof JobContender) this.#stepJob(contender);
-      else this.#stepPeer(contender, now);
+      else this.#stepPeer(contender, served, most, now);
       const units = this.meter.take();
       queue.charge(contender, units);
       this.times.cost(contender, units);
       served += units;
+      if (served >= this.#lookAt && served < TURN_UNITS) this.#findsQuiet(served, now);
+      if (this.#quietCame) furthest = queue.quiet;
     }
     this.units += served;
   }
 
-  #stepPeer(peer: Peer, now: number): void {
+  /** Looks who has come. Those who were quiet go into the queue at once: then true, and the turn ends with them. */
+  #findsQuiet(served: number, now: number): boolean {
+    const arrivals = this.#arrivals, { count } = arrivals;
+    this.look();
+    if (arrivals.enterQuiet(count, now)) this.#quietCame = true;
+    this.#lookAt = this.#quietCame ? Infinity : served + LOOK_UNITS;
+    return this.#quietCame;
+  }
+
+  /** Whether the client that is served may go on, which has come to the end of its units or to the time for a look. */
+  #goesOn(served: number, most: number, now: number): boolean {
+    const { units } = this.meter;
+    return units < most && !this.#findsQuiet(served + units, now);
+  }
+
+  /** Lets a peer use up to `most` units, after others have used `served`, or until a quiet one has come. */
+  #stepPeer(peer: Peer, served: number, most: number, now: number): void {
     peer.isReady = false;
     this.meter.add(peer.kind === "socket" ? SOCKET_READ_UNITS : READ_UNITS);
-    const before = this.#counters.requests;
-    if (peer.step(now)) this.ready(peer);
+    const before = this.#counters.requests, { meter } = this;
+    let hasMore: boolean;
+    do {
+      this.unitsLeft = Math.min(most, this.#lookAt - served);
+      hasMore = peer.step(now);
+    } while (hasMore && meter.units >= this.unitsLeft && this.#goesOn(served, most, now));
+    if (hasMore) this.ready(peer);
     if (peer.readyAt < now) this.times.late(now - peer.readyAt, this.#counters.requests - before);
     // A ring tells nothing apart: it may be that the guest has read and made room.
     if (peer.unsent > 0) this.unflushed(peer);
@@ -343,7 +356,7 @@ export class Turns implements PeerHost<Peer> {
 
   #stepJob(contender: JobContender): void {
     this.meter.add(ARCHIVE_SLICE_MS * UNITS_PER_MS);
-    if (contender.job.step()) this.#ready.push(contender);
+    if (contender.job.step()) this.#arrivals.add(contender);
   }
 
   #tick(now: number): void {
@@ -365,6 +378,8 @@ export class Turns implements PeerHost<Peer> {
     const peers = this.#unflushed;
     this.#unflushed = this.#flushed;
     this.#flushed = peers;
+    // The quiet ones were served last.
+    if (this.#quietCame) peers.reverse();
     for (let i = 0; i < peers.length; i++) {
       const peer = peers[i]!;
       peer.isUnflushed = false;

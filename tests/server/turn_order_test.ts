@@ -1,7 +1,7 @@
 /** Who is served first, and how much a turn does: counted in units and requests, never timed. */
 import { assert, assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
-import { REQUEST_UNITS, type Share } from "../../lib/engine/work_meter.ts";
+import { REQUEST_UNITS } from "../../lib/engine/work_meter.ts";
 import {
   CREDIT_UNITS,
   IDLE_UNITS_PER_MS,
@@ -9,83 +9,8 @@ import {
   STEP_CREDIT_UNITS,
   TURN_UNITS,
 } from "../../lib/limits.ts";
-import { MKDIR, READ, type TestClient, TestTurns } from "../support/test_turns.ts";
-
-const BUSY = 30;
-/** Requests that a busy client has outstanding: more than fit into a turn, if they are short. */
-const OUTSTANDING = 100;
-
-interface BusyClient {
-  readonly client: TestClient;
-  /** What each of its requests takes. */
-  readonly units: number;
-  outstanding: number;
-}
-
-/** Busy clients, which always have requests waiting, and others that ask now and then. */
-class Crowd {
-  readonly world = new TestTurns();
-  readonly busy: BusyClient[] = [];
-  /** Units of all requests handled so far. */
-  done = 0;
-  /** The same when a request of somebody else was handled. */
-  doneBefore = 0;
-
-  constructor() {
-    this.world.onRequest = ({ id, outbox }, { reqId, txId, type }, payload) => {
-      const busy = this.busy.find(({ client }) => client.peer.connection.id === id);
-      if (busy === undefined) this.doneBefore = this.done;
-      else busy.outstanding--;
-      const units = busy?.units ?? REQUEST_UNITS;
-      this.world.meter.add(units - REQUEST_UNITS);
-      this.done += units;
-      outbox.reply(type, reqId, txId, payload);
-    };
-  }
-
-  /** Thirty guests, whose requests take `units` each, and which have worked for long enough. */
-  static ofGuests(units: number): Crowd {
-    const crowd = new Crowd();
-    for (let i = 0; i < BUSY; i++) crowd.add(units, false);
-    while (crowd.done < 2 * BUSY * CREDIT_UNITS) crowd.turn();
-    return crowd;
-  }
-
-  add(units: number, privileged: boolean): BusyClient {
-    const busy = { client: this.world.connect(8_192, privileged), units, outstanding: 0 };
-    this.busy.push(busy);
-    return busy;
-  }
-
-  turn(count = 1): void {
-    for (let i = 0; i < count; i++) {
-      for (const busy of this.busy) {
-        for (; busy.outstanding < OUTSTANDING; busy.outstanding++) busy.client.send(READ, 1, "");
-        busy.client.receive(8_192);
-      }
-      this.world.turn();
-    }
-  }
-
-  /** Lets `client` ask once. Returns how many units of others came first, and the turns it took. */
-  ask(client: TestClient): { units: number; turns: number } {
-    const before = this.done;
-    client.send(READ, 7, "");
-    for (let turns = 1; turns < 1_000; turns++) {
-      this.turn();
-      if (client.receive().length > 0) return { units: this.doneBefore - before, turns };
-    }
-    throw new Error("it was never answered");
-  }
-
-  units(): number[] {
-    return this.busy.map(({ client }) => shareOf(client).units);
-  }
-}
-
-function shareOf(client: TestClient): Share {
-  return client.peer.connection.share;
-}
+import { MKDIR, READ, TestTurns } from "../support/test_turns.ts";
+import { BUSY, Crowd, shareOf } from "./crowd.ts";
 
 Deno.test("turn order: a quiet client is served before thirty busy guests", () => {
   const crowd = Crowd.ofGuests(240);

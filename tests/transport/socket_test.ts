@@ -1,6 +1,7 @@
 /** When a socket wakes the loop, and that it does no longer once it is closed. */
 import { assertEquals } from "@std/assert";
 import { Epoll } from "../../ffi/epoll.ts";
+import { libc } from "../../ffi/libc.ts";
 import { acceptUnix, closeFd, listenUnix, shutDown } from "../../ffi/unix_socket.ts";
 import { duplicateFrom } from "../../ffi/spawn.ts";
 import { connectUnix } from "../support/unix_socket.ts";
@@ -62,3 +63,30 @@ for (const [name, make] of KINDS) {
     closeFd(listener);
   });
 }
+
+Deno.test("A look finds what has come since the last one, a wait all that is there", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/socket`;
+  const listener = listenUnix(path, 2), epoll = new Epoll(4, true);
+  const clients = [connectUnix(path), connectUnix(path)];
+  const transports = clients.map(() => new SocketTransport(acceptUnix(listener), epoll));
+  const [busy, quiet] = transports.map(({ fd }) => fd);
+  const found = (count: number): number[] => Array.from({ length: count }, (_, i) => epoll.fd(i));
+  const send = (client: number): void => {
+    libc.sockets().send(client, new Uint8Array(1), 1, 0);
+  };
+  assertEquals(epoll.look(), 0);
+  send(clients[0]!);
+  assertEquals(found(epoll.look()), [busy]);
+  assertEquals(epoll.look(), 0);
+  send(clients[1]!);
+  assertEquals(found(epoll.look()), [quiet]);
+  assertEquals(found(epoll.wait(0)), [busy, quiet]);
+  transports[0]!.want(false, false);
+  send(clients[0]!);
+  assertEquals(epoll.look(), 0);
+  for (const transport of transports) transport.close();
+  for (const open of [...clients, listener]) closeFd(open);
+  assertEquals(epoll.look(), 0);
+  epoll.close();
+});

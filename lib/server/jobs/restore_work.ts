@@ -3,7 +3,7 @@ import type { RestoreOrder } from "../../engine/daemon_actions.ts";
 import { ARCHIVE_SLICE_MS } from "../../limits.ts";
 import { cutForLog } from "../../engine/domain_log_budget.ts";
 import { jsonLine } from "../../wire/json.ts";
-import type { TurnJob } from "../scheduler.ts";
+import type { TurnJob } from "../loop/turn_job.ts";
 import { type RestoreJob, type RestoreProgress, restoreSteps } from "./restore_steps.ts";
 import { failure } from "./failure.ts";
 import type { JobSteps, RestoreReport, Work, WorkEnd } from "./job.ts";

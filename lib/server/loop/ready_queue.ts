@@ -62,13 +62,21 @@ export class ReadyQueue<T extends Contender> {
     this.#virtualTime += units;
   }
 
+  /** Whether one that is not in it would stand among the quiet ones. */
+  isQuiet(contender: T): boolean {
+    return this.#placeOf(contender) <= this.quiet;
+  }
+
   /** Adds one that is not in it. */
   add(contender: T): void {
-    const { privileged, share } = contender.connection;
+    this.#insert(contender, this.#placeOf(contender));
+  }
+
+  #placeOf({ connection: { privileged, share } }: T): number {
     let least = this.#virtualTime - CREDIT_UNITS;
     if (!privileged) least += share.step < STEP_CREDIT_UNITS ? share.step : STEP_CREDIT_UNITS;
     const place = share.at > least ? share.at : least;
-    this.#insert(contender, privileged ? place - PRIVILEGED_LEAD_UNITS : place);
+    return privileged ? place - PRIVILEGED_LEAD_UNITS : place;
   }
 
   /** Among equals it stays behind those that came before it. */

@@ -107,10 +107,10 @@ export class Peer implements Outbox {
     // A ring announces once what it holds, and that may have been while these waited here.
     const unseen = this.#input.more || this.kind === "ring";
     if (own !== null && hasWhole) return this.#handleAll(own, now) || unseen;
-    if (this.#ended) return false;
-    const count = this.#input.read(this.#transport, now);
+    const count = this.#ended ? -1 : this.#input.read(this.#transport, now);
     if (count <= 0) {
       this.#ended = count < 0;
+      // The flush ends it, unless it was to be stepped once more.
       if (this.#ended) this.#host.unflushed(this);
       return false;
     }
