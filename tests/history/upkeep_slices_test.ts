@@ -9,6 +9,7 @@ import { HISTORY_BLOCK_BYTES } from "../../lib/limits.ts";
 import { dropOldest } from "../../lib/history/pruning.ts";
 import type { Slices } from "../../lib/history/slices.ts";
 import { thinOldest } from "../../lib/history/thinning.ts";
+import { makeScratch } from "../support/scratch.ts";
 import { beginHistory, finish, guest, packer, walked, Writer } from "./support.ts";
 
 const BOUNDS = { bytes: 400_000, age: 7 * 86_400_000_000 };
@@ -113,6 +114,27 @@ for (const [name, next] of Object.entries(FLOODS)) {
     history.close();
   });
 }
+
+/** Bytes of the log that one checkpoint may move: {@link HISTORY_LOG_BYTES}, a slice, and what SQLite adds. */
+const LOG_BYTES_MAX = 800_000;
+
+Deno.test("no checkpoint of the history moves much at once", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/history`;
+  const history = beginHistory(path), writer = new Writer();
+  const upkeep = new HistoryUpkeep(history, { ...BOUNDS, bytes: 100 * BOUNDS.bytes });
+  let most = 0;
+  for (let i = 0; i < 1_200; i++) {
+    const domid = 1 + i % 30, at = i * 1_000;
+    history.add([writer.commit(at, guest(domid), FLOODS["large values"]!(domid, i))]);
+    for (let isMore = true; isMore;) {
+      isMore = upkeep.step(at) && upkeep.isBehind;
+      most = Math.max(most, Deno.statSync(`${path}-wal`).size);
+    }
+  }
+  history.close();
+  assert(most <= LOG_BYTES_MAX, `${most} bytes in the log`);
+});
 
 /** Two blocks of small changes by two guests to nodes in several rows of the keyframe. */
 function blocksOfTwo(): [History, ReadonlyMap<string, NodeState>[]] {
