@@ -2,6 +2,7 @@ import { CHEAP_PAYLOAD_BYTES } from "../limits.ts";
 import { type Header, HEADER_SIZE } from "../wire/header.ts";
 import { MessageType as T } from "../wire/message_type.ts";
 import type { Connection } from "./connection.ts";
+import type { Transaction } from "./transaction.ts";
 import {
   FORGET_UNITS,
   MADE_UNITS,
@@ -10,6 +11,7 @@ import {
   RECORDED_PATH_SHIFT,
   RECORDED_UNITS,
   REGISTRATION_UNITS,
+  REMOVED_UNITS,
   SEEN_UNITS,
 } from "./work_meter.ts";
 
@@ -28,20 +30,18 @@ const SLASH = 0x2f;
  * `bytes` has the request from `from` on. `isRecorded`: a listener keeps each change.
  */
 export function estimate(
-  { transactions, watches }: Connection,
+  connection: Connection,
   { len, txId, type }: Header,
   bytes: Uint8Array,
   from: number,
   isRecorded: boolean,
 ): number {
   if (type === T.TRANSACTION_END) {
-    const transaction = transactions.get(txId);
-    if (transaction === undefined) return 0;
-    const { touched, written } = transaction;
-    const more = isRecorded ? recordedUnits(written) : 0;
-    return MERGED_UNITS * written.length + SEEN_UNITS * touched.size + more;
+    const transaction = connection.transactions.get(txId);
+    return transaction === undefined ? 0 : commitUnits(connection, transaction, isRecorded);
   }
-  if (type === T.RESET_WATCHES) return FORGET_UNITS * watches.size;
+  if (type === T.RESET_WATCHES) return FORGET_UNITS * connection.watches.size;
+  if (type === T.RM) return removalUnits(connection, isRecorded && txId === 0);
   if (len <= CHEAP_PAYLOAD_BYTES) return 0;
   switch (type) {
     case T.MKDIR:
@@ -57,6 +57,28 @@ export function estimate(
     default:
       return 0;
   }
+}
+
+function commitUnits(
+  connection: Connection,
+  { touched, written }: Transaction,
+  isRecorded: boolean,
+): number {
+  const units = MERGED_UNITS * written.length + SEEN_UNITS * touched.size;
+  if (!isRecorded) return units;
+  const removes = written.some(({ removed }) => removed);
+  return units + recordedUnits(written) + (removes ? removalUnits(connection, true) : 0);
+}
+
+/**
+ * A guest can remove what it owns, about: its memory has the paths and values of all that. Of the privileged domain, which
+ * owns most of the store, nothing is known.
+ */
+function removalUnits({ account, privileged }: Connection, isRecorded: boolean): number {
+  if (privileged || account === null) return 0;
+  const { memory, nodes } = account.now;
+  if (!isRecorded) return REMOVED_UNITS * nodes;
+  return (REMOVED_UNITS + RECORDED_UNITS) * nodes + (memory >> RECORDED_PATH_SHIFT);
 }
 
 function recordedUnits(written: readonly { readonly path: string }[]): number {

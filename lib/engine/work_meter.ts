@@ -57,6 +57,9 @@ export const RECORDED_UNITS = 60;
 export const RECORDED_PATH_SHIFT = 3;
 export const RECORDED_BYTES_SHIFT = 2;
 
+/** For each node that a request removes, all included: for estimates only. */
+export const REMOVED_UNITS = 10;
+
 /** For each node that a request makes, all included, but for its path: for estimates only. */
 export const MADE_UNITS = 32;
 

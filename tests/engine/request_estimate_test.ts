@@ -1,6 +1,8 @@
 /** What is told of a request's cost before it is done, against what it then costs: in units, nothing is timed. */
 import { assert, assertEquals } from "@std/assert";
 import type { Connection } from "../../lib/engine/connection.ts";
+import { DOMAIN_EXISTS } from "../../lib/engine/domain_control.ts";
+import { QUOTAS } from "../../lib/engine/quotas.ts";
 import { Dirty } from "../../lib/engine/dirty.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import {
@@ -15,26 +17,38 @@ import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 
-/** One client of domain 0, whose changes are marked as those of a store that is kept are. */
+/** One client of domain 0, or a guest, whose changes are marked as those of a store that is kept are. */
 class Metered {
   readonly engine: Engine;
   readonly #client: Connection;
   #replied = 0;
 
   /** Whether each change is recorded, too. */
-  constructor(isRecorded = false) {
+  constructor(isRecorded = false, domid = 0) {
     const listener = new Recorder({ wall: () => 0, redaction: new Redaction() });
     this.engine = new Engine({
-      domains: { info: () => null, open: () => 8, reset: () => {}, close: () => {} },
+      domains: {
+        info: (domid) => domid === 0 ? null : { domid, state: DOMAIN_EXISTS, uniqueId: 1n },
+        open: () => 8,
+        reset: () => {},
+        close: () => {},
+      },
       dirty: new Dirty(),
       ...(isRecorded ? { listener } : {}),
     });
+    const { state } = this.engine;
+    if (domid !== 0) {
+      for (const { name } of QUOTAS) state.domains.quotas.set(name, 0);
+      state.domains.know(domid);
+      const home = `/local/domain/${domid}`;
+      state.tree.create(home, [domid], { label: "set-up" }, 0);
+    }
     this.#client = this.engine.connect({
-      kind: "socket",
-      domid: 0,
+      kind: domid === 0 ? "socket" : "ring",
+      domid,
       label: "socket",
       outbox: { reply: (type): void => void (this.#replied = type), event: (): void => {} },
-      key: 70_000,
+      ...(domid === 0 ? { key: 70_000 } : {}),
     });
   }
 
@@ -84,6 +98,31 @@ for (const [name, work] of Object.entries(LONG)) {
     }
   });
 }
+
+/** A guest that owns a chain of 800 nodes, and what it asks for next. */
+function ofGuest(isRecorded: boolean, type: number, payload: string): [number, number] {
+  const metered = new Metered(isRecorded, 1);
+  metered.ask(T.MKDIR, `${"a/".repeat(799)}a\0`);
+  metered.ask(T.MKDIR, "b\0");
+  if (type === T.TRANSACTION_END) {
+    metered.ask(T.TRANSACTION_START, "\0");
+    metered.ask(T.RM, "a\0", 1);
+  }
+  const { estimate, units } = metered.ask(type, payload, type === T.RM ? 0 : 1);
+  return [estimate, units];
+}
+
+Deno.test("estimate: what a guest removes is charged ahead as all that it owns, within a factor of three", () => {
+  for (const isRecorded of [false, true]) {
+    const [estimate, units] = ofGuest(isRecorded, T.RM, "a\0");
+    const part = estimate / units;
+    assert(estimate > PREPAID_UNITS_MIN && part > 0.5 && part < 3, `${estimate}, not ${units}`);
+  }
+  const [estimate, units] = ofGuest(true, T.TRANSACTION_END, "T\0");
+  assert(estimate > units / 2 && estimate < 3 * units, `${estimate} units, not ${units}`);
+  // Less than that costs less: it is charged ahead all the same, and what is too much is taken back.
+  assertEquals(ofGuest(true, T.RM, "b\0")[0], ofGuest(true, T.RM, "a\0")[0]);
+});
 
 Deno.test("estimate: short requests, and long ones that cost little, are not charged ahead", () => {
   const metered = new Metered();
