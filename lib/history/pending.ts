@@ -100,7 +100,7 @@ export class Pending implements Folds {
     if (this.#firstUnsaved === null) this.#firstUnsaved = { number: record.number, at: record.at };
     if (record.type === "gap") return this.#keep(record);
     const isFast = this.#count(record);
-    if (!isFast || record.type !== "commit" || !this.#merge(record)) this.#keep(record);
+    if (!isFast || record.type !== "commit" || !this.#fold(record)) this.#keep(record);
   }
 
   lastOf(path: string): OneChange | null {
@@ -193,15 +193,20 @@ export class Pending implements Folds {
   }
 
   /** Folds a record into the last one of its path, if both have one change and the same author; false if it cannot. */
-  #merge(record: Commit): boolean {
-    if (record instanceof CodedCommit) return false;
-    if (!OneChange.is(record) || !isAllInChanges(record.kind)) return false;
+  #fold(record: Commit): boolean {
+    if (record instanceof CodedCommit || !OneChange.is(record)) return false;
     const { path } = record.changes[0]!, last = record instanceof OneChange ? record.last : null;
-    const earlier = this.#isLast(last) ? last : this.#last.get(path);
-    if (earlier === undefined || earlier.type !== "commit") return false;
-    if (!OneChange.is(earlier) || !isAllInChanges(earlier.kind)) return false;
+    if (this.#isLast(last) && last.changesIn(this.#period)) return this.#foldInto(last, record);
+    const earlier = this.#last.get(path);
+    if (earlier === undefined || earlier.type !== "commit" || !OneChange.is(earlier)) return false;
+    return this.#foldInto(earlier, record);
+  }
+
+  #foldInto(earlier: Commit, record: Commit): boolean {
+    if (!isAllInChanges(record.kind) || !isAllInChanges(earlier.kind)) return false;
     if (!sameAuthor(earlier.author, record.author)) return false;
-    const more = valueBytes(record.changes[0]!.new) - valueBytes(earlier.changes[0]!.new);
+    const { new: now, path } = record.changes[0]!;
+    const more = valueBytes(now) - valueBytes(earlier.changes[0]!.new);
     this.#bytes += more;
     this.#unsavedBytes = Math.max(0, this.#unsavedBytes + more);
     this.#ownOf(earlier, path).absorb(record);

@@ -52,6 +52,8 @@ export class Recorder implements CommitListener {
   /** The time of this turn, in microseconds since 1970; 0 before its first record. */
   #at = 0;
   #records: HistoryRecord[] = [];
+  /** An empty array for the next turn, used again and again. */
+  #next: HistoryRecord[] | null = null;
   /** Records that came {@link back}, for reuse. */
   readonly #spare: OneChange[] = [];
   /** The cost of the present commit, in units of the meter. */
@@ -76,22 +78,34 @@ export class Recorder implements CommitListener {
     return this.#last;
   }
 
+  /** When this turn began, in microseconds since 1970; 0 before its first record. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Whether each record since the last {@link take} is a {@link OneChange}. */
+  isPlain = true;
+
   /** The records since the last call, each commit with all its parts. The caller owns them until it gives them {@link back}. */
-  take(): readonly HistoryRecord[] {
+  take(): HistoryRecord[] {
     this.#at = 0;
+    this.isPlain = true;
     const records = this.#records;
-    if (records.length > 0) this.#records = [];
+    if (records.length === 0) return records;
+    this.#records = this.#next ?? [];
+    this.#next = null;
     return records;
   }
 
-  /** Takes back records that nothing refers to any more, for reuse. */
-  back(records: readonly HistoryRecord[]): void {
-    for (let i = 0; i < records.length && this.#spare.length < HISTORY_RECORDS_SPARE_MAX; i++) {
-      const record = records[i]!;
-      if (!(record instanceof OneChange)) continue;
+  /** Takes back records that nothing refers to any more, and their array, for reuse. */
+  back(records: HistoryRecord[]): void {
+    const spare = this.#spare;
+    for (let record = records.pop(); record !== undefined; record = records.pop()) {
+      if (!(record instanceof OneChange) || spare.length === HISTORY_RECORDS_SPARE_MAX) continue;
       record.clear();
-      this.#spare.push(record);
+      spare.push(record);
     }
+    this.#next = records;
   }
 
   #now(): number {
@@ -105,7 +119,7 @@ export class Recorder implements CommitListener {
       const kind = simpleKind(commit);
       if (kind !== null) return this.#one(commit, only, kind, number, at);
     }
-    this.#hidesSome = false;
+    this.#hidesSome = this.isPlain = false;
     const parts = this.#changesOf(commit);
     const head: CommitHead = {
       number,
@@ -149,6 +163,7 @@ export class Recorder implements CommitListener {
 
   aborted({ author, conflict, operations }: Abort): number {
     const number = ++this.#last, at = this.#now();
+    this.isPlain = false;
     this.#records.push({
       type: "abort",
       number,

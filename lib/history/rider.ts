@@ -20,6 +20,9 @@ export interface Numbers {
   reserve(upTo: number): boolean;
 }
 
+/** No records: a turn that has some brings an array of its own. */
+const NONE: HistoryRecord[] = [];
+
 /** Brings what a recorder takes down into a history. */
 export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
   readonly #history: History;
@@ -27,7 +30,9 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
   readonly #numbers: Numbers;
   readonly #wall: () => number;
   readonly #encoder: RideEncoder;
-  #carried: readonly HistoryRecord[] = [];
+  #carried: HistoryRecord[] = NONE;
+  /** Whether each of these is a commit of one change, as in most turns. */
+  #isPlain = true;
   #reserved = 0;
   /** Called when the store after the last record is to be written down, before it changes again. */
   onKeyframe: () => void = () => {};
@@ -45,16 +50,17 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
     this.#collect();
     const records = this.#carried;
     if (records.length === 0) return null;
-    const isMissing = isMuch(records);
+    const isMissing = this.#isMuch(records);
     // Later the store does not tell any more what the last repetition of each path left.
-    if (isMissing || hasAnyKeyframe(records)) this.#history.save();
+    if (isMissing || this.#hasKeyframe(records)) this.#history.save();
     return this.#encoder.encode(isMissing ? [missingOf(records)] : records);
   }
 
   /** A commit that failed is tried again, with what the turn has had since. */
   #collect(): void {
-    const records = this.#recorder.take();
+    const { isPlain } = this.#recorder, records = this.#recorder.take();
     if (records.length === 0) return;
+    this.#isPlain &&= isPlain;
     this.#carried = this.#carried.length === 0 ? records : [...this.#carried, ...records];
   }
 
@@ -64,12 +70,28 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
     if (records.length === 0) return;
     if (isCarried) this.#encoder.carried();
     else this.#encoder.restart();
-    this.#carried = [];
+    this.#carried = NONE;
     this.#history.add(records);
-    if (isMuch(records)) this.#history.save();
-    const needsKeyframe = records.some(hasKeyframe) || this.#isNew(records[0]!);
+    if (this.#isMuch(records)) this.#history.save();
+    const needsKeyframe = this.#hasKeyframe(records) || this.#isNew(records[0]!);
+    this.#isPlain = true;
     this.#recorder.back(records);
     if (needsKeyframe) this.onKeyframe();
+  }
+
+  #hasKeyframe(records: readonly HistoryRecord[]): boolean {
+    return !this.#isPlain && records.some(hasKeyframe);
+  }
+
+  /** Whether so much was done in one turn that the journal is not to have it. */
+  #isMuch(records: readonly HistoryRecord[]): boolean {
+    if (records.length > HISTORY_RIDING_RECORDS_MAX) return true;
+    if (this.#isPlain || records.length <= HISTORY_RIDING_PARTS_MAX) return false;
+    let parts = 0;
+    for (let i = 1; i < records.length; i++) {
+      if (records[i]!.number === records[i - 1]!.number) parts++;
+    }
+    return parts > HISTORY_RIDING_PARTS_MAX;
   }
 
   /** A history begins with the store's first record. */
@@ -92,6 +114,10 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
   /** At the start: what the turns of a dead daemon carried, in order, and where the store is that these led to, if it still is so. */
   recover(rides: Iterable<Uint8Array>, find: FindNode | null): void {
     recoverRides(rides, this.#history, find);
+  }
+
+  get at(): number {
+    return this.#recorder.at;
   }
 
   /** As the last number that was given: so none of them is given twice. */
@@ -127,22 +153,6 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
 /** The last number that was given, if `known` is, and its lower 32 bits are `mark`. */
 export function lastGiven(known: number, mark: number): number {
   return known + Math.max(0, mark - known | 0);
-}
-
-function hasAnyKeyframe(records: readonly HistoryRecord[]): boolean {
-  for (let i = 0; i < records.length; i++) if (hasKeyframe(records[i]!)) return true;
-  return false;
-}
-
-/** Whether so much was done in one turn that the journal is not to have it. */
-function isMuch(records: readonly HistoryRecord[]): boolean {
-  if (records.length > HISTORY_RIDING_RECORDS_MAX) return true;
-  if (records.length <= HISTORY_RIDING_PARTS_MAX) return false;
-  let parts = 0;
-  for (let i = 1; i < records.length; i++) {
-    if (records[i]!.number === records[i - 1]!.number) parts++;
-  }
-  return parts > HISTORY_RIDING_PARTS_MAX;
 }
 
 /** What is missing if these are. */

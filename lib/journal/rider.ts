@@ -20,6 +20,8 @@ export interface Rider {
   committed(isCarried: boolean): void;
   /** The journal is about to forget all that it has carried, up to turn `turn`. */
   settle(turn: number): void;
+  /** When the present turn began, in microseconds since 1970, if it has taken down anything in it; else 0. */
+  readonly at: number;
   /**
    * How far it has come: a count that only grows. The journal notes its lower 32 bits with each turn, also where there is no
    * space for what the turn carries.

@@ -287,6 +287,7 @@ export function readCarried(path: string, sink: ChangeSink): Carried | null {
     take: () => null,
     committed: () => {},
     settle: () => {},
+    at: 0,
     mark: 0,
   };
   try {

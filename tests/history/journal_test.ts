@@ -305,3 +305,16 @@ Deno.test("numbers that are given while the history is not open are given once",
   next.end();
   life.end();
 });
+
+Deno.test("a turn has the time of its records, so that a moment by its time is the same in both", async () => {
+  await using scratch = await makeScratch();
+  const life = new RecordedLife(`${scratch.path}/store`), [client] = life.clients as [Client];
+  client.ask(T.WRITE, "/a\x001");
+  life.turn();
+  const { at } = listed(life.history).at(-1)!;
+  life.copyTo(`${scratch.path}/copy`);
+  const next = new RecordedLife(`${scratch.path}/copy`);
+  assertEquals(next.journal.lastTurnAt, Math.floor(at / 1_000));
+  next.end();
+  life.end();
+});

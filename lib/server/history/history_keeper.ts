@@ -132,6 +132,10 @@ export class HistoryKeeper implements DaemonHistory, Rider {
     if (this.#open === null) this.#beginWithout(from);
   }
 
+  get at(): number {
+    return this.#recorder.at;
+  }
+
   get mark(): number {
     return this.#recorder.last;
   }
