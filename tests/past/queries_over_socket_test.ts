@@ -281,31 +281,43 @@ Deno.test("queries while blocks are pruned under them: what is left is answered,
   nodes.session.close();
 });
 
-/** What `xs log` prints when all old blocks are pruned as it has printed 600 lines. */
-async function pruned(...args: string[]): Promise<string[]> {
+/** What `xs log` prints, and its status and errors, when all old blocks are pruned as it has printed 600 lines. */
+async function pruned(...args: string[]): Promise<[lines: string[], status: number, err: string]> {
   await using server = await startRecorded();
   const { history, socketPath } = server, nodes = await connect(server);
   await fillBlocks(server, nodes);
   nodes.session.close();
   const upkeep = new HistoryUpkeep(history, { bytes: 1e9, age: 0 }), lines: string[] = [];
   const write = (text: string): void => {
-    lines.push(...text.split("\n").filter((line) => line !== ""));
+    for (const line of text.split("\n")) if (line !== "") lines.push(line);
     if (lines.length >= 600) { while (upkeep.step(Date.now() * 1_000)); }
   };
   const shell = fakeShell(["log", ...args], { env: { XENSTORED_PATH: socketPath } });
-  assertEquals([await runApp({ ...shell, stdout: { write } }), shell.printed.err], [0, ""]);
-  assert(lines.length < 3_000 && history.horizon!.number > 600);
-  return lines;
+  const status = await runApp({ ...shell, stdout: { write } });
+  assert(history.horizon!.number > 600);
+  return [lines, status, shell.printed.err];
 }
 
+Deno.test("an export to git of which records are pruned before they are read fails, and says so", async () => {
+  const [lines, status, err] = await pruned("--format", "git-fast-import");
+  assertEquals([status, err], [
+    1,
+    "xs: log: the history was pruned meanwhile (try again)\n",
+  ]);
+  // Git takes no stream without its end.
+  assertEquals(lines.at(-1) === "done", false);
+});
+
 Deno.test("xs log says at its end that older records were pruned while it was read", async () => {
-  const lines = await pruned(), last = lines.at(-1)!;
+  const [lines, ...outcome] = await pruned(), last = lines.at(-1)!;
+  assertEquals([outcome, lines.length < 3_000], [[0, ""], true]);
   const text =
     /^-- older records were folded or pruned while this was read: it is complete since .*, after #(\d+)$/;
   assertMatch(last, text);
   assertMatch(lines[0]!, /^-- the history begins at .*, and is complete$/);
   assert(Number(text.exec(last)![1]) > 600);
-  const json = (await pruned("--json")).map((line) => JSON.parse(line));
+  const [objects] = await pruned("--json");
+  const json = objects.map((line) => JSON.parse(line));
   const [begin, end] = [json[0], json.at(-1)];
   assertEquals([begin.type, end.type], ["history", "history"]);
   assert(end.complete.number > begin.complete.number);
