@@ -2,6 +2,7 @@
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import type { Attack } from "../../tests/support/attack/attacks.ts";
+import type { Told } from "../../tests/support/attack/probes.ts";
 import { pause } from "../../tests/support/patience.ts";
 import { Spinners } from "./control.ts";
 import { type FileBytes, fileBytes, residentBytes } from "./footprint.ts";
@@ -25,12 +26,6 @@ export interface Settings {
   readonly heap: number | null;
   /** The daemon's `--memory`; null for its default. */
   readonly memory: string | null;
-}
-
-/** Bytes of JavaScript's heap, and outside of it. */
-export interface Told {
-  readonly heap: number;
-  readonly external: number;
 }
 
 /** Milliseconds. */
@@ -131,7 +126,7 @@ export async function play(
     memoryAfter: residentBytes(pid) ?? 0,
     told: {
       before: toldBefore,
-      peak: mostTold(stage),
+      peak: stage.statusProbe.most,
       after: stage.isAlive ? await stage.memory() : null,
     },
     logBytes: stage.daemon.output().length - logBefore,
@@ -147,10 +142,6 @@ export async function play(
   };
 }
 
-function mostTold({ statusProbe: { external, heap } }: Stage): Told | null {
-  return heap === null || external === null ? null : { heap, external };
-}
-
 async function playAgain(stage: Stage, settings: Settings): Promise<Again | null> {
   await stage.again();
   const peak = drive(stage, settings.seconds * 1000, look(stage));
@@ -160,7 +151,7 @@ async function playAgain(stage: Stage, settings: Settings): Promise<Again | null
   return {
     memoryPeak: peak.memory,
     memoryAfter: residentBytes(stage.daemon.pid) ?? 0,
-    told: { peak: mostTold(stage), after: await stage.memory() },
+    told: { peak: stage.statusProbe.most, after: await stage.memory() },
   };
 }
 

@@ -29,7 +29,7 @@ export function attackTable(attack: Attack, results: readonly Result[]): string 
     "resident memory in MB: before, peak, after",
     ({ memoryBefore, memoryPeak, memoryAfter }) => megabytes(memoryBefore, memoryPeak, memoryAfter),
   );
-  for (const what of ["heap", "external"] as const) {
+  for (const what of ["heap", "external", "charged"] as const) {
     if (results.every(({ told }) => told.before === null)) continue;
     row(`${what} in MB, as xs tells: before, peak, after`, ({ told }) => {
       const { before, peak, after } = told;

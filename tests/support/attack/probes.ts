@@ -179,9 +179,8 @@ export class TransactionProbe implements Probe {
 
 /** Has the daemon tell of its memory now and then, and keeps the most of it. */
 export class StatusProbe {
-  /** The most so far, in bytes; null where the daemon does not tell. */
-  heap: number | null = null;
-  external: number | null = null;
+  /** The most so far; null where the daemon does not tell. */
+  most: Told | null = null;
   readonly #asker: Asker;
   #due = 0;
 
@@ -199,14 +198,20 @@ export class StatusProbe {
     if (reply === null) return false;
     this.#due = now + STATUS_MS;
     if (reply.type === T.ERROR) this.#due = Infinity;
-    else this.#note(memoryIn(reply.text));
+    else this.most = mostOf(this.most, memoryIn(reply.text));
     return true;
   }
+}
 
-  #note({ heap, external }: Status["memory"]): void {
-    this.heap = Math.max(this.heap ?? 0, heap);
-    this.external = Math.max(this.external ?? 0, external);
-  }
+/** What a daemon tells of its memory, in bytes: JavaScript's heap, what is outside of it, and what is charged. */
+export type Told = Pick<Status["memory"], "heap" | "external" | "charged">;
+
+function mostOf(one: Told | null, { charged, external, heap }: Told): Told {
+  return {
+    heap: Math.max(one?.heap ?? 0, heap),
+    external: Math.max(one?.external ?? 0, external),
+    charged: Math.max(one?.charged ?? 0, charged),
+  };
 }
 
 /** The memory in a reply to CONTROL `status`. */
