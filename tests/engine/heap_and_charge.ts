@@ -139,6 +139,15 @@ async function measureAll(): Promise<void> {
   await measure("chain of 100 nodes changed in a transaction", 100, (rig) => {
     rig.ok(rig.guest, T.MKDIR, `/g${chain}/x\0`, start(rig.guest));
   }, (rig) => rig.ok(rig.guest, T.MKDIR, `/g${chain}\0`));
+  await measure("chain of 100 nodes made in a transaction", 100, (rig, i) => {
+    rig.ok(rig.guest, T.MKDIR, `/g/n${i}${chain}\0`, start(rig.guest));
+  });
+  await measure("chain of 990 nodes made in a transaction", 10, (rig, i) => {
+    rig.ok(rig.guest, T.MKDIR, `/g/n${i}${"/a".repeat(990)}\0`, start(rig.guest));
+  });
+  await measure("watch of 1,020 levels", 500, (rig, i) => {
+    rig.ok(rig.guest, T.WATCH, `/g/n${i}${"/a".repeat(1_018)}\0t\0`);
+  });
   const fill = (rig: Rig): void => {
     for (let i = 0; i < 2_000; i++) rig.ok(rig.dom0, T.WRITE, `/g/n${i}\0${value(2000)}`);
     rig.ok(rig.guest, T.READ, "/g\0", start(rig.guest));

@@ -13,7 +13,7 @@ Deno.test("memory model: what is charged is within a factor of two of what the h
   const text = new TextDecoder();
   assert(success, text.decode(stderr));
   const samples: Sample[] = JSON.parse(text.decode(stdout));
-  assert(samples.length >= 20, `${samples.length} structures`);
+  assert(samples.length >= 26, `${samples.length} structures`);
   for (const { charged, name, taken } of samples) {
     const told = `${name}: takes ${taken.toFixed()} bytes, charged ${charged.toFixed()}`;
     assert(taken < 2 * charged && charged < 2 * taken, told);
