@@ -945,6 +945,12 @@ export const UPKEEP_SLICE_BYTES = 32_768;
 /** Pieces of former images deleted at once: some tenths of a millisecond. */
 export const PIECES_DELETED_MAX = 16;
 
+/**
+ * Characters up to which a path is its own key among the nodes that a transaction has touched. V8 copies a text that becomes a key
+ * of a Map, and the paths of a deep chain are parts of one text: their copies would take more than all else that is known of them.
+ */
+export const OWN_KEY_MAX = 128;
+
 /** Pages of the store file moved or cut off at once. */
 export const PAGES_PER_SLICE = 32;
 

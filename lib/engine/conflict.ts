@@ -9,7 +9,6 @@ import { equalBytes } from "../wire/text.ts";
 import { cutForLog } from "./domain_log_budget.ts";
 import type { Merged } from "./merge.ts";
 import {
-  inPathOrder,
   recallNames,
   SEEN_CHILDREN,
   SEEN_PERMS,
@@ -17,6 +16,7 @@ import {
   SORTED_FROM,
   type Touched,
 } from "./touched.ts";
+import { inPathOrder } from "./touched_nodes.ts";
 import type { Transaction } from "./transaction.ts";
 import { counted } from "../wire/counted.ts";
 

@@ -4,7 +4,7 @@ import { RESERVATION_REST_MS, RESERVATIONS_LATE_MAX, RESERVED_AFTER } from "../l
 interface Attempt {
   /** Whether it has not ended. */
   readonly isOpen: boolean;
-  readonly touched: ReadonlyMap<string, unknown>;
+  readonly touched: { has(path: string): boolean };
 }
 
 /** The commits of one connection that were refused in a row because of what other guests wrote. */

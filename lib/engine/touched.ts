@@ -65,22 +65,6 @@ export function recallNames({ names, path }: Touched): void {
 /** Fewer are looked for one by one in less time than it takes to put them in order. */
 export const SORTED_FROM = 8;
 
-/**
- * In an order in which neighbours have most of their paths in common, so that a cursor finds all
- * of them in what they have of their own.
- */
-export function inPathOrder(touched: ReadonlyMap<string, Touched>): Iterable<Touched> {
-  if (touched.size < SORTED_FROM) return touched.values();
-  const known = sorted.get(touched);
-  // A commit needs the order several times. Nothing is ever taken out of the map, but for all of it.
-  if (known !== undefined && known.length === touched.size) return known;
-  const order = [...touched.values()].sort((a, b) => a.path < b.path ? -1 : 1);
-  sorted.set(touched, order);
-  return order;
-}
-
-const sorted = new WeakMap<ReadonlyMap<string, Touched>, readonly Touched[]>();
-
 /** In an order in which a few can be done again: parents made before what was made below them. */
 export function inTurnOrder(written: readonly Touched[]): readonly Touched[] {
   for (let i = 1; i < written.length; i++) {

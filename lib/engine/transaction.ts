@@ -1,3 +1,4 @@
+import { OWN_KEY_MAX } from "../limits.ts";
 import { PendingAccounts } from "./accounts.ts";
 import { Draft } from "../store/draft.ts";
 import { emptyWalk, walk } from "../store/lookup.ts";
@@ -20,6 +21,7 @@ import {
   SEEN_VALUE,
   type Touched,
 } from "./touched.ts";
+import { pathHash, TouchedNodes } from "./touched_nodes.ts";
 
 /** The connection that a transaction is of. */
 export interface TransactionOwner extends ConnectionBase {
@@ -47,7 +49,7 @@ export class Transaction implements SnapshotHolder {
   #draft: Draft | null = null;
   #accounts: PendingAccounts | null = null;
   /** The nodes of which anything was seen, or to which anything was done, in order of first access. */
-  readonly touched: Map<string, Touched> = new Map();
+  readonly touched: TouchedNodes = new TouchedNodes();
   /** Those to which something was done, in the order in which that was first so. */
   written: Touched[] = NONE;
   /** Domids that died while it ran: permissions naming them cannot be committed (XSA-322). */
@@ -85,6 +87,8 @@ export class Transaction implements SnapshotHolder {
   pinned = 0;
   /** What the names of paths that it keeps take. */
   #namesBytes = 0;
+  /** Bytes of long paths that are parts of another one's text. */
+  #sharedBytes = 0;
   #snapshot: Snapshot | null = null;
   #turn = 0;
   /** Paths that were removed. */
@@ -138,7 +142,7 @@ export class Transaction implements SnapshotHolder {
   get overhead(): number {
     const nodes = this.#draft?.made ?? 0;
     return TRANSACTION_BYTES + TOUCHED_BYTES * this.touched.size + this.#namesBytes +
-      NODE_BYTES * nodes;
+      NODE_BYTES * nodes - this.#sharedBytes;
   }
 
   /** Releases all that it holds in memory: it is {@link lost}. */
@@ -149,7 +153,7 @@ export class Transaction implements SnapshotHolder {
     this.#accounts = null;
     this.touched.clear();
     this.written = NONE;
-    this.bytes = this.#namesBytes = 0;
+    this.bytes = this.#namesBytes = this.#sharedBytes = 0;
     this.#removed = this.inherited = null;
     this.setsPerms = false;
   }
@@ -234,11 +238,11 @@ export class Transaction implements SnapshotHolder {
     }
   }
 
-  #touch(path: string): Touched {
-    let touched = this.touched.get(path);
+  #touch(path: string, hash?: number): Touched {
+    let touched = this.touched.get(path, hash);
     if (touched === undefined) {
       const names = sharedNames(path);
-      this.touched.set(path, touched = newTouched(path, this.touched.size, names));
+      this.touched.add(touched = newTouched(path, this.touched.size, names), hash);
       this.bytes += path.length;
       if (names !== null) this.#namesBytes += namesBytes(names.count);
     }
@@ -278,11 +282,16 @@ export class Transaction implements SnapshotHolder {
   create(path: string, perms: Perms, origin: Origin, aboveLength: number): void {
     const made = this.#edit().create(path, perms, origin, aboveLength);
     let touched: Touched;
-    let to = aboveLength;
+    let to = aboveLength, hash = 0;
+    if (path.length > OWN_KEY_MAX) hash = pathHash(path, to);
     do {
-      const slash = path.indexOf("/", to + 1);
+      const slash = path.indexOf("/", to + 1), from = to;
       to = slash < 0 ? path.length : slash;
-      touched = this.#writing(path.slice(0, to));
+      if (path.length > OWN_KEY_MAX) hash = pathHash(path, to, from, hash);
+      const { size } = this.touched;
+      touched = this.#writing(path.slice(0, to), hash);
+      const isPart = to > OWN_KEY_MAX && to < path.length && this.touched.size > size;
+      if (isPart) this.#sharedBytes += to;
       touched.again ||= touched.createdWith !== null;
       // Not what it was to inherit: that may name a domain which is dying.
       touched.createdWith = made.perms;
@@ -332,8 +341,8 @@ export class Transaction implements SnapshotHolder {
     return this.#draft ??= new Draft(root, this.committed.versions, this.accounts);
   }
 
-  #writing(path: string): Touched {
-    const touched = this.#touch(path);
+  #writing(path: string, hash?: number): Touched {
+    const touched = this.#touch(path, hash);
     if (!touched.written) {
       touched.written = true;
       touched.turn = ++this.#turn;

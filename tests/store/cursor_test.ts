@@ -7,7 +7,8 @@ import { lookup, subtree } from "../../lib/store/lookup.ts";
 import { newNode } from "../../lib/store/node.ts";
 import { parentPath, ROOT_PATH } from "../../lib/store/path.ts";
 import { PathSet } from "../../lib/store/path_set.ts";
-import { inPathOrder, inTreeOrder, newTouched, type Touched } from "../../lib/engine/touched.ts";
+import { inTreeOrder, newTouched } from "../../lib/engine/touched.ts";
+import { inPathOrder, TouchedNodes } from "../../lib/engine/touched_nodes.ts";
 import { sharedLength } from "../../lib/wire/text.ts";
 import { type Random, withSeed } from "../support/random.ts";
 
@@ -108,12 +109,12 @@ Deno.test("path set: knows what is above a path", () => {
   });
 });
 
-function touchedAt(paths: Iterable<string>): Map<string, Touched> {
-  const all = new Map<string, Touched>();
+function touchedAt(paths: Iterable<string>): TouchedNodes {
+  const all = new TouchedNodes();
   for (const path of paths) {
     const touched = newTouched(path, all.size, null);
     touched.turn = all.size;
-    all.set(path, touched);
+    all.add(touched);
   }
   return all;
 }

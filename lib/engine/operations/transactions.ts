@@ -14,7 +14,8 @@ import { deliver, type DueEvent } from "../event_readers.ts";
 import { TRANSACTION_BYTES } from "../memory_model.ts";
 import { type Merge, merge } from "../merge.ts";
 import { SEEN_UNITS, WRITTEN_UNITS } from "../work_meter.ts";
-import { inPathOrder, recallNames, SORTED_FROM, type Touched } from "../touched.ts";
+import { recallNames, SORTED_FROM } from "../touched.ts";
+import { inPathOrder, type TouchedNodes } from "../touched_nodes.ts";
 import { Transaction } from "../transaction.ts";
 import { DONE, HELD, numberReply, type Outcome } from "./outcome.ts";
 
@@ -149,7 +150,7 @@ function takes(call: Call, node: Node | null, value: Uint8Array, isChecked: bool
 /** The same in path order: each node is found once, in what its path has of its own. */
 function setManyValues(
   call: Call,
-  touched: ReadonlyMap<string, Touched>,
+  touched: TouchedNodes,
   isChecked: boolean,
 ): boolean {
   const { connection, state: { events, tree } } = call;
