@@ -103,9 +103,8 @@ export class Turns implements PeerHost<Peer> {
   onPending: () => void = () => {};
   /** Asks the kernel who has come meanwhile, and makes them {@link ready}. */
   look: () => void = () => {};
-  /** Turns so far, slices of work that nobody waited for, and the units of work that clients have used. */
+  /** Turns so far, and the units of work that clients have used. */
   count = 0;
-  slices = 0;
   units = 0;
   /** Called once behind the next turn whose output has left. */
   onSettled: (() => void) | null = null;
@@ -145,7 +144,6 @@ export class Turns implements PeerHost<Peer> {
     let isMore = this.#journal.maintain(idle);
     if (!this.#held && !(idle && isMore)) isMore = this.history?.maintain(idle) || isMore;
     this.times.maintained(idle);
-    if (isMore) this.slices++;
     return isMore;
   }
 
