@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { makePrivate, messageOf, pragma } from "../journal/database.ts";
 import schema from "./history.sql" with { type: "text" };
 
@@ -116,4 +116,15 @@ export function ifWritable(write: () => void): boolean {
 export function isWriteError(error: unknown): boolean {
   return error instanceof Error &&
     /disk I\/O error|disk is full|readonly|unable to open/.test(error.message);
+}
+
+const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>();
+
+/** A statement that is used again and again, prepared once for each database: that takes longer than to run most of them. */
+export function statement(database: DatabaseSync, sql: string): StatementSync {
+  let known = statements.get(database);
+  if (known === undefined) statements.set(database, known = new Map());
+  let found = known.get(sql);
+  if (found === undefined) known.set(sql, found = database.prepare(sql));
+  return found;
 }

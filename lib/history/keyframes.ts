@@ -10,6 +10,7 @@ import {
 } from "../limits.ts";
 import { ROOT_PATH } from "../store/path.ts";
 import { toBytes, toText } from "../wire/text.ts";
+import { statement } from "./database.ts";
 import { NodesReader, NodesWriter } from "./node_bytes.ts";
 import type { Packer } from "./packing.ts";
 import type { NodeState } from "./record.ts";
@@ -67,7 +68,7 @@ export class Keyframes {
   /** Bytes of their nodes in the file. */
   get bytes(): number {
     const count = "SELECT total(length(nodes)) AS bytes FROM pieces";
-    return this.#bytes ??= Number(this.#database.prepare(count).get()!["bytes"]);
+    return this.#bytes ??= Number(statement(this.#database, count).get()!["bytes"]);
   }
 
   /** Whether the store is too large for a keyframe. */
@@ -168,7 +169,7 @@ export class Keyframes {
   #putPiece(keyframe: number, entries: readonly Entry[]): number {
     const packed = this.packer.pack(encodeNodes(entries));
     this.written += packed.bytes.length;
-    this.#database.prepare("INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)").run(
+    statement(this.#database, "INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)").run(
       keyframe,
       toBytes(walkKey(entries[0]![0])),
       entries.length,
@@ -259,9 +260,9 @@ export class Keyframes {
   ): number {
     const first = toBytes(walkKey(paths[from]!));
     const select = "SELECT from_key, packing, size, sum, nodes FROM pieces WHERE keyframe = ? AND";
-    const row = this.#database.prepare(`${select} from_key <= ? ORDER BY from_key DESC LIMIT 1`)
+    const row = statement(this.#database, `${select} from_key <= ? ORDER BY from_key DESC LIMIT 1`)
       .get(keyframe, first) ??
-      this.#database.prepare(`${select} from_key > ? ORDER BY from_key LIMIT 1`)
+      statement(this.#database, `${select} from_key > ? ORDER BY from_key LIMIT 1`)
         .get(keyframe, first);
     const start = row?.["from_key"] ?? null;
     const end = this.#nextStart(keyframe, start instanceof Uint8Array ? start : null);
@@ -276,7 +277,7 @@ export class Keyframes {
       bytes += node === null ? path.length : bytesOf([path, node]);
     }
     if (start !== null) {
-      this.#database.prepare("DELETE FROM pieces WHERE keyframe = ? AND from_key = ?")
+      statement(this.#database, "DELETE FROM pieces WHERE keyframe = ? AND from_key = ?")
         .run(keyframe, start);
     }
     const entries = inWalkOrder([...nodes].map((entry) => [entry[0], entry]));
@@ -316,9 +317,9 @@ export class Keyframes {
   /** The first path of the next piece; null at the end. */
   #nextStart(keyframe: number, start: Uint8Array | null): string | null {
     if (start === null) return null;
-    const row = this.#database.prepare(
-      "SELECT from_key FROM pieces WHERE keyframe = ? AND from_key > ? ORDER BY from_key LIMIT 1",
-    ).get(keyframe, start);
+    const select = "SELECT from_key FROM pieces WHERE keyframe = ? AND from_key > ? " +
+      "ORDER BY from_key LIMIT 1";
+    const row = statement(this.#database, select).get(keyframe, start);
     const next = row?.["from_key"];
     return next instanceof Uint8Array ? pathOfKey(toText(next)) : null;
   }
