@@ -363,7 +363,6 @@ export const MEMORY_WELL_SHARE = 0.6;
  *   attacks need no collection of old objects, while 50 guests with chains of 990 nodes leave no more garbage.
  * - All objects begin young. V8 would put what often survives among the old at once, but the nodes of a chain survive
  *   only until the next RM, and only a collection of old objects frees them then.
- * - Twice as much code put together into one function as usual: a request goes through many small ones.
  * - An idle daemon collects garbage itself (lib/server/process/give_back_memory.ts), for which it needs the last flag.
  *
  * The heap's limit is V8's own, which goes by the host's memory: see docs/operations.md.
@@ -373,7 +372,6 @@ export const V8_FLAGS: readonly string[] = [
   "--heap-growing-percent=30",
   "--initial-old-space-size=48",
   "--no-allocation-site-pretenuring",
-  "--max-inlined-bytecode-size-cumulative=2000",
   "--expose-gc",
 ];
 
