@@ -1,7 +1,7 @@
 /**
  * What it costs to record what is done: requests to an engine with a journal, in turns, in this process, without sockets. Prints
  * nanoseconds for each request; `deno task bench:history [off|on] [ROUNDS]`. Each is a process of its own, since code that has
- * seen a listener is compiled for both. Only the time counts that the thread has the processor.
+ * seen a listener is compiled for both. Times are those for which the thread has the processor.
  */
 import type { Connection } from "../lib/engine/connection.ts";
 import { MessageType as T } from "../lib/wire/message_type.ts";

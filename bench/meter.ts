@@ -4,11 +4,10 @@
  *
  *     deno task bench:meter [--persist=none|crash] [--history=on|off] [--time=200] [KIND...]
  *
- * A history is recorded unless `--history=off` is given. `--time` is for each kind, in ms. Only the time counts that the thread has the processor; the
- * collection of garbage falls into it as it comes.
+ * A history is recorded unless `--history=off` is given. `--time` is for each kind, in ms. Times are those for which the
+ * thread has the processor, and include the garbage collections that fall into them.
  */
 import { parseArgs } from "@std/cli/parse-args";
-
 import { systemClock } from "../lib/clock.ts";
 import { DOMAIN_EXISTS } from "../lib/engine/domain_control.ts";
 import { Engine } from "../lib/engine/engine.ts";

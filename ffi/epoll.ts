@@ -6,7 +6,7 @@ export const EPOLLOUT = 4;
 export const EPOLLERR = 8;
 export const EPOLLHUP = 16;
 
-/** Reported when something comes, not while it is there. */
+/** Report when something comes, not while it is there. */
 const EPOLLET = -0x80000000;
 
 const EPOLL_CLOEXEC = 0x80000;
@@ -22,7 +22,7 @@ const DATA_WORD = EVENT_WORDS - 2;
 export class Epoll {
   readonly #polling: ReturnType<typeof libc.polling>;
   readonly #fd: number;
-  /** Another instance, which has only what has come since it was last asked; -1 where nobody {@link look}s. */
+  /** Another instance, which reports only what has come since the last {@link look}; -1 for none. */
   readonly #news: number;
   readonly #events: Int32Array<ArrayBuffer>;
   readonly #eventBytes: Uint8Array<ArrayBuffer>;
@@ -33,7 +33,7 @@ export class Epoll {
   #closed = false;
 
   /**
-   * With `canLook` one can {@link look} for news.
+   * `canLook` allows {@link look}.
    *
    * @throws {SystemCallError} when the kernel gives no instance.
    */
@@ -92,9 +92,8 @@ export class Epoll {
   }
 
   /**
-   * Returns on how many descriptors something has come since the last look, for what cannot wait for the next
-   * {@link wait}, which reports the same again. With many busy descriptors, which are ready all the time, this takes a
-   * fraction of its time.
+   * Returns on how many descriptors something has come since the last look. The next {@link wait} reports the same
+   * again, but takes much longer where many descriptors are ready all the time.
    */
   look(): number {
     return this.#waitFor(this.#news, 0);

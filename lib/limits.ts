@@ -359,8 +359,8 @@ export const MEMORY_WELL_SHARE = 0.6;
  * - Semi-spaces of 4 MiB (young objects take three at most): what is alive of the young is copied in one pause of
  *   0.2 to 0.6 ms under attack. With 2 MiB there are twice as many pauses, and records and permissions count as old
  *   before they die; with V8's own bound a pause takes 3 to 14 ms.
- * - A heap of 30 % more than what was alive, and of 48 MiB in any case: what is alive takes some 15, so that most
- *   attacks need no collection of old objects, while 50 guests with chains of 990 nodes leave no more garbage.
+ * - A heap of 30 % more than what was alive, and of at least 48 MiB: some 15 MiB are alive, so most attacks need no
+ *   collection of old objects, and 50 guests with chains of 990 nodes leave no more garbage.
  * - All objects begin young. V8 would put what often survives among the old at once, but the nodes of a chain survive
  *   only until the next RM, and only a collection of old objects frees them then.
  * - An idle daemon collects garbage itself (lib/server/process/give_back_memory.ts), for which it needs the last flag.
@@ -387,9 +387,9 @@ export const GIVE_BACK_BYTES = 8_388_608;
 export const GIVE_BACK_PART = 8;
 
 /**
- * How long a daemon that was busy must have rested before that, in ms, and how many ms of rest each ms of work takes: a monitor that asks
- * every second is no load. Then the least time between two of these, in ms; and how long after that the values are free, which another
- * thread frees.
+ * A busy daemon rests before that: so many ms, or so many for each ms of work if that is less, since a monitor that asks every
+ * second is no load. Then the least time between two of these, in ms; and how long after that the values are free, which
+ * another thread frees.
  */
 export const GIVE_BACK_IDLE_MS = 2_000;
 export const GIVE_BACK_REST_PER_WORK = 100;
@@ -539,8 +539,8 @@ export const CANDIDATE_PIECE_BYTES = 1_048_576;
 export const TRIAL_MS_MAX = 60_000;
 
 /**
- * How long a state may be beside the socket of a daemon that has just started, in ms, until it counts as left by a killed process: the
- * daemon that it is for reads it at its start, which takes a second; an emulated host is fifty times slower.
+ * How long a state file may stay beside the socket of a daemon that has just started, in ms, until it counts as left by a killed
+ * process. The daemon for which it is reads it at its start, which takes a second, and fifty times as long on an emulated host.
  */
 export const STATE_FILE_MS_MAX = 60_000;
 
@@ -692,8 +692,8 @@ export const HISTORY_BLOCK_RECORDS = 512;
 export const HISTORY_BLOCK_BYTES = 131_072;
 
 /**
- * Bytes of a history's bound that each block counts for at least: the daemon keeps what it knows of a block in memory, 1 to 2 KiB. A block of
- * usual records has 8 to 15 KiB; one of values that compress very well has some hundred bytes.
+ * Bytes of a history's bound for which each block counts at least: the daemon keeps 0.3 to 2 KiB of each block in memory. A block
+ * of usual records has 8 to 15 KiB, one of values that compress very well some hundred bytes.
  */
 export const HISTORY_BLOCK_SHARE_MIN = 4_096;
 
@@ -754,10 +754,10 @@ export const HISTORY_TALLIES_MAX = 1_024;
 /** Bytes up to which a loop copies faster than a call. */
 export const LOOPED_BYTES_MAX = 32;
 
-/** Words of four bytes up to which that is so, likewise. */
+/** Words of four bytes up to which a loop copies faster than a call. */
 export const LOOPED_WORDS_MAX = 32;
 
-/** Characters up to which a loop writes a text as bytes faster than a call, which takes a twentieth of the time for 1,900. */
+/** Characters up to which a loop writes a text as bytes faster than a call; for 1,900 a call takes a twentieth of the loop's time. */
 export const LOOPED_TEXT_MAX = 64;
 
 /** Spare records of the history, for reuse: those of a turn under load. */
@@ -814,8 +814,8 @@ export const HISTORY_AGE_MS_USUAL = 604_800_000;
 export const HISTORY_FILE_SYSTEM_PARTS = 10;
 
 /**
- * Bytes that stay free in the file of a history: a block leaves most of its place when it is compressed, and
- * the next ones take it.
+ * Bytes that stay free in the file of a history: a block that is compressed frees most of its room, which the next
+ * ones take.
  */
 export const HISTORY_FREE_BYTES = 4 * HISTORY_BLOCK_BYTES;
 
@@ -945,7 +945,7 @@ export const PIECES_DELETED_MAX = 16;
 
 /**
  * Characters up to which a path is its own key among the nodes that a transaction has touched. V8 copies a text that becomes a key
- * of a Map, and the paths of a deep chain are parts of one text: their copies would take more than all else that is known of them.
+ * of a Map. The paths of a deep chain are parts of one text, and their copies would take more than the rest of their nodes.
  */
 export const OWN_KEY_MAX = 128;
 
@@ -1129,10 +1129,10 @@ export const DOCTOR_SPINNING_SHARE = 0.9;
 /** Mean time of a commit, in ms, from which on `xs doctor` calls the store slow: clients feel it. */
 export const DOCTOR_COMMIT_MS = 50;
 
-/** Nodes of which `xs doctor` looks in the history since when they are so large: they are looked for together. */
+/** Large nodes for which `xs doctor` searches the history, all in one pass: since when they are so large. */
 export const DOCTOR_SIZES_MAX = 16;
 
-/** Records of the history that `xs doctor` reads to find since when a quota is nearly reached: about a second. */
+/** Records of the history that `xs doctor` reads to find since when a quota is nearly reached: this takes a second. */
 export const DOCTOR_RECORDS_MAX = 65_536;
 
 /** Difference of the host's clock and the daemon's, in ms, that `xs doctor` calls a jump. */
@@ -1190,8 +1190,8 @@ export const HISTORY_BATCH = 64;
 export const HISTORY_UNKNOWN_LINES = 5;
 
 /**
- * Events that `xs watch` has not printed yet; then one of a path stands for those that follow, and one of the watched node for other
- * paths: guests may make events faster than they are printed.
+ * Events that `xs watch` keeps until it prints them. Beyond that, one event of a path stands for those that follow, and one of the
+ * watched node for other paths: guests may make events faster than `xs watch` prints them.
  */
 export const EVENTS_UNPRINTED_MAX = 1_024;
 

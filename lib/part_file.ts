@@ -3,7 +3,7 @@ import { directoryOf, lstatOf, nameOf, namesIn, removeQuietly, textOf } from "./
 
 /**
  * What follows the path of the file: the pid and the start time of the process that writes it, and what a store file has beside it.
- * Earlier versions did not tell the time.
+ * Earlier versions wrote no start time.
  */
 const PART = /^\.part-(\d+)(?:-(\d+))?(?:-wal|-shm|-journal|\.tail|\.tail\.part|\.reserve)?$/;
 
@@ -21,8 +21,8 @@ function startTimeOf(pid: number | "self"): number | null {
 }
 
 /**
- * Where to write the file at `path` until it is whole: a name that tells which process writes it. What killed processes
- * of this user have left for the same file is removed.
+ * Returns where to write the file at `path` until it is whole: a name that tells which process writes it. It removes what
+ * killed processes of this user have left for the same file.
  */
 export function partPathOf(path: string): string {
   removeDeadParts(path);

@@ -73,14 +73,14 @@ export interface Result {
   readonly stopped: string | null;
   /** Longest time that the measuring loop itself did not run, in ms: waits up to this say nothing. */
   readonly gap: number;
-  /** All such times above {@link GAP_MS}, in ms: if they are a hundredth of the attack, a p99 above that is theirs. */
+  /** The sum of such times above {@link GAP_MS}, in ms: from a hundredth of the attack on, they cause a p99 above that. */
   readonly gaps: number;
   /** How long the measuring loop, and the daemon's main thread, were ready and had no processor, in ms. */
   readonly loopStarved: number;
   readonly starved: number;
 }
 
-/** What a p99 may be of what quiet clients wait for, in ms (docs/performance.md). */
+/** The goal for the p99 of quiet clients' waits, in ms (docs/performance.md). */
 const GAP_MS = 2;
 /** Looks at files and memory so often, in ms. */
 const LOOK_MS = 50;

@@ -111,7 +111,7 @@ async function print(
   output: Paged,
 ): Promise<Printed> {
   let isWhole = true, last = 0, count = 0;
-  let head: Head | null = null, isLess = false;
+  let head: Head | null = null, isShortened = false;
   const write = async (lines: Iterable<string>): Promise<boolean> => {
     for (const line of lines) if (!await output.write(toByteText(`${line}\n`))) return false;
     return true;
@@ -126,9 +126,9 @@ async function print(
   const held: string[] = [];
   for await (const answer of source.ask(query)) {
     if (answer.type === "head") {
-      isLess = head !== null;
+      isShortened = head !== null;
       head = answer;
-      if (isLess) continue;
+      if (isShortened) continue;
       last = answer.last;
       if (isHeadFirst && !await tellHead()) return { isWhole, last };
       continue;
@@ -145,7 +145,7 @@ async function print(
     } else held.push(...lines);
   }
   if (!isHeadFirst) await tellHead();
-  else if (isLess) await write(printer.later(head!));
+  else if (isShortened) await write(printer.later(head!));
   await write(held);
   return { isWhole, last };
 }

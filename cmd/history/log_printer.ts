@@ -12,7 +12,7 @@ import { HISTORY_LOG_PATHS } from "../../lib/limits.ts";
 export interface LogPrinter {
   /** Since when there is a history; `isCut`: the oldest records that were asked for are not shown. */
   head(head: Head, isCut: boolean): Iterable<string>;
-  /** The same behind the last record, where records were folded or pruned before they were read. */
+  /** The same after the last record, if records were folded or pruned before they were read. */
   later(head: Head): Iterable<string>;
   record(record: HistoryRecord): Iterable<string>;
   damage(damage: Damage): Iterable<string>;

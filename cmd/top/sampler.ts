@@ -99,7 +99,7 @@ export class Sampler {
     }
   }
 
-  /** The daemon's clients; what was counted of others goes once it was shown, also if the stream has lost their end. */
+  /** Lists the daemon's clients. Rows of other clients go once they were shown, even if the stream has lost their end. */
   async #clients(): Promise<readonly ClientStatus[]> {
     const totals = this.#totals, before = totals.connections();
     const clients = await readList(this.#nodes, "clients");

@@ -36,17 +36,17 @@ export class StreamTotals {
     }
   }
 
-  /** Whether messages were lost since the last {@link forgetUnknown}: the end of a connection may be among them. */
+  /** Whether the stream has lost messages since the last {@link forgetUnknown}: the end of a connection may be among them. */
   get mayHaveMissed(): boolean {
     return this.lost > this.#lostBefore;
   }
 
-  /** The connections that were heard of, and have not ended as far as is known. */
+  /** The connections that the stream has named, and whose end it has not told. */
   connections(): Set<number> {
     return new Set([...this.#connections.values()].flatMap((ids) => [...ids]));
   }
 
-  /** Of the connections `before`, those that the daemon does not have, as its list says that was asked for after that, have ended. */
+  /** Ends each connection in `before` that is not in `known`: the daemon's list, which is newer. */
   forgetUnknown(before: ReadonlySet<number>, known: ReadonlySet<number>): void {
     this.#lostBefore = this.lost;
     for (const [key, ids] of this.#connections) {

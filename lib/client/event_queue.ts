@@ -5,8 +5,8 @@ export interface QueuedEvent {
 }
 
 /**
- * Events that wait, in order, about `most` of them. Of more, one that waits stands for the next ones of its path, and one of the watched
- * node for those of other paths: its path is the token. An event says that something may have changed, so none is missed.
+ * Events that wait, in order, about `most` of them. Beyond that, one that waits stands for the next ones of its path, and one of
+ * the watched node for those of other paths. An event says that something may have changed, so the client misses none.
  */
 export class EventQueue<E extends QueuedEvent> {
   readonly #most: number;
@@ -24,7 +24,7 @@ export class EventQueue<E extends QueuedEvent> {
     return this.#events.length - this.#first;
   }
 
-  /** Adds an event; `atNode` makes one of the watched node of it. */
+  /** Adds an event; `atNode` makes the event of the watched node that can stand for it. */
   push(event: E, atNode: (event: E) => E): void {
     if (this.length < this.#most) return this.#add(event);
     if (this.#waiting.has(keyOf(event))) return;

@@ -78,7 +78,7 @@ class Past {
     await this.#read(domids, "introduce", this.#beginnings);
   }
 
-  /** Finds since when quotas are nearly reached: of all nodes together, and of some large nodes. */
+  /** Finds since when quotas are nearly reached: those of nodes in one search, those of some large nodes in another. */
   async readReached(onsets: readonly Onset[]): Promise<void> {
     const nodes: OwnedNodes[] = [], sizes: NodeSize[] = [];
     for (const onset of onsets) {

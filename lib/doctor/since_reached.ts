@@ -1,4 +1,4 @@
-/** Since when quotas are nearly reached: what the history has is undone, the newest first, until they are not. */
+/** Finds since when quotas are nearly reached: it undoes the history's records, the newest first, until they are not. */
 import { askWhole, type HistorySource } from "../archive/past/history_source.ts";
 import type { Head, RecordAnswer } from "../history/answers.ts";
 import type { LogFilter } from "../history/log_filter.ts";
@@ -33,7 +33,7 @@ function isNear(level: Pick<Level, "limit" | "used">): boolean {
   return percentOf(level) >= DOCTOR_QUOTA_PERCENT;
 }
 
-/** Something that is bounded, as it was at the moment up to which all is undone. */
+/** Something that a quota bounds, as it was at the moment to which the search has come. */
 abstract class Bounded {
   used: number;
   limit: number;
@@ -127,7 +127,7 @@ async function limitChanges(history: HistorySource): Promise<LimitChange[]> {
   });
 }
 
-/** Looks since when each of `all` is nearly reached, in the records that the filter asks for. */
+/** Finds since when each of `all` is nearly reached, in the records that the filter takes. */
 export async function findReached(
   history: HistorySource,
   all: readonly Bounded[],
@@ -148,7 +148,7 @@ export async function findReached(
 class Search {
   #open: Bounded[];
   readonly #limits: LimitChange[];
-  /** All behind this number is there as it was, and the last before it was no later than that; times are in ms since 1970. */
+  /** The history is complete after this number, which was given at this time or earlier, in ms since 1970. */
   #completeAfter = Infinity;
   #completeAt = Infinity;
   #records = 0;
@@ -209,7 +209,7 @@ class Search {
     { domid }: Bounded,
   ): Reached {
     const from = changes.reduce((least, { firstAt }) => Math.min(least, firstAt), at) / 1_000;
-    // Of what was folded or pruned it is only known that it was later.
+    // Folded or pruned records may have been later.
     const to = number > this.#completeAfter ? at / 1_000 : Math.max(at / 1_000, this.#completeAt);
     const why = begun === null ? `${whoText(author)} changed it` : `domain ${domid} ${begun}`;
     return { from, to, why, commit: number };

@@ -53,8 +53,8 @@ export interface Commit {
   /** Commits of one number, which is not 0, belong together: a death that takes several turns. */
   readonly group: number;
   /**
-   * Visits each path of which value, permissions or existence changed, once, as it is found: there may be very many. What a
-   * client sets to what it was is told, but not in a transaction.
+   * Visits each path whose value, permissions or existence changed, once, as it is found: there may be very many. What a
+   * client sets to what it was counts as a change, but not in a transaction.
    */
   visit(visitor: ChangeVisitor): void;
   /** The change, where it is the only one; null where there may be more. What is true of nodes is true of it. */

@@ -71,8 +71,8 @@ function commitUnits(
 }
 
 /**
- * A guest can remove what it owns, about: its memory has the paths and values of all that. Of the privileged domain, which
- * owns most of the store, nothing is known.
+ * A guest can remove what it owns, about: its memory has the paths and values of all that. The privileged domain owns most
+ * of the store, so for it this says nothing.
  */
 function removalUnits({ account, privileged }: Connection, isRecorded: boolean): number {
   if (privileged || account === null) return 0;

@@ -2,7 +2,7 @@ import { FNV_PRIME, FNV_START } from "../store/node.ts";
 import { OWN_KEY_MAX } from "../limits.ts";
 import { SORTED_FROM, type Touched } from "./touched.ts";
 
-/** What a transaction has touched, by path, in the order of first accesses. */
+/** The nodes that a transaction has touched, by path, in the order of first accesses. */
 export class TouchedNodes {
   /** By the path, or by the hash of a long one, or by the next number that is free. */
   readonly #byKey = new Map<string | number, Touched>();
@@ -57,7 +57,7 @@ export function pathHash(path: string, to = path.length, from = 0, hash = FNV_ST
 export function inPathOrder(touched: TouchedNodes): Iterable<Touched> {
   if (touched.size < SORTED_FROM) return touched.values();
   const known = sorted.get(touched);
-  // A commit needs the order several times. Nothing is ever taken out of the map, but for all of it.
+  // A commit needs the order several times. Nodes are only added, or all removed: so the same size means the same nodes.
   if (known !== undefined && known.length === touched.size) return known;
   const order = [...touched.values()].sort((a, b) => a.path < b.path ? -1 : 1);
   sorted.set(touched, order);

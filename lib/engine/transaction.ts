@@ -87,7 +87,7 @@ export class Transaction implements SnapshotHolder {
   pinned = 0;
   /** What the names of paths that it keeps take. */
   #namesBytes = 0;
-  /** Bytes of long paths that are parts of another one's text. */
+  /** Bytes of long paths that are parts of another path's text. */
   #sharedBytes = 0;
   #snapshot: Snapshot | null = null;
   #turn = 0;

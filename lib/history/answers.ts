@@ -13,7 +13,7 @@ import { momentAt, OutsideError, type Steps } from "./reading.ts";
 import type { Commit, HistoryRecord, NodeState } from "./record.ts";
 import { isWithin, Scope } from "./scope.ts";
 
-/** What is known of the history as a whole: before anything else, and of a log again where that has changed while it was read. */
+/** What is known of the history as a whole. It comes first; in a log it comes again when it has changed meanwhile. */
 export interface Head {
   readonly type: "head";
   /** The commit with which it begins, and when that was, in microseconds since 1970. */
@@ -113,7 +113,7 @@ function completeAfterOf({ era, horizon }: History): number {
   return Math.max(era.completeAfter, horizon?.number ?? 0);
 }
 
-/** A log whose records were folded or pruned before they were read says then what it is of, once more. */
+/** Answers a log. If records are folded or pruned before they are read, it gives the head again. */
 function* answerLog(history: History, query: LogQuery): Answers {
   const { backwards, filter: { since = 0, until = Infinity, ...others }, last } = query;
   const from = Math.max(since, yield* firstSince(history, query.since));
@@ -121,14 +121,14 @@ function* answerLog(history: History, query: LogQuery): Answers {
   const filter: LogFilter = { ...others, since: from, until: Math.min(until, to) };
   yield headOf(history, from);
   let completeAfter = completeAfterOf(history), read = 0;
-  const isLess = (): boolean => {
+  const hasLostMore = (): boolean => {
     const before = completeAfter;
     completeAfter = completeAfterOf(history);
     return completeAfter > before && completeAfter > read;
   };
   if (last === null) {
     for (const item of log(history, filter, backwards)) {
-      if (isLess()) yield headOf(history, from);
+      if (hasLostMore()) yield headOf(history, from);
       if (item !== null && "number" in item && !backwards) read = item.number;
       yield item === null ? null : answerOf(item);
     }
@@ -136,7 +136,7 @@ function* answerLog(history: History, query: LogQuery): Answers {
   }
   if (last > HISTORY_ROWS_MAX) throw tooMany();
   const found = last === 0 ? [] : yield* lastOfLog(history, filter, last);
-  if (isLess()) yield headOf(history, from);
+  if (hasLostMore()) yield headOf(history, from);
   for (const item of backwards ? found.reverse() : found) yield answerOf(item);
 }
 

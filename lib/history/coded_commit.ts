@@ -29,7 +29,7 @@ export class ChangesCoder {
   /** The trail of the last change. */
   #trail: Trail | null = null;
 
-  /** Adds the change of the path at which a trail is, which is told of each; returns its weight. */
+  /** Adds the change of the path at which a trail is; returns its weight. All changes have the same trail. */
   add(trail: Trail, old: NodeState | null, now: NodeState | null): number {
     if (this.#weight > HISTORY_PART_BYTES) this.#endPart();
     const isFirst = this.#count++ === 0, to = this.#to;
@@ -68,7 +68,7 @@ export class ChangesCoder {
   }
 }
 
-/** What of a commit is beside its changes. */
+/** A commit without its changes. */
 export type CommitHead = Pick<
   Commit,
   "number" | "at" | "author" | "kind" | "operations" | "detail"
@@ -97,7 +97,7 @@ export class CodedCommit implements Commit {
     this.operations = operations;
     this.detail = detail;
     this.#coded = coded;
-    // Its own property, so that a copy by `...` has it, and not what it is decoded from.
+    // An own property, so that a copy by `...` has the changes, not their bytes.
     const get = (): Change[] => this.#changes ??= this.#decode();
     Object.defineProperty(this, "changes", { enumerable: true, get });
   }

@@ -120,7 +120,7 @@ export function isWriteError(error: unknown): boolean {
 
 const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>();
 
-/** A statement that is used again and again, prepared once for each database: that takes longer than to run most of them. */
+/** A statement that is used again and again. Each database prepares it once: this takes longer than to run it. */
 export function statement(database: DatabaseSync, sql: string): StatementSync {
   let known = statements.get(database);
   if (known === undefined) statements.set(database, known = new Map());

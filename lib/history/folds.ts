@@ -4,10 +4,10 @@ import type { OneChange } from "./one_change.ts";
 export interface Folds {
   /** The last record of a path, if it has one change and may grow; else null. */
   lastOf(path: string): OneChange | null;
-  /** The same of the path that a record changes. */
+  /** The same for the path that a record changes. */
   lastFor(record: OneChange): OneChange | null;
   /** Whether a new record will be folded into `last`, the last one of its path. */
   isFolded(record: OneChange, last: OneChange): boolean;
-  /** How often all records were brought into the file. */
+  /** How often all records were saved in the file. */
   readonly saves: number;
 }

@@ -332,7 +332,7 @@ export class History {
   }
 
   /**
-   * Gives some free pages back to the file system, but the place of the next blocks; false when there are no
+   * Gives some free pages back to the file system, but keeps the room for the next blocks; false when there are no
    * others, or the file cannot be written now.
    */
   shrink(): boolean {

@@ -118,12 +118,12 @@ export class NodesReader {
     const shared = readVarint(this.from);
     if (shared > this.#path.length) throw new DamagedError("a path continues none");
     const rest = this.from.text();
-    // A look at the whole path would make it one piece: of a chain of a thousand nodes these are a megabyte.
+    // Reading a character of the joined path would copy it: the paths of a chain of a thousand nodes are a megabyte.
     if (shared === 0) checkBegin(rest.charCodeAt(0));
     return this.#path = this.#path.slice(0, shared) + rest;
   }
 
-  /** Visits the next path, and makes no text of it; to be used for all paths, or for none. */
+  /** Visits the next path without making a text of it. A reader uses this for all paths, or for none. */
   visitPath(visit: PathVisitor): void {
     const { from } = this, shared = readVarint(from), length = from.u16();
     if (shared > this.#length) throw new DamagedError("a path continues none");

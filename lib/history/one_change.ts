@@ -102,17 +102,17 @@ export class OneChange implements Commit {
     change.firstAt = this.at;
   }
 
-  /** Whether the values at its path are hidden; null if that is not known here. */
+  /** Whether the values at its path are hidden; null if that is unknown. */
   get isHidden(): boolean | null {
     return this.#isHidden;
   }
 
-  /** By what later turns of the journal refer to it (ride_bytes.ts); 0 for nothing in this series. */
+  /** The id by which later turns of the journal refer to it (ride_bytes.ts); 0 for none in this series. */
   idIn(series: number): number {
     return this.#rideSeries === series ? this.#rideId : 0;
   }
 
-  /** Sets that; an `id` of 0 if nothing may refer to it. */
+  /** Sets that id; 0 if nothing may refer to it. */
   setId(series: number, id: number): void {
     this.#rideSeries = series;
     this.#rideId = id;
@@ -127,7 +127,7 @@ export class OneChange implements Commit {
     this.#last = last;
   }
 
-  /** Of the last record of its path: where that is looked up. */
+  /** The places (pending.ts) in which it is the last record of its path; null for none. */
   get placedIn(): object | null {
     return this.#placedIn;
   }

@@ -51,7 +51,7 @@ export class Pending implements Folds {
   #tally: Tally | null = null;
   /** The last record of each path. */
   readonly #last = new Map<string, HistoryRecord>();
-  /** Another one whenever these are forgotten: a record that was placed then is the last one of its path no more. */
+  /** Replaced when {@link #last} is emptied: a record that was placed in an older one is no longer the last of its path. */
   #places = {};
   saves = 0;
   /** Up to this number some records are folded; 0 for none. */
@@ -250,7 +250,7 @@ export class Pending implements Folds {
     this.#places = {};
   }
 
-  /** Nothing that comes now may be merged with what was before at or below a path. */
+  /** Forgets the records at or below a path: nothing that comes now may be folded into them. */
   #forgetBelow(top: string): void {
     for (const [path, record] of this.#last) {
       if (!isUnder(path, top)) continue;
@@ -339,7 +339,7 @@ export function countAuthor(
   else counts.push({ author: isMore ? { kind: "pruned" } : author, count: more });
 }
 
-/** Whether a record stands for several, as after a death those that the journal had folded. */
+/** Whether a record stands for several: after a death these are those that the journal had folded. */
 function isRepeated(record: HistoryRecord): boolean {
   return record.type === "commit" && record.changes.length === 1 && record.changes[0]!.count > 1;
 }

@@ -59,7 +59,7 @@ export class Recorder implements CommitListener {
   /** The cost of the present commit, in units of the meter. */
   #units = 0;
   readonly #coder = new ChangesCoder();
-  /** Where records of the same paths are; null while there is no history. */
+  /** Finds earlier records of the same paths; null while there is no history. */
   folds: Folds | null = null;
   /** Whether the present commit has a hidden value. */
   #hidesSome = false;
@@ -234,7 +234,7 @@ export function stateOf({ perms, value }: TreeNode, hides: boolean): NodeState {
   return { value: hides ? { redacted: value.length } : value, perms };
 }
 
-/** A node of whose value only the length is kept: it is hidden, or `isLeftOut` since it is too large. */
+/** A node without its value, whose length stays: the value is hidden, or `isLeftOut` because the commit is large. */
 function withLength(node: TreeNode | null, isLeftOut = false): NodeState | null {
   if (node === null) return null;
   const { perms, value: { length: redacted } } = node;

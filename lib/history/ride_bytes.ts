@@ -1,15 +1,15 @@
 /**
  * What rides with one turn of the journal, as bytes. In a flood most commits change a path that the same author has just changed, and
- * are folded: of such a one only the number of the earlier record is told, some four bytes. So these bytes build on those of earlier
- * turns, from the last one on that begins a series.
+ * are folded: such a commit rides as a repetition, with the id of the earlier record, some four bytes long. So these bytes build on
+ * those of earlier turns, back to the last one that begins a series.
  *
  *     u8      RIDE_FORMAT
- *     u8      1: it begins a series, with new ids; nothing before counts any more
+ *     u8      1: it begins a series, with new ids, and does not build on earlier turns
  *     f64     number of the first record
  *     f64     when that was, and all repetitions
  *     varint  id of the first whole record; each one after that has the next id
  *     varint  how many records follow, for each of which:
- *     varint    0: the next whole record; else a repetition of the record with this id, and behind it
+ *     varint    0: the next whole record; else a repetition of the record with this id, followed by
  *     u8        its kind
  *     varint    its operations
  *     ...     the whole records (record_bytes.ts); nothing where there are none
@@ -23,8 +23,8 @@ import type { HistoryRecord, Kind } from "./record.ts";
 import { decodeRecords, RECORD_FORMAT, RecordsEncoder } from "./record_bytes.ts";
 import { readVarint, VARINT_ROOM, varintAt } from "./varint.ts";
 
-/** The first byte, which tells it from the records that rode with turns before there were repetitions. */
-export const RIDE_FORMAT = 0x52;
+/** The first byte. Before there were repetitions, it was {@link RECORD_FORMAT}. */
+const RIDE_FORMAT = 0x52;
 
 const FIRST_CAPACITY = 4_096;
 /** Room for an id, a kind and a number of operations. */
@@ -35,7 +35,7 @@ export class RideEncoder {
   readonly #to = new ByteWriter(FIRST_CAPACITY);
   readonly #records = new RecordsEncoder();
   readonly #whole: HistoryRecord[] = [];
-  /** Ids of another series are not told any more. */
+  /** Ids of other series are not valid any more. */
   #series = 1;
   #begins = true;
   /** How often the history had been saved when the last bytes were made. */
@@ -134,7 +134,7 @@ export interface Repetition {
 
 /** What rode with one turn. */
 export interface Ride {
-  /** Nothing before counts any more. */
+  /** It does not build on earlier turns. */
   readonly begins: boolean;
   /** The first number, and the time of the repetitions. */
   readonly first: number;
@@ -157,7 +157,7 @@ export function decodeRide(bytes: Uint8Array): Ride {
   for (let left = readVarint(from); left > 0; left--) places.push(readPlace(from));
   const whole = from.atEnd ? [] : decodeRecords(bytes.subarray(from.at));
   if (places.filter((one) => one === null).length !== whole.length) {
-    throw new DamagedError("a turn has another number of records than it says");
+    throw new DamagedError("a turn says a wrong number of records");
   }
   const items: (HistoryRecord | Repetition)[] = [];
   let next = 0, number = first - 1;
@@ -173,7 +173,7 @@ function readPlace(from: ByteReader): Omit<Repetition, "number"> | null {
   const id = readVarint(from);
   if (id === 0) return null;
   const kind = KINDS[from.u8()];
-  if (kind === undefined) throw new DamagedError("a repetition is of no kind");
+  if (kind === undefined) throw new DamagedError("a repetition has an unknown kind");
   return { id, kind, operations: readVarint(from) };
 }
 

@@ -18,7 +18,7 @@ import { decodeRide, type Repetition, type Ride } from "./ride_bytes.ts";
 /** Finds the present state of a path's node; null where there is none. */
 export type FindNode = (path: string) => NodeState | null;
 
-/** What a whole record said that repetitions refer to. */
+/** What repetitions need of the whole record to which they refer. */
 interface Known {
   readonly path: string;
   readonly author: Author;
@@ -47,7 +47,7 @@ class Repeated {
     Object.assign(this.commit, { kind, number, operations, at });
   }
 
-  /** Sets what the last one left; what is unknown is told by no value and, most likely, the same permissions. */
+  /** Sets what the last one left; undefined if that is unknown. */
   end(left: NodeState | null | undefined): void {
     this.change.new = left === undefined ? unknown(this.change.old) : left;
   }
@@ -64,8 +64,8 @@ export function missingTurns(
 }
 
 /**
- * Gives `to` the records of all turns. What the last repetition of a path left is found in the store; without `find` that is not what
- * it was then, and the record tells no value.
+ * Gives `to` the records of all turns. `find` finds in the store what the last repetition of a path left; null if the store has
+ * changed since, and the record then has no value.
  *
  * @throws {DamagedError} for bytes that no turn carried.
  */
@@ -84,7 +84,7 @@ class Recovery {
   readonly #known = new Map<number, Known | null>();
   /** By path: the last state that a whole record told. */
   readonly #states = new Map<string, NodeState | null>();
-  /** By path: what is repeated, and the state that it left is not known yet. */
+  /** By path: repetitions whose last state is not known yet. */
   readonly #repeated = new Map<string, Repeated>();
   #records: HistoryRecord[] = [];
   #last: number;
@@ -97,7 +97,7 @@ class Recovery {
     const [item] = items;
     if (item === undefined) return;
     const before = ("type" in item && item.type === "gap" ? item.first : first) - 1;
-    // Turns carry nothing while a history cannot be used: how many commits they were nobody knows.
+    // Turns carry nothing while a history cannot be used, so the number of their commits is unknown.
     if (this.#last > 0 && before > this.#last) this.#skipTo(before, at);
     if (begins) this.#known.clear();
     let id = firstId;
@@ -131,7 +131,7 @@ class Recovery {
   #repeat(repetition: Repetition, at: number): void {
     const known = this.#known.get(repetition.id) ?? null;
     if (known === null) throw new DamagedError(`there is no record ${repetition.id} to repeat`);
-    // Its file has it already.
+    // The history's file has it already.
     if (repetition.number <= this.to.last) return;
     const { author, path } = known, before = this.#repeated.get(path);
     if (before !== undefined && sameAuthor(before.commit.author, author)) {
@@ -143,7 +143,7 @@ class Recovery {
     this.#records.push(repeated.commit);
   }
 
-  /** What repetitions left is not known, since another store takes the place of theirs. */
+  /** Ends all repetitions; what they left is unknown, since another store takes the place of theirs. */
   #forgetStates(): void {
     for (const repeated of this.#repeated.values()) repeated.end(undefined);
     this.#repeated.clear();
@@ -160,7 +160,7 @@ class Recovery {
   }
 }
 
-/** A node of which nothing is known but, most likely, its permissions. */
+/** A node whose value is unknown; its permissions are most likely those that it had. */
 function unknown(old: NodeState | null): NodeState {
   return { value: { redacted: 0, isLeftOut: true }, perms: old?.perms ?? [0] };
 }

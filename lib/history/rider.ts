@@ -20,7 +20,7 @@ export interface Numbers {
   reserve(upTo: number): boolean;
 }
 
-/** No records: a turn that has some brings an array of its own. */
+/** No records. A turn that has some brings its own array. */
 const NONE: HistoryRecord[] = [];
 
 /** Brings what a recorder takes down into a history. */
@@ -31,7 +31,7 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
   readonly #wall: () => number;
   readonly #encoder: RideEncoder;
   #carried: HistoryRecord[] = NONE;
-  /** Whether each of these is a commit of one change, as in most turns. */
+  /** Whether each of the carried records is a commit of one change, as in most turns. */
   #isPlain = true;
   #reserved = 0;
   /** Called when the store after the last record is to be written down, before it changes again. */
@@ -51,7 +51,7 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
     const records = this.#carried;
     if (records.length === 0) return null;
     const isMissing = this.#isMuch(records);
-    // Later the store does not tell any more what the last repetition of each path left.
+    // Later the store no longer tells what the last repetition of each path left.
     if (isMissing || this.#hasKeyframe(records)) this.#history.save();
     return this.#encoder.encode(isMissing ? [missingOf(records)] : records);
   }
@@ -83,7 +83,7 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
     return !this.#isPlain && records.some(hasKeyframe);
   }
 
-  /** Whether so much was done in one turn that the journal is not to have it. */
+  /** Whether so much was done in one turn that the journal does not take it. */
   #isMuch(records: readonly HistoryRecord[]): boolean {
     if (records.length > HISTORY_RIDING_RECORDS_MAX) return true;
     if (this.#isPlain || records.length <= HISTORY_RIDING_PARTS_MAX) return false;
@@ -111,7 +111,7 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
     this.#reserve();
   }
 
-  /** At the start: what the turns of a dead daemon carried, in order, and where the store is that these led to, if it still is so. */
+  /** Takes what the turns of a dead daemon carried, in order. `find` reads the store that they led to; null if that has changed since. */
   recover(rides: Iterable<Uint8Array>, find: FindNode | null): void {
     recoverRides(rides, this.#history, find);
   }
@@ -120,12 +120,12 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
     return this.#recorder.at;
   }
 
-  /** As the last number that was given: so none of them is given twice. */
+  /** The last number that was given, so that no number is given twice. */
   get mark(): number {
     return this.#recorder.last;
   }
 
-  /** The same, and from now on turns come. */
+  /** Takes what a dead daemon's turns carried ({@link recover}); from now on turns come. */
   begin(from: RidingFrom, rides: Iterable<Uint8Array>, find: FindNode): void {
     const history = this.#history, missing = missingTurns(history, from);
     this.recover(rides, missing === 0 ? find : null);
@@ -150,7 +150,7 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
   }
 }
 
-/** The last number that was given, if `known` is, and its lower 32 bits are `mark`. */
+/** The last number that was given: `known` or a later one, whose lower 32 bits are `mark`. */
 export function lastGiven(known: number, mark: number): number {
   return known + Math.max(0, mark - known | 0);
 }

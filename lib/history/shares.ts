@@ -29,13 +29,13 @@ function programHolder(author: ProcessAuthor): string {
   return found;
 }
 
-/** The bytes of each holder in a block, as two lists of the same length: the daemon keeps thousands of these, and pairs take four times as much. */
+/** The bytes of each holder in a block, as two lists of the same length. The daemon keeps thousands of these; pairs take four times as much. */
 export interface HolderBytes {
   readonly holders: readonly string[];
   readonly bytes: readonly number[];
 }
 
-/** The same, of pairs. With `known` each holder has one text, which these lists share. */
+/** Makes the lists of pairs. With `known`, all lists share one text for each holder. */
 export function holderBytes(
   pairs: Iterable<readonly [string, number]>,
   known?: Map<string, string>,

@@ -13,7 +13,7 @@ export function pathBytes(path: string, before: string): number {
   return pathWeight(path.length, sharedLength(before, path));
 }
 
-/** Bytes of a path of `length` characters, of which it shares the first `shared` with the previous one. */
+/** Bytes of a path of `length` characters that shares the first `shared` with the previous one. */
 export function pathWeight(length: number, shared: number): number {
   return length - shared + (shared >> SHARED_SHIFT);
 }

@@ -161,7 +161,7 @@ function pathsOf(records: readonly HistoryRecord[]): Set<string> {
   return paths;
 }
 
-/** The same of the records of many blocks. */
+/** The same for the records of many blocks, in slices. */
 function* pathsInSlices(records: readonly HistoryRecord[]): Generator<void, Set<string>, void> {
   const paths = new Set<string>();
   let count = 0;

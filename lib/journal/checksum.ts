@@ -21,7 +21,7 @@ export function checksum(bytes: Uint8Array, from: number): number {
   return checksumAt(aligned, new Int32Array(buffer, byteOffset, length >>> 2), 0, length, from);
 }
 
-/** The same of `length` bytes from `at` on, a multiple of 4; `words` are of the same bytes. It takes no memory. */
+/** The same of `length` bytes from `at` on, a multiple of 4; `words` has the same bytes. It allocates nothing. */
 export function checksumAt(
   bytes: Uint8Array,
   words: Int32Array,

@@ -20,20 +20,20 @@ export class FilePages {
     this.#giveSliceBack = this.#giver(PAGES_PER_SLICE);
   }
 
-  /** Those that hold nothing. */
+  /** How many hold nothing. */
   get free(): number {
     return Number(this.#free.get()!["freelist_count"]);
   }
 
-  /** Those that hold something. */
+  /** How many hold something. */
   get used(): number {
     return Number(this.#all.get()!["page_count"]) - this.free;
   }
 
-  /** Gives so many free ones back to the file system, as far as there are so many. */
+  /** Gives up to so many free pages back to the file system. */
   giveBack(pages: number = PAGES_PER_SLICE): void {
     const statement = pages === PAGES_PER_SLICE ? this.#giveSliceBack : this.#giver(pages);
-    // Each page is a row of its result: to execute the statement would move one only.
+    // Each page is a row of the result: to read only the first row would give back only one page.
     statement.all();
   }
 

@@ -289,7 +289,7 @@ export class Tail {
     this.#ridingFirst = to - start;
   }
 
-  /** Copies a record; of most that ride the words are copied one by one, which is faster than a call. */
+  /** Copies a record. Most that ride are small: to copy their words one by one is faster than a call. */
   #move(from: number, end: number, to: number): void {
     const { bytes, words } = this.#memory;
     if (end - from > LOOPED_WORDS_MAX * 4) return void bytes.copyWithin(to, from, end);

@@ -103,7 +103,7 @@ export class TurnLog {
     return isCarried;
   }
 
-  /** To ask the clock takes as long as half a request: so a rider that has asked tells. */
+  /** A question to the clock takes half as long as a request, so the rider's answer is used again. */
   #wallMs(): number {
     const at = this.rider === null ? 0 : this.rider.at;
     return at === 0 ? wallMs(this.clock) : Math.floor(at / 1_000);
@@ -113,7 +113,7 @@ export class TurnLog {
     return rides && this.rider !== null ? this.rider.take() : null;
   }
 
-  /** The tail is full. What rode with the turns may go with these, so what rides now is asked for again. */
+  /** Called when the tail is full. What rode with the turns may go with them, so it asks again for what rides now. */
   #makeRoom(turn: number, at: number, changes: Uint8Array<ArrayBuffer>, rides: boolean): boolean {
     this.drain();
     if (this.#toTail(turn, at, changes, this.#riding(rides))) return rides;

@@ -24,7 +24,7 @@ export function recordBytes(length: number): number {
   return HEADER_BYTES + (length + 7 & ~7);
 }
 
-/** Memory with records, seen as what they consist of. */
+/** Memory with records, as bytes, as numbers and as words. */
 export class RecordMemory {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView;
@@ -36,7 +36,7 @@ export class RecordMemory {
     this.words = new Int32Array(buffer, byteOffset, length >>> 2);
   }
 
-  /** That of a row of the store file, or of a tail file. */
+  /** Takes the bytes of a row of the store file, or of a tail file; it copies them if they are not aligned. */
   static of(bytes: Uint8Array): RecordMemory {
     const { buffer, byteOffset, length } = bytes;
     const isAligned = (byteOffset & 3) === 0 && buffer instanceof ArrayBuffer;

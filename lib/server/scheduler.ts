@@ -85,7 +85,7 @@ export class Turns implements PeerHost<Peer> {
   #servedAt = 0;
   /** When to look next for quiet clients, in units of this turn; Infinity for not any more. */
   #lookAt = 0;
-  /** Whether one has come in the middle of this turn: busy clients then wait until its answer has left. */
+  /** Whether a quiet client has come in the middle of this turn: busy ones then wait until its answer has left. */
   #quietCame = false;
   #unflushed: Peer[] = [];
   #flushed: Peer[] = [];
@@ -101,7 +101,7 @@ export class Turns implements PeerHost<Peer> {
   onGone: (peer: Peer, reason: GoneReason) => void = () => {};
   /** Called when there is something to do although no turn is under way: wakes the loop. */
   onPending: () => void = () => {};
-  /** Asks the kernel who has come meanwhile, and makes them {@link ready}. */
+  /** Asks the kernel for new requests, and makes their clients {@link ready}. */
   look: () => void = () => {};
   /** Turns so far, and the units of work that clients have used. */
   count = 0;
@@ -321,7 +321,7 @@ export class Turns implements PeerHost<Peer> {
     this.units += served;
   }
 
-  /** Looks who has come. Those who were quiet go into the queue at once: then true, and the turn ends with them. */
+  /** Looks for new requests. Clients that were quiet go into the queue at once; true then, and the turn ends with them. */
   #findsQuiet(served: number, now: number): boolean {
     const arrivals = this.#arrivals, { count } = arrivals;
     this.look();
@@ -330,7 +330,7 @@ export class Turns implements PeerHost<Peer> {
     return this.#quietCame;
   }
 
-  /** Whether the client that is served may go on, which has come to the end of its units or to the time for a look. */
+  /** Whether the client that is served may go on, now that its units are used up or a look is due. */
   #goesOn(served: number, most: number, now: number): boolean {
     const { units } = this.meter;
     return units < most && !this.#findsQuiet(served + units, now);

@@ -1,7 +1,7 @@
 import { type Glob, type GlobState, MATCHED } from "./glob.ts";
 import type { Trail } from "./trail.ts";
 
-/** Tells whether values are hidden at the paths of a trail; of each path it looks only at the names that are new. */
+/** Tells whether values are hidden at the paths of a trail. It looks only at the names that differ from the previous path. */
 export class HiddenOnTrail {
   readonly #globs: readonly Glob[];
   /** How far each glob has come with the root, with the first name, and so on. */
@@ -16,7 +16,7 @@ export class HiddenOnTrail {
     this.#hiddenFrom = this.#states.includes(MATCHED) ? 0 : Infinity;
   }
 
-  /** Whether the value at the trail's path is hidden; to be asked once for each path that it is told of. */
+  /** Whether the value at the trail's path is hidden. Call it once for each path, in order. */
   hides(trail: Trail): boolean {
     if (trail.isSpecial) return false;
     const { depth, sharedDepth } = trail;

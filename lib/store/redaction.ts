@@ -53,7 +53,7 @@ export class Redaction {
     return false;
   }
 
-  /** The same for one path after the other. */
+  /** The same for one path after another. */
   onTrail(): HiddenOnTrail {
     return new HiddenOnTrail(this.#globs);
   }

@@ -5,7 +5,7 @@ import { isSpecial } from "./path.ts";
 const SLASH = 0x2f;
 
 /**
- * The path of one node after the other, without a string for each: the paths of a chain of a thousand nodes are a
+ * The path of one node after another, without a string for each: the paths of a chain of a thousand nodes are a
  * megabyte. Going on to the next path costs the names that it does not share with the one before.
  */
 export class Trail {

@@ -48,7 +48,7 @@ class Entry {
   node: Node | null = null;
   /** What was removed there with all below; null for another change. */
   removed: Node | null = null;
-  /** Of nodes that were made with those above them, how many characters of the path were there; else all. */
+  /** For a node that was made with those above it: how many characters of the path there were before; else Infinity. */
   aboveLength = Infinity;
   /** Whether another entry reports it. */
   isReported = false;
@@ -156,7 +156,7 @@ export class TreeChanges implements TreeObserver {
   }
 }
 
-/** A visitor on its way. */
+/** Takes a visitor from path to path. */
 class Tour {
   readonly trail = new Trail();
 
@@ -233,7 +233,7 @@ function visitMade(tour: Tour, path: string, aboveLength: number, root: Node): v
   }
 }
 
-/** One entry for each node that was made. */
+/** Gives each node that was made an entry of its own. */
 function inLevels(entries: readonly Entry[]): Entry[] {
   const all: Entry[] = [];
   for (const entry of entries) {
@@ -299,7 +299,7 @@ function isAlone(path: string, entries: readonly Entry[], index: number): boolea
   return entries.every((entry, i) => i === index || !entry.path.startsWith(above));
 }
 
-/** Whether a path below the one that was removed by the entry at `index` had not changed before. */
+/** Whether a path below the one that the entry at `index` removed had not changed before. */
 function isFirst(
   path: string,
   index: number,

@@ -1,4 +1,4 @@
-/** What killed processes have left of files that they wrote: the next one removes it. */
+/** Parts of files that killed processes have left: the next process that writes such a file removes them. */
 import { assert, assertEquals } from "@std/assert";
 import { partPathOf, removeDeadParts, startTimeIn } from "../../lib/part_file.ts";
 import { EmbeddedServer } from "../../lib/testing/embedded.ts";
@@ -24,7 +24,7 @@ Deno.test("the part of a file goes with its process, by pid and start time, and 
   await using scratch = await makeScratch();
   const { path } = scratch, file = `${path}/file`, dead = await deadPid();
   const make = (name: string): void => Deno.writeTextFileSync(`${path}/${name}`, "a store");
-  // The start of another process with our pid; a pid without a process; the same as earlier versions called it.
+  // The start of another process with our pid; a pid without a process; the same by its name in earlier versions.
   const gone = [`.part-${Deno.pid}-${SELF - 1}`, `.part-${dead}-1`, `.part-${dead}`];
   for (const end of [...gone, `.part-${dead}-1-wal`, `.part-${dead}.tail`]) make(`file${end}`);
   const others = [
@@ -71,7 +71,7 @@ Deno.test("a dump that was killed leaves nothing behind the next one to the same
   );
   assert(part.startsWith(`file.part-${child.pid}-`), part);
   await using server = await EmbeddedServer.start();
-  // It lives yet.
+  // The first dump still runs.
   assertEquals((await xs(server.socketPath, ["dump", "-o", file])).status, 0);
   assertEquals(namesIn(path), ["file", part, "silent"]);
   child.kill("SIGKILL");

@@ -1,4 +1,4 @@
-/** Thirty guests with a long request each, and one that reads a value: how many of the long ones it waits for is counted. */
+/** Thirty guests with a long request each, and one that reads a value: the tests count for how many long ones it waits. */
 import { assert, assertEquals } from "@std/assert";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { chain } from "../support/attack/attacks.ts";
@@ -75,7 +75,7 @@ for (const [name, long] of Object.entries(LONG)) {
       for (const guest of guests) guest.step();
       host.turn();
     };
-    // It asks when so many of them are done.
+    // The quiet guest asks when so many long requests are done.
     for (const [asked, done] of [0, 1, 2, 5, 10, 20, 29].entries()) {
       for (let turns = 0; counters.requests - before < done + asked; turns++) {
         assert(turns < 1_000, `${counters.requests - before - asked} are handled`);

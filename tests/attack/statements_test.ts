@@ -1,4 +1,4 @@
-/** What the daemon does in each turn prepares no statement of SQLite: each is garbage outside of the heap. */
+/** A turn of the daemon prepares no statement of SQLite: each one is garbage outside of the heap. */
 import { assert } from "@std/assert";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { ATTACKS } from "../support/attack/attacks.ts";

@@ -12,30 +12,30 @@ const atNode = ({ token }: QueuedEvent): QueuedEvent => ({ path: token, token })
 Deno.test("event queue: each event comes, or a later one of its path, or of the watched node", () => {
   for (const { seed } of roundsOf(1, 200)) {
     const random = new Random(seed), queue = new EventQueue<QueuedEvent>(MOST);
-    /** By path: how many have come since one of it, or of its node, was taken. */
-    const owed = new Set<string>();
+    /** Paths with an event for which no taken event stands yet. */
+    const pending = new Set<string>();
     for (let step = 0; step < 500; step++) {
       if (random.chance(0.6)) {
         const token = random.pick(["/a", "/b"]), path = `${token}/${random.below(30)}`;
         queue.push({ path, token }, atNode);
-        owed.add(path);
+        pending.add(path);
       } else {
         const taken = queue.shift();
-        assertEquals(taken === undefined, owed.size === 0 && queue.length === 0);
+        assertEquals(taken === undefined, pending.size === 0 && queue.length === 0);
         if (taken === undefined) continue;
-        for (const path of owed) {
+        for (const path of pending) {
           const isTold = path === taken.path || taken.path === path.slice(0, 2);
-          if (isTold) owed.delete(path);
+          if (isTold) pending.delete(path);
         }
       }
       assert(queue.length <= MOST + 2, `${queue.length} wait`);
     }
     for (let taken = queue.shift(); taken !== undefined; taken = queue.shift()) {
-      for (const path of owed) {
-        if (path === taken.path || taken.path === path.slice(0, 2)) owed.delete(path);
+      for (const path of pending) {
+        if (path === taken.path || taken.path === path.slice(0, 2)) pending.delete(path);
       }
     }
-    assertEquals([...owed], [], `seed ${seed}`);
+    assertEquals([...pending], [], `seed ${seed}`);
   }
 });
 

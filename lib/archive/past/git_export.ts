@@ -144,7 +144,7 @@ class GitExport {
       throw new ArchiveError("the history was pruned meanwhile (try again)");
     }
     if (isFirst) return;
-    const text = "some commits up to it were folded or thinned meanwhile: they are not all there";
+    const text = "some commits up to it were folded or thinned meanwhile: the export lacks them";
     this.#note(`#${completeAfter}: ${text}`, false);
   }
 

@@ -1,8 +1,8 @@
 import type { Contender, ReadyQueue } from "./ready_queue.ts";
 
 /**
- * Those who came since the last turn began. The next turn begins with all of them; of those who come in the middle
- * of a turn, the quiet ones take part in it.
+ * Contenders that came since the last turn began. The next turn begins with all of them. Quiet ones that come in the middle
+ * of a turn take part in that turn.
  */
 export class Arrivals<T extends Contender> {
   readonly #contenders: T[] = [];

@@ -3,23 +3,23 @@ import { EVENT_LOOK_MS, EVENT_TIMEOUT_MS, TURN_UNITS } from "../../limits.ts";
 import { NEVER } from "./message_bounds.ts";
 import type { Peer } from "./peer.ts";
 
-/** Peers whose events may be too old one day, and when to look at them. */
+/** Peers with events that can expire, and when to look at them. */
 export class EventExpiry {
   /** How long an event may wait to be read by its guest, in ms; 0 for ever. */
   timeoutMs = EVENT_TIMEOUT_MS;
   /** When the events must be looked at for their age; Infinity for not at all. */
   lookAt = NEVER;
-  /** Peers with events whose time will be over. */
+  /** Peers with events that will expire. */
   readonly #peers = new Set<Peer>();
-  /** Those of them that are yet to be looked at this time. */
+  /** Those of them that this round has not looked at yet. */
   readonly #left: Peer[] = [];
 
-  /** When the time is over of an event that is queued at `now`. */
+  /** When an event that is queued at `now` expires. */
   dueOf(now: number): number {
     return this.timeoutMs === 0 ? NEVER : now + this.timeoutMs;
   }
 
-  /** `peer` has events unsent whose time will be over. */
+  /** Adds a peer that has unsent events which will expire. */
   add(peer: Peer, now: number): void {
     this.#peers.add(peer);
     if (this.lookAt === NEVER) this.lookAt = this.dueOf(now);

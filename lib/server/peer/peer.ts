@@ -110,7 +110,7 @@ export class Peer implements Outbox {
     const count = this.#ended ? -1 : this.#input.read(this.#transport, now);
     if (count <= 0) {
       this.#ended = count < 0;
-      // The flush ends it, unless it was to be stepped once more.
+      // The flush ends the peer, unless it is ready once more.
       if (this.#ended) this.#host.unflushed(this);
       return false;
     }

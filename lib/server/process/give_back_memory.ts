@@ -36,7 +36,7 @@ export class MemoryReturn {
   #base: Reading = { resident: Infinity, stored: 0 };
   #storedNow = 0;
   #workedMs = -1;
-  /** When the daemon has rested enough from its work. */
+  /** When the daemon will have rested long enough. */
   #restedAt = -Infinity;
   #lookedAt = 0;
   #returnedAt = -Infinity;

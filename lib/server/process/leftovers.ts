@@ -19,7 +19,7 @@ const OTHERS_ANY = 0o077;
 /** Where killed processes may have left something. */
 export interface LeftoverPlaces {
   readonly socket: string;
-  /** Where the state is during a live update. */
+  /** Where a live update writes the state. */
   readonly stateFile: string;
   /** The store file; null where there is none. */
   readonly store: string | null;
