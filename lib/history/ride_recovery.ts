@@ -129,10 +129,10 @@ class Recovery {
   }
 
   #repeat(repetition: Repetition, at: number): void {
+    // The history's file has it already; what it refers to may be gone.
+    if (repetition.number <= this.to.last) return;
     const known = this.#known.get(repetition.id) ?? null;
     if (known === null) throw new DamagedError(`there is no record ${repetition.id} to repeat`);
-    // The history's file has it already.
-    if (repetition.number <= this.to.last) return;
     const { author, path } = known, before = this.#repeated.get(path);
     if (before !== undefined && sameAuthor(before.commit.author, author)) {
       return before.add(repetition, at);

@@ -1,5 +1,6 @@
 /** A daemon's history with the true journal: killed at any moment, each acknowledged commit is there once, and no other. */
 import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "../../lib/clock.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { Durability } from "../../lib/journal/database.ts";
 import { HISTORY_NUMBERS_RESERVED, HISTORY_RIDING_RECORDS_MAX } from "../../lib/limits.ts";
@@ -9,7 +10,7 @@ import { type Client, randomRequest } from "../support/engine_client.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { lines, listed, RecordedLife } from "./recorded_life.ts";
-import { finish } from "./support.ts";
+import { finish, folded } from "./support.ts";
 
 function step(life: RecordedLife, random: Random): void {
   const client = random.pick(life.clients);
@@ -318,3 +319,37 @@ Deno.test("a turn has the time of its records, so that a moment by its time is t
   next.end();
   life.end();
 });
+
+for (const durability of ["crash", "disk"] as const) {
+  Deno.test(`after a kill commits that were folded are in the history, too: ${durability}`, async () => {
+    await using scratch = await makeScratch();
+    for (const [round, { seed }] of roundsOf(3, 2).entries()) {
+      withSeed((random) => {
+        let at = 1_700_000_000_000_000;
+        const clock = { ...systemClock, wall: () => at += 20 };
+        const life = new RecordedLife(`${scratch.path}/${round}`, { durability, clock });
+        for (let turn = 0; turn < 600; turn++) {
+          for (let steps = random.below(6); steps > 0; steps--) {
+            if (random.chance(0.1)) step(life, random);
+            else random.pick(life.clients).ask(T.WRITE, `/hot/${random.below(4)}\0${turn}`);
+          }
+          // So much that images are due.
+          life.clients[0]!.ask(T.WRITE, `/large\0${"x".repeat(3_000)}`);
+          life.turn();
+          for (let i = random.below(8); i > 0; i--) life.journal.maintain(random.chance(0.5));
+          if (random.chance(0.1)) life.keeper!.maintain(random.chance(0.5));
+          if (!random.chance(0.03)) continue;
+          const copy = `${scratch.path}/copy-${round}-${turn}`, { last } = life.history;
+          life.copyTo(copy);
+          const next = new RecordedLife(copy, { durability, clock });
+          const all = listed(next.history).filter(({ number }) => number <= last);
+          assertEquals(folded(all, life.history), folded(listed(life.history), life.history));
+          assertEquals(next.history.horizon!.number, life.history.horizon!.number);
+          assertEquals(next.said, []);
+          next.end();
+        }
+        life.end();
+      }, seed);
+    }
+  });
+}

@@ -2,7 +2,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { IN_MEMORY } from "../../lib/history/database.ts";
-import { foldRecords } from "../../lib/history/fold.ts";
 import type { History } from "../../lib/history/history.ts";
 import { log } from "../../lib/history/queries.ts";
 import type { Commit, HistoryRecord, NodeState } from "../../lib/history/record.ts";
@@ -16,6 +15,7 @@ import { toBytes } from "../../lib/wire/text.ts";
 import type { Client } from "../support/engine_client.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
+import { folded } from "./support.ts";
 import { begin, turn, World, writeKeyframe } from "./world.ts";
 
 const HOT = ["/a/x", "/a/y", "/b", "/c/secret"];
@@ -94,12 +94,6 @@ class Flooded {
 
 function repetitionsIn(bytes: Uint8Array): number {
   return decodeRide(bytes).items.filter((item) => !("type" in item)).length;
-}
-
-/** Each author's changes of a path that follow each other as one, however they were recorded. */
-function folded(records: readonly HistoryRecord[], { keyframes }: History): readonly unknown[] {
-  const numbers = keyframes.heads.map(({ number }) => number);
-  return structuredClone(foldRecords(records, () => true, numbers).records);
 }
 
 /** Each record says what was told of its first and its last number, or that it does not know. */

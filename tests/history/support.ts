@@ -1,9 +1,10 @@
 import { DatabaseSync } from "node:sqlite";
 import { IN_MEMORY } from "../../lib/history/database.ts";
 import { History } from "../../lib/history/history.ts";
+import { foldRecords } from "../../lib/history/fold.ts";
 import { inWalkOrder } from "../../lib/history/walk_order.ts";
 import { loadPacker } from "../../lib/history/packing.ts";
-import type { Author, Change, Commit, NodeState } from "../../lib/history/record.ts";
+import type { Author, Change, Commit, HistoryRecord, NodeState } from "../../lib/history/record.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 
 export const packer = await loadPacker();
@@ -70,4 +71,13 @@ export function damageBlock(path: string, block: number): void {
   bytes[bytes.length >> 1]! ^= 1;
   database.prepare("UPDATE blocks SET records = ? WHERE block = ?").run(bytes, block);
   database.close();
+}
+
+/** Each author's changes of a path that follow each other as one, however they were recorded. */
+export function folded(
+  records: readonly HistoryRecord[],
+  { keyframes }: History,
+): readonly unknown[] {
+  const numbers = keyframes.heads.map(({ number }) => number);
+  return structuredClone(foldRecords(records, () => true, numbers).records);
 }
