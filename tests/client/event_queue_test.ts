@@ -1,4 +1,4 @@
-/** Events that wait for `xs watch`: so many, and none without one that stands for it. */
+/** Events that wait for `xs watch`: their number is bounded, and another one stands for each that is left out. */
 import { assert, assertEquals } from "@std/assert";
 import { EventQueue, type QueuedEvent } from "../../lib/client/event_queue.ts";
 import type { Operations } from "../../lib/client/operations.ts";

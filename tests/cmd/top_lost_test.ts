@@ -20,7 +20,7 @@ function frame(kind: FrameKind, connection: number, body: Uint8Array, number = 0
   return { kind, connection, number, body, flags: 0, at: 1, waitedUs: 0, tookUs: 0 };
 }
 
-/** A call of a process of its own. */
+/** The frames of a call by a process that has no other connection. */
 function callOf(connection: number): Frame[] {
   const who = { kind: "socket", domid: 0, label: "a", name: null, pid: connection, command: "a" };
   const body = toBytes(JSON.stringify(who));

@@ -13,7 +13,7 @@ import { DOCTOR_QUOTA_PERCENT } from "../../lib/limits.ts";
 import { Random, roundsOf } from "../support/random.ts";
 import { type RecordedDaemon, startRecorded } from "../support/recorded_daemon.ts";
 
-/** After all that the tests do. */
+/** Later than all that the tests do. */
 const FIRST_LOOK = Date.parse("2999-01-01");
 
 async function since({ socketPath }: RecordedDaemon, onset: Onset): Promise<Since> {
@@ -44,12 +44,12 @@ class Model {
     const size = this.nodes.get("/d") ?? 0;
     this.used.push({
       number: this.server.history.last,
-      nodes: this.nodes.size - 1,
+      nodes: this.nodes.size,
       size: size + 8 + names.reduce((sum, path) => sum + path.length - 2, 0),
     });
   }
 
-  /** The commit since which so much is used, up to now; 0 for one before all of these. */
+  /** The commit since which `limit` is nearly reached, up to now. */
   expected(what: "nodes" | "size", limit: number): number {
     const isNear = (used: number): boolean => percentOf({ used, limit }) >= DOCTOR_QUOTA_PERCENT;
     const last = this.used.findLastIndex((one) => !isNear(one[what]));
@@ -89,20 +89,16 @@ Deno.test("since: a quota of nodes, and a node's size, are near their limit sinc
       }
       model.note();
     }
-    const { nodes, size } = model.used.at(-1)!;
-    // The node itself is the domain's, too.
-    const used = nodes + 1;
+    const { nodes: used, size } = model.used.at(-1)!;
     for (const part of [0.81, 0.9, 1, 1.2]) {
       const limit = Math.max(1, Math.floor(used / part));
-      model.used.forEach((one) => one.nodes++);
       const number = model.expected("nodes", limit);
-      model.used.forEach((one) => one.nodes--);
       const found = await since(server, { kind: "nodes", domid: 5, used, limit });
       assertEquals(found.commit, number, `seed ${seed}, ${used} of ${limit} nodes`);
       assertEquals([found.from, found.to], Array(2).fill(timeOf(server, number)));
       assertMatch(found.why!, /^pid \d+ \(.*\) changed it$/);
-      const most = Math.max(1, Math.floor(size / part)),
-        onset = { domid: 5, used: size, limit: most };
+      const most = Math.max(1, Math.floor(size / part));
+      const onset = { domid: 5, used: size, limit: most };
       const at = await since(server, { kind: "size", path: "/d", ...onset });
       assertEquals(at.commit, model.expected("size", most), `seed ${seed}, ${size} of ${most}`);
       assertEquals(at.from, at.to);
@@ -139,7 +135,7 @@ Deno.test("since: a quota that was lowered is near its limit since then; no quot
   ]);
 });
 
-Deno.test("since: what the history has not any more is a bound", async () => {
+Deno.test("since: what the history no longer has is a bound", async () => {
   await using server = await startRecorded();
   const { history } = server;
   using client = await Client.connect({ socket: server.socketPath });

@@ -303,7 +303,7 @@ function returning(): World {
   return world;
 }
 
-/** Requests in the middle of which nothing may be left of the domain that died, and whether they then change something. */
+/** Requests during which the nodes of the dead domain may go, and whether these requests then change something. */
 const IN_THE_MIDDLE: readonly [payload: string, reply: string][] = [
   ["/elsewhere/n2999\0n1\0", "ERROR ENOENT\0"],
   ["/local/domain/1/data/n2999/x\0n1\0", "ERROR ENOENT\0"],

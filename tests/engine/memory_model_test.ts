@@ -5,7 +5,7 @@ const SCRIPT = new URL("./heap_and_charge.ts", import.meta.url).pathname;
 
 /** Bytes of the heap for each node of a chain, which has a list of children of its own. */
 const CHAIN_NODE_BYTES_MAX = 320;
-/** The same with what a transaction remembers of it: its path is a part of the longest one's text. */
+/** The same for a node in a transaction: its path is a part of the longest one's text. */
 const MADE_NODE_BYTES_MAX = 640;
 
 Deno.test("memory model: what is charged is within a factor of two of what the heap takes", async () => {

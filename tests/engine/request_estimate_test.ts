@@ -17,7 +17,7 @@ import { encodeMessage } from "../../lib/wire/header.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 
-/** One client of domain 0, or a guest, whose changes are marked as those of a store that is kept are. */
+/** One client of domain 0, or a guest. The tree marks its changes, as it does for a store with a journal. */
 class Metered {
   readonly engine: Engine;
   readonly #client: Connection;
@@ -120,7 +120,7 @@ Deno.test("estimate: what a guest removes is charged ahead as all that it owns, 
   }
   const [estimate, units] = ofGuest(true, T.TRANSACTION_END, "T\0");
   assert(estimate > units / 2 && estimate < 3 * units, `${estimate} units, not ${units}`);
-  // Less than that costs less: it is charged ahead all the same, and what is too much is taken back.
+  // To remove less costs less. It is charged as much ahead, and what is too much comes back.
   assertEquals(ofGuest(true, T.RM, "b\0")[0], ofGuest(true, T.RM, "a\0")[0]);
 });
 

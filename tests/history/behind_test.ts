@@ -1,4 +1,4 @@
-/** Busy clients wait while upkeep of the history is due, but not for upkeep that is not done meanwhile. */
+/** Busy clients wait while upkeep of the history is due, but not while that upkeep is suspended. */
 import { assert, assertEquals } from "@std/assert";
 import type { DatabaseSync } from "node:sqlite";
 import { HISTORY_BLOCK_RECORDS, HISTORY_STEPS_OWED_MAX } from "../../lib/limits.ts";

@@ -3,22 +3,24 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { HistoryError, IN_MEMORY } from "../../lib/history/database.ts";
 import { History } from "../../lib/history/history.ts";
-import { log } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { HistoryRecord } from "../../lib/history/record.ts";
 import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
 import { HISTORY_BLOCK_SHARE_MIN } from "../../lib/limits.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { beginHistory, finish, guest, packer, textNode, walked, Writer } from "./support.ts";
+import {
+  beginHistory,
+  finish,
+  guest,
+  listed,
+  packer,
+  textNode,
+  walked,
+  Writer,
+} from "./support.ts";
 
 const DAY = 86_400_000_000;
-
-function listed(history: History): HistoryRecord[] {
-  return [...log(history, {})].filter((item): item is HistoryRecord =>
-    item !== null && "type" in item
-  );
-}
 
 function runUpkeep(upkeep: HistoryUpkeep, now: number): void {
   while (upkeep.step(now));

@@ -1,6 +1,5 @@
 /** However many flood, one after the other or at once, they push out none of those who do little. */
 import { assert, assertEquals } from "@std/assert";
-import { log } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import { History } from "../../lib/history/history.ts";
 import type { Author, HistoryRecord } from "../../lib/history/record.ts";
@@ -9,14 +8,10 @@ import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
 import { HISTORY_THINNED_MAX } from "../../lib/limits.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { beginHistory, finish, guest, packer, walked, Writer } from "./support.ts";
+import { beginHistory, finish, guest, listed, packer, walked, Writer } from "./support.ts";
 
 const DAY = 86_400_000_000;
 const BYTES = 1_000_000;
-
-function listed(history: History): HistoryRecord[] {
-  return [...log(history, {})].filter((one): one is HistoryRecord => one !== null && "type" in one);
-}
 
 /** Who writes next, and what, of the floods; a value that compresses badly. */
 type Next = (

@@ -1,4 +1,4 @@
-/** What blocks leave free in the file of a history. */
+/** What stays free in the file of a history. */
 import { assert, assertEquals } from "@std/assert";
 import { HISTORY_FREE_BYTES, PAGES_PER_SLICE } from "../../lib/limits.ts";
 import { makeScratch } from "../support/scratch.ts";

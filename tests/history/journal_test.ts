@@ -9,8 +9,8 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { type Client, randomRequest } from "../support/engine_client.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { lines, listed, RecordedLife } from "./recorded_life.ts";
-import { finish, folded } from "./support.ts";
+import { listedPlain, RecordedLife } from "./recorded_life.ts";
+import { finish, folded, lines } from "./support.ts";
 
 function step(life: RecordedLife, random: Random): void {
   const client = random.pick(life.clients);
@@ -23,9 +23,9 @@ function step(life: RecordedLife, random: Random): void {
 
 /** What a new life finds: all that was committed, and then its own start. */
 function checkKilled(life: RecordedLife, copy: string, durability: Durability): void {
-  const was = listed(life.history), { last } = life.history;
+  const was = listedPlain(life.history), { last } = life.history;
   const next = new RecordedLife(copy, { durability });
-  const found = listed(next.history);
+  const found = listedPlain(next.history);
   assertEquals(found.slice(0, was.length), was);
   assertEquals(found.slice(was.length).map(({ number }) => number), [last + 1]);
   assert(next.history.horizon!.number <= 10, "all but its very beginning");
@@ -73,7 +73,7 @@ for (const durability of ["crash", "disk"] as const) {
     life.turn();
     life.copyTo(`${scratch.path}/copy`);
     const next = new RecordedLife(`${scratch.path}/copy`, { durability });
-    assertEquals(listed(next.history).map(({ number, type }) => [number, type]), [
+    assertEquals(listedPlain(next.history).map(({ number, type }) => [number, type]), [
       [1, "commit"],
       [2, "commit"],
       [3, "abort"],
@@ -92,7 +92,7 @@ Deno.test("what a turn that was not committed did is not in the history", async 
   client.ask(T.WRITE, "/a\x002");
   life.copyTo(`${scratch.path}/copy`);
   const next = new RecordedLife(`${scratch.path}/copy`);
-  assertEquals(listed(next.history).map(({ number }) => number), [1, 2, 3]);
+  assertEquals(listedPlain(next.history).map(({ number }) => number), [1, 2, 3]);
   assertEquals(next.nodes().filter((line) => line.startsWith("/a ")), ["/a 49 0"]);
   next.end();
   life.end();
@@ -135,7 +135,7 @@ Deno.test("a daemon without a history leaves a gap, and so does one whose histor
   write(without, "/a\x002");
   without.end();
   const second = new RecordedLife(path);
-  const gap = listed(second.history).find(({ type }) => type === "gap");
+  const gap = listedPlain(second.history).find(({ type }) => type === "gap");
   assertEquals(gap?.type === "gap" && gap.first, last + 1);
   while (second.keeper!.maintain(true));
   const moment = finish(momentAt(second.history, second.history.last));
@@ -165,7 +165,7 @@ Deno.test("the history of a store that is older than it begins with what the sto
   life.clients[0]!.ask(T.WRITE, "/new\x001");
   life.turn();
   while (life.keeper!.maintain(true));
-  assertEquals(listed(life.history).map(({ number }) => number).at(-1), 2);
+  assertEquals(listedPlain(life.history).map(({ number }) => number).at(-1), 2);
   for (const number of [1, 2]) {
     const moment = finish(momentAt(life.history, number));
     assertEquals([moment.inexact(), lines(moment.nodes)], [null, life.trees.get(number)]);
@@ -188,7 +188,7 @@ for (const durability of ["crash", "disk"] as const) {
     const count = HISTORY_RIDING_RECORDS_MAX + 1;
     life.turn();
     const next = new RecordedLife(copy, { durability });
-    const [gap, start, ...more] = listed(next.history).filter(({ number }) => number > last);
+    const [gap, start, ...more] = listedPlain(next.history).filter(({ number }) => number > last);
     assert(gap?.type === "gap");
     assertEquals([gap.first, gap.number], [last + 1, last + count]);
     assertEquals(gap.missing.reduce((sum, { count }) => sum + count, 0), count);
@@ -200,7 +200,7 @@ for (const durability of ["crash", "disk"] as const) {
     life.end();
     // What was saved is there, and is no gap.
     const again = new RecordedLife(`${scratch.path}/store`, { durability });
-    assert(listed(again.history).every(({ type }) => type !== "gap"));
+    assert(listedPlain(again.history).every(({ type }) => type !== "gap"));
     again.end();
   });
 }
@@ -238,7 +238,7 @@ Deno.test("a kill soon after a start leaves no gap", async () => {
     const life = new RecordedLife(path);
     life.clients[0]!.ask(T.WRITE, `/a\0${kills}`);
     life.turn();
-    assertEquals(listed(life.history).map(({ number }) => number), numbersTo(2 * kills));
+    assertEquals(listedPlain(life.history).map(({ number }) => number), numbersTo(2 * kills));
     life.copyTo(path = `${scratch.path}/${kills}`);
     lives.push(life);
   }
@@ -312,7 +312,7 @@ Deno.test("a turn has the time of its records, so that a moment by its time is t
   const life = new RecordedLife(`${scratch.path}/store`), [client] = life.clients as [Client];
   client.ask(T.WRITE, "/a\x001");
   life.turn();
-  const { at } = listed(life.history).at(-1)!;
+  const { at } = listedPlain(life.history).at(-1)!;
   life.copyTo(`${scratch.path}/copy`);
   const next = new RecordedLife(`${scratch.path}/copy`);
   assertEquals(next.journal.lastTurnAt, Math.floor(at / 1_000));
@@ -333,7 +333,7 @@ for (const durability of ["crash", "disk"] as const) {
             if (random.chance(0.1)) step(life, random);
             else random.pick(life.clients).ask(T.WRITE, `/hot/${random.below(4)}\0${turn}`);
           }
-          // So much that images are due.
+          // A large value, so that images are due.
           life.clients[0]!.ask(T.WRITE, `/large\0${"x".repeat(3_000)}`);
           life.turn();
           for (let i = random.below(8); i > 0; i--) life.journal.maintain(random.chance(0.5));
@@ -342,8 +342,8 @@ for (const durability of ["crash", "disk"] as const) {
           const copy = `${scratch.path}/copy-${round}-${turn}`, { last } = life.history;
           life.copyTo(copy);
           const next = new RecordedLife(copy, { durability, clock });
-          const all = listed(next.history).filter(({ number }) => number <= last);
-          assertEquals(folded(all, life.history), folded(listed(life.history), life.history));
+          const all = listedPlain(next.history).filter(({ number }) => number <= last);
+          assertEquals(folded(all, life.history), folded(listedPlain(life.history), life.history));
           assertEquals(next.history.horizon!.number, life.history.horizon!.number);
           assertEquals(next.said, []);
           next.end();

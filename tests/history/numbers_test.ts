@@ -1,4 +1,4 @@
-/** A number of the history is never given twice, even where its record can be kept nowhere. */
+/** The history never gives a number twice, even when there is no space for its record. */
 import { assert, assertEquals } from "@std/assert";
 import type { DatabaseSync } from "node:sqlite";
 import type { Durability } from "../../lib/journal/database.ts";
@@ -9,7 +9,7 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import type { Client } from "../support/engine_client.ts";
 import { openRecorded } from "../support/recorded_engine.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { listed, RecordedLife } from "./recorded_life.ts";
+import { listedPlain, RecordedLife } from "./recorded_life.ts";
 
 /** The last number that was given, whether or not the history has it. */
 function lastGiven({ keeper }: RecordedLife): number {
@@ -45,11 +45,11 @@ function doomed(life: RecordedLife, count: number): number[] {
   return all;
 }
 
-/** Ends them; nothing else is changed in these turns. */
+/** Ends transactions in EAGAIN; these turns change nothing else. */
 function abort(life: RecordedLife, ids: readonly number[]): void {
   const [client] = life.clients as [Client];
   for (const id of ids) {
-    // While there is no space, only what is lost ends so.
+    // While there is no space, only transactions that the daemon gave up end so.
     if (life.journal.full) {
       const { state } = life.engine;
       state.giveUpTransaction(client.connection.transactions.get(id)!);
@@ -59,10 +59,10 @@ function abort(life: RecordedLife, ids: readonly number[]): void {
   }
 }
 
-/** The next daemon goes on behind all numbers that were given; each of them is in the history or in a gap. Returns the gaps. */
+/** Checks that the next daemon's numbers follow all that were given, each of which is in the history or in a gap. Returns the gaps. */
 function checkNext(life: RecordedLife, path: string, durability: Durability = "crash"): Gap[] {
   const next = new RecordedLife(path, { durability });
-  const all = listed(next.history), gaps = all.filter((record) => record.type === "gap");
+  const all = listedPlain(next.history), gaps = all.filter((record) => record.type === "gap");
   const start = all.pop()!;
   assert(start.type === "commit" && start.kind === "start");
   assert(start.number > lastGiven(life), `#${start.number}, after #${lastGiven(life)}`);
@@ -111,7 +111,7 @@ Deno.test("more numbers are given on a full disk than were reserved before", asy
   abort(life, ids);
   life.copyTo(`${scratch.path}/copy`);
   checkNext(life, `${scratch.path}/copy`);
-  // Also where the next daemon cannot open its history.
+  // The same holds if the next daemon cannot open its history.
   life.copyTo(`${scratch.path}/without`);
   Deno.removeSync(`${scratch.path}/without.history`);
   Deno.mkdirSync(`${scratch.path}/without.history`);

@@ -16,7 +16,16 @@ import { Client } from "../support/engine_client.ts";
 import { openRecorded } from "../support/recorded_engine.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { toText } from "../../lib/wire/text.ts";
-import { beginHistory, damageBlock, finish, guest, packer, walked, Writer } from "./support.ts";
+import {
+  beginHistory,
+  damageBlock,
+  finish,
+  guest,
+  listed,
+  packer,
+  walked,
+  Writer,
+} from "./support.ts";
 
 const SECRET = "hunter-seven";
 /** What rewrites nothing and drops nothing. */
@@ -88,10 +97,6 @@ function fill(path: string): { history: History; writer: Writer; count: number }
   history.save();
   assert(history.closed.length >= 3 && history.latest.length > 0);
   return { history, writer, count };
-}
-
-function listed(history: History): HistoryRecord[] {
-  return [...log(history, {})].filter((one): one is HistoryRecord => one !== null && "type" in one);
 }
 
 /** What is to be left of records. */

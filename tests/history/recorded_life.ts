@@ -3,19 +3,19 @@ import { assert } from "@std/assert";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
 import type { History } from "../../lib/history/history.ts";
-import { log } from "../../lib/history/queries.ts";
-import type { HistoryRecord, NodeState } from "../../lib/history/record.ts";
+import type { HistoryRecord } from "../../lib/history/record.ts";
 import type { StoreJournal } from "../../lib/journal/store_journal.ts";
 import type { HistoryKeeper } from "../../lib/server/history/history_keeper.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { Client } from "../support/engine_client.ts";
 import { openRecorded, type RecordedEngineOptions } from "../support/recorded_engine.ts";
+import { lines, listed } from "./support.ts";
 
-/** So small that its turns go to the store file again and again. */
+/** So small that turns go to the store file again and again. */
 const TAIL_BYTES = 16_384;
 
 let wall = 1_700_000_000_000_000;
-/** So slow that nothing is folded. */
+/** A clock by which records come so slowly that none is folded. */
 const SLOW: Clock = { ...systemClock, wall: () => wall += 1_000_000 };
 
 /** A daemon's engine, journal and history, without its sockets. */
@@ -36,7 +36,7 @@ export class RecordedLife {
     this.engine = recorded.engine;
     this.clients = [0, 0].map((domid) => new Client(this.engine, domid));
     this.turn();
-    // The store as it was at the beginning is written down.
+    // The first keyframe is written.
     while (this.keeper?.maintain(true) === true);
   }
 
@@ -55,7 +55,7 @@ export class RecordedLife {
     return lines([...specials, ...subtree(tree.root)]);
   }
 
-  /** As a kill leaves it, elsewhere. */
+  /** Copies the files as a kill leaves them. */
   copyTo(path: string): void {
     for (const end of ["", "-wal", ".tail", ".history", ".history-wal"]) {
       Deno.copyFileSync(`${this.#path}${end}`, `${path}${end}`);
@@ -72,13 +72,8 @@ export class RecordedLife {
   }
 }
 
-export function lines(nodes: Iterable<readonly [string, NodeState]>): string[] {
-  return [...nodes].map(([path, { perms, value }]) => `${path} ${value} ${perms}`).sort();
-}
-
-export function listed(history: History): HistoryRecord[] {
-  const found = [...log(history, {})];
-  const records = found.filter((one): one is HistoryRecord => one !== null && "type" in one);
-  // As plain data, whatever holds it. What is decoded shares buffers, so that comes first.
-  return structuredClone(records.map((record) => ({ ...record })));
+/** All records of a history, as plain data. */
+export function listedPlain(history: History): HistoryRecord[] {
+  // `...` decodes the changes before the clone, since they share buffers.
+  return structuredClone(listed(history).map((record) => ({ ...record })));
 }

@@ -2,7 +2,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
 import { IN_MEMORY } from "../../lib/history/database.ts";
-import type { History } from "../../lib/history/history.ts";
 import { log, show } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { HistoryRecord } from "../../lib/history/record.ts";
@@ -15,8 +14,8 @@ import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Client } from "../support/engine_client.ts";
 import { roundsOf, withSeed } from "../support/random.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { finish } from "./support.ts";
-import { begin, lines, turn, World, writeKeyframe } from "./world.ts";
+import { finish, lines, listed } from "./support.ts";
+import { begin, turn, World, writeKeyframe } from "./world.ts";
 
 Deno.test("the store at each commit is rebuilt as it was", () => {
   for (const { seed } of roundsOf(12, 6)) {
@@ -149,10 +148,6 @@ function recordsIn(bytes: Uint8Array): HistoryRecord[] {
     assert("type" in item);
     return item;
   });
-}
-
-function listed(history: History): HistoryRecord[] {
-  return [...log(history, {})].filter((one): one is HistoryRecord => one !== null && "type" in one);
 }
 
 function checkAfterKill(

@@ -1,9 +1,8 @@
-/** What rides with turns while commits are folded: after a kill it is put together to what the daemon had. */
+/** What rides with turns while commits are folded: after a kill the next daemon makes of it what the dead one had. */
 import { assert, assertEquals } from "@std/assert";
 import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { IN_MEMORY } from "../../lib/history/database.ts";
 import type { History } from "../../lib/history/history.ts";
-import { log } from "../../lib/history/queries.ts";
 import type { Commit, HistoryRecord, NodeState } from "../../lib/history/record.ts";
 import { encodeRecords } from "../../lib/history/record_bytes.ts";
 import { decodeRide } from "../../lib/history/ride_bytes.ts";
@@ -15,14 +14,10 @@ import { toBytes } from "../../lib/wire/text.ts";
 import type { Client } from "../support/engine_client.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
-import { folded } from "./support.ts";
+import { folded, listed } from "./support.ts";
 import { begin, turn, World, writeKeyframe } from "./world.ts";
 
 const HOT = ["/a/x", "/a/y", "/b", "/c/secret"];
-
-function listed(history: History): HistoryRecord[] {
-  return [...log(history, {})].filter((one): one is HistoryRecord => one !== null && "type" in one);
-}
 
 /** A daemon's history, its journal, and all that it was told. */
 class Flooded {
@@ -42,7 +37,7 @@ class Flooded {
     const { recorder } = this.world, take = recorder.take.bind(recorder);
     recorder.take = () => {
       const records = take();
-      // What is decoded shares buffers, so that comes first.
+      // `...` decodes the changes before the clone, since they share buffers.
       this.told.push(...structuredClone(records.map((record) => ({ ...record }))));
       return records;
     };
@@ -81,7 +76,7 @@ class Flooded {
     this.isMissing = false;
   }
 
-  /** What a new life finds, whose store has the nodes that this one's has. */
+  /** The history of a next daemon whose store has the same nodes. */
   killed(copy: string): History {
     for (const end of ["", "-wal"]) Deno.copyFileSync(this.path + end, copy + end);
     const nodes = this.world.nodes(), next = begin(this.world, copy);
@@ -96,7 +91,7 @@ function repetitionsIn(bytes: Uint8Array): number {
   return decodeRide(bytes).items.filter((item) => !("type" in item)).length;
 }
 
-/** Each record says what was told of its first and its last number, or that it does not know. */
+/** Checks that each record says what the recorder told of its first and its last number, or that this is unknown. */
 function checkTrue(records: readonly HistoryRecord[], told: readonly HistoryRecord[]): void {
   const all = new Map<string, { record: Commit; old: NodeState | null; new: NodeState | null }>();
   for (const record of told) {
@@ -122,7 +117,7 @@ function isUnknown(node: NodeState | null): boolean {
   return node !== null && !(node.value instanceof Uint8Array) && node.value.isLeftOut === true;
 }
 
-/** As other objects that say the same. */
+/** A copy as a plain object. */
 function plain(node: NodeState | null): NodeState | null {
   return node === null ? null : { value: node.value, perms: [...node.perms] };
 }
@@ -132,7 +127,7 @@ function flood(random: Random, life: Flooded, scratch: Scratch): void {
     for (let steps = random.below(9); steps > 0; steps--) life.step(random);
     life.turn(random);
     if (random.chance(0.01)) life.settle();
-    // Somebody looks at the records, which must not change any more.
+    // A query reads the records, which must not change any more.
     if (random.chance(0.01)) life.history.latest.length;
     if (random.chance(0.003)) life.history.save();
     if (random.chance(0.005)) writeKeyframe(life.history, life.world);
@@ -202,7 +197,7 @@ function idOf(item: object): number {
   return "id" in item ? item.id as number : 0;
 }
 
-/** A history whose first client has written a path so often that this is folded, with all that the journal carries. */
+/** A history with what the journal carries. Its first client has written a path so often that further writes are folded. */
 class Fast {
   readonly world = new World();
   readonly carried: Uint8Array[] = [];
@@ -226,19 +221,19 @@ class Fast {
     this.rider.committed(isCarried);
   }
 
-  /** Of each record of the last turn, whether it rides whole. */
+  /** Whether each record of the last turn rides whole. */
   get isWhole(): readonly boolean[] {
     return decodeRide(this.carried.at(-1)!).items.map((item) => "type" in item);
   }
 
-  /** What a new life makes of it. */
+  /** The history of the next daemon. */
   recovered(find: FindNode = () => null, alone: number[] = [], path = IN_MEMORY): History {
     const { history, rider } = begin(this.world, path);
     rider.begin({ last: 9, unread: 0, alone, another: false, mark: 0 }, this.carried, find);
     return history;
   }
 
-  /** Both say the same. */
+  /** Checks that the next daemon's history says the same. */
   check(find?: FindNode): void {
     const next = this.recovered(find), { history } = this;
     assertEquals(folded(listed(next), history), folded(listed(history), history));

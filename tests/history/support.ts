@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { IN_MEMORY } from "../../lib/history/database.ts";
 import { History } from "../../lib/history/history.ts";
 import { foldRecords } from "../../lib/history/fold.ts";
+import { log } from "../../lib/history/queries.ts";
 import { inWalkOrder } from "../../lib/history/walk_order.ts";
 import { loadPacker } from "../../lib/history/packing.ts";
 import type { Author, Change, Commit, HistoryRecord, NodeState } from "../../lib/history/record.ts";
@@ -23,6 +24,18 @@ export function beginHistory(path: string = IN_MEMORY, at = 0): History {
   history.beginKeyframe(at, []);
   while (history.stepKeyframe());
   return history;
+}
+
+/** All records of a history. */
+export function listed(history: History): HistoryRecord[] {
+  return [...log(history, {})].filter((one): one is HistoryRecord => one !== null && "type" in one);
+}
+
+/** A line for each node. */
+export function lines(nodes: Iterable<readonly [string, NodeState]>): string[] {
+  return [...nodes].map(([path, { perms, value }]) =>
+    `${path} ${value instanceof Uint8Array ? value : `<${value.redacted}>`} ${perms}`
+  ).sort();
 }
 
 /** Nodes in the order in which a keyframe takes them. */

@@ -9,7 +9,7 @@ import { Redaction } from "../../lib/store/redaction.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Client, randomRequest } from "../support/engine_client.ts";
 import type { Random } from "../support/random.ts";
-import { packer, walked } from "./support.ts";
+import { lines, packer, walked } from "./support.ts";
 
 /** An engine, what it has recorded, and the store as it was after each number. */
 export class World {
@@ -66,12 +66,6 @@ export class World {
     } else client.ask(...randomRequest(random), id ?? 0);
     this.note();
   }
-}
-
-export function lines(nodes: ReadonlyMap<string, NodeState>): string[] {
-  return [...nodes].map(([path, { perms, value }]) =>
-    `${path} ${value instanceof Uint8Array ? value : `<${value.redacted}>`} ${perms}`
-  ).sort();
 }
 
 /** What a store remembers of its history. */

@@ -17,7 +17,7 @@ const POOR_PROGRAM = `
   const { makeReadPlace } = await import(${JSON.stringify(MODULE)});
   makeReadPlace()[Symbol.dispose]();
   const files = [];
-  // The runtime may close some of its own meanwhile.
+  // The runtime may close some of its own descriptors meanwhile.
   for (let said = ""; said === "";) {
     try {
       for (;;) files.push(Deno.openSync("/dev/null"));

@@ -255,7 +255,7 @@ Deno.test("queries while blocks are pruned under them: what is left is answered,
   assert(history.closed.length < blocks, "something was pruned");
   assert(numbers.every((number, i) => i === 0 || number > numbers[i - 1]!));
   assertEquals(numbers.at(-1), history.last);
-  // What it said first is not so any more, and it says so.
+  // The first head is no longer true, and a second one says so.
   const [first, later, ...others] = heads;
   assertEquals([heads.length, others], [2, []]);
   assert(later!.completeAfter > first!.completeAfter);
@@ -281,7 +281,7 @@ Deno.test("queries while blocks are pruned under them: what is left is answered,
   nodes.session.close();
 });
 
-/** What `xs log` prints, and its status and errors, when all old blocks are pruned as it has printed 600 lines. */
+/** What `xs log` prints, its status and its errors, when all old blocks are pruned after it has printed 600 lines. */
 async function pruned(...args: string[]): Promise<[lines: string[], status: number, err: string]> {
   await using server = await startRecorded();
   const { history, socketPath } = server, nodes = await connect(server);

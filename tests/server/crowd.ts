@@ -22,7 +22,7 @@ export class Crowd {
   readonly busy: BusyClient[] = [];
   /** Units of all requests handled so far. */
   done = 0;
-  /** The same when a request of somebody else was handled. */
+  /** The same when the last request of another client was handled. */
   doneBefore = 0;
 
   constructor() {
@@ -37,7 +37,7 @@ export class Crowd {
     };
   }
 
-  /** Thirty guests, whose requests take `units` each, and which have worked for long enough. */
+  /** Thirty guests whose requests take `units` each, and which have used up their credit. */
   static ofGuests(units: number): Crowd {
     const crowd = new Crowd();
     for (let i = 0; i < BUSY; i++) crowd.add(units, false);
@@ -69,7 +69,7 @@ export class Crowd {
       this.turn();
       if (client.receive().length > 0) return { units: this.doneBefore - before, turns };
     }
-    throw new Error("it was never answered");
+    throw new Error("the client got no answer");
   }
 
   units(): number[] {
@@ -77,7 +77,7 @@ export class Crowd {
   }
 }
 
-/** What a client has cost. */
+/** What a client has used. */
 export function shareOf(client: TestClient): Share {
   return client.peer.connection.share;
 }

@@ -33,7 +33,7 @@ class World {
     () => this.collections++,
   );
 
-  /** The daemon works as long as a full rest stands for. */
+  /** The daemon works so long that it needs a full rest. */
   work(ms = 20): void {
     this.worked += ms;
   }

@@ -40,7 +40,7 @@ function makeOthers(path: string): string[] {
   return namesIn(path);
 }
 
-/** What a daemon does at its start whose files are in `path`. */
+/** Deletes leftovers as a daemon does at its start whose files are in `path`. */
 function look(path: string, log: string[] = [], clock = new SimulatedClock()): void {
   const places = { socket: `${path}/socket`, stateFile: `${path}/state_dump` };
   const say = (level: string, text: string): void => void log.push(`${level}: ${text}`);

@@ -1,4 +1,4 @@
-/** Who is served in the middle of a turn: counted in units and requests, never timed. */
+/** Which clients the daemon serves in the middle of a turn: counted in units and requests, never timed. */
 import { assert, assertEquals } from "@std/assert";
 import { REQUEST_UNITS, SOCKET_READ_UNITS } from "../../lib/engine/work_meter.ts";
 import { LOOK_UNITS, TURN_UNITS } from "../../lib/limits.ts";
@@ -19,7 +19,7 @@ Deno.test("in a turn: a quiet client that asks in the middle of a turn is answer
         };
         crowd.turn();
         assertEquals(quiet.receive().length, 1);
-        // It comes next, the turn ends with it, and nobody looks once more.
+        // It comes next, the turn ends with it, and there is no further look.
         assertEquals(crowd.done - crowd.doneBefore, REQUEST_UNITS);
         assertEquals(looks, asked);
         const waited = crowd.doneBefore - before;
@@ -49,7 +49,7 @@ Deno.test("in a turn: a turn looks for quiet clients twice, and its length is as
 Deno.test("in a turn: a busy client that asks in the middle of a turn waits for the next one", () => {
   const crowd = Crowd.ofGuests(240);
   const first = crowd.busy[0]!, { client } = first;
-  // It sends nothing more by itself.
+  // The crowd sends nothing more for it.
   first.outstanding = Infinity;
   while (client.peer.isReady) crowd.turn();
   const before = shareOf(client).units;

@@ -1,4 +1,4 @@
-/** Texts as bytes, one a character, whatever the characters are and however many. */
+/** Texts as bytes, one for each character, of any characters and any length. */
 import { assertEquals } from "@std/assert";
 import { LOOPED_TEXT_MAX } from "../../lib/limits.ts";
 import { putText, toText } from "../../lib/wire/text.ts";

@@ -1,4 +1,4 @@
-/** Paths of one node after the other: each is found whole, and what is told of what they share is so. */
+/** A trail has the whole path of each node, and says truly what consecutive paths share. */
 import { assert, assertEquals } from "@std/assert";
 import { Glob } from "../../lib/store/glob.ts";
 import { HiddenOnTrail } from "../../lib/store/hidden_on_trail.ts";
