@@ -2,6 +2,7 @@
 import { ByteReader } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { HISTORY_PART_BYTES } from "../limits.ts";
+import { ROOT_PATH } from "../store/path.ts";
 import type { Trail } from "../store/trail.ts";
 import { NodesReader, NodesWriter, pathRoom } from "./node_bytes.ts";
 import type { Author, Change, Commit, Kind, NodeState } from "./record.ts";
@@ -26,8 +27,8 @@ export class ChangesCoder {
   #count = 0;
   #weight = 0;
   #topDepth = 0;
-  /** The trail of the last change. */
-  #trail: Trail | null = null;
+  /** The path of the part's first change; the root's for a special's. */
+  #first = "";
 
   /** Adds the change of the path at which a trail is; returns its weight. All changes have the same trail. */
   add(trail: Trail, old: NodeState | null, now: NodeState | null): number {
@@ -36,7 +37,7 @@ export class ChangesCoder {
     const { bytes, length } = trail, shared = isFirst ? 0 : trail.shared;
     const depth = isFirst ? trail.depth : trail.sharedDepth;
     if (isFirst || depth < this.#topDepth) this.#topDepth = depth;
-    this.#trail = trail;
+    if (isFirst) this.#first = trail.isSpecial ? ROOT_PATH : trail.text;
     const room = to.room(pathRoom(trail));
     let at = varintAt(room, to.length, shared);
     room[at++] = length - shared & 0xff;
@@ -54,18 +55,25 @@ export class ChangesCoder {
   /** All parts so far; the next change begins new ones. */
   take(): CodedChanges[] {
     if (this.#count > 0) this.#endPart();
-    this.#trail = null;
     return this.#parts.splice(0);
   }
 
   #endPart(): void {
-    const top = this.#trail!.isSpecial ? "/" : this.#trail!.above(this.#topDepth);
+    // The trail may have gone on, to the first path of the next part.
+    const top = firstNames(this.#first, this.#topDepth);
     const bytes = this.#to.written.slice();
     this.#parts.push({ bytes, count: this.#count, weight: this.#weight, top });
     this.#to.clear();
     this.#nodes.restart();
     this.#count = this.#weight = 0;
   }
+}
+
+/** The path of the first `count` names of a path. */
+function firstNames(path: string, count: number): string {
+  let to = 0;
+  for (let i = 0; i < count && to >= 0; i++) to = path.indexOf("/", to + 1);
+  return count === 0 ? ROOT_PATH : to < 0 ? path : path.slice(0, to);
 }
 
 /** A commit without its changes. */

@@ -37,11 +37,6 @@ export class Trail {
     return toText(this.bytes, 0, this.length);
   }
 
-  /** The path that its first `depth` names lead to. */
-  above(depth: number): string {
-    return toText(this.bytes, 0, depth === 0 ? 1 : this.#ends[depth - 1]!);
-  }
-
   /** What comes now is compared with this path. */
   mark(): void {
     this.shared = this.length;

@@ -5,6 +5,7 @@ import { CodedCommit } from "../../lib/history/coded_commit.ts";
 import { OneChange } from "../../lib/history/one_change.ts";
 import { Pending } from "../../lib/history/pending.ts";
 import type { HistoryRecord } from "../../lib/history/record.ts";
+import { isUnder } from "../../lib/history/path_set.ts";
 import { decodeRecords, encodeRecords } from "../../lib/history/record_bytes.ts";
 import { Recorder } from "../../lib/history/recorder.ts";
 import {
@@ -107,6 +108,25 @@ Deno.test("coded commits: hidden values are not in them, and old values of very 
   const left = changes.map(({ old }) => old!.value).filter((old) => !(old instanceof Uint8Array));
   assert(left.length > 0 && left.length <= 6, `${left.length}`);
   for (const old of left) assertEquals(old, { redacted: 4_000, isLeftOut: true });
+});
+
+Deno.test("coded commits: all paths of a part are below its top, also where the next part begins elsewhere", () => {
+  const value = "v".repeat(4_000);
+  for (const other of ["/b", "/above/b"]) {
+    const world = new World();
+    const id = parseInt((world.ask(T.TRANSACTION_START, "\0"), world.client.text));
+    for (let i = 0; i * value.length < HISTORY_PART_BYTES; i++) {
+      world.ask(T.WRITE, `/above/a/${i}\0${value}`, id);
+    }
+    world.ask(T.WRITE, `${other}\0${other}`, id);
+    const parts = world.ask(T.TRANSACTION_END, "T\0", id);
+    assert(parts.length > 1);
+    for (const part of parts) {
+      assert(part instanceof CodedCommit);
+      const { changes, coded: { top } } = part;
+      for (const { path } of changes) assert(isUnder(path, top), `${path} is not below ${top}`);
+    }
+  }
 });
 
 Deno.test("coded commits: what is folded as it comes is not folded over one that touched its path", () => {
