@@ -88,6 +88,8 @@ class Recovery {
   readonly #repeated = new Map<string, Repeated>();
   #records: HistoryRecord[] = [];
   #last: number;
+  /** Whether a series has begun: else what is repeated may have ridden with turns that are not read, as an image has them. */
+  #hasBegun = false;
 
   constructor(private readonly to: History) {
     this.#last = to.last;
@@ -95,7 +97,9 @@ class Recovery {
 
   ride({ at, begins, first, firstId, items }: Ride): void {
     const [item] = items;
-    if (item === undefined) return;
+    this.#hasBegun ||= begins;
+    // The records that follow find it missing.
+    if (item === undefined || this.#isLost(items)) return;
     const before = ("type" in item && item.type === "gap" ? item.first : first) - 1;
     // Turns carry nothing while a history cannot be used, so the number of their commits is unknown.
     if (this.#last > 0 && before > this.#last) this.#skipTo(before, at);
@@ -106,6 +110,14 @@ class Recovery {
       else this.#repeat(item, at);
       this.#last = Math.max(this.#last, item.number);
     }
+  }
+
+  /** Whether a turn repeats what nobody knows any more, and the history's file does not have it either. */
+  #isLost(items: Ride["items"]): boolean {
+    return !this.#hasBegun &&
+      items.some((item) =>
+        !("type" in item) && item.number > this.to.last && !this.#known.has(item.id)
+      );
   }
 
   #skipTo(before: number, at: number): void {
@@ -129,10 +141,10 @@ class Recovery {
   }
 
   #repeat(repetition: Repetition, at: number): void {
+    const { id, number } = repetition, known = this.#known.get(id) ?? null;
     // The history's file has it already; what it refers to may be gone.
-    if (repetition.number <= this.to.last) return;
-    const known = this.#known.get(repetition.id) ?? null;
-    if (known === null) throw new DamagedError(`there is no record ${repetition.id} to repeat`);
+    if (number <= this.to.last) return this.#forgetState(known);
+    if (known === null) throw new DamagedError(`there is no record ${id} to repeat`);
     const { author, path } = known, before = this.#repeated.get(path);
     if (before !== undefined && sameAuthor(before.commit.author, author)) {
       return before.add(repetition, at);
@@ -141,6 +153,11 @@ class Recovery {
     const repeated = new Repeated(repetition, at, known, old);
     this.#repeated.set(path, repeated);
     this.#records.push(repeated.commit);
+  }
+
+  /** A block may end within a turn: then the history's file has one repetition, and not the next, whose old state it was. */
+  #forgetState(known: Known | null): void {
+    if (known !== null) this.#states.set(known.path, unknown(this.#states.get(known.path) ?? null));
   }
 
   /** Ends all repetitions; what they left is unknown, since another store takes the place of theirs. */

@@ -8,7 +8,11 @@ import { encodeRecords } from "../../lib/history/record_bytes.ts";
 import { decodeRide } from "../../lib/history/ride_bytes.ts";
 import type { FindNode } from "../../lib/history/ride_recovery.ts";
 import type { HistoryRider } from "../../lib/history/rider.ts";
-import { HISTORY_FAST_RECORDS, HISTORY_RIDING_RECORDS_MAX } from "../../lib/limits.ts";
+import {
+  HISTORY_BLOCK_RECORDS,
+  HISTORY_FAST_RECORDS,
+  HISTORY_RIDING_RECORDS_MAX,
+} from "../../lib/limits.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
 import type { Client } from "../support/engine_client.ts";
@@ -308,6 +312,44 @@ Deno.test("rides: before a turn of too many commits for the journal, all is save
   const next = fast.recovered(() => null, [], `${path}-copy`);
   assertEquals(leftAt(next, "/a/x"), [toBytes(`${HISTORY_FAST_RECORDS}`)]);
   next.close();
+  fast.history.close();
+});
+
+Deno.test("rides: of a block that ends within a turn, no later record tells an older value", async () => {
+  await using scratch = await makeScratch();
+  const path = `${scratch.path}/history`, fast = new Fast(path), { dom0 } = fast;
+  dom0.ask(T.WRITE, "/a/x\0before the end");
+  for (let i = 0; i < HISTORY_BLOCK_RECORDS - HISTORY_FAST_RECORDS; i++) {
+    dom0.ask(T.WRITE, `/a/${i}\0new`);
+  }
+  dom0.ask(T.WRITE, "/a/x\0behind it");
+  fast.turn();
+  assertEquals([fast.isWhole.at(0), fast.isWhole.at(-1)], [false, false]);
+  for (const end of ["", "-wal"]) Deno.copyFileSync(path + end, `${path}-copy${end}`);
+  const { history, rider } = begin(fast.world, `${path}-copy`);
+  assert(history.last > 0 && history.last < fast.history.last, "a part of the turn is in the file");
+  const now = { value: toBytes("behind it"), perms: [0] };
+  rider.recover(fast.carried, () => now);
+  const [change] = listed(history).flatMap((one) => one.type === "commit" ? one.changes : [])
+    .slice(-1);
+  assertEquals([change!.path, change!.new!.value], ["/a/x", now.value]);
+  assert(isUnknown(change!.old), `it was ${change!.old!.value}`);
+  history.close();
+  fast.history.close();
+});
+
+Deno.test("rides: what repeats a turn that is not read, and was not saved, is a gap", () => {
+  const fast = new Fast(), { history: { last } } = fast;
+  // An image has all turns until now, and there was no space for the history's file.
+  fast.carried.length = 0;
+  fast.dom0.ask(T.WRITE, "/a/x\0new");
+  fast.turn();
+  assertEquals(fast.isWhole, [false]);
+  const { history, rider } = begin(fast.world, IN_MEMORY);
+  const from = { last: 9, unread: 7, alone: [], another: false, mark: last + 1 };
+  rider.begin(from, fast.carried, () => null);
+  assertEquals([history.last > last, history.needsKeyframe], [true, true]);
+  history.close();
   fast.history.close();
 });
 
