@@ -5,7 +5,9 @@ import { directoryOf, lstatOf, nameOf, namesIn, removeQuietly, textOf } from "./
  * What follows the path of the file: the pid and the start time of the process that writes it, and what a store file has beside it.
  * Earlier versions wrote no start time.
  */
-const PART = /^\.part-(\d+)(?:-(\d+))?(?:-wal|-shm|-journal|\.tail|\.tail\.part|\.reserve)?$/;
+const PART = /^\.part-([1-9]\d*)(?:-(\d+))?(?:-wal|-shm|-journal|\.tail|\.tail\.part|\.reserve)?$/;
+
+const OTHERS_ANY = 0o077;
 
 /** Field 22 of a line of /proc/PID/stat, whose second one may hold anything but is in parentheses. */
 export function startTimeIn(stat: string): number | null {
@@ -42,6 +44,8 @@ export function removeDeadParts(path: string): string[] {
     if (pid === undefined || isAlive(pid, start)) return [];
     const part = `${directory}/${name}`, file = lstatOf(part);
     if (file?.isFile !== true || file.uid !== Deno.uid()) return [];
+    // Without a start time it may be a part that a user has made, as `split` does, unless it is closed to others as ours were.
+    if (start === undefined && ((file.mode ?? 0) & OTHERS_ANY) !== 0) return [];
     removeQuietly(part);
     return [part];
   });

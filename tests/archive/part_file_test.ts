@@ -23,7 +23,8 @@ async function deadPid(): Promise<number> {
 Deno.test("the part of a file goes with its process, by pid and start time, and nothing else does", async () => {
   await using scratch = await makeScratch();
   const { path } = scratch, file = `${path}/file`, dead = await deadPid();
-  const make = (name: string): void => Deno.writeTextFileSync(`${path}/${name}`, "a store");
+  const make = (name: string, mode = 0o600): void =>
+    Deno.writeTextFileSync(`${path}/${name}`, "a store", { mode });
   // The start of another process with our pid; a pid without a process; the same by its name in earlier versions.
   const gone = [`.part-${Deno.pid}-${SELF - 1}`, `.part-${dead}-1`, `.part-${dead}`];
   for (const end of [...gone, `.part-${dead}-1-wal`, `.part-${dead}.tail`]) make(`file${end}`);
@@ -42,14 +43,19 @@ Deno.test("the part of a file goes with its process, by pid and start time, and 
     "elsewhere",
   ];
   for (const name of others) make(name);
+  // As `split -d` names the parts of a file; and one that others may read, unlike those of earlier versions.
+  const ofUser = ["file.part-00", `file.part-${dead}`];
+  make(ofUser[0]!);
+  assertEquals(removeDeadParts(file).length, 5);
+  make(ofUser[1]!, 0o644);
   const special = [`file.part-${dead}-5`, `file.part-${dead}-6`, `file.part-${dead}-7`];
   Deno.symlinkSync(`${path}/elsewhere`, `${path}/${special[0]}`);
   Deno.mkdirSync(`${path}/${special[1]}`);
   make(special[2]!);
   if (Deno.uid() === 0) Deno.chownSync(`${path}/${special[2]}`, 65534, 65534);
   else Deno.removeSync(`${path}/${special.pop()}`);
-  assertEquals(removeDeadParts(file).length, 5);
-  assertEquals(namesIn(path), [...others, ...special].sort());
+  assertEquals(removeDeadParts(file).length, 0);
+  assertEquals(namesIn(path), [...others, ...special, ...ofUser].sort());
   assertEquals(partPathOf(file), `${file}.part-${Deno.pid}-${SELF}`);
 });
 
