@@ -66,10 +66,18 @@ export class Moment {
 
   #change(number: number, { path, new: now, first }: Change): void {
     if (!this.scope.has(path)) return;
-    if (number <= this.number) {
-      if (now === null) this.nodes.delete(path);
-      else this.nodes.set(path, now);
-    } else if (first <= this.number && !this.#unknown.has(path)) {
+    if (number > this.number) return this.#later(number, path, first);
+    if (now === null) this.nodes.delete(path);
+    else this.nodes.set(path, now);
+    if (isLeftOut(now)) this.#unknown.set(path, { from: first, to: Infinity });
+    else if (this.#unknown.size > 0) this.#unknown.delete(path);
+  }
+
+  /** A change that came after this moment, or began before it. */
+  #later(number: number, path: string, first: number): void {
+    const unknown = this.#unknown.get(path), to = first > this.number ? first : number;
+    if (unknown?.to === Infinity) this.#unknown.set(path, { ...unknown, to });
+    else if (unknown === undefined && first <= this.number) {
       this.#unknown.set(path, { from: first, to: number });
     }
   }
@@ -109,6 +117,11 @@ export class Moment {
     }
     return found;
   }
+}
+
+/** Whether nobody knows what a change left, nor that it left a node: see ride_recovery.ts. */
+function isLeftOut(node: NodeState | null): boolean {
+  return node !== null && !(node.value instanceof Uint8Array) && node.value.isLeftOut === true;
 }
 
 function widest(a: Between | null, b: Between): Between {

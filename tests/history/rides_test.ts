@@ -4,6 +4,7 @@ import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { IN_MEMORY } from "../../lib/history/database.ts";
 import type { History } from "../../lib/history/history.ts";
 import type { Commit, HistoryRecord, NodeState } from "../../lib/history/record.ts";
+import { Moment } from "../../lib/history/moment.ts";
 import { encodeRecords } from "../../lib/history/record_bytes.ts";
 import { decodeRide } from "../../lib/history/ride_bytes.ts";
 import type { FindNode } from "../../lib/history/ride_recovery.ts";
@@ -298,7 +299,12 @@ Deno.test("rides: where turns are missing, what the store has now is not taken f
       fast.dom0.ask(T.WRITE, `/a/x\0${value}`);
       fast.turn();
     }
-    assertEquals(leftAt(fast.recovered(() => now, [...alone]), "/a/x"), [expected]);
+    const next = fast.recovered(() => now, [...alone]), { number } = listed(fast.history).at(-1)!;
+    assertEquals(leftAt(next, "/a/x"), [expected]);
+    const moment = new Moment(number, [], []);
+    for (const record of listed(next)) if (!moment.add(record)) break;
+    const between = alone.length === 0 ? null : { from: number - 1, to: Infinity };
+    assertEquals([moment.unknown("/a/x"), moment.unknown("/b")], [between, null]);
     fast.history.close();
   }
 });
