@@ -220,6 +220,14 @@ const flipIn = (text: string) => (bytes: Uint8Array): Uint8Array => {
   return flipAt(at)(bytes);
 };
 
+/** Changes a record of a tail, which is in the half that its header names: see lib/journal/tail.ts. */
+function flipRecord(bytes: Uint8Array): Uint8Array {
+  const end = new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true);
+  const middle = 64 + (bytes.length - 64 >>> 4) * 8, start = end < middle ? 64 : middle;
+  assert(end > start, "the tail has no record");
+  return flipAt(start + 30)(bytes);
+}
+
 const DAMAGES: [end: End, what: string, act: (store: string, other: string) => void][] = [
   ["ended", "cut short", (store) => Deno.truncateSync(store, 5000)],
   ["ended", "its first bytes", (store) => damage(store, flipAt(3))],
@@ -230,7 +238,7 @@ const DAMAGES: [end: End, what: string, act: (store: string, other: string) => v
   ["killed", "its log, missing", (store) => Deno.removeSync(`${store}-wal`)],
   ["killed", "its log, cut", (store) => damage(`${store}-wal`, (it) => it.subarray(0, -9000))],
   ["killed", "its tail, missing", (store) => Deno.removeSync(`${store}.tail`)],
-  ["killed", "its tail, a record", (store) => damage(`${store}.tail`, flipAt(200))],
+  ["killed", "its tail, a record", (store) => damage(`${store}.tail`, flipRecord)],
   ["killed", "its tail, cut short", (store) => Deno.truncateSync(`${store}.tail`, 100)],
   ["killed", "its tail, a text", (store) => Deno.writeTextFileSync(`${store}.tail`, "text\n")],
   ["killed", "a tail of another", (store, other) => Deno.copyFileSync(other, `${store}.tail`)],
