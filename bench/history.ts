@@ -6,6 +6,7 @@
 import type { Connection } from "../lib/engine/connection.ts";
 import { MessageType as T } from "../lib/wire/message_type.ts";
 import { toBytes } from "../lib/wire/text.ts";
+import { processorMs } from "./processor_time.ts";
 import { openRecorded } from "../tests/support/recorded_engine.ts";
 
 const TURNS = 5_000;
@@ -66,11 +67,6 @@ const WORK: Readonly<Record<string, (client: Connection, i: number) => void>> = 
   },
 };
 
-/** Nanoseconds that this thread has run: others on the machine do not count. */
-function processorTime(): number {
-  return Number(Deno.readTextFileSync("/proc/thread-self/schedstat").split(" ")[0]);
-}
-
 function maintain(): void {
   journal.maintain(false);
   keeper?.maintain(false);
@@ -80,7 +76,7 @@ const times = new Map<string, number[]>();
 for (let round = 0; round < Number(rounds) + 2; round++) {
   for (const [name, work] of Object.entries(WORK)) {
     for (const width of WIDTHS) {
-      const began = processorTime();
+      const began = processorMs();
       for (let turn = 0; turn < TURNS; turn++) {
         for (let at = 0; at < width; at++) {
           const i = (turn * width + at) % clients.length;
@@ -89,7 +85,7 @@ for (let round = 0; round < Number(rounds) + 2; round++) {
         if (!journal.commit()) throw new Error("not committed");
         maintain();
       }
-      const ns = (processorTime() - began) / (TURNS * width);
+      const ns = (processorMs() - began) * 1e6 / (TURNS * width);
       const what = `${name}, ${width} a turn`;
       // The first two warm up.
       if (round >= 2) times.set(what, [...times.get(what) ?? [], ns]);

@@ -1,5 +1,11 @@
 /** The store at a moment of the past, rebuilt from a keyframe and what came after it. */
-import { type Change, hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
+import {
+  type Change,
+  hasKeyframe,
+  type HistoryRecord,
+  isLeftOut,
+  type NodeState,
+} from "./record.ts";
 import { isUnder } from "./path_set.ts";
 import { Scope } from "./scope.ts";
 import type { Thinned } from "./thin.ts";
@@ -69,6 +75,7 @@ export class Moment {
     if (number > this.number) return this.#later(number, path, first);
     if (now === null) this.nodes.delete(path);
     else this.nodes.set(path, now);
+    // Nobody knows what was there, nor that anything was: see ride_recovery.ts.
     if (isLeftOut(now)) this.#unknown.set(path, { from: first, to: Infinity });
     else if (this.#unknown.size > 0) this.#unknown.delete(path);
   }
@@ -117,11 +124,6 @@ export class Moment {
     }
     return found;
   }
-}
-
-/** Whether nobody knows what a change left, nor that it left a node: see ride_recovery.ts. */
-function isLeftOut(node: NodeState | null): boolean {
-  return node !== null && !(node.value instanceof Uint8Array) && node.value.isLeftOut === true;
 }
 
 function widest(a: Between | null, b: Between): Between {

@@ -44,6 +44,11 @@ export interface Change {
   readonly firstAt: number;
 }
 
+/** Whether a node's value is not kept, although it is no secret. */
+export function isLeftOut(node: NodeState | null): boolean {
+  return node !== null && !(node.value instanceof Uint8Array) && node.value.isLeftOut === true;
+}
+
 /** When something was done, and after what. */
 export interface Numbered {
   /** Only grows, and is never used twice. */

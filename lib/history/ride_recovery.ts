@@ -149,8 +149,8 @@ class Recovery {
     if (before !== undefined && sameAuthor(before.commit.author, author)) {
       return before.add(repetition, at);
     }
-    const old = this.#states.get(path) ?? (this.#states.has(path) ? null : unknown(null));
-    const repeated = new Repeated(repetition, at, known, old);
+    const old = this.#states.get(path);
+    const repeated = new Repeated(repetition, at, known, old === undefined ? unknown(null) : old);
     this.#repeated.set(path, repeated);
     this.#records.push(repeated.commit);
   }

@@ -1,24 +1,13 @@
 /** How records get from a turn into the history, whatever dies in between. */
 import type { Rider, RidingFrom } from "../journal/rider.ts";
-import {
-  HISTORY_NUMBERS_RESERVED,
-  HISTORY_RIDING_PARTS_MAX,
-  HISTORY_RIDING_RECORDS_MAX,
-} from "../limits.ts";
+import { HISTORY_RIDING_PARTS_MAX, HISTORY_RIDING_RECORDS_MAX } from "../limits.ts";
 import type { History } from "./history.ts";
 import { countAuthor } from "./pending.ts";
 import { type Author, type Gap, hasKeyframe, type HistoryRecord } from "./record.ts";
 import type { Recorder } from "./recorder.ts";
+import { type Numbers, ReservedNumbers } from "./reserved_numbers.ts";
 import { RideEncoder } from "./ride_bytes.ts";
 import { type FindNode, missingTurns, recoverRides } from "./ride_recovery.ts";
-
-/** What a store remembers of its history, for when the history's file is lost. */
-export interface Numbers {
-  /** No number up to this one may be given again. */
-  get(): number;
-  /** Numbers up to this one may be given from now on; false when that cannot be noted now. */
-  reserve(upTo: number): boolean;
-}
 
 /** No records. A turn that has some brings its own array. */
 const NONE: HistoryRecord[] = [];
@@ -33,7 +22,7 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
   #carried: HistoryRecord[] = NONE;
   /** Whether each of the carried records is a commit of one change, as in most turns. */
   #isPlain = true;
-  #reserved = 0;
+  readonly #reserved: ReservedNumbers;
   /** Called when the store after the last record is to be written down, before it changes again. */
   onKeyframe: () => void = () => {};
 
@@ -43,6 +32,7 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
     this.#recorder = recorder;
     recorder.folds = history.folds;
     this.#numbers = numbers;
+    this.#reserved = new ReservedNumbers(numbers);
     this.#wall = wall;
   }
 
@@ -108,7 +98,7 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
     // What cannot be written stays in memory for a while; a death then leaves a gap, by the numbers.
     this.#history.save(turn);
     this.#encoder.restart();
-    this.#reserve();
+    this.#reserved.keepAhead(this.#history.last);
   }
 
   /** Takes what the turns of a dead daemon carried, in order. `find` reads the store that they led to; null if that has changed since. */
@@ -135,18 +125,12 @@ export class HistoryRider implements Omit<Rider, "recover" | "begin"> {
     else if (missing > 0) this.#skipTo(Math.max(reserved, history.last + missing), missing);
     const given = lastGiven(history.last, from.mark);
     if (given > history.last) this.#skipTo(given, given - history.last);
-    this.#reserve();
+    this.#reserved.keepAhead(this.#history.last);
     this.#recorder.begin(history.last);
   }
 
   #skipTo(number: number, count: number): void {
     this.#history.skipTo(number, this.#wall(), count);
-  }
-
-  #reserve(): void {
-    if (this.#history.last + HISTORY_NUMBERS_RESERVED / 2 < this.#reserved) return;
-    const upTo = this.#history.last + HISTORY_NUMBERS_RESERVED;
-    if (this.#numbers.reserve(upTo)) this.#reserved = upTo;
   }
 }
 

@@ -10,14 +10,14 @@ import { loadPacker, type Packer, PLAIN_PACKER } from "../../history/packing.ts"
 import { emptyLog, purge } from "../../history/purge.ts";
 import { Recorder, stateOf } from "../../history/recorder.ts";
 import type { FindNode } from "../../history/ride_recovery.ts";
-import { HistoryRider, lastGiven, type Numbers } from "../../history/rider.ts";
+import { type Numbers, ReservedNumbers } from "../../history/reserved_numbers.ts";
+import { HistoryRider, lastGiven } from "../../history/rider.ts";
 import { type HistoryBounds, HistoryUpkeep } from "../../history/upkeep.ts";
 import type { Journal } from "../../journal/journal.ts";
 import type { Rider, RidingFrom } from "../../journal/rider.ts";
 import {
   COMMIT_RETRY_MS,
   HISTORY_LOOK_MS,
-  HISTORY_NUMBERS_RESERVED,
   HISTORY_RETRY_MS,
   HISTORY_STEPS_A_BLOCK,
   HISTORY_STEPS_OWED_MAX,
@@ -73,8 +73,8 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   #open: Open | null = null;
   /** Before it has been opened for the first time: the number behind which numbers are given. */
   #unopened: number | null = null;
-  /** The last number that was reserved while it was not open. */
-  #reservedWithout = 0;
+  /** Used while it is not open. */
+  readonly #reserved: ReservedNumbers;
   /** When to look at it, by the clock; when to open it again, if it is not open. */
   #lookAt = 0;
   #fullSince = Infinity;
@@ -82,6 +82,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
   constructor(parts: KeeperParts) {
     const { clock, journal, log, redaction, store } = parts, { ageMs, bytes } = parts.choice;
     this.#parts = parts;
+    this.#reserved = new ReservedNumbers(this.#numbers);
     this.bounds = { bytes, age: ageMs * 1_000 };
     this.#recorder = new Recorder({ wall: clock.wall, redaction });
     this.#file = new HistoryFile(store, storeId(journal), log, clock);
@@ -161,10 +162,7 @@ export class HistoryKeeper implements DaemonHistory, Rider {
 
   /** The next daemon gives none of these again, although no history has them. */
   #reserveWithout(): void {
-    const { last } = this.#recorder;
-    if (last + HISTORY_NUMBERS_RESERVED / 2 < this.#reservedWithout) return;
-    const upTo = last + HISTORY_NUMBERS_RESERVED;
-    if (this.#numbers.reserve(upTo)) this.#reservedWithout = upTo;
+    this.#reserved.keepAhead(this.#recorder.last);
   }
 
   /** Opens it, and with what is missing in it has the store written down. */
