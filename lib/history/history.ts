@@ -5,6 +5,7 @@ import { HISTORY_FREE_BYTES, HISTORY_KEYFRAME_BYTES } from "../limits.ts";
 import { type BlockHead, Blocks } from "./blocks.ts";
 import { asHistoryError, ifWritable, isWriteError, openHistoryDatabase } from "./database.ts";
 import { type Era, Eras } from "./eras.ts";
+import { dropSpareNodes } from "./keyframe_bytes.ts";
 import { type KeyframeHead, Keyframes } from "./keyframes.ts";
 import { Lives } from "./lives.ts";
 import { endOf, type OpenGap } from "./open_gap.ts";
@@ -331,10 +332,7 @@ export class History {
     }
   }
 
-  /**
-   * Gives some free pages back to the file system, but keeps the room for the next blocks; false when there are no
-   * others, or the file cannot be written now.
-   */
+  /** Gives some free pages back, but keeps room for the next blocks; false when there are no others, or it cannot write now. */
   shrink(): boolean {
     const pages = this.#pages;
     if (pages.free * pages.size <= HISTORY_FREE_BYTES) return false;
@@ -384,6 +382,7 @@ export class History {
   /** Gives up memory that is only kept for reuse. */
   dropSpare(): void {
     dropSpareRecords();
+    dropSpareNodes();
     dropPageCache(this.#database);
   }
 

@@ -1,7 +1,6 @@
 /** Keyframes: the whole store at one moment, in rows of some hundred nodes. */
 import type { DatabaseSync } from "node:sqlite";
-import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
-import { ByteWriter } from "../codec/journal/byte_writer.ts";
+import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { checksum } from "../journal/checksum.ts";
 import {
   HISTORY_KEYFRAME_RETRY_MICROSECONDS,
@@ -11,11 +10,10 @@ import {
 import { ROOT_PATH } from "../store/path.ts";
 import { toBytes, toText } from "../wire/text.ts";
 import { statement } from "./database.ts";
-import { NodesReader, NodesWriter } from "./node_bytes.ts";
+import { decodeNodes, encodeNodes, type Entry } from "./keyframe_bytes.ts";
 import type { Packer } from "./packing.ts";
 import type { NodeState } from "./record.ts";
 import { Scope } from "./scope.ts";
-import { putVarint, readVarint } from "./varint.ts";
 import { compareInWalk, inWalkOrder, pathOfKey, walkKey } from "./walk_order.ts";
 
 /** What is known of a keyframe without reading it. */
@@ -33,7 +31,6 @@ export interface KeyframeHead {
 const NO_KEY = new Uint8Array(0);
 
 type Row = Record<string, unknown>;
-type Entry = readonly [path: string, node: NodeState];
 
 /** The rows of keyframes. */
 export class Keyframes {
@@ -369,32 +366,4 @@ function piecesOf(entries: readonly Entry[]): Entry[][] {
     pieces.at(-1)!.push(entry);
   }
   return pieces;
-}
-
-const FIRST_CAPACITY = 16_384;
-
-function encodeNodes(entries: readonly Entry[]): Uint8Array {
-  const to = new ByteWriter(FIRST_CAPACITY), nodes = new NodesWriter(to);
-  putVarint(to, entries.length);
-  for (const [path, node] of entries) {
-    nodes.path(path);
-    nodes.state(node);
-  }
-  return to.written;
-}
-
-function decodeNodes(bytes: Uint8Array, scope: Scope): Entry[] {
-  const from = new ByteReader(bytes), nodes = new NodesReader(from);
-  const entries: Entry[] = [];
-  for (let left = readVarint(from); left > 0; left--) {
-    const path = nodes.path();
-    if (!scope.has(path)) {
-      nodes.skipState();
-      continue;
-    }
-    const node = nodes.state();
-    if (node === null) throw new DamagedError(`a keyframe has no node at ${path}`);
-    entries.push([path, node]);
-  }
-  return entries;
 }

@@ -27,7 +27,7 @@ export async function loadPacker(): Promise<Packer> {
   const { deflateRawSync, inflateRawSync } = await import("node:zlib");
   return {
     pack: (bytes) => {
-      const deflated = new Uint8Array(deflateRawSync(bytes, { level: FAST_LEVEL }));
+      const deflated = viewOf(deflateRawSync(bytes, { level: FAST_LEVEL }));
       return deflated.length < bytes.length
         ? { packing: DEFLATED, size: bytes.length, bytes: deflated }
         : plain(bytes);
@@ -36,7 +36,7 @@ export async function loadPacker(): Promise<Packer> {
       if (packed.packing !== DEFLATED) return unpackPlain(packed);
       try {
         const options = { maxOutputLength: Math.max(packed.size, 1) };
-        const bytes = new Uint8Array(inflateRawSync(packed.bytes, options));
+        const bytes = viewOf(inflateRawSync(packed.bytes, options));
         if (bytes.length === packed.size) return bytes;
       } catch {
         // The library's words say nothing more.
@@ -44,6 +44,11 @@ export async function loadPacker(): Promise<Packer> {
       throw new DamagedError("compressed bytes cannot be expanded");
     },
   };
+}
+
+/** The same memory, of which `slice` makes a copy: that of a Buffer does not. */
+function viewOf({ buffer, byteLength, byteOffset }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Of zlib: a block takes a third of the time of the usual level, and a tenth more bytes. */
