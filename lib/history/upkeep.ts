@@ -57,8 +57,9 @@ export class HistoryUpkeep {
   /** Does one slice of the work that is due at time `now`; false when there is none, or the file cannot be written. */
   step(now: number): boolean {
     const history = this.#history;
-    if (history.stepKeyframe() || this.#checkpoint(now)) return true;
-    if (this.#work === null && (this.#lives.step(now) || this.#pack())) return true;
+    // Before the rows of a keyframe: these add to the log, and a block that is not compressed yet counts towards the next keyframe.
+    if (this.#checkpoint(now) || this.#work === null && this.#pack()) return true;
+    if (history.stepKeyframe() || this.#work === null && this.#lives.step(now)) return true;
     this.#work ??= this.#due(now);
     return this.#goOn() || history.shrink();
   }
