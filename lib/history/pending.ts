@@ -341,7 +341,9 @@ export function countAuthor(
 
 /** Whether a record stands for several: after a death these are those that the journal had folded. */
 function isRepeated(record: HistoryRecord): boolean {
-  return record.type === "commit" && record.changes.length === 1 && record.changes[0]!.count > 1;
+  // The changes of a coded commit happened once each, and need not be decoded for that.
+  if (record.type !== "commit" || record instanceof CodedCommit) return false;
+  return record.changes.length === 1 && record.changes[0]!.count > 1;
 }
 
 function bytesOf(record: HistoryRecord): number {

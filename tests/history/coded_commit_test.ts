@@ -1,7 +1,11 @@
 /** Commits of several changes as a recorder keeps them: what they are as objects, as bytes, and beside others. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { DamagedError } from "../../lib/codec/journal/byte_reader.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { CodedCommit } from "../../lib/history/coded_commit.ts";
+import { IN_MEMORY } from "../../lib/history/database.ts";
+import { History } from "../../lib/history/history.ts";
+import { PLAIN_PACKER } from "../../lib/history/packing.ts";
 import { OneChange } from "../../lib/history/one_change.ts";
 import { Pending } from "../../lib/history/pending.ts";
 import type { HistoryRecord } from "../../lib/history/record.ts";
@@ -9,6 +13,7 @@ import { isUnder } from "../../lib/history/path_set.ts";
 import { decodeRecords, encodeRecords } from "../../lib/history/record_bytes.ts";
 import { Recorder } from "../../lib/history/recorder.ts";
 import {
+  HISTORY_BLOCK_RECORDS,
   HISTORY_FAST_RECORDS,
   HISTORY_OLD_BYTES_MAX,
   HISTORY_PART_BYTES,
@@ -89,6 +94,25 @@ Deno.test("coded commits: they are read as they were written, whatever stands be
     const expected = plain.map((record) => decodeRecords(encodeRecords([record]))[0]!);
     assertEquals(decodeRecords(bytes), expected);
   });
+});
+
+Deno.test("coded commits: the history keeps, saves and closes them without decoding their changes", () => {
+  const [record] = new World().ask(T.WRITE, "/a/b\0v");
+  assert(record instanceof CodedCommit);
+  const { at, detail, kind, operations } = record;
+  const coded = { ...record.coded, bytes: record.coded.bytes.fill(0xff) };
+  const history = new History({ path: IN_MEMORY, store: "a store", packer: PLAIN_PACKER });
+  // So many authors that none comes too fast: what is folded must be decoded.
+  const authors = Array.from({ length: 4 }, (_, i) => guest(i));
+  const records = Array.from({ length: 2 * HISTORY_BLOCK_RECORDS }, (_, i) => {
+    const head = { at, detail, kind, operations, number: i + 1, author: authors[i % 4]! };
+    return new CodedCommit(head, coded);
+  });
+  for (const one of records) history.add([one]);
+  assert(history.save());
+  assertEquals(history.blocks.heads.map(({ count }) => count), [512, 512]);
+  assertThrows(() => records[0]!.changes, DamagedError);
+  history.abandon();
 });
 
 Deno.test("coded commits: hidden values are not in them, and old values of very large ones are not", () => {
