@@ -901,6 +901,9 @@ export const DIRTY_ENTRIES_SCANNED_MAX = 32;
 /** Bytes of a path for which the hashes of its beginnings have room from the start. */
 export const HASHED_PATH_BYTES_FIRST = 256;
 
+/** Places that a set of hashes has from the start: what most blocks of a history touch. */
+export const HASH_SET_PLACES_FIRST = 4_096;
+
 /** Bytes of a path for which a trail has room from the start: most need no more. */
 export const TRAIL_BYTES_FIRST = 256;
 

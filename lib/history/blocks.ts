@@ -4,10 +4,10 @@ import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { checksum } from "../journal/checksum.ts";
 import { toBytes } from "../wire/text.ts";
 import { CodedCommit } from "./coded_commit.ts";
-import { filterOfBytes, filterText, makeFilter, NO_FILTER } from "./filter.ts";
+import { dropSpareFilter, filterOf, filterText, NO_FILTER } from "./filter.ts";
 import { type Packed, type Packer, PLAIN, plain } from "./packing.ts";
 import type { HistoryRecord } from "./record.ts";
-import { decodeRecords, encodeRecords, type WantsPath } from "./record_bytes.ts";
+import { decodeRecords, dropSpareRecords, encodeRecords, type WantsPath } from "./record_bytes.ts";
 import { type HolderBytes, holderBytes, holderOf, pairsOf } from "./shares.ts";
 
 /** What is known of a block without reading its records. */
@@ -135,7 +135,7 @@ export class Blocks {
     const bytes = encodeRecords(records, sizes);
     const packed = isFinal ? this.packer.pack(bytes) : plain(bytes);
     // The growing block is written again and again, and queries do not use its filter.
-    const filter = isFinal ? makeFilter(records) : NO_FILTER;
+    const filter = isFinal ? filterOf(bytes) : NO_FILTER;
     this.#write(headFor(block, era, records, sizes, packed, filter), packed);
   }
 
@@ -143,7 +143,7 @@ export class Blocks {
   make(block: number, era: number, records: readonly HistoryRecord[]): NewBlock {
     const sizes: number[] = [];
     const bytes = encodeRecords(records, sizes), packed = this.packer.pack(bytes);
-    const head = headFor(block, era, records, sizes, packed, makeFilter(records));
+    const head = headFor(block, era, records, sizes, packed, filterOf(bytes));
     // Uncompressed bytes are the encoder's, which it reuses: copy them.
     return { head, packed: packed.bytes === bytes ? plain(bytes.slice()) : packed };
   }
@@ -162,7 +162,7 @@ export class Blocks {
     const packed = this.packer.pack(records);
     const hasFilter = head.filter.length > 0;
     if (packed.packing === PLAIN && hasFilter) return false;
-    const filter = hasFilter ? head.filter : filterOfBytes(records);
+    const filter = hasFilter ? head.filter : filterOf(records);
     const shrink = packed.bytes.length / records.length;
     const { packing } = packed, { holders } = head.shares;
     const shares = { holders, bytes: head.shares.bytes.map((its) => Math.ceil(its * shrink)) };
@@ -204,6 +204,12 @@ export class Blocks {
     this.#remove.run(head.block);
     const at = this.#position(head.block);
     if (this.#heads[at]?.block === head.block) this.#heads.splice(at, 1);
+  }
+
+  /** Gives up memory that is only kept for reuse. */
+  dropSpare(): void {
+    dropSpareRecords();
+    dropSpareFilter();
   }
 
   /** Reads the heads again, after a transaction was rolled back. */

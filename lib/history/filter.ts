@@ -1,8 +1,10 @@
 /** Which blocks may have something of a path or an author: a Bloom filter for each. */
 import { FNV_PRIME, FNV_START, mixedHash } from "../store/node.ts";
 import { HASHED_PATH_BYTES_FIRST } from "../limits.ts";
-import { sharedLength, toText } from "../wire/text.ts";
-import type { Author, HistoryRecord } from "./record.ts";
+import { toText } from "../wire/text.ts";
+import { HashSet } from "./hash_set.ts";
+import type { PathVisitor } from "./node_bytes.ts";
+import type { Author } from "./record.ts";
 import { visitRecords } from "./record_bytes.ts";
 
 /** Bits for each thing in a filter: of a hundred blocks without it some two are read for nothing. */
@@ -36,67 +38,26 @@ export function programOf(command: string): string {
 /** The filter of a block that may have anything. */
 export const NO_FILTER = "";
 
-/**
- * All that records touch: each of their paths with every node above it, and their authors. A filter is a text of one character for
- * each byte, since the daemon keeps thousands: an array would have memory of its own, which would keep the pages around it in use.
- */
-export function makeFilter(records: readonly HistoryRecord[]): string {
-  const paths = new PathHashes(), authors = new Set<Author>();
-  for (const record of records) {
-    if (record.type === "gap") {
-      for (const { author } of record.missing) authors.add(author);
-      continue;
-    }
-    authors.add(record.author);
-    if (record.type === "abort") paths.add(record.path);
-    else for (const { path } of record.changes) paths.add(path);
-  }
-  return filterOf(paths, authors);
-}
-
-/** The same of encoded records, without a text for each path. */
-export function filterOfBytes(bytes: Uint8Array): string {
-  const paths = new PathHashes(), authors = new Set<Author>();
-  visitRecords(bytes, {
-    author: (author) => void authors.add(author),
-    path: (shared, all, from, to) => paths.addPart(shared, all, from, to),
-  });
-  return filterOf(paths, authors);
-}
-
 const SLASH = 0x2f;
 
 /** Hashes of paths and of the nodes above them; the root is above all. */
 class PathHashes {
-  readonly all = new Set<number>();
-  #last = "";
   /** The hash of each beginning of the last path, by its length. */
   #hashes = new Int32Array(HASHED_PATH_BYTES_FIRST).fill(FNV_START, 0, 1);
 
-  add(path: string): void {
-    const shared = sharedLength(this.#last, path), { length } = path;
-    this.#last = path;
-    this.#makeRoom(length);
-    for (let i = shared; i < length; i++) this.#add(i, path.charCodeAt(i));
-    this.#end(length);
-  }
+  constructor(private readonly all: HashSet) {}
 
   /** Adds a path of which the first `shared` characters are those of the last one, and the rest is in `bytes`. */
-  addPart(shared: number, bytes: Uint8Array, from: number, to: number): void {
-    const length = shared + to - from;
+  add(shared: number, bytes: Uint8Array, from: number, to: number): void {
+    const length = shared + to - from, { all } = this;
     this.#makeRoom(length);
-    for (let i = shared; i < length; i++) this.#add(i, bytes[from + i - shared]!);
-    this.#end(length);
-  }
-
-  #add(at: number, code: number): void {
-    const hashes = this.#hashes, hash = hashes[at]!;
-    if (at > 0 && code === SLASH) this.all.add(mixedHash(hash));
-    hashes[at + 1] = Math.imul(hash ^ code, FNV_PRIME);
-  }
-
-  #end(length: number): void {
-    this.all.add(mixedHash(this.#hashes[length]!));
+    const hashes = this.#hashes;
+    for (let at = shared, i = from; i < to; at++, i++) {
+      const hash = hashes[at]!, code = bytes[i]!;
+      if (at > 0 && code === SLASH) all.add(mixedHash(hash));
+      hashes[at + 1] = Math.imul(hash ^ code, FNV_PRIME);
+    }
+    all.add(mixedHash(hashes[length]!));
   }
 
   #makeRoom(length: number): void {
@@ -107,22 +68,59 @@ class PathHashes {
   }
 }
 
-function hashOf(text: string): number {
-  let hash = FNV_START;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
-  return mixedHash(hash);
+/** The paths and authors of the records of one filter after another. */
+class Touched {
+  readonly hashes = new HashSet();
+  readonly #paths = new PathHashes(this.hashes);
+  readonly #authors = new Set<Author>();
+
+  /** Takes what encoded records touch, in place of what it had. */
+  take(bytes: Uint8Array): void {
+    this.hashes.clear();
+    this.#authors.clear();
+    visitRecords(bytes, this);
+    for (const author of this.#authors) {
+      for (const key of authorKeys(author)) this.hashes.add(hashOf(key));
+    }
+  }
+
+  author(author: Author): void {
+    this.#authors.add(author);
+  }
+
+  readonly path: PathVisitor = (shared, bytes, from, to) => {
+    this.#paths.add(shared, bytes, from, to);
+  };
 }
 
-function filterOf({ all: hashes }: PathHashes, authors: ReadonlySet<Author>): string {
-  for (const author of authors) for (const key of authorKeys(author)) hashes.add(hashOf(key));
-  const filter = new Uint8Array(Math.ceil(hashes.size * BITS_EACH / 8) + 1);
-  for (const hash of hashes) {
+const touched = new Touched();
+
+/** Gives up the memory by which filters have grown. */
+export function dropSpareFilter(): void {
+  touched.hashes.dropSpare();
+}
+
+/**
+ * All that encoded records touch: each of their paths with every node above it, and their authors. It makes no text of a path. A
+ * filter is a text of one character for each byte, since the daemon keeps thousands: an array would have memory of its own, which
+ * would keep the pages around it in use.
+ */
+export function filterOf(bytes: Uint8Array): string {
+  touched.take(bytes);
+  const { hashes } = touched, filter = new Uint8Array(Math.ceil(hashes.size * BITS_EACH / 8) + 1);
+  hashes.forEach((hash) => {
     forEachBit(hash, filter.length, (at, bit) => {
       filter[at]! |= bit;
       return true;
     });
-  }
+  });
   return filterText(filter);
+}
+
+function hashOf(text: string): number {
+  let hash = FNV_START;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
+  return mixedHash(hash);
 }
 
 /** The bytes of a filter as a text. */

@@ -13,7 +13,6 @@ import type { Packer } from "./packing.ts";
 import type { Folds } from "./folds.ts";
 import { blocksOf, countAuthor, Pending } from "./pending.ts";
 import { hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
-import { dropSpareRecords } from "./record_bytes.ts";
 import type { Thinned } from "./thin.ts";
 
 /** How a history is opened. */
@@ -381,7 +380,7 @@ export class History {
 
   /** Gives up memory that is only kept for reuse. */
   dropSpare(): void {
-    dropSpareRecords();
+    this.blocks.dropSpare();
     dropSpareNodes();
     dropPageCache(this.#database);
   }
