@@ -14,6 +14,7 @@ import {
   HISTORY_RECORDS_SPARE_MAX,
   HISTORY_RESTORE_CHANGES_MAX,
 } from "../limits.ts";
+import type { HiddenOnTrail } from "../store/hidden_on_trail.ts";
 import type { Redaction } from "../store/redaction.ts";
 import type { Change as TreeChange, NodeState as TreeNode } from "../store/tree_changes.ts";
 import { escapeBytes } from "../wire/escape.ts";
@@ -59,6 +60,8 @@ export class Recorder implements CommitListener {
   /** The cost of the present commit, in units of the meter. */
   #units = 0;
   readonly #coder = new ChangesCoder();
+  /** One for all commits: its states of a chain of a thousand names take more memory than the nodes. */
+  readonly #hidden: HiddenOnTrail;
   /** Finds earlier records of the same paths; null while there is no history. */
   folds: Folds | null = null;
   /** Whether the present commit has a hidden value. */
@@ -66,6 +69,7 @@ export class Recorder implements CommitListener {
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
+    this.#hidden = parts.redaction.onTrail();
   }
 
   /** Sets the last number in use: the next record gets the one after it. */
@@ -185,7 +189,7 @@ export class Recorder implements CommitListener {
 
   /** The changes of a commit in parts of bounded size; null where a keyframe stands for them. */
   #changesOf(commit: Commit): CodedChanges[] | null {
-    const { kind } = commit, coder = this.#coder, hidden = this.#parts.redaction.onTrail();
+    const { kind } = commit, coder = this.#coder, hidden = this.#hidden;
     // A new or restored store may be larger than a history.
     const most = kind === "restore" || kind === "start" ? HISTORY_RESTORE_CHANGES_MAX : Infinity;
     let count = 0, oldBytes = 0;

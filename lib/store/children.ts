@@ -215,10 +215,19 @@ function collapse(path: Branch[], branch: Branch, hash: number): void {
   }
 }
 
+/** The child, where it is the only one; null where there is none or are several. */
+export function onlyChild({ root, size }: Children): Node | null {
+  const slot = size === 1 ? root.slots[0]! : null;
+  return slot !== null && isNode(slot) ? slot : null;
+}
+
 /** All children in creation order, in an array of the caller's own. */
 export function listChildren(children: Children | null): Node[] {
+  if (children === null || children.size === 0) return [];
+  const only = onlyChild(children);
+  // An empty array that grows gets room for seventeen.
+  if (only !== null) return [only];
   const nodes: Node[] = [];
-  if (children === null) return nodes;
   appendBelow(children.root, nodes);
   return nodes.sort((a, b) => a.ordinal - b.ordinal);
 }

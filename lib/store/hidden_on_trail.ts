@@ -1,7 +1,10 @@
 import { type Glob, type GlobState, MATCHED } from "./glob.ts";
 import type { Trail } from "./trail.ts";
 
-/** Tells whether values are hidden at the paths of a trail. It looks only at the names that differ from the previous path. */
+/**
+ * Tells whether values are hidden at the paths of a trail. It looks only at the names that differ from the previous path, so
+ * it serves one trail after another, each from its beginning.
+ */
 export class HiddenOnTrail {
   readonly #globs: readonly Glob[];
   /** How far each glob has come with the root, with the first name, and so on. */

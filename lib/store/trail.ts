@@ -22,6 +22,8 @@ export class Trail {
   readonly names: string[] = [];
   /** Where each name ends. */
   readonly #ends: number[] = [];
+  /** How many of its names may be others' texts. */
+  #deepest = 0;
 
   constructor() {
     this.bytes[0] = SLASH;
@@ -41,6 +43,18 @@ export class Trail {
   mark(): void {
     this.shared = this.length;
     this.sharedDepth = this.depth;
+  }
+
+  /** Begins again at the root, with no path before it; it releases all names, but not its memory. */
+  restart(): void {
+    this.names.fill("", 0, this.#deepest);
+    this.#deepest =
+      this.depth =
+      this.shared =
+      this.sharedDepth =
+        0;
+    this.bytes[0] = SLASH;
+    this.length = 1;
   }
 
   /** Goes to the root. */
@@ -68,6 +82,7 @@ export class Trail {
     this.#share(same, depth - 1);
     this.names[depth - 1] = name;
     this.#ends[depth - 1] = length;
+    if (depth > this.#deepest) this.#deepest = depth;
     this.depth = depth;
     this.length = length;
   }

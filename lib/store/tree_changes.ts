@@ -1,5 +1,5 @@
 import { DIRTY_ENTRIES_SCANNED_MAX } from "../limits.ts";
-import { getChildIn, listChildren } from "./children.ts";
+import { getChildIn, listChildren, onlyChild } from "./children.ts";
 import { Cursor } from "./cursor.ts";
 import { differences } from "./difference.ts";
 import { subtree } from "./lookup.ts";
@@ -66,6 +66,8 @@ export class TreeChanges implements TreeObserver {
   readonly #only = { path: "", old: null as NodeState | null, new: null as NodeState | null };
   /** The tree of before one took its place: from then on what differs from it has changed. */
   #base: Node | null = null;
+  /** Where a visit is, reused. */
+  readonly #trail = new Trail();
 
   get isEmpty(): boolean {
     return this.#entries.length === 0 && this.#base === null;
@@ -149,18 +151,17 @@ export class TreeChanges implements TreeObserver {
    * stands at a path, `root` is the tree. To be called before anything changes again.
    */
   visit(root: Node, find: (path: string) => Node | null, visit: ChangeVisitor): void {
-    const tour = new Tour(visit), entries = this.#entries;
+    const tour = new Tour(visit, this.#trail), entries = this.#entries;
     if (this.#base !== null) visitReplaced(tour, this.#base, root, entries, find);
     else if (entries.length === 1) visitOnly(tour, entries[0]!, root, find);
     else visitEntries(tour, inLevels(entries), root, find);
+    this.#trail.restart();
   }
 }
 
 /** Takes a visitor from path to path. */
 class Tour {
-  readonly trail = new Trail();
-
-  constructor(private readonly visitor: ChangeVisitor) {}
+  constructor(private readonly visitor: ChangeVisitor, readonly trail: Trail) {}
 
   /** Visits the path at which the trail is; false when the visitor wants no more. */
   here(old: NodeState | null, now: NodeState | null): boolean {
@@ -182,6 +183,12 @@ class Tour {
 function visitBelow(tour: Tour, top: Node, areGone: boolean): boolean {
   const { trail } = tour, nodes: Node[] = [], depths: number[] = [];
   const push = (children: Children | null, depth: number): void => {
+    const only = children === null ? null : onlyChild(children);
+    if (only !== null) {
+      nodes.push(only);
+      depths.push(depth);
+      return;
+    }
     const below = listChildren(children);
     for (let i = below.length - 1; i >= 0; i--) {
       nodes.push(below[i]!);
@@ -204,7 +211,7 @@ export function visitAll(
   specials: ReadonlyMap<string, Node>,
   visitor: ChangeVisitor,
 ): void {
-  const tour = new Tour(visitor);
+  const tour = new Tour(visitor, new Trail());
   for (const [path, node] of specials) if (!tour.at(path, null, node)) return;
   if (tour.at(ROOT_PATH, null, root)) visitBelow(tour, root, false);
 }
