@@ -26,6 +26,9 @@ export const LOOK_UNITS = 1_800;
 /** What a client may use at least, in units, once it is its turn: less is not worth a read. */
 export const STEP_UNITS_MIN = 1_000;
 
+/** What one of several quiet clients may use before the others have a turn, in units: two or three short requests. */
+export const QUIET_STEP_UNITS = 300;
+
 /**
  * A request that will cost more, in units, is charged before it is done: some 10 us, so that thirty clients that were
  * quiet, with a long request each, come behind one with a short one.
@@ -39,11 +42,17 @@ export const PREPAID_UNITS_MIN = 1_000;
 export const CREDIT_UNITS = 200_000;
 
 /**
- * How much less credit a guest has at most, in units, because it uses much at a time or is not known yet: it still goes before
+ * How much less credit a guest has at most, in units, because it uses much at a time: it still goes before
  * busy clients, but behind quiet ones whose requests are short. Thirty guests that begin at once with requests that each wake
  * many watches kept a quiet one waiting for 25 to 80 ms.
  */
 export const STEP_CREDIT_UNITS = CREDIT_UNITS / 4;
+
+/**
+ * What stands for the steps of a guest that is new, in units: more than a short request takes. A busy client of domain 0 uses
+ * {@link PRIVILEGED_WEIGHT} times as many before such a guest is served.
+ */
+export const STEP_UNITS_FIRST = 2_000;
 
 /** By such a part a guest's most expensive step fades with each that costs less: after twelve short ones it counts as quiet. */
 export const STEP_FADE = 4;

@@ -3,7 +3,7 @@
  * work is done, not timed: the same requests cost the same on every machine and at any load, so the
  * order of clients is the same in each run of a test. `deno task bench:meter` compares the two.
  */
-import { STEP_CREDIT_UNITS } from "../limits.ts";
+import { STEP_UNITS_FIRST } from "../limits.ts";
 
 /** Units in a millisecond, about: see docs/performance.md, "The meter". */
 export const UNITS_PER_MS = 100_000;
@@ -97,8 +97,7 @@ export class Share {
    */
   at = 0;
   /**
-   * What it uses when it is served once, in units: the most of late, which fades. Of a new client nothing is
-   * known, so it stands for one that uses much. Kept by the turn.
+   * What it uses when it is served once, in units: the most of late, which fades. Kept by the turn.
    */
-  step = STEP_CREDIT_UNITS;
+  step = STEP_UNITS_FIRST;
 }

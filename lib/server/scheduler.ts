@@ -18,6 +18,7 @@ import {
   OUTPUT_STALL_BYTES,
   OUTPUT_STALL_BYTES_WHILE_FULL,
   PREPAID_UNITS_MIN,
+  QUIET_STEP_UNITS,
   STEP_UNITS_MIN,
   TURN_SPREAD_UNITS,
   TURN_UNITS,
@@ -306,13 +307,17 @@ export class Turns implements PeerHost<Peer> {
     let served = 0;
     this.#lookAt = syncs ? Infinity : LOOK_UNITS;
     while (queue.size > 0 && queue.next <= furthest && shared * served < TURN_UNITS) {
-      const contender = queue.take();
+      // Of many that begin at once none does all of its work before the others do their first.
+      const isShort = shared > 0 && queue.size > 1 && queue.next <= queue.quiet;
       const left = TURN_UNITS - shared * served;
-      const most = left > STEP_UNITS_MIN ? left : STEP_UNITS_MIN;
+      const most = isShort ? QUIET_STEP_UNITS : left > STEP_UNITS_MIN ? left : STEP_UNITS_MIN;
+      const contender = queue.take();
+      let unfinished: Peer | null = null;
       if (contender instanceof JobContender) this.#stepJob(contender);
-      else this.#stepPeer(contender, served, most, now);
+      else if (this.#stepPeer(contender, served, most, now)) unfinished = contender;
       const units = this.meter.take();
       queue.charge(contender, units);
+      if (unfinished !== null) this.#standAgain(unfinished, isShort);
       this.times.cost(contender, units);
       served += units;
       if (served >= this.#lookAt && served < TURN_UNITS) this.#findsQuiet(served, now);
@@ -336,8 +341,15 @@ export class Turns implements PeerHost<Peer> {
     return units < most && !this.#findsQuiet(served + units, now);
   }
 
-  /** Lets a peer use up to `most` units, after others have used `served`, or until a quiet one has come. */
-  #stepPeer(peer: Peer, served: number, most: number, now: number): void {
+  /** A peer with more to do stands in line again: at once behind a short step, else in the next turn. */
+  #standAgain(peer: Peer, isShort: boolean): void {
+    if (!isShort || peer.isReady) return this.ready(peer);
+    peer.isReady = true;
+    this.#queue.add(peer);
+  }
+
+  /** Lets a peer use up to `most` units, behind `served` of others, or until a quiet one has come. True when it has more to do. */
+  #stepPeer(peer: Peer, served: number, most: number, now: number): boolean {
     peer.isReady = false;
     this.meter.add(peer.kind === "socket" ? SOCKET_READ_UNITS : READ_UNITS);
     const before = this.#counters.requests, { meter } = this;
@@ -346,10 +358,10 @@ export class Turns implements PeerHost<Peer> {
       this.unitsLeft = Math.min(most, this.#lookAt - served);
       hasMore = peer.step(now);
     } while (hasMore && meter.units >= this.unitsLeft && this.#goesOn(served, most, now));
-    if (hasMore) this.ready(peer);
     if (peer.readyAt < now) this.times.late(now - peer.readyAt, this.#counters.requests - before);
     // A ring tells nothing apart: it may be that the guest has read and made room.
     if (peer.unsent > 0) this.unflushed(peer);
+    return hasMore;
   }
 
   #stepJob(contender: JobContender): void {

@@ -45,6 +45,15 @@ export class Crowd {
     return crowd;
   }
 
+  /** So many clients whose requests take `units` each, and which all have something to ask after a second of rest. */
+  static atOnce(count: number, units: number, privileged: boolean): Crowd {
+    const crowd = new Crowd();
+    crowd.world.now = 1_000;
+    for (let i = 0; i < count; i++) crowd.add(units, privileged);
+    crowd.send();
+    return crowd;
+  }
+
   add(units: number, privileged: boolean): BusyClient {
     const busy = { client: this.world.connect(8_192, privileged), units, outstanding: 0 };
     this.busy.push(busy);
@@ -53,11 +62,16 @@ export class Crowd {
 
   turn(count = 1): void {
     for (let i = 0; i < count; i++) {
-      for (const busy of this.busy) {
-        for (; busy.outstanding < OUTSTANDING; busy.outstanding++) busy.client.send(READ, 1, "");
-        busy.client.receive(8_192);
-      }
+      this.send();
+      for (const { client } of this.busy) client.receive(8_192);
       this.world.turn();
+    }
+  }
+
+  /** Has the busy clients send all that they may. */
+  send(): void {
+    for (const busy of this.busy) {
+      for (; busy.outstanding < OUTSTANDING; busy.outstanding++) busy.client.send(READ, 1, "");
     }
   }
 

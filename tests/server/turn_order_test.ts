@@ -6,7 +6,9 @@ import {
   CREDIT_UNITS,
   IDLE_UNITS_PER_MS,
   PRIVILEGED_WEIGHT,
+  QUIET_STEP_UNITS,
   STEP_CREDIT_UNITS,
+  STEP_UNITS_FIRST,
   TURN_UNITS,
 } from "../../lib/limits.ts";
 import { MKDIR, READ, TestTurns } from "../support/test_turns.ts";
@@ -102,10 +104,22 @@ Deno.test("turn order: a client that was quiet goes first for as long as its cre
   const before = others();
   while (others() - before < TURN_UNITS) crowd.turn();
   const { units } = shareOf(late.client);
-  // Nothing is known of it.
-  const credit = CREDIT_UNITS - STEP_CREDIT_UNITS;
+  const credit = CREDIT_UNITS - STEP_UNITS_FIRST;
   assert(units > 0.8 * credit, `only ${units} units`);
   assert(units < 1.2 * credit + TURN_UNITS, `${units} units without the others`);
+});
+
+Deno.test("turn order: a new guest hardly waits for clients of domain 0 that begin at once", () => {
+  const crowd = Crowd.atOnce(10, 240, true);
+  const { units } = crowd.ask(crowd.world.connect(1_000, false));
+  // Some 2.5 ms.
+  assert(units < 250_000, `${units} units`);
+});
+
+Deno.test("turn order: of guests that begin at once none does much before another's first request", () => {
+  const crowd = Crowd.atOnce(BUSY, 240, false);
+  const { units } = crowd.ask(crowd.world.connect(1_000, false));
+  assert(units <= BUSY * (QUIET_STEP_UNITS + 240), `${units} units`);
 });
 
 Deno.test("turn order: the busy share alike, whatever their requests take", () => {
@@ -233,6 +247,7 @@ Deno.test("turn order: idle time gives credit back, and a short pause does not m
   ) {
     const world = new TestTurns();
     const [busy, quiet] = [world.connect(1_000, false), world.connect(1_000, false)];
+    shareOf(quiet!).step = STEP_CREDIT_UNITS;
     const order: number[] = [];
     world.onRequest = ({ id, outbox }, { reqId, txId, type }, payload) => {
       order.push(id);

@@ -146,9 +146,12 @@ export class TestTurns implements TurnHandler {
     return client;
   }
 
+  /** When the first of several turns is, in ms. */
+  now = 0;
+
   /** Turns `count` times. */
   turn(count = 1): void {
-    for (let i = 0; i < count; i++) this.turns.turn(i);
+    for (let i = 0; i < count; i++) this.turns.turn(this.now + i);
   }
 
   /** Turns until nothing is left to do; returns how many turns that took. */
