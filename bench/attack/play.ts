@@ -6,6 +6,7 @@ import type { Told } from "../../tests/support/attack/probes.ts";
 import { pause } from "../../tests/support/patience.ts";
 import { Spinners } from "./control.ts";
 import { type FileBytes, fileBytes, residentBytes } from "./footprint.ts";
+import type { Seen } from "./quiet_clients.ts";
 import { type Contender, Stage } from "./stage.ts";
 
 /** How an attack is played. */
@@ -71,17 +72,13 @@ export interface Result {
   readonly writableAfter: number | null;
   /** What ended it early; null where nothing did. */
   readonly stopped: string | null;
-  /** Longest time that the measuring loop itself did not run, in ms: waits up to this say nothing. */
-  readonly gap: number;
-  /** The sum of such times above {@link GAP_MS}, in ms: from a hundredth of the attack on, they cause a p99 above that. */
-  readonly gaps: number;
-  /** How long the measuring loop, and the daemon's main thread, were ready and had no processor, in ms. */
+  /** How late the clients that measure were themselves at most, in ms: waits up to this say nothing. */
+  readonly late: number;
+  /** How long the attackers' loop, and the daemon's main thread, were ready and had no processor, in ms. */
   readonly loopStarved: number;
   readonly starved: number;
 }
 
-/** The goal for the p99 of quiet clients' waits, in ms (docs/performance.md). */
-const GAP_MS = 2;
 /** Looks at files and memory so often, in ms. */
 const LOOK_MS = 50;
 /** An attack that has taken so much of the machine has shown what it can do. */
@@ -111,20 +108,22 @@ export async function play(
   const before = look(stage);
   const toldBefore = await stage.memory();
   const logBefore = stage.daemon.output().length;
+  const quiet = await stage.measure();
   const peak = await driveBeside(spin, stage, settings.seconds * 1000, before);
+  const seen = await quiet.end() ?? NOTHING;
   const writableAfter = stage.isAlive ? await end(stage) : null;
   if (!stage.isAlive) peak.stopped = await stage.lastWords();
   await pause(settings.rest * 1000 / 3);
   const filesAfter = filesOf(stage);
   await pause(settings.rest * 2000 / 3);
-  const [, , , transactions] = stage.probes;
   return {
     attack: attack.name,
     contender: contender.name,
-    waits: new Map(stage.probes.map(({ name, times }) => [name, waitsOf(times)])),
-    commits: transactions.commits,
-    ends: transactions.ends,
-    longestRow: transactions.longestRow,
+    waits: new Map([...seen.times].map(([name, times]) => [name, waitsOf(times)])),
+    commits: seen.commits,
+    ends: seen.ends,
+    longestRow: seen.longestRow,
+    late: seen.late,
     files: { before: before.files, peak: peak.files, after: filesAfter },
     memoryBefore: before.memory,
     memoryPeak: peak.memory,
@@ -141,8 +140,6 @@ export async function play(
     disconnected: peak.disconnected,
     writableAfter,
     stopped: peak.stopped,
-    gap: peak.gap,
-    gaps: peak.gaps,
     loopStarved: peak.loopStarved,
     starved: peak.starved,
     again: settings.twice && stage.isAlive ? await playAgain(stage, settings) : null,
@@ -163,6 +160,8 @@ async function playAgain(stage: Stage, settings: Settings): Promise<Again | null
 }
 
 const DIED = "the daemon died";
+/** What clients have seen that the daemon disconnected. */
+const NOTHING: Seen = { times: new Map(), ends: 0, commits: 0, longestRow: 0, late: NaN };
 
 interface Look {
   files: FileBytes;
@@ -173,8 +172,6 @@ interface Peak extends Look {
   replies: number;
   disconnected: number;
   stopped: string | null;
-  gap: number;
-  gaps: number;
   loopStarved: number;
   /** How long the daemon's main thread has run. */
   ran: number;
@@ -204,40 +201,26 @@ async function driveBeside(spin: number, stage: Stage, ms: number, before: Look)
   return drive(stage, ms, before);
 }
 
-/** One thread does it all; what measures waits for one attacker's step at most. */
+/** One thread plays all attackers, and never waits for the daemon. */
 function drive(stage: Stage, ms: number, { files, memory }: Look): Peak {
-  const none = { replies: 0, disconnected: 0, gap: 0, gaps: 0 };
+  const none = { replies: 0, disconnected: 0 };
   const times = { loopStarved: 0, ran: 0, starved: 0 };
   const peak: Peak = { files: { ...files }, memory, ...none, ...times, stopped: null };
-  const { crew, probes, statusProbe } = stage;
+  const { crew, statusProbe } = stage;
   const before = threadTimes(stage.daemon.pid), loopBefore = threadTimes(Deno.pid);
   stage.begin();
   const began = performance.now();
   let now = began, looked = began, idle = 0;
-  const measure = (): boolean => {
-    let moved = false;
-    const last = now;
-    for (const probe of probes) {
-      now = performance.now();
-      if (probe.step(now)) moved = true;
-      if (probe.isCut) peak.stopped = DIED;
-    }
-    peak.gap = Math.max(peak.gap, now - last);
-    if (now - last > GAP_MS) peak.gaps += now - last;
-    return moved;
-  };
   while (now - began < ms && peak.stopped === null) {
-    let moved = crew.step(measure);
-    if (statusProbe.step(now)) moved = true;
-    if (measure()) moved = true;
+    const moved = crew.step();
+    now = performance.now();
+    idle = statusProbe.step(now) || moved ? 0 : idle + 1;
     if (now - looked > LOOK_MS) {
       looked = now;
       watch(stage, peak);
     }
-    idle = moved ? 0 : idle + 1;
     if (idle > IDLE_ROUNDS) Atomics.wait(nobodyWakes, 0, 0, IDLE_MS);
   }
-  for (const probe of probes) probe.finish(now);
   peak.replies = crew.replies;
   peak.disconnected = crew.disconnected;
   const after = threadTimes(stage.daemon.pid);

@@ -3,7 +3,7 @@ import { EAGAIN, SystemCallError } from "../../ffi/libc.ts";
 import type { Status } from "../../lib/engine/status.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes } from "../../lib/wire/text.ts";
-import { Attacker, request } from "../../tests/support/attack/attacker.ts";
+import { Attacker } from "../../tests/support/attack/attacker.ts";
 import { type Attack, type Place, SHARED } from "../../tests/support/attack/attacks.ts";
 import { Crew } from "../../tests/support/attack/crew.ts";
 import { RawClient } from "../../tests/support/raw_client.ts";
@@ -16,12 +16,9 @@ import type { ServerProcess } from "../../tests/support/process.ts";
 import { smallDisk } from "../../tests/support/small_disk.ts";
 import { SocketEnd } from "../../tests/support/socket_end.ts";
 import { residentBytes } from "./footprint.ts";
-import {
-  memoryIn,
-  PlainProbe,
-  StatusProbe,
-  TransactionProbe,
-} from "../../tests/support/attack/probes.ts";
+import { shareProcessors } from "./processors.ts";
+import { memoryIn, StatusProbe } from "../../tests/support/attack/probes.ts";
+import { QuietClients } from "./quiet_clients.ts";
 
 /** Who is attacked. */
 export interface Contender {
@@ -50,12 +47,8 @@ export interface Scale {
   readonly seed: number;
 }
 
-/** Who measures: the quiet guest, the quiet socket, dom0's ring and its transaction. */
-type Probes = readonly [PlainProbe, PlainProbe, PlainProbe, TransactionProbe];
-
-/** A daemon that is set up, with its clients connected. */
+/** A daemon that is set up, with its attackers connected. */
 export class Stage implements AsyncDisposable {
-  probes: Probes;
   statusProbe: StatusProbe;
   crew: Crew;
   readonly #sockets: SocketEnd[] = [];
@@ -70,18 +63,7 @@ export class Stage implements AsyncDisposable {
     private readonly disk: AsyncDisposable | null,
     private readonly seed: number,
   ) {
-    const home = `/local/domain/${QUIET_DOMID}/x`;
-    const own = "/tool/probe";
     this.statusProbe = new StatusProbe(this.#connect());
-    this.probes = [
-      new PlainProbe("quiet guest", host.guest(QUIET_DOMID), [request(T.READ, "x\0")]),
-      new PlainProbe("quiet socket", this.#connect(), [request(T.READ, `${home}\0`)]),
-      new PlainProbe("dom0 ring", host.guest(0), [
-        request(T.WRITE, `${own}\0some value`),
-        request(T.READ, `${own}\0`),
-      ]),
-      new TransactionProbe(this.#connect()),
-    ];
     this.crew = this.#attackers();
   }
 
@@ -103,6 +85,7 @@ export class Stage implements AsyncDisposable {
       const daemon = await start(contender, host, scale);
       try {
         const dom0 = await RawClient.connect(host.socketPath);
+        await shareProcessors(daemon.pid);
         const domids = Array.from({ length: guests }, (_, i) => FIRST_ATTACKER + i);
         for (const domid of [QUIET_DOMID, ...domids]) await introduce(host, dom0, domid);
         await furnish(dom0);
@@ -160,16 +143,20 @@ export class Stage implements AsyncDisposable {
     });
   }
 
+  /** Starts the clients that measure. */
+  measure(): Promise<QuietClients> {
+    const { path, socketPath } = this.host;
+    return QuietClients.start({ folder: path, socket: socketPath, domid: QUIET_DOMID });
+  }
+
   /** From now on attackers count their time. */
   begin(): void {
     this.#began = performance.now();
   }
 
-  /** Sets up new guests and clients that attack in the same way; those who measure stay. */
+  /** Sets up new guests and clients that attack in the same way. */
   async again(): Promise<void> {
     for (const domid of this.domids) await introduce(this.host, this.dom0, domid);
-    const [guest, socket, dom0] = this.probes;
-    this.probes = [guest, socket, dom0, new TransactionProbe(this.#connect())];
     this.statusProbe = new StatusProbe(this.#connect());
     this.crew = this.#attackers();
   }

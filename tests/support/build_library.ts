@@ -3,17 +3,18 @@ const BUILD = new URL("../../build", import.meta.url).pathname;
 /** What has been built in this process, by source. */
 const built = new Map<string, Promise<string>>();
 
-/** Compiles a C file to a shared library, once in a process; returns its path. */
-export function buildLibrary(source: string): Promise<string> {
+/** Compiles a C file, which may include `headers`, to a shared library, once in a process; returns its path. */
+export function buildLibrary(source: string, ...headers: readonly string[]): Promise<string> {
   const known = built.get(source);
   if (known !== undefined) return known;
-  const library = build(source);
+  const library = build(source, headers);
   built.set(source, library);
   return library;
 }
 
-async function build(source: string): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", await Deno.readFile(source));
+async function build(source: string, headers: readonly string[]): Promise<string> {
+  const texts = await Promise.all([source, ...headers].map((file) => Deno.readFile(file)));
+  const hash = await crypto.subtle.digest("SHA-256", await new Blob(texts).arrayBuffer());
   const name = source.slice(source.lastIndexOf("/") + 1).replace(/\.c$/, "");
   const file = `${BUILD}/${name}-${new Uint8Array(hash).toHex().slice(0, 16)}.so`;
   await Deno.mkdir(BUILD, { recursive: true });

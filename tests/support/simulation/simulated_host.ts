@@ -9,7 +9,7 @@ import { GuestRing } from "../../../lib/transport/ring.ts";
 import { makeScratch, type Scratch } from "../scratch.ts";
 import { buildLibrary, runCommand } from "../build_library.ts";
 
-/** The offsets of xenhost.c's `struct host`, in bytes. */
+/** The offsets of xenhost.h's `struct host`, in bytes. */
 const HEADER_BYTES = 4096;
 const DOMAIN_BYTES = 64;
 const PORT_BYTES = 16;
@@ -84,7 +84,7 @@ export class SimulatedHost implements AsyncDisposable {
 
   /** A host with domain 0 only; its files go away with it. */
   static async make(): Promise<SimulatedHost> {
-    const library = await buildLibrary(SOURCE);
+    const library = await buildLibrary(SOURCE, HEADER);
     const scratch = await makeScratch("xs-host-");
     for (const [name, size] of [["host", HOST_BYTES], ["pages", DOMAINS * 4096]] as const) {
       await Deno.writeFile(`${scratch.path}/${name}`, new Uint8Array(0));
@@ -275,6 +275,7 @@ function openFifo(path: string): number {
 }
 
 const SOURCE = new URL("xenhost.c", import.meta.url).pathname;
+const HEADER = new URL("xenhost.h", import.meta.url).pathname;
 
 /** Why there can be no simulated host here, in words that say what to install; else undefined. */
 export function simulationMissing(): string | undefined {

@@ -3,7 +3,7 @@
 // test shares (XENHOST_DIR).  xs loads it in place of each; C xenstored and oxenstored take it by
 // LD_PRELOAD, for which it also redirects the few files that they open by fixed names.
 //
-//   host     `struct host` below, mapped by all: domains, event channel ports, counters
+//   host     `struct host` (xenhost.h), mapped by all: domains, event channel ports, counters
 //   pages    one page a domid, at domid * 4096: the Xenstore rings, domain 0's included
 //   events   FIFO to the daemon: a 32-bit number of its port for each event
 //   notices  FIFO to the test: 32-bit domid and port of the guest for each event
@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,37 +22,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <xenctrl.h>
+#include "xenhost.h"
 
-enum { DOMAINS = 32768, PORTS = 65536, PAGE = 4096, FIRST_PORT = 8 };
+enum { FIRST_PORT = 8 };
 enum { EXISTS = 1, SHUTDOWN = 2, DEAD = 8 };
-
-struct domain {
-	_Atomic uint32_t state, caps;
-	uint64_t unique_id;
-	uint8_t handle[16];
-	_Atomic uint32_t map_errno, bind_errno; // to be given instead of success, if not 0
-	_Atomic uint32_t mapped;                // how often its page is mapped as a grant
-	_Atomic uint32_t bound;                 // its port that the daemon has bound, or 0
-	_Atomic uint32_t local;                 // the daemon's end of it
-	uint32_t pad[3];
-};
-struct port {
-	_Atomic uint32_t owner; // domid + 1; VIRQ for the virtual interrupt; 0 when free
-	_Atomic uint32_t remote, masked, pending;
-};
-struct host {
-	_Atomic uint32_t virq_port, mapped, bound;
-	_Atomic uint32_t pendings, unmasks, notifies, infos; // calls
-	uint8_t pad[PAGE - 28];
-	struct domain domain[DOMAINS];
-	struct port port[PORTS];
-	// A bit a domid, so that looking for domains takes no longer than it does in Xen.
-	_Atomic uint32_t present[DOMAINS / 32]; // the state is not 0
-	_Atomic uint32_t changed[DOMAINS / 32]; // not yet polled
-};
 enum { VIRQ = 0xffffffff };
-_Static_assert(sizeof(struct domain) == 64, "the test knows these offsets");
-_Static_assert(offsetof(struct host, domain) == PAGE, "and these");
 
 static void path(char *out, size_t n, const char *name) {
 	const char *dir = getenv("XENHOST_DIR");
