@@ -75,6 +75,11 @@ export interface Abort {
 export interface CommitListener {
   /** Returns the cost of the record, in units of the meter, which the client pays; nothing if that is little. */
   committed(commit: Commit): number | void;
+  /**
+   * As {@link committed}, of a commit that differs from the one told last in its change only: a request of the same type and author
+   * that did nothing else. Returns its cost, or a negative number if it must be told in the usual way.
+   */
+  repeated?(change: Change): number;
   /** Returns the number by which the abort can be asked about later; nothing where there is none. */
   aborted(abort: Abort): number | void;
 }
@@ -126,6 +131,9 @@ export class Commits {
   /** The number of the deaths that are being dealt with, or were last. */
   #group = 0;
   #isDying = false;
+  /** Of the commit that was told last, if that was a request without deeds. */
+  #lastAuthor: Author | null = null;
+  #lastType = 0;
   readonly #commit: CurrentCommit;
 
   constructor(
@@ -160,7 +168,25 @@ export class Commits {
 
   /** A request is done; nothing is told of one that changed nothing. */
   request(connection: Connection, type: number): void {
-    if (this.#isPending) this.#tell("request", this.#authorOf(connection), type);
+    if (!this.#isPending) return;
+    const author = this.#authorOf(connection), isPlain = this.#deeds.length === 0;
+    if (isPlain && author === this.#lastAuthor && type === this.#lastType && this.#tellAgain()) {
+      return;
+    }
+    this.#tell("request", author, type);
+    if (isPlain) this.#lastAuthor = author;
+    this.#lastType = type;
+  }
+
+  /** Tells that the last request was done once more; false if the listener wants to be told in the usual way. */
+  #tellAgain(): boolean {
+    const { listener } = this, change = this.#changes.only;
+    if (listener.repeated === undefined || change === null) return false;
+    const units = listener.repeated(change);
+    if (units < 0) return false;
+    if (units > 0) this.tree.versions.meter.add(units);
+    this.#changes.clear();
+    return true;
   }
 
   /** A restore has taken effect: of one domain's part, or (null) of the whole store. */
@@ -239,6 +265,7 @@ export class Commits {
     commit.group = group;
     commit.isAll = isAll;
     commit.did = this.#changes;
+    this.#lastAuthor = null;
     const units = this.listener.committed(commit);
     if (units !== undefined) this.tree.versions.meter.add(units);
     this.#changes.clear();

@@ -11,7 +11,7 @@ import { Lives } from "./lives.ts";
 import { endOf, type OpenGap } from "./open_gap.ts";
 import type { Packer } from "./packing.ts";
 import type { Folds } from "./folds.ts";
-import { blocksOf, countAuthor, Pending } from "./pending.ts";
+import { blocksOf, countAuthor, countRecord, Pending } from "./pending.ts";
 import { hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
 import type { Thinned } from "./thin.ts";
 
@@ -159,7 +159,7 @@ export class History {
       this.#last = record.number;
       this.#lastAt = record.at;
       if (this.#gap === null) this.#pending.add(record);
-      else if (record.type !== "gap") countAuthor(this.#gap.missing, record.author);
+      else countRecord(this.#gap.missing, record);
     }
     this.#settle();
   }

@@ -102,6 +102,13 @@ export class OneChange implements Commit {
     change.firstAt = this.at;
   }
 
+  /** Makes the commit that follows a part of it: the same request once more, after which the node is `now`. */
+  takeNext(number: number, now: NodeState | null): void {
+    this.number = number;
+    this.#change.setNew(now);
+    this.#change.count++;
+  }
+
   /** Whether the values at its path are hidden; null if that is unknown. */
   get isHidden(): boolean | null {
     return this.#isHidden;

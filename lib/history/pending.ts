@@ -126,7 +126,9 @@ export class Pending implements Folds {
 
   #keep(record: HistoryRecord): void {
     const own = record instanceof OneChange ? this.#copy(record) : record;
-    if (isRepeated(record)) this.incompleteTo = Math.max(this.incompleteTo, record.number);
+    if (record.type === "commit" && countIn(record) > 1) {
+      this.incompleteTo = Math.max(this.incompleteTo, record.number);
+    }
     this.#records.push(own);
     this.#place(own);
     const bytes = bytesOf(own);
@@ -138,9 +140,9 @@ export class Pending implements Folds {
   #count(record: Commit | Abort): boolean {
     const { at } = record;
     if (this.#since < 0) this.#since = at;
-    const tally = this.#tallyFor(record);
-    tally.unsaved++;
-    tally.recent.count++;
+    const tally = this.#tallyFor(record), more = countIn(record);
+    tally.unsaved += more;
+    tally.recent.count += more;
     if (record instanceof OneChange) record.tally = tally;
     if (at - this.#since <= HISTORY_FAST_MICROSECONDS) {
       return tally.recent.count > HISTORY_FAST_RECORDS;
@@ -339,11 +341,21 @@ export function countAuthor(
   else counts.push({ author: isMore ? { kind: "pruned" } : author, count: more });
 }
 
-/** Whether a record stands for several: after a death these are those that the journal had folded. */
-function isRepeated(record: HistoryRecord): boolean {
+/** Adds what a record stands for to its author's count. */
+export function countRecord(
+  counts: { author: Author; count: number }[],
+  record: HistoryRecord,
+): void {
+  if (record.type !== "gap") countAuthor(counts, record.author, countIn(record));
+}
+
+/** How many commits or aborted transactions a record stands for that was not in the file yet; none if it is a gap. */
+export function countIn(record: HistoryRecord): number {
+  if (record.type === "gap") return 0;
+  if (record.type === "abort") return record.count;
   // The changes of a coded commit happened once each, and need not be decoded for that.
-  if (record.type !== "commit" || record instanceof CodedCommit) return false;
-  return record.changes.length === 1 && record.changes[0]!.count > 1;
+  const isOne = !(record instanceof CodedCommit) && record.changes.length === 1;
+  return isOne ? record.changes[0]!.count : 1;
 }
 
 function bytesOf(record: HistoryRecord): number {

@@ -22,7 +22,6 @@ import { MessageType } from "../wire/message_type.ts";
 import { ChangesCoder, type CodedChanges, CodedCommit, type CommitHead } from "./coded_commit.ts";
 import { programOf } from "./filter.ts";
 import type { Folds } from "./folds.ts";
-import { valueBytes } from "./sizes.ts";
 import { OneChange } from "./one_change.ts";
 import {
   type Author,
@@ -46,6 +45,13 @@ const NO_CHANGES: readonly Change[] = [];
 /** Bytes of values up to which a commit of one change costs nothing. */
 const FREE_BYTES = 128;
 
+/** What the record of a commit of one change costs. */
+function unitsOf(change: TreeChange): number {
+  const { new: now, old } = change;
+  const bytes = (old === null ? 0 : old.value.length) + (now === null ? 0 : now.value.length);
+  return bytes > FREE_BYTES ? bytes >> RECORDED_BYTES_SHIFT : 0;
+}
+
 /** Records commits and aborts until {@link Recorder.take} takes the records. */
 export class Recorder implements CommitListener {
   readonly #parts: RecorderParts;
@@ -64,6 +70,11 @@ export class Recorder implements CommitListener {
   readonly #hidden: HiddenOnTrail;
   /** Finds earlier records of the same paths; null while there is no history. */
   folds: Folds | null = null;
+  /**
+   * The last record of this turn, if it will be folded into an earlier one: further commits of its author and path become a part
+   * of it at once.
+   */
+  #growing: OneChange | null = null;
   /** Whether the present commit has a hidden value. */
   #hidesSome = false;
 
@@ -94,6 +105,7 @@ export class Recorder implements CommitListener {
   take(): HistoryRecord[] {
     this.#at = 0;
     this.isPlain = true;
+    this.#growing = null;
     const records = this.#records;
     if (records.length === 0) return records;
     this.#records = this.#next ?? [];
@@ -124,6 +136,7 @@ export class Recorder implements CommitListener {
       if (kind !== null) return this.#one(commit, only, kind, number, at);
     }
     this.#hidesSome = this.isPlain = false;
+    this.#growing = null;
     const parts = this.#changesOf(commit);
     const head: CommitHead = {
       number,
@@ -149,8 +162,8 @@ export class Recorder implements CommitListener {
     kind: Kind,
     number: number,
     at: number,
-  ): number | void {
-    const last = this.folds === null ? null : this.folds.lastOf(only.path);
+  ): number {
+    const { folds } = this, last = folds === null ? null : folds.lastOf(only.path);
     const hides = last?.isHidden ?? this.#parts.redaction.hides(only.path);
     const record = this.#spare.pop() ?? new OneChange();
     record.number = number;
@@ -161,13 +174,21 @@ export class Recorder implements CommitListener {
     record.last = last;
     record.tell(only, hides);
     this.#records.push(record);
-    const bytes = valueBytes(only.old) + valueBytes(only.new);
-    if (bytes > FREE_BYTES) return bytes >> RECORDED_BYTES_SHIFT;
+    this.#growing = last !== null && !hides && folds!.isFolded(record, last) ? record : null;
+    return unitsOf(only);
+  }
+
+  repeated(change: TreeChange): number {
+    const growing = this.#growing;
+    if (growing === null || growing.changes[0].path !== change.path) return -1;
+    growing.takeNext(++this.#last, change.new);
+    return unitsOf(change);
   }
 
   aborted({ author, conflict, operations }: Abort): number {
     const number = ++this.#last, at = this.#now();
     this.isPlain = false;
+    this.#growing = null;
     this.#records.push({
       type: "abort",
       number,

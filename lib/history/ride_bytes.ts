@@ -10,8 +10,9 @@
  *     varint  id of the first whole record; each one after that has the next id
  *     varint  how many records follow, for each of which:
  *     varint    0: the next whole record; else a repetition of the record with this id, followed by
- *     u8        its kind
+ *     u8        its kind, plus 128 if it repeats the record several times, and is of the last time
  *     varint    its operations
+ *     varint    how often, if several times
  *     ...     the whole records (record_bytes.ts); nothing where there are none
  */
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
@@ -27,8 +28,10 @@ import { readVarint, VARINT_ROOM, varintAt } from "./varint.ts";
 const RIDE_FORMAT = 0x52;
 
 const FIRST_CAPACITY = 4_096;
-/** Room for an id, a kind and a number of operations. */
-const REPETITION_ROOM = 2 * VARINT_ROOM + 1;
+/** Added to the kind of several repetitions. */
+const SEVERAL = 0x80;
+/** Room for an id, a kind, a number of operations, and how often. */
+const REPETITION_ROOM = 3 * VARINT_ROOM + 1;
 
 /** Encodes what rides with turns, one after the other. */
 export class RideEncoder {
@@ -71,7 +74,7 @@ export class RideEncoder {
     // A record that is in the file is never repeated: so after a death all repetitions of a series count, or none.
     if (this.folds.saves !== this.#saves) this.restart();
     this.#saves = this.folds.saves;
-    const to = this.#to, { at, number } = records[0]!, whole = this.#whole;
+    const to = this.#to, { at } = records[0]!, number = firstIn(records[0]!), whole = this.#whole;
     this.#nextLastId = this.#lastId;
     to.clear();
     to.u8(RIDE_FORMAT);
@@ -87,7 +90,7 @@ export class RideEncoder {
         this.#putWhole(record);
         // It may change a path that a later record changes, too.
         isSimple = false;
-      } else this.#putOne(record, isSimple && record.at === at && record.number === expected);
+      } else this.#putOne(record, isSimple && record.at === at && firstIn(record) === expected);
       expected = record.number + 1;
     }
     if (whole.length === 0) return to.written;
@@ -110,10 +113,11 @@ export class RideEncoder {
   }
 
   #putRepetition(record: OneChange, id: number): void {
-    const to = this.#to, bytes = to.room(REPETITION_ROOM);
-    const at = varintAt(bytes, to.length, id);
-    bytes[at] = KINDS.indexOf(record.kind);
-    to.wrote(varintAt(bytes, at + 1, record.operations));
+    const to = this.#to, bytes = to.room(REPETITION_ROOM), [{ count }] = record.changes;
+    let at = varintAt(bytes, to.length, id);
+    bytes[at++] = KINDS.indexOf(record.kind) | (count > 1 ? SEVERAL : 0);
+    at = varintAt(bytes, at, record.operations);
+    to.wrote(count > 1 ? varintAt(bytes, at, count) : at);
     record.setId(this.#series, 0);
   }
 
@@ -124,9 +128,17 @@ export class RideEncoder {
   }
 }
 
-/** A record that changes the same path as an earlier one, with the same author. */
+/** The number of the first commit that a record stands for. A turn's commits follow each other. */
+export function firstIn(record: HistoryRecord): number {
+  return record instanceof OneChange ? record.changes[0].first : record.number;
+}
+
+/** Commits that change the same path as an earlier one, with the same author. */
 export interface Repetition {
   readonly id: number;
+  /** How many they are. */
+  readonly count: number;
+  /** Of the last one. */
   readonly number: number;
   readonly kind: Kind;
   readonly operations: number;
@@ -162,7 +174,7 @@ export function decodeRide(bytes: Uint8Array): Ride {
   const items: (HistoryRecord | Repetition)[] = [];
   let next = 0, number = first - 1;
   for (const place of places) {
-    const item = place === null ? whole[next++]! : { ...place, number: number + 1 };
+    const item = place === null ? whole[next++]! : { ...place, number: number + place.count };
     number = item.number;
     items.push(item);
   }
@@ -172,9 +184,11 @@ export function decodeRide(bytes: Uint8Array): Ride {
 function readPlace(from: ByteReader): Omit<Repetition, "number"> | null {
   const id = readVarint(from);
   if (id === 0) return null;
-  const kind = KINDS[from.u8()];
+  const position = from.u8(), kind = KINDS[position & ~SEVERAL];
   if (kind === undefined) throw new DamagedError("a repetition has an unknown kind");
-  return { id, kind, operations: readVarint(from) };
+  const operations = readVarint(from), count = position < SEVERAL ? 1 : readVarint(from);
+  if (count === 0) throw new DamagedError("a repetition happened no times");
+  return { id, kind, operations, count };
 }
 
 /** Records that an older version wrote. */

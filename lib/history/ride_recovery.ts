@@ -32,18 +32,18 @@ class Repeated {
   readonly commit: Writable<Commit>;
 
   constructor(
-    { kind, number, operations }: Repetition,
+    { count, kind, number, operations }: Repetition,
     at: number,
     { author, path }: Known,
     old: NodeState | null,
   ) {
-    this.change = { path, old, new: null, count: 1, first: number, firstAt: at };
+    this.change = { path, old, new: null, count, first: number - count + 1, firstAt: at };
     const common = { type: "commit", detail: "", moved: 0, isKeyframe: false } as const;
     this.commit = { ...common, number, at, author, kind, operations, changes: [this.change] };
   }
 
-  add({ kind, number, operations }: Repetition, at: number): void {
-    this.change.count++;
+  add({ count, kind, number, operations }: Repetition, at: number): void {
+    this.change.count += count;
     Object.assign(this.commit, { kind, number, operations, at });
   }
 

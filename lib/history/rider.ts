@@ -2,11 +2,11 @@
 import type { Rider, RidingFrom } from "../journal/rider.ts";
 import { HISTORY_RIDING_PARTS_MAX, HISTORY_RIDING_RECORDS_MAX } from "../limits.ts";
 import type { History } from "./history.ts";
-import { countAuthor } from "./pending.ts";
+import { countRecord } from "./pending.ts";
 import { type Author, type Gap, hasKeyframe, type HistoryRecord } from "./record.ts";
 import type { Recorder } from "./recorder.ts";
 import { type Numbers, ReservedNumbers } from "./reserved_numbers.ts";
-import { RideEncoder } from "./ride_bytes.ts";
+import { firstIn, RideEncoder } from "./ride_bytes.ts";
 import { type FindNode, missingTurns, recoverRides } from "./ride_recovery.ts";
 
 /** No records. A turn that has some brings its own array. */
@@ -141,11 +141,12 @@ export function lastGiven(known: number, mark: number): number {
 
 /** What is missing if these are. */
 function missingOf(records: readonly HistoryRecord[]): Gap {
-  const { at: firstAt, number: first } = records[0]!, { at, number } = records.at(-1)!;
+  const [begin] = records, { at: firstAt } = begin!, first = firstIn(begin!);
+  const { at, number } = records.at(-1)!;
   const missing: { author: Author; count: number }[] = [];
   for (const [i, record] of records.entries()) {
     const isPart = record.number === records[i - 1]?.number;
-    if (record.type !== "gap" && !isPart) countAuthor(missing, record.author);
+    if (!isPart) countRecord(missing, record);
   }
   return { type: "gap", number, at, first, firstAt, missing };
 }

@@ -54,14 +54,18 @@ class Entry {
   isReported = false;
 }
 
+const NO_ENTRIES: readonly Entry[] = [];
+
 /**
  * What changed on a tree since the last {@link clear}, of which each path's first and last state
  * count. To note a change takes an entry; the rest is found when the changes are read.
  */
 export class TreeChanges implements TreeObserver {
-  readonly #entries: Entry[] = [];
   /** The first entry and its old state, reused: most commits need no more. */
   readonly #first = new Entry();
+  /** The first one is always there, and counts for nothing while {@link #count} is 0. */
+  readonly #entries: Entry[] = [this.#first];
+  #count = 0;
   readonly #before = { value: NO_VALUE, perms: NO_PERMS };
   readonly #only = { path: "", old: null as NodeState | null, new: null as NodeState | null };
   /** The tree of before one took its place: from then on what differs from it has changed. */
@@ -70,19 +74,25 @@ export class TreeChanges implements TreeObserver {
   readonly #trail = new Trail();
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0 && this.#base === null;
+    return this.#count === 0 && this.#base === null;
   }
 
   changing(path: string, node: Node): void {
     if (this.#base !== null) return;
-    const { length } = this.#entries, { perms, value } = node;
-    if (length === 0) {
+    const { perms, value } = node;
+    if (this.#count === 0) {
       const before = this.#before;
       before.value = value;
       before.perms = perms;
-      return this.#add(path, before, node, null);
+      // As most commits: what `clear` has left of the first entry stays as it is.
+      const first = this.#first;
+      first.path = path;
+      first.old = before;
+      first.node = node;
+      this.#count = 1;
+      return;
     }
-    const last = this.#entries[length - 1]!;
+    const last = this.#entries[this.#count - 1]!;
     if (last.path === path) last.node = node;
     else this.#add(path, { perms, value }, node, null);
   }
@@ -91,7 +101,7 @@ export class TreeChanges implements TreeObserver {
     if (this.#base !== null) return;
     this.#add(path, null, node, null);
     if (path.indexOf("/", aboveLength + 1) < 0) return;
-    this.#entries[this.#entries.length - 1]!.aboveLength = aboveLength;
+    this.#entries[this.#count - 1]!.aboveLength = aboveLength;
   }
 
   removed(path: string, node: Node): void {
@@ -100,12 +110,12 @@ export class TreeChanges implements TreeObserver {
   }
 
   #add(path: string, old: NodeState | null, node: Node | null, removed: Node | null): void {
-    const entry = this.#entries.length === 0 ? this.#first : new Entry();
+    const entry = this.#count === 0 ? this.#first : new Entry();
     entry.path = path;
     entry.old = old;
     entry.node = node;
     entry.removed = removed;
-    this.#entries.push(entry);
+    if (this.#count++ > 0) this.#entries.push(entry);
   }
 
   replaced(before: Node): void {
@@ -115,11 +125,9 @@ export class TreeChanges implements TreeObserver {
   /** Nothing has changed from now on. */
   clear(): void {
     this.#base = null;
-    const entries = this.#entries;
-    if (entries.length === 0) return;
-    // Keep one place, since an array that grows from nothing allocates several.
-    if (entries.length > 1) entries.length = 1;
-    entries.pop();
+    if (this.#count === 0) return;
+    if (this.#count > 1) this.#entries.length = 1;
+    this.#count = 0;
     const first = this.#first, before = this.#before;
     first.old = first.node = first.removed = null;
     first.isReported = false;
@@ -133,9 +141,8 @@ export class TreeChanges implements TreeObserver {
    * noted, and takes neither a search nor memory.
    */
   get only(): Change | null {
-    const entries = this.#entries;
-    if (entries.length !== 1 || this.#base !== null) return null;
-    const { aboveLength, node, old, path, removed } = entries[0]!;
+    if (this.#count !== 1 || this.#base !== null) return null;
+    const { aboveLength, node, old, path, removed } = this.#first;
     if (
       aboveLength < Infinity || isSpecial(path) || removed !== null && removed.children !== null
     ) return null;
@@ -151,7 +158,8 @@ export class TreeChanges implements TreeObserver {
    * stands at a path, `root` is the tree. To be called before anything changes again.
    */
   visit(root: Node, find: (path: string) => Node | null, visit: ChangeVisitor): void {
-    const tour = new Tour(visit, this.#trail), entries = this.#entries;
+    const tour = new Tour(visit, this.#trail);
+    const entries = this.#count === 0 ? NO_ENTRIES : this.#entries;
     if (this.#base !== null) visitReplaced(tour, this.#base, root, entries, find);
     else if (entries.length === 1) visitOnly(tour, entries[0]!, root, find);
     else visitEntries(tour, inLevels(entries), root, find);

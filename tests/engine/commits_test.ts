@@ -10,7 +10,7 @@ import { collectAll } from "../../lib/state/checked_records.ts";
 import { Replacement } from "../../lib/persist/restore_whole_store.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { formatPerms } from "../../lib/store/perms.ts";
-import type { NodeState } from "../../lib/store/tree_changes.ts";
+import type { Change, NodeState } from "../../lib/store/tree_changes.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { encodeStream } from "../support/encode_stream.ts";
@@ -31,6 +31,9 @@ class Model implements CommitListener {
   readonly nodes = new Map<string, string>();
   readonly commits: Told[] = [];
   readonly aborts: Abort[] = [];
+  /** What {@link repeated} must be like. */
+  last: Told | null = null;
+  repetitions = 0;
 
   committed(commit: Commit): void {
     const { author, deeds, group, kind, only, type } = commit;
@@ -48,7 +51,18 @@ class Model implements CommitListener {
       return true;
     });
     if (only !== null) assertEquals(paths, [only.path]);
-    this.commits.push({ author, deeds, group, kind, type, paths });
+    this.commits.push(this.last = { author, deeds, group, kind, type, paths });
+  }
+
+  repeated({ new: now, old, path }: Change): number {
+    const { author, deeds, group, kind, type } = this.last!;
+    assertEquals([kind, deeds, group], ["request", [], 0]);
+    assertEquals(show(old), this.nodes.get(path) ?? "none");
+    if (now === null) this.nodes.delete(path);
+    else this.nodes.set(path, show(now));
+    this.commits.push({ author, deeds, group, kind, type, paths: [path] });
+    this.repetitions++;
+    return 0;
   }
 
   aborted(abort: Abort): void {
@@ -211,13 +225,16 @@ function die(world: World, random: Random): void {
 }
 
 Deno.test("commits: replayed over nothing they are the tree, after any history", () => {
+  let repetitions = 0;
   withSeed((random) => {
     for (let round = 0; round < 40; round++) {
       const world = new World();
       const open = new Map<Client, number>();
       for (let step = 0; step < 200; step++) {
         const client = random.pick(world.clients);
-        ask(world, client, open, random);
+        for (let times = random.chance(0.2) ? 3 : 1; times > 0; times--) {
+          ask(world, client, open, random);
+        }
         if (random.chance(0.15)) endOrStart(world, client, open, random);
         if (random.chance(0.02)) die(world, random);
         if (random.chance(0.01)) {
@@ -227,8 +244,10 @@ Deno.test("commits: replayed over nothing they are the tree, after any history",
           assertEquals(world.model.lines(), world.lines());
         }
       }
+      repetitions += world.model.repetitions;
     }
   });
+  assert(repetitions > 20, `${repetitions} were told as repetitions`);
 });
 
 Deno.test("commits: the restore of a domain's part is one, by the client that asked for it", () => {

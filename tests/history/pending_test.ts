@@ -101,8 +101,10 @@ Deno.test("pending: what a kill would cost is counted by author, however many ob
   );
   pending.saved();
   assertEquals([pending.unsaved, pending.isDirty], [null, false]);
-  pending.add(writer.write(author(1), "/1", 7));
-  assertEquals(pending.unsaved!.missing.map(({ count }) => count), [1]);
+  const record = writer.write(author(1), "/1", 7);
+  for (const value of [8, 9]) record.takeNext(++writer.number, state(value));
+  pending.add(record);
+  assertEquals(pending.unsaved!.missing.map(({ count }) => count), [3]);
 });
 
 Deno.test("pending: a block whose values grow as they are folded is full in time", () => {

@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Engine } from "../../lib/engine/engine.ts";
 import { IN_MEMORY } from "../../lib/history/database.ts";
+import { OneChange } from "../../lib/history/one_change.ts";
 import { log, show } from "../../lib/history/queries.ts";
 import { momentAt } from "../../lib/history/reading.ts";
 import type { HistoryRecord } from "../../lib/history/record.ts";
@@ -310,3 +311,17 @@ function detailOfDeaths(count: number, name: string): string {
   assert(record?.type === "commit" && record.kind === "death");
   return record.detail;
 }
+
+Deno.test("of a turn that was taken no record grows", () => {
+  const fast = { author: { kind: "daemon" }, kind: "request", deeds: [], group: 0 } as const;
+  const node = { value: new Uint8Array(1), perms: [0] },
+    only = { path: "/a", old: node, new: node };
+  const recorder = new Recorder({ wall: () => 1, redaction: new Redaction() });
+  const last = new OneChange();
+  recorder.folds = { lastOf: () => last, lastFor: () => last, isFolded: () => true, saves: 0 };
+  const commit = { ...fast, type: T.WRITE, only, visit: () => {} };
+  recorder.committed(commit);
+  assertEquals([recorder.repeated(only), recorder.last], [0, 2]);
+  assertEquals(recorder.take().length, 1);
+  assertEquals([recorder.repeated(only), recorder.last], [-1, 2]);
+});

@@ -1,3 +1,4 @@
+import type { ClientProcess } from "../../lib/engine/author.ts";
 import type { Connection } from "../../lib/engine/connection.ts";
 import type { ConnectionKind } from "../../lib/engine/connection_base.ts";
 import { Engine, type Handled } from "../../lib/engine/engine.ts";
@@ -15,6 +16,7 @@ export interface ClientOptions {
   readonly label?: string;
   readonly key?: number;
   readonly readOnly?: boolean;
+  readonly process?: ClientProcess;
 }
 
 /** A client that keeps its latest reply as text. */
@@ -36,6 +38,7 @@ export class Client {
       label: options.label ?? `client of ${domid}`,
       key,
       readOnly,
+      ...(options.process === undefined ? {} : { process: options.process }),
       outbox: {
         reply: (type, _reqId, _txId, payload) => {
           this.text = toText(payload);
