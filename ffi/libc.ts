@@ -88,9 +88,11 @@ const fileSystems = libcGroup("look at file systems", {
 });
 
 /** The allocator. */
-const allocator = libcGroup("give memory back", {
+const allocator = libcGroup("manage memory", {
   // int malloc_trim(size_t pad)
   malloc_trim: { parameters: ["usize"], result: "i32" },
+  // int mallopt(int param, int value)
+  mallopt: { parameters: ["i32", "i32"], result: "i32" },
 });
 
 /** The time. */

@@ -405,6 +405,22 @@ export const GIVE_BACK_REST_PER_WORK = 100;
 export const GIVE_BACK_APART_MS = 20_000;
 export const GIVE_BACK_TRIM_MS = 500;
 
+/**
+ * Bytes from which on the C library maps a buffer by itself, and unmaps it when it is freed. Smaller ones lie between the values of
+ * nodes, and leave holes there that larger ones do not fit into. The library's own bound is 128 KiB, and grows to 32 MiB. The buffers of
+ * 64 KiB to 128 KiB are those with which rows of the history are compressed.
+ */
+export const MAPPED_BYTES_MIN = 65_536;
+
+/** Bytes at the end of the C library's heap that it keeps for the next allocations: to return each of them takes a system call. */
+export const HEAP_END_SPARE_BYTES = 1_048_576;
+
+/**
+ * Bytes of pages that SQLite keeps in memory for each of the two files: a few slices of upkeep. Upkeep seldom reads what it has
+ * written, and SQLite's own 2 MB lie in small pieces between the values of nodes.
+ */
+export const PAGE_CACHE_BYTES = 524_288;
+
 /** How long a daemon must run without shortage before earlier deaths no longer count, in ms. */
 export const SETTLED_MS = 60_000;
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { makePrivate, messageOf, pragma } from "../journal/database.ts";
+import { limitPageCache, makePrivate, messageOf, pragma } from "../journal/database.ts";
 import schema from "./history.sql" with { type: "text" };
 
 // The compiled binary runs us as a script, which has no other imports (docs/binary.md).
@@ -72,6 +72,7 @@ function prepare(database: DatabaseSync, path: string): void {
   // What a killed process has written stays with the kernel; the history of a lost moment is one gap.
   database.exec("PRAGMA synchronous = OFF");
   database.exec("PRAGMA wal_autocheckpoint = 0");
+  limitPageCache(database);
   // A first write, so that the lock is had from now on.
   database.exec(`PRAGMA user_version = ${LAYOUT_VERSION}`);
 }

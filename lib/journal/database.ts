@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { exists, removeIfThere, statOf } from "../files.ts";
-import { LOG_BYTES_LEFT } from "../limits.ts";
+import { LOG_BYTES_LEFT, PAGE_CACHE_BYTES } from "../limits.ts";
 import { toText } from "../wire/text.ts";
 import { DamagedError } from "../codec/journal/byte_reader.ts";
 import { LAYOUT_VERSION, layoutOf } from "./layout.ts";
@@ -161,6 +161,7 @@ function prepare(database: DatabaseSync, path: string, durability: Durability): 
   // A process that is killed leaves what it has written to the kernel; only power loss does not.
   database.exec(`PRAGMA synchronous = ${durability === "disk" ? "FULL" : "OFF"}`);
   database.exec("PRAGMA wal_autocheckpoint = 0");
+  limitPageCache(database);
   // What is deleted is overwritten where its page is written anyway; pages that become free are left to erasure.ts.
   database.exec("PRAGMA secure_delete = FAST");
   database.exec(`PRAGMA journal_size_limit = ${LOG_BYTES_LEFT}`);
@@ -196,6 +197,12 @@ export const PAGE_BYTES = 4_096;
 /** The number that a PRAGMA tells. */
 export function pragma(database: DatabaseSync, name: string): number {
   return Number(database.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
+}
+
+/** Has SQLite keep few pages in memory. */
+export function limitPageCache(database: DatabaseSync): void {
+  // A negative number is one of KiB.
+  database.exec(`PRAGMA cache_size = ${-PAGE_CACHE_BYTES / 1_024}`);
 }
 
 /** Frees the pages that SQLite keeps in memory: it reads them again when they are needed. */

@@ -6,6 +6,7 @@ import { type Log, message, openLog, stackOf } from "../logging/log.ts";
 import { answerTrial } from "../live_update/answer_trial.ts";
 import { returnCodeCache, warmCodeCache } from "../live_update/code_cache.ts";
 import { stateFileOf } from "../live_update/state_file.ts";
+import { keepLargeBuffersApart } from "../process/allocator.ts";
 import { heartbeatOf } from "../process/heartbeat.ts";
 import { notifyReady, notifyReloading, notifyStopping, notifyWatched } from "../process/notify.ts";
 import { greeting } from "./greeting.ts";
@@ -35,6 +36,7 @@ export async function serve(given: ServeOptions, print: (text: string) => void):
     await warmCodeCache();
     return print(`${answer}\n`);
   }
+  keepLargeBuffersApart();
   const fileLog = openLog(options, options.clock);
   const log = options.syslog === true ? syslog(options, options.clock) : fileLog.log;
   const trace = openTrace(options, log, options.clock);
