@@ -782,6 +782,9 @@ export const LOOPED_BYTES_MAX = 32;
 /** Words of four bytes up to which a loop copies faster than a call. */
 export const LOOPED_WORDS_MAX = 32;
 
+/** Bytes up to which a text is made of its characters as fast as by a call of the runtime. */
+export const SPELLED_TEXT_MAX = 12;
+
 /** Characters up to which a loop writes a text as bytes faster than a call; for 1,900 a call takes a twentieth of the loop's time. */
 export const LOOPED_TEXT_MAX = 64;
 

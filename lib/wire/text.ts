@@ -3,6 +3,7 @@ import {
   LOOPED_TEXT_MAX,
   SHARED_BLOCK_BYTES,
   SHARED_COPY_BYTES_MAX,
+  SPELLED_TEXT_MAX,
 } from "../limits.ts";
 
 /**
@@ -13,8 +14,22 @@ import {
 
 const char = String.fromCharCode;
 
+/** Node's own {@link toText}, once it is loaded. */
+let latin1: ((this: Uint8Array, from: number, to: number) => string) | null = null;
+
+/**
+ * Has {@link toText} make a text of more than a few characters by one call of the runtime: in a third of the time, and without parts
+ * of the text, which take seven times its memory. To load that takes 3 ms, so a client's command does without.
+ */
+export async function loadTextReader(): Promise<void> {
+  const { Buffer } = await import("node:buffer");
+  const found: unknown = Reflect.get(Buffer.prototype, "latin1Slice");
+  if (typeof found === "function") latin1 = found as typeof latin1;
+}
+
 /** Characters `from` to `to` (exclusive) of `bytes`, one character a byte. */
 export function toText(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  if (to - from > SPELLED_TEXT_MAX && latin1 !== null) return latin1.call(bytes, from, to);
   let text = "";
   let i = from;
   // Eight at a time: several times faster than one at a time for the usual 30-byte path.

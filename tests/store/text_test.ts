@@ -1,7 +1,7 @@
 /** Texts as bytes, one for each character, of any characters and any length. */
 import { assertEquals } from "@std/assert";
 import { LOOPED_TEXT_MAX } from "../../lib/limits.ts";
-import { putText, toText } from "../../lib/wire/text.ts";
+import { loadTextReader, putText, toText } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
 
 Deno.test("text: it is written as it is, and nothing beside it", () => {
@@ -16,4 +16,18 @@ Deno.test("text: it is written as it is, and nothing beside it", () => {
       assertEquals(target.subarray(at + length), new Uint8Array(20 - at).fill(7));
     }
   });
+});
+
+Deno.test("text: the runtime makes the same of bytes as this program", async () => {
+  const texts = (): string[] => {
+    const made: string[] = [];
+    for (let length = 0; length < 100; length++) {
+      const bytes = Uint8Array.from({ length: length + 20 }, (_, i) => 91 * i + length & 0xff);
+      made.push(toText(bytes.subarray(3), 5, 5 + length), toText(bytes, length, 0));
+    }
+    return made;
+  };
+  const spelled = texts();
+  await loadTextReader();
+  assertEquals(texts(), spelled);
 });

@@ -1,5 +1,6 @@
 import { monotonicClock } from "../../../ffi/monotonic_clock.ts";
 import { forOption } from "../../wire/system_error.ts";
+import { loadTextReader } from "../../wire/text.ts";
 import type { Daemon, Identity } from "./daemon.ts";
 import { supervision } from "../supervision/holder_client.ts";
 import { type Log, message, openLog, stackOf } from "../logging/log.ts";
@@ -71,6 +72,7 @@ export async function serve(given: ServeOptions, print: (text: string) => void):
     deleteLeftovers({ ...places, store: keeping.path }, log, options.clock);
     log("info", startLine(daemon, identity));
     notifyReady(log);
+    void loadTextReader();
     if (options.liveUpdate) notifyWatched(true);
     daemon.heartbeat = heartbeatOf(Deno.env, Deno.pid, () => daemon.summary);
     // Of a daemon that is started again the operator knows.
