@@ -2,12 +2,10 @@ import { putText } from "../wire/text.ts";
 import { type Branch, type Children, hashName, hashRange, type Node, type Slot } from "./node.ts";
 
 const BITS = 5;
-const HASH_BITS = 32;
 
 /** An empty set of children that belongs to `epoch`. */
 export function noChildren(epoch: number): Children {
-  const root = { epoch, bitmap: 0, slots: [] };
-  return { epoch, size: 0, bytes: 0, ordinalNext: 0, root, names: null };
+  return { epoch, size: 0, bytes: 0, ordinalNext: 0, root: null, names: null };
 }
 
 /** A copy whose branches are still shared. */
@@ -64,19 +62,15 @@ export function childOfPath(children: Children, path: string): Node | null {
 
 /** The child whose name has that hash, or all of them, or null. */
 export function childrenOfHash(children: Children, hash: number): Node | Node[] | null {
-  let branch = children.root;
-  for (let shift = 0; shift < HASH_BITS; shift += BITS) {
+  let slot = children.root;
+  if (slot === null) return null;
+  for (let shift = 0; isBranch(slot); shift += BITS) {
     const bit = bitOf(hash, shift);
-    if ((branch.bitmap & bit) === 0) return null;
-    const slot = branch.slots[popCount(branch.bitmap & bit - 1)]!;
-    if (isBranch(slot)) {
-      branch = slot;
-      continue;
-    }
-    if (Array.isArray(slot)) return slot;
-    return slot.hash === hash ? slot : null;
+    if ((slot.bitmap & bit) === 0) return null;
+    slot = slot.slots[popCount(slot.bitmap & bit - 1)]!;
   }
-  return null;
+  if (Array.isArray(slot)) return slot;
+  return slot.hash === hash ? slot : null;
 }
 
 /** Characters up to which a comparison of names in place is faster than one of a cut part; for 62 the latter takes a quarter of the time. */
@@ -95,16 +89,18 @@ function ownBranch(branch: Branch, epoch: number): Branch {
 
 /** Puts a node in, in place of one of the same name if there is one. `children` is owned. */
 function put(children: Children, node: Node): void {
-  const epoch = children.epoch;
-  let branch = children.root = ownBranch(children.root, epoch);
+  const { epoch, root } = children;
+  if (root === null || !isBranch(root)) {
+    children.root = root === null ? node : joined(root, node, 0, epoch);
+    return;
+  }
+  let branch = children.root = ownBranch(root, epoch);
   for (let shift = 0;; shift += BITS) {
     const bit = bitOf(node.hash, shift);
     const at = popCount(branch.bitmap & bit - 1);
     if ((branch.bitmap & bit) === 0) {
       branch.bitmap |= bit;
-      // An empty array that grows gets room for seventeen: in a chain of nodes, a third of what each takes.
-      if (branch.slots.length === 0) branch.slots = [node];
-      else insertSlot(branch.slots, at, node);
+      insertSlot(branch.slots, at, node);
       return;
     }
     const slot = branch.slots[at]!;
@@ -170,9 +166,25 @@ export function replaceChild(children: Children, node: Node): void {
 
 /** Removes a child that is there; `children` is owned. */
 export function removeChild(children: Children, node: Node): void {
+  const { root } = children;
+  if (root !== null && isBranch(root)) removeFrom(children, root, node);
+  else children.root = without(root, node);
+  children.size--;
+  children.bytes -= node.name.length + 1;
+  children.names = null;
+}
+
+/** What is left of nodes of one hash. */
+function without(leaf: Node | Node[] | null, node: Node): Node | Node[] | null {
+  if (!Array.isArray(leaf)) return null;
+  const others = leaf.filter((other) => other !== node);
+  return others.length === 1 ? others[0]! : others;
+}
+
+function removeFrom(children: Children, root: Branch, node: Node): void {
   const epoch = children.epoch;
   const path: Branch[] = [];
-  let branch = children.root = ownBranch(children.root, epoch);
+  let branch = children.root = ownBranch(root, epoch);
   for (let shift = 0;; shift += BITS) {
     const bit = bitOf(node.hash, shift);
     const at = popCount(branch.bitmap & bit - 1);
@@ -182,51 +194,39 @@ export function removeChild(children: Children, node: Node): void {
       branch = branch.slots[at] = ownBranch(slot, epoch);
       continue;
     }
-    if (Array.isArray(slot)) {
-      const others = slot.filter((other) => other !== node);
-      branch.slots[at] = others.length === 1 ? others[0]! : others;
-    } else {
+    const left = without(slot, node);
+    if (left !== null) branch.slots[at] = left;
+    else {
       removeSlot(branch.slots, at);
       branch.bitmap &= ~bit;
     }
     break;
   }
-  collapse(path, branch, node.hash);
-  children.size--;
-  children.bytes -= node.name.length + 1;
-  children.names = null;
+  const last = collapse(path, branch, node.hash);
+  if (last !== null) children.root = last;
 }
 
-/** Folds branches left with one leaf or none into their parents: churn must leave nothing. */
-function collapse(path: Branch[], branch: Branch, hash: number): void {
-  for (let depth = path.length - 1; depth >= 0; depth--) {
-    const parent = path[depth]!;
-    const bit = bitOf(hash, depth * BITS);
-    const at = popCount(parent.bitmap & bit - 1);
-    const last = branch.slots[0];
-    if (branch.slots.length > 1 || last !== undefined && isBranch(last)) return;
-    if (last === undefined) {
-      removeSlot(parent.slots, at);
-      parent.bitmap &= ~bit;
-    } else {
-      parent.slots[at] = last;
-    }
-    branch = parent;
+/** Folds branches left with one leaf into their parents: churn must leave nothing. Returns the leaf that is all that is left. */
+function collapse(path: Branch[], branch: Branch, hash: number): Node | Node[] | null {
+  for (let depth = path.length - 1;; depth--) {
+    const last = branch.slots[0]!;
+    if (branch.slots.length > 1 || isBranch(last)) return null;
+    if (depth < 0) return last;
+    branch = path[depth]!;
+    branch.slots[popCount(branch.bitmap & bitOf(hash, depth * BITS) - 1)] = last;
   }
 }
 
 /** The child, where it is the only one; null where there is none or are several. */
-export function onlyChild({ root, size }: Children): Node | null {
-  const slot = size === 1 ? root.slots[0]! : null;
-  return slot !== null && isNode(slot) ? slot : null;
+export function onlyChild({ root }: Children): Node | null {
+  return root !== null && isNode(root) ? root : null;
 }
 
 /** All children in creation order, in an array of the caller's own. */
 export function listChildren(children: Children | null): Node[] {
-  if (children === null || children.size === 0) return [];
-  const only = onlyChild(children);
+  if (children === null || children.root === null) return [];
   // An empty array that grows gets room for seventeen.
-  if (only !== null) return [only];
+  if (isNode(children.root)) return [children.root];
   const nodes: Node[] = [];
   appendBelow(children.root, nodes);
   return nodes.sort((a, b) => a.ordinal - b.ordinal);
@@ -234,18 +234,14 @@ export function listChildren(children: Children | null): Node[] {
 
 /** Appends all children in no particular order. */
 export function appendChildren(children: Children | null, to: Node[]): void {
-  if (children !== null) appendBelow(children.root, to);
+  if (children !== null && children.root !== null) appendBelow(children.root, to);
 }
 
 /** No deeper than a hash has bits to tell branches apart. */
-function appendBelow(branch: Branch, to: Node[]): void {
-  const { slots } = branch;
-  for (let i = 0; i < slots.length; i++) {
-    const slot = slots[i]!;
-    if (Array.isArray(slot)) to.push(...slot);
-    else if (isBranch(slot)) appendBelow(slot, to);
-    else to.push(slot);
-  }
+function appendBelow(slot: Slot, to: Node[]): void {
+  if (Array.isArray(slot)) to.push(...slot);
+  else if (!isBranch(slot)) to.push(slot);
+  else for (let i = 0; i < slot.slots.length; i++) appendBelow(slot.slots[i]!, to);
 }
 
 const EMPTY = new Uint8Array(0);
@@ -276,6 +272,10 @@ export function differingChildren(
   after: Children | null,
   isSame: SameChild,
 ): ChildPair[] {
+  // Nodes of a chain, without lists that have room for more.
+  const was = before?.root ?? null, is = after?.root ?? null;
+  if (was === null && is !== null && isNode(is)) return [[null, is]];
+  if (is === null && was !== null && isNode(was)) return [[was, null]];
   const pairs: ChildPair[] = [];
   // Where there is nothing to compare with, nothing needs to be looked up by its name.
   if (before === null || after === null) appendAlone(before, after, pairs);

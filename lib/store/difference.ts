@@ -2,7 +2,7 @@ import { NODES_PER_PAUSE } from "../limits.ts";
 import { equalBytes } from "../wire/text.ts";
 import { differingChildren } from "./children.ts";
 import type { Node } from "./node.ts";
-import { childPath, ROOT_PATH } from "./path.ts";
+import { ROOT_PATH } from "./path.ts";
 import { equalPerms } from "./perms.ts";
 import type { Trail } from "./trail.ts";
 
@@ -11,6 +11,26 @@ export interface NodeDifference {
   readonly path: string;
   readonly before: Node | null;
   readonly after: Node | null;
+}
+
+/** A place of both trees: the text of its path is made only when it is asked for. */
+class Difference implements NodeDifference {
+  constructor(
+    private readonly above: Difference | string,
+    readonly before: Node | null,
+    readonly after: Node | null,
+  ) {}
+
+  get path(): string {
+    const names: string[] = [];
+    let { above, after, before }: Difference = this;
+    while (typeof above !== "string") {
+      names.push((after ?? before)!.name);
+      ({ above, after, before } = above);
+    }
+    const top = above === ROOT_PATH && names.length > 0 ? "" : above;
+    return [top, ...names.reverse()].join("/");
+  }
 }
 
 /**
@@ -25,11 +45,11 @@ export function* differences(
   trail: Trail | null = null,
 ): Generator<NodeDifference | null, void> {
   let looked = 0;
-  const pending: NodeDifference[] = [{ path, before, after }], depths: number[] = [0];
+  const pending = [new Difference(path, before, after)], depths = [0];
   trail?.goTo(path);
   const top = trail?.depth ?? 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { before, after, path } = next, depth = depths.pop()!;
+    const { before, after } = next, depth = depths.pop()!;
     if (before === after) continue;
     if (depth > 0) trail?.enter(top + depth, (after ?? before)!.name);
     if (before === null || after === null || !isSameNode(before, after)) yield next;
@@ -42,7 +62,7 @@ export function* differences(
     }
     for (let i = below.length - 1; i >= 0; i--) {
       const [was, is] = below[i]!;
-      pending.push({ path: childPath(path, (was ?? is)!.name), before: was, after: is });
+      pending.push(new Difference(next, was, is));
       depths.push(depth + 1);
     }
   }

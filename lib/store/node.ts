@@ -39,7 +39,8 @@ export interface Children {
   /** Bytes of all names with their NULs: the length of a DIRECTORY reply. */
   bytes: number;
   ordinalNext: number;
-  root: Branch;
+  /** One child needs no branch; null where there is none. */
+  root: Slot | null;
   /** The list as DIRECTORY sends it, made when first asked for and kept while names stay. */
   names: Uint8Array | null;
 }
@@ -118,8 +119,8 @@ export function copyNode(node: Node, epoch: number): Node {
 }
 
 /**
- * Bytes that a node takes in memory beside its value, its permissions and its path, measured: two thirds
- * of it for one of many in a flat directory, nearly all for one in a chain, each with its own list of children.
+ * Bytes that a node takes in memory beside its value, its permissions and its path, at most: measured,
+ * two thirds of it, in a flat directory as in a chain.
  */
 export const NODE_BYTES = 300;
 

@@ -6,6 +6,7 @@ import {
   getChild,
   listChildren,
   noChildren,
+  onlyChild,
   removeChild,
   replaceChild,
 } from "../../lib/store/children.ts";
@@ -77,8 +78,12 @@ function history(random: Random, names: readonly string[], steps: number): void 
   }
   same(children, model);
   for (const [version, then] of kept) same(version, then);
-  for (const node of [...model.values()]) removeChild(children, node);
-  assertEquals(children.root.slots.length, 0, "branches are left when all children are gone");
+  for (const node of [...model.values()]) {
+    if (children.size === 1) assertEquals(onlyChild(children), node);
+    else assertEquals(onlyChild(children), null);
+    removeChild(children, node);
+  }
+  assertEquals(children.root, null, "branches are left when all children are gone");
   assertEquals(children.bytes, 0);
 }
 
