@@ -1,5 +1,6 @@
 import { type ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import type { ByteWriter } from "../codec/journal/byte_writer.ts";
+import { NO_VALUE } from "../store/node.ts";
 import { equalPerms, type Perms } from "../store/perms.ts";
 import { copyBytes, putBytes, sharedLength } from "../wire/text.ts";
 import type { NodeState } from "./record.ts";
@@ -111,6 +112,8 @@ export class NodesReader {
   /** The length of the last path that was visited. */
   #length = 0;
   #perms: Perms = [];
+  /** A node without a value, and with the present permissions: there are many in a row. */
+  #empty: NodeState | null = null;
 
   constructor(private readonly from: ByteReader) {}
 
@@ -137,13 +140,25 @@ export class NodesReader {
     const flags = this.#flags(), kind = flags & VALUE_MASK;
     if (kind === ABSENT) return null;
     const length = readVarint(this.from);
+    if (kind === BYTES && length === 0) return this.#emptyState(flags);
     const value = kind === BYTES
       ? this.#bytes(length)
       : kind === REDACTED
       ? { redacted: length }
       : { redacted: length, isLeftOut: true as const };
-    if ((flags & SAME_PERMS) === 0) this.#perms = this.#readPerms();
+    this.#takePerms(flags);
     return { value, perms: this.#perms };
+  }
+
+  #emptyState(flags: number): NodeState {
+    this.#takePerms(flags);
+    return this.#empty ??= { value: NO_VALUE, perms: this.#perms };
+  }
+
+  #takePerms(flags: number): void {
+    if ((flags & SAME_PERMS) !== 0) return;
+    this.#perms = this.#readPerms();
+    this.#empty = null;
   }
 
   /** Skips a state without a copy of its value. */
@@ -152,7 +167,7 @@ export class NodesReader {
     if (kind === ABSENT) return;
     const length = readVarint(this.from);
     if (kind === BYTES) this.from.skip(length);
-    if ((flags & SAME_PERMS) === 0) this.#perms = this.#readPerms();
+    this.#takePerms(flags);
   }
 
   /** The place of the next read, for {@link goBack}. */
@@ -164,6 +179,7 @@ export class NodesReader {
     this.from.goBack(at);
     this.#path = path;
     this.#perms = perms;
+    this.#empty = null;
   }
 
   #flags(): number {
