@@ -8,7 +8,7 @@ import {
   HISTORY_PIECE_NODES,
 } from "../limits.ts";
 import { ROOT_PATH } from "../store/path.ts";
-import { toBytes, toText } from "../wire/text.ts";
+import { toText } from "../wire/text.ts";
 import { statement } from "./database.ts";
 import { decodeNodes, encodeNodes, type Entry } from "./keyframe_bytes.ts";
 import type { Packer } from "./packing.ts";
@@ -168,7 +168,7 @@ export class Keyframes {
     this.written += packed.bytes.length;
     statement(this.#database, "INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)").run(
       keyframe,
-      toBytes(walkKey(entries[0]![0])),
+      walkKey(entries[0]![0]),
       entries.length,
       packed.packing,
       packed.size,
@@ -202,7 +202,7 @@ export class Keyframes {
   *#rowsUnder(keyframe: number, top: string, scope: Scope): Generator<Row> {
     const isAll = top === ROOT_PATH && scope.levels !== 0, key = walkKey(top);
     // The first key behind all that is at and below it.
-    const end = isAll ? null : `${key}${scope.levels === 0 ? "\x01" : "\x02"}`;
+    const end = isAll ? null : `${toText(key)}${scope.levels === 0 ? "\x01" : "\x02"}`;
     let from = isAll ? NO_KEY : this.#pieceOf(keyframe, key);
     let row = this.#piece(keyframe, ">=", from);
     while (row !== undefined) {
@@ -216,9 +216,9 @@ export class Keyframes {
   }
 
   /** Where the piece begins in which a key has its place. */
-  #pieceOf(keyframe: number, key: string): Uint8Array {
+  #pieceOf(keyframe: number, key: Uint8Array): Uint8Array {
     const select = "SELECT max(from_key) AS found FROM pieces WHERE keyframe = ? AND from_key <= ?";
-    const found = this.#database.prepare(select).get(keyframe, toBytes(key))?.["found"];
+    const found = this.#database.prepare(select).get(keyframe, key)?.["found"];
     return found instanceof Uint8Array ? found : NO_KEY;
   }
 
@@ -255,7 +255,7 @@ export class Keyframes {
     paths: readonly string[],
     from: number,
   ): number {
-    const first = toBytes(walkKey(paths[from]!));
+    const first = walkKey(paths[from]!);
     const select = "SELECT from_key, packing, size, sum, nodes FROM pieces WHERE keyframe = ? AND";
     const row = statement(this.#database, `${select} from_key <= ? ORDER BY from_key DESC LIMIT 1`)
       .get(keyframe, first) ??
@@ -263,22 +263,29 @@ export class Keyframes {
         .get(keyframe, first);
     const start = row?.["from_key"] ?? null;
     const end = this.#nextStart(keyframe, start instanceof Uint8Array ? start : null);
-    const nodes = new Map(row === undefined ? [] : this.#decode(keyframe, row));
+    const nodes = row === undefined ? [] : this.#decode(keyframe, row), changed: Entry[] = [];
     const most = Math.min(paths.length, from + HISTORY_PIECE_NODES);
-    let next = from;
+    let next = from, at = 0;
     for (let bytes = 0; next < most && bytes < HISTORY_PIECE_BYTES; next++) {
       const path = paths[next]!, node = changes.get(path) ?? null;
       if (end !== null && compareInWalk(path, end) >= 0) break;
-      if (node === null) nodes.delete(path);
-      else nodes.set(path, node);
+      // Both are in the order of a walk.
+      let order = 1;
+      for (; at < nodes.length; at++) {
+        order = compareInWalk(nodes[at]![0], path);
+        if (order >= 0) break;
+        changed.push(nodes[at]!);
+      }
+      if (at < nodes.length && order === 0) at++;
+      if (node !== null) changed.push([path, node]);
       bytes += node === null ? path.length : bytesOf([path, node]);
     }
     if (start !== null) {
       statement(this.#database, "DELETE FROM pieces WHERE keyframe = ? AND from_key = ?")
         .run(keyframe, start);
     }
-    const entries = inWalkOrder([...nodes].map((entry) => [entry[0], entry]));
-    for (const some of piecesOf(entries)) this.#putPiece(keyframe, some);
+    for (; at < nodes.length; at++) changed.push(nodes[at]!);
+    for (const some of piecesOf(changed)) this.#putPiece(keyframe, some);
     return next;
   }
 
@@ -318,7 +325,7 @@ export class Keyframes {
       "ORDER BY from_key LIMIT 1";
     const row = statement(this.#database, select).get(keyframe, start);
     const next = row?.["from_key"];
-    return next instanceof Uint8Array ? pathOfKey(toText(next)) : null;
+    return next instanceof Uint8Array ? pathOfKey(next) : null;
   }
 
   /** Forgets the nodes of a keyframe, since what led from it to `number` is lost. */
