@@ -932,6 +932,14 @@ export const HASHED_PATH_BYTES_FIRST = 256;
 /** Places that a set of hashes has from the start: what most blocks of a history touch. */
 export const HASH_SET_PLACES_FIRST = 4_096;
 
+/** Paths, and bytes of their names, for which a table of paths has room from the start. */
+export const PATH_TABLE_PLACES_FIRST = 1_024;
+export const PATH_TABLE_BYTES_FIRST = 4_096;
+
+/** Up to so many of them it keeps its memory for the next paths: half a megabyte in all. */
+export const PATH_TABLE_PLACES_REUSED = 16_384;
+export const PATH_TABLE_BYTES_REUSED = 131_072;
+
 /** Bytes of a path for which a trail has room from the start: most need no more. */
 export const TRAIL_BYTES_FIRST = 256;
 

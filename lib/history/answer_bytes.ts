@@ -3,8 +3,9 @@ import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { HISTORY_BATCH, HISTORY_FRAME_BYTES_MAX } from "../limits.ts";
 import type { Answer, Blamed, NodeThen, RecordAnswer } from "./answers.ts";
-import { NodesReader, NodesWriter } from "./node_bytes.ts";
-import { decodeRecords, encodeRecords } from "./record_bytes.ts";
+import { NodesReader, NodesWriter, TextsOut } from "./node_bytes.ts";
+import { encodeRecords } from "./record_bytes.ts";
+import { decodeRecords } from "./record_reader.ts";
 import { putVarint, readVarint } from "./varint.ts";
 import { joinBytes } from "../wire/text.ts";
 
@@ -95,7 +96,7 @@ export class AnswerEncoder {
       part.raw(encodeRecords(backwards ? records.reverse() : records));
       return this.#frame(RECORDS, part.written);
     }
-    const nodes = new NodesWriter(part);
+    const nodes = new NodesWriter(part, new TextsOut());
     putVarint(part, batch.length);
     if (first.type === "node") {
       for (const { node, path } of batch as NodeThen[]) {

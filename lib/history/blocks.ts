@@ -5,9 +5,11 @@ import { checksum } from "../journal/checksum.ts";
 import { toBytes } from "../wire/text.ts";
 import { CodedCommit } from "./coded_commit.ts";
 import { dropSpareFilter, filterOf, filterText, NO_FILTER } from "./filter.ts";
+import type { PathTable } from "./path_table.ts";
 import { type Packed, type Packer, PLAIN, plain } from "./packing.ts";
 import type { HistoryRecord } from "./record.ts";
-import { decodeRecords, dropSpareRecords, encodeRecords, type WantsPath } from "./record_bytes.ts";
+import { dropSpareRecords, encodeRecords } from "./record_bytes.ts";
+import { decodeNumbered, decodeRecords, type WantsPath } from "./record_reader.ts";
 import { type HolderBytes, holderBytes, holderOf, pairsOf } from "./shares.ts";
 
 /** What is known of a block without reading its records. */
@@ -107,14 +109,27 @@ export class Blocks {
   /** Reads the bytes of a block. The returned function decodes them, also when the block is gone by then; it throws as {@link read}. */
   hold(head: BlockHead): (wants: WantsPath | null) => HistoryRecord[] {
     const row = this.#read.get(head.block);
-    return (wants) => this.#decode(head, row, wants);
+    return (wants) => this.#decode(head, row, (bytes) => decodeRecords(bytes, wants));
   }
 
-  #decode(
+  /**
+   * The records of a block, with paths as numbers in a table.
+   *
+   * @throws {DamagedBlock} as {@link read}.
+   */
+  readNumbered(head: BlockHead, table: PathTable): HistoryRecord<number>[] {
+    return this.#decode(
+      head,
+      this.#read.get(head.block),
+      (bytes) => decodeNumbered(bytes, table),
+    );
+  }
+
+  #decode<T>(
     head: BlockHead,
     row: Record<string, SQLOutputValue> | undefined,
-    wants: WantsPath | null,
-  ): HistoryRecord[] {
+    decode: (bytes: Uint8Array) => T,
+  ): T {
     try {
       const bytes = row?.["records"];
       if (!(bytes instanceof Uint8Array)) throw new DamagedError("they are missing");
@@ -122,7 +137,7 @@ export class Blocks {
         throw new DamagedError("they are not what was written");
       }
       const packed: Packed = { packing: head.packing, size: Number(row!["size"]), bytes };
-      return decodeRecords(this.packer.unpack(packed), wants);
+      return decode(this.packer.unpack(packed));
     } catch (error) {
       if (error instanceof DamagedError) throw new DamagedBlock(head, error.message);
       throw error;
@@ -139,10 +154,15 @@ export class Blocks {
     this.#write(headFor(block, era, records, sizes, packed, filter), packed);
   }
 
-  /** Makes a block for {@link write}. */
-  make(block: number, era: number, records: readonly HistoryRecord[]): NewBlock {
+  /** Makes a block for {@link write}, by the function that encodes such records. */
+  make<P>(
+    block: number,
+    era: number,
+    records: readonly HistoryRecord<P>[],
+    encode: (records: readonly HistoryRecord<P>[], sizes: number[]) => Uint8Array,
+  ): NewBlock {
     const sizes: number[] = [];
-    const bytes = encodeRecords(records, sizes), packed = this.packer.pack(bytes);
+    const bytes = encode(records, sizes), packed = this.packer.pack(bytes);
     const head = headFor(block, era, records, sizes, packed, filterOf(bytes));
     // Uncompressed bytes are the encoder's, which it reuses: copy them.
     return { head, packed: packed.bytes === bytes ? plain(bytes.slice()) : packed };
@@ -224,10 +244,10 @@ function headsIn(database: DatabaseSync): BlockHead[] {
     .all().map((row) => headOf(row, holders));
 }
 
-function headFor(
+function headFor<P>(
   block: number,
   era: number,
-  records: readonly HistoryRecord[],
+  records: readonly HistoryRecord<P>[],
   sizes: readonly number[],
   { bytes, packing, size }: Packed,
   filter: string,
@@ -251,7 +271,9 @@ function headFor(
 }
 
 /** What a record is of: itself, and what is counted in it. */
-function sinceWhen(record: HistoryRecord): { readonly first: number; readonly firstAt: number }[] {
+function sinceWhen<P>(
+  record: HistoryRecord<P>,
+): { readonly first: number; readonly firstAt: number }[] {
   const own = { first: record.number, firstAt: record.at };
   if (record instanceof CodedCommit) return [own];
   return record.type === "commit" ? [own, ...record.changes] : [own, record];

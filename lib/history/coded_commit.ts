@@ -4,7 +4,7 @@ import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { HISTORY_PART_BYTES } from "../limits.ts";
 import { ROOT_PATH } from "../store/path.ts";
 import type { Trail } from "../store/trail.ts";
-import { NodesReader, NodesWriter, pathRoom } from "./node_bytes.ts";
+import { NodesReader, NodesWriter, pathRoom, TextsOut } from "./node_bytes.ts";
 import type { Author, Change, Commit, Kind, NodeState } from "./record.ts";
 import { CHANGE_BYTES, pathWeight, valueBytes } from "./sizes.ts";
 import { putVarint, readVarint, varintAt } from "./varint.ts";
@@ -22,7 +22,7 @@ export interface CodedChanges {
 /** Encodes changes, in parts of bounded size. */
 export class ChangesCoder {
   readonly #to = new ByteWriter(2 * HISTORY_PART_BYTES);
-  readonly #nodes = new NodesWriter(this.#to);
+  readonly #nodes = new NodesWriter(this.#to, new TextsOut());
   readonly #parts: CodedChanges[] = [];
   #count = 0;
   #weight = 0;

@@ -5,7 +5,7 @@ import { toText } from "../wire/text.ts";
 import { HashSet } from "./hash_set.ts";
 import type { PathVisitor } from "./node_bytes.ts";
 import type { Author } from "./record.ts";
-import { visitRecords } from "./record_bytes.ts";
+import { visitRecords } from "./record_reader.ts";
 
 /** Bits for each thing in a filter: of a hundred blocks without it some two are read for nothing. */
 const BITS_EACH = 8;

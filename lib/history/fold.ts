@@ -12,22 +12,22 @@ import {
 import { finish } from "./steps.ts";
 
 /** What became of some records. */
-export interface Folded {
-  readonly records: HistoryRecord[];
+export interface Folded<P = string> {
+  readonly records: HistoryRecord<P>[];
   /** The last number whose record is not as it was; 0 if all are. */
   readonly incompleteTo: number;
 }
 
 /** A record under work: its changes, with null for each that a later record counts. */
-interface Draft {
-  readonly record: HistoryRecord;
-  readonly changes: (Change | null)[];
+interface Draft<P> {
+  readonly record: HistoryRecord<P>;
+  readonly changes: (Change<P> | null)[];
   moved: number;
 }
 
 /** Where the last change of a path stands. */
-interface Place {
-  readonly draft: Draft;
+interface Place<P> {
+  readonly draft: Draft<P>;
   readonly at: number;
 }
 
@@ -48,12 +48,12 @@ export function foldRecords(
 }
 
 /** As {@link foldRecords}, in steps of bounded work. */
-export function* foldInSteps(
-  records: readonly HistoryRecord[],
+export function* foldInSteps<P>(
+  records: readonly HistoryRecord<P>[],
   folds: (author: Author) => boolean,
   keyframes: readonly number[],
-): Generator<void, Folded, void> {
-  const folder = new Folder(folds);
+): Generator<void, Folded<P>, void> {
+  const folder = new Folder<P>(folds);
   let next = 0, changes = 0;
   for (const record of records) {
     for (; next < keyframes.length && keyframes[next]! < record.number; next++) folder.keyframe();
@@ -67,15 +67,15 @@ export function* foldInSteps(
 }
 
 /** The number of changes in a record. */
-export function changesOf(record: HistoryRecord): number {
+export function changesOf<P>(record: HistoryRecord<P>): number {
   return record.type === "commit" ? record.changes.length : 0;
 }
 
-class Folder {
+class Folder<P> {
   readonly #folds: (author: Author) => boolean;
-  readonly #drafts: (Draft | null)[] = [];
+  readonly #drafts: (Draft<P> | null)[] = [];
   /** Where the last change of each path stands. */
-  readonly #last = new Map<string, Place>();
+  readonly #last = new Map<P, Place<P>>();
   /** Where the last abort of each path and facet stands. */
   readonly #aborts = new Map<string, number>();
   #incompleteTo = 0;
@@ -89,16 +89,16 @@ class Folder {
     this.#last.clear();
   }
 
-  add(record: HistoryRecord): void {
+  add(record: HistoryRecord<P>): void {
     if (record.type === "abort") return this.#addAbort(record);
     if (hasKeyframe(record)) this.keyframe();
-    const draft: Draft = { record, changes: [], moved: 0 };
+    const draft: Draft<P> = { record, changes: [], moved: 0 };
     this.#drafts.push(draft);
     if (record.type !== "commit") return;
     for (const change of record.changes) this.#addChange(draft, record.author, change);
   }
 
-  #addChange(draft: Draft, author: Author, change: Change): void {
+  #addChange(draft: Draft<P>, author: Author, change: Change<P>): void {
     const last = this.#last.get(change.path), at = draft.changes.length;
     this.#last.set(change.path, { draft, at });
     // A path may stand in a commit twice, where that was too large for one record.
@@ -109,7 +109,7 @@ class Folder {
     this.#incompleteTo = Math.max(this.#incompleteTo, draft.record.number);
   }
 
-  #addAbort(record: Abort): void {
+  #addAbort(record: Abort<P>): void {
     const key = `${record.facet} ${record.path}`;
     const at = this.#aborts.get(key);
     this.#aborts.set(key, this.#drafts.length);
@@ -122,12 +122,12 @@ class Folder {
     }
     const { first, firstAt } = merges ? last : record;
     const count = record.count + (merges ? last.count : 0);
-    const whole: Abort = { ...record, count, first, firstAt };
+    const whole: Abort<P> = { ...record, count, first, firstAt };
     this.#drafts.push({ record: whole, changes: [], moved: 0 });
   }
 
-  end(): Folded {
-    const records: HistoryRecord[] = [];
+  end(): Folded<P> {
+    const records: HistoryRecord<P>[] = [];
     for (const draft of this.#drafts) {
       if (draft !== null) pushLeft(records, draft);
     }
@@ -135,12 +135,12 @@ class Folder {
   }
 }
 
-function isBy({ record }: Draft, author: Author): boolean {
+function isBy<P>({ record }: Draft<P>, author: Author): boolean {
   return record.type === "commit" && sameAuthor(record.author, author);
 }
 
 /** Takes a change out of a record. */
-function take({ at, draft }: Place): Change {
+function take<P>({ at, draft }: Place<P>): Change<P> {
   const change = draft.changes[at]!;
   draft.changes[at] = null;
   draft.moved++;
@@ -148,7 +148,7 @@ function take({ at, draft }: Place): Change {
 }
 
 /** One change for both. */
-export function merged(earlier: Change, later: Change): Change {
+export function merged<P>(earlier: Change<P>, later: Change<P>): Change<P> {
   const { count, first, firstAt, old, path } = earlier;
   return { path, old, new: later.new, count: count + later.count, first, firstAt };
 }
@@ -161,10 +161,10 @@ export function isAllInChanges(kind: Kind): boolean {
 }
 
 /** Drops a commit without changes: the counts of later ones tell of it. */
-function pushLeft(records: HistoryRecord[], { changes, moved, record }: Draft): void {
+function pushLeft<P>(records: HistoryRecord<P>[], { changes, moved, record }: Draft<P>): void {
   if (record.type !== "commit") return void records.push(record);
   if (changes.length === moved && moved > 0 && isAllInChanges(record.kind)) return;
-  const rest = moved === 0 ? changes as Change[] : changes.filter((change) => change !== null);
-  const left: Commit = { ...record, changes: rest, moved: record.moved + moved };
+  const rest = moved === 0 ? changes as Change<P>[] : changes.filter((change) => change !== null);
+  const left: Commit<P> = { ...record, changes: rest, moved: record.moved + moved };
   records.push(left);
 }

@@ -1,11 +1,13 @@
 /** Folding of blocks, in slices: repeated changes of one path by one author become one. */
 import { HISTORY_FOLD_BLOCKS, HISTORY_FOLD_PAUSE_BLOCKS } from "../limits.ts";
+import { asManyAs, splitRecords } from "./block_split.ts";
 import type { BlockHead, NewBlock } from "./blocks.ts";
 import { changesOf, type Folded, foldInSteps } from "./fold.ts";
 import type { History } from "./history.ts";
-import { blocksOf } from "./pending.ts";
+import { PathTable } from "./path_table.ts";
 import type { HistoryRecord } from "./record.ts";
-import { asManyAs, readBlocks, type Slices } from "./slices.ts";
+import { RecordsEncoder } from "./record_bytes.ts";
+import { readNumbered, type Slices } from "./slices.ts";
 
 /** A fold that leaves more than this part of records and changes is not worth its cost. */
 const WORTH_FOLDING = 0.9;
@@ -14,6 +16,11 @@ const WORTH_FOLDING = 0.9;
 export class Folding {
   /** The last block up to which each share is folded, or is not worth another try. */
   readonly #folded = new Map<string, number>();
+  /** Paths of the records under work. */
+  readonly #table = new PathTable();
+  readonly #encoder = new RecordsEncoder(this.#table);
+  readonly #encode: RecordsEncoder<number>["all"] = (records, sizes) =>
+    this.#encoder.all(records, sizes);
 
   constructor(private readonly history: History) {}
 
@@ -22,7 +29,8 @@ export class Folding {
     const { history } = this, { keyframes } = history;
     const window = this.#next(share);
     if (window === null) return false;
-    const records = yield* readBlocks(history, window);
+    this.#table.clear();
+    const records = yield* readNumbered(history, window, this.#table);
     if (records === null) return true;
     const { era } = window[0]!;
     const numbers = keyframes.heads.filter((head) => head.era === era).map(({ number }) => number);
@@ -46,13 +54,14 @@ export class Folding {
     return window;
   }
 
-  *#write(window: readonly BlockHead[], { incompleteTo, records }: Folded): Slices {
+  *#write(window: readonly BlockHead[], { incompleteTo, records }: Folded<number>): Slices {
     const { blocks, era: { era }, eras } = this.history;
-    const left = asManyAs(window.length, blocksOf(records)), made: NewBlock[] = [];
+    const left = asManyAs(window.length, splitRecords(records, this.#table.weigh)),
+      made: NewBlock[] = [];
     // The blocks that are left take the last places of the window, where the next fold includes them.
     const gone = window.slice(0, window.length - left.length);
     for (const [i, some] of left.entries()) {
-      made.push(blocks.make(window[gone.length + i]!.block, era, some));
+      made.push(blocks.make(window[gone.length + i]!.block, era, some, this.#encode));
       yield;
     }
     return this.history.rewrite(() => {
@@ -64,6 +73,6 @@ export class Folding {
 }
 
 /** The number of records and changes. */
-function sizeOf(records: readonly HistoryRecord[]): number {
+function sizeOf<P>(records: readonly HistoryRecord<P>[]): number {
   return records.reduce((sum, record) => sum + 1 + changesOf(record), 0);
 }

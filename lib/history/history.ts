@@ -11,7 +11,8 @@ import { Lives } from "./lives.ts";
 import { endOf, type OpenGap } from "./open_gap.ts";
 import type { Packer } from "./packing.ts";
 import type { Folds } from "./folds.ts";
-import { blocksOf, countAuthor, countRecord, Pending } from "./pending.ts";
+import { blocksOf } from "./block_split.ts";
+import { countAuthor, countRecord, Pending } from "./pending.ts";
 import { hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
 import type { Thinned } from "./thin.ts";
 

@@ -1,7 +1,7 @@
 /** Nodes of a keyframe as bytes: one row of its file. */
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
-import { NodesReader, NodesWriter } from "./node_bytes.ts";
+import { NodesReader, NodesWriter, TextsOut } from "./node_bytes.ts";
 import type { NodeState } from "./record.ts";
 import type { Scope } from "./scope.ts";
 import { putVarint, readVarint } from "./varint.ts";
@@ -17,7 +17,7 @@ const writer = new ByteWriter(FIRST_CAPACITY);
 /** Encodes the nodes of a row. The result is valid until the next call. */
 export function encodeNodes(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
   writer.clear();
-  const nodes = new NodesWriter(writer);
+  const nodes = new NodesWriter(writer, new TextsOut());
   putVarint(writer, entries.length);
   for (const [path, node] of entries) {
     nodes.path(path);

@@ -17,30 +17,28 @@ const SAME_PERMS = 4;
 
 const NO_PERMS: Perms = [];
 
-/** Writes paths and states of nodes for {@link NodesReader}, each as its difference from the previous one. */
-export class NodesWriter {
+/** How paths are written, each as its difference from the previous one. */
+export interface PathsOut<P> {
+  /** Makes the next path independent of those before. */
+  restart(): void;
+  /** Bytes that a path takes at most. */
+  room(path: P): number;
+  /** Writes a path into `bytes`, which must have room; returns the end. */
+  pathAt(bytes: Uint8Array, at: number, path: P): number;
+}
+
+/** Paths as texts. */
+export class TextsOut implements PathsOut<string> {
   #path = "";
-  #perms: Perms = NO_PERMS;
 
-  constructor(private readonly to: ByteWriter) {}
-
-  /** Makes the next path and state independent of those before. */
   restart(): void {
     this.#path = "";
-    this.#perms = NO_PERMS;
   }
 
-  path(path: string): void {
-    const { to } = this;
-    to.wrote(this.pathAt(to.room(pathRoom(path)), to.length, path));
+  room(path: string): number {
+    return pathRoom(path);
   }
 
-  state(node: NodeState | null): void {
-    const { to } = this;
-    to.wrote(this.stateAt(to.room(stateRoom(node)), to.length, node));
-  }
-
-  /** As {@link path}, into `bytes`, which must have room ({@link pathRoom}); returns the end. */
   pathAt(bytes: Uint8Array, at: number, path: string): number {
     const shared = sharedLength(this.#path, path), { length } = path;
     this.#path = path;
@@ -49,6 +47,34 @@ export class NodesWriter {
     bytes[at++] = length - shared >>> 8;
     for (let i = shared; i < length; i++) bytes[at++] = path.charCodeAt(i);
     return at;
+  }
+}
+
+/** Writes paths and states of nodes for {@link NodesReader}, each as its difference from the previous one. */
+export class NodesWriter<P = string> {
+  #perms: Perms = NO_PERMS;
+
+  constructor(private readonly to: ByteWriter, private readonly paths: PathsOut<P>) {}
+
+  /** Makes the next path and state independent of those before. */
+  restart(): void {
+    this.paths.restart();
+    this.#perms = NO_PERMS;
+  }
+
+  path(path: P): void {
+    const { to } = this;
+    to.wrote(this.pathAt(to.room(this.paths.room(path)), to.length, path));
+  }
+
+  state(node: NodeState | null): void {
+    const { to } = this;
+    to.wrote(this.stateAt(to.room(stateRoom(node)), to.length, node));
+  }
+
+  /** As {@link path}, into `bytes`, which must have room; returns the end. */
+  pathAt(bytes: Uint8Array, at: number, path: P): number {
+    return this.paths.pathAt(bytes, at, path);
   }
 
   /** As {@link state}, into `bytes`, which must have room ({@link stateRoom}); returns the end. */
@@ -97,6 +123,15 @@ export interface NodesPlace {
 
 /** Takes a path: the first `shared` characters of the last one, and those in `bytes` between two offsets. */
 export type PathVisitor = (shared: number, bytes: Uint8Array, from: number, to: number) => void;
+
+/** How paths are read. A reader uses one for all paths. */
+export interface PathsIn<P> {
+  /** Reads the next path. */
+  next(nodes: NodesReader): P;
+}
+
+/** Paths as texts. */
+export const TEXTS_IN: PathsIn<string> = { next: (nodes) => nodes.path() };
 
 const SLASH = 0x2f;
 const AT = 0x40;

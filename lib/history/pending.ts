@@ -8,6 +8,7 @@ import {
   HISTORY_TALLIES_MAX,
   HISTORY_UNSAVED_BYTES_MAX,
 } from "../limits.ts";
+import { recordBytes } from "./block_split.ts";
 import { CodedCommit } from "./coded_commit.ts";
 import { foldRecords, isAllInChanges } from "./fold.ts";
 import type { Folds } from "./folds.ts";
@@ -24,11 +25,8 @@ import {
   sameAuthor,
 } from "./record.ts";
 import { holderOf } from "./shares.ts";
-import { CHANGE_BYTES, pathBytes, valueBytes } from "./sizes.ts";
+import { valueBytes, weighText } from "./sizes.ts";
 import { Tally } from "./tally.ts";
-
-/** Bytes of a record beside its changes, about. */
-const RECORD_BYTES = 48;
 
 /** The block of a history that grows. */
 export class Pending implements Folds {
@@ -76,7 +74,7 @@ export class Pending implements Folds {
     this.#isSorted = true;
     this.#forgetPlaces();
     for (const record of records) this.#place(record);
-    this.#bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
+    this.#bytes = records.reduce((sum, record) => sum + recordBytes(record, weighText), 0);
   }
 
   /** Whether some records are not in the file. */
@@ -131,7 +129,7 @@ export class Pending implements Folds {
     }
     this.#records.push(own);
     this.#place(own);
-    const bytes = bytesOf(own);
+    const bytes = recordBytes(own, weighText);
     this.#bytes += bytes;
     this.#unsavedBytes += bytes;
   }
@@ -313,21 +311,6 @@ export class Pending implements Folds {
   }
 }
 
-/** Splits records into blocks, in the same order. */
-export function blocksOf(records: readonly HistoryRecord[]): HistoryRecord[][] {
-  const blocks: HistoryRecord[][] = [];
-  let bytes = Infinity;
-  for (const record of records) {
-    const more = bytesOf(record);
-    const isFull = bytes + more > HISTORY_BLOCK_BYTES ||
-      blocks.at(-1)!.length === HISTORY_BLOCK_RECORDS;
-    if (isFull) blocks.push([]);
-    bytes = (isFull ? 0 : bytes) + more;
-    blocks.at(-1)!.push(record);
-  }
-  return blocks;
-}
-
 /** Adds to an author's count. Authors beyond {@link HISTORY_MISSING_AUTHORS_MAX} share one count. */
 export function countAuthor(
   counts: { author: Author; count: number }[],
@@ -356,16 +339,4 @@ export function countIn(record: HistoryRecord): number {
   // The changes of a coded commit happened once each, and need not be decoded for that.
   const isOne = !(record instanceof CodedCommit) && record.changes.length === 1;
   return isOne ? record.changes[0]!.count : 1;
-}
-
-function bytesOf(record: HistoryRecord): number {
-  if (record.type !== "commit") return 2 * RECORD_BYTES;
-  if (record instanceof CodedCommit) return RECORD_BYTES + record.coded.weight;
-  let bytes = RECORD_BYTES, before = "";
-  for (const { path, old, new: now } of record.changes) {
-    bytes += CHANGE_BYTES + pathBytes(path, before);
-    before = path;
-    bytes += valueBytes(old) + valueBytes(now);
-  }
-  return bytes;
 }

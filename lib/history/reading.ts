@@ -6,7 +6,7 @@ import type { History } from "./history.ts";
 import type { KeyframeHead, Keyframes } from "./keyframes.ts";
 import { Moment } from "./moment.ts";
 import type { HistoryRecord } from "./record.ts";
-import type { WantsPath } from "./record_bytes.ts";
+import type { WantsPath } from "./record_reader.ts";
 import { Scope } from "./scope.ts";
 
 /** Records that follow each other, or what is damaged in their place. */

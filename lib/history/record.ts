@@ -32,8 +32,8 @@ export interface PrunedAuthor {
  * What became of one path. With a `count` above 1 it stands for as many changes of the same author, the first of them
  * number `first`, between which no other author touched the path.
  */
-export interface Change {
-  readonly path: string;
+export interface Change<P = string> {
+  readonly path: P;
   /** Null: there was no such node. */
   readonly old: NodeState | null;
   /** Null: there is none any more. */
@@ -58,7 +58,7 @@ export interface Numbered {
 }
 
 /** One commit. */
-export interface Commit extends Numbered {
+export interface Commit<P = string> extends Numbered {
   readonly type: "commit";
   readonly author: Author;
   readonly kind: Kind;
@@ -66,7 +66,7 @@ export interface Commit extends Numbered {
   readonly operations: number;
   /** What a kind has to say besides, such as the setting that was set; often empty. */
   readonly detail: string;
-  readonly changes: readonly Change[];
+  readonly changes: readonly Change<P>[];
   /** Changes that are counted in a later commit's, or pruned. */
   readonly moved: number;
   /** A keyframe stands here in place of the changes. */
@@ -78,11 +78,11 @@ export const FACETS = ["existence", "value", "permissions", "children", "size", 
 export type Facet = typeof FACETS[number];
 
 /** A transaction that ended in EAGAIN; `count` consecutive ones of one author, path and facet are one. */
-export interface Abort extends Numbered {
+export interface Abort<P = string> extends Numbered {
   readonly type: "abort";
   readonly author: Author;
   readonly operations: number;
-  readonly path: string;
+  readonly path: P;
   readonly facet: Facet;
   /** What the transaction saw, and what was there at its end, in words. */
   readonly seen: string;
@@ -108,7 +108,8 @@ export interface Gap extends Numbered {
   readonly missing: readonly Missing[];
 }
 
-export type HistoryRecord = Commit | Abort | Gap;
+/** Each path is a text, or a number in a table (path_table.ts). */
+export type HistoryRecord<P = string> = Commit<P> | Abort<P> | Gap;
 
 /** Whether all that is known of two authors is the same. */
 export function sameAuthor(a: Author, b: Author): boolean {
@@ -126,6 +127,6 @@ export function sameNode(a: NodeState | null, b: NodeState | null): boolean {
 }
 
 /** Whether a store's whole content stands at a record's end, so that nothing before it says what follows. */
-export function hasKeyframe(record: HistoryRecord): boolean {
+export function hasKeyframe<P>(record: HistoryRecord<P>): boolean {
   return record.type === "gap" || (record.type === "commit" && record.isKeyframe);
 }

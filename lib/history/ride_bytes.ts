@@ -20,8 +20,10 @@ import { ByteWriter } from "../codec/journal/byte_writer.ts";
 import { KINDS } from "./kinds.ts";
 import type { Folds } from "./folds.ts";
 import { OneChange } from "./one_change.ts";
+import { TextsOut } from "./node_bytes.ts";
 import type { HistoryRecord, Kind } from "./record.ts";
-import { decodeRecords, RECORD_FORMAT, RecordsEncoder } from "./record_bytes.ts";
+import { RECORD_FORMAT, RecordsEncoder } from "./record_bytes.ts";
+import { decodeRecords } from "./record_reader.ts";
 import { readVarint, VARINT_ROOM, varintAt } from "./varint.ts";
 
 /** The first byte. Before there were repetitions, it was {@link RECORD_FORMAT}. */
@@ -36,7 +38,7 @@ const REPETITION_ROOM = 3 * VARINT_ROOM + 1;
 /** Encodes what rides with turns, one after the other. */
 export class RideEncoder {
   readonly #to = new ByteWriter(FIRST_CAPACITY);
-  readonly #records = new RecordsEncoder();
+  readonly #records = new RecordsEncoder(new TextsOut());
   readonly #whole: HistoryRecord[] = [];
   /** Ids of other series are not valid any more. */
   #series = 1;

@@ -9,9 +9,14 @@ export const CHANGE_BYTES = 24;
 const SHARED_SHIFT = 3;
 
 /** Bytes of a path that follows the path `before`. */
-export function pathBytes(path: string, before: string): number {
+function pathBytes(path: string, before: string): number {
   return pathWeight(path.length, sharedLength(before, path));
 }
+
+/** Bytes of a path that follows another one, or none. */
+export type WeighPath<P> = (path: P, before: P | null) => number;
+
+export const weighText: WeighPath<string> = (path, before) => pathBytes(path, before ?? "");
 
 /** Bytes of a path of `length` characters that shares the first `shared` with the previous one. */
 export function pathWeight(length: number, shared: number): number {

@@ -2,6 +2,7 @@
 import { type BlockHead, DamagedBlock } from "./blocks.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
+import type { PathTable } from "./path_table.ts";
 import type { HistoryRecord, NodeState } from "./record.ts";
 import { compareInWalk } from "./walk_order.ts";
 
@@ -9,13 +10,29 @@ import { compareInWalk } from "./walk_order.ts";
 export type Slices = Generator<void, boolean, void>;
 
 /** The records of some blocks, one a slice; null when one is damaged. */
-export function* readBlocks(
+export function readBlocks(
   { blocks }: History,
   heads: readonly BlockHead[],
 ): Generator<void, HistoryRecord[] | null, void> {
-  const all: HistoryRecord[] = [];
+  return readWith(heads, (head) => blocks.read(head));
+}
+
+/** The same with paths as numbers in a table. */
+export function readNumbered(
+  { blocks }: History,
+  heads: readonly BlockHead[],
+  table: PathTable,
+): Generator<void, HistoryRecord<number>[] | null, void> {
+  return readWith(heads, (head) => blocks.readNumbered(head, table));
+}
+
+function* readWith<P>(
+  heads: readonly BlockHead[],
+  read: (head: BlockHead) => HistoryRecord<P>[],
+): Generator<void, HistoryRecord<P>[] | null, void> {
+  const all: HistoryRecord<P>[] = [];
   for (const head of heads) {
-    const some = ifWhole(() => blocks.read(head));
+    const some = ifWhole(() => read(head));
     if (some === null) return null;
     for (const record of some) all.push(record);
     yield;
@@ -49,10 +66,4 @@ export function ifWhole<T>(read: () => T): T | null {
     if (error instanceof DamagedBlock) return null;
     throw error;
   }
-}
-
-/** Puts all blocks beyond `count` into the last one: records that took the changes of earlier ones may need more room. */
-export function asManyAs(count: number, blocks: HistoryRecord[][]): HistoryRecord[][] {
-  if (blocks.length <= count) return blocks;
-  return [...blocks.slice(0, count - 1), blocks.slice(count - 1).flat()];
 }

@@ -5,15 +5,16 @@ import {
   HISTORY_PATHS_ASKED_MAX,
   HISTORY_THIN_RECORDS,
 } from "../limits.ts";
+import { asManyAs, blocksOf } from "./block_split.ts";
 import type { BlockHead, NewBlock } from "./blocks.ts";
 import { mayHave } from "./filter.ts";
 import { changesOf } from "./fold.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
-import { blocksOf } from "./pending.ts";
 import { type Author, hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
+import { encodeRecords } from "./record_bytes.ts";
 import { holderOf } from "./shares.ts";
-import { asManyAs, changeKeyframe, ifWhole, readBlocks, type Slices } from "./slices.ts";
+import { changeKeyframe, ifWhole, readBlocks, type Slices } from "./slices.ts";
 import { thinInSteps, type Thinned } from "./thin.ts";
 
 /** Records after one keyframe; `start` is the record of the keyframe, if it is in the same block. */
@@ -203,7 +204,7 @@ function* write(history: History, window: readonly BlockHead[], parts: readonly 
   const left = asManyAs(window.length, blocksOf(parts.flatMap(({ records }) => records)));
   const made: NewBlock[] = [];
   for (const [i, some] of left.entries()) {
-    made.push(blocks.make(window[i]!.block, era, some));
+    made.push(blocks.make(window[i]!.block, era, some, encodeRecords));
     yield;
   }
   return history.rewrite(() => {

@@ -10,7 +10,8 @@ import { OneChange } from "../../lib/history/one_change.ts";
 import { Pending } from "../../lib/history/pending.ts";
 import type { HistoryRecord } from "../../lib/history/record.ts";
 import { isUnder } from "../../lib/history/path_set.ts";
-import { decodeRecords, encodeRecords } from "../../lib/history/record_bytes.ts";
+import { encodeRecords } from "../../lib/history/record_bytes.ts";
+import { decodeRecords } from "../../lib/history/record_reader.ts";
 import { Recorder } from "../../lib/history/recorder.ts";
 import {
   HISTORY_BLOCK_RECORDS,

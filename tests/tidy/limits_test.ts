@@ -64,7 +64,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
     "lib/engine/memory_model.ts TRANSACTION_BYTES",
     "lib/engine/memory_model.ts WATCH_BYTES",
     "lib/engine/work_meter.ts UNITS_PER_MS",
-    "lib/history/pending.ts RECORD_BYTES",
+    "lib/history/block_split.ts RECORD_BYTES",
     "lib/history/recorder.ts FREE_BYTES",
     "lib/history/sizes.ts CHANGE_BYTES",
     "lib/journal/upkeep.ts IMAGE_BYTES_PER_CHARGED",
