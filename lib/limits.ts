@@ -26,8 +26,14 @@ export const LOOK_UNITS = 1_800;
 /** What a client may use at least, in units, once it is its turn: less is not worth a read. */
 export const STEP_UNITS_MIN = 1_000;
 
-/** What one of several quiet clients may use before the others have a turn, in units: two or three short requests. */
+/** What one of several quiet clients that begin may use before the others have a turn, in units: two or three short requests. */
 export const QUIET_STEP_UNITS = 300;
+
+/**
+ * A client that was not served for so long, in ms, begins: its first step is short. The next one is not, since then ten clients
+ * with 64 requests each would all have a read and a write in each turn, which halves their rate.
+ */
+export const QUIET_PAUSE_MS = 10;
 
 /**
  * A request that will cost more, in units, is charged before it is done: some 10 us, so that thirty clients that were

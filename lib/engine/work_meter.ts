@@ -100,4 +100,6 @@ export class Share {
    * What it uses when it is served once, in units: the most of late, which fades. Kept by the turn.
    */
   step = STEP_UNITS_FIRST;
+  /** When the turn began in which it was served last, in ms. Kept by the turn. */
+  servedAt = -Infinity;
 }

@@ -308,10 +308,10 @@ export class Turns implements PeerHost<Peer> {
     this.#lookAt = syncs ? Infinity : LOOK_UNITS;
     while (queue.size > 0 && queue.next <= furthest && shared * served < TURN_UNITS) {
       // Of many that begin at once none does all of its work before the others do their first.
-      const isShort = shared > 0 && queue.size > 1 && queue.next <= queue.quiet;
+      const isShort = shared > 0 && queue.isBeginning(now);
       const left = TURN_UNITS - shared * served;
       const most = isShort ? QUIET_STEP_UNITS : left > STEP_UNITS_MIN ? left : STEP_UNITS_MIN;
-      const contender = queue.take();
+      const contender = queue.take(now);
       let unfinished: Peer | null = null;
       if (contender instanceof JobContender) this.#stepJob(contender);
       else if (this.#stepPeer(contender, served, most, now)) unfinished = contender;

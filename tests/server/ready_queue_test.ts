@@ -29,7 +29,7 @@ Deno.test("ready queue: whoever stands first comes first, of equals whoever came
         const first = Math.min(...waiting.map(({ place }) => place));
         const at = waiting.findIndex(({ place }) => place === first);
         assertEquals(queue.next, first);
-        assertEquals(queue.take().id, waiting[at]!.client.id);
+        assertEquals(queue.take(0).id, waiting[at]!.client.id);
         waiting.splice(at, 1);
       }
       assertEquals(queue.size, waiting.length);
@@ -42,7 +42,7 @@ function knownFor(queue: ReadyQueue<Client>, id: number, units: number): Client 
   const client = new Client(id);
   for (let i = 0; i < 30; i++) {
     queue.add(client);
-    queue.charge(queue.take(), units);
+    queue.charge(queue.take(0), units);
   }
   return client;
 }
@@ -54,12 +54,12 @@ Deno.test("ready queue: of guests with all their credit, one that uses little at
   const unknown = new Client(5);
   queue.idle(2 * CREDIT_UNITS);
   for (const client of [unknown, ...greedy, quiet]) queue.add(client);
-  assertEquals(queue.take().id, 4);
+  assertEquals(queue.take(0).id, 4);
   // It comes back, having used something, and is still the first.
   queue.charge(quiet, 900);
   queue.add(quiet);
-  assertEquals(queue.take().id, 4);
-  assertEquals([1, 2, 3, 4].map(() => queue.take().id), [5, 1, 2, 3]);
+  assertEquals(queue.take(0).id, 4);
+  assertEquals([1, 2, 3, 4].map(() => queue.take(0).id), [5, 1, 2, 3]);
 });
 
 Deno.test("ready queue: a guest that uses much at a time still goes before busy ones", () => {
@@ -68,8 +68,8 @@ Deno.test("ready queue: a guest that uses much at a time still goes before busy 
   const large = knownFor(queue, 2, 5_000_000);
   queue.idle(30 * 5_000_000);
   queue.add(busy);
-  queue.charge(queue.take(), CREDIT_UNITS);
+  queue.charge(queue.take(0), CREDIT_UNITS);
   queue.add(busy);
   queue.add(large);
-  assertEquals(queue.take().id, 2);
+  assertEquals(queue.take(0).id, 2);
 });

@@ -122,6 +122,19 @@ Deno.test("turn order: of guests that begin at once none does much before anothe
   assert(units <= BUSY * (QUIET_STEP_UNITS + 240), `${units} units`);
 });
 
+Deno.test("turn order: clients with much credit that go on all the time take long steps", () => {
+  const crowd = Crowd.atOnce(10, 50, true);
+  // Behind the first, short steps.
+  crowd.turn();
+  let served = 0;
+  for (let turns = 0; turns < 20; turns++) {
+    crowd.world.handled.length = 0;
+    crowd.turn();
+    served += new Set(crowd.world.handled.map(([label]) => label)).size;
+  }
+  assert(served < 20 * 3, `${served} clients were served in 20 turns`);
+});
+
 Deno.test("turn order: the busy share alike, whatever their requests take", () => {
   const crowd = new Crowd();
   const long = 20 * TURN_UNITS;

@@ -3,6 +3,7 @@ import {
   CREDIT_UNITS,
   PRIVILEGED_LEAD_UNITS,
   PRIVILEGED_WEIGHT,
+  QUIET_PAUSE_MS,
   READY_ROOM_FIRST,
   STEP_CREDIT_UNITS,
   STEP_FADE,
@@ -120,11 +121,18 @@ export class ReadyQueue<T extends Contender> {
     this.#end = head + size;
   }
 
-  /** Takes the first one out; only of a queue that has one. */
-  take(): T {
+  /** Whether the next one begins, at `now` in ms: one of several quiet ones that was not served for a while. */
+  isBeginning(now: number): boolean {
+    if (this.size < 2 || this.next > this.quiet) return false;
+    return now - this.#queue[this.#head]!.connection.share.servedAt > QUIET_PAUSE_MS;
+  }
+
+  /** Takes the first one out, to be served at `now` in ms; only of a queue that has one. */
+  take(now: number): T {
     const head = this.#head;
     const first = this.#queue[head]!;
     const place = this.#places[head]!;
+    first.connection.share.servedAt = now;
     this.#start = first.connection.privileged ? place + PRIVILEGED_LEAD_UNITS : place;
     this.#queue[head] = null;
     this.#head = head + 1;
