@@ -5,11 +5,17 @@ import { checksum } from "../journal/checksum.ts";
 import { toBytes } from "../wire/text.ts";
 import { CodedCommit } from "./coded_commit.ts";
 import { dropSpareFilter, filterOf, filterText, NO_FILTER } from "./filter.ts";
-import type { PathTable } from "./path_table.ts";
+import { PathTable } from "./path_table.ts";
 import { type Packed, type Packer, PLAIN, plain } from "./packing.ts";
 import type { HistoryRecord } from "./record.ts";
-import { dropSpareRecords, encodeRecords } from "./record_bytes.ts";
-import { decodeNumbered, decodeRecords, type WantsPath } from "./record_reader.ts";
+import { dropSpareRecords, encodeRecords, RecordsEncoder } from "./record_bytes.ts";
+import {
+  decodeNumbered,
+  decodeRecords,
+  type RecordsVisitor,
+  visitRecords,
+  type WantsPath,
+} from "./record_reader.ts";
 import { type HolderBytes, holderBytes, holderOf, pairsOf } from "./shares.ts";
 
 /** What is known of a block without reading its records. */
@@ -58,6 +64,9 @@ export class Blocks {
   /** Bytes of records so far. */
   written = 0;
   #heads: BlockHead[];
+  /** Only upkeep needs them. */
+  #table: PathTable | null = null;
+  #encoder: RecordsEncoder<number> | null = null;
 
   constructor(database: DatabaseSync, packer: Packer) {
     this.#database = database;
@@ -67,6 +76,11 @@ export class Blocks {
     this.#read = database.prepare("SELECT size, sum, records FROM blocks WHERE block = ?");
     this.#remove = database.prepare("DELETE FROM blocks WHERE block = ?");
     this.#heads = headsIn(database);
+  }
+
+  /** The paths of the records that upkeep has under work. */
+  get table(): PathTable {
+    return this.#table ??= new PathTable();
   }
 
   /** All, the oldest first. */
@@ -113,16 +127,22 @@ export class Blocks {
   }
 
   /**
-   * The records of a block, with paths as numbers in a table.
+   * The records of a block, with paths as numbers in {@link table}.
    *
    * @throws {DamagedBlock} as {@link read}.
    */
-  readNumbered(head: BlockHead, table: PathTable): HistoryRecord<number>[] {
-    return this.#decode(
-      head,
-      this.#read.get(head.block),
-      (bytes) => decodeNumbered(bytes, table),
-    );
+  readNumbered(head: BlockHead): HistoryRecord<number>[] {
+    const { table } = this, row = this.#read.get(head.block);
+    return this.#decode(head, row, (bytes) => decodeNumbered(bytes, table));
+  }
+
+  /**
+   * Visits the authors and paths of a block's records.
+   *
+   * @throws {DamagedBlock} as {@link read}.
+   */
+  visit(head: BlockHead, visitor: RecordsVisitor): void {
+    this.#decode(head, this.#read.get(head.block), (bytes) => visitRecords(bytes, visitor));
   }
 
   #decode<T>(
@@ -154,15 +174,10 @@ export class Blocks {
     this.#write(headFor(block, era, records, sizes, packed, filter), packed);
   }
 
-  /** Makes a block for {@link write}, by the function that encodes such records. */
-  make<P>(
-    block: number,
-    era: number,
-    records: readonly HistoryRecord<P>[],
-    encode: (records: readonly HistoryRecord<P>[], sizes: number[]) => Uint8Array,
-  ): NewBlock {
-    const sizes: number[] = [];
-    const bytes = encode(records, sizes), packed = this.packer.pack(bytes);
+  /** Makes a block for {@link write}, of records with paths as numbers. */
+  make(block: number, era: number, records: readonly HistoryRecord<number>[]): NewBlock {
+    const sizes: number[] = [], encoder = this.#encoder ??= new RecordsEncoder(this.table);
+    const bytes = encoder.all(records, sizes), packed = this.packer.pack(bytes);
     const head = headFor(block, era, records, sizes, packed, filterOf(bytes));
     // Uncompressed bytes are the encoder's, which it reuses: copy them.
     return { head, packed: packed.bytes === bytes ? plain(bytes.slice()) : packed };
@@ -228,6 +243,7 @@ export class Blocks {
 
   /** Gives up memory that is only kept for reuse. */
   dropSpare(): void {
+    this.#encoder?.dropSpare();
     dropSpareRecords();
     dropSpareFilter();
   }

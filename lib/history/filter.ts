@@ -91,6 +91,8 @@ class Touched {
   readonly path: PathVisitor = (shared, bytes, from, to) => {
     this.#paths.add(shared, bytes, from, to);
   };
+
+  readonly abortPath: PathVisitor = this.path;
 }
 
 const touched = new Touched();

@@ -4,9 +4,7 @@ import { asManyAs, splitRecords } from "./block_split.ts";
 import type { BlockHead, NewBlock } from "./blocks.ts";
 import { changesOf, type Folded, foldInSteps } from "./fold.ts";
 import type { History } from "./history.ts";
-import { PathTable } from "./path_table.ts";
 import type { HistoryRecord } from "./record.ts";
-import { RecordsEncoder } from "./record_bytes.ts";
 import { readNumbered, type Slices } from "./slices.ts";
 
 /** A fold that leaves more than this part of records and changes is not worth its cost. */
@@ -16,11 +14,6 @@ const WORTH_FOLDING = 0.9;
 export class Folding {
   /** The last block up to which each share is folded, or is not worth another try. */
   readonly #folded = new Map<string, number>();
-  /** Paths of the records under work. */
-  readonly #table = new PathTable();
-  readonly #encoder = new RecordsEncoder(this.#table);
-  readonly #encode: RecordsEncoder<number>["all"] = (records, sizes) =>
-    this.#encoder.all(records, sizes);
 
   constructor(private readonly history: History) {}
 
@@ -29,8 +22,8 @@ export class Folding {
     const { history } = this, { keyframes } = history;
     const window = this.#next(share);
     if (window === null) return false;
-    this.#table.clear();
-    const records = yield* readNumbered(history, window, this.#table);
+    history.blocks.table.clear();
+    const records = yield* readNumbered(history, window);
     if (records === null) return true;
     const { era } = window[0]!;
     const numbers = keyframes.heads.filter((head) => head.era === era).map(({ number }) => number);
@@ -56,12 +49,12 @@ export class Folding {
 
   *#write(window: readonly BlockHead[], { incompleteTo, records }: Folded<number>): Slices {
     const { blocks, era: { era }, eras } = this.history;
-    const left = asManyAs(window.length, splitRecords(records, this.#table.weigh)),
+    const left = asManyAs(window.length, splitRecords(records, blocks.table.weigh)),
       made: NewBlock[] = [];
     // The blocks that are left take the last places of the window, where the next fold includes them.
     const gone = window.slice(0, window.length - left.length);
     for (const [i, some] of left.entries()) {
-      made.push(blocks.make(window[gone.length + i]!.block, era, some, this.#encode));
+      made.push(blocks.make(window[gone.length + i]!.block, era, some));
       yield;
     }
     return this.history.rewrite(() => {

@@ -1,13 +1,14 @@
 /** Nodes of a keyframe as bytes: one row of its file. */
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
-import { NodesReader, NodesWriter, TextsOut } from "./node_bytes.ts";
+import { NodesReader, NodesWriter, type PathsOut } from "./node_bytes.ts";
+import type { PathTable } from "./path_table.ts";
 import type { NodeState } from "./record.ts";
 import type { Scope } from "./scope.ts";
 import { putVarint, readVarint } from "./varint.ts";
 
 /** A node and its path. */
-export type Entry = readonly [path: string, node: NodeState];
+export type Entry<P = string> = readonly [path: P, node: NodeState];
 
 const FIRST_CAPACITY = 16_384;
 
@@ -15,9 +16,13 @@ const FIRST_CAPACITY = 16_384;
 const writer = new ByteWriter(FIRST_CAPACITY);
 
 /** Encodes the nodes of a row. The result is valid until the next call. */
-export function encodeNodes(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
+export function encodeNodes<P>(
+  entries: readonly Entry<P>[],
+  paths: PathsOut<P>,
+): Uint8Array<ArrayBuffer> {
   writer.clear();
-  const nodes = new NodesWriter(writer, new TextsOut());
+  const nodes = new NodesWriter(writer, paths);
+  nodes.restart();
   putVarint(writer, entries.length);
   for (const [path, node] of entries) {
     nodes.path(path);
@@ -48,6 +53,19 @@ export function decodeNodes(bytes: Uint8Array, scope: Scope): Entry[] {
     }
     const node = nodes.state();
     if (node === null) throw new DamagedError(`a keyframe has no node at ${path}`);
+    entries.push([path, node]);
+  }
+  return entries;
+}
+
+/** All nodes of a row, with paths as numbers in a table. It throws as {@link decodeNodes}. */
+export function decodeNumberedNodes(bytes: Uint8Array, table: PathTable): Entry<number>[] {
+  const from = new ByteReader(bytes), nodes = new NodesReader(from);
+  const entries: Entry<number>[] = [];
+  table.begin();
+  for (let left = readVarint(from); left > 0; left--) {
+    const path = table.next(nodes), node = nodes.state();
+    if (node === null) throw new DamagedError(`a keyframe has no node at ${table.text(path)}`);
     entries.push([path, node]);
   }
   return entries;

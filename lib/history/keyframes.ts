@@ -10,11 +10,14 @@ import {
 import { ROOT_PATH } from "../store/path.ts";
 import { toText } from "../wire/text.ts";
 import { statement } from "./database.ts";
-import { decodeNodes, encodeNodes, type Entry } from "./keyframe_bytes.ts";
+import { decodeNodes, decodeNumberedNodes, encodeNodes, type Entry } from "./keyframe_bytes.ts";
+import { TextsOut } from "./node_bytes.ts";
 import type { Packer } from "./packing.ts";
+import type { PathTable } from "./path_table.ts";
 import type { NodeState } from "./record.ts";
 import { Scope } from "./scope.ts";
-import { compareInWalk, inWalkOrder, pathOfKey, walkKey } from "./walk_order.ts";
+import { valueBytes } from "./sizes.ts";
+import { inWalkOrder, pathOfKey, walkKey } from "./walk_order.ts";
 
 /** What is known of a keyframe without reading it. */
 export interface KeyframeHead {
@@ -45,6 +48,7 @@ export class Keyframes {
   /** Null when it is to be counted again. */
   #bytes: number | null = null;
   #heads: KeyframeHead[] = [];
+  readonly #texts = new TextsOut();
 
   constructor(database: DatabaseSync, packer: Packer) {
     this.#database = database;
@@ -164,12 +168,16 @@ export class Keyframes {
 
   /** Returns how many bytes it has. */
   #putPiece(keyframe: number, entries: readonly Entry[]): number {
-    const packed = this.packer.pack(encodeNodes(entries));
+    return this.#put(keyframe, entries[0]![0], entries.length, encodeNodes(entries, this.#texts));
+  }
+
+  #put(keyframe: number, first: string, count: number, nodes: Uint8Array): number {
+    const packed = this.packer.pack(nodes);
     this.written += packed.bytes.length;
     statement(this.#database, "INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)").run(
       keyframe,
-      walkKey(entries[0]![0]),
-      entries.length,
+      walkKey(first),
+      count,
       packed.packing,
       packed.size,
       checksum(packed.bytes, keyframe),
@@ -230,12 +238,16 @@ export class Keyframes {
   }
 
   #decode(keyframe: number, row: Row, scope: Scope = Scope.ALL): Entry[] {
+    return decodeNodes(this.#unpack(keyframe, row), scope);
+  }
+
+  #unpack(keyframe: number, row: Row): Uint8Array {
     const bytes = row["nodes"];
     if (!(bytes instanceof Uint8Array) || checksum(bytes, keyframe) !== row["sum"]) {
       throw new DamagedError("a keyframe is not what was written");
     }
     const packed = { packing: Number(row["packing"]), size: Number(row["size"]), bytes };
-    return decodeNodes(this.packer.unpack(packed), scope);
+    return this.packer.unpack(packed);
   }
 
   /** Moves a keyframe to `number`, after its nodes were changed to their state then; the caller commits it. */
@@ -247,45 +259,50 @@ export class Keyframes {
 
   /**
    * Changes the nodes of one piece: the one in which `paths[from]` has its place. It takes the next paths, which are in the order
-   * of a walk, up to the end of the piece. Returns the position of the first path that is left; the caller commits it.
+   * of a walk, up to the end of the piece. All paths are numbers in `table`. Returns the position of the first path that is left;
+   * the caller commits it.
    */
   changePiece(
     { keyframe }: KeyframeHead,
-    changes: ReadonlyMap<string, NodeState | null>,
-    paths: readonly string[],
+    changes: ReadonlyMap<number, NodeState | null>,
+    paths: readonly number[],
     from: number,
+    table: PathTable,
   ): number {
-    const first = walkKey(paths[from]!);
+    const first = walkKey(table.text(paths[from]!));
     const select = "SELECT from_key, packing, size, sum, nodes FROM pieces WHERE keyframe = ? AND";
     const row = statement(this.#database, `${select} from_key <= ? ORDER BY from_key DESC LIMIT 1`)
       .get(keyframe, first) ??
       statement(this.#database, `${select} from_key > ? ORDER BY from_key LIMIT 1`)
         .get(keyframe, first);
     const start = row?.["from_key"] ?? null;
-    const end = this.#nextStart(keyframe, start instanceof Uint8Array ? start : null);
-    const nodes = row === undefined ? [] : this.#decode(keyframe, row), changed: Entry[] = [];
+    const end = this.#nextStart(keyframe, start instanceof Uint8Array ? start : null, table);
+    const nodes = row === undefined ? [] : decodeNumberedNodes(this.#unpack(keyframe, row), table);
+    const changed: Entry<number>[] = [];
     const most = Math.min(paths.length, from + HISTORY_PIECE_NODES);
     let next = from, at = 0;
     for (let bytes = 0; next < most && bytes < HISTORY_PIECE_BYTES; next++) {
       const path = paths[next]!, node = changes.get(path) ?? null;
-      if (end !== null && compareInWalk(path, end) >= 0) break;
+      if (end !== null && table.compareInWalk(path, end) >= 0) break;
       // Both are in the order of a walk.
       let order = 1;
       for (; at < nodes.length; at++) {
-        order = compareInWalk(nodes[at]![0], path);
+        order = table.compareInWalk(nodes[at]![0], path);
         if (order >= 0) break;
         changed.push(nodes[at]!);
       }
       if (at < nodes.length && order === 0) at++;
       if (node !== null) changed.push([path, node]);
-      bytes += node === null ? path.length : bytesOf([path, node]);
+      bytes += table.lengthOf(path) + valueBytes(node);
     }
     if (start !== null) {
       statement(this.#database, "DELETE FROM pieces WHERE keyframe = ? AND from_key = ?")
         .run(keyframe, start);
     }
     for (; at < nodes.length; at++) changed.push(nodes[at]!);
-    for (const some of piecesOf(changed)) this.#putPiece(keyframe, some);
+    for (const some of piecesOf(changed, table)) {
+      this.#put(keyframe, table.text(some[0]![0]), some.length, encodeNodes(some, table));
+    }
     return next;
   }
 
@@ -319,13 +336,13 @@ export class Keyframes {
   }
 
   /** The first path of the next piece; null at the end. */
-  #nextStart(keyframe: number, start: Uint8Array | null): string | null {
+  #nextStart(keyframe: number, start: Uint8Array | null, table: PathTable): number | null {
     if (start === null) return null;
     const select = "SELECT from_key FROM pieces WHERE keyframe = ? AND from_key > ? " +
       "ORDER BY from_key LIMIT 1";
     const row = statement(this.#database, select).get(keyframe, start);
     const next = row?.["from_key"];
-    return next instanceof Uint8Array ? pathOfKey(next) : null;
+    return next instanceof Uint8Array ? table.number(pathOfKey(next)) : null;
   }
 
   /** Forgets the nodes of a keyframe, since what led from it to `number` is lost. */
@@ -352,17 +369,18 @@ export class Keyframes {
 }
 
 /** Bytes of an entry in memory, about. */
-function bytesOf([path, { value }]: Entry): number {
-  return path.length + (value instanceof Uint8Array ? value.length : 0);
+function bytesOf([path, node]: Entry): number {
+  return path.length + valueBytes(node);
 }
 
 /** Splits a piece that has grown to twice its size. */
-function piecesOf(entries: readonly Entry[]): Entry[][] {
+function piecesOf(entries: readonly Entry<number>[], table: PathTable): Entry<number>[][] {
+  const bytesOf = ([path, node]: Entry<number>): number => table.lengthOf(path) + valueBytes(node);
   let bytes = 0;
   for (const entry of entries) bytes += bytesOf(entry);
   const isLarge = entries.length > 2 * HISTORY_PIECE_NODES || bytes > 2 * HISTORY_PIECE_BYTES;
   if (!isLarge) return entries.length === 0 ? [] : [[...entries]];
-  const pieces: Entry[][] = [];
+  const pieces: Entry<number>[][] = [];
   let size = Infinity;
   for (const entry of entries) {
     if (size >= HISTORY_PIECE_BYTES || pieces.at(-1)!.length >= HISTORY_PIECE_NODES) {

@@ -1,4 +1,5 @@
 import { HISTORY_PREFIXES_MAX } from "../limits.ts";
+import type { PathTable } from "./path_table.ts";
 
 /** Whether `path` is `top` or below it. */
 export function isUnder(path: string, top: string): boolean {
@@ -45,6 +46,29 @@ export class PathSet {
       }
     }
     this.#place(best);
+  }
+}
+
+/** The same for paths that are numbers in a table. */
+export class NumberedPathSet {
+  readonly #table: PathTable;
+  readonly #set = new PathSet();
+  /** Paths that are in the set for sure: what is below one of them is, too. */
+  readonly #known = new Set<number>();
+
+  constructor(table: PathTable) {
+    this.#table = table;
+  }
+
+  get paths(): readonly string[] {
+    return this.#set.paths;
+  }
+
+  add(path: number): void {
+    const known = this.#known;
+    if (known.has(path)) return;
+    if (!known.has(this.#table.above(path))) this.#set.add(this.#table.text(path));
+    known.add(path);
   }
 }
 

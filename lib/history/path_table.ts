@@ -5,7 +5,7 @@ import {
   PATH_TABLE_PLACES_REUSED,
 } from "../limits.ts";
 import { FNV_PRIME, FNV_START, mixedHash } from "../store/node.ts";
-import { toText } from "../wire/text.ts";
+import { toBytes, toText } from "../wire/text.ts";
 import type { NodesReader, PathsIn, PathsOut } from "./node_bytes.ts";
 import { pathWeight, type WeighPath } from "./sizes.ts";
 import { VARINT_ROOM, varintAt } from "./varint.ts";
@@ -13,6 +13,10 @@ import { VARINT_ROOM, varintAt } from "./varint.ts";
 const SLASH = 0x2f;
 /** Above all paths: the nodes of the root and of specials are below it. */
 const NONE = 0;
+/** In place of the number of a path that is not in the table. */
+const UNKNOWN = -1;
+/** Orders a slash before all characters of names, as walk_order.ts does. */
+const SLASH_RANK = 1;
 
 /**
  * Paths as numbers: the same path has the same number, and is kept as its last name and the number of the path above. The texts of
@@ -35,6 +39,8 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
   readonly #paths: number[] = [];
   readonly #ends: number[] = [];
   #read = NONE;
+  /** Whether paths that are read are only looked for. */
+  #isLooking = false;
   /** The path that was written last. */
   #written = NONE;
 
@@ -75,6 +81,22 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
     return this.#read;
   }
 
+  /** The number of a path, which it adds if it is not there. The next path that is read builds on none. */
+  number(path: string): number {
+    this.begin();
+    this.#take(0, toBytes(path), 0, path.length);
+    this.begin();
+    return this.#read;
+  }
+
+  /** Reads a path as {@link next} does, but adds none: returns its number, or a negative one if it is not there. */
+  readonly look = (shared: number, bytes: Uint8Array, from: number, to: number): number => {
+    this.#isLooking = true;
+    this.#take(shared, bytes, from, to);
+    this.#isLooking = false;
+    return this.#read;
+  };
+
   readonly #take = (shared: number, bytes: Uint8Array, from: number, to: number): void => {
     const length = shared + to - from, paths = this.#paths, ends = this.#ends;
     if (length > this.#path.length) this.#path = grownBytes(this.#path, length);
@@ -101,6 +123,7 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
 
   /** The path of the name that stands in the path being read, below `above`. */
   #enter(above: number, from: number, to: number): number {
+    if (above === UNKNOWN) return UNKNOWN;
     const path = this.#path;
     let hash = Math.imul(above ^ FNV_START, FNV_PRIME);
     for (let i = from; i < to; i++) hash = Math.imul(hash ^ path[i]!, FNV_PRIME);
@@ -109,6 +132,7 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
     for (; places[at] !== 0; at = at + 1 & last) {
       if (this.#is(places[at]!, above, from, to)) return places[at]!;
     }
+    if (this.#isLooking) return UNKNOWN;
     const id = this.#count;
     if (2 * id >= places.length) {
       this.#grow();
@@ -158,6 +182,29 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
 
   readonly weigh: WeighPath<number> = (id, before) =>
     pathWeight(this.#length[id]!, before === null ? 0 : this.shared(before, id));
+
+  /** The number of the path above. */
+  above(id: number): number {
+    return this.#above[id]!;
+  }
+
+  lengthOf(id: number): number {
+    return this.#length[id]!;
+  }
+
+  /** Negative when `a` comes before `b` in the order of a walk. */
+  readonly compareInWalk = (a: number, b: number): number => {
+    const at = this.shared(a, b), lengthA = this.#length[a]!, lengthB = this.#length[b]!;
+    if (at === lengthA || at === lengthB) return lengthA - lengthB;
+    return this.#rankAt(a, at) - this.#rankAt(b, at);
+  };
+
+  #rankAt(id: number, at: number): number {
+    // The path of which the character is in the last name, or before it.
+    while (this.#length[this.#above[id]!]! > at) id = this.#above[id]!;
+    const above = this.#length[this.#above[id]!]!;
+    return above === at ? SLASH_RANK : this.#names[this.#nameAt[id]! + at - above - 1]!;
+  }
 
   text(id: number): string {
     const bytes = new Uint8Array(this.#length[id]!);

@@ -3,14 +3,15 @@ import type { BlockHead } from "./blocks.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
 import type { HistoryRecord, NodeState } from "./record.ts";
-import { changeKeyframe, readBlocks, type Slices } from "./slices.ts";
+import { changeKeyframe, readNumbered, type Slices } from "./slices.ts";
 
 /** Removes the oldest block, and moves its keyframe to the end of that block. */
 export function* dropOldest(history: History): Slices {
   const { keyframes } = history;
   const oldest = oldestOf(history), head = oldest.at(-1);
   if (head === undefined || isBeingWritten(history, head)) return false;
-  const records = yield* readBlocks(history, oldest);
+  history.blocks.table.clear();
+  const records = yield* readNumbered(history, oldest);
   const base = keyframes.before(head.era, head.last);
   if (records !== null && base?.isWhole === true) {
     if (!(yield* moveNodes(history, head, base, records))) return false;
@@ -52,9 +53,9 @@ function* moveNodes(
   history: History,
   { era, last }: BlockHead,
   base: KeyframeHead,
-  records: readonly HistoryRecord[],
+  records: readonly HistoryRecord<number>[],
 ): Slices {
-  const changes = new Map<string, NodeState | null>();
+  const changes = new Map<number, NodeState | null>();
   for (const record of records) {
     if (record.type !== "commit" || record.number <= base.number) continue;
     for (const { path, new: now } of record.changes) changes.set(path, now);

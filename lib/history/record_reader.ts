@@ -56,9 +56,12 @@ function decode<P>(
 }
 
 /** What is visited of records. */
-interface RecordsVisitor {
+export interface RecordsVisitor {
   author(author: Author): void;
+  /** Of a change. */
   readonly path: PathVisitor;
+  /** Of an aborted transaction. */
+  readonly abortPath: PathVisitor;
 }
 
 /**
@@ -136,7 +139,7 @@ class Decoder<P> {
     visitor.author(this.#author());
     if (type === "abort") {
       readVarint(from);
-      nodes.visitPath(visitor.path);
+      nodes.visitPath(visitor.abortPath);
       from.u8();
       for (let texts = 0; texts < 3; texts++) from.text();
       return void this.#times();

@@ -2,37 +2,19 @@
 import { type BlockHead, DamagedBlock } from "./blocks.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
-import type { PathTable } from "./path_table.ts";
 import type { HistoryRecord, NodeState } from "./record.ts";
-import { compareInWalk } from "./walk_order.ts";
 
 /** Work in slices. It returns false when there was nothing to do, or the file cannot be written. */
 export type Slices = Generator<void, boolean, void>;
 
-/** The records of some blocks, one a slice; null when one is damaged. */
-export function readBlocks(
+/** The records of some blocks, one a slice, with paths as numbers in the blocks' table; null when one is damaged. */
+export function* readNumbered(
   { blocks }: History,
   heads: readonly BlockHead[],
-): Generator<void, HistoryRecord[] | null, void> {
-  return readWith(heads, (head) => blocks.read(head));
-}
-
-/** The same with paths as numbers in a table. */
-export function readNumbered(
-  { blocks }: History,
-  heads: readonly BlockHead[],
-  table: PathTable,
 ): Generator<void, HistoryRecord<number>[] | null, void> {
-  return readWith(heads, (head) => blocks.readNumbered(head, table));
-}
-
-function* readWith<P>(
-  heads: readonly BlockHead[],
-  read: (head: BlockHead) => HistoryRecord<P>[],
-): Generator<void, HistoryRecord<P>[] | null, void> {
-  const all: HistoryRecord<P>[] = [];
+  const all: HistoryRecord<number>[] = [];
   for (const head of heads) {
-    const some = ifWhole(() => read(head));
+    const some = ifWhole(() => blocks.readNumbered(head));
     if (some === null) return null;
     for (const record of some) all.push(record);
     yield;
@@ -40,17 +22,17 @@ function* readWith<P>(
   return all;
 }
 
-/** Changes nodes of a keyframe, a row of it in each slice. */
+/** Changes nodes of a keyframe, a row of it in each slice. Paths are numbers in the blocks' table. */
 export function* changeKeyframe(
   history: History,
   head: KeyframeHead,
-  changes: ReadonlyMap<string, NodeState | null>,
+  changes: ReadonlyMap<number, NodeState | null>,
 ): Slices {
-  const paths = [...changes.keys()].sort(compareInWalk);
+  const { table } = history.blocks, paths = [...changes.keys()].sort(table.compareInWalk);
   for (let at = 0; at < paths.length;) {
     const from = at;
     const isWritten = history.commit(() => {
-      at = history.keyframes.changePiece(head, changes, paths, from);
+      at = history.keyframes.changePiece(head, changes, paths, from, table);
     });
     if (!isWritten) return false;
     yield;

@@ -26,18 +26,24 @@ export interface Thinned {
 }
 
 /** What thinning needs of the records that lie before. */
-export interface Before {
+export interface Before<P = string> {
   /** Number of the keyframe that all begins from. */
   readonly keyframe: number;
   /** Whether a record between the keyframe and those that are thinned has, or may have, a change of this path. */
-  touches(path: string): boolean;
+  touches(path: P): boolean;
+}
+
+/** A few paths that stand for all that are at or below them: see path_set.ts. */
+export interface Tops<P> {
+  add(path: P): void;
+  readonly paths: readonly string[];
 }
 
 /** What became of records of one stretch. */
-export interface ThinResult {
-  readonly records: HistoryRecord[];
+export interface ThinResult<P = string> {
+  readonly records: HistoryRecord<P>[];
   /** What the keyframe must say from now on, by path. */
-  readonly absorbed: ReadonlyMap<string, NodeState | null>;
+  readonly absorbed: ReadonlyMap<P, NodeState | null>;
   /** One for each author that lost a record. */
   readonly thinned: readonly Thinned[];
 }
@@ -50,13 +56,14 @@ const CHANGES_A_STEP = 512;
  * keyframe among them. The results of removed records go into the keyframe before them. Where another author touched the path in
  * between, the result stays as a change of unknown authors.
  */
-export function* thinInSteps(
-  records: readonly HistoryRecord[],
+export function* thinInSteps<P>(
+  records: readonly HistoryRecord<P>[],
   goes: (author: Author) => boolean,
   upTo: number,
-  before: Before,
-): Generator<void, ThinResult, void> {
-  const thinner = new Thinner(before);
+  before: Before<P>,
+  newTops: () => Tops<P>,
+): Generator<void, ThinResult<P>, void> {
+  const thinner = new Thinner(before, newTops);
   let changes = 0;
   for (const record of records) {
     if (hasKeyframe(record)) throw new Error("a keyframe stands among records that are thinned");
@@ -71,45 +78,47 @@ export function* thinInSteps(
 }
 
 /** A record that stays, or the rest of removed ones. */
-interface Remainder {
-  readonly record: HistoryRecord;
+interface Remainder<P> {
+  readonly record: HistoryRecord<P>;
   /** The changes left of removed records, null for each that a later one counts; null for a record that stays. */
-  readonly rest: (Change | null)[] | null;
+  readonly rest: (Change<P> | null)[] | null;
 }
 
 /** The place of a path's last change; `at` is its position in the rest, if that is one of removed records. */
-interface Place {
-  readonly remainder: Remainder;
+interface Place<P> {
+  readonly remainder: Remainder<P>;
   readonly at: number;
 }
 
-class Thinner {
-  readonly #before: Before;
-  readonly #remainder: Remainder[] = [];
-  readonly #absorbed = new Map<string, NodeState | null>();
+class Thinner<P> {
+  readonly #before: Before<P>;
+  readonly #newTops: () => Tops<P>;
+  readonly #remainder: Remainder<P>[] = [];
+  readonly #absorbed = new Map<P, NodeState | null>();
   /** The place of each path's last change. */
-  readonly #touched = new Map<string, Place>();
+  readonly #touched = new Map<P, Place<P>>();
   /** The losses of each holder. */
-  readonly #lost = new Map<string, { count: number; to: number; readonly under: PathSet }>();
+  readonly #lost = new Map<string, { count: number; to: number; readonly under: Tops<P> }>();
 
-  constructor(before: Before) {
+  constructor(before: Before<P>, newTops: () => Tops<P>) {
     this.#before = before;
+    this.#newTops = newTops;
   }
 
-  keep(record: HistoryRecord): void {
+  keep(record: HistoryRecord<P>): void {
     // What was left of others goes as well, when no record before it is left.
     if (record.type === "commit" && record.author.kind === "pruned") return this.#leave(record);
-    const remainder: Remainder = { record, rest: null };
+    const remainder: Remainder<P> = { record, rest: null };
     this.#remainder.push(remainder);
     if (record.type !== "commit") return;
     for (const { path } of record.changes) this.#touched.set(path, { remainder, at: -1 });
   }
 
-  remove(record: Abort | Commit): void {
+  remove(record: Abort<P> | Commit<P>): void {
     const holder = holderOf(record.author);
     let lost = this.#lost.get(holder);
     if (lost === undefined) {
-      this.#lost.set(holder, lost = { count: 0, to: 0, under: new PathSet() });
+      this.#lost.set(holder, lost = { count: 0, to: 0, under: this.#newTops() });
     }
     lost.count++;
     lost.to = Math.max(lost.to, record.number);
@@ -119,8 +128,8 @@ class Thinner {
   }
 
   /** Keeps of a commit what must be known of it. */
-  #leave(record: Commit): void {
-    const rest: (Change | null)[] = [], remainder: Remainder = { record, rest };
+  #leave(record: Commit<P>): void {
+    const rest: (Change<P> | null)[] = [], remainder: Remainder<P> = { record, rest };
     this.#remainder.push(remainder);
     for (const change of record.changes) {
       const { path } = change;
@@ -135,7 +144,7 @@ class Thinner {
     }
   }
 
-  end(): ThinResult {
+  end(): ThinResult<P> {
     const records = this.#remainder.flatMap(({ record, rest }) => {
       if (rest === null || record.type !== "commit") return [record];
       const changes = rest.filter((change) => change !== null);
@@ -151,7 +160,7 @@ class Thinner {
 }
 
 /** Takes a change out of the rest of removed records; null when its record stays. */
-function take({ at, remainder: { rest } }: Place): Change | null {
+function take<P>({ at, remainder: { rest } }: Place<P>): Change<P> | null {
   if (rest === null) return null;
   const change = rest[at] ?? null;
   rest[at] = null;
@@ -159,7 +168,7 @@ function take({ at, remainder: { rest } }: Place): Change | null {
 }
 
 /** A record whose author is not known any more. */
-function restOf({ at, changes, number }: Commit): Commit {
+function restOf<P>({ at, changes, number }: Commit<P>): Commit<P> {
   return {
     type: "commit",
     number,

@@ -5,31 +5,34 @@ import {
   HISTORY_PATHS_ASKED_MAX,
   HISTORY_THIN_RECORDS,
 } from "../limits.ts";
-import { asManyAs, blocksOf } from "./block_split.ts";
+import { asManyAs, splitRecords } from "./block_split.ts";
 import type { BlockHead, NewBlock } from "./blocks.ts";
 import { mayHave } from "./filter.ts";
 import { changesOf } from "./fold.ts";
 import type { History } from "./history.ts";
 import type { KeyframeHead } from "./keyframes.ts";
+import type { PathVisitor } from "./node_bytes.ts";
+import { NumberedPathSet } from "./path_set.ts";
+import type { PathTable } from "./path_table.ts";
 import { type Author, hasKeyframe, type HistoryRecord, type NodeState } from "./record.ts";
-import { encodeRecords } from "./record_bytes.ts";
+import type { RecordsVisitor } from "./record_reader.ts";
 import { holderOf } from "./shares.ts";
-import { changeKeyframe, ifWhole, readBlocks, type Slices } from "./slices.ts";
+import { changeKeyframe, ifWhole, readNumbered, type Slices } from "./slices.ts";
 import { thinInSteps, type Thinned } from "./thin.ts";
 
 /** Records after one keyframe; `start` is the record of the keyframe, if it is in the same block. */
 interface Segment {
   readonly keyframe: KeyframeHead;
-  readonly start: readonly HistoryRecord[];
-  readonly records: readonly HistoryRecord[];
+  readonly start: readonly HistoryRecord<number>[];
+  readonly records: readonly HistoryRecord<number>[];
   readonly isFirst: boolean;
 }
 
 /** The result of thinning a segment. */
 interface Part {
   readonly keyframe: KeyframeHead;
-  readonly records: readonly HistoryRecord[];
-  readonly absorbed: ReadonlyMap<string, NodeState | null>;
+  readonly records: readonly HistoryRecord<number>[];
+  readonly absorbed: ReadonlyMap<number, NodeState | null>;
   readonly thinned: readonly Thinned[];
 }
 
@@ -47,7 +50,8 @@ export function* thinOldest(
 ): Slices {
   const window = oldestOf(history, some, bytes), [head] = window;
   if (head === undefined) return false;
-  const records = yield* readBlocks(history, window);
+  history.blocks.table.clear();
+  const records = yield* readNumbered(history, window);
   const segments = records === null ? null : segmentsOf(history, head, records);
   if (segments === null) return false;
   const parts: Part[] = [];
@@ -79,10 +83,10 @@ function oldestOf(
 function segmentsOf(
   { keyframes, unfinished }: History,
   { era }: BlockHead,
-  records: readonly HistoryRecord[],
+  records: readonly HistoryRecord<number>[],
 ): Segment[] | null {
   const segments: Segment[] = [];
-  let start: HistoryRecord[] = [], rest: HistoryRecord[] = [];
+  let start: HistoryRecord<number>[] = [], rest: HistoryRecord<number>[] = [];
   const end = (): boolean => {
     const number = start[0]?.number ?? (rest[0]?.number ?? 0) - 1;
     const keyframe = keyframes.before(era, number);
@@ -112,10 +116,16 @@ function* thinSegment(
 ): Generator<void, Part, void> {
   const between = isFirst ? blocksBetween(history, keyframe, head) : [];
   const touched = yield* touchedIn(history, between, records);
-  const before = { keyframe: keyframe.number, touches: (path: string) => touched.has(path) };
-  const { lives } = history;
+  const before = { keyframe: keyframe.number, touches: (path: number) => touched.has(path) };
+  const { blocks: { table }, lives } = history;
   const goes = (author: Author): boolean => some.has(lives.shareOf(holderOf(author)));
-  const result = yield* thinInSteps(records, goes, Infinity, before);
+  const result = yield* thinInSteps(
+    records,
+    goes,
+    Infinity,
+    before,
+    () => new NumberedPathSet(table),
+  );
   return { ...result, keyframe, records: [...start, ...result.records] };
 }
 
@@ -132,52 +142,54 @@ function blocksBetween(
 function* touchedIn(
   { blocks }: History,
   heads: readonly BlockHead[],
-  records: readonly HistoryRecord[],
-): Generator<void, ReadonlySet<string>, void> {
-  const touched = new Set<string>();
+  records: readonly HistoryRecord<number>[],
+): Generator<void, ReadonlySet<number>, void> {
+  const touched = new Set<number>();
   if (heads.length === 0) return touched;
-  const others = yield* pathsInSlices(records);
+  const { table } = blocks, others = yield* pathsInSlices(records);
+  const path: PathVisitor = (shared, bytes, from, to) => {
+    const found = table.look(shared, bytes, from, to);
+    if (others.delete(found)) touched.add(found);
+  };
+  const visitor: RecordsVisitor = { author: () => {}, path, abortPath: table.look };
   for (const [i, head] of heads.entries()) {
     if (i % FILTERS_A_SLICE === FILTERS_A_SLICE - 1) yield;
-    if (!mayHaveSome(head, others)) continue;
-    const found = ifWhole(() => blocks.read(head));
+    if (!mayHaveSome(head, others, table)) continue;
+    table.begin();
     // A damaged block may have any of the paths.
-    for (const path of found === null ? [...others] : pathsOf(found)) {
-      if (others.delete(path)) touched.add(path);
+    if (ifWhole(() => (blocks.visit(head, visitor), true)) === null) {
+      for (const path of others) touched.add(path);
+      others.clear();
     }
     yield;
   }
   return touched;
 }
 
-function mayHaveSome({ filter }: BlockHead, paths: ReadonlySet<string>): boolean {
+function mayHaveSome(
+  { filter }: BlockHead,
+  paths: ReadonlySet<number>,
+  table: PathTable,
+): boolean {
   if (paths.size > HISTORY_PATHS_ASKED_MAX) return true;
-  for (const path of paths) if (mayHave(filter, path)) return true;
+  for (const path of paths) if (mayHave(filter, table.text(path))) return true;
   return false;
 }
 
-function pathsOf(records: readonly HistoryRecord[]): Set<string> {
-  const paths = new Set<string>();
-  for (const record of records) addPaths(paths, record);
-  return paths;
-}
-
-/** The same for the records of many blocks, in slices. */
-function* pathsInSlices(records: readonly HistoryRecord[]): Generator<void, Set<string>, void> {
-  const paths = new Set<string>();
+/** The paths of the records of many blocks, in slices. */
+function* pathsInSlices(
+  records: readonly HistoryRecord<number>[],
+): Generator<void, Set<number>, void> {
+  const paths = new Set<number>();
   let count = 0;
   for (const record of records) {
-    addPaths(paths, record);
+    if (record.type === "commit") { for (const { path } of record.changes) paths.add(path); }
     count += changesOf(record);
     if (count < PATHS_A_SLICE) continue;
     count = 0;
     yield;
   }
   return paths;
-}
-
-function addPaths(paths: Set<string>, record: HistoryRecord): void {
-  if (record.type === "commit") { for (const { path } of record.changes) paths.add(path); }
 }
 
 /**
@@ -201,10 +213,13 @@ function* absorb(history: History, { era }: BlockHead, parts: readonly Part[]): 
 
 function* write(history: History, window: readonly BlockHead[], parts: readonly Part[]): Slices {
   const { blocks, eras } = history, { era } = window[0]!;
-  const left = asManyAs(window.length, blocksOf(parts.flatMap(({ records }) => records)));
+  const left = asManyAs(
+    window.length,
+    splitRecords(parts.flatMap(({ records }) => records), blocks.table.weigh),
+  );
   const made: NewBlock[] = [];
   for (const [i, some] of left.entries()) {
-    made.push(blocks.make(window[i]!.block, era, some, encodeRecords));
+    made.push(blocks.make(window[i]!.block, era, some));
     yield;
   }
   return history.rewrite(() => {

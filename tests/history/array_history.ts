@@ -2,6 +2,7 @@
 import { foldRecords } from "../../lib/history/fold.ts";
 import { finish } from "../../lib/history/steps.ts";
 import { Moment } from "../../lib/history/moment.ts";
+import { PathSet } from "../../lib/history/path_set.ts";
 import {
   type Author,
   hasKeyframe,
@@ -82,7 +83,7 @@ export class ArrayHistory {
         const some = part.slice(from, from + piece);
         const before = { keyframe: keyframe.number, touches };
         const { absorbed, records, thinned } = finish(
-          thinInSteps(some, goes, upTo, before),
+          thinInSteps(some, goes, upTo, before, () => new PathSet()),
         );
         for (const [path, node] of absorbed) setNode(nodes, path, node);
         left.push(...records);

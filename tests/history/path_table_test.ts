@@ -2,13 +2,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { splitRecords } from "../../lib/history/block_split.ts";
 import { foldInSteps, foldRecords } from "../../lib/history/fold.ts";
+import { NumberedPathSet, PathSet } from "../../lib/history/path_set.ts";
 import { PathTable } from "../../lib/history/path_table.ts";
 import type { Author, HistoryRecord } from "../../lib/history/record.ts";
 import { encodeRecords, RecordsEncoder } from "../../lib/history/record_bytes.ts";
 import { decodeNumbered, decodeRecords } from "../../lib/history/record_reader.ts";
 import { weighText } from "../../lib/history/sizes.ts";
 import { finish } from "../../lib/history/steps.ts";
+import { compareInWalk } from "../../lib/history/walk_order.ts";
 import { PATH_TABLE_PLACES_REUSED } from "../../lib/limits.ts";
+import { sharedLength, toBytes } from "../../lib/wire/text.ts";
 import { type Random, roundsOf, withSeed } from "../support/random.ts";
 import { QUIET, RandomHistory } from "./random_history.ts";
 import { guest, Writer } from "./support.ts";
@@ -52,6 +55,55 @@ Deno.test("path table: numbered records are the same bytes and weights as those 
       assertEquals(encoder.all(folded.records), encodeRecords(plain.records));
     }, seed);
   }
+});
+
+Deno.test("path table: numbers are in the order of a walk, and what is only looked for is not added", () => {
+  const table = new PathTable();
+  withSeed((random) => {
+    for (let round = 0; round < 50; round++) {
+      table.clear();
+      const paths = Array.from({ length: 20 }, () => randomPath(random));
+      const numbers = paths.map((path) => table.number(path));
+      for (const [i, a] of paths.entries()) {
+        assertEquals(table.text(numbers[i]!), a);
+        assertEquals(table.lengthOf(numbers[i]!), a.length);
+        for (const [k, b] of paths.entries()) {
+          const order = Math.sign(compareInWalk(a, b));
+          assertEquals(
+            Math.sign(table.compareInWalk(numbers[i]!, numbers[k]!)),
+            order,
+            `${a} ${b}`,
+          );
+        }
+      }
+      let last = "";
+      table.begin();
+      const known = new Map(paths.map((path, i) => [path, numbers[i]!]));
+      const others = [...paths, ...Array.from({ length: 20 }, () => randomPath(random))];
+      for (let i = 0; i < 60; i++) {
+        const path = random.pick(others);
+        const shared = random.below(sharedLength(last, path) + 1), bytes = toBytes(path);
+        const found = table.look(shared, bytes, shared, bytes.length), number = known.get(path);
+        if (number !== undefined) assertEquals(found, number);
+        // A path above one that is there is there, too.
+        else if (found >= 0) assertEquals(table.text(found), path);
+        last = path;
+      }
+      assertEquals(paths.map((path) => table.number(path)), numbers);
+    }
+  });
+});
+
+Deno.test("path set: of numbers it is that of their texts", () => {
+  withSeed((random) => {
+    const table = new PathTable(), numbered = new NumberedPathSet(table), texts = new PathSet();
+    for (let i = 0; i < 300; i++) {
+      const path = randomPath(random);
+      numbered.add(table.number(path));
+      texts.add(path);
+      assertEquals(numbered.paths, texts.paths);
+    }
+  });
 });
 
 Deno.test("path table: it grows, tells each path's text, and begins again", () => {

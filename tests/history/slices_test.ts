@@ -147,8 +147,9 @@ Deno.test("a moment is rebuilt in slices, also when records change behind its ba
     // As thinning does: a row of the keyframe is another one, and the oldest block goes.
     else {
       history.rewrite(() => {
-        const [head] = keyframes.heads, [oldest] = history.closed;
-        keyframes.changePiece(head!, new Map([["/f", textNode("changed")]]), ["/f"], 0);
+        const [head] = keyframes.heads, [oldest] = history.closed, { table } = history.blocks;
+        const path = table.number("/f");
+        keyframes.changePiece(head!, new Map([[path, textNode("changed")]]), [path], 0, table);
         if (oldest !== undefined && count > 10) history.blocks.remove(oldest);
       });
     }
