@@ -58,7 +58,7 @@ export const STEP_CREDIT_UNITS = CREDIT_UNITS / 4;
  * What stands for the steps of a guest that is new, in units: more than a short request takes. A busy client of domain 0 uses
  * {@link PRIVILEGED_WEIGHT} times as many before such a guest is served.
  */
-export const STEP_UNITS_FIRST = 2_000;
+export const STEP_UNITS_FIRST = 500;
 
 /** By such a part a guest's most expensive step fades with each that costs less: after twelve short ones it counts as quiet. */
 export const STEP_FADE = 4;
@@ -72,9 +72,9 @@ export const IDLE_UNITS_PER_MS = 5_000;
 /**
  * How far a privileged client stands before others that have used as much, in units: enough for what a tool
  * asks. A busy one stands behind a quiet guest when it has used eight times as many, so that ten that begin
- * at once delay that guest by less than a millisecond.
+ * at once delay that guest by less than half a millisecond.
  */
-export const PRIVILEGED_LEAD_UNITS = 1_000;
+export const PRIVILEGED_LEAD_UNITS = 500;
 
 /** One of so many units that a privileged client uses counts against it. */
 export const PRIVILEGED_WEIGHT = 8;

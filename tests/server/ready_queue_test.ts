@@ -56,7 +56,7 @@ Deno.test("ready queue: of guests with all their credit, one that uses little at
   for (const client of [unknown, ...greedy, quiet]) queue.add(client);
   assertEquals(queue.take(0).id, 4);
   // It comes back, having used something, and is still the first.
-  queue.charge(quiet, 900);
+  queue.charge(quiet, 120);
   queue.add(quiet);
   assertEquals(queue.take(0).id, 4);
   assertEquals([1, 2, 3, 4].map(() => queue.take(0).id), [5, 1, 2, 3]);

@@ -112,8 +112,8 @@ Deno.test("turn order: a client that was quiet goes first for as long as its cre
 Deno.test("turn order: a new guest hardly waits for clients of domain 0 that begin at once", () => {
   const crowd = Crowd.atOnce(10, 240, true);
   const { units } = crowd.ask(crowd.world.connect(1_000, false));
-  // Some 2.5 ms.
-  assert(units < 250_000, `${units} units`);
+  // Some 1 ms.
+  assert(units < 100_000, `${units} units`);
 });
 
 Deno.test("turn order: of guests that begin at once none does much before another's first request", () => {
