@@ -17,6 +17,7 @@ const NONE = 0;
 const UNKNOWN = -1;
 /** Orders a slash before all characters of names, as walk_order.ts does. */
 const SLASH_RANK = 1;
+const END_RANK = 0;
 
 /**
  * Paths as numbers: the same path has the same number, and is kept as its last name and the number of the path above. The texts of
@@ -38,11 +39,16 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
   #path = new Uint8Array(PATH_TABLE_BYTES_FIRST);
   readonly #paths: number[] = [];
   readonly #ends: number[] = [];
+  /** How many names the path has: an array that becomes shorter gives its memory back, and needs it again. */
+  #readDepth = 0;
   #read = NONE;
   /** Whether paths that are read are only looked for. */
   #isLooking = false;
   /** The path that was written last. */
   #written = NONE;
+  /** Where the two paths part that were compared last. */
+  #partA = NONE;
+  #partB = NONE;
 
   constructor() {
     this.#length[NONE] = -1;
@@ -73,7 +79,7 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
 
   /** The next path that is read builds on none. */
   begin(): void {
-    this.#paths.length = this.#ends.length = 0;
+    this.#readDepth = 0;
   }
 
   next(nodes: NodesReader): number {
@@ -103,21 +109,21 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
     const path = this.#path;
     for (let at = shared, i = from; i < to; at++, i++) path[at] = bytes[i]!;
     // Names that end within the shared part are still names.
-    let depth = paths.length;
+    let depth = this.#readDepth;
     for (; depth > 0; depth--) {
       const end = ends[depth - 1]!;
       if (end < shared || end === shared && (end === length || path[end] === SLASH)) break;
     }
-    paths.length = ends.length = depth;
     let above = depth === 0 ? NONE : paths[depth - 1]!;
     for (let at = depth === 0 ? 0 : ends[depth - 1]! + 1; at <= length;) {
       let end = at;
       while (end < length && path[end] !== SLASH) end++;
       above = this.#enter(above, at, end);
-      paths.push(above);
-      ends.push(end);
+      paths[depth] = above;
+      ends[depth++] = end;
       at = end + 1;
     }
+    this.#readDepth = depth;
     this.#read = above;
   };
 
@@ -194,16 +200,18 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
 
   /** Negative when `a` comes before `b` in the order of a walk. */
   readonly compareInWalk = (a: number, b: number): number => {
-    const at = this.shared(a, b), lengthA = this.#length[a]!, lengthB = this.#length[b]!;
-    if (at === lengthA || at === lengthB) return lengthA - lengthB;
-    return this.#rankAt(a, at) - this.#rankAt(b, at);
+    this.#part(a, b);
+    const nameA = this.#partA, nameB = this.#partB;
+    if (nameA === NONE || nameB === NONE) return this.#length[a]! - this.#length[b]!;
+    const same = this.#sharedName(), restA = this.#rankAt(nameA, same, a);
+    const restB = this.#rankAt(nameB, same, b);
+    return restA - restB;
   };
 
-  #rankAt(id: number, at: number): number {
-    // The path of which the character is in the last name, or before it.
-    while (this.#length[this.#above[id]!]! > at) id = this.#above[id]!;
-    const above = this.#length[this.#above[id]!]!;
-    return above === at ? SLASH_RANK : this.#names[this.#nameAt[id]! + at - above - 1]!;
+  /** What comes behind the first `same` characters of the last name of `id`, on the way to `path`: less than all characters if nothing. */
+  #rankAt(id: number, same: number, path: number): number {
+    if (same < this.#nameLength(id)) return this.#names[this.#nameAt[id]! + same]!;
+    return id === path ? END_RANK : SLASH_RANK;
   }
 
   text(id: number): string {
@@ -214,19 +222,37 @@ export class PathTable implements PathsIn<number>, PathsOut<number> {
 
   /** How many characters two paths begin with alike. */
   shared(a: number, b: number): number {
-    const above = this.#above, depth = this.#depth;
-    let belowA = NONE, belowB = NONE;
-    for (; depth[a]! > depth[b]!; a = above[a]!) belowA = a;
-    for (; depth[b]! > depth[a]!; b = above[b]!) belowB = b;
-    for (; a !== b; a = above[a]!, b = above[b]!) [belowA, belowB] = [a, b];
-    const length = this.#length[a]!;
+    const length = this.#length[this.#part(a, b)]!;
     // One is the other, or stands below it, or none has any name yet.
-    if (belowA === NONE || belowB === NONE) return Math.max(length, 0);
-    const names = this.#names, atA = this.#nameAt[belowA]!, atB = this.#nameAt[belowB]!;
-    const most = Math.min(this.#nameLength(belowA), this.#nameLength(belowB));
+    if (this.#partA === NONE || this.#partB === NONE) return Math.max(length, 0);
+    return length + 1 + this.#sharedName();
+  }
+
+  /** Finds where two paths part: returns the last one above both, and notes the next ones on the way to each. */
+  #part(a: number, b: number): number {
+    const above = this.#above, depth = this.#depth;
+    let partA = NONE, partB = NONE;
+    for (; depth[a]! > depth[b]!; a = above[a]!) partA = a;
+    for (; depth[b]! > depth[a]!; b = above[b]!) partB = b;
+    while (a !== b) {
+      partA = a;
+      partB = b;
+      a = above[a]!;
+      b = above[b]!;
+    }
+    this.#partA = partA;
+    this.#partB = partB;
+    return a;
+  }
+
+  /** How many characters the names begin with alike by which two paths part. */
+  #sharedName(): number {
+    const names = this.#names, a = this.#partA, b = this.#partB;
+    const atA = this.#nameAt[a]!, atB = this.#nameAt[b]!;
+    const most = Math.min(this.#nameLength(a), this.#nameLength(b));
     let same = 0;
     while (same < most && names[atA + same] === names[atB + same]) same++;
-    return length + 1 + same;
+    return same;
   }
 
   /** Writes what of a path is behind its first `from` characters; returns its end. */

@@ -178,17 +178,28 @@ class Decoder<P> {
       const path = this.paths.next(this.#nodes),
         old = this.#nodes.state(),
         now = this.#nodes.state();
-      changes.push({ path, old, new: now, ...this.#times() });
+      const count = this.#count();
+      // Nearly all happened once: no object for their times is made.
+      changes.push(
+        count === 1
+          ? { path, old, new: now, count, first: this.#number, firstAt: this.#at }
+          : { path, old, new: now, count, ...this.#first() },
+      );
     }
     return changes;
   }
 
   /** A count, with the number and the time of the first one. */
   #times(): { count: number; first: number; firstAt: number } {
-    const count = readVarint(this.from);
-    if (count === 0) throw new DamagedError("something happened no times");
+    const count = this.#count();
     if (count === 1) return { count, first: this.#number, firstAt: this.#at };
     return { count, ...this.#first() };
+  }
+
+  #count(): number {
+    const count = readVarint(this.from);
+    if (count === 0) throw new DamagedError("something happened no times");
+    return count;
   }
 
   #first(): { first: number; firstAt: number } {
