@@ -210,6 +210,12 @@ static void note(struct client *client, int64_t now)
 	client->times[client->count++] = (now - client->began) / 1000;
 }
 
+/* Whether its reply is that error. */
+static int is_error(const struct client *client, const char *word)
+{
+	return client->reply.header.type == XS_ERROR && !strcmp(client->reply.payload, word);
+}
+
 static void took_transaction_step(struct client *client)
 {
 	const struct message *reply = &client->reply;
@@ -226,7 +232,7 @@ static void took_transaction_step(struct client *client)
 	if (reply->header.type == type) {
 		commits++;
 		row = 0;
-	} else if (++row > longest_row) {
+	} else if (is_error(client, "EAGAIN") && ++row > longest_row) {
 		longest_row = row;
 	}
 }
@@ -254,9 +260,9 @@ static void take_reply(struct client *client, int64_t now)
 	struct message *reply = &client->reply;
 	uint32_t type = client->steps[client->step].type;
 	reply->payload[reply->header.length] = 0;
-	int conflict = type == XS_TRANSACTION_END && reply->header.type == XS_ERROR &&
-		       !strcmp(reply->payload, "EAGAIN");
-	if (reply->header.type != type && !conflict)
+	int conflict = type == XS_TRANSACTION_END && is_error(client, "EAGAIN");
+	/* While there is no space, changes are refused. */
+	if (reply->header.type != type && !conflict && !is_error(client, "ENOSPC"))
 		die("%s: message type %u answered with %s", client->name, type, reply->payload);
 	note(client, now);
 	client->is_waiting = 0;

@@ -1,5 +1,7 @@
 import type { Attack } from "../../tests/support/attack/attacks.ts";
+import type { Told } from "../../tests/support/attack/probes.ts";
 import { table } from "../report.ts";
+import type { FileBytes } from "./footprint.ts";
 import type { Result, Waits } from "./play.ts";
 
 /** What one attack did, a row for each thing seen and a column for each daemon. */
@@ -24,6 +26,12 @@ export function attackTable(attack: Attack, results: readonly Result[]): string 
       `${name} in MB: before, peak, after`,
       ({ files: { before, peak, after } }) => megabytes(before[what], peak[what], after[what]),
     );
+  }
+  if (results.some(({ told }) => told.peak !== null)) {
+    row("state files in percent of four images and 16 MiB: peak, after", ({ files, told }) => {
+      const { peak, after } = told;
+      return [partOf(files.peak, peak), partOf(files.after, after)].join(", ");
+    });
   }
   row(
     "resident memory in MB: before, peak, after",
@@ -115,6 +123,12 @@ function waits(seen: Waits | undefined): string {
 /** Three figures that tell microseconds from seconds. */
 function milliseconds(value: number): string {
   return value < 10 ? value.toFixed(3) : value < 100 ? value.toFixed(1) : value.toFixed(0);
+}
+
+/** State files in percent of what they may be; an image takes as much as is charged. */
+function partOf({ state }: FileBytes, told: Told | null): string {
+  if (told === null) return "-";
+  return (100 * state / (4 * told.charged + 16 * 1_048_576)).toFixed(0);
 }
 
 function megabytes(...values: readonly number[]): string {
