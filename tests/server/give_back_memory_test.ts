@@ -27,6 +27,8 @@ class World {
   stored = 0;
   /** How long it has worked, in ms. */
   worked = 0;
+  /** Whether a keyframe is being written. */
+  keepsOld = false;
   #now = 0;
   readonly #memoryReturn = new MemoryReturn(
     () => (this.asked++, this.stored * MIB),
@@ -40,7 +42,7 @@ class World {
 
   /** Looks `ms` later, with `mib` resident; how often it has collected. */
   look(mib: number, ms = 250): number {
-    this.#memoryReturn.look(this.#now += ms, mib * MIB, this.worked);
+    this.#memoryReturn.look(this.#now += ms, mib * MIB, this.worked, this.keepsOld);
     return this.collections;
   }
 
@@ -92,6 +94,17 @@ Deno.test("a daemon that is asked a little again and again gives memory back, an
     }
     assertEquals(world.collections > 0, isIdle, `${ms} ms each ${every} ms`);
   }
+});
+
+Deno.test("what a keyframe keeps of what clients have removed is given back once that is whole", () => {
+  const world = new World();
+  world.rest(40);
+  world.keepsOld = true;
+  world.work();
+  world.look(150);
+  assertEquals(world.look(150, 100_000), 0, "it would free nothing");
+  world.keepsOld = false;
+  assertEquals(world.look(150), 1);
 });
 
 Deno.test("a daemon with much to keep collects when an eighth more is there", () => {

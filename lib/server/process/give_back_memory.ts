@@ -47,8 +47,11 @@ export class MemoryReturn {
     this.#collect = collect;
   }
 
-  /** `resident` is in bytes; `workedMs` is what clients have caused so far, as the meter has it, and `now` the time, in ms. */
-  look(now: number, resident: number, workedMs: number): void {
+  /**
+   * `resident` is in bytes; `workedMs` is what clients have caused so far, as the meter has it, and `now` the time, in ms. While a
+   * keyframe is written, which `keepsOld` says, it keeps all that clients have removed since it began: nothing is collected.
+   */
+  look(now: number, resident: number, workedMs: number, keepsOld = false): void {
     if (workedMs !== this.#workedMs) {
       const rest = this.#workedMs < 0
         ? GIVE_BACK_IDLE_MS
@@ -66,7 +69,8 @@ export class MemoryReturn {
     if (resident < base.resident) {
       this.#base = { resident, stored: Math.max(base.stored, stored) };
     }
-    const isTooSoon = now < this.#restedAt || now - this.#returnedAt < GIVE_BACK_APART_MS;
+    const isTooSoon = keepsOld || now < this.#restedAt ||
+      now - this.#returnedAt < GIVE_BACK_APART_MS;
     if (isTooSoon || !hasMuchToGive(this.#base, { resident, stored })) return;
     this.#returnedAt = now;
     this.#base = { resident: Infinity, stored };

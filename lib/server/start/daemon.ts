@@ -243,7 +243,8 @@ export class Daemon {
     return clock.every(MEMORY_LOOK_MS, () => {
       const now = clock.now();
       mark?.look(now);
-      memoryReturn.look(now, Deno.memoryUsage().rss, turns.units / UNITS_PER_MS);
+      const keepsOld = (history?.history?.unfinished ?? null) !== null;
+      memoryReturn.look(now, Deno.memoryUsage().rss, turns.units / UNITS_PER_MS, keepsOld);
     });
   }
 
