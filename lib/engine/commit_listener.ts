@@ -3,7 +3,13 @@ import { lookup } from "../store/lookup.ts";
 import type { Draft } from "../store/draft.ts";
 import type { Node } from "../store/node.ts";
 import { isSpecial } from "../store/path.ts";
-import { type Change, type ChangeVisitor, TreeChanges, visitAll } from "../store/tree_changes.ts";
+import {
+  type Change,
+  type ChangeVisitor,
+  type NodeState,
+  TreeChanges,
+  visitAll,
+} from "../store/tree_changes.ts";
 import { type Author, authorOf, DAEMON, nameIn, RingAuthor } from "./author.ts";
 import type { Conflict } from "./conflict.ts";
 import type { Connection } from "./connection.ts";
@@ -76,10 +82,10 @@ export interface CommitListener {
   /** Returns the cost of the record, in units of the meter, which the client pays; nothing if that is little. */
   committed(commit: Commit): number | void;
   /**
-   * As {@link committed}, of a commit that differs from the one told last in its change only: a request of the same type and author
-   * that did nothing else. Returns its cost, or a negative number if it must be told in the usual way.
+   * As {@link committed}, of a commit that is like the one told last: a request of the same author and type, whose only change is one of
+   * the same path. Returns its cost, or a negative number if it must be told in the usual way.
    */
-  repeated?(change: Change): number;
+  repeated?(old: NodeState, now: NodeState): number;
   /** Returns the number by which the abort can be asked about later; nothing where there is none. */
   aborted(abort: Abort): number | void;
 }
@@ -131,9 +137,10 @@ export class Commits {
   /** The number of the deaths that are being dealt with, or were last. */
   #group = 0;
   #isDying = false;
-  /** Of the commit that was told last, if that was a request without deeds. */
+  /** Of the commit that was told last, if that was a request that only changed one path. */
   #lastAuthor: Author | null = null;
   #lastType = 0;
+  #lastPath = "";
   readonly #commit: CurrentCommit;
 
   constructor(
@@ -169,23 +176,26 @@ export class Commits {
   /** A request is done; nothing is told of one that changed nothing. */
   request(connection: Connection, type: number): void {
     if (!this.#isPending) return;
-    const author = this.#authorOf(connection), isPlain = this.#deeds.length === 0;
-    if (isPlain && author === this.#lastAuthor && type === this.#lastType && this.#tellAgain()) {
-      return;
-    }
+    const author = this.#authorOf(connection);
+    if (author === this.#lastAuthor && type === this.#lastType && this.#tellAgain()) return;
+    const path = this.#deeds.length > 0 ? null : this.#changes.only?.path ?? null;
     this.#tell("request", author, type);
-    if (isPlain) this.#lastAuthor = author;
+    if (path === null) return;
+    this.#lastAuthor = author;
     this.#lastType = type;
+    this.#lastPath = path;
   }
 
-  /** Tells that the last request was done once more; false if the listener wants to be told in the usual way. */
+  /** Tells that the last request came once more; false if it was another, or the listener wants to be told in the usual way. */
   #tellAgain(): boolean {
-    const { listener } = this, change = this.#changes.only;
-    if (listener.repeated === undefined || change === null) return false;
-    const units = listener.repeated(change);
+    const changes = this.#changes, { listener } = this;
+    if (listener.repeated === undefined || this.#deeds.length > 0) return false;
+    const node = changes.onlyAt(this.#lastPath);
+    if (node === null) return false;
+    const units = listener.repeated(changes.before, node);
     if (units < 0) return false;
     if (units > 0) this.tree.versions.meter.add(units);
-    this.#changes.clear();
+    changes.forgetOnly();
     return true;
   }
 

@@ -103,7 +103,7 @@ export class OneChange implements Commit {
   }
 
   /** Makes the commit that follows a part of it: the same request once more, after which the node is `now`. */
-  takeNext(number: number, now: NodeState | null): void {
+  takeNext(number: number, now: NodeState): void {
     this.number = number;
     this.#change.setNew(now);
     this.#change.count++;

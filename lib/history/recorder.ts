@@ -46,9 +46,7 @@ const NO_CHANGES: readonly Change[] = [];
 const FREE_BYTES = 128;
 
 /** What the record of a commit of one change costs. */
-function unitsOf(change: TreeChange): number {
-  const { new: now, old } = change;
-  const bytes = (old === null ? 0 : old.value.length) + (now === null ? 0 : now.value.length);
+function unitsOf(bytes: number): number {
   return bytes > FREE_BYTES ? bytes >> RECORDED_BYTES_SHIFT : 0;
 }
 
@@ -175,14 +173,14 @@ export class Recorder implements CommitListener {
     record.tell(only, hides);
     this.#records.push(record);
     this.#growing = last !== null && !hides && folds!.isFolded(record, last) ? record : null;
-    return unitsOf(only);
+    return unitsOf((only.old?.value.length ?? 0) + (only.new?.value.length ?? 0));
   }
 
-  repeated(change: TreeChange): number {
+  repeated(old: TreeNode, now: TreeNode): number {
     const growing = this.#growing;
-    if (growing === null || growing.changes[0].path !== change.path) return -1;
-    growing.takeNext(++this.#last, change.new);
-    return unitsOf(change);
+    if (growing === null) return -1;
+    growing.takeNext(++this.#last, now);
+    return unitsOf(old.value.length + now.value.length);
   }
 
   aborted({ author, conflict, operations }: Abort): number {

@@ -66,7 +66,8 @@ export class TreeChanges implements TreeObserver {
   /** The first one is always there, and counts for nothing while {@link #count} is 0. */
   readonly #entries: Entry[] = [this.#first];
   #count = 0;
-  readonly #before = { value: NO_VALUE, perms: NO_PERMS };
+  /** What the first entry's node was, if that was there and was not removed. */
+  readonly before: NodeState = { value: NO_VALUE, perms: NO_PERMS };
   readonly #only = { path: "", old: null as NodeState | null, new: null as NodeState | null };
   /** The tree of before one took its place: from then on what differs from it has changed. */
   #base: Node | null = null;
@@ -81,7 +82,7 @@ export class TreeChanges implements TreeObserver {
     if (this.#base !== null) return;
     const { perms, value } = node;
     if (this.#count === 0) {
-      const before = this.#before;
+      const before = this.before;
       before.value = value;
       before.perms = perms;
       // As most commits: what `clear` has left of the first entry stays as it is.
@@ -124,16 +125,29 @@ export class TreeChanges implements TreeObserver {
 
   /** Nothing has changed from now on. */
   clear(): void {
+    if (this.#count === 0 && this.#base === null) return;
     this.#base = null;
-    if (this.#count === 0) return;
     if (this.#count > 1) this.#entries.length = 1;
     this.#count = 0;
-    const first = this.#first, before = this.#before;
+    const first = this.#first, before = this.before;
     first.old = first.node = first.removed = null;
     first.isReported = false;
     first.aboveLength = Infinity;
     before.value = NO_VALUE;
     this.#only.old = this.#only.new = null;
+  }
+
+  /** The node at `path`, if the only change is one of that node in place; else null. {@link before} is what it was. */
+  onlyAt(path: string): Node | null {
+    const { node, old, path: changed } = this.#first;
+    return this.#count === 1 && this.#base === null && changed === path && old === this.before
+      ? node
+      : null;
+  }
+
+  /** As {@link clear}, behind {@link onlyAt}: the next change takes the place of all that is left in memory. */
+  forgetOnly(): void {
+    this.#count = 0;
   }
 
   /**

@@ -10,7 +10,7 @@ import { collectAll } from "../../lib/state/checked_records.ts";
 import { Replacement } from "../../lib/persist/restore_whole_store.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { formatPerms } from "../../lib/store/perms.ts";
-import type { Change, NodeState } from "../../lib/store/tree_changes.ts";
+import type { NodeState } from "../../lib/store/tree_changes.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { toBytes, toText } from "../../lib/wire/text.ts";
 import { encodeStream } from "../support/encode_stream.ts";
@@ -54,13 +54,12 @@ class Model implements CommitListener {
     this.commits.push(this.last = { author, deeds, group, kind, type, paths });
   }
 
-  repeated({ new: now, old, path }: Change): number {
-    const { author, deeds, group, kind, type } = this.last!;
-    assertEquals([kind, deeds, group], ["request", [], 0]);
-    assertEquals(show(old), this.nodes.get(path) ?? "none");
-    if (now === null) this.nodes.delete(path);
-    else this.nodes.set(path, show(now));
-    this.commits.push({ author, deeds, group, kind, type, paths: [path] });
+  repeated(old: NodeState, now: NodeState): number {
+    const last = this.last!, { deeds, group, kind, paths } = last, [path] = paths;
+    assertEquals([kind, deeds, group, paths.length], ["request", [], 0, 1]);
+    assertEquals(show(old), this.nodes.get(path!));
+    this.nodes.set(path!, show(now));
+    this.commits.push(last);
     this.repetitions++;
     return 0;
   }

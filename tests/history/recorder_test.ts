@@ -322,7 +322,7 @@ Deno.test("of a turn that was taken no record grows", () => {
   recorder.folds = { lastOf: () => last, lastFor: () => last, isFolded: () => true, saves: 0 };
   const commit = { ...fast, type: T.WRITE, only, visit: () => {} };
   recorder.committed(commit);
-  assertEquals([recorder.repeated(only), recorder.last], [0, 2]);
+  assertEquals([recorder.repeated(node, node), recorder.last], [0, 2]);
   assertEquals(recorder.take().length, 1);
-  assertEquals([recorder.repeated(only), recorder.last], [-1, 2]);
+  assertEquals([recorder.repeated(node, node), recorder.last], [-1, 2]);
 });

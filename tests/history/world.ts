@@ -9,7 +9,7 @@ import type { Numbers } from "../../lib/history/reserved_numbers.ts";
 import { HistoryRider } from "../../lib/history/rider.ts";
 import { subtree } from "../../lib/store/lookup.ts";
 import { Redaction } from "../../lib/store/redaction.ts";
-import type { Change } from "../../lib/store/tree_changes.ts";
+import type { NodeState as TreeNode } from "../../lib/store/tree_changes.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
 import { Client, randomRequest } from "../support/engine_client.ts";
 import type { Random } from "../support/random.ts";
@@ -21,6 +21,7 @@ class Told implements CommitListener {
   readonly #each: Recorder;
   #author: Author = { kind: "daemon" };
   #type: number | null = null;
+  #path = "";
 
   constructor(private readonly recorder: Recorder, redaction: Redaction) {
     this.#each = new Recorder({ wall: () => recorder.at, redaction });
@@ -29,13 +30,15 @@ class Told implements CommitListener {
   committed(commit: Commit): number | void {
     this.#author = commit.author;
     this.#type = commit.type;
+    this.#path = commit.only?.path ?? "";
     const units = this.recorder.committed(commit);
     this.#note(() => this.#each.committed(commit));
     return units;
   }
 
-  repeated(only: Change): number {
-    const units = this.recorder.repeated(only), author = this.#author, type = this.#type;
+  repeated(old: TreeNode, now: TreeNode): number {
+    const units = this.recorder.repeated(old, now), author = this.#author, type = this.#type;
+    const only = { path: this.#path, old, new: now };
     const common = { kind: "request", deeds: [], group: 0, visit: () => {} } as const;
     if (units >= 0) this.#note(() => this.#each.committed({ ...common, author, type, only }));
     return units;
