@@ -926,6 +926,12 @@ export const KNOWN_PATH_BYTES_MAX = 128;
 /** What the structures of a domain may cost whatever its quota: those of a guest that has just started. */
 export const DOMAIN_ALLOWANCE_BYTES = 65_536;
 
+/**
+ * What a domain's open transactions may keep in memory of what others replace, whatever its nodes cost: a thousand usual nodes. More
+ * must fit into its quota `memory` with all else: fifty guests could keep 36 MB more otherwise.
+ */
+export const OLD_VERSIONS_ALLOWANCE_BYTES = 262_144;
+
 /** Entries of changed nodes kept for reuse from turn to turn: more than most turns change. */
 export const DIRTY_ENTRIES_REUSED = 1_024;
 

@@ -1,3 +1,4 @@
+import { OLD_VERSIONS_ALLOWANCE_BYTES } from "../limits.ts";
 import { mayUseAll } from "./daemon_memory_limit.ts";
 import type { Account } from "./accounts.ts";
 import { costMax } from "./memory_model.ts";
@@ -26,8 +27,12 @@ function* openTransactions({ connections }: State): Generator<Transaction> {
   for (const { transactions } of connections) yield* transactions.values();
 }
 
+/** The quarter that {@link costMax} adds to the quota is for nodes and watches, not for old versions. */
 function exceedsOwn(state: State, account: Account, { connection }: Transaction): boolean {
-  return account.cost > costMax(state.domains.quotasOf(connection));
+  const quotas = state.domains.quotasOf(connection), { cost, pinned } = account;
+  if (cost > costMax(quotas)) return true;
+  const quota = quotas.get("memory");
+  return quota !== 0 && cost > quota && pinned > OLD_VERSIONS_ALLOWANCE_BYTES;
 }
 
 function giveUp(state: State, transaction: Transaction, now: number): void {

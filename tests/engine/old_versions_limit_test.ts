@@ -97,7 +97,7 @@ Deno.test("a guest's open transactions keep no more than its quota allows", () =
   const innocent = begin(other);
   other.ask(T.READ, "/g\0", innocent);
   const { account } = guest.connection;
-  const max = costMax(engine.state.domains.quotasOf(guest.connection));
+  const max = engine.state.domains.quotasOf(guest.connection).get("memory");
   // Each keeps a megabyte of values of its own.
   const ids = "abcdefghij".split("").map((letter) => {
     const id = begin(guest);
@@ -119,6 +119,27 @@ Deno.test("a guest's open transactions keep no more than its quota allows", () =
   for (const id of ids) guest.ask(T.TRANSACTION_END, "F\0", id);
   assertEquals(account!.pinned, 0);
   checkCosts(engine);
+});
+
+Deno.test("a guest whose nodes take all of its quota may keep some old versions, too", () => {
+  const { dom0, engine, guest } = crowded();
+  const quotas = engine.state.domains.quotasOf(guest.connection), { account } = guest.connection;
+  quotas.set("memory", 1_500_000);
+  dom0.ask(T.MKDIR, "/own\0");
+  dom0.ask(T.SET_PERMS, "/own\0n1\0");
+  for (let i = 0; account!.cost <= quotas.get("memory"); i++) {
+    assertEquals(guest.ask(T.WRITE, `/own/${i % 8}/${i}\0${"o".repeat(2000)}`), "WRITE OK\0");
+  }
+  assert(account!.cost < costMax(quotas));
+  const id = begin(guest);
+  guest.ask(T.READ, "/g\0", id);
+  const { transactions } = guest.connection;
+  for (let i = 0; i < 100; i++) dom0.ask(T.WRITE, `/g/n${i}\0w`);
+  assert(account!.pinned > 200_000, `${account!.pinned}`);
+  assertEquals(transactions.get(id)!.lost, false);
+  for (let i = 100; i < 200; i++) dom0.ask(T.WRITE, `/g/n${i}\0w`);
+  assertEquals(transactions.get(id)!.lost, true);
+  assert(account!.pinned === 0);
 });
 
 Deno.test("what guests make and remove again while a transaction is open is not held against it", () => {
