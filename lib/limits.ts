@@ -127,7 +127,7 @@ export const UNREAD_DROP_BYTES = 2_621_440;
 export const EVENTS_PER_REQUEST_MAX = 4_096;
 
 /** What the record of a queued event takes beside its bytes: see tests/server/unread_memory_test.ts. */
-export const EVENT_RECORD_BYTES = 128;
+export const EVENT_RECORD_BYTES = 136;
 
 /**
  * Events of guests that wait for one client, in bytes, beyond which a further one does not make its request
@@ -940,6 +940,9 @@ export const DIRTY_ENTRIES_SCANNED_MAX = 32;
 
 /** Bytes of a path for which the hashes of its beginnings have room from the start. */
 export const HASHED_PATH_BYTES_FIRST = 256;
+
+/** Up to so many numbers a queue keeps its memory when it is empty: what a client has unsent at most while it reads. */
+export const QUEUE_NUMBERS_REUSED = 64;
 
 /** Places that a set of hashes has from the start: what most blocks of a history touch. */
 export const HASH_SET_PLACES_FIRST = 4_096;

@@ -1,3 +1,4 @@
+import { NumberQueue } from "./number_queue.ts";
 import type { Waiter } from "./outstanding_requests.ts";
 
 /** When what is never dropped is due. */
@@ -18,12 +19,13 @@ export type Move = (end: number) => number;
  * those waited for.
  */
 export class MessageBounds {
-  #ends: number[] = [];
-  #waiters: (Waiter | null)[] = [];
-  #dues: number[] = [];
+  #ends = new NumberQueue();
+  #dues = new NumberQueue();
   /** What is charged for each to who waits for it; 0 for replies. */
-  #charges: number[] = [];
-  #head = 0;
+  #charges = new NumberQueue();
+  /** Who waits for each, behind some that are gone. */
+  #waiters: (Waiter | null)[] = [];
+  #goneWaiters = 0;
   #expiring = 0;
   #charged = 0;
   #chargedCount = 0;
@@ -66,50 +68,59 @@ export class MessageBounds {
 
   /** Those lying wholly within the first `sent` bytes are gone. */
   sentUpTo(sent: number): void {
-    const length = this.#ends.length;
-    if (length === 0) return;
-    while (this.#head < length && this.#ends[this.#head]! <= sent) this.#release(this.#head++);
-    if (this.#head === length) this.#forget();
-    else if (this.#head * 2 > length) this.#compact();
+    while (this.#ends.length > 0 && this.#ends.at(0) <= sent) this.#releaseFirst();
   }
 
-  /** The message is gone, or as good as gone. */
-  #release(index: number): void {
-    const waiter = this.#waiters[index]!;
-    this.#waiters[index] = null;
-    if (this.#dues[index] !== NEVER) {
-      this.#dues[index] = NEVER;
-      this.#expiring--;
-    }
-    const charge = this.#charges[index]!;
-    if (charge > 0) {
-      this.#charges[index] = 0;
-      this.#charged -= charge;
-      this.#chargedCount--;
-    }
+  /** The first message is gone. */
+  #releaseFirst(): void {
+    const waiter = this.#waiters[this.#goneWaiters]!, charge = this.#forget(0);
+    this.#ends.shift(1);
+    this.#dues.shift(1);
+    this.#charges.shift(1);
+    this.#waiters[this.#goneWaiters++] = null;
+    if (this.#ends.length === 0) this.#waiters.length = this.#goneWaiters = 0;
+    else if (2 * this.#goneWaiters > this.#waiters.length) this.#compact();
     waiter?.messageGone(charge);
   }
 
+  /** The message is as good as gone. */
+  #release(index: number): void {
+    const at = this.#goneWaiters + index, waiter = this.#waiters[at]!, charge = this.#forget(index);
+    this.#waiters[at] = null;
+    waiter?.messageGone(charge);
+  }
+
+  /** A message has neither a time nor a charge any more; returns its charge. */
+  #forget(index: number): number {
+    if (this.#dues.at(index) !== NEVER) {
+      this.#dues.set(index, NEVER);
+      this.#expiring--;
+    }
+    const charge = this.#charges.at(index);
+    if (charge > 0) {
+      this.#charges.set(index, 0);
+      this.#charged -= charge;
+      this.#chargedCount--;
+    }
+    return charge;
+  }
+
   #compact(): void {
-    this.#ends.splice(0, this.#head);
-    this.#waiters.splice(0, this.#head);
-    this.#dues.splice(0, this.#head);
-    this.#charges.splice(0, this.#head);
-    this.#head = 0;
+    this.#waiters.copyWithin(0, this.#goneWaiters);
+    this.#waiters.length -= this.#goneWaiters;
+    this.#goneWaiters = 0;
   }
 
   /** Nobody waits any longer for those whose time is over at `now`; they stay. */
   releaseDue(now: number): void {
-    for (let i = this.#head; i < this.#ends.length; i++) {
-      if (this.#dues[i]! <= now) this.#release(i);
-    }
+    for (let i = 0; i < this.#ends.length; i++) if (this.#dues.at(i) <= now) this.#release(i);
   }
 
   /** No request is outstanding any longer because of those whose time is over at `now`. */
   passDue(now: number): void {
-    for (let i = this.#head; i < this.#ends.length; i++) {
-      const waiter = this.#waiters[i]!;
-      if (waiter !== null && this.#dues[i]! <= now) this.#waiters[i] = waiter.late();
+    for (let i = 0; i < this.#ends.length; i++) {
+      const at = this.#goneWaiters + i, waiter = this.#waiters[at]!;
+      if (waiter !== null && this.#dues.at(i) <= now) this.#waiters[at] = waiter.late();
     }
   }
 
@@ -121,9 +132,9 @@ export class MessageBounds {
   takeDue(now: number, sent: number, begun: boolean): Span[] {
     const gone: Span[] = [];
     let from = sent;
-    for (let i = this.#head; i < this.#ends.length; i++) {
-      const to = this.#ends[i]!;
-      if (this.#dues[i]! <= now && !(begun && i === this.#head)) {
+    for (let i = 0; i < this.#ends.length; i++) {
+      const to = this.#ends.at(i);
+      if (this.#dues.at(i) <= now && !(begun && i === 0)) {
         gone.push({ from, to });
         this.#release(i);
       }
@@ -134,33 +145,29 @@ export class MessageBounds {
 
   /** Messages lie elsewhere now. */
   move(move: Move): void {
-    const [ends, waiters, dues, charges] = [this.#ends, this.#waiters, this.#dues, this.#charges];
-    const from = this.#head;
-    [this.#ends, this.#waiters, this.#dues, this.#charges] = [[], [], [], []];
-    [this.#head, this.#expiring, this.#charged, this.#chargedCount] = [0, 0, 0, 0];
-    for (let i = from; i < ends.length; i++) {
-      const end = move(ends[i]!);
-      if (end >= 0) this.add(end, waiters[i]!, dues[i]!, charges[i]!);
+    const [ends, dues, charges] = [this.#ends, this.#dues, this.#charges];
+    const waiters = this.#waiters, from = this.#goneWaiters;
+    [this.#ends, this.#dues, this.#charges] = [
+      new NumberQueue(),
+      new NumberQueue(),
+      new NumberQueue(),
+    ];
+    this.#waiters = [];
+    [this.#goneWaiters, this.#expiring, this.#charged, this.#chargedCount] = [0, 0, 0, 0];
+    for (let i = 0; i < ends.length; i++) {
+      const end = move(ends.at(i));
+      if (end >= 0) this.add(end, waiters[from + i]!, dues.at(i), charges.at(i));
     }
   }
 
   /** All are gone. */
   clear(): void {
-    while (this.#head < this.#ends.length) this.#release(this.#head++);
-    this.#forget();
-  }
-
-  #forget(): void {
-    this.#ends.length = 0;
-    this.#waiters.length = 0;
-    this.#dues.length = 0;
-    this.#charges.length = 0;
-    this.#head = 0;
+    while (this.#ends.length > 0) this.#releaseFirst();
   }
 
   /** Who waits for the messages that are not gone. */
   *waiters(): Generator<Waiter> {
-    for (let i = this.#head; i < this.#waiters.length; i++) {
+    for (let i = this.#goneWaiters; i < this.#waiters.length; i++) {
       const waiter = this.#waiters[i]!;
       if (waiter !== null) yield waiter;
     }

@@ -2,6 +2,7 @@ import { EVENTS_COMPARED_MAX } from "../../limits.ts";
 import { PAYLOAD_MAX } from "../../wire/header.ts";
 import { putText } from "../../wire/text.ts";
 import type { Move } from "./message_bounds.ts";
+import { NumberQueue } from "./number_queue.ts";
 
 /** Where the bytes of queued events are. */
 export interface EventBytes {
@@ -23,20 +24,19 @@ const SEED = crypto.getRandomValues(new Int32Array(1))[0]!;
 export class RepeatedEvents {
   readonly #bytes: EventBytes;
   /** Where each event ends, counted in all bytes ever queued, and the bytes of its path and token. */
-  #ends: number[] = [];
-  #lengths: number[] = [];
+  #ends = new NumberQueue();
+  #lengths = new NumberQueue();
   /** Of each event its hash and the number of the one before it in the same place; empty without places. */
-  #hashes: number[] = [];
-  #before: number[] = [];
+  #hashes = new NumberQueue();
+  readonly #before = new NumberQueue();
   /** The number of the latest event in each place; a power of two of them. Null while there are few. */
   #places: Int32Array | null = null;
   /** The event that was looked for last, and its hash. */
   #path = "";
   #token = "";
   #hash = 0;
-  /** The numbers of the first event that is kept, and of the first that is pending. */
+  /** The number of the first event that is pending. */
   #from = 0;
-  #head = 0;
 
   constructor(bytes: EventBytes) {
     this.#bytes = bytes;
@@ -44,7 +44,7 @@ export class RepeatedEvents {
 
   /** How many events are pending. */
   get size(): number {
-    return this.#from + this.#ends.length - this.#head;
+    return this.#ends.length;
   }
 
   /** Whether the same path and token are pending already. */
@@ -53,17 +53,16 @@ export class RepeatedEvents {
     const bytes = this.#bytes;
     const ends = this.#ends;
     const from = this.#from;
-    const head = this.#head;
     if (places === null) {
-      for (let i = head - from; i < ends.length; i++) {
-        if (bytes.isEvent(ends[i]!, path, token)) return true;
+      for (let i = 0; i < ends.length; i++) {
+        if (bytes.isEvent(ends.at(i), path, token)) return true;
       }
       return false;
     }
     const hash = this.#hashOf(path, token);
     // Those in one place stand latest first: behind one that is not pending none is.
-    for (let at = places[hash & places.length - 1]!; at >= head; at = this.#before[at - from]!) {
-      if (this.#hashes[at - from] === hash && bytes.isEvent(ends[at - from]!, path, token)) {
+    for (let at = places[hash & places.length - 1]!; at >= from; at = this.#before.at(at - from)) {
+      if (this.#hashes.at(at - from) === hash && bytes.isEvent(ends.at(at - from), path, token)) {
         return true;
       }
     }
@@ -86,9 +85,8 @@ export class RepeatedEvents {
 
   /** Makes `count` places, and puts all that are pending there. */
   #place(count: number): void {
-    this.#compact();
     const places = this.#places = new Int32Array(count).fill(-1);
-    this.#before.length = 0;
+    this.#before.clear();
     for (let i = 0; i < this.#ends.length; i++) {
       if (i === this.#hashes.length) this.#hashes.push(this.#hashAt(i));
       this.#link(places, i);
@@ -96,8 +94,8 @@ export class RepeatedEvents {
   }
 
   #link(places: Int32Array, index: number): void {
-    const place = this.#hashes[index]! & places.length - 1;
-    this.#before[index] = places[place]!;
+    const place = this.#hashes.at(index) & places.length - 1;
+    this.#before.push(places[place]!);
     places[place] = this.#from + index;
   }
 
@@ -115,60 +113,53 @@ export class RepeatedEvents {
 
   /** The hash of an event that is there as bytes. */
   #hashAt(index: number): number {
-    const length = this.#lengths[index]!, from = this.#ends[index]! - length;
+    const length = this.#lengths.at(index), from = this.#ends.at(index) - length;
     for (let i = 0; i < length; i++) hashed[i] = this.#bytes.byteAt(from + i);
     return hashOf(length);
   }
 
   /** Forgets the events that lie wholly within the first `sent` bytes. */
   sentUpTo(sent: number): void {
-    const length = this.#ends.length;
-    if (length === 0) return;
-    let first = this.#head - this.#from;
-    while (first < length && this.#ends[first]! <= sent) first++;
-    this.#head = this.#from + first;
-    if (first === length) this.clear();
-    else if (first * 2 > length) this.#compact();
-  }
-
-  #compact(): void {
-    const gone = this.#head - this.#from;
+    const { length } = this.#ends;
+    let gone = 0;
+    while (gone < length && this.#ends.at(gone) <= sent) gone++;
     if (gone === 0) return;
-    this.#ends.splice(0, gone);
-    this.#lengths.splice(0, gone);
-    this.#hashes.splice(0, gone);
-    this.#before.splice(0, gone);
-    this.#from = this.#head;
+    if (gone === length) return this.clear();
+    this.#ends.shift(gone);
+    this.#lengths.shift(gone);
+    if (this.#places !== null) {
+      this.#hashes.shift(gone);
+      this.#before.shift(gone);
+    }
+    this.#from += gone;
   }
 
   /** The queue was cut and moved: forgets the events that are not there any more. */
   move(move: Move): void {
-    this.#compact();
-    const remaining = { ends: [] as number[], lengths: [] as number[], hashes: [] as number[] };
-    for (const [i, end] of this.#ends.entries()) {
-      const moved = move(end);
-      if (moved < 0) continue;
-      remaining.ends.push(moved);
-      remaining.lengths.push(this.#lengths[i]!);
-      if (this.#places !== null) remaining.hashes.push(this.#hashes[i]!);
-    }
+    const ends = new NumberQueue(), lengths = new NumberQueue(), hashes = new NumberQueue();
     const places = this.#places;
+    for (let i = 0; i < this.#ends.length; i++) {
+      const moved = move(this.#ends.at(i));
+      if (moved < 0) continue;
+      ends.push(moved);
+      lengths.push(this.#lengths.at(i));
+      if (places !== null) hashes.push(this.#hashes.at(i));
+    }
     this.clear();
-    this.#ends = remaining.ends;
-    this.#lengths = remaining.lengths;
-    this.#hashes = remaining.hashes;
+    this.#ends = ends;
+    this.#lengths = lengths;
+    this.#hashes = hashes;
     if (places !== null) this.#place(places.length);
   }
 
   /** Forgets all events. */
   clear(): void {
-    this.#ends.length = 0;
-    this.#lengths.length = 0;
-    this.#hashes.length = 0;
-    this.#before.length = 0;
+    this.#ends.clear();
+    this.#lengths.clear();
+    this.#hashes.clear();
+    this.#before.clear();
     this.#places = null;
     this.#from = 0;
-    this.#head = 0;
     this.#path = this.#token = "";
   }
 }
