@@ -202,31 +202,34 @@ function removeFrom(children: Children, root: Branch, node: Node): void {
     }
     break;
   }
-  const last = collapse(path, branch, node.hash);
-  if (last !== null) children.root = last;
+  collapse(path, branch, node.hash);
+  // With one leaf it stays: a directory with one child gets and loses a second one again and again.
+  if (children.root.slots.length === 0) children.root = null;
 }
 
-/** Folds branches left with one leaf into their parents: churn must leave nothing. Returns the leaf that is all that is left. */
-function collapse(path: Branch[], branch: Branch, hash: number): Node | Node[] | null {
-  for (let depth = path.length - 1;; depth--) {
+/** Folds branches left with one leaf into their parents: churn must leave nothing. */
+function collapse(path: Branch[], branch: Branch, hash: number): void {
+  for (let depth = path.length - 1; depth >= 0; depth--) {
     const last = branch.slots[0]!;
-    if (branch.slots.length > 1 || isBranch(last)) return null;
-    if (depth < 0) return last;
+    if (branch.slots.length > 1 || isBranch(last)) return;
     branch = path[depth]!;
     branch.slots[popCount(branch.bitmap & bitOf(hash, depth * BITS) - 1)] = last;
   }
 }
 
 /** The child, where it is the only one; null where there is none or are several. */
-export function onlyChild({ root }: Children): Node | null {
-  return root !== null && isNode(root) ? root : null;
+export function onlyChild({ root, size }: Children): Node | null {
+  if (root === null || size > 1) return null;
+  const leaf = isBranch(root) ? root.slots[0]! : root;
+  return isNode(leaf) ? leaf : null;
 }
 
 /** All children in creation order, in an array of the caller's own. */
 export function listChildren(children: Children | null): Node[] {
   if (children === null || children.root === null) return [];
+  const only = onlyChild(children);
   // An empty array that grows gets room for seventeen.
-  if (isNode(children.root)) return [children.root];
+  if (only !== null) return [only];
   const nodes: Node[] = [];
   appendBelow(children.root, nodes);
   return nodes.sort((a, b) => a.ordinal - b.ordinal);
