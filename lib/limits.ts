@@ -941,8 +941,8 @@ export const DIRTY_ENTRIES_SCANNED_MAX = 32;
 /** Bytes of a path for which the hashes of its beginnings have room from the start. */
 export const HASHED_PATH_BYTES_FIRST = 256;
 
-/** Up to so many numbers a queue keeps its memory when it is empty: what a client has unsent at most while it reads. */
-export const QUEUE_NUMBERS_REUSED = 64;
+/** Up to so many numbers a queue keeps its memory when it is empty: most of what a guest has unsent while it reads. */
+export const QUEUE_NUMBERS_REUSED = 1_024;
 
 /** Places that a set of hashes has from the start: what most blocks of a history touch. */
 export const HASH_SET_PLACES_FIRST = 4_096;

@@ -48,7 +48,7 @@ export class NumberQueue {
       values.copyWithin(0, this.#from, this.#to);
     } else {
       const { length } = values,
-        grown = this.#values = new Float64Array(length + Math.max(8, length >> 2));
+        grown = this.#values = new Float64Array(length + Math.max(8, length >> 1));
       // The first eight take 64 bytes, which V8 keeps within its heap: most queues need no more.
       grown.set(values.subarray(this.#from, this.#to));
     }
