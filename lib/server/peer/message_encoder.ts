@@ -107,10 +107,11 @@ export class MessageEncoder implements EventBytes {
     return bytes[at + token.length] === 0;
   }
 
-  byteAt(at: number): number {
-    if (at >= this.#from) return this.#bytes![at - this.#from]!;
-    const { bytes, from } = this.#fullOf(at + 1);
-    return bytes[at - from]!;
+  copy(at: number, length: number, into: Uint8Array): void {
+    const full = at >= this.#from ? null : this.#fullOf(at + length);
+    const start = at - (full === null ? this.#from : full.from);
+    const bytes = full === null ? this.#bytes! : full.bytes;
+    into.set(bytes.subarray(start, start + length));
   }
 
   /** The full chunk in which a message that is not wholly sent ends, or a byte of it. */

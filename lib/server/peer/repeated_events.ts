@@ -8,8 +8,8 @@ import { NumberQueue } from "./number_queue.ts";
 export interface EventBytes {
   /** Whether the message that ends at the `end`th of all bytes is this event. */
   isEvent(end: number, path: string, token: string): boolean;
-  /** The byte with the number `at` of all bytes, in a message that is not wholly sent. */
-  byteAt(at: number): number;
+  /** Copies the `length` bytes from the number `at` of all bytes on: a part of a message that is not wholly sent. */
+  copy(at: number, length: number, into: Uint8Array): void;
 }
 
 const FNV_PRIME = 0x01000193;
@@ -113,8 +113,8 @@ export class RepeatedEvents {
 
   /** The hash of an event that is there as bytes. */
   #hashAt(index: number): number {
-    const length = this.#lengths.at(index), from = this.#ends.at(index) - length;
-    for (let i = 0; i < length; i++) hashed[i] = this.#bytes.byteAt(from + i);
+    const length = this.#lengths.at(index);
+    this.#bytes.copy(this.#ends.at(index) - length, length, hashed);
     return hashOf(length);
   }
 
