@@ -106,14 +106,21 @@ const encoder = new TextEncoder();
 
 /** Writes `text` at `at`, one byte a character; returns the offset behind it. */
 export function putText(target: Uint8Array, at: number, text: string): number {
+  // Apart, so that V8 puts the loop into what calls it.
+  return text.length > LOOPED_TEXT_MAX ? putLong(target, at, text) : putEach(target, at, text);
+}
+
+function putEach(target: Uint8Array, at: number, text: string): number {
   const { length } = text;
-  if (length > LOOPED_TEXT_MAX) {
-    // It writes UTF-8, which is one byte a character if all are ASCII, as in paths; else the room does not suffice.
-    const { read } = encoder.encodeInto(text, target.subarray(at, at + length));
-    if (read === length) return at + length;
-  }
   for (let i = 0; i < length; i++) target[at + i] = text.charCodeAt(i);
   return at + length;
+}
+
+function putLong(target: Uint8Array, at: number, text: string): number {
+  const { length } = text;
+  // It writes UTF-8, which is one byte a character if all are ASCII, as in paths; else the room does not suffice.
+  const { read } = encoder.encodeInto(text, target.subarray(at, at + length));
+  return read === length ? at + length : putEach(target, at, text);
 }
 
 /** Copies `bytes` to `at`; returns the offset behind them. A few are copied one by one, which is faster than a call. */
