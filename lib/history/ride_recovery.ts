@@ -102,7 +102,7 @@ class Recovery {
     if (item === undefined || this.#isLost(items)) return;
     const before = ("type" in item && item.type === "gap" ? item.first : first) - 1;
     // Turns carry nothing while a history cannot be used, so the number of their commits is unknown.
-    if (this.#last > 0 && before > this.#last) this.#skipTo(before, at);
+    if (before > this.#last && this.#isOfStore) this.#skipTo(before, at);
     if (begins) this.#known.clear();
     let id = firstId;
     for (const item of items) {
@@ -110,6 +110,11 @@ class Recovery {
       else this.#repeat(item, at);
       this.#last = Math.max(this.#last, item.number);
     }
+  }
+
+  /** Whether the history is of this store already: one that begins has nothing of what was before, and misses nothing. */
+  get #isOfStore(): boolean {
+    return this.#last > 0 || this.to.horizon !== null;
   }
 
   /** Whether a turn repeats what nobody knows any more, and the history's file does not have it either. */

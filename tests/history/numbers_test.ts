@@ -122,6 +122,22 @@ Deno.test("more numbers are given on a full disk than were reserved before", asy
   life.end();
 });
 
+Deno.test("a new store's history has had no space yet when turns are forgotten, then a kill: there is a gap", async () => {
+  await using scratch = await makeScratch();
+  const life = new RecordedLife(`${scratch.path}/store`), [client] = life.clients as [Client];
+  assertEquals(life.history.era.last, 0, "the file has no record");
+  life.history.commit = () => false;
+  for (let turns = 0; turns < 30; turns++) {
+    // More than the tail has room for.
+    client.ask(T.WRITE, `/a\0${"x".repeat(2_000)}`);
+    life.turn();
+  }
+  life.copyTo(`${scratch.path}/copy`);
+  const gaps = checkNext(life, `${scratch.path}/copy`);
+  assertEquals(gaps.length, 1);
+  life.end();
+});
+
 Deno.test("an orderly end that cannot save the history: no number comes again", async () => {
   await using scratch = await makeScratch();
   const path = `${scratch.path}/store`, life = new RecordedLife(path);
