@@ -5,17 +5,18 @@ import { checkedBytes, checksum } from "./checksum.ts";
 import { isRider, nextRecord, turnAt } from "./turn_record.ts";
 
 /**
- * In steps, some rows each. What is deleted is overwritten, and SQLite's log is emptied at the end.
+ * In steps, some rows each, of turns up to `upto`: what rides with later ones the rider may not have yet. What is deleted is
+ * overwritten, and SQLite's log is emptied at the end.
  *
  * @throws {DamagedError} when a row is not what was written; {Error} when the file cannot be written.
  */
-export function* forgetRiding(database: DatabaseSync): Generator<void, void, void> {
+export function* forgetRiding(database: DatabaseSync, upto: number): Generator<void, void, void> {
   const select = database.prepare(
-    "SELECT last, sum, records FROM turns WHERE last > ? ORDER BY last LIMIT ?",
+    "SELECT last, sum, records FROM turns WHERE last > ? AND last <= ? ORDER BY last LIMIT ?",
   );
   const update = database.prepare("UPDATE turns SET sum = ?, records = ? WHERE last = ?");
   for (let from = 0;;) {
-    const rows = select.all(from, RIDING_ROWS_A_STEP);
+    const rows = select.all(from, upto, RIDING_ROWS_A_STEP);
     if (rows.length === 0) break;
     database.exec("PRAGMA secure_delete = ON");
     try {

@@ -238,7 +238,7 @@ export class TurnLog {
   }
 
   /**
-   * Leaves nothing that has ridden with turns; `upto` is the last turn that an image has.
+   * Leaves nothing that has ridden with turns so far; `upto` is the last turn that an image has.
    *
    * @throws {Error} when the store file cannot be written.
    */
@@ -246,7 +246,7 @@ export class TurnLog {
     this.settle();
     this.drain(false, upto, true);
     this.#tail.wipe();
-    yield* forgetRiding(this.#database);
+    yield* forgetRiding(this.#database, this.#stored);
   }
 
   /**

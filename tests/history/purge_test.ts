@@ -9,6 +9,7 @@ import { momentAt } from "../../lib/history/reading.ts";
 import type { Author, HistoryRecord } from "../../lib/history/record.ts";
 import { HistoryUpkeep } from "../../lib/history/upkeep.ts";
 import { readCarried } from "../../lib/journal/store_file.ts";
+import { RIDING_ROWS_A_STEP } from "../../lib/limits.ts";
 import { Replay } from "../../lib/journal/replay.ts";
 import { emptyTree } from "../../lib/state/checked_records.ts";
 import { MessageType as T } from "../../lib/wire/message_type.ts";
@@ -16,6 +17,7 @@ import { Client } from "../support/engine_client.ts";
 import { openRecorded } from "../support/recorded_engine.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { toText } from "../../lib/wire/text.ts";
+import { listedPlain, RecordedLife } from "./recorded_life.ts";
 import {
   beginHistory,
   damageBlock,
@@ -223,5 +225,31 @@ for (const durability of ["crash", "disk"] as const) {
     journal.close();
     keeper.close();
     assertEquals(said, []);
+  });
+}
+
+for (const durability of ["crash", "disk"] as const) {
+  Deno.test(`what rides with turns that come during a purge stays until the history has it: ${durability}`, async () => {
+    await using scratch = await makeScratch();
+    const life = new RecordedLife(`${scratch.path}/store`, { durability });
+    const write = (): void => {
+      life.clients[0]!.ask(T.WRITE, "/a\0on");
+      life.turn();
+    };
+    for (let turns = 0; turns < 2 * RIDING_ROWS_A_STEP; turns++) write();
+    let steps = 0;
+    for (const _ of life.journal.forgetRiding()) {
+      write();
+      assert(++steps < 10, "it does not go on with the turns that come meanwhile");
+    }
+    life.copyTo(`${scratch.path}/copy`);
+    const next = new RecordedLife(`${scratch.path}/copy`, { durability });
+    const numbers = listedPlain(next.history).map(({ number, type }) => `${type} ${number}`);
+    assertEquals(
+      numbers,
+      Array.from({ length: life.history.last + 1 }, (_, i) => `commit ${i + 1}`),
+    );
+    next.end();
+    life.end();
   });
 }

@@ -47,7 +47,7 @@ function forgetIn(store: string): void {
   try {
     const database = openDatabase(store, "crash");
     try {
-      for (const _ of forgetRiding(database));
+      for (const _ of forgetRiding(database, Infinity));
     } finally {
       database.close();
     }
