@@ -14,22 +14,19 @@ import {
 
 const char = String.fromCharCode;
 
-/** Node's own {@link toText}, once it is loaded. */
-let latin1: ((this: Uint8Array, from: number, to: number) => string) | null = null;
+/** Makes a text of the bytes `from` to `to` (exclusive) of its `this`, one character a byte. */
+export type TextReader = (this: Uint8Array, from: number, to: number) => string;
 
-/**
- * Has {@link toText} make a text of more than a few characters by one call of the runtime: in a third of the time, and without parts
- * of the text, which take seven times its memory. To load that takes 3 ms, so a client's command does without.
- */
-export async function loadTextReader(): Promise<void> {
-  const { Buffer } = await import("node:buffer");
-  const found: unknown = Reflect.get(Buffer.prototype, "latin1Slice");
-  if (typeof found === "function") latin1 = found as typeof latin1;
+let reader: TextReader | null = null;
+
+/** Has {@link toText} make texts of more than a few characters by one call of the runtime. */
+export function readTextBy(of: TextReader): void {
+  reader = of;
 }
 
 /** Characters `from` to `to` (exclusive) of `bytes`, one character a byte. */
 export function toText(bytes: Uint8Array, from = 0, to = bytes.length): string {
-  if (to - from > SPELLED_TEXT_MAX && latin1 !== null) return latin1.call(bytes, from, to);
+  if (to - from > SPELLED_TEXT_MAX && reader !== null) return reader.call(bytes, from, to);
   let text = "";
   let i = from;
   // Eight at a time: several times faster than one at a time for the usual 30-byte path.

@@ -1,7 +1,8 @@
 /** Texts as bytes, one for each character, of any characters and any length. */
 import { assertEquals } from "@std/assert";
 import { LOOPED_TEXT_MAX } from "../../lib/limits.ts";
-import { loadTextReader, putText, toText } from "../../lib/wire/text.ts";
+import { loadTextReader } from "../../lib/server/process/text_reader.ts";
+import { putText, toText } from "../../lib/wire/text.ts";
 import { withSeed } from "../support/random.ts";
 
 Deno.test("text: it is written as it is, and nothing beside it", () => {

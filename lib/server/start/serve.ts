@@ -1,6 +1,5 @@
 import { monotonicClock } from "../../../ffi/monotonic_clock.ts";
 import { forOption } from "../../wire/system_error.ts";
-import { loadTextReader } from "../../wire/text.ts";
 import type { Daemon, Identity } from "./daemon.ts";
 import { supervision } from "../supervision/holder_client.ts";
 import { type Log, message, openLog, stackOf } from "../logging/log.ts";
@@ -14,6 +13,7 @@ import { greeting } from "./greeting.ts";
 import { deleteLeftovers } from "../process/leftovers.ts";
 import { PidFile } from "../process/pid_file.ts";
 import { chooseSocketPath, surroundings } from "../process/choose_socket_path.ts";
+import { loadTextReader } from "../process/text_reader.ts";
 import { syslog } from "../logging/syslog.ts";
 import type { Trace } from "../logging/trace.ts";
 import { StoreFileGuard } from "../persistence/store_file_guard.ts";
