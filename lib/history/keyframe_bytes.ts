@@ -1,7 +1,7 @@
 /** Nodes of a keyframe as bytes: one row of its file. */
 import { ByteReader, DamagedError } from "../codec/journal/byte_reader.ts";
 import { ByteWriter } from "../codec/journal/byte_writer.ts";
-import { NodesReader, NodesWriter, type PathsOut } from "./node_bytes.ts";
+import { NodesReader, NodesWriter, type PathsIn, type PathsOut, TEXTS_IN } from "./node_bytes.ts";
 import type { PathTable } from "./path_table.ts";
 import type { NodeState } from "./record.ts";
 import type { Scope } from "./scope.ts";
@@ -43,29 +43,30 @@ export function dropSpareNodes(): void {
  * @throws {DamagedError} when the bytes are not those of {@link encodeNodes}.
  */
 export function decodeNodes(bytes: Uint8Array, scope: Scope): Entry[] {
-  const from = new ByteReader(bytes), nodes = new NodesReader(from);
-  const entries: Entry[] = [];
-  for (let left = readVarint(from); left > 0; left--) {
-    const path = nodes.path();
-    if (!scope.has(path)) {
-      nodes.skipState();
-      continue;
-    }
-    const node = nodes.state();
-    if (node === null) throw new DamagedError(`a keyframe has no node at ${path}`);
-    entries.push([path, node]);
-  }
-  return entries;
+  return decode(bytes, TEXTS_IN, scope);
 }
 
 /** All nodes of a row, with paths as numbers in a table. It throws as {@link decodeNodes}. */
 export function decodeNumberedNodes(bytes: Uint8Array, table: PathTable): Entry<number>[] {
-  const from = new ByteReader(bytes), nodes = new NodesReader(from);
-  const entries: Entry<number>[] = [];
   table.begin();
+  return decode(bytes, table, null);
+}
+
+function decode<P>(
+  bytes: Uint8Array,
+  paths: PathsIn<P>,
+  scope: Pick<Set<P>, "has"> | null,
+): Entry<P>[] {
+  const from = new ByteReader(bytes), nodes = new NodesReader(from);
+  const entries: Entry<P>[] = [];
   for (let left = readVarint(from); left > 0; left--) {
-    const path = table.next(nodes), node = nodes.state();
-    if (node === null) throw new DamagedError(`a keyframe has no node at ${table.text(path)}`);
+    const path = paths.next(nodes);
+    if (scope !== null && !scope.has(path)) {
+      nodes.skipState();
+      continue;
+    }
+    const node = nodes.state();
+    if (node === null) throw new DamagedError(`a keyframe has no node at ${paths.text(path)}`);
     entries.push([path, node]);
   }
   return entries;

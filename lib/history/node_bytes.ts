@@ -128,10 +128,11 @@ export type PathVisitor = (shared: number, bytes: Uint8Array, from: number, to: 
 export interface PathsIn<P> {
   /** Reads the next path. */
   next(nodes: NodesReader): P;
+  text(path: P): string;
 }
 
 /** Paths as texts. */
-export const TEXTS_IN: PathsIn<string> = { next: (nodes) => nodes.path() };
+export const TEXTS_IN: PathsIn<string> = { next: (nodes) => nodes.path(), text: (path) => path };
 
 const SLASH = 0x2f;
 const AT = 0x40;
