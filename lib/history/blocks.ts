@@ -83,6 +83,11 @@ export class Blocks {
     return this.#table ??= new PathTable();
   }
 
+  /** No work of upkeep has numbers of paths any more. */
+  forgetPaths(): void {
+    this.#table?.clear();
+  }
+
   /** All, the oldest first. */
   get heads(): readonly BlockHead[] {
     return this.#heads;

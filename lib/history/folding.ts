@@ -22,7 +22,6 @@ export class Folding {
     const { history } = this, { keyframes } = history;
     const window = this.#next(share);
     if (window === null) return false;
-    history.blocks.table.clear();
     const records = yield* readNumbered(history, window);
     if (records === null) return true;
     const { era } = window[0]!;

@@ -10,7 +10,6 @@ export function* dropOldest(history: History): Slices {
   const { keyframes } = history;
   const oldest = oldestOf(history), head = oldest.at(-1);
   if (head === undefined || isBeingWritten(history, head)) return false;
-  history.blocks.table.clear();
   const records = yield* readNumbered(history, oldest);
   const base = keyframes.before(head.era, head.last);
   if (records !== null && base?.isWhole === true) {

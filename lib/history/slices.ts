@@ -7,12 +7,16 @@ import type { HistoryRecord, NodeState } from "./record.ts";
 /** Work in slices. It returns false when there was nothing to do, or the file cannot be written. */
 export type Slices = Generator<void, boolean, void>;
 
-/** The records of some blocks, one a slice, with paths as numbers in the blocks' table; null when one is damaged. */
+/**
+ * The records of some blocks, one a slice, with paths as numbers in the blocks' table, which has no others from then on; null when
+ * one is damaged.
+ */
 export function* readNumbered(
   { blocks }: History,
   heads: readonly BlockHead[],
 ): Generator<void, HistoryRecord<number>[] | null, void> {
   const all: HistoryRecord<number>[] = [];
+  blocks.forgetPaths();
   for (const head of heads) {
     const some = ifWhole(() => blocks.readNumbered(head));
     if (some === null) return null;

@@ -50,7 +50,6 @@ export function* thinOldest(
 ): Slices {
   const window = oldestOf(history, some, bytes), [head] = window;
   if (head === undefined) return false;
-  history.blocks.table.clear();
   const records = yield* readNumbered(history, window);
   const segments = records === null ? null : segmentsOf(history, head, records);
   if (segments === null) return false;

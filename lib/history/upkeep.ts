@@ -64,9 +64,10 @@ export class HistoryUpkeep {
     return this.#goOn() || history.shrink();
   }
 
-  /** Gives up the work under way, when a purge changes records. */
+  /** Ends the work under way, also when a purge changes records. */
   giveUp(): void {
     this.#work = null;
+    this.#history.blocks.forgetPaths();
   }
 
   #due(now: number): Slices | null {
@@ -88,7 +89,7 @@ export class HistoryUpkeep {
     if (work === null) return false;
     const { done, value } = work.next();
     if (done !== true) return true;
-    this.#work = null;
+    this.giveUp();
     return value;
   }
 
