@@ -8,27 +8,12 @@
  * on a core of its own, is what takes the time.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#define PROGRAM "load"
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+#include "client.h"
 
-/* Message types of the protocol (xenstore.txt). */
-enum {
-	XS_DIRECTORY = 1, XS_READ = 2, XS_TRANSACTION_START = 6, XS_TRANSACTION_END = 7,
-	XS_WRITE = 11, XS_MKDIR = 12, XS_RM = 13, XS_ERROR = 16,
-};
-enum { CHILDREN = 10, STEPS_MAX = 4, MESSAGE_MAX = 4112, CONNECTIONS_MAX = 256 };
-
-struct header { uint32_t type, request, transaction, length; };
-struct message { struct header header; char payload[MESSAGE_MAX - sizeof(struct header)]; };
+enum { CHILDREN = 10, STEPS_MAX = 4, CONNECTIONS_MAX = 256 };
 
 struct step { uint32_t type; const char *suffix; const char *value; };
 static const struct operation { const char *name; struct step steps[STEPS_MAX]; } operations[] = {
@@ -51,36 +36,6 @@ struct connection {
 
 static const struct operation *operation;
 static unsigned long retries;
-
-static void die(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fputs("load: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
-static void open_connection(struct connection *connection, const char *path, unsigned index)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof address.sun_path)
-		die("%s: too long for a socket", path);
-	strcpy(address.sun_path, path);
-	connection->index = index;
-	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (connection->fd < 0 ||
-	    connect(connection->fd, (void *)&address, sizeof address))
-		die("%s: %s", path, strerror(errno));
-}
 
 /* One request fits the socket's buffer, as the reply to the one before has been read. */
 static void send_step(struct connection *connection, const struct step *step)
@@ -232,7 +187,8 @@ int main(int argc, char **argv)
 	if (!operation || count < 1 || count > CONNECTIONS_MAX || total < 1)
 		die("no such operation, or a number out of range");
 	for (unsigned i = 0; i < count; i++) {
-		open_connection(&connections[i], argv[1], i);
+		connections[i].index = i;
+		connections[i].fd = connect_to(argv[1]);
 		prepare(&connections[i]);
 	}
 	run(connections, count, total);

@@ -1,7 +1,6 @@
 /** Builds and runs load.c. */
+import { buildProgram } from "./build_program.ts";
 import { LOAD_CPU } from "./process.ts";
-
-const ROOT = new URL("../", import.meta.url).pathname;
 
 /** What load.c can do; each is one request, but mkdir+rm two and transaction three. */
 export const OPERATIONS = ["read", "write", "directory", "mkdir+rm", "transaction"] as const;
@@ -24,11 +23,8 @@ export interface Figures {
 }
 
 /** The path of the compiled load. */
-export async function buildLoad(): Promise<string> {
-  const out = `${ROOT}build/load`;
-  await Deno.mkdir(`${ROOT}build`, { recursive: true });
-  await output("gcc", ["-O2", "-Wall", "-o", out, `${ROOT}bench/load.c`]);
-  return out;
+export function buildLoad(): Promise<string> {
+  return buildProgram("load.c");
 }
 
 /** @throws {Error} when the load could not be run, or met a reply that it did not expect */

@@ -13,32 +13,19 @@
  * us; then the transactions' ends, commits and longest row of EAGAIN; then how late it was itself.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#define PROGRAM "quiet"
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #include "../../tests/support/simulation/xenhost.h"
+#include "../client.h"
 
-/* Message types of the protocol (xenstore.txt). */
-enum {
-	XS_READ = 2, XS_TRANSACTION_START = 6, XS_TRANSACTION_END = 7, XS_WRITE = 11, XS_ERROR = 16,
-};
-enum { MESSAGE_MAX = 4112, RING = 1024, STEPS_MAX = 4, CLIENTS = 4, PRIORITY = 20 };
-#define NS INT64_C(1000000000)
+enum { RING = 1024, STEPS_MAX = 4, CLIENTS = 4, PRIORITY = 20 };
 /* Between a reply and the next request, and between two looks at a ring that owes a reply. */
 enum { GAP_NS = 1000000, LOOK_NS = 50000, DRAIN_NS = 1000000000 };
 
-struct header { uint32_t type, request, transaction, length; };
-struct message { struct header header; char payload[MESSAGE_MAX - sizeof(struct header)]; };
 /* The page of a ring (xs_wire.h). */
 struct ring {
 	char requests[RING], replies[RING];
@@ -67,23 +54,6 @@ static struct host *host;
 static int events;
 static unsigned long ends, commits, row, longest_row;
 
-static void die(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fputs("quiet: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * NS + time.tv_nsec;
-}
-
 static int open_file(const char *folder, const char *name)
 {
 	char path[4096];
@@ -102,18 +72,6 @@ static void *map_file(const char *folder, const char *name, size_t size, off_t a
 		die("%s: %s", name, strerror(errno));
 	close(fd);
 	return memory;
-}
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof address.sun_path)
-		die("%s: too long for a socket", path);
-	strcpy(address.sun_path, path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (void *)&address, sizeof address))
-		die("%s: %s", path, strerror(errno));
-	return fd;
 }
 
 /* Raises an event of the domain's channel; one that comes while the port is masked waits. */

@@ -1,7 +1,6 @@
 /** The clients that measure what an attack does to others: a process of their own (quiet.c). */
+import { buildProgram } from "../build_program.ts";
 import { SHARED } from "../../tests/support/attack/attacks.ts";
-
-const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** Where they find a daemon. */
 export interface Surroundings {
@@ -26,19 +25,6 @@ export interface Seen {
 
 let built: Promise<string> | null = null;
 
-function build(): Promise<string> {
-  return built ??= compile();
-}
-
-async function compile(): Promise<string> {
-  const out = `${ROOT}build/quiet`;
-  await Deno.mkdir(`${ROOT}build`, { recursive: true });
-  const args = ["-O2", "-Wall", "-o", out, `${ROOT}bench/attack/quiet.c`];
-  const { success, stderr } = await new Deno.Command("gcc", { args }).output();
-  if (!success) throw new Error(`gcc:\n${new TextDecoder().decode(stderr)}`);
-  return out;
-}
-
 /** They ask from the start until {@link end}. */
 export class QuietClients {
   readonly #process: Deno.ChildProcess;
@@ -49,8 +35,9 @@ export class QuietClients {
 
   static async start({ folder, socket, domid }: Surroundings): Promise<QuietClients> {
     const args = [folder, socket, `${domid}`, `/local/domain/${domid}/x`, SHARED];
+    const program = await (built ??= buildProgram("attack/quiet.c"));
     const options = { args, stdin: "piped", stdout: "piped", stderr: "inherit" } as const;
-    return new QuietClients(new Deno.Command(await build(), options).spawn());
+    return new QuietClients(new Deno.Command(program, options).spawn());
   }
 
   /** Null when they could not go on because the daemon had disconnected one. */
