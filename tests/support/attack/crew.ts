@@ -8,20 +8,14 @@ export class Crew {
     this.#attackers = attackers;
   }
 
-  /**
-   * Lets each do what it can without waiting; returns whether anything moved. `between` is called after each that moved, for
-   * what must not wait for the others.
-   */
-  step(between: () => void = () => {}): boolean {
+  /** Lets each do what it can without waiting; returns whether anything moved. */
+  step(): boolean {
     let moved = false;
     let isMeeting = false;
     let isWaitedFor = false;
     for (const attacker of this.#attackers) {
       if (attacker.isDone && !attacker.reading) continue;
-      if (attacker.step()) {
-        moved = true;
-        between();
-      }
+      if (attacker.step()) moved = true;
       if (attacker.isAtMeeting) isMeeting = true;
       else if (!attacker.isDone) isWaitedFor = true;
     }

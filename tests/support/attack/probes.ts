@@ -16,8 +16,6 @@ export interface Probe {
   readonly name: string;
   /** How long the requests so far took, in ms. */
   readonly times: readonly number[];
-  /** Whether the daemon has disconnected it. */
-  readonly isCut: boolean;
   /** Does what is due; returns whether anything moved. */
   step(now: number): boolean;
   /** Counts what has no reply yet as having taken until now. */
@@ -35,7 +33,6 @@ class Asker {
   #unsent: Uint8Array | null = null;
   #sent = 0;
   isWaiting = false;
-  isCut = false;
 
   constructor(end: End) {
     this.#end = end;
@@ -52,8 +49,7 @@ class Asker {
   #send(): void {
     if (this.#unsent === null) return;
     const count = this.#end.write(this.#unsent, this.#sent, this.#unsent.length);
-    if (count < 0) this.isCut = true;
-    else this.#sent += count;
+    if (count > 0) this.#sent += count;
     if (this.#sent === this.#unsent.length) this.#unsent = null;
   }
 
@@ -61,8 +57,7 @@ class Asker {
   reply(now: number): { readonly type: number; readonly text: string } | null {
     this.#send();
     const count = this.#end.read(this.#buffer, this.#filled, this.#buffer.length);
-    if (count < 0) this.isCut = true;
-    else this.#filled += count;
+    if (count > 0) this.#filled += count;
     if (this.#filled < HEADER_SIZE) return null;
     const { type, len } = decodeHeader(this.#buffer, 0, this.#header);
     if (this.#filled < HEADER_SIZE + len) return null;
@@ -91,10 +86,6 @@ export class PlainProbe implements Probe {
 
   get times(): readonly number[] {
     return this.#asker.times;
-  }
-
-  get isCut(): boolean {
-    return this.#asker.isCut;
   }
 
   step(now: number): boolean {
@@ -138,10 +129,6 @@ export class TransactionProbe implements Probe {
 
   get times(): readonly number[] {
     return this.#asker.times;
-  }
-
-  get isCut(): boolean {
-    return this.#asker.isCut;
   }
 
   step(now: number): boolean {
