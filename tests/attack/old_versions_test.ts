@@ -1,5 +1,6 @@
 /** What images and keyframes keep of what clients replace meanwhile, as all buffers do that nobody is charged for: counted in bytes. */
 import { assert } from "@std/assert";
+import { runScript } from "../support/run_script.ts";
 import type { OldVersions } from "./old_versions.ts";
 
 const SCRIPT = new URL("./old_versions.ts", import.meta.url).pathname;
@@ -9,12 +10,8 @@ const FLAGS = ["--expose-gc", "--no-concurrent-array-buffer-sweeping"];
 const PART_MAX = 1.15;
 
 Deno.test("images and keyframes keep little of what guests replace while they are written", async () => {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", `--v8-flags=${FLAGS.join(",")}`, SCRIPT],
-  }).output();
-  const text = new TextDecoder();
-  assert(success, text.decode(stderr));
-  const { external, images, keyframes, stored }: OldVersions = JSON.parse(text.decode(stdout));
+  const text = await runScript(SCRIPT, { flags: FLAGS });
+  const { external, images, keyframes, stored }: OldVersions = JSON.parse(text);
   assert(images >= 2 && keyframes >= 4, `only ${images} images and ${keyframes} keyframes`);
   assert(external < PART_MAX * stored, `${external} bytes, while ${stored} are charged`);
 });

@@ -1,5 +1,6 @@
 /** What a transaction of a deep chain, and its commit, leave for V8 to collect: counted in bytes. */
 import { assert } from "@std/assert";
+import { runScript } from "../support/run_script.ts";
 import type { Garbage } from "./garbage.ts";
 
 const SCRIPT = new URL("./garbage.ts", import.meta.url).pathname;
@@ -11,12 +12,8 @@ const FLAGS = [
 ];
 
 Deno.test("a chain that a transaction makes and commits takes a bounded part of the heap", async () => {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", `--v8-flags=${FLAGS.join(",")}`, SCRIPT],
-  }).output();
-  const text = new TextDecoder();
-  assert(success, text.decode(stderr));
-  const { made, merged }: Garbage = JSON.parse(text.decode(stdout));
+  const text = await runScript(SCRIPT, { flags: FLAGS });
+  const { made, merged }: Garbage = JSON.parse(text);
   // With a branch for an only child: 740; with a list that has room for 17: 960.
   assert(made > 300 && made < 560, `${made} bytes of a node that is made`);
   // With a branch for an only child: 1,270; with a text for each name, and two marks for each node that gets a child: 1,690.

@@ -1,4 +1,5 @@
 import { assert } from "@std/assert";
+import { runScript } from "../support/run_script.ts";
 import type { Sample } from "./heap_and_charge.ts";
 
 const SCRIPT = new URL("./heap_and_charge.ts", import.meta.url).pathname;
@@ -11,12 +12,8 @@ const MADE_NODE_BYTES_MAX = 420;
 const CHAIN = "chain of 100 nodes", CHAIN_CHARGE_MAX = 2.5;
 
 Deno.test("memory model: what is charged is within a factor of two of what the heap takes", async () => {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", SCRIPT],
-  }).output();
-  const text = new TextDecoder();
-  assert(success, text.decode(stderr));
-  const samples: Sample[] = JSON.parse(text.decode(stdout));
+  const text = await runScript(SCRIPT, { flags: ["--expose-gc"] });
+  const samples: Sample[] = JSON.parse(text);
   assert(samples.length >= 26, `${samples.length} structures`);
   for (const { charged, name, taken } of samples) {
     const told = `${name}: takes ${taken.toFixed()} bytes, charged ${charged.toFixed()}`;

@@ -1,5 +1,6 @@
 /** What a history keeps in memory for each of its blocks, of which it has thousands: counted in bytes. */
 import { assert } from "@std/assert";
+import { runScript } from "../support/run_script.ts";
 import type { BlockMemory } from "./block_memory.ts";
 
 const SCRIPT = new URL("./block_memory.ts", import.meta.url).pathname;
@@ -9,12 +10,8 @@ const HEAP_BYTES_MAX = 2_600;
 const EXTERNAL_BYTES_MAX = 64;
 
 Deno.test("a block of many guests takes little memory, all of it in the heap", async () => {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", SCRIPT],
-  }).output();
-  const text = new TextDecoder();
-  assert(success, text.decode(stderr));
-  const taken: Record<string, BlockMemory> = JSON.parse(text.decode(stdout));
+  const text = await runScript(SCRIPT, { flags: ["--expose-gc"] });
+  const taken: Record<string, BlockMemory> = JSON.parse(text);
   for (const [how, { external, heap }] of Object.entries(taken)) {
     const told = `${how}: ${heap.toFixed()} bytes of the heap, ${external.toFixed()} outside`;
     assert(heap > 600 && heap < HEAP_BYTES_MAX, told);

@@ -1,5 +1,6 @@
 /** What a keyframe leaves for V8 to collect: each piece would stay until V8 looks for old objects. Counted in bytes. */
 import { assert } from "@std/assert";
+import { runScript } from "../support/run_script.ts";
 import { HISTORY_PIECE_BYTES } from "../../lib/limits.ts";
 
 const SCRIPT = new URL("./keyframe_garbage.ts", import.meta.url).pathname;
@@ -12,12 +13,8 @@ const BYTES_MAX: Readonly<Record<string, number>> = {
 };
 
 Deno.test("the rows of a keyframe leave hardly more than their compressed bytes outside of the heap", async () => {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", `--v8-flags=${FLAGS.join(",")}`, SCRIPT],
-  }).output();
-  const text = new TextDecoder();
-  assert(success, text.decode(stderr));
-  const garbage: Record<string, number> = JSON.parse(text.decode(stdout));
+  const text = await runScript(SCRIPT, { flags: FLAGS });
+  const garbage: Record<string, number> = JSON.parse(text);
   for (const [name, most] of Object.entries(BYTES_MAX)) {
     const bytes = garbage[name]!;
     // With a buffer that grows anew for each row: 262,000 and 390,000.

@@ -1,16 +1,13 @@
 /** Where the C library puts large buffers: in its heap they would leave holes between the values of nodes. Counted in bytes. */
 import { assert } from "@std/assert";
+import { runScript } from "../support/run_script.ts";
 
 const SCRIPT = new URL("./allocator.ts", import.meta.url).pathname;
 
 /** By how many bytes the heap grows for large buffers, and how many these have. */
 async function grown(...args: string[]): Promise<readonly [number, number]> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", SCRIPT, ...args],
-  }).output();
-  const text = new TextDecoder();
-  assert(success, text.decode(stderr));
-  const [heap, all] = text.decode(stdout).split(" ").map(Number);
+  const text = await runScript(SCRIPT, { flags: ["--expose-gc"], args });
+  const [heap, all] = text.split(" ").map(Number);
   return [heap!, all!];
 }
 
