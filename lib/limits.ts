@@ -376,8 +376,8 @@ export const MEMORY_WELL_SHARE = 0.6;
  *   before they die; with V8's own bound a pause takes 3 to 14 ms.
  * - A heap of 30 % more than what was alive, and of at least 48 MiB: some 15 MiB are alive, so most attacks need no
  *   collection of old objects, and 50 guests with chains of 990 nodes leave no more garbage.
- * - Of large values, which are outside of the heap, no garbage beside that of the heap: V8 would let a tenth come. Fifty guests that
- *   replace 80 MB of values take 244 MB instead of 262, with 2.4 collections of 7 ms in a second instead of 1.4 of 10 ms.
+ * - No more garbage outside of the heap, where values are, than the heap may have; V8's default allows a tenth more. Fifty guests
+ *   that replace 80 MB of values take 244 MB instead of 262, with 2.4 collections of 7 ms in a second instead of 1.4 of 10 ms.
  * - All objects begin young. V8 would put what often survives among the old at once, but the nodes of a chain survive
  *   only until the next RM, and only a collection of old objects frees them then.
  * - An idle daemon collects garbage itself (lib/server/process/give_back_memory.ts), for which it needs the last flag.

@@ -96,9 +96,7 @@ export class Share {
    * that is furthest behind has used least. Kept by the turn.
    */
   at = 0;
-  /**
-   * What it uses when it is served once, in units: the most of late, which fades. Kept by the turn.
-   */
+  /** What it uses when it is served once, in units: the most of late, which fades. Kept by the turn. */
   step = STEP_UNITS_FIRST;
   /** When the turn began in which it was served last, in ms. Kept by the turn. */
   servedAt = -Infinity;

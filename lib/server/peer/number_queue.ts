@@ -47,9 +47,10 @@ export class NumberQueue {
     if (2 * this.#from >= values.length && this.#from > 0) {
       values.copyWithin(0, this.#from, this.#to);
     } else {
-      const { length } = values,
-        grown = this.#values = new Float64Array(length + Math.max(8, length >> 1));
       // The first eight take 64 bytes, which V8 keeps within its heap: most queues need no more.
+      const grown = this.#values = new Float64Array(
+        values.length + Math.max(8, values.length >> 1),
+      );
       grown.set(values.subarray(this.#from, this.#to));
     }
     this.#to -= this.#from;
